@@ -1,0 +1,132 @@
+"""Bad arguments: one clear error that names the argument and the value received.
+
+Only concrete values are checked. A traced value (under `jit`, `vmap` or `grad`) passes, because
+hyper-parameters are data; nothing is clipped or repaired.
+"""
+
+import operator
+from collections.abc import Collection
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+
+def check_range(
+    name: str,
+    value: object,
+    *,
+    low: float | None = None,
+    above: float | None = None,
+    high: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Checks that a real scalar is finite and within bounds, each of them optional.
+
+    Args:
+        name: the argument's name, for the message.
+        value: a number, a 0-d array, or a tracer, which passes unchecked.
+        low: smallest value allowed.
+        above: every value allowed is larger.
+        high: largest value allowed.
+        below: every value allowed is smaller.
+
+    Raises:
+        TypeError: not a real scalar.
+        ValueError: not finite, or out of range.
+
+    Example:
+        >>> check_range("decay", 0.9, low=0.0, below=1.0)
+        >>> check_range("decay", 1.0, low=0.0, below=1.0)
+        Traceback (most recent call last):
+        ValueError: decay must be in [0.0, 1.0), got 1.0.
+    """
+    if isinstance(value, jax.core.Tracer):
+        return
+    if (
+        isinstance(value, bool | str | bytes)
+        or not isinstance(value, int | float | np.generic | np.ndarray | jax.Array)
+        or np.ndim(value) != 0
+        or not jnp.issubdtype(jnp.result_type(value), jnp.number)
+        or jnp.issubdtype(jnp.result_type(value), jnp.complexfloating)
+    ):
+        raise TypeError(f"{name} must be a real scalar, got {value!r}.")
+    number = float(value)
+    inside = (
+        np.isfinite(number)
+        and (low is None or number >= low)
+        and (above is None or number > above)
+        and (high is None or number <= high)
+        and (below is None or number < below)
+    )
+    if not inside:
+        left = f"[{low}" if low is not None else "(-inf" if above is None else f"({above}"
+        right = f"{high}]" if high is not None else "inf)" if below is None else f"{below})"
+        raise ValueError(f"{name} must be in {left}, {right}, got {value}.")
+
+
+def check_integer(name: str, value: object, *, low: int) -> None:
+    """Checks a whole number of at least `low`; a tracer passes.
+
+    Raises:
+        TypeError: not an integer (a float such as 3.0 is none).
+        ValueError: smaller than `low`.
+    """
+    if isinstance(value, jax.core.Tracer):
+        return
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+    try:
+        number = operator.index(value)  # pyrefly: ignore[bad-argument-type]
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}.") from None
+    if number < low:
+        raise ValueError(f"{name} must be at least {low}, got {number}.")
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Checks that `value` is one of the names of a convention.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+
+
+def check_real_tree(name: str, tree: PyTree) -> None:
+    """Checks that no leaf is complex.
+
+    Raises:
+        TypeError: a leaf is; the message gives its path.
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
+            raise TypeError(
+                f"{name}{jax.tree_util.keystr(path)} is {jnp.result_type(leaf)}: complex leaves "
+                "are not supported, split them into real and imaginary parts "
+                "(optax.contrib.split_real_and_imaginary)."
+            )
+
+
+def check_same_tree(name: str, tree: PyTree, like_name: str, like: PyTree) -> None:
+    """Checks that two trees have the same structure and leaf shapes, and that `tree` is real.
+
+    Raises:
+        TypeError: a leaf of `tree` is complex.
+        ValueError: structures or shapes differ; the message says where.
+    """
+    if jax.tree.structure(tree) != jax.tree.structure(like):
+        raise ValueError(
+            f"{name} must have the structure of {like_name}, {jax.tree.structure(like)}, "
+            f"got {jax.tree.structure(tree)}."
+        )
+    check_real_tree(name, tree)
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    for (path, leaf), other in zip(leaves, jax.tree.leaves(like), strict=True):
+        if jnp.shape(leaf) != jnp.shape(other):
+            raise ValueError(
+                f"{name}{jax.tree_util.keystr(path)} must have the shape of {like_name}, "
+                f"{jnp.shape(other)}, got {jnp.shape(leaf)}."
+            )

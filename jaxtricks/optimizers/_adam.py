@@ -1,0 +1,140 @@
+"""A decayed average of the gradients over the root of the decayed average of their squares."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import check_range, check_real_tree, check_same_tree
+from jaxtricks.optimizers._gradient_descent import gradient_descent
+from jaxtricks.optimizers._moments import (
+    average,
+    full_moment,
+    inverse_root,
+    narrow,
+    weight_sum,
+    widen,
+)
+from jaxtricks.schedules import ScalarOrSchedule, value_at
+
+
+class AdamState(NamedTuple):
+    """`step`: updates done so far; `first_moment`, `second_moment`: not yet bias-corrected."""
+
+    step: Int[Array, ""]
+    first_moment: PyTree
+    second_moment: PyTree
+
+
+def scale_by_adam(
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
+    *,
+    eps: ScalarLike = 1e-7,
+    eps_inside: bool = False,
+    eps_hat: bool = False,
+    bias_correction: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    r"""Replaces the updates by $\hat m_t / (\sqrt{\hat v_t} + \varepsilon)$.
+
+    $m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t$, $v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2$,
+    $\hat m_t = m_t / (1 - \beta_1^t)$, $\hat v_t = v_t / (1 - \beta_2^t)$, $t$ from 1.
+
+    Args:
+        b1: $\beta_1$, in `[0, 1)`, a number or a schedule.
+        b2: $\beta_2$, in `[0, 1)`, a number or a schedule.
+        eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
+        eps_inside: $\sqrt{\hat v + \varepsilon}$ instead; this $\varepsilon$ acts like the root of
+            one outside.
+        eps_hat: adds $\varepsilon$ to the *uncorrected* root, as section 2 of the paper and Keras:
+            $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t / (\sqrt{v_t} + \varepsilon)$.
+        bias_correction: False leaves both moments as they are; at (0.9, 0.999) the first step is
+            then 3.16 times larger.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
+        TypeError: a leaf is complex.
+
+    Example:
+        >>> tx = scale_by_adam()
+        >>> step, _ = tx.update(jnp.array([3.0, -1e-4, 0.0]), tx.init(jnp.zeros(3)))
+        >>> [round(float(x), 2) for x in step]
+        [1.0, -1.0, 0.0]
+
+    References:
+        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, algorithm 1; corrected:
+        S-OPT-17, 002:461-486; uncorrected: S-OPT-16, 002:442-450 and S-OPT-18, 004:234-251.
+    """
+    for name, beta in (("b1", b1), ("b2", b2)):
+        if not callable(beta):
+            check_range(name, beta, low=0.0, below=1.0)
+    check_range("eps", eps, low=0.0)
+
+    def init(params: PyTree) -> AdamState:
+        check_real_tree("params", params)
+        return AdamState(jnp.zeros([], jnp.int32), full_moment(params), full_moment(params))
+
+    def update(
+        updates: PyTree, state: AdamState, params: PyTree | None = None, **extra_args: object
+    ) -> tuple[PyTree, AdamState]:
+        del params, extra_args
+        check_same_tree("updates", updates, "params", state.first_moment)
+        decay1, decay2 = value_at(b1, state.step), value_at(b2, state.step)
+        wide = widen(updates)
+        first = average(state.first_moment, wide, decay1)
+        second = average(state.second_moment, jax.tree.map(jnp.square, wide), decay2)
+        scale1 = scale2 = 1.0
+        if bias_correction:
+            scale1, scale2 = weight_sum(decay1, state.step), weight_sum(decay2, state.step)
+        shift = eps
+        if eps_hat:
+            shift = eps / (scale2 if eps_inside else jnp.sqrt(scale2))
+
+        def step(m: Array, v: Array) -> Array:
+            return m / scale1 * inverse_root(v / scale2, shift, eps_inside=eps_inside)
+
+        steps = jax.tree.map(step, first, second)
+        return narrow(steps, updates), AdamState(optax.safe_increment(state.step), first, second)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def adam(
+    learning_rate: ScalarOrSchedule,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
+    *,
+    eps: ScalarLike = 1e-7,
+    eps_inside: bool = False,
+    eps_hat: bool = False,
+    bias_correction: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    r"""Adam: `scale_by_adam`, then $x \leftarrow x - \alpha u$.
+
+    Args:
+        learning_rate: $\alpha \ge 0$, a number or a schedule; the notes use 1e-3 or 5e-4.
+        b1: see `scale_by_adam`, like all that follow.
+        b2: decay of the second moment.
+        eps: $\varepsilon$.
+        eps_inside: place of $\varepsilon$.
+        eps_hat: place of $\varepsilon$.
+        bias_correction: whether to correct the moments.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range.
+
+    Example:
+        >>> tx = adam(1e-3)
+        >>> step, _ = tx.update(jnp.array(20.0), tx.init(jnp.zeros(())))
+        >>> round(float(step), 6)
+        -0.001
+
+    References:
+        S-OPT-16 to 19.
+    """
+    rule = scale_by_adam(
+        b1, b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
+    )
+    return optax.chain(rule, gradient_descent(learning_rate))

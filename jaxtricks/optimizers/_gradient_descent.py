@@ -1,0 +1,62 @@
+"""A step against the gradient."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree
+
+from jaxtricks._checks import check_range, check_real_tree
+from jaxtricks.optimizers._moments import narrow, widen
+from jaxtricks.schedules import ScalarOrSchedule, value_at
+
+
+class GradientDescentState(NamedTuple):
+    """`step`: updates done so far."""
+
+    step: Int[Array, ""]
+
+
+def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransformationExtraArgs:
+    r"""Multiplies the updates by minus the learning rate: $u_t = -\alpha_t g_t$.
+
+    The same rate acts on every coordinate. This is the last link of every named optimizer here, and
+    whether $g$ is the gradient of a mean or of a sum is the loss's decision, not the rule's.
+
+    Args:
+        learning_rate: $\alpha \ge 0$, a number or a schedule; the first update uses `schedule(0)`.
+
+    Raises:
+        ValueError: `learning_rate` is negative or not finite.
+        TypeError: `learning_rate` is no real scalar, or a leaf of the parameters is complex.
+
+    Example:
+        >>> tx = gradient_descent(0.5)
+        >>> updates, _ = tx.update({"w": jnp.array([2.0, -4.0])}, tx.init({"w": jnp.zeros(2)}))
+        >>> updates["w"].tolist()
+        [-1.0, 2.0]
+
+    References:
+        S-OPT-01, S-OPT-22; notes 000:102-108, 002:147-160, 004:44-59.
+    """
+    if not callable(learning_rate):
+        check_range("learning_rate", learning_rate, low=0.0)
+
+    def init(params: PyTree) -> GradientDescentState:
+        check_real_tree("params", params)
+        return GradientDescentState(step=jnp.zeros([], jnp.int32))
+
+    def update(
+        updates: PyTree,
+        state: GradientDescentState,
+        params: PyTree | None = None,
+        **extra_args: object,
+    ) -> tuple[PyTree, GradientDescentState]:
+        del params, extra_args
+        check_real_tree("updates", updates)
+        rate = value_at(learning_rate, state.step)
+        steps = jax.tree.map(lambda g: -rate * g, widen(updates))
+        return narrow(steps, updates), GradientDescentState(optax.safe_increment(state.step))
+
+    return optax.GradientTransformationExtraArgs(init, update)

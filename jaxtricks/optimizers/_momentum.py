@@ -1,0 +1,129 @@
+"""A velocity that remembers past gradients."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import check_range, check_real_tree, check_same_tree
+from jaxtricks.optimizers._gradient_descent import gradient_descent
+from jaxtricks.optimizers._moments import full_moment, narrow, widen
+from jaxtricks.schedules import ScalarOrSchedule, value_at
+
+
+class MomentumState(NamedTuple):
+    """`step`: updates done so far; `velocity`: shaped like the parameters, float32 or wider."""
+
+    step: Int[Array, ""]
+    velocity: PyTree
+
+
+def scale_by_momentum(
+    decay: ScalarOrSchedule = 0.9,
+    *,
+    dampening: ScalarLike = 0.0,
+    dampen_first: bool = True,
+    nesterov: bool = False,
+    initial_velocity: ScalarLike = 0.0,
+) -> optax.GradientTransformationExtraArgs:
+    r"""Replaces the updates by the velocity $v_t = \rho v_{t-1} + (1 - \tau) g_t$.
+
+    The velocity is a decayed *sum* of the gradients, with weights that add up to
+    $(1 - \tau) / (1 - \rho)$; `dampening=decay` makes it the moving average.
+
+    Args:
+        decay: $\rho$, in `[0, 1)`, a number or a schedule.
+        dampening: $\tau$, in `[0, 1)`.
+        dampen_first: whether $\tau$ acts on the first gradient; PyTorch leaves that one whole.
+        nesterov: returns $g_t + \rho v_t$, the look-ahead step in the re-parameterised form; not
+            with dampening.
+        initial_velocity: $v_0$ of every coordinate.
+
+    Raises:
+        ValueError: `decay` or `dampening` is out of range, `nesterov` meets a dampening, or the
+            updates do not match the parameters.
+        TypeError: a leaf is complex.
+
+    Example:
+        >>> tx = scale_by_momentum(0.5)
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for _ in range(3):
+        ...     velocity, state = tx.update(jnp.ones(()), state)
+        ...     print(velocity)
+        1.0
+        1.5
+        1.75
+
+    References:
+        Sutskever et al., [On the importance of initialization and momentum in deep
+        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013; S-OPT-05, 07, 08, 10.
+    """
+    if not callable(decay):
+        check_range("decay", decay, low=0.0, below=1.0)
+    check_range("dampening", dampening, low=0.0, below=1.0)
+    check_range("initial_velocity", initial_velocity)
+    if nesterov and not isinstance(dampening, jax.core.Tracer) and dampening != 0:
+        raise ValueError(f"nesterov goes without dampening, got dampening {dampening}.")
+
+    def init(params: PyTree) -> MomentumState:
+        check_real_tree("params", params)
+        return MomentumState(
+            step=jnp.zeros([], jnp.int32), velocity=full_moment(params, initial_velocity)
+        )
+
+    def update(
+        updates: PyTree, state: MomentumState, params: PyTree | None = None, **extra_args: object
+    ) -> tuple[PyTree, MomentumState]:
+        del params, extra_args
+        check_same_tree("updates", updates, "params", state.velocity)
+        rho = value_at(decay, state.step)
+        gain = 1 - dampening if dampen_first else 1 - jnp.where(state.step == 0, 0, dampening)
+        wide = widen(updates)
+        velocity = jax.tree.map(lambda v, g: rho * v + gain * g, state.velocity, wide)
+        steps = jax.tree.map(lambda g, v: g + rho * v, wide, velocity) if nesterov else velocity
+        return narrow(steps, updates), MomentumState(optax.safe_increment(state.step), velocity)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def momentum(
+    learning_rate: ScalarOrSchedule,
+    decay: ScalarOrSchedule = 0.9,
+    *,
+    lr_inside: bool = False,
+    dampening: ScalarLike = 0.0,
+    nesterov: bool = False,
+) -> optax.GradientTransformationExtraArgs:
+    r"""Gradient descent with momentum.
+
+    Outside (default): $v \leftarrow \rho v + (1 - \tau) g$, $x \leftarrow x - \alpha v$. Inside:
+    $v \leftarrow \rho v - (1 - \tau) \alpha g$, $x \leftarrow x + v$. They part as soon as
+    $\alpha$ changes: inside, old gradients keep their old rate.
+
+    Args:
+        learning_rate: $\alpha \ge 0$, a number or a schedule.
+        decay: $\rho$, in `[0, 1)`, a number or a schedule; 0.9 and 0.99 are usual.
+        lr_inside: whether the rate multiplies the gradient before it enters the velocity.
+        dampening: $\tau$, in `[0, 1)`.
+        nesterov: see `scale_by_momentum`.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range.
+
+    Example:
+        >>> tx = momentum(0.1, 0.9)
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for _ in range(2):
+        ...     step, state = tx.update(jnp.ones(()), state)
+        >>> round(float(step), 3)
+        -0.19
+
+    References:
+        Outside: S-OPT-05, notes 001:11-13 and 002:229-239. Inside: S-OPT-06, notes 003:15-17 and
+        004:63-85. Why they differ: E-05.
+    """
+    rule = scale_by_momentum(decay, dampening=dampening, nesterov=nesterov)
+    rate = gradient_descent(learning_rate)
+    return optax.chain(rate, rule) if lr_inside else optax.chain(rule, rate)

@@ -1,0 +1,33 @@
+"""The same learning rate at every update."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def constant(value: ScalarLike) -> Schedule:
+    r"""Returns `value` at every count: $\alpha_t = \alpha$.
+
+    Args:
+        value: $\alpha$, at least 0.
+
+    Raises:
+        ValueError: `value` is negative or not finite.
+
+    Example:
+        >>> rate = constant(0.1)
+        >>> [round(float(rate(count)), 3) for count in (0, 1, 1000)]
+        [0.1, 0.1, 0.1]
+
+    References:
+        S-SCH-01.
+    """
+    check_range("value", value, low=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        del count
+        return jnp.asarray(value, jnp.float32)
+
+    return schedule

@@ -1,0 +1,41 @@
+"""Half a cosine wave from the initial rate down to the final one."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def cosine_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0.0) -> Schedule:
+    r"""Falls slowly, then fast, then slowly from `initial` to `final`, and stays there.
+
+    $\alpha_t = \alpha_T + \frac12 (\alpha_0 - \alpha_T) (1 + \cos(\pi t / T))$ for $t \le T$.
+
+    Args:
+        initial: $\alpha_0$, the rate of the first update, at least 0.
+        total_steps: $T \ge 1$, the count at which `final` is reached.
+        final: $\alpha_T$, at least 0.
+
+    Raises:
+        ValueError: a rate is negative or not finite, or `total_steps` is under 1.
+        TypeError: `total_steps` is no integer.
+
+    Example:
+        >>> rate = cosine_decay(1.0, 4)
+        >>> [round(float(rate(count)), 3) for count in range(6)]
+        [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
+
+    References:
+        Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017, eq. 5 with one cycle;
+        S-SCH-10, note 002:548-554.
+    """
+    check_range("initial", initial, low=0.0)
+    check_range("final", final, low=0.0)
+    check_integer("total_steps", total_steps, low=1)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        progress = jnp.clip(count, 0, total_steps) / total_steps
+        return final + 0.5 * (initial - final) * (1 + jnp.cos(jnp.pi * progress))
+
+    return schedule

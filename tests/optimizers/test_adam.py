@@ -1,0 +1,62 @@
+"""Adam against closed forms of a constant gradient, and against optax where conventions meet."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxtricks import optimizers
+from tests.trajectories import updates_of
+
+
+@pytest.mark.parametrize("eps_inside", [False, True])
+@pytest.mark.parametrize("corrected", [False, True])
+def test_constant_gradient_has_a_closed_form(corrected, eps_inside):
+    """m_t = g (1 - b1^t), v_t = g^2 (1 - b2^t); corrected, both are the gradient's own."""
+    g, eps, t = 0.01, 1e-3, np.arange(1, 41)
+    first = g * (1 if corrected else 1 - 0.9**t)
+    second = g**2 * (1 if corrected else 1 - 0.99**t)
+    want = first / (np.sqrt(second + eps) if eps_inside else np.sqrt(second) + eps)
+    rule = optimizers.scale_by_adam(
+        0.9, 0.99, eps=eps, eps_inside=eps_inside, bias_correction=corrected
+    )
+    got = updates_of(rule, jnp.full((40, 1), g))[:, 0]
+    chex.assert_trees_all_close(got, jnp.broadcast_to(jnp.float32(want), (40,)), rtol=2e-6)
+
+
+def test_uncorrected_first_step_is_too_large():
+    """E-20: 3.16 times at step 1, worst 6.57 times at step 12."""
+    gradients = jnp.ones((40, 1))
+    plain = updates_of(optimizers.scale_by_adam(bias_correction=False), gradients)[:, 0]
+    assert plain[0] == pytest.approx(3.162, abs=1e-3)
+    assert int(jnp.argmax(plain)) + 1 == 12
+    assert plain[11] == pytest.approx(6.57, abs=5e-3)
+
+
+@pytest.mark.parametrize("eps_root", [False, True])
+def test_equals_optax_where_optax_can_express_it(eps_root):
+    eps = 1e-3
+    gradients = jax.random.normal(jax.random.key(0), (50, 8))
+    ours = optimizers.scale_by_adam(0.9, 0.99, eps=eps, eps_inside=eps_root)
+    names = {"eps": 0.0, "eps_root": eps} if eps_root else {"eps": eps}
+    theirs = optax.scale_by_adam(0.9, 0.99, **names)
+    chex.assert_trees_all_close(
+        updates_of(ours, gradients), updates_of(theirs, gradients), rtol=1e-4
+    )
+
+
+def test_eps_hat_divides_before_the_correction():
+    """Kingma and Ba, section 2: at step 1 sqrt(v) = g sqrt(1 - b2)."""
+    g, eps, b2 = 1e-3, 1e-4, 0.99
+    rule = optimizers.scale_by_adam(0.9, b2, eps=eps, eps_hat=True)
+    root = np.sqrt(1 - b2)
+    got = updates_of(rule, jnp.full((1, 1), g))[0, 0]
+    assert got == pytest.approx(g * root / (g * root + eps), rel=1e-5)
+
+
+@pytest.mark.parametrize("name, bad", [("b1", 1.0), ("b2", -0.1), ("eps", -1e-9)])
+def test_hyper_parameters_out_of_range(name, bad):
+    with pytest.raises(ValueError, match=f"{name} must be in .*, got {bad}"):
+        optimizers.adam(1e-3, **{name: bad})

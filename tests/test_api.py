@@ -1,0 +1,84 @@
+"""The public names obey the house's rules, and the case tables are complete."""
+
+import inspect
+import pkgutil
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+import jaxtricks
+from jaxtricks import optimizers, schedules
+from tests.cases import SCHEDULES, TRANSFORMS
+
+ROOMS = [m.name for m in pkgutil.iter_modules(jaxtricks.__path__) if not m.name.startswith("_")]
+
+
+def public_functions(package):
+    return {n: f for n, f in vars(package).items() if inspect.isfunction(f) and n[0] != "_"}
+
+
+def returns(function, kind):
+    return inspect.signature(function).return_annotation == kind
+
+
+def float_arguments(function):
+    """Names of the arguments annotated as scalars or schedules."""
+    parameters = inspect.signature(function).parameters.values()
+    kinds = (jaxtricks.schedules.ScalarOrSchedule, jaxtricks.schedules.Schedule)
+    scalar = schedules.value_at.__annotations__["count"]
+    return {p.name for p in parameters if p.annotation in (*kinds, scalar)}
+
+
+def test_every_gradient_transformation_is_under_contract():
+    factories = {
+        name
+        for name, function in public_functions(optimizers).items()
+        if returns(function, optax.GradientTransformationExtraArgs)
+    }
+    assert factories == set(TRANSFORMS)
+
+
+def test_every_schedule_is_under_contract():
+    factories = {
+        name
+        for name, function in public_functions(schedules).items()
+        if returns(function, schedules.Schedule)
+    }
+    assert factories == set(SCHEDULES)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_every_float_hyper_parameter_of_a_transformation_is_swept(name):
+    case = TRANSFORMS[name]
+    assert float_arguments(case.make) == set(case.hyper)
+    parameters = set(inspect.signature(case.make).parameters)
+    assert parameters == set(case.hyper) | set(case.static)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_float_hyper_parameter_of_a_schedule_is_swept(name):
+    case = SCHEDULES[name]
+    assert float_arguments(case.make) == set(case.hyper)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_functions_are_documented_and_named_by_the_rules(room):
+    package = __import__(f"jaxtricks.{room}", fromlist=["_"])
+    for name, function in public_functions(package).items():
+        doc = inspect.getdoc(function) or ""
+        assert ">>>" in doc, f"{room}.{name} has no example"
+        parameters = list(inspect.signature(function).parameters.values())
+        if name.startswith("random_"):
+            assert parameters[0].name == "key", f"{room}.{name}"
+        for parameter in parameters:
+            if parameter.name == "train":
+                assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+                assert parameter.default is inspect.Parameter.empty
+
+
+def test_updates_of_a_python_number_work():
+    tx = optimizers.adam(0.1)
+    updates, _ = tx.update(1.0, tx.init(0.0))
+    assert jnp.isclose(updates, -0.1) and isinstance(updates, jax.Array)
