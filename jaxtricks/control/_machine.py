@@ -1,0 +1,41 @@
+"""What a control rule is: a pair of pure functions that watch a metric."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from jaxtyping import PyTree
+
+
+class Machine(NamedTuple):
+    """A state machine on a metric: what callbacks do by mutation, done by values.
+
+    The state is a pytree of arrays whose structure, shapes and dtypes never change, so a machine
+    can be carried through `scan`, swept with `vmap`, compiled and saved with the parameters.
+
+    Attributes:
+        init: `init(params=None) -> state`. A rule that keeps the best parameters needs `params`.
+        update: `update(value, state, params=None) -> (output, state)`, pure. `value` is the
+            observed metric. None means that there was no observation: the state comes back as it
+            was, with the output in force. NaN is an observation, and never an improvement.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> def init(params=None):
+        ...     return jnp.inf
+        >>> def update(value, state, params=None):
+        ...     lowest = state if value is None else jnp.fmin(value, state)
+        ...     return lowest, lowest
+        >>> record = Machine(init, update)
+        >>> state = record.init()
+        >>> for loss in (3.0, None, jnp.nan, 2.0, 4.0):
+        ...     lowest, state = record.update(loss, state)
+        ...     print(lowest)
+        3.0
+        3.0
+        3.0
+        2.0
+        2.0
+    """
+
+    init: Callable[..., PyTree]
+    update: Callable[..., tuple[PyTree, PyTree]]
