@@ -1,0 +1,35 @@
+"""A long valley with side arms and one minimum."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxtricks.surfaces._surface import Surface
+
+
+def beale() -> Surface:
+    r"""Makes $(1.5 - x + xy)^2 + (2.25 - x + xy^2)^2 + (2.625 - x + xy^3)^2$.
+
+    Zero at $(3, 0.5)$ and nowhere else; the narrow regions into which momentum shoots are valleys,
+    not minima. Beside the minimum there is one critical point, the saddle $(0, 1)$.
+
+    Example:
+        >>> import jax
+        >>> float(beale()(jnp.array([3.0, 0.5])))
+        0.0
+        >>> jax.grad(beale())(jnp.array([0.0, 1.0])).tolist()
+        [0.0, 0.0]
+
+    References:
+        S-FUN-04, E-67; notes 004:256-268.
+    """
+
+    def loss(x: Float[Array, "2"]) -> Float[Array, ""]:
+        a, b = x
+        return (1.5 - a + a * b) ** 2 + (2.25 - a + a * b**2) ** 2 + (2.625 - a + a * b**3) ** 2
+
+    return Surface(
+        loss,
+        start=jnp.array([1.0, 1.5]),
+        optimum=jnp.array([3.0, 0.5]),
+        view=((-1.0, 4.5), (-2.5, 2.0)),
+    )

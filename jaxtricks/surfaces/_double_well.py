@@ -1,0 +1,49 @@
+"""A hill between a shallow well and a deep one."""
+
+import math
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.surfaces._surface import Surface
+
+TILT_OF_ONE_WELL = 8 / (3 * math.sqrt(3))
+
+
+def double_well(tilt: ScalarLike = 0.5) -> Surface:
+    r"""Makes $f(x) = (x^2 - 1)^2 - c x$: two wells near -1 and 1, the right one deeper.
+
+    From the left slope, gradient descent stops in the left well; a ball with enough momentum rolls
+    over the hill.
+
+    Args:
+        tilt: $c$, in $[0, 8 / 3^{3/2})$, that is below 1.5396: there the left well ends.
+
+    Raises:
+        ValueError: `tilt` is out of range.
+
+    Example:
+        >>> well = double_well(0.5)
+        >>> [round(float(x), 3) for x in (well.optimum, well(well.optimum), well(-0.9304))]
+        [1.057, -0.515, 0.483]
+
+    References:
+        S-FUN-06; notes 004:131. The optimum is Viète's root of the cubic $f' = 0$.
+    """
+    check_range("tilt", tilt, low=0.0, below=TILT_OF_ONE_WELL)
+
+    def loss(x: Float[Array, ""]) -> Float[Array, ""]:
+        return (x**2 - 1) ** 2 - jnp.asarray(tilt, x.dtype) * x
+
+    return Surface(
+        loss,
+        start=jnp.asarray(-1.6),
+        optimum=largest_critical_point(jnp.asarray(tilt, float)),
+        view=((-1.8, 1.8), (-2.0, 4.0)),
+    )
+
+
+def largest_critical_point(tilt: Float[Array, ""]) -> Float[Array, ""]:
+    """Solves $4 x^3 - 4 x = c$ for the largest of its three real roots."""
+    return 2 / math.sqrt(3) * jnp.cos(jnp.arccos(tilt / TILT_OF_ONE_WELL) / 3)

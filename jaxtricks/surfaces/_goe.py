@@ -1,0 +1,36 @@
+"""Hessians at random."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from jaxtricks._checks import check_integer
+
+
+def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
+    r"""Draws a symmetric matrix from the Gaussian orthogonal ensemble.
+
+    $A = (G + G^T) / \sqrt 2$ with standard normal $G$: variance 1 off the diagonal and 2 on it; the
+    eigenvalues fill $\pm 2 \sqrt n$. All are positive with probability $1/2$, $(2 - \sqrt 2)/4$,
+    $(\pi - 2 \sqrt 2)/(4 \pi)$ for n = 1, 2, 3, about $3^{-n^2/4}$ for large n: as a model of the
+    Hessian at a critical point, it makes almost every one a saddle.
+
+    Args:
+        key: a random key.
+        dimension: n, at least 1.
+
+    Raises:
+        ValueError: `dimension` is under 1.
+
+    Example:
+        >>> matrix = random_goe(jax.random.key(0), 3)
+        >>> matrix.shape, bool((matrix == matrix.T).all())
+        ((3, 3), True)
+
+    References:
+        Dean and Majumdar, [Large deviations of extreme eigenvalues of random
+        matrices](https://arxiv.org/abs/cond-mat/0609651), 2006; S-FUN-08; notes 002:196.
+    """
+    check_integer("dimension", dimension, low=1)
+    gaussian = jax.random.normal(key, (dimension, dimension))
+    return (gaussian + gaussian.T) / jnp.sqrt(2.0)

@@ -1,0 +1,71 @@
+"""A surface seen through mini-batches."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Key, ScalarLike
+
+from jaxtricks._checks import check_range
+
+
+def with_gradient_noise(
+    surface: Callable[[Array], Float[Array, ""]],
+    covariance: ArrayLike,
+    batch_size: ScalarLike = 1,
+) -> Callable[[Key[Array, ""], Array], Float[Array, ""]]:
+    r"""Makes `(key, x) -> loss` whose gradient is $\nabla f(x) + \varepsilon$.
+
+    $\varepsilon \sim N(0, \Sigma / B)$: the noise of the mean gradient of B examples drawn with
+    replacement, here the same at every point. The value stays $f(x)$; only its gradient is noisy.
+
+    Args:
+        surface: `x -> scalar` of an array.
+        covariance: $\Sigma$ of one example's gradient: a number (times the identity), a list of
+            variances, or a symmetric positive semidefinite matrix.
+        batch_size: $B > 0$, a number or a traced value.
+
+    Raises:
+        ValueError: a variance is negative, the matrix is not square, symmetric and positive
+            semidefinite, or `batch_size` is not positive.
+
+    Example:
+        >>> noisy = with_gradient_noise(lambda x: jnp.sum(x**2), 1.0, 100)
+        >>> print(noisy(jax.random.key(0), jnp.ones(2)))
+        2.0
+        >>> noise = jax.grad(noisy, argnums=1)(jax.random.key(0), jnp.ones(2)) - 2
+        >>> bool((abs(noise) > 0).all() and (abs(noise) < 0.5).all())
+        True
+
+    References:
+        S-FUN-07; notes 002:175-177.
+    """
+    check_range("batch_size", batch_size, above=0.0)
+    root = _covariance_root(covariance)
+
+    def loss(key: Key[Array, ""], x: Array) -> Float[Array, ""]:
+        x = jnp.asarray(x)
+        scale = jnp.asarray(root / jnp.sqrt(batch_size), x.dtype)
+        normal = jax.random.normal(key, x.shape, x.dtype)
+        noise = scale @ normal if scale.ndim == 2 else scale * normal
+        return surface(x) + jnp.sum(noise * (x - jax.lax.stop_gradient(x)))
+
+    return loss
+
+
+def _covariance_root(covariance: ArrayLike) -> Array:
+    """Gives standard deviations, or the matrix R with R R^T = covariance."""
+    matrix = jnp.asarray(covariance, jnp.result_type(covariance, float))
+    concrete = not isinstance(covariance, jax.core.Tracer)
+    if matrix.ndim < 2:
+        if concrete and not bool(jnp.all(matrix >= 0)):
+            raise ValueError(f"covariance must not be negative, got {covariance}.")
+        return jnp.sqrt(matrix)
+    if matrix.ndim > 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"covariance must be a square matrix, got shape {matrix.shape}.")
+    values, vectors = jnp.linalg.eigh(matrix)
+    slack = 1e-5 * jnp.max(jnp.abs(values))
+    if concrete and not bool(jnp.allclose(matrix, matrix.T) & jnp.all(values >= -slack)):
+        raise ValueError(f"covariance must be symmetric and positive semidefinite, got {matrix}.")
+    return vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]

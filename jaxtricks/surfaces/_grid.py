@@ -1,0 +1,52 @@
+"""A surface as a picture's height field."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxtricks._checks import check_integer
+from jaxtricks.surfaces._surface import Interval, Surface
+
+
+class Grid(NamedTuple):
+    """`x`, `y`: the axes; `loss[i, j]` is the loss at `(x[j], y[i])`, as contour plots want it."""
+
+    x: Float[Array, " columns"]
+    y: Float[Array, " rows"]
+    loss: Float[Array, "rows columns"]
+
+
+def grid(
+    surface: Surface, size: int = 200, *, view: tuple[Interval, Interval] | None = None
+) -> Grid:
+    """Evaluates a two-dimensional surface on `size` x `size` points of its view.
+
+    Args:
+        surface: a surface over the plane.
+        size: points per axis, at least 2.
+        view: `((xmin, xmax), (ymin, ymax))`, the surface's own if None.
+
+    Raises:
+        ValueError: the surface is not two-dimensional, there is no view, or `size` is under 2.
+
+    Example:
+        >>> from jaxtricks.surfaces import quadratic
+        >>> grid(quadratic((2.0, 0.0)), 3, view=((-1.0, 1.0), (0.0, 1.0))).loss[0].tolist()
+        [1.0, 0.0, 1.0]
+    """
+    check_integer("size", size, low=2)
+    view = surface.view if view is None else view
+    if jnp.shape(surface.start) != (2,) or view is None:
+        raise ValueError(
+            f"grid needs a surface over the plane and a view, got points of shape "
+            f"{jnp.shape(surface.start)} and view {view}."
+        )
+    x, y = (jnp.linspace(low, high, size) for low, high in view)
+
+    def at(column: Float[Array, ""], row: Float[Array, ""]) -> Float[Array, ""]:
+        return surface(jnp.stack([column, row]))
+
+    loss = jax.vmap(lambda row: jax.vmap(lambda column: at(column, row))(x))(y)
+    return Grid(x, y, loss)

@@ -1,0 +1,25 @@
+"""A slope that levels off and goes on."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxtricks.surfaces._surface import Surface
+
+
+def inflection() -> Surface:
+    r"""Makes $f(x) = x^3$: at 0 the gradient vanishes, but it is no minimum.
+
+    Example:
+        >>> import jax
+        >>> curve = inflection()
+        >>> print(jax.grad(curve)(0.0), curve(0.0), curve(-0.5))
+        0.0 0.0 -0.125
+
+    References:
+        S-FUN-05; notes 002:182-194.
+    """
+
+    def loss(x: Float[Array, ""]) -> Float[Array, ""]:
+        return x**3
+
+    return Surface(loss, start=jnp.asarray(1.0), view=((-1.2, 1.2), (-1.8, 1.8)))

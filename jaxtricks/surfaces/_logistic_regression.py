@@ -1,0 +1,52 @@
+"""Fitting a probability by cross-entropy."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Integer
+
+from jaxtricks._checks import check_choice
+from jaxtricks.surfaces._least_squares import Reduction, total
+from jaxtricks.surfaces._surface import Surface
+
+
+def logistic_regression(
+    inputs: Float[Array, "examples features"],
+    labels: Float[Array, " examples"] | Integer[Array, " examples"],
+    *,
+    weights: Float[Array, " examples"] | None = None,
+    reduction: Reduction = "mean",
+) -> Surface:
+    r"""Makes the cross-entropy of $\hat y_i = \sigma(x_i^T \theta)$ with labels in $[0, 1]$.
+
+    Its gradient is $\frac1m \sum_i (\hat y_i - y_i) x_i$, as for `least_squares`. The optimum has
+    no closed form, and there is none when a plane separates the classes.
+
+    Args:
+        inputs: $x_i$; for an intercept append a column of ones.
+        labels: $y_i$.
+        weights: how much each example counts, at least 0.
+        reduction: see `least_squares`.
+
+    Raises:
+        ValueError: an unknown `reduction`, or a label outside `[0, 1]`.
+
+    Example:
+        >>> surface = logistic_regression(jnp.array([[1.0], [2.0]]), jnp.array([0, 1]))
+        >>> print(surface(jnp.zeros(1)).round(4), jax.grad(surface)(jnp.zeros(1)))
+        0.6931 [-0.25]
+
+    References:
+        S-OPT-01, S-LOS-02; notes 000:102, 001:117.
+    """
+    check_choice("reduction", reduction, ("mean", "sum"))
+    concrete = not isinstance(labels, jax.core.Tracer)
+    if concrete and not bool(jnp.all((labels >= 0) & (labels <= 1))):
+        raise ValueError(f"labels must be in [0, 1], got {labels}.")
+    weights = jnp.ones_like(inputs, shape=labels.shape) if weights is None else weights
+
+    def loss(theta: Float[Array, " features"]) -> Float[Array, ""]:
+        logits = inputs.astype(theta.dtype) @ theta
+        losses = jax.nn.softplus(logits) - labels.astype(theta.dtype) * logits
+        return total(losses, weights, reduction)
+
+    return Surface(loss, start=jnp.zeros_like(inputs, shape=inputs.shape[1:]))

@@ -1,0 +1,62 @@
+"""A bowl whose axes need different learning rates."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.surfaces._rotation import rotate
+from jaxtricks.surfaces._surface import Surface
+
+
+def quadratic(
+    curvatures: ArrayLike | Sequence[ScalarLike] = (1.0, 20.0), *, angle: ScalarLike = 0.0
+) -> Surface:
+    r"""Makes $f(w) = \frac12 \sum_i h_i w_i^2$, in any dimension.
+
+    Gradient descent multiplies coordinate $i$ by $1 - \alpha h_i$: it needs $\alpha < 2 / h_{max}$
+    and then crawls where $h$ is small. The condition number is $\kappa = h_{max} / h_{min}$.
+
+    Args:
+        curvatures: $h$, one number per dimension, at least 0 (0 is a flat direction; for negative
+            ones see `saddle`).
+        angle: turns the bowl, in radians; two dimensions only.
+
+    Raises:
+        ValueError: no list of numbers, a negative curvature, or an angle without two dimensions.
+
+    Example:
+        >>> bowl = quadratic((1.0, 20.0))
+        >>> float(bowl(jnp.array([2.0, 1.0])))
+        12.0
+        >>> jax.grad(bowl)(jnp.array([2.0, 1.0])).tolist()
+        [2.0, 20.0]
+
+    References:
+        S-FUN-01; notes 002:166-168, 003:15, 004:33, 004:169.
+    """
+    if jnp.ndim(jnp.asarray(curvatures)) != 1 or jnp.size(jnp.asarray(curvatures)) == 0:
+        raise ValueError(f"curvatures must be a list of numbers, got {curvatures!r}.")
+    if not isinstance(curvatures, jax.core.Tracer):
+        for i, curvature in enumerate(curvatures):
+            check_range(f"curvatures[{i}]", curvature, low=0.0)
+    check_range("angle", angle)
+    dimension = len(curvatures)
+    turned = isinstance(angle, jax.core.Tracer) or angle != 0
+    if turned and dimension != 2:
+        raise ValueError(f"angle needs two dimensions, got angle {angle} and {dimension}.")
+
+    def loss(x: Float[Array, " n"]) -> Float[Array, ""]:
+        w = rotate(x, -angle) if turned else x
+        return 0.5 * jnp.sum(jnp.asarray(curvatures, x.dtype) * w * w)
+
+    start = jnp.ones(dimension)
+    return Surface(
+        loss,
+        start=rotate(start, angle) if turned else start,
+        optimum=jnp.zeros(dimension),
+        view=((-1.5, 1.5), (-1.5, 1.5)) if dimension == 2 else None,
+    )

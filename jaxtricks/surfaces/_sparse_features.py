@@ -1,0 +1,65 @@
+"""Features of which few are frequent and most are rare, like words."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+
+
+class SparseFeatures(NamedTuple):
+    """`inputs`: 0 or 1; `targets`; the true `weights`; the expected `frequencies`, falling."""
+
+    inputs: Float[Array, "examples features"]
+    targets: Float[Array, " examples"]
+    weights: Float[Array, " features"]
+    frequencies: Float[Array, " features"]
+
+
+def random_sparse_features(
+    key: Key[Array, ""],
+    examples: int,
+    features: int,
+    *,
+    exponent: ScalarLike = 1.0,
+    highest: ScalarLike = 0.5,
+    noise: ScalarLike = 0.0,
+) -> SparseFeatures:
+    r"""Draws a linear regression in which feature $j$ is present with probability $c / j^s$.
+
+    Presences are independent; the true weights are standard normal, so rare features matter as much
+    as frequent ones when they are there. Feed the result to `least_squares`.
+
+    Args:
+        key: a random key.
+        examples: at least 1.
+        features: at least 1.
+        exponent: $s \ge 0$; 1 is Zipf's law, 0 makes all equally frequent.
+        highest: $c$, in `[0, 1]`, the first feature's frequency.
+        noise: standard deviation of the targets about $x^T w$, at least 0.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> data = random_sparse_features(jax.random.key(0), 1000, 100)
+        >>> data.inputs[:, jnp.array([0, 9, 99])].mean(axis=0).round(2).tolist()
+        [0.5..., 0.0..., 0.0...]
+
+    References:
+        S-FUN-09; notes 004:198-199.
+    """
+    check_integer("examples", examples, low=1)
+    check_integer("features", features, low=1)
+    check_range("exponent", exponent, low=0.0)
+    check_range("highest", highest, low=0.0, high=1.0)
+    check_range("noise", noise, low=0.0)
+    weight_key, presence_key, noise_key = jax.random.split(key, 3)
+    weights = jax.random.normal(weight_key, (features,))
+    frequencies = highest * jnp.arange(1, features + 1, dtype=weights.dtype) ** -exponent
+    present = jax.random.bernoulli(presence_key, frequencies, (examples, features))
+    inputs = present.astype(weights.dtype)
+    targets = inputs @ weights + noise * jax.random.normal(noise_key, (examples,))
+    return SparseFeatures(inputs, targets, weights, frequencies)

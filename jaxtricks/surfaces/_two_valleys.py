@@ -1,0 +1,41 @@
+"""Two parallel valleys, the right one deeper."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.surfaces._double_well import double_well
+from jaxtricks.surfaces._surface import Surface
+
+
+def two_valleys(tilt: ScalarLike = 0.5, *, floor: ScalarLike = 0.1) -> Surface:
+    r"""Makes $f(x, y) = (x^2 - 1)^2 - c x + \frac12 h y^2$: `double_well` across, a bowl along.
+
+    Args:
+        tilt: $c$, see `double_well`.
+        floor: $h > 0$, the curvature along the valleys.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import jax
+        >>> surface = two_valleys()
+        >>> print(surface.optimum.round(3), jax.grad(surface)(jnp.array([1.0, 1.0])))
+        [1.057 0.   ] [-0.5  0.1]
+
+    References:
+        S-FUN-10; notes 004:264-266, whose text fits `beale`: this one does have two minima.
+    """
+    check_range("floor", floor, above=0.0)
+    across = double_well(tilt)
+
+    def loss(x: Float[Array, "2"]) -> Float[Array, ""]:
+        return across.loss(x[0]) + 0.5 * jnp.asarray(floor, x.dtype) * x[1] ** 2
+
+    return Surface(
+        loss,
+        start=jnp.array([-0.2, 2.0]),
+        optimum=jnp.stack([across.optimum, jnp.zeros(())]),
+        view=((-1.8, 1.8), (-2.5, 2.5)),
+    )
