@@ -1,0 +1,1 @@
+"""The lectures' figures and claims, regenerated and judged: `python -m experiments`."""

@@ -1,0 +1,114 @@
+"""Runs the experiments, judges the claims and draws the figures.
+
+Examples:
+    python -m experiments                         all default figures into ./figures
+    python -m experiments --list                  what there is
+    python -m experiments --only C-013 --only F-038
+    python -m experiments --full --out paper_figs
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Reads the command line; JAX is not imported yet, so `--help` is quick."""
+    parser = argparse.ArgumentParser(
+        "python -m experiments",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--list", action="store_true", help="list the scripts and what they own")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME|ID", help="topic, question or C-013"
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--smoke", dest="preset", action="store_const", const="smoke", help="seconds")
+    size.add_argument("--full", dest="preset", action="store_const", const="full", help="longest")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (./figures)")
+    parser.add_argument("--redraw", action="store_true", help="draw from the JSON, do not run")
+    parser.add_argument("--force", action="store_true", help="replace larger runs by smaller ones")
+    parser.set_defaults(preset="default")
+    return parser.parse_args(arguments)
+
+
+def show_list(scripts) -> None:
+    for script in scripts:
+        print(f"{script.name:60} {', '.join(script.subjects)}\n    {script.question}")
+
+
+def run_all(scripts, options) -> tuple[list[Path], list[str]]:
+    """Runs the scripts one after another; a failing one is reported and the others go on."""
+    from experiments.engine._run import ReplacementRefused, redraw_script, run_script
+
+    pictures, failures = [], []
+    for number, script in enumerate(scripts, start=1):
+        print(f"[{number:2}/{len(scripts)}] {script.name} ", end="", flush=True)
+        start = time.perf_counter()
+        try:
+            if options.redraw:
+                pictures.append(redraw_script(script, options.out))
+            else:
+                picture = run_script(script, options.preset, options.out, force=options.force)
+                pictures.append(picture)
+            print(f"{time.perf_counter() - start:.1f} s", flush=True)
+        except ReplacementRefused as kept:
+            print(f"kept: {kept}", flush=True)
+        except Exception as error:
+            failures.append(script.name)
+            print(f"FAILED: {type(error).__name__}: {error}", flush=True)
+    return pictures, failures
+
+
+def report(scripts, out: Path) -> None:
+    """Prints the table of verdicts of the scripts that have a record in `out`."""
+    from experiments.engine._results import read_record
+    from experiments.engine._run import record_path
+
+    print(f"\n{'':5} {'verdict':10} measured")
+    for script in scripts:
+        path = record_path(script, out)
+        for verdict in read_record(path)["verdicts"] if path.exists() else []:
+            print(f"{verdict['subject']:5} {verdict['outcome']:10} {verdict['measured']}")
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit code: 0, 1 after a failure, 130 after Ctrl-C."""
+    options = parse(arguments)
+    from experiments.engine._script import find_scripts
+
+    try:
+        scripts = find_scripts(tuple(options.only))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    if options.list:
+        show_list(scripts)
+        return 0
+    from experiments.engine._ledger import write_ledger
+    from experiments.engine._run import prepare_folder
+
+    try:
+        prepare_folder(options.out)
+        pictures, failures = run_all(scripts, options)
+        write_ledger(options.out)
+    except OSError as error:
+        print(f"cannot write to {options.out}: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {options.out} keeps every finished experiment", file=sys.stderr)
+        return INTERRUPTED
+    report(scripts, options.out)
+    print("\n" + "\n".join(map(str, pictures)))
+    print(f"\nledger: {options.out / 'README.md'}   gallery: {options.out / 'index.html'}")
+    if failures:
+        print(f"failed: {', '.join(failures)}", file=sys.stderr)
+    return FAILED if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,113 @@
+"""Results as JSON: written whole or not at all, read back as numpy arrays."""
+
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SCHEMA = 1
+DIGITS = 7  # significant digits kept: float32's, so that equal runs give equal files
+
+
+class NonFiniteResult(ValueError):
+    """A result is NaN or infinite, and the script did not declare that it may be."""
+
+
+def check_finite(results: dict[str, Any], allowed: tuple[str, ...]) -> None:
+    """Raises `NonFiniteResult` with the path of the first bad number outside `allowed` keys."""
+    for key, value in results.items():
+        if key not in allowed:
+            _check_finite_at(value, key)
+
+
+def _check_finite_at(value: object, path: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_finite_at(item, f"{path}/{key}")
+    elif isinstance(value, list | tuple) and not _is_numeric(value):
+        for i, item in enumerate(value):
+            _check_finite_at(item, f"{path}[{i}]")
+    elif not isinstance(value, str | bool | None.__class__):
+        array = np.asarray(value, np.float64)
+        if not np.isfinite(array).all():
+            where = np.argwhere(~np.isfinite(array))[0].tolist()
+            raise NonFiniteResult(f"result {path} is not finite, first at index {where}.")
+
+
+def _is_numeric(value: list | tuple) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in "fiub"
+    except ValueError:
+        return False
+
+
+def to_json(value: Any) -> Any:
+    """Arrays to lists, floats to 7 significant digits, NaN and infinities to strings."""
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if hasattr(value, "__array__"):
+        return to_json(np.asarray(value).tolist())
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else str(value)
+    return value
+
+
+def from_json(value: Any) -> Any:
+    """Inverse of `to_json`: lists of numbers become arrays."""
+    if isinstance(value, dict):
+        return {key: from_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        items = [from_json(item) for item in value]
+        numeric = all(isinstance(i, int | float | np.ndarray) for i in items)
+        same_shape = len({np.shape(i) for i in items}) == 1
+        return np.asarray(items) if numeric and same_shape else items
+    return float(value) if value in ("nan", "inf", "-inf") else value
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes beside `path` and renames: a crash leaves the old file or none, never half of one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Writes a record as JSON, one result a line, so that diffs are readable."""
+    lines = [
+        f"  {json.dumps(key)}: {json.dumps(to_json(value), ensure_ascii=False)}"
+        for key, value in record.items()
+        if key != "results"
+    ]
+    results = [
+        f"    {json.dumps(key)}: {json.dumps(to_json(value), ensure_ascii=False)}"
+        for key, value in record["results"].items()
+    ]
+    lines.append('  "results": {\n' + ",\n".join(results) + "\n  }")
+    write_atomically(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Reads a record; `results` come back with numpy arrays.
+
+    Raises:
+        ValueError: the file is not one of ours, or of another schema.
+    """
+    try:
+        record = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no result file: {error}.") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise ValueError(f"{path} is no result file of schema {SCHEMA}.")
+    return {**record, "results": from_json(record["results"])}

@@ -1,0 +1,179 @@
+"""Running one experiment: results, verdicts, picture, files."""
+
+import dataclasses
+import io
+import os
+import platform
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import matplotlib.pyplot as plt
+
+from experiments.engine._animation import gif_bytes
+from experiments.engine._results import (
+    SCHEMA,
+    check_finite,
+    from_json,
+    read_record,
+    to_json,
+    write_atomically,
+    write_record,
+)
+from experiments.engine._script import Script
+from experiments.engine._style import RC
+from experiments.engine._verdict import Verdict
+
+PRESETS = ("smoke", "default", "full")
+REAL_DATA = ("mnist", "cifar10")
+COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"
+
+_compile_seconds = [0.0]
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, seconds, **_: (
+        _compile_seconds.__setitem__(0, _compile_seconds[0] + seconds)
+        if event == COMPILE_EVENT
+        else None
+    )
+)
+
+
+class ReplacementRefused(RuntimeError):
+    """The output folder holds a larger preset, or real data, and `force` was not given."""
+
+
+def record_path(script: Script, out: Path) -> Path:
+    return out / f"{script.stem}.json"
+
+
+def picture_path(script: Script, out: Path) -> Path:
+    return out / f"{script.stem}.{'gif' if script.animate else 'png'}"
+
+
+def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -> Path:
+    """Runs, judges, draws and writes one experiment; returns the picture's path.
+
+    Raises:
+        ReplacementRefused: see there.
+        NonFiniteResult: a result is NaN or infinite though the script did not say that it may be.
+        OSError: the output cannot be written; whatever was there before still is.
+    """
+    old = _existing(script, out)
+    if old and not force:
+        _refuse_smaller(script, old, preset=preset)
+    config = script.config(preset)
+    compile_before, start = _compile_seconds[0], time.perf_counter()
+    results = script.module.run(config)
+    wall = time.perf_counter() - start
+    check_finite(results, script.non_finite)
+    record = {
+        "schema": SCHEMA,
+        "script": script.name,
+        "question": script.question,
+        "figures": script.figures,
+        "animated": script.animate is not None,
+        "preset": preset,
+        "config": dataclasses.asdict(config),
+        "data_set": results.get("data_set", "analytic"),
+        "seeds": getattr(config, "seeds", 1),
+        "device": _device(),
+        "versions": {name: metadata.version(name) for name in ("jax", "flax", "optax", "numpy")},
+        "wall_seconds": round(wall, 2),
+        "compile_seconds": round(_compile_seconds[0] - compile_before, 2),
+    }
+    if old and not force:
+        _refuse_smaller(script, old, data_set=str(record["data_set"]))
+    readable = from_json(to_json(results))
+    verdicts = script.module.judge(readable)
+    _check_verdicts(script, verdicts)
+    record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
+    record["results"] = results
+    picture = _draw(script, readable)
+    write_atomically(picture_path(script, out), picture)
+    write_record(record_path(script, out), record)
+    return picture_path(script, out)
+
+
+def redraw_script(script: Script, out: Path) -> Path:
+    """Judges and draws again from the JSON in `out`, without running.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = record_path(script, out)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there: run {script.name} before redrawing it.")
+    record = read_record(path)
+    verdicts = script.module.judge(record["results"])
+    _check_verdicts(script, verdicts)
+    record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
+    write_atomically(picture_path(script, out), _draw(script, record["results"]))
+    write_record(path, record)
+    return picture_path(script, out)
+
+
+def prepare_folder(out: Path) -> None:
+    """Makes the output folder and proves that it can be written, before any work is done.
+
+    Raises:
+        OSError: it cannot.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    probe = out / f".probe-{os.getpid()}"
+    probe.write_bytes(b"")
+    probe.unlink()
+
+
+def _existing(script: Script, out: Path) -> dict[str, Any] | None:
+    path = record_path(script, out)
+    return read_record(path) if path.exists() else None
+
+
+def _refuse_smaller(
+    script: Script,
+    old: dict[str, Any],
+    *,
+    preset: str | None = None,
+    data_set: str | None = None,
+) -> None:
+    if preset and PRESETS.index(preset) < PRESETS.index(str(old["preset"])):
+        raise ReplacementRefused(
+            f"{script.stem} holds a {old['preset']} run; {preset} would replace it with a smaller "
+            "one (--force does it)."
+        )
+    if data_set and old["data_set"] in REAL_DATA and data_set not in REAL_DATA:
+        raise ReplacementRefused(
+            f"{script.stem} was measured on {old['data_set']}; this run used {data_set} "
+            "(--force replaces it)."
+        )
+
+
+def _check_verdicts(script: Script, verdicts: Sequence[Verdict]) -> None:
+    judged = [verdict.subject for verdict in verdicts]
+    owned = [*script.claims, *script.errata]
+    if sorted(judged) != sorted(owned):
+        raise ValueError(f"{script.name} owns {owned} but judged {judged}.")
+
+
+def _draw(script: Script, results: dict[str, Any]) -> bytes:
+    with plt.rc_context(RC):
+        if script.animate:
+            animation = script.animate(results)
+            try:
+                return gif_bytes(animation)
+            finally:
+                plt.close(animation.figure)
+        figure = script.module.draw(results)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+        plt.close(figure)
+        return buffer.getvalue()
+
+
+def _device() -> str:
+    device = jax.devices()[0]
+    name = f"{os.cpu_count()} CPU cores" if device.platform == "cpu" else device.device_kind
+    return f"{name}, {platform.machine()}"

@@ -1,0 +1,93 @@
+"""Finding the experiment scripts and reading what they expose."""
+
+import dataclasses
+import importlib
+import re
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[1]
+NOT_SCRIPTS = {"engine", "catalogue", "performance"}
+SUBJECT = re.compile(r"[CEF]-\d{3}|E-\d{2}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """One experiment: `name` is "topic/question". The module is imported when first needed."""
+
+    name: str
+
+    @cached_property
+    def module(self) -> ModuleType:
+        return importlib.import_module("experiments." + self.name.replace("/", "."))
+
+    @property
+    def stem(self) -> str:
+        """Name of its files in the output folder."""
+        return self.name.split("/")[-1]
+
+    @property
+    def question(self) -> str:
+        """First line of the docstring."""
+        return (self.module.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Ids of the figures, claims and errata that the script owns."""
+        return (*self.figures, *self.claims, *self.errata)
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        return getattr(self.module, "FIGURES", ())
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        return getattr(self.module, "CLAIMS", ())
+
+    @property
+    def errata(self) -> tuple[str, ...]:
+        return getattr(self.module, "ERRATA", ())
+
+    @property
+    def non_finite(self) -> tuple[str, ...]:
+        """Keys of the results in which NaN or infinity is a finding, not a failure."""
+        return getattr(self.module, "NON_FINITE", ())
+
+    @property
+    def animate(self) -> Callable | None:
+        return getattr(self.module, "animate", None)
+
+    def config(self, preset: str) -> object:
+        if preset == "default":
+            return self.module.Config()
+        return {"smoke": self.module.SMOKE, "full": self.module.FULL}[preset]
+
+
+def find_scripts(only: tuple[str, ...] = ()) -> list[Script]:
+    """All scripts, or those named: "topic", "topic/question", "question" or an id such as "C-013".
+
+    Raises:
+        ValueError: a name fits no script.
+    """
+    paths = sorted(ROOT.glob("*/*.py"))
+    names = [
+        f"{path.parent.name}/{path.stem}"
+        for path in paths
+        if path.parent.name not in NOT_SCRIPTS and not path.stem.startswith("_")
+    ]
+    scripts = [Script(name) for name in names]
+    if not only:
+        return scripts
+    chosen: list[Script] = []
+    for wanted in only:
+        if SUBJECT.fullmatch(wanted):
+            fitting = [script for script in scripts if wanted in script.subjects]
+        else:
+            wanted = wanted.removeprefix("experiments/").removesuffix(".py")
+            fitting = [s for s in scripts if wanted in (s.name, s.stem, s.name.split("/")[0])]
+        if not fitting:
+            raise ValueError(f"no experiment fits {wanted!r}; --list shows them all.")
+        chosen += [script for script in fitting if script not in chosen]
+    return chosen

@@ -1,0 +1,1 @@
+"""Plain gradient descent: where it works, where it zig-zags, where it stands still."""

@@ -1,0 +1,242 @@
+"""The engine: verdict rules, files written whole or not at all, the command line."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from experiments import __main__ as command_line
+from experiments.engine import Verdict, combine, exact, interval, paired
+from experiments.engine._ledger import ledger, write_ledger
+from experiments.engine._results import (
+    NonFiniteResult,
+    check_finite,
+    from_json,
+    read_record,
+    to_json,
+    write_atomically,
+)
+from experiments.engine._run import ReplacementRefused, prepare_folder, run_script
+from experiments.engine._script import Script, find_scripts
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    value: float = 1.0
+    data_set: str = "analytic"
+
+
+def fake_script(run=None, **attributes):
+    """A script whose module is made here."""
+    module: Any = types.ModuleType("question", "Does the fake work?\n")
+    module.Config, module.SMOKE, module.FULL = Config, Config(0.0), Config(2.0)
+    module.CLAIMS = ("C-001",)
+    module.run = run or (lambda c: {"x": np.full(3, c.value), "data_set": c.data_set})
+    module.judge = lambda results: [exact("C-001", True, "measured")]
+    module.draw = lambda results: Figure()
+    for name, value in attributes.items():
+        setattr(module, name, value)
+    script = Script("topic/question")
+    script.__dict__["module"] = module
+    return script
+
+
+# Verdicts
+
+
+def test_interval_is_students_t_under_five_seeds():
+    """Mean 2, standard deviation 1, n = 3: half width 4.303 / sqrt(3)."""
+    mean, low, high = interval([1.0, 2.0, 3.0])
+    assert mean == 2
+    assert high - mean == pytest.approx(4.303 / np.sqrt(3)) == mean - low
+
+
+def test_bootstrap_interval_covers_the_true_mean():
+    """95 % nominal; the bootstrap of 20 normal values covers a little less."""
+    draws = np.random.default_rng(1).normal(size=(300, 20))
+    covered = sum(low <= 0 <= high for _, low, high in map(interval, draws))
+    assert 0.88 <= covered / 300 <= 0.98
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [[1.0, 2.0]]])
+def test_interval_refuses_what_it_cannot_judge(values):
+    with pytest.raises(ValueError, match="two or more finite"):
+        interval(values)
+
+
+@pytest.mark.parametrize(
+    "differences, claimed, outcome",
+    [
+        ([1.0, 1.1, 0.9, 1.0, 1.2], "positive", "confirmed"),
+        ([1.0, 1.1, 0.9, 1.0, 1.2], "negative", "refuted"),
+        ([-1.0, 1.1, 0.9, -1.0, 0.1], "positive", "undecided"),
+    ],
+)
+def test_paired_differences(differences, claimed, outcome):
+    verdict = paired("C-001", differences, "loss difference", claimed=claimed)
+    assert verdict.outcome == outcome
+    assert verdict.low <= verdict.estimate <= verdict.high
+
+
+def test_a_claim_of_parts_falls_with_one():
+    yes, no = exact("C-001", True, "a"), exact("C-001", False, "b")
+    maybe = Verdict("C-001", "undecided", "c")
+    assert combine("C-001", [yes, yes]).outcome == "confirmed"
+    assert combine("C-001", [yes, maybe]).outcome == "undecided"
+    assert combine("C-001", [maybe, no]).outcome == "refuted"
+
+
+# Files
+
+
+def test_results_survive_json():
+    results = {"a": np.arange(6.0).reshape(2, 3), "b": [{"c": 1}], "d": "text", "e": 3}
+    results |= {"f": np.array([1.0, np.nan, -np.inf]), "ragged": [[1.0], [1.0, 2.0]]}
+    back = from_json(to_json(results))
+    np.testing.assert_array_equal(back["a"], results["a"])
+    np.testing.assert_array_equal(back["f"], results["f"])
+    assert back["b"] == results["b"] and back["d"] == "text" and back["e"] == 3
+    assert [row.tolist() for row in back["ragged"]] == results["ragged"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_undeclared_non_finite_results_are_named(bad):
+    results = {"loss": {"adam": np.array([1.0, bad])}}
+    with pytest.raises(NonFiniteResult, match="loss/adam .* index"):
+        check_finite(results, allowed=())
+    check_finite(results, allowed=("loss",))
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_atomically(path, b"old")
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("stage", ["run", "judge", "draw"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, FloatingPointError])
+def test_a_broken_experiment_leaves_no_file(tmp_path, stage, error):
+    def fail(_):
+        raise error
+
+    with pytest.raises(error):
+        run_script(fake_script(**{stage: fail}), "default", tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_nan_leaves_no_file_and_says_where(tmp_path):
+    script = fake_script(lambda config: {"loss": np.array([1.0, np.nan])})
+    with pytest.raises(NonFiniteResult, match=r"loss is not finite, first at index \[1\]"):
+        run_script(script, "default", tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_verdict_for_another_claim_is_refused(tmp_path):
+    script = fake_script(judge=lambda _: [exact("C-002", True, "?")])
+    with pytest.raises(ValueError, match="owns .*C-001.* judged .*C-002"):
+        run_script(script, "default", tmp_path)
+
+
+def test_smaller_runs_do_not_replace_larger_ones(tmp_path):
+    run_script(fake_script(), "full", tmp_path)
+    with pytest.raises(ReplacementRefused, match="full"):
+        run_script(fake_script(), "default", tmp_path)
+    run_script(fake_script(), "default", tmp_path, force=True)
+    assert read_record(tmp_path / "question.json")["preset"] == "default"
+
+
+def test_bundled_data_does_not_replace_real_data(tmp_path):
+    run_script(fake_script(Config=lambda: Config(data_set="mnist")), "default", tmp_path)
+    with pytest.raises(ReplacementRefused, match="mnist"):
+        run_script(fake_script(Config=lambda: Config(data_set="digits")), "default", tmp_path)
+
+
+def test_the_same_run_gives_the_same_record_but_for_times(tmp_path):
+    records = []
+    for _ in range(2):
+        run_script(fake_script(), "default", tmp_path)
+        text = (tmp_path / "question.json").read_text().splitlines()
+        records.append([line for line in text if "_seconds" not in line])
+    assert records[0] == records[1]
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_the_run(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        prepare_folder(tmp_path / "file")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 0}'])
+def test_foreign_json_is_refused(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(ValueError, match="no result file"):
+        read_record(tmp_path / "a.json")
+
+
+# Ledger and command line
+
+
+def test_ledger_lists_every_claim_and_erratum(tmp_path):
+    run_script(fake_script(), "default", tmp_path)
+    write_ledger(tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert all(f"| C-{i:03} |" in text for i in range(1, 151))
+    assert all(f"| E-{i:02} |" in text for i in range(1, 125))
+    assert "| C-001 |" in text and "**confirmed** | measured | [picture](question.png)" in text
+    assert "149 not yet judged" in text
+    assert "question.png" in (tmp_path / "index.html").read_text()
+
+
+def test_ledger_of_nothing():
+    assert "150 not yet judged" in ledger([])
+
+
+def test_scripts_are_found_by_topic_name_and_id():
+    script = find_scripts()[0]
+    for wanted in (script.name, script.stem, f"experiments/{script.name}.py", script.subjects[0]):
+        assert find_scripts((wanted,)) == [script]
+    with pytest.raises(ValueError, match="no experiment fits 'C-999'"):
+        find_scripts(("C-999",))
+
+
+def test_unknown_name_is_an_error_with_a_message(capsys):
+    assert command_line.main(["--only", "nonsense"]) == 1
+    assert "no experiment fits 'nonsense'" in capsys.readouterr().err
+
+
+def test_unwritable_output_is_an_error_with_a_message(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert command_line.main(["--smoke", "--out", str(tmp_path / "file")]) == 1
+    assert "cannot write to" in capsys.readouterr().err
+
+
+def test_interruption_is_reported(capsys, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.engine._run.run_script", interrupt)
+    assert command_line.main(["--smoke", "--out", str(tmp_path)]) == 130
+    assert "keeps every finished experiment" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
+def test_help_does_not_import_jax():
+    code = (
+        "import sys; from experiments.__main__ import parse; parse([]); print('jax' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "False", done.stderr
