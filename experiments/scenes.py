@@ -6,16 +6,17 @@ the start of the lecture's own pictures, from `jaxtricks.surfaces`.
 
 import math
 
+import numpy as np
 import optax
 
 from jaxtricks import optimizers, surfaces
 
 # The lecture's contour: steep across, flat along, condition number 20.
 VALLEY = surfaces.quadratic((1.0, 20.0))._replace(
-    start=(-3.0, 1.0), view=((-3.5, 3.5), (-1.75, 1.75))
+    start=np.array([-3.0, 1.0]), view=((-3.5, 3.5), (-1.75, 1.75))
 )
 ROTATED_VALLEY = surfaces.quadratic((1.0, 20.0), angle=math.pi / 6)._replace(
-    start=(-3.0, 0.5), view=((-3.5, 3.5), (-2.5, 2.5))
+    start=np.array([-3.0, 0.5]), view=((-3.5, 3.5), (-2.5, 2.5))
 )
 
 # Just under the limit of stability 2 / 20, where gradient descent zig-zags.
