@@ -4,8 +4,9 @@ Only concrete values are checked. A traced value (under `jit`, `vmap` or `grad`)
 hyper-parameters are data; nothing is clipped or repaired.
 """
 
+import itertools
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -85,6 +86,19 @@ def check_integer(name: str, value: object, *, low: int) -> None:
         raise ValueError(f"{name} must be at least {low}, got {number}.")
 
 
+def check_increasing(name: str, values: Sequence[int], *, low: int) -> None:
+    """Checks that there are whole numbers, each larger than the one before and at least `low`.
+
+    Raises:
+        TypeError: one is no integer.
+        ValueError: there is none, one is smaller than `low`, or the order is wrong.
+    """
+    for index, value in enumerate(values):
+        check_integer(f"{name}[{index}]", value, low=low)
+    if not values or any(a >= b for a, b in itertools.pairwise(values)):
+        raise ValueError(f"{name} must be increasing and not empty, got {values}.")
+
+
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Checks that `value` is one of the names of a convention.
 
@@ -108,6 +122,16 @@ def check_real_tree(name: str, tree: PyTree) -> None:
                 "are not supported, split them into real and imaginary parts "
                 "(optax.contrib.split_real_and_imaginary)."
             )
+
+
+def check_params_given(params: PyTree | None) -> None:
+    """Checks that `update` got the parameters that its rule reads.
+
+    Raises:
+        ValueError: it did not.
+    """
+    if params is None:
+        raise ValueError("params must be given: call update(updates, state, params).")
 
 
 def check_same_tree(name: str, tree: PyTree, like_name: str, like: PyTree) -> None:

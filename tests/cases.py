@@ -73,6 +73,135 @@ TRANSFORMS: dict[str, Transform] = {
         static={"eps_inside": False, "eps_hat": False, "bias_correction": True},
         descends=True,
     ),
+    "nesterov": Transform(
+        optimizers.nesterov,
+        hyper={"learning_rate": (0.1, 0.3), "decay": (0.5, 0.8)},
+        scheduled=("learning_rate", "decay"),
+        static={"lr_inside": True},
+        descends=True,
+    ),
+    "add_l1": Transform(
+        optimizers.add_l1,
+        hyper={"strength": (0.1, 0.3)},
+        static={"mask": optimizers.weights_only},
+    ),
+    "add_l2": Transform(
+        optimizers.add_l2,
+        hyper={"strength": (0.1, 0.3)},
+        static={"half": False, "mask": None},
+    ),
+    "add_elastic_net": Transform(
+        optimizers.add_elastic_net,
+        hyper={"strength": (0.1, 0.3), "ratio": (0.5, 2.0)},
+        static={"mask": optimizers.weights_only},
+    ),
+    "add_decoupled_decay": Transform(
+        optimizers.add_decoupled_decay,
+        hyper={"strength": (0.1, 0.3)},
+        static={"mask": None},
+    ),
+    "proximal_l1": Transform(
+        optimizers.proximal_l1,
+        hyper={"learning_rate": (0.1, 0.3), "strength": (0.5, 2.0)},
+        scheduled=("learning_rate",),
+        static={"mask": None},
+    ),
+    "accumulate": Transform(
+        optimizers.accumulate,
+        hyper={},
+        static={"tx": optimizers.adam(0.1), "every": 2, "weighting": "example"},
+        extra={"weight": 3},
+        descends=True,
+    ),
+    "freeze": Transform(optimizers.freeze, hyper={}, static={"mask": optimizers.weights_only}),
+    "scale_by_depth": Transform(
+        optimizers.scale_by_depth,
+        hyper={"factor": (0.5, 2.0)},
+        static={"depth": optimizers.layer_depth},
+    ),
+    "scale_by_adagrad": Transform(
+        optimizers.scale_by_adagrad,
+        hyper={"eps": (1e-7, 1e-3), "initial_accumulator": (0.0, 0.1)},
+        static={"eps_inside": True},
+    ),
+    "adagrad": Transform(
+        optimizers.adagrad,
+        hyper={
+            "learning_rate": (0.5, 0.3),
+            "eps": (1e-7, 1e-3),
+            "initial_accumulator": (0.0, 0.1),
+        },
+        scheduled=("learning_rate",),
+        static={"eps_inside": False},
+        descends=True,
+    ),
+    "scale_by_rmsprop": Transform(
+        optimizers.scale_by_rmsprop,
+        hyper={"decay": (0.9, 0.5), "eps": (1e-7, 1e-3), "initial_accumulator": (0.0, 0.1)},
+        scheduled=("decay",),
+        static={"eps_inside": True, "bias_correction": False, "centered": True},
+    ),
+    "rmsprop": Transform(
+        optimizers.rmsprop,
+        hyper={
+            "learning_rate": (0.01, 0.03),
+            "decay": (0.9, 0.5),
+            "momentum": (0.5, 0.0),
+            "eps": (1e-7, 1e-3),
+            "initial_accumulator": (0.0, 0.1),
+        },
+        scheduled=("learning_rate", "decay", "momentum"),
+        static={
+            "lr_inside": False,
+            "eps_inside": False,
+            "bias_correction": True,
+            "centered": False,
+        },
+        descends=True,
+    ),
+    "scale_by_adadelta": Transform(
+        optimizers.scale_by_adadelta,
+        hyper={"decay": (0.95, 0.5), "eps": (1e-6, 1e-3)},
+        scheduled=("decay",),
+    ),
+    "adadelta": Transform(
+        optimizers.adadelta,
+        hyper={"learning_rate": (1.0, 0.3), "decay": (0.9, 0.5), "eps": (1e-3, 1e-6)},
+        scheduled=("learning_rate", "decay"),
+        descends=True,
+    ),
+    "adam_to_sgd": Transform(  # its SGD schedules count from the switch: see test_adam_to_sgd.py
+        optimizers.adam_to_sgd,
+        hyper={
+            "learning_rate": (0.1, 0.3),
+            "sgd_learning_rate": (0.1, 0.3),
+            "momentum": (0.5, 0.9),
+            "b1": (0.9, 0.5),
+            "b2": (0.999, 0.9),
+            "eps": (1e-7, 1e-3),
+        },
+        scheduled=("learning_rate", "b1", "b2"),
+        static={
+            "when": 3,
+            "velocity": "carry",
+            "eps_inside": False,
+            "eps_hat": False,
+            "bias_correction": True,
+        },
+        descends=True,
+    ),
+    "swats": Transform(
+        optimizers.swats,
+        hyper={
+            "learning_rate": (0.1, 0.3),
+            "b1": (0.9, 0.5),
+            "b2": (0.999, 0.9),
+            "eps": (1e-9, 1e-3),
+            "tolerance": (1e-9, 1.0),
+        },
+        scheduled=("learning_rate",),
+        descends=True,
+    ),
 }
 
 SCHEDULES: dict[str, Schedule] = {
@@ -81,5 +210,65 @@ SCHEDULES: dict[str, Schedule] = {
         schedules.cosine_decay,
         hyper={"initial": (0.1, 0.3), "final": (0.0, 0.01)},
         static={"total_steps": 10},
+    ),
+    "step_decay": Schedule(
+        schedules.step_decay,
+        hyper={"initial": (0.1, 0.3), "factor": (0.1, 0.5)},
+        static={"every_steps": 4},
+    ),
+    "multistep_decay": Schedule(
+        schedules.multistep_decay,
+        hyper={"initial": (0.1, 0.3), "factor": (0.1, 0.5)},
+        static={"boundaries": (3, 10, 2**31 - 1)},
+    ),
+    "exponential_decay": Schedule(
+        schedules.exponential_decay, hyper={"initial": (0.1, 0.3), "rate": (0.01, 0.2)}
+    ),
+    "geometric_decay": Schedule(
+        schedules.geometric_decay,
+        hyper={"initial": (0.1, 0.3), "final": (1e-4, 1e-3)},
+        static={"total_steps": 10},
+    ),
+    "inverse_time_decay": Schedule(
+        schedules.inverse_time_decay, hyper={"initial": (0.1, 0.3), "rate": (0.01, 0.2)}
+    ),
+    "cosine_restarts": Schedule(
+        schedules.cosine_restarts,
+        hyper={
+            "initial": (0.1, 0.3),
+            "final": (0.0, 0.01),
+            "peak_factor": (0.9, 0.5),
+            "final_factor": (0.9, 0.5),
+        },
+        static={"first_steps": 3, "multiplier": 2},
+    ),
+    "inverse_sqrt_decay": Schedule(
+        schedules.inverse_sqrt_decay, hyper={"initial": (0.1, 0.3), "offset": (1.0, 10.0)}
+    ),
+    "linear_decay": Schedule(
+        schedules.linear_decay,
+        hyper={"initial": (0.1, 0.3), "final": (0.0, 0.01)},
+        static={"total_steps": 10},
+    ),
+    "linear_warmup": Schedule(
+        schedules.linear_warmup,
+        hyper={"peak": (0.1, 0.3)},
+        static={"warmup_steps": 10, "start": "first_step"},
+    ),
+    "noam": Schedule(
+        schedules.noam, hyper={"scale": (1.0, 0.5)}, static={"model_size": 64, "warmup_steps": 8}
+    ),
+    "with_warmup": Schedule(
+        schedules.with_warmup,
+        hyper={},
+        static={"schedule": schedules.linear_decay(0.1, 8), "warmup_steps": 3, "start": "zero"},
+    ),
+    "join": Schedule(
+        schedules.join,
+        hyper={},
+        static={
+            "schedules": (schedules.constant(0.1), schedules.linear_decay(0.1, 8)),
+            "boundaries": (9,),
+        },
     ),
 }

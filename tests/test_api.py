@@ -24,11 +24,10 @@ def returns(function, kind):
 
 
 def float_arguments(function):
-    """Names of the arguments annotated as scalars or schedules."""
+    """Names of the arguments annotated as scalars, or as scalars that may be schedules."""
     parameters = inspect.signature(function).parameters.values()
-    kinds = (jaxtricks.schedules.ScalarOrSchedule, jaxtricks.schedules.Schedule)
     scalar = schedules.value_at.__annotations__["count"]
-    return {p.name for p in parameters if p.annotation in (*kinds, scalar)}
+    return {p.name for p in parameters if p.annotation in (scalar, schedules.ScalarOrSchedule)}
 
 
 def test_every_gradient_transformation_is_under_contract():
@@ -61,6 +60,8 @@ def test_every_float_hyper_parameter_of_a_transformation_is_swept(name):
 def test_every_float_hyper_parameter_of_a_schedule_is_swept(name):
     case = SCHEDULES[name]
     assert float_arguments(case.make) == set(case.hyper)
+    parameters = set(inspect.signature(case.make).parameters)
+    assert parameters == set(case.hyper) | set(case.static)
 
 
 @pytest.mark.parametrize("room", ROOMS)

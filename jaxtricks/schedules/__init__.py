@@ -1,7 +1,25 @@
-"""Schedules: pure functions of the update's number, counted from 0."""
+"""Schedules: pure functions of the update's number, counted from 0.
+
+The first update has the rate `schedule(0)`; formulas whose time starts at 1 use `count + 1` and say
+so. Every length is a number of updates, and a number of epochs is `steps_per_epoch` times it:
+"divide by 10 after 30 epochs" is `step_decay(0.1, 30 * steps_per_epoch)`. Called once an epoch with
+the epoch's number, the same functions count epochs.
+"""
 
 from jaxtricks.schedules._constant import constant as constant
 from jaxtricks.schedules._cosine_decay import cosine_decay as cosine_decay
+from jaxtricks.schedules._cosine_restarts import cosine_restarts as cosine_restarts
+from jaxtricks.schedules._exponential_decay import exponential_decay as exponential_decay
+from jaxtricks.schedules._geometric_decay import geometric_decay as geometric_decay
+from jaxtricks.schedules._inverse_sqrt_decay import inverse_sqrt_decay as inverse_sqrt_decay
+from jaxtricks.schedules._inverse_time_decay import inverse_time_decay as inverse_time_decay
+from jaxtricks.schedules._join import join as join
+from jaxtricks.schedules._linear_decay import linear_decay as linear_decay
+from jaxtricks.schedules._linear_warmup import linear_warmup as linear_warmup
+from jaxtricks.schedules._multistep_decay import multistep_decay as multistep_decay
+from jaxtricks.schedules._noam import noam as noam
 from jaxtricks.schedules._schedule import ScalarOrSchedule as ScalarOrSchedule
 from jaxtricks.schedules._schedule import Schedule as Schedule
 from jaxtricks.schedules._schedule import value_at as value_at
+from jaxtricks.schedules._step_decay import step_decay as step_decay
+from jaxtricks.schedules._with_warmup import with_warmup as with_warmup

@@ -1,0 +1,37 @@
+"""The same relative cut at every update."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
+    r"""Shrinks the rate exponentially: $\alpha_t = \alpha_0 e^{-k t}$.
+
+    The half-life is $\ln 2 / k$ updates. To name the last value and not the speed, use
+    `geometric_decay`.
+
+    Args:
+        initial: $\alpha_0$, at least 0.
+        rate: $k$, at least 0, per update; for a speed per epoch divide it by `steps_per_epoch`.
+
+    Raises:
+        ValueError: `initial` or `rate` is negative or not finite.
+
+    Example:
+        >>> rate = exponential_decay(1.0, 0.5)
+        >>> [round(float(rate(count)), 3) for count in range(4)]
+        [1.0, 0.607, 0.368, 0.223]
+
+    References:
+        S-SCH-06, note 002:525.
+    """
+    check_range("initial", initial, low=0.0)
+    check_range("rate", rate, low=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        return initial * jnp.exp(-rate * jnp.asarray(count, jnp.float32))
+
+    return schedule

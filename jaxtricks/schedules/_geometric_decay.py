@@ -1,0 +1,42 @@
+"""From a large rate to a small one by equal ratios."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) -> Schedule:
+    r"""Goes from `initial` to `final` in `total_steps` equal ratios, and stays there.
+
+    $\alpha_t = \alpha_0^{1 - t/T} \alpha_T^{t/T}$ for $t \le T$: `exponential_decay` at the speed
+    $k = \ln(\alpha_0 / \alpha_T) / T$, given by its two ends. The ends are exact.
+
+    Args:
+        initial: $\alpha_0 > 0$.
+        final: $\alpha_T > 0$; larger than `initial`, the rate rises, as in a range test.
+        total_steps: $T \ge 1$, the count at which `final` is reached.
+
+    Raises:
+        ValueError: a rate is not positive or not finite, or `total_steps` is under 1.
+        TypeError: `total_steps` is no integer.
+
+    Example:
+        >>> rate = geometric_decay(0.1, 1e-4, 3)
+        >>> [round(float(rate(count)), 6) for count in range(5)]
+        [0.1, 0.01, 0.001, 0.0001, 0.0001]
+
+    References:
+        "First a large rate such as 0.1, then slowly down to 0.0001": S-SCH-02, note 001:34.
+    """
+    check_range("initial", initial, above=0.0)
+    check_range("final", final, above=0.0)
+    check_integer("total_steps", total_steps, low=1)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        elapsed = jnp.clip(count, 0, total_steps)
+        left = (total_steps - elapsed) / total_steps
+        return jnp.power(initial, left) * jnp.power(final, elapsed / total_steps)
+
+    return schedule

@@ -1,0 +1,38 @@
+"""The reciprocal of the square root of the time."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def inverse_sqrt_decay(initial: ScalarLike, *, offset: ScalarLike = 1) -> Schedule:
+    r"""Falls as one over the square root of the time: $\alpha_t = \alpha_0 / \sqrt t$.
+
+    Here $t$ = `count` + `offset`. The formula has no value at $t = 0$, so the first update is
+    $t = 1$ and has the rate $\alpha_0$. No total and no warmup enter it; the Transformer's curve,
+    which has one, is `noam`.
+
+    Args:
+        initial: $\alpha_0$, at least 0.
+        offset: added to the count, more than 0. A larger one starts further down a flatter curve.
+
+    Raises:
+        ValueError: `initial` is negative, `offset` is not positive, or either is not finite.
+
+    Example:
+        >>> rate = inverse_sqrt_decay(1.0)
+        >>> [round(float(rate(count)), 3) for count in (0, 1, 3, 99)]
+        [1.0, 0.707, 0.5, 0.1]
+
+    References:
+        S-SCH-11, note 002:563-569; the missing $t \ge 1$: E-52.
+    """
+    check_range("initial", initial, low=0.0)
+    check_range("offset", offset, above=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        return initial / jnp.sqrt(jnp.asarray(count, jnp.float32) + offset)
+
+    return schedule

@@ -1,0 +1,38 @@
+"""The reciprocal of a straight line."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def inverse_time_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
+    r"""Falls as one over the time: $\alpha_t = \alpha_0 / (1 + k t)$.
+
+    It halves after $1 / k$ updates, and then ever more slowly: the rates' sum has no bound, their
+    squares' sum has one, which is what stochastic approximation asks for.
+
+    Args:
+        initial: $\alpha_0$, at least 0.
+        rate: $k$, at least 0, per update.
+
+    Raises:
+        ValueError: `initial` or `rate` is negative or not finite.
+
+    Example:
+        >>> rate = inverse_time_decay(1.0, 0.5)
+        >>> [round(float(rate(count)), 3) for count in (0, 1, 2, 6)]
+        [1.0, 0.667, 0.5, 0.25]
+
+    References:
+        Robbins and Monro, [A stochastic approximation
+        method](https://doi.org/10.1214/aoms/1177729586), 1951; S-SCH-07, note 002:526.
+    """
+    check_range("initial", initial, low=0.0)
+    check_range("rate", rate, low=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        return initial / (1 + rate * jnp.asarray(count, jnp.float32))
+
+    return schedule

@@ -1,0 +1,51 @@
+"""One schedule after another."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_increasing
+from jaxtricks.schedules._schedule import Schedule
+
+
+def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
+    r"""Follows each schedule until the next one's boundary; each counts from its own start.
+
+    $\alpha_t = s_i(t - b_i)$ for $b_i \le t < b_{i+1}$, with $b_0 = 0$. Nothing makes the pieces
+    meet; for a warmup that does, see `with_warmup`.
+
+    Args:
+        schedules: $s_0, s_1, \dots$, at least two.
+        boundaries: $b_1 < b_2 < \dots$, each at least 1 and one fewer than the schedules: update
+            number $b_i$, counted from 0, is the first of $s_i$.
+
+    Raises:
+        ValueError: the lengths do not fit, or `boundaries` is empty, unsorted or holds a number
+            under 1.
+        TypeError: a boundary is no integer.
+
+    Example:
+        >>> from jaxtricks.schedules import constant, linear_decay
+        >>> rate = join((constant(0.5), linear_decay(1.0, 4)), (2,))
+        >>> [float(rate(count)) for count in range(7)]
+        [0.5, 0.5, 1.0, 0.75, 0.5, 0.25, 0.0]
+
+    References:
+        S-SCH-15.
+    """
+    check_increasing("boundaries", boundaries, low=1)
+    if len(schedules) != len(boundaries) + 1:
+        raise ValueError(
+            f"boundaries must be one fewer than the {len(schedules)} schedules, got {boundaries}."
+        )
+
+    def joined(count: ScalarLike) -> Float[Array, ""]:
+        value = jnp.asarray(schedules[0](count))
+        for schedule, start in zip(schedules[1:], boundaries, strict=True):
+            # a schedule that has not begun sees 0, where it is defined, and not a negative count
+            own = schedule(jnp.maximum(count, start) - start)
+            value = jnp.where(jnp.asarray(count) < start, value, own)
+        return value
+
+    return joined

@@ -1,0 +1,45 @@
+"""A straight line from the initial rate down to the final one."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0.0) -> Schedule:
+    r"""Falls by the same amount at every update from `initial` to `final`, and stays there.
+
+    $\alpha_t = \alpha_0 (1 - t / T) + \alpha_T t / T$ for $t \le T$. The steps left, $T - t$, are
+    subtracted as integers: the last rates keep all their digits. BERT warms up first:
+    `with_warmup(linear_decay(peak, total - warmup), warmup, start="zero")`, which refuses a warmup
+    longer than the total.
+
+    Args:
+        initial: $\alpha_0$, the rate of the first update, at least 0.
+        total_steps: $T \ge 1$, the count at which `final` is reached.
+        final: $\alpha_T$, at least 0.
+
+    Raises:
+        ValueError: a rate is negative or not finite, or `total_steps` is under 1.
+        TypeError: `total_steps` is no integer.
+
+    Example:
+        >>> rate = linear_decay(1.0, 4)
+        >>> [float(rate(count)) for count in range(6)]
+        [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+
+    References:
+        Devlin et al., [BERT](https://arxiv.org/abs/1810.04805), 2019, A.2; S-SCH-13, note
+        002:573-580; the warmup that the note leaves out: E-53.
+    """
+    check_range("initial", initial, low=0.0)
+    check_range("final", final, low=0.0)
+    check_integer("total_steps", total_steps, low=1)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        elapsed = jnp.clip(count, 0, total_steps)
+        left = total_steps - elapsed
+        return initial * (left / total_steps) + final * (elapsed / total_steps)
+
+    return schedule

@@ -1,0 +1,49 @@
+"""A straight line up to the peak."""
+
+from typing import Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_choice, check_integer, check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def linear_warmup(
+    peak: ScalarLike, warmup_steps: int, *, start: Literal["first_step", "zero"] = "first_step"
+) -> Schedule:
+    r"""Rises by the same amount at every update to `peak`, and stays there.
+
+    $\alpha_t = \alpha_0 t / n$ for $t \le n$. The notes' formula counts $t$ from 1, their text
+    rises "from 0"; the two are one step apart, and the first update tells them apart.
+
+    Args:
+        peak: $\alpha_0$, at least 0.
+        warmup_steps: $n \ge 1$.
+        start: "first_step": $t$ = count + 1, the first rate is $\alpha_0 / n$ and count $n - 1$
+            has the peak. "zero": $t$ = count, the first update does nothing and count $n$ has it.
+
+    Raises:
+        ValueError: `peak` is negative or not finite, `warmup_steps` is under 1, or `start` is
+            unknown.
+        TypeError: `warmup_steps` is no integer.
+
+    Example:
+        >>> [float(linear_warmup(1.0, 4)(count)) for count in range(5)]
+        [0.25, 0.5, 0.75, 1.0, 1.0]
+        >>> [float(linear_warmup(1.0, 4, start="zero")(count)) for count in range(5)]
+        [0.0, 0.25, 0.5, 0.75, 1.0]
+
+    References:
+        Goyal et al., [Accurate, large minibatch SGD](https://arxiv.org/abs/1706.02677), 2017;
+        S-SCH-14, note 002:588-602; formula against text: E-43.
+    """
+    check_range("peak", peak, low=0.0)
+    check_integer("warmup_steps", warmup_steps, low=1)
+    check_choice("start", start, ("first_step", "zero"))
+    first = 1 if start == "first_step" else 0
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        return peak * ((jnp.clip(count, 0, warmup_steps - first) + first) / warmup_steps)
+
+    return schedule

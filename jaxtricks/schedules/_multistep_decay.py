@@ -1,0 +1,49 @@
+"""Cuts by a constant factor at chosen updates."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_increasing, check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def multistep_decay(
+    initial: ScalarLike, boundaries: Sequence[int], factor: ScalarLike = 0.1
+) -> Schedule:
+    r"""Multiplies the rate by `factor` at each of the `boundaries`.
+
+    $\alpha_t = \alpha_0 \gamma^{|\{b : b \le t\}|}$: update number $b$, counted from 0, is the
+    first one with the smaller rate. Integers are compared. The residual networks' rule is
+    `multistep_decay(0.1, (32_000, 48_000))` with training ended at 64 000; a shorter run keeps the
+    proportions 32 : 48 : 64.
+
+    Args:
+        initial: $\alpha_0$, at least 0.
+        boundaries: increasing step numbers, each at least 1.
+        factor: $\gamma$, in `(0, 1)`.
+
+    Raises:
+        ValueError: a rate is negative or not finite, `factor` is outside `(0, 1)`, or `boundaries`
+            is empty, unsorted or holds a number under 1.
+        TypeError: a boundary is no integer.
+
+    Example:
+        >>> rate = multistep_decay(0.1, (32_000, 48_000))
+        >>> [round(float(rate(count)), 4) for count in (0, 31_999, 32_000, 47_999, 48_000)]
+        [0.1, 0.1, 0.01, 0.01, 0.001]
+
+    References:
+        He et al., [Deep residual learning](https://arxiv.org/abs/1512.03385), 2016, sec. 4.2;
+        S-SCH-08, note 002:531-539.
+    """
+    check_range("initial", initial, low=0.0)
+    check_increasing("boundaries", boundaries, low=1)
+    check_range("factor", factor, above=0.0, below=1.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        passed = jnp.sum(jnp.asarray(count) >= jnp.asarray(boundaries), dtype=jnp.float32)
+        return initial * jnp.power(factor, passed)
+
+    return schedule

@@ -1,0 +1,43 @@
+"""The Transformer's schedule."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.schedules._schedule import Schedule
+
+
+def noam(model_size: int, warmup_steps: int = 4000, *, scale: ScalarLike = 1.0) -> Schedule:
+    r"""Rises linearly for `warmup_steps`, then falls as one over the square root of the time.
+
+    $\alpha_t = c\, d^{-1/2} \min(t^{-1/2},\, t\, w^{-3/2})$ with $t$ = count + 1. The two meet at
+    $t = w$, the peak, where the rate is $c\, (d w)^{-1/2}$.
+
+    Args:
+        model_size: $d \ge 1$, the width of the model.
+        warmup_steps: $w \ge 1$.
+        scale: $c$, at least 0; the paper's is 1.
+
+    Raises:
+        ValueError: `model_size` or `warmup_steps` is under 1, or `scale` is negative or not finite.
+        TypeError: `model_size` or `warmup_steps` is no integer.
+
+    Example:
+        >>> rate = noam(512)
+        >>> [f"{float(rate(count)):.3e}" for count in (0, 1999, 3999, 15999)]
+        ['1.747e-07', '3.494e-04', '6.988e-04', '3.494e-04']
+
+    References:
+        Vaswani et al., [Attention is all you need](https://arxiv.org/abs/1706.03762), 2017, eq. 3;
+        S-SCH-12, notes 002:560 and 002:594.
+    """
+    check_integer("model_size", model_size, low=1)
+    check_integer("warmup_steps", warmup_steps, low=1)
+    check_range("scale", scale, low=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        t = jnp.asarray(count, jnp.float32) + 1
+        shape = jnp.minimum(1 / jnp.sqrt(t), t * warmup_steps**-1.5)
+        return scale * model_size**-0.5 * shape
+
+    return schedule

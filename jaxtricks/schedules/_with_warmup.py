@@ -1,0 +1,45 @@
+"""Any schedule after a warmup."""
+
+from typing import Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks.schedules._linear_warmup import linear_warmup
+from jaxtricks.schedules._schedule import Schedule
+
+
+def with_warmup(
+    schedule: Schedule, warmup_steps: int, *, start: Literal["first_step", "zero"] = "first_step"
+) -> Schedule:
+    r"""Rises linearly to `schedule(0)`, then follows `schedule`, counted from there.
+
+    $\alpha_t = s(0)\, w_t$ for $t < n$, then $s(t - n)$, with the ramp $w$ of `linear_warmup`: no
+    jump at $t = n$, and no part of `schedule` is skipped. A total that includes the warmup is
+    written `with_warmup(cosine_decay(peak, total - warmup), warmup)`.
+
+    Args:
+        schedule: $s$; its first value is the peak.
+        warmup_steps: $n \ge 1$.
+        start: the first rate, `s(0) / n` ("first_step") or 0 ("zero"); see `linear_warmup`.
+
+    Raises:
+        ValueError: `warmup_steps` is under 1, or `start` is unknown.
+        TypeError: `warmup_steps` is no integer.
+
+    Example:
+        >>> from jaxtricks.schedules import linear_decay
+        >>> rate = with_warmup(linear_decay(1.0, 4), 2, start="zero")
+        >>> [float(rate(count)) for count in range(7)]
+        [0.0, 0.5, 1.0, 0.75, 0.5, 0.25, 0.0]
+
+    References:
+        S-SCH-14, S-SCH-15, note 002:588-602; BERT's warmup: E-53. BERT's own code hands its decay
+        the count from the very start, and so drops from the peak by the warmup's share of it.
+    """
+    ramp = linear_warmup(1.0, warmup_steps, start=start)
+
+    def warmed(count: ScalarLike) -> Float[Array, ""]:
+        return ramp(count) * schedule(jnp.maximum(count, warmup_steps) - warmup_steps)
+
+    return warmed
