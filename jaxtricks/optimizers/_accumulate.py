@@ -1,0 +1,115 @@
+"""One update from the gradients of many batches."""
+
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import (
+    check_choice,
+    check_integer,
+    check_range,
+    check_real_tree,
+    check_same_tree,
+)
+from jaxtricks.optimizers._moments import full_moment, narrow, widen
+
+
+class AccumulateState(NamedTuple):
+    """The sum so far.
+
+    `gathered`: gradients in it, 0 right after an update; `weight`: sum of their weights; `total`:
+    weighted sum of them, float32 or wider; `inner`: state of the wrapped rule.
+    """
+
+    gathered: Int[Array, ""]
+    weight: Float[Array, ""]
+    total: PyTree
+    inner: PyTree
+
+
+def accumulate(
+    tx: optax.GradientTransformation,
+    every: int,
+    *,
+    weighting: Literal["example", "batch"] = "example",
+) -> optax.GradientTransformationExtraArgs:
+    r"""Hands `tx` the weighted mean of `every` gradients, $\sum_k n_k g_k / \sum_k n_k$.
+
+    Until then the updates are zero and the state of `tx` stays. `update` takes `weight`, the number
+    $n_k$ of examples of which $g_k$ is the mean (1 if not given), and passes all other extra
+    arguments to `tx`. Then batches of any sizes give the gradient of the whole; if their means
+    count alike, the examples of a smaller last batch weigh more than the others. A gradient of
+    weight 0 does not count, not even if it is NaN, and `every` of them make no update.
+
+    The wrapped update is always computed, then selected or thrown away: it is cheap next to a
+    gradient, and one and the same program runs under `vmap`, in `scan` and on many devices. Batch
+    statistics, such as batch norm's, are still those of each batch.
+
+    Args:
+        tx: the rule, whole: with its learning rate, which thus counts updates and not batches.
+        every: gradients per update, at least 1.
+        weighting: "batch" ignores `weight`: the mean of the batches' means, as
+            `optax.MultiSteps`; the right one if the gradients are not means over examples.
+
+    Raises:
+        ValueError: `every` is under 1, `weighting` is no such convention, a weight is negative, or
+            the updates do not match the parameters.
+        TypeError: `every` is no integer, or a leaf is complex.
+
+    Example:
+        >>> from jaxtricks.optimizers import gradient_descent
+        >>> tx = accumulate(gradient_descent(1.0), 2)
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for gradient, examples in ((1.0, 30), (5.0, 10)):
+        ...     updates, state = tx.update(jnp.array(gradient), state, weight=examples)
+        ...     print(updates)
+        0.0
+        -2.0
+
+    References:
+        S-OPT-04, 000:127; its ragged last batch: E-15; S-LIB-09.
+    """
+    check_integer("every", every, low=1)
+    check_choice("weighting", weighting, ("example", "batch"))
+    rule = optax.with_extra_args_support(tx)
+
+    def init(params: PyTree) -> AccumulateState:
+        check_real_tree("params", params)
+        nothing, no_weight = jnp.zeros([], jnp.int32), jnp.zeros([], jnp.float32)
+        return AccumulateState(nothing, no_weight, full_moment(params), rule.init(params))
+
+    def update(
+        updates: PyTree,
+        state: AccumulateState,
+        params: PyTree | None = None,
+        *,
+        weight: ScalarLike | None = None,
+        **extra_args: object,
+    ) -> tuple[PyTree, AccumulateState]:
+        check_same_tree("updates", updates, "params", state.total)
+        if weight is None or weighting == "batch":
+            weight = 1
+        check_range("weight", weight, low=0.0)
+        share = jnp.asarray(weight, jnp.float32)
+        mass = state.weight + share
+        total = jax.tree.map(
+            lambda s, g: s + jnp.where(share > 0, share * g, 0), state.total, widen(updates)
+        )
+        mean = jax.tree.map(lambda s: s / jnp.where(mass > 0, mass, 1), total)
+        steps, inner = rule.update(narrow(mean, updates), state.inner, params, **extra_args)
+        full = state.gathered >= every - 1
+
+        def if_updating(new: PyTree, old: PyTree) -> PyTree:
+            return jnp.where(full & (mass > 0), new, old)
+
+        return jax.tree.map(lambda u: if_updating(u, 0), steps), AccumulateState(
+            jnp.where(full, 0, optax.safe_increment(state.gathered)),
+            jnp.where(full, 0, mass),
+            jax.tree.map(lambda s: jnp.where(full, 0, s), total),
+            jax.tree.map(if_updating, inner, state.inner),
+        )
+
+    return optax.GradientTransformationExtraArgs(init, update)

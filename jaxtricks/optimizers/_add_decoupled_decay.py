@@ -1,0 +1,45 @@
+"""Weights that shrink by a fixed share in each step, whatever the rule makes of the gradient."""
+
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.optimizers._added_term import added_term
+from jaxtricks.optimizers._mask import Mask
+
+
+def add_decoupled_decay(
+    strength: ScalarLike, *, mask: Mask = None
+) -> optax.GradientTransformationExtraArgs:
+    r"""Adds $\lambda w$ to the rule's output: $w \leftarrow (1 - \alpha \lambda) w - \alpha u$.
+
+    The place in the chain is the trick: after the rule and before the rate, as in
+    `optax.chain(scale_by_adam(), add_decoupled_decay(0.01), gradient_descent(1e-3))`, which is
+    AdamW. Before the rule the same term would be `add_l2`. Needs `params`.
+
+    A rule with the rate inside its velocity has no such place, for what it returns is a
+    displacement already.
+
+    Args:
+        strength: $\lambda \ge 0$; the share lost per step is $\alpha \lambda$.
+        mask: which leaves decay, as a tree of bools (or a prefix) or a function of the parameters
+            such as `weights_only`; None is all.
+
+    Raises:
+        ValueError: `strength` is negative or not finite, or `update` gets no parameters.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxtricks.optimizers import gradient_descent, scale_by_adam
+        >>> tx = optax.chain(scale_by_adam(), add_decoupled_decay(0.1), gradient_descent(0.5))
+        >>> params = jnp.array([20.0, -20.0])
+        >>> updates, _ = tx.update(jnp.zeros(2), tx.init(params), params)
+        >>> updates.tolist()  # 5 % of the weights, though the gradient is 0
+        [-1.0, 1.0]
+
+    References:
+        Loshchilov and Hutter, [Decoupled Weight Decay
+        Regularization](https://arxiv.org/abs/1711.05101), 2019; S-REG-07, the form of 002:660.
+    """
+    check_range("strength", strength, low=0.0)
+    return added_term(lambda w: strength * w, mask)

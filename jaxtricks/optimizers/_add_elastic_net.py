@@ -1,0 +1,42 @@
+"""The pulls of L1 and L2 together."""
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.optimizers._added_term import added_term
+from jaxtricks.optimizers._mask import Mask
+
+
+def add_elastic_net(
+    strength: ScalarLike, ratio: ScalarLike, *, mask: Mask = None
+) -> optax.GradientTransformationExtraArgs:
+    r"""Adds the gradient of $\lambda \sum (|w| + \beta w^2)$ to the updates.
+
+    That is $g + \lambda (\mathrm{sign}(w) + 2 \beta w)$, 0 added at $w = 0$. There is no $\frac12$
+    and the two weights do not add up to one, unlike in scikit-learn. First in the chain; needs
+    `params`.
+
+    Args:
+        strength: $\lambda \ge 0$.
+        ratio: $\beta \ge 0$, the square's weight against the absolute value's; 0 is `add_l1`.
+        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
+            parameters such as `weights_only`; None is all.
+
+    Raises:
+        ValueError: a hyper-parameter is negative or not finite, or `update` gets no parameters.
+
+    Example:
+        >>> tx, params = add_elastic_net(0.1, 0.5), jnp.array([2.0, -1.0, 0.0])
+        >>> updates, _ = tx.update(jnp.zeros(3), tx.init(params), params)
+        >>> [round(float(u), 3) for u in updates]
+        [0.3, -0.2, 0.0]
+
+    References:
+        Zou and Hastie, Regularization and variable selection via the elastic net, 2005; in the
+        form of S-REG-04, 002:638.
+    """
+    check_range("strength", strength, low=0.0)
+    check_range("ratio", ratio, low=0.0)
+    return added_term(lambda w: strength * (jnp.sign(w) + 2 * ratio * w), mask)

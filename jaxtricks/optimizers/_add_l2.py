@@ -1,0 +1,47 @@
+"""A pull towards zero in proportion to the weight, as part of the gradient."""
+
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.optimizers._added_term import added_term
+from jaxtricks.optimizers._mask import Mask
+
+
+def add_l2(
+    strength: ScalarLike, *, half: bool = True, mask: Mask = None
+) -> optax.GradientTransformationExtraArgs:
+    r"""Adds the gradient of $\frac\lambda2 \sum w^2$ to the updates: $g + \lambda w$.
+
+    This is *coupled* weight decay: first in the chain, the rule sees the gradient of the penalised
+    loss and treats the decay as it treats any gradient. Under plain gradient descent it is the same
+    as `add_decoupled_decay`; a velocity keeps it, and an adaptive rule divides it by the root of
+    the second moment. `optax.chain(add_l2(weight_decay), momentum(...))` is `torch.optim.SGD`,
+    which penalises all parameters. Needs `params`.
+
+    Args:
+        strength: $\lambda \ge 0$.
+        half: False leaves out the $\frac12$: the penalty is $\lambda \sum w^2$, its gradient
+            $2 \lambda w$, twice the decay at the same strength.
+        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
+            parameters such as `weights_only`; None is all.
+
+    Raises:
+        ValueError: `strength` is negative or not finite, or `update` gets no parameters.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> params = jnp.array([2.0, -1.0])
+        >>> for half in (True, False):
+        ...     tx = add_l2(0.5, half=half)
+        ...     updates, _ = tx.update(jnp.zeros(2), tx.init(params), params)
+        ...     print(updates)
+        [ 1.  -0.5]
+        [ 2. -1.]
+
+    References:
+        With one half: S-REG-03, 002:654-660. Without: S-REG-02, 002:636, 004:668. The factor of
+        two: E-22. PyTorch: S-OPT-08, 001:21-23.
+    """
+    check_range("strength", strength, low=0.0)
+    return added_term(lambda w: strength * w if half else 2 * strength * w, mask)

@@ -1,0 +1,37 @@
+"""Adding a function of the parameters to the updates."""
+
+from collections.abc import Callable
+
+import jax
+import optax
+from jaxtyping import Array, PyTree
+
+from jaxtricks._checks import check_params_given, check_real_tree, check_same_tree
+from jaxtricks.optimizers._mask import Mask, mask_tree
+from jaxtricks.optimizers._moments import narrow, widen
+
+
+def added_term(term: Callable[[Array], Array], mask: Mask) -> optax.GradientTransformationExtraArgs:
+    """Returns the transformation `g + term(w)`, on the leaves that `mask` chooses."""
+
+    def init(params: PyTree) -> optax.EmptyState:
+        check_real_tree("params", params)
+        return optax.EmptyState()
+
+    def update(
+        updates: PyTree,
+        state: optax.EmptyState,
+        params: PyTree | None = None,
+        **extra_args: object,
+    ) -> tuple[PyTree, optax.EmptyState]:
+        del extra_args
+        check_params_given(params)
+        check_same_tree("updates", updates, "params", params)
+
+        def add(chosen: bool, g: Array, w: Array) -> Array:
+            return g + term(w) if chosen else g
+
+        steps = jax.tree.map(add, mask_tree(mask, params), widen(updates), widen(params))
+        return narrow(steps, updates), state
+
+    return optax.GradientTransformationExtraArgs(init, update)

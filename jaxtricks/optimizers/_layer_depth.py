@@ -1,0 +1,40 @@
+"""How far each layer is from the output."""
+
+import re
+from collections.abc import Mapping
+
+import jax
+from jaxtyping import PyTree
+
+
+def layer_depth(params: PyTree) -> PyTree:
+    """Gives each leaf the number of layers between its own and the output.
+
+    The layers are the top-level entries, in the natural order of their names: `Dense_2` comes
+    before `Dense_10`, and the last one has depth 0. A single entry `params` is looked into. Names
+    of several kinds (`BatchNorm_0`, `Conv_0`, `Dense_0`) are in alphabetical order of the kinds,
+    which need not be that of the network: write down the depths then.
+
+    Args:
+        params: a mapping from names of layers to their parameters.
+
+    Raises:
+        TypeError: `params` is no mapping.
+
+    Example:
+        >>> layer_depth({"Dense_10": {"bias": 0.0}, "Dense_2": {"bias": 0.0}})
+        {'Dense_10': {'bias': 0}, 'Dense_2': {'bias': 1}}
+    """
+    wrapped = isinstance(params, Mapping) and tuple(params) == ("params",)
+    layers = params["params"] if wrapped else params
+    if not isinstance(layers, Mapping):
+        raise TypeError(f"params must map names of layers to parameters, got {type(layers)}.")
+
+    def natural(name: object) -> list[str | int]:
+        return [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(name))]
+
+    names = sorted(layers, key=natural, reverse=True)
+    depths = {name: depth for depth, name in enumerate(names)}
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: depths[path[1 if wrapped else 0].key], params
+    )

@@ -1,0 +1,75 @@
+"""The two points of Nesterov's momentum: where the parameters are, and where they are going."""
+
+import jax
+from jaxtyping import Array, PyTree, ScalarLike
+
+from jaxtricks._checks import check_range, check_same_tree
+from jaxtricks.optimizers._moments import narrow, widen
+
+
+def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
+    r"""Where the old velocity alone would take the parameters: $\tilde x = x + \rho v$.
+
+    Nesterov's momentum in its first form takes the gradient there and is ordinary momentum
+    otherwise:
+
+        velocity = optax.tree.get(state, "velocity")  # of momentum(rate, decay, lr_inside=True)
+        grads = jax.grad(loss)(lookahead_point(params, velocity, decay))
+        updates, state = tx.update(grads, state)
+        params = optax.apply_updates(params, updates)
+
+    `nesterov` needs no second point: it moves $\tilde x$ itself.
+
+    Args:
+        params: $x$.
+        velocity: $v$, a displacement: the learning rate inside, and the sign of a step. A velocity
+            of gradients (rate outside) is to be multiplied by $-\alpha$ first.
+        decay: $\rho$, in `[0, 1)`.
+
+    Raises:
+        ValueError: `decay` is out of range, or `velocity` does not match `params`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> lookahead_point({"w": jnp.array([1.0])}, {"w": jnp.array([-0.5])}, 0.5)["w"].tolist()
+        [0.75]
+
+    References:
+        S-OPT-09; notes 002:293-307, 003:21-27, 004:137-150.
+    """
+    return _moved(params, velocity, decay, 1)
+
+
+def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
+    r"""The inverse of `lookahead_point`: $x = \tilde x - \rho v$.
+
+    Parameters trained by `nesterov` are look-ahead points; this is the one to evaluate and keep.
+
+    Args:
+        params: $\tilde x$.
+        velocity: $v$, a displacement: that of `nesterov(rate, decay)`; with `lr_inside=False` it is
+            to be multiplied by $-\alpha$ first.
+        decay: $\rho$, in `[0, 1)`.
+
+    Raises:
+        ValueError: `decay` is out of range, or `velocity` does not match `params`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> base_point({"w": jnp.array([0.75])}, {"w": jnp.array([-0.5])}, 0.5)["w"].tolist()
+        [1.0]
+
+    References:
+        S-OPT-10; note 002:311-338.
+    """
+    return _moved(params, velocity, decay, -1)
+
+
+def _moved(params: PyTree, velocity: PyTree, decay: ScalarLike, sign: int) -> PyTree:
+    check_range("decay", decay, low=0.0, below=1.0)
+    check_same_tree("velocity", velocity, "params", params)
+
+    def move(x: Array, v: Array) -> Array:
+        return x + sign * decay * v
+
+    return narrow(jax.tree.map(move, widen(params), widen(velocity)), params)

@@ -1,0 +1,82 @@
+"""Weights that are exactly zero: the step of the loss, then a soft threshold."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import check_params_given, check_range, check_real_tree, check_same_tree
+from jaxtricks.optimizers._mask import Mask, mask_tree
+from jaxtricks.optimizers._moments import narrow, widen
+from jaxtricks.schedules import ScalarOrSchedule, value_at
+
+
+class ProximalL1State(NamedTuple):
+    """`step`: updates done so far."""
+
+    step: Int[Array, ""]
+
+
+def proximal_l1(
+    learning_rate: ScalarOrSchedule, strength: ScalarLike, *, mask: Mask = None
+) -> optax.GradientTransformationExtraArgs:
+    r"""Puts the weights where the proximal operator of $\alpha_t \lambda \sum |w|$ has them.
+
+    With $z = w + u$ the point to which the chain so far would go, the new weight is
+    $\mathrm{sign}(z) \max(|z| - \alpha_t \lambda, 0)$. The zeros are exact: there the update is
+    $-w$. Last in the chain, with the rate of the link before it:
+    `optax.chain(gradient_descent(rate), proximal_l1(rate, 1e-3))` is ISTA. Needs `params`.
+
+    *Not after an adaptive rule.* A rule that gives each coordinate its own rate needs each one's
+    own threshold: with $u = -\alpha D g$ this link solves the problem of strength $\lambda / D_i$
+    on coordinate $i$.
+
+    Args:
+        learning_rate: $\alpha \ge 0$, a number or a schedule: the one of the step before.
+        strength: $\lambda \ge 0$.
+        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
+            parameters such as `weights_only`; None is all.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range, or `update` gets no parameters.
+        TypeError: a leaf is complex.
+
+    Example:
+        >>> tx, params = proximal_l1(0.1, 1.0), jnp.array([2.0, 0.05, -0.05])
+        >>> updates, _ = tx.update(jnp.zeros(3), tx.init(params), params)
+        >>> [round(float(w), 3) for w in params + updates]
+        [1.9, 0.0, 0.0]
+
+    References:
+        Beck and Teboulle, A fast iterative shrinkage-thresholding algorithm for linear inverse
+        problems, 2009, eq. 1.5; Parikh and Boyd, Proximal algorithms, 2014, section 6.5.2;
+        S-REG-01.
+    """
+    if not callable(learning_rate):
+        check_range("learning_rate", learning_rate, low=0.0)
+    check_range("strength", strength, low=0.0)
+
+    def init(params: PyTree) -> ProximalL1State:
+        check_real_tree("params", params)
+        return ProximalL1State(step=jnp.zeros([], jnp.int32))
+
+    def update(
+        updates: PyTree, state: ProximalL1State, params: PyTree | None = None, **extra_args: object
+    ) -> tuple[PyTree, ProximalL1State]:
+        del extra_args
+        check_params_given(params)
+        check_same_tree("updates", updates, "params", params)
+        threshold = value_at(learning_rate, state.step) * strength
+
+        def shrink(chosen: bool, u: Array, w: Array) -> Array:
+            end = w + u
+            # prox(w + u) - w, without a rounding; NaN is not under the threshold
+            shrunk = jnp.where(jnp.abs(end) <= threshold, -w, u - threshold * jnp.sign(end))
+            return shrunk if chosen else u
+
+        steps = jax.tree.map(shrink, mask_tree(mask, params), widen(updates), widen(params))
+        return narrow(steps, updates), ProximalL1State(optax.safe_increment(state.step))
+
+    return optax.GradientTransformationExtraArgs(init, update)

@@ -1,0 +1,68 @@
+"""Smaller steps for the layers further from the output."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, PyTree, ScalarLike
+
+from jaxtricks._checks import check_range, check_real_tree
+from jaxtricks.optimizers._layer_depth import layer_depth
+from jaxtricks.optimizers._moments import narrow, widen
+from jaxtricks.optimizers._prefix import expand_prefix
+
+
+def scale_by_depth(
+    factor: ScalarLike, depth: PyTree | Callable[[PyTree], PyTree] = layer_depth
+) -> optax.GradientTransformationExtraArgs:
+    r"""Multiplies the updates of a layer by $c^d$, $d$ layers away from the output.
+
+    Layers near the input of a trained network are the more general ones and need to move less. Last
+    in the chain, as the scale of an adaptive rule's gradient does not matter.
+
+    Args:
+        factor: $c \ge 0$; 1 changes nothing, 0 trains the last layer only.
+        depth: a tree of numbers $d$ that is the parameters' or a prefix of it, or a function that
+            makes one of the updates, which have the parameters' names.
+
+    Raises:
+        ValueError: `factor` is negative or not finite, or the depths do not fit the updates.
+        TypeError: a depth is no number, or a leaf is complex.
+
+    Example:
+        >>> tx = scale_by_depth(0.5)
+        >>> updates, _ = tx.update({f"Dense_{i}": 1.0 for i in range(3)}, tx.init(0.0))
+        >>> [float(u) for u in updates.values()]
+        [0.25, 0.5, 1.0]
+
+    References:
+        Howard and Ruder, [Universal Language Model Fine-tuning](https://arxiv.org/abs/1801.06146),
+        2018, section 3.2, with 1 / 2.6; S-PRE-03, 004:541.
+    """
+    check_range("factor", factor, low=0.0)
+
+    def init(params: PyTree) -> optax.EmptyState:
+        check_real_tree("params", params)
+        return optax.EmptyState()
+
+    def update(
+        updates: PyTree,
+        state: optax.EmptyState,
+        params: PyTree | None = None,
+        **extra_args: object,
+    ) -> tuple[PyTree, optax.EmptyState]:
+        del params, extra_args
+        check_real_tree("updates", updates)
+        depths = depth(updates) if callable(depth) else depth
+        for path, number in jax.tree_util.tree_leaves_with_path(depths):
+            check_range(f"depth{jax.tree_util.keystr(path)}", number)
+        base = jnp.asarray(factor, float)
+
+        def scale(number: ScalarLike, u: Array) -> Array:
+            return u * jnp.power(base, number)
+
+        steps = jax.tree.map(scale, expand_prefix("depth", depths, updates), widen(updates))
+        return narrow(steps, updates), state
+
+    return optax.GradientTransformationExtraArgs(init, update)

@@ -1,0 +1,161 @@
+"""Accumulated batches are the whole, if their sizes count."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxtricks import optimizers
+
+SIZES = [128] * 7 + [104]
+
+
+def ragged_batches():
+    """n = 1000 examples in batches of 128, the last of 104 (E-15), of a logistic loss."""
+    x = jax.random.normal(jax.random.key(0), (1000, 6))
+    x = x.at[-104:].add(1.0)
+    y = (x @ jnp.arange(-2.0, 4.0) > 0.5).astype(jnp.float32)
+
+    def loss(w, x, y):
+        return jnp.mean(jnp.logaddexp(0, x @ w) - y * (x @ w))
+
+    w = jnp.full(6, 0.1)
+    whole = jax.grad(loss)(w, x, y)
+    parts, start = [], 0
+    for size in SIZES:
+        chosen = slice(start, start + size)
+        parts.append(jax.grad(loss)(w, x[chosen], y[chosen]))
+        start += size
+    return w, whole, jnp.stack(parts)
+
+
+def last_update(tx, params, gradients, weights):
+    state = tx.init(params)
+    for gradient, weight in zip(gradients, weights, strict=True):
+        updates, state = tx.update(gradient, state, params, weight=weight)
+    return updates
+
+
+def test_ragged_batches_are_the_full_batch():
+    params, whole, parts = ragged_batches()
+    got = last_update(
+        optimizers.accumulate(optimizers.gradient_descent(1.0), 8), params, parts, SIZES
+    )
+    assert jnp.abs(got + whole).max() <= 1e-6
+
+
+def test_equal_weights_of_ragged_batches_are_biased():
+    """The mean of the means, as `optax.MultiSteps` (S-LIB-09), is another vector."""
+    params, whole, parts = ragged_batches()
+    rule = optimizers.gradient_descent(1.0)
+    tx = optimizers.accumulate(rule, 8, weighting="batch")
+    got = last_update(tx, params, parts, SIZES)
+    theirs = optax.MultiSteps(rule, 8)
+    state = theirs.init(params)
+    for part in parts:
+        want, state = theirs.update(part, state, params)
+    chex.assert_trees_all_close(got, want, atol=1e-7)
+    assert jnp.abs(got + whole).max() > 1e-3
+
+
+def test_how_large_the_bias_is():
+    """E-15: if only the last 104 of 1000 count, 1/8 instead of 0.104: 20 % too much."""
+    parts = jnp.array([0.0] * 7 + [1.0])
+    for weighting, want in (("example", 0.104), ("batch", 0.125)):
+        tx = optimizers.accumulate(optimizers.gradient_descent(1.0), 8, weighting=weighting)
+        got = last_update(tx, jnp.zeros(()), parts, SIZES)
+        assert -got == pytest.approx(want, rel=1e-6)
+
+
+def test_nothing_moves_until_the_last_gradient():
+    tx = optimizers.accumulate(optimizers.adam(0.1), 3)
+    params = {"w": jnp.ones(2)}
+    state = tx.init(params)
+    start = state.inner
+    for step in range(6):
+        updates, after = tx.update({"w": jnp.array([1.0, -2.0])}, state, params)
+        if step % 3 < 2:
+            chex.assert_trees_all_equal(updates, {"w": jnp.zeros(2)})
+            chex.assert_trees_all_equal(after.inner, state.inner)
+            assert int(after.gathered) == step % 3 + 1 and float(after.weight) == step % 3 + 1
+        else:
+            assert jnp.all(updates["w"] != 0)
+            assert int(after.gathered) == 0 and float(after.weight) == 0
+            chex.assert_trees_all_equal(after.total, {"w": jnp.zeros(2)})
+        state = after
+    assert int(start[0].step) == 0 and int(state.inner[0].step) == 2
+
+
+def test_equals_the_inner_rule_on_the_means():
+    """A law, with a rule that has a state: accumulation commutes with taking means."""
+    gradients = jax.random.normal(jax.random.key(3), (12, 4))
+    weights = jnp.array([1.0, 5.0, 2.0] * 4)
+    rule, params = optimizers.momentum(0.1, 0.9), jnp.zeros(4)
+    tx = optimizers.accumulate(rule, 3)
+
+    def body(state, inputs):
+        gradient, weight = inputs
+        updates, state = tx.update(gradient, state, params, weight=weight)
+        return state, updates
+
+    got = jax.lax.scan(body, tx.init(params), (gradients, weights))[1][2::3]
+    means = jnp.einsum("kbj,kb->kj", gradients.reshape(4, 3, 4), weights.reshape(4, 3)) / 8
+    state = rule.init(params)
+    for mean, updates in zip(means, got, strict=True):
+        want, state = rule.update(mean, state)
+        chex.assert_trees_all_close(updates, want, rtol=1e-5, atol=1e-6)
+
+
+def test_vmaps_over_the_inner_rate_and_the_weights():
+    params, _, parts = ragged_batches()
+
+    def run(rate, weights):
+        tx = optimizers.accumulate(optimizers.gradient_descent(rate), 8)
+        return last_update(tx, params, parts, weights)
+
+    rates, weights = jnp.array([0.1, 0.5]), jnp.array([SIZES, [1] * 8])
+    got = jax.vmap(run)(rates, weights)
+    want = jnp.stack([run(0.1, SIZES), run(0.5, [1] * 8)])
+    chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-7)
+
+
+def needs_value():
+    def update(updates, state, params=None, *, value, **extra_args):
+        assert "weight" not in extra_args
+        return jax.tree.map(lambda u: u * value, updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_extra_arguments_reach_the_inner_rule(chained):
+    """In a chain `optax.MultiSteps` loses them."""
+    tx = optimizers.accumulate(needs_value(), 1)
+    if chained:
+        tx = optax.chain(tx, optimizers.gradient_descent(1.0))
+    updates, _ = tx.update(jnp.ones(()), tx.init(jnp.ones(())), value=3.0, weight=2)
+    assert abs(float(updates)) == 3.0
+    lost = optax.chain(optax.MultiSteps(needs_value(), 1).gradient_transformation())
+    with pytest.raises(TypeError, match="value"):
+        lost.update(jnp.ones(()), lost.init(jnp.ones(())), value=3.0)
+
+
+def test_weight_zero_does_not_count():
+    tx = optimizers.accumulate(optimizers.gradient_descent(1.0), 2)
+    got = last_update(tx, jnp.zeros(()), jnp.array([2.0, jnp.nan]), [4, 0])
+    assert float(got) == -2.0
+    state = tx.init(jnp.zeros(()))
+    for _ in range(2):
+        updates, state = tx.update(jnp.ones(()), state, weight=0)
+        assert float(updates) == 0.0
+    assert int(state.inner.step) == 0 and int(state.gathered) == 0
+
+
+def test_refusals():
+    rule = optimizers.gradient_descent(0.1)
+    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
+        optimizers.accumulate(rule, 0)
+    tx = optimizers.accumulate(rule, 2)
+    with pytest.raises(ValueError, match="weight must be in .* got -1"):
+        tx.update(jnp.ones(()), tx.init(jnp.ones(())), weight=-1)

@@ -1,0 +1,86 @@
+"""Layers that are frozen, and layers that go slower."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxtricks import optimizers
+
+PARAMS = {
+    "Dense_0": {"kernel": jnp.array([1.0, -2.0]), "bias": jnp.array(0.5)},
+    "Dense_1": {"kernel": jnp.array([3.0]), "bias": jnp.array(-1.0)},
+}
+
+
+def train(tx, params, steps=5):
+    state = tx.init(params)
+    for _ in range(steps):
+        updates, state = tx.update(jax.tree.map(jnp.cos, params), state, params)
+        params = optax.apply_updates(params, updates)
+    return params
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        {"Dense_0": True, "Dense_1": False},
+        lambda tree: {name: name == "Dense_0" for name in tree},
+    ],
+    ids=["prefix", "function"],
+)
+def test_frozen_layers_do_not_move_and_the_others_do_not_notice(mask):
+    rule = optax.chain(optimizers.add_l2(0.1), optimizers.adam(0.1))
+    got = train(optax.chain(rule, optimizers.freeze(mask)), PARAMS)
+    chex.assert_trees_all_equal(got["Dense_0"], PARAMS["Dense_0"])
+    chex.assert_trees_all_equal(got["Dense_1"], train(rule, PARAMS)["Dense_1"])
+    assert jnp.all(got["Dense_1"]["kernel"] != PARAMS["Dense_1"]["kernel"])
+
+
+def test_freezing_stops_nan_and_infinity():
+    tx = optimizers.freeze(None)
+    updates, _ = tx.update(jnp.array([jnp.nan, jnp.inf]), tx.init(jnp.ones(2)))
+    assert updates.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_layers_are_in_natural_order(wrapped):
+    """Twelve layers of a Flax model: `layers_10` comes after `layers_2`."""
+    model = nn.Sequential([nn.Dense(2) for _ in range(12)])
+    variables = model.init(jax.random.key(0), jnp.ones((1, 2)))
+    depth = optimizers.layer_depth(variables if wrapped else variables["params"])
+    depth = depth["params"] if wrapped else depth
+    for i in range(12):
+        assert depth[f"layers_{i}"] == {"kernel": 11 - i, "bias": 11 - i}
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.0, 2.0])
+def test_each_layer_is_scaled_by_its_power(factor):
+    params = {f"Dense_{i}": {"kernel": jnp.full(2, 3.0)} for i in (10, 9, 2)}
+    tx = optimizers.scale_by_depth(factor)
+    updates, _ = tx.update(params, tx.init(params))
+    for power, name in enumerate(("Dense_10", "Dense_9", "Dense_2")):
+        chex.assert_trees_all_close(updates[name]["kernel"], jnp.full(2, 3 * factor**power))
+
+
+def test_depths_can_be_written_down():
+    tree = {"BatchNorm_0": 1, "Conv_0": 1.5, "Dense_0": 0}
+    params = {name: {"kernel": jnp.ones(2)} for name in tree}
+    tx = optimizers.scale_by_depth(0.25, tree)
+    updates, _ = tx.update(params, tx.init(params))
+    assert [float(u["kernel"][0]) for u in updates.values()] == [0.25, 0.125, 1.0]
+
+
+def test_refusals():
+    with pytest.raises(TypeError, match="params must map names of layers"):
+        optimizers.layer_depth([jnp.ones(2)])
+    with pytest.raises(ValueError, match="factor must be in .* got -1"):
+        optimizers.scale_by_depth(-1.0)
+    tx = optimizers.scale_by_depth(0.5, {"Dense_0": "first", "Dense_1": 0})
+    with pytest.raises(TypeError, match=r"depth\['Dense_0'\] must be a real scalar, got 'first'"):
+        tx.update(PARAMS, tx.init(PARAMS))
+    tx = optimizers.scale_by_depth(0.5, {"Dense_0": 1})
+    with pytest.raises(ValueError, match="depth must be a prefix of"):
+        tx.update(PARAMS, tx.init(PARAMS))
