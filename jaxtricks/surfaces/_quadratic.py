@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_range
@@ -13,7 +13,7 @@ from jaxtricks.surfaces._surface import Surface
 
 
 def quadratic(
-    curvatures: ArrayLike | Sequence[ScalarLike] = (1.0, 20.0), *, angle: ScalarLike = 0.0
+    curvatures: Sequence[ScalarLike] | Array | np.ndarray = (1.0, 20.0), *, angle: ScalarLike = 0.0
 ) -> Surface:
     r"""Makes $f(w) = \frac12 \sum_i h_i w_i^2$, in any dimension.
 
@@ -38,7 +38,8 @@ def quadratic(
     References:
         S-FUN-01; notes 002:166-168, 003:15, 004:33, 004:169.
     """
-    if jnp.ndim(jnp.asarray(curvatures)) != 1 or jnp.size(jnp.asarray(curvatures)) == 0:
+    shape = jnp.asarray(curvatures).shape
+    if len(shape) != 1 or shape[0] == 0:
         raise ValueError(f"curvatures must be a list of numbers, got {curvatures!r}.")
     if not isinstance(curvatures, jax.core.Tracer):
         for i, curvature in enumerate(curvatures):

@@ -1,0 +1,78 @@
+"""A data set in memory, in three parts."""
+
+import importlib.util
+import os
+
+import numpy as np
+
+from jaxtricks._checks import check_integer
+from jaxtricks.data._digits import read_digits
+from jaxtricks.data._splits import Splits, divide, select, stratified_choice
+from jaxtricks.data._tfds import prepared_version, read_tfds
+
+
+def load(
+    name: str,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    validation: float | int = 0.1,
+    test: float | int = 0.2,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Splits:
+    """Reads classified images into NumPy arrays.
+
+    Args:
+        name: `"digits"`, which comes with scikit-learn, or the TensorFlow Datasets name of images
+            with classes and the splits `train` and `test`, such as `"mnist"`, prepared before.
+        data_dir: where prepared data sets are; else the environment's `TFDS_DATA_DIR`, else
+            `~/tensorflow_datasets`.
+        validation: how much of the training examples to set apart, a fraction in `[0, 1)` or a
+            number, with every class's share.
+        test: the same for the test examples; only for digits, which come unsplit.
+        limit: at most so many training (validation included) and so many test examples.
+        seed: of every choice. It moves digits' test examples too.
+
+    Raises:
+        ImportError: a package is missing; the message names the extra.
+        FileNotFoundError: the data set is not prepared; the message has the command that does it.
+        ValueError: an argument is out of range, or the data are of another kind.
+
+    Example:
+        >>> digits = load("digits", validation=100)
+        >>> [part.image.shape for part in digits]
+        [(1338, 8, 8, 1), (100, 8, 8, 1), (359, 8, 8, 1)]
+
+    References:
+        S-DAT-07; notes 002:53-54, 002:980.
+    """
+    if limit is not None:
+        check_integer("limit", limit, low=1)
+    rng = np.random.default_rng(seed)
+    if name == "digits":
+        parts = divide(read_digits(), "test", test, rng)
+        if limit is not None:
+            parts = tuple(
+                select(part, stratified_choice(part.label, min(limit, len(part.label)), rng))
+                for part in parts
+            )
+    else:
+        parts = read_tfds(name, data_dir, limit, rng)
+    train, held_back = divide(parts[0], "validation", validation, rng)
+    return Splits(train, held_back, parts[1])
+
+
+def available(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
+    """Says whether `load(name)` finds its packages and its files. It reads no data.
+
+    Example:
+        >>> available("mnist", "/nowhere")
+        False
+    """
+    if name == "digits":
+        return importlib.util.find_spec("sklearn") is not None
+    try:
+        prepared_version(name, data_dir)
+    except FileNotFoundError:
+        return False
+    return all(importlib.util.find_spec(package) for package in ("tensorflow_datasets", "PIL"))

@@ -1,0 +1,82 @@
+"""Splitting examples at random, with the same share of every class."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int, Int32, UInt8
+
+from jaxtricks._checks import check_integer, check_range
+
+
+class Split(NamedTuple):
+    """`image`: 0 to 255, height x width x channels; `label`: the class, from 0."""
+
+    image: UInt8[np.ndarray, "n height width channels"]
+    label: Int32[np.ndarray, " n"]
+
+
+class Splits(NamedTuple):
+    """Three disjoint sets: to fit, to choose by, and to report once."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+def divide(
+    split: Split, name: str, part: float | int, rng: np.random.Generator
+) -> tuple[Split, Split]:
+    """Divides a split into what stays and a stratified `part` of it, both in their old order.
+
+    Args:
+        split: the examples.
+        name: of the part, for the message.
+        part: a number of examples below all of them, or a fraction in `[0, 1)`.
+        rng: draws which examples.
+
+    Raises:
+        ValueError: `part` is out of range.
+        TypeError: `part` is no real number.
+
+    Example:
+        >>> some = Split(np.zeros((6, 1, 1, 1), np.uint8), np.array([0, 0, 0, 0, 1, 1], np.int32))
+        >>> rest, part = divide(some, "validation", 3, np.random.default_rng(0))
+        >>> rest.label.tolist(), part.label.tolist()
+        ([0, 0, 1], [0, 0, 1])
+    """
+    size = len(split.label)
+    if isinstance(part, float):
+        check_range(name, part, low=0.0, below=1.0)
+        part = round(part * size)
+    check_integer(name, part, low=0)
+    if part >= size:
+        raise ValueError(f"{name} must leave some of the {size} examples, got {part}.")
+    taken = stratified_choice(split.label, part, rng)
+    return select(split, ~taken), select(split, taken)
+
+
+def select(split: Split, mask: Bool[np.ndarray, " n"]) -> Split:
+    """Keeps the examples where `mask` holds."""
+    return Split(split.image[mask], split.label[mask])
+
+
+def stratified_choice(
+    labels: Int[np.ndarray, " n"], count: int, rng: np.random.Generator
+) -> Bool[np.ndarray, " n"]:
+    """Marks `count` examples drawn at random so that each class keeps its share to within one.
+
+    Example:
+        >>> labels = np.array([0, 0, 0, 0, 1, 1])
+        >>> np.bincount(labels[stratified_choice(labels, 3, np.random.default_rng(0))]).tolist()
+        [2, 1]
+    """
+    sizes = np.bincount(labels)
+    share = sizes * count / len(labels)
+    quota = np.floor(share).astype(int)
+    largest_remainders = np.argsort(quota - share, kind="stable")[: count - quota.sum()]
+    quota[largest_remainders] += 1
+    order = rng.permutation(len(labels))
+    chosen = [order[labels[order] == label][:number] for label, number in enumerate(quota)]
+    mask = np.zeros(len(labels), bool)
+    mask[np.concatenate([np.zeros(0, int), *chosen])] = True
+    return mask

@@ -1,0 +1,65 @@
+"""Inputs with mean 0 and standard deviation 1."""
+
+import math
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+
+from jaxtricks._checks import check_integer
+
+
+class Standardizer(NamedTuple):
+    """`mean` and `std` of the training examples, of length 1 along the averaged axes."""
+
+    mean: Float[Array, "*features"]
+    std: Float[Array, "*features"]
+
+    def apply(self, x: Shaped[Array, "*shape"] | np.ndarray) -> Float[Array, "*shape"]:
+        """Subtracts the mean and divides by the standard deviation; integers become floats."""
+        x = jnp.asarray(x)
+        x = x.astype(jnp.result_type(x, float))
+        return (x - self.mean.astype(x.dtype)) / self.std.astype(x.dtype)
+
+    def inverse(self, x: Float[Array, "*shape"] | np.ndarray) -> Float[Array, "*shape"]:
+        """Undoes `apply`."""
+        x = jnp.asarray(x)
+        return x * self.std.astype(x.dtype) + self.mean.astype(x.dtype)
+
+
+def standardize(
+    train: Shaped[Array, "*shape"] | np.ndarray, *, axis: int | tuple[int, ...] = 0, ddof: int = 0
+) -> Standardizer:
+    r"""Measures the mean and standard deviation of training examples: $(x - \mu) / \sigma$.
+
+    Apply the result to validation and test examples too: their own statistics would leak. A
+    constant feature gets $\sigma = 1$, so that it becomes 0.
+
+    Args:
+        train: the training examples, any real type.
+        axis: what to average over: 0 for each feature its own statistics, `(0, 1, 2)` for one per
+            channel of images.
+        ddof: 1 divides the squares by $n - 1$ instead of $n$.
+
+    Raises:
+        ValueError: there are too few examples.
+
+    Example:
+        >>> scale = standardize(np.array([[0, 7], [4, 7]], np.uint8))
+        >>> scale.apply(np.array([[0, 7], [8, 9]])).tolist()
+        [[-1.0, 0.0], [3.0, 2.0]]
+
+    References:
+        S-DAT-03, S-DAT-04; notes 002:55-56, 004:171, 004:440-441.
+    """
+    check_integer("ddof", ddof, low=0)
+    values = np.asarray(train)
+    if math.prod(values.shape[a] for a in np.atleast_1d(axis)) <= ddof:
+        raise ValueError(f"train has too few examples for ddof {ddof}, shape {values.shape}.")
+    mean = np.mean(values, axis=axis, dtype=np.float64, keepdims=True)
+    std = np.std(values, axis=axis, dtype=np.float64, keepdims=True, ddof=ddof)
+    constant = np.min(values, axis=axis, keepdims=True) == np.max(values, axis=axis, keepdims=True)
+    return Standardizer(
+        mean=jnp.asarray(mean, float), std=jnp.asarray(np.where(constant, 1.0, std), float)
+    )
