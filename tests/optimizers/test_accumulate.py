@@ -1,5 +1,7 @@
 """Accumulated batches are the whole, if their sizes count."""
 
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -31,7 +33,7 @@ def ragged_batches():
 
 
 def last_update(tx, params, gradients, weights):
-    state = tx.init(params)
+    updates, state = None, tx.init(params)
     for gradient, weight in zip(gradients, weights, strict=True):
         updates, state = tx.update(gradient, state, params, weight=weight)
     return updates
@@ -52,7 +54,7 @@ def test_equal_weights_of_ragged_batches_are_biased():
     tx = optimizers.accumulate(rule, 8, weighting="batch")
     got = last_update(tx, params, parts, SIZES)
     theirs = optax.MultiSteps(rule, 8)
-    state = theirs.init(params)
+    want, state = None, theirs.init(params)
     for part in parts:
         want, state = theirs.update(part, state, params)
     chex.assert_trees_all_close(got, want, atol=1e-7)
@@ -69,7 +71,7 @@ def test_how_large_the_bias_is():
 
 
 def test_nothing_moves_until_the_last_gradient():
-    tx = optimizers.accumulate(optimizers.adam(0.1), 3)
+    tx: Any = optimizers.accumulate(optimizers.adam(0.1), 3)
     params = {"w": jnp.ones(2)}
     state = tx.init(params)
     start = state.inner
@@ -142,7 +144,7 @@ def test_extra_arguments_reach_the_inner_rule(chained):
 
 
 def test_weight_zero_does_not_count():
-    tx = optimizers.accumulate(optimizers.gradient_descent(1.0), 2)
+    tx: Any = optimizers.accumulate(optimizers.gradient_descent(1.0), 2)
     got = last_update(tx, jnp.zeros(()), jnp.array([2.0, jnp.nan]), [4, 0])
     assert float(got) == -2.0
     state = tx.init(jnp.zeros(()))

@@ -1,5 +1,7 @@
 """Nesterov's momentum: two forms, one trajectory, and the spectrum on a bowl."""
 
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -83,7 +85,7 @@ def test_inside_equals_optax_until_the_rate_changes():
 @pytest.mark.parametrize("rate_times_curvature", [0.01, 0.3, 1.0, 1.3])
 def test_spectrum_on_a_bowl(decay, rate_times_curvature):
     """Roots of z^2 - (1 + rho)(1 - ah) z + rho (1 - ah); at ah = 1 both are 0."""
-    tx = optimizers.nesterov(rate_times_curvature, decay)
+    tx: Any = optimizers.nesterov(rate_times_curvature, decay)
 
     def step(point):
         x, velocity = point

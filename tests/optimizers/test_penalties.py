@@ -67,19 +67,20 @@ def test_l2_then_momentum_is_sgd_of_pytorch():
     """S-OPT-08, by optax, which writes it the same way: the decay enters the velocity."""
     ours = optax.chain(optimizers.add_l2(0.1), optimizers.momentum(0.05, 0.9))
     theirs = optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.05, 0.9))
-    params = {"ours": PARAMS, "theirs": PARAMS}
-    states = {"ours": ours.init(PARAMS), "theirs": theirs.init(PARAMS)}
-    for _ in range(20):
-        for name, tx in (("ours", ours), ("theirs", theirs)):
-            grads = jax.tree.map(jnp.sin, params[name])
-            updates, states[name] = tx.update(grads, states[name], params[name])
-            params[name] = optax.apply_updates(params[name], updates)
-    chex.assert_trees_all_close(params["ours"], params["theirs"], rtol=1e-5)
+
+    def train(tx):
+        params, state = PARAMS, tx.init(PARAMS)
+        for _ in range(20):
+            updates, state = tx.update(jax.tree.map(jnp.sin, params), state, params)
+            params = optax.apply_updates(params, updates)
+        return params
+
+    chex.assert_trees_all_close(train(ours), train(theirs), rtol=1e-5)
 
 
 def test_l2_and_decoupled_decay_agree_under_gradient_descent():
     """002:660: w' = (1 - alpha lambda) w - alpha g."""
-    grads, want = jax.tree.map(jnp.cos, PARAMS), {}
+    grads = jax.tree.map(jnp.cos, PARAMS)
     want = jax.tree.map(lambda w, g: (1 - 0.5 * 0.2) * w - 0.5 * g, PARAMS, grads)
     for decay in (optimizers.add_l2(0.2), optimizers.add_decoupled_decay(0.2)):
         tx = optax.chain(decay, optimizers.gradient_descent(0.5))
