@@ -1,0 +1,169 @@
+"""Adam first, for speed; momentum SGD after a switch, for the optimum."""
+
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import (
+    check_choice,
+    check_integer,
+    check_range,
+    check_real_tree,
+    check_same_tree,
+)
+from jaxtricks.control import Machine
+from jaxtricks.optimizers._adam import AdamState, scale_by_adam
+from jaxtricks.optimizers._moments import full_moment, narrow, weight_sum, widen
+from jaxtricks.schedules import ScalarOrSchedule, value_at
+
+
+class AdamToSgdState(NamedTuple):
+    """Both rules and the switch between them.
+
+    Attributes:
+        adam: Adam's state, kept going after the switch; `adam.step` counts all updates done.
+        switched: whether the switch has happened; never undone.
+        sgd_step: updates done since the switch, so the switch came before update
+            `adam.step - sgd_step`.
+        velocity: SGD's, zero before the switch.
+        control: state of the control rule, `()` when `when` is a count.
+    """
+
+    adam: AdamState
+    switched: Bool[Array, ""]
+    sgd_step: Int[Array, ""]
+    velocity: PyTree
+    control: PyTree
+
+
+def _sum_of_gradients(adam: AdamState, b1: ScalarOrSchedule, decay: ScalarLike) -> PyTree:
+    """The velocity that SGD would have in Adam's place, by Adam's first moment."""
+    last = jnp.maximum(adam.step, 1) - 1  # before any update the moment is 0, as it should be
+    average_weight = weight_sum(value_at(b1, last), last)
+    scale = weight_sum(decay, last) / average_weight / (1 - decay)
+    return jax.tree.map(lambda m: m * scale, adam.first_moment)
+
+
+def adam_to_sgd(
+    learning_rate: ScalarOrSchedule,
+    *,
+    when: ScalarLike | Machine,
+    sgd_learning_rate: ScalarOrSchedule,
+    momentum: ScalarOrSchedule = 0.9,
+    velocity: Literal["carry", "reset"] = "carry",
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
+    eps: ScalarLike = 1e-7,
+    eps_inside: bool = False,
+    eps_hat: bool = False,
+    bias_correction: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    r"""Adam up to a switch, then $v \leftarrow \rho v + g$, $x \leftarrow x - \alpha v$.
+
+    Both steps are computed at every update and one is selected, so a `vmap` over `when` compares
+    many switches in one program. The switch is never undone.
+
+    Args:
+        learning_rate: Adam's rate, at least 0, a number or a schedule of all updates.
+        when: how many updates Adam makes (an integer, 0 for none; it may be traced), or a control
+            rule that says when to stop Adam, such as `control.early_stopping`. The rule observes
+            `update(..., value=...)`; None is no observation. The update that brings the signal is
+            already SGD's.
+        sgd_learning_rate: SGD's rate, at least 0, a number or a schedule that counts from the
+            switch.
+        momentum: $\rho$ in `[0, 1)`, a number or a schedule that counts from the switch.
+        velocity: what SGD's velocity starts from. `"reset"`: zero. `"carry"`: Adam's corrected
+            first moment, $\hat m_t (1 - \rho^t) / (1 - \rho)$ after $t$ updates of Adam. The factor
+            turns an average of gradients into the sum that SGD keeps: this is the velocity that SGD
+            would have by then had it seen the same gradients, exactly so when $\rho = \beta_1$ or
+            when the gradients were constant. No learning rate enters it.
+        b1: see `scale_by_adam`, like all that follow.
+        b2: decay of the second moment.
+        eps: $\varepsilon$.
+        eps_inside: place of $\varepsilon$.
+        eps_hat: place of $\varepsilon$.
+        bias_correction: whether Adam's step corrects the moments; `velocity` is corrected anyway.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
+        TypeError: `when` is neither an integer nor a control rule, or a leaf is complex.
+
+    Example:
+        >>> tx = adam_to_sgd(0.1, when=2, sgd_learning_rate=0.01, velocity="reset")
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for _ in range(4):
+        ...     step, state = tx.update(jnp.array(3.0), state)
+        ...     print(round(float(step), 3))
+        -0.1
+        -0.1
+        -0.03
+        -0.057
+
+    References:
+        S-OPT-20, note 004:277-279. By a criterion of its own: `swats`.
+    """
+    for name, rate in (
+        ("learning_rate", learning_rate),
+        ("sgd_learning_rate", sgd_learning_rate),
+        ("momentum", momentum),
+    ):
+        if not callable(rate):
+            check_range(name, rate, low=0.0, below=1.0 if name == "momentum" else None)
+    check_choice("velocity", velocity, ("carry", "reset"))
+    if not isinstance(when, Machine):
+        check_integer("when", when, low=0)
+    rule = scale_by_adam(
+        b1, b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
+    )
+
+    def init(params: PyTree) -> AdamToSgdState:
+        check_real_tree("params", params)
+        return AdamToSgdState(
+            adam=rule.init(params),
+            switched=jnp.zeros([], bool),
+            sgd_step=jnp.zeros([], jnp.int32),
+            velocity=full_moment(params),
+            control=when.init(params) if isinstance(when, Machine) else (),
+        )
+
+    def observe(
+        state: AdamToSgdState, value: ScalarLike | None, params: PyTree | None
+    ) -> tuple[Bool[Array, ""], PyTree]:
+        if not isinstance(when, Machine):
+            return state.switched | (state.adam.step >= when), ()
+        if value is None:
+            return state.switched, state.control
+        should_stop, control = when.update(value, state.control, params)
+        return state.switched | should_stop, control
+
+    def update(
+        updates: PyTree,
+        state: AdamToSgdState,
+        params: PyTree | None = None,
+        *,
+        value: ScalarLike | None = None,
+        **extra_args: object,
+    ) -> tuple[PyTree, AdamToSgdState]:
+        del extra_args
+        check_same_tree("updates", updates, "params", state.velocity)
+        switched, control = observe(state, value, params)
+        wide = widen(updates)
+        adam_steps, adam = rule.update(wide, state.adam)
+        adam_rate = value_at(learning_rate, state.adam.step)
+        sgd_rate = value_at(sgd_learning_rate, state.sgd_step)
+        rho = value_at(momentum, state.sgd_step)
+        past = state.velocity
+        if velocity == "carry":
+            start = _sum_of_gradients(state.adam, b1, rho)
+            past = jax.tree.map(lambda v, s: jnp.where(state.switched, v, s), past, start)
+        moved = jax.tree.map(lambda v, g: jnp.where(switched, rho * v + g, 0), past, wide)
+        steps = jax.tree.map(
+            lambda a, v: jnp.where(switched, -sgd_rate * v, -adam_rate * a), adam_steps, moved
+        )
+        sgd_step = jnp.where(switched, optax.safe_increment(state.sgd_step), 0)
+        return narrow(steps, updates), AdamToSgdState(adam, switched, sgd_step, moved, control)
+
+    return optax.GradientTransformationExtraArgs(init, update)

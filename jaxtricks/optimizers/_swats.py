@@ -1,0 +1,148 @@
+"""Adam that switches itself to SGD once it knows the rate SGD should have."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import check_range, check_real_tree, check_same_tree
+from jaxtricks.optimizers._adam import AdamState, scale_by_adam
+from jaxtricks.optimizers._moments import full_moment, narrow, weight_sum, widen
+from jaxtricks.schedules import ScalarOrSchedule, value_at
+
+
+class SwatsState(NamedTuple):
+    r"""Adam, the rate being learned, and SGD.
+
+    Attributes:
+        adam: Adam's state, kept going after the switch; `adam.step` counts all updates done.
+        rate_average: $\lambda$, decayed average of the projected rates, not yet bias-corrected.
+        sgd_rate: $\lambda_k / (1 - \beta_2^k)$ so far, and $\Lambda$ for good from the switch on.
+        switch_step: how many updates Adam made, -1 until the switch.
+        velocity: SGD's, zero before the switch.
+    """
+
+    adam: AdamState
+    rate_average: Float[Array, ""]
+    sgd_rate: Float[Array, ""]
+    switch_step: Int[Array, ""]
+    velocity: PyTree
+
+
+def _inner(left: PyTree, right: PyTree) -> Float[Array, ""]:
+    """Inner product over all leaves; 0 for an empty tree."""
+    products = jax.tree.map(lambda x, y: jnp.sum(x * y), left, right)
+    return sum(jax.tree.leaves(products), start=jnp.zeros([]))
+
+
+def _projected_rate(step: PyTree, gradient: PyTree) -> tuple[Float[Array, ""], Bool[Array, ""]]:
+    r"""Gives $\gamma = \langle p, p \rangle / -\langle p, g \rangle$, and whether it exists."""
+    slope = -_inner(step, gradient)
+    exists = slope != 0
+    return _inner(step, step) / jnp.where(exists, slope, 1), exists
+
+
+def swats(
+    learning_rate: ScalarOrSchedule,
+    *,
+    b1: ScalarLike = 0.9,
+    b2: ScalarLike = 0.999,
+    eps: ScalarLike = 1e-9,
+    tolerance: ScalarLike = 1e-9,
+) -> optax.GradientTransformationExtraArgs:
+    r"""Adam, then SGD with momentum at the rate that Adam's steps imply.
+
+    Update $k$ (from 1) of Adam takes the step $p_k$ for the gradient $g_k$. Its projected rate is
+    the $\gamma_k$ for which the SGD step $-\gamma_k g_k$, projected on $p_k$, is $p_k$:
+
+    $\gamma_k = \langle p_k, p_k \rangle / -\langle p_k, g_k \rangle$,
+    $\lambda_k = \beta_2 \lambda_{k-1} + (1 - \beta_2) \gamma_k$.
+
+    Once $k > 1$ and $|\lambda_k / (1 - \beta_2^k) - \gamma_k| <$ `tolerance`, the later updates are
+    $v \leftarrow \beta_1 v + g$, $x \leftarrow x - (1 - \beta_1) \Lambda v$ with $v = 0$ at first
+    and $\Lambda = \lambda_k / (1 - \beta_2^k)$. The inner products run over the whole tree, so all
+    parameters switch together. Two cases the paper leaves open: an update with
+    $\langle p, g \rangle = 0$ leaves $\lambda$ as it is, and a $\Lambda \le 0$, which would climb,
+    does not switch.
+
+    Args:
+        learning_rate: Adam's rate, at least 0, a number or a schedule. SGD's rate does not follow
+            it: to decay that one too, chain a schedule behind.
+        b1: $\beta_1$, in `[0, 1)`, also SGD's momentum.
+        b2: $\beta_2$, in `[0, 1)`, also the decay of $\lambda$.
+        eps: Adam's $\varepsilon \ge 0$, added to the uncorrected root as in the paper
+            (`scale_by_adam(eps_hat=True)`).
+        tolerance: how near the rate and its average must come, at least 0, in units of the rate;
+            with 0 there is no switch.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
+        TypeError: a leaf is complex.
+
+    Example:
+        >>> tx = swats(0.1, tolerance=1e-6)
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for _ in range(4):
+        ...     step, state = tx.update(jnp.array(5.0), state)
+        ...     print(round(float(step), 4), int(state.switch_step))
+        -0.1 -1
+        -0.1 2
+        -0.01 2
+        -0.019 2
+        >>> round(float(state.sgd_rate), 3)
+        0.02
+
+    References:
+        Keskar and Socher, [Improving generalization performance by switching from Adam to
+        SGD](https://arxiv.org/abs/1712.07628), 2017, algorithm 1; S-OPT-20, note 004:278-279.
+    """
+    if not callable(learning_rate):
+        check_range("learning_rate", learning_rate, low=0.0)
+    check_range("tolerance", tolerance, low=0.0)
+    rule = scale_by_adam(b1, b2, eps=eps, eps_hat=True)
+
+    def init(params: PyTree) -> SwatsState:
+        check_real_tree("params", params)
+        zero = jnp.zeros([])
+        return SwatsState(
+            rule.init(params), zero, zero, jnp.full([], -1, jnp.int32), full_moment(params)
+        )
+
+    def learn(state: SwatsState, steps: PyTree, gradients: PyTree) -> tuple[Array, Array, Array]:
+        """The rate's average, the rate and the switch after one more update."""
+        switched = state.switch_step >= 0
+        gamma, exists = _projected_rate(steps, gradients)
+        watching = exists & ~switched
+        averaged = b2 * state.rate_average + (1 - b2) * gamma
+        averaged = jnp.where(watching, averaged, state.rate_average)
+        rate = averaged / weight_sum(b2, state.adam.step)
+        settled = (
+            watching & (state.adam.step > 0) & (rate > 0) & (jnp.abs(rate - gamma) < tolerance)
+        )
+        switch_step = jnp.where(settled, optax.safe_increment(state.adam.step), state.switch_step)
+        return averaged, jnp.where(switched, state.sgd_rate, rate), switch_step
+
+    def update(
+        updates: PyTree, state: SwatsState, params: PyTree | None = None, **extra_args: object
+    ) -> tuple[PyTree, SwatsState]:
+        del params, extra_args
+        check_same_tree("updates", updates, "params", state.velocity)
+        switched = state.switch_step >= 0
+        wide = widen(updates)
+        scaled, adam = rule.update(wide, state.adam)
+        rate = value_at(learning_rate, state.adam.step)
+        adam_steps = jax.tree.map(lambda u: -rate * u, scaled)
+        velocity = jax.tree.map(
+            lambda v, g: jnp.where(switched, b1 * v + g, 0), state.velocity, wide
+        )
+        steps = jax.tree.map(
+            lambda p, v: jnp.where(switched, -(1 - b1) * state.sgd_rate * v, p),
+            adam_steps,
+            velocity,
+        )
+        learned = learn(state, adam_steps, wide)
+        return narrow(steps, updates), SwatsState(adam, *learned, velocity)
+
+    return optax.GradientTransformationExtraArgs(init, update)
