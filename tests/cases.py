@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import optax
 
-from jaxtricks import optimizers, schedules
+from jaxtricks import control, optimizers, schedules
 
 
 class Transform(NamedTuple):
@@ -33,6 +33,19 @@ class Schedule(NamedTuple):
     make: Callable[..., schedules.Schedule]
     hyper: Mapping[str, tuple[float, float]]
     static: Mapping[str, object] = {}
+
+
+class Control(NamedTuple):
+    """A state machine on a metric under contract.
+
+    `make`: the factory. `hyper`: every float hyper-parameter with two values. `static`: the other
+    arguments. `observe`: makes what `update` observes of one error.
+    """
+
+    make: Callable[..., control.Machine]
+    hyper: Mapping[str, tuple[float, float]]
+    static: Mapping[str, object] = {}
+    observe: Callable[[float], object] = lambda error: error
 
 
 TRANSFORMS: dict[str, Transform] = {
@@ -202,6 +215,12 @@ TRANSFORMS: dict[str, Transform] = {
         scheduled=("learning_rate",),
         descends=True,
     ),
+    "scale_by_plateau": Transform(
+        optimizers.scale_by_plateau,
+        hyper={},
+        static={"machine": control.plateau(0.1, patience=2)},
+        extra={"value": 1.0},
+    ),
 }
 
 SCHEDULES: dict[str, Schedule] = {
@@ -270,5 +289,36 @@ SCHEDULES: dict[str, Schedule] = {
             "schedules": (schedules.constant(0.1), schedules.linear_decay(0.1, 8)),
             "boundaries": (9,),
         },
+    ),
+}
+
+CONTROLS: dict[str, Control] = {
+    "plateau": Control(
+        control.plateau,
+        hyper={
+            "factor": (0.5, 0.1),
+            "initial": (1.0, 0.3),
+            "min_value": (0.0, 0.3),
+            "eps": (1e-8, 0.4),
+            "threshold": (1e-4, 0.3),
+        },
+        static={"patience": 1, "mode": "min", "threshold_mode": "signed", "cooldown": 1},
+    ),
+    "early_stopping": Control(
+        control.early_stopping,
+        hyper={"min_delta": (0.0, 0.9)},
+        static={"patience": 1, "mode": "min", "keep_params": True},
+    ),
+    "generalization_loss": Control(
+        control.generalization_loss, hyper={"alpha": (5.0, 80.0)}, static={"keep_params": True}
+    ),
+    "progress_quotient": Control(
+        control.progress_quotient,
+        hyper={"alpha": (0.01, 3.0)},
+        static={"strip": 2, "keep_params": True},
+        observe=lambda error: (error, 1 + 0.1 * error),
+    ),
+    "successive_increase": Control(
+        control.successive_increase, hyper={}, static={"times": 2, "strip": 1, "keep_params": True}
     ),
 }

@@ -9,8 +9,8 @@ import optax
 import pytest
 
 import jaxtricks
-from jaxtricks import optimizers, schedules
-from tests.cases import SCHEDULES, TRANSFORMS
+from jaxtricks import control, optimizers, schedules
+from tests.cases import CONTROLS, SCHEDULES, TRANSFORMS
 
 ROOMS = [m.name for m in pkgutil.iter_modules(jaxtricks.__path__) if not m.name.startswith("_")]
 
@@ -46,6 +46,23 @@ def test_every_schedule_is_under_contract():
         if returns(function, schedules.Schedule)
     }
     assert factories == set(SCHEDULES)
+
+
+def test_every_control_rule_is_under_contract():
+    factories = {
+        name
+        for name, function in public_functions(control).items()
+        if returns(function, control.Machine)
+    }
+    assert factories == set(CONTROLS)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_every_float_hyper_parameter_of_a_control_rule_is_swept(name):
+    case = CONTROLS[name]
+    assert float_arguments(case.make) == set(case.hyper)
+    parameters = set(inspect.signature(case.make).parameters)
+    assert parameters == set(case.hyper) | set(case.static)
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)

@@ -23,6 +23,7 @@ from jaxtricks.optimizers._lookahead import lookahead_point as lookahead_point
 from jaxtricks.optimizers._momentum import momentum as momentum
 from jaxtricks.optimizers._momentum import scale_by_momentum as scale_by_momentum
 from jaxtricks.optimizers._nesterov import nesterov as nesterov
+from jaxtricks.optimizers._plateau import scale_by_plateau as scale_by_plateau
 from jaxtricks.optimizers._proximal_l1 import proximal_l1 as proximal_l1
 from jaxtricks.optimizers._rmsprop import rmsprop as rmsprop
 from jaxtricks.optimizers._rmsprop import scale_by_rmsprop as scale_by_rmsprop

@@ -1,0 +1,72 @@
+"""Stopping when a metric has not improved for a while."""
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import check_choice, check_integer, check_range
+from jaxtricks.control._machine import Machine
+from jaxtricks.control._observation import Mode
+from jaxtricks.control._stopping import Progress, stopping
+
+
+def early_stopping(
+    patience: int | Int[Array, ""],
+    *,
+    min_delta: ScalarLike = 0.0,
+    mode: Mode = "min",
+    keep_params: bool = True,
+) -> Machine:
+    r"""Stops after more than `patience` observations in a row without a new best.
+
+    A new best is better than the last by more than `min_delta`. `update(value, state, params)`
+    returns whether to stop, and a `StoppingState` with `best_value`, `best_step` and `best_params`.
+    Keep the *best* model: the one at the stop has been trained for `patience` + 1 observations
+    more. After the stop, use `best_params`, or train anew for `best_step` observations' time.
+
+    Args:
+        patience: bad observations in a row that are borne, at least 0. With 0 the first one that
+            is no better stops ("no longer rises, or falls"). Keras stops at the `patience`-th:
+            give one less here.
+        min_delta: at least 0.
+        mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
+        keep_params: whether the state carries the best parameters, as large as the model; without,
+            `params` is not needed.
+
+    Raises:
+        ValueError: an argument is out of range; in `init` and `update`, `params` is missing or has
+            another structure than before.
+        TypeError: `patience` is no integer.
+
+    Example:
+        >>> rule = early_stopping(patience=1)
+        >>> state = rule.init(jnp.zeros(()))
+        >>> for epoch, loss in enumerate((3.0, 2.0, 2.5, 2.2, 1.0)):
+        ...     stop, state = rule.update(loss, state, jnp.float32(epoch))
+        ...     print(bool(stop), end=" ")
+        False False False True True
+        >>> int(state.best_step), float(state.best_value), float(state.best_params)
+        (2, 2.0, 1.0)
+
+    References:
+        S-STP-01 to 04, notes 000:27, 001:70 and 002:947-948.
+    """
+    check_integer("patience", patience, low=0)
+    check_range("min_delta", min_delta, low=0.0)
+    check_choice("mode", mode, ("min", "max"))
+
+    def judge(
+        progress: Progress, value: PyTree, bad_count: PyTree
+    ) -> tuple[Bool[Array, ""], Int[Array, ""]]:
+        del value
+        bad = jnp.where(progress.improved, 0, optax.safe_increment(bad_count))
+        return bad > patience, bad
+
+    return stopping(
+        judge,
+        jnp.zeros([], jnp.int32),
+        metric=lambda value: value,
+        min_delta=min_delta,
+        mode=mode,
+        keep_params=keep_params,
+    )

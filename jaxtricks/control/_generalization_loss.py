@@ -1,0 +1,64 @@
+"""Stopping when the validation error is too far above its lowest."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.control._machine import Machine
+from jaxtricks.control._stopping import Progress, stopping
+
+
+def loss_percent(progress: Progress) -> Float[Array, ""]:
+    r"""Returns $100 (E_{va} / E_{opt} - 1)$; NaN counts as an infinite error.
+
+    Before the first finite error, and where both are 0, there is no loss: 0.
+    """
+    error = jnp.where(jnp.isnan(progress.value), jnp.inf, progress.value)
+    excess, best = error - progress.best_value, progress.best_value
+    some = jnp.isfinite(best) & (excess > 0)
+    return 100 * jnp.where(some, excess / best, 0)
+
+
+def generalization_loss(alpha: ScalarLike, *, keep_params: bool = True) -> Machine:
+    r"""Stops at the first observation with a generalization loss over `alpha`: Prechelt's GL.
+
+    $GL(t) = 100\, (E_{va}(t) / E_{opt}(t) - 1)$, in percent, where $E_{opt}(t)$ is the lowest
+    validation error up to $t$. `update(error, state, params)` returns whether to stop, and a
+    `StoppingState`, as `early_stopping` does.
+
+    The errors must not be negative: a ratio to a negative best means nothing. An error that is NaN
+    or infinite, after a finite one, is an infinite loss and stops.
+
+    Args:
+        alpha: in percent, at least 0; the paper's run from 1 to 5.
+        keep_params: whether the state carries the best parameters.
+
+    Raises:
+        ValueError: `alpha` is negative or not finite; in `init` and `update`, `params` is missing.
+
+    Example:
+        >>> rule = generalization_loss(5.0, keep_params=False)
+        >>> state = rule.init()
+        >>> for error in (2.0, 1.0, 1.04, 1.06):
+        ...     stop, state = rule.update(error, state)
+        ...     print(bool(stop), end=" ")
+        False False False True
+
+    References:
+        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
+        2; S-STP-05, note 002:950-952.
+    """
+    check_range("alpha", alpha, low=0.0)
+
+    def judge(progress: Progress, value: PyTree, memory: PyTree) -> tuple[Bool[Array, ""], PyTree]:
+        del value
+        return loss_percent(progress) > alpha, memory
+
+    return stopping(
+        judge,
+        (),
+        metric=lambda value: value,
+        min_delta=0.0,
+        mode="min",
+        keep_params=keep_params,
+    )

@@ -1,0 +1,50 @@
+"""Reading a metric: one number, and whether it is better than the best so far.
+
+Only a finite number can improve, and the first one always does. NaN and the infinities never do, so
+that a run which starts with NaN is not stuck with it, and one which ends in it is not rewarded.
+"""
+
+from typing import Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, ScalarLike
+
+Mode = Literal["min", "max"]
+ThresholdMode = Literal["signed", "rel", "abs"]
+
+
+def observe(value: ScalarLike) -> Float[Array, ""]:
+    """Converts an observed metric to a scalar of JAX's default float type.
+
+    Raises:
+        ValueError: it is no scalar.
+    """
+    if jnp.ndim(value) != 0:
+        raise ValueError(f"value must be a scalar, got shape {jnp.shape(value)}.")
+    return jnp.asarray(value, jnp.result_type(float))
+
+
+def nothing_yet(mode: Mode) -> Float[Array, ""]:
+    """The best value before any observation: the worst there is."""
+    return observe(jnp.inf if mode == "min" else -jnp.inf)
+
+
+def improves(
+    value: Float[Array, ""],
+    best: Float[Array, ""],
+    threshold: ScalarLike,
+    *,
+    threshold_mode: ThresholdMode,
+    mode: Mode,
+) -> Bool[Array, ""]:
+    r"""Whether `value` is better than `best` by more than the threshold.
+
+    With the best value $b$, the margin is $\theta$ ("abs"), $\theta |b|$ ("signed") or $\theta b$
+    ("rel", PyTorch's formula, whose margin has the wrong sign where $b < 0$).
+    """
+    known = jnp.isfinite(best)
+    base = jnp.where(known, best, 0)
+    scale = {"abs": jnp.ones_like(base), "signed": jnp.abs(base), "rel": base}[threshold_mode]
+    margin = threshold * scale
+    better = value < base - margin if mode == "min" else value > base + margin
+    return jnp.isfinite(value) & (~known | better)

@@ -1,0 +1,112 @@
+"""Lowering the learning rate when a metric has stopped improving."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import check_choice, check_integer, check_range
+from jaxtricks.control._machine import Machine
+from jaxtricks.control._observation import Mode, ThresholdMode, improves, nothing_yet, observe
+
+
+class PlateauState(NamedTuple):
+    """`value`: the learning rate or its scale; `best_value`: of the metric; two counters."""
+
+    value: Float[Array, ""]
+    best_value: Float[Array, ""]
+    bad_count: Int[Array, ""]
+    cooldown_count: Int[Array, ""]
+
+
+def plateau(
+    factor: ScalarLike = 0.1,
+    patience: int | Int[Array, ""] = 10,
+    *,
+    initial: ScalarLike = 1.0,
+    min_value: ScalarLike = 0.0,
+    eps: ScalarLike = 1e-8,
+    mode: Mode = "min",
+    threshold: ScalarLike = 1e-4,
+    threshold_mode: ThresholdMode = "signed",
+    cooldown: int | Int[Array, ""] = 0,
+) -> Machine:
+    r"""Multiplies its value by `factor` after more than `patience` observations without a new best.
+
+    An observation $v$ is better than the best, $b$, if $v < b - \theta |b|$. One that is not
+    is bad; bad ones in a row are counted, and the cut comes when there are *more* than `patience`
+    of them, PyTorch's rule. Keras and `optax.contrib.reduce_on_plateau` cut at the `patience`-th:
+    give them one less here.
+
+    Args:
+        factor: $\gamma$, in `[0, 1)`. The notes' factor=10 is two arguments fused, and refused.
+        patience: bad observations in a row that are borne, at least 0.
+        initial: the first value, at least 0. 1 makes the value a scale of the learning rate;
+            the learning rate itself makes it PyTorch's `ReduceLROnPlateau`, with its `min_value`
+            (`min_lr`) and `eps` in the same unit.
+        min_value: a cut goes no lower, at least 0.
+        eps: a cut by no more than this is skipped, at least 0.
+        mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
+        threshold: $\theta \ge 0$.
+        threshold_mode: the margin: "signed" is $\theta |b|$. "rel" is $\theta b$, PyTorch's: for a
+            negative metric it takes a slightly worse value for a better one. "abs" is $\theta$.
+        cooldown: observations after a cut during which none is bad, at least 0.
+
+    Raises:
+        ValueError: an argument is out of range, or the name of a convention is unknown.
+        TypeError: `patience` or `cooldown` is no integer.
+
+    Example:
+        >>> rule = plateau(0.1, patience=2)
+        >>> state = rule.init()
+        >>> for loss in (1.0, 1.0, 1.0, 1.0, 0.5, 0.5):
+        ...     scale, state = rule.update(loss, state)
+        ...     print(round(float(scale), 3), end=" ")
+        1.0 1.0 1.0 0.1 0.1 0.1
+
+    References:
+        S-SCH-05, note 001:36-45; factor=10: E-13; optax's earlier cut: S-LIB-04.
+    """
+    check_range("factor", factor, low=0.0, below=1.0)
+    check_integer("patience", patience, low=0)
+    for name, number in {
+        "initial": initial,
+        "min_value": min_value,
+        "eps": eps,
+        "threshold": threshold,
+    }.items():
+        check_range(name, number, low=0.0)
+    check_choice("mode", mode, ("min", "max"))
+    check_choice("threshold_mode", threshold_mode, ("signed", "rel", "abs"))
+    check_integer("cooldown", cooldown, low=0)
+
+    def init(params: PyTree | None = None) -> PlateauState:
+        del params
+        zero = jnp.zeros([], jnp.int32)
+        return PlateauState(
+            observe(initial), nothing_yet(mode), bad_count=zero, cooldown_count=zero
+        )
+
+    def update(
+        value: ScalarLike | None, state: PlateauState, params: PyTree | None = None
+    ) -> tuple[Float[Array, ""], PlateauState]:
+        del params
+        if value is None:
+            return state.value, state
+        seen, cooling = observe(value), state.cooldown_count > 0
+        better = improves(
+            seen, state.best_value, threshold, threshold_mode=threshold_mode, mode=mode
+        )
+        bad = jnp.where(better | cooling, 0, optax.safe_increment(state.bad_count))
+        cut = bad > patience
+        lower = observe(jnp.maximum(state.value * factor, min_value))
+        after = PlateauState(
+            value=jnp.where(cut & (state.value - lower > eps), lower, state.value),
+            best_value=jnp.where(better, seen, state.best_value),
+            bad_count=jnp.where(cut, 0, bad),
+            cooldown_count=jnp.where(cut, cooldown, state.cooldown_count - cooling),
+        )
+        return after.value, after
+
+    return Machine(init, update)

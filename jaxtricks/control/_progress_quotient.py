@@ -1,0 +1,89 @@
+"""Stopping when generalization is lost faster than training progresses."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.control._generalization_loss import loss_percent
+from jaxtricks.control._machine import Machine
+from jaxtricks.control._observation import observe
+from jaxtricks.control._stopping import Progress, stopping
+
+
+class TrainingStrip(NamedTuple):
+    """The training errors of the strip begun: how many, their sum and the lowest."""
+
+    length: Int[Array, ""]
+    total: Float[Array, ""]
+    lowest: Float[Array, ""]
+
+
+def progress_quotient(
+    alpha: ScalarLike, strip: int | Int[Array, ""], *, keep_params: bool = True
+) -> Machine:
+    r"""Stops at the end of a strip whose loss is over `alpha` times its progress: Prechelt's PQ.
+
+    $P_k(t) = 1000\, (\sum_{t'} E_{tr}(t') / (k \min_{t'} E_{tr}(t')) - 1)$ over the last $k$
+    observations, in thousandths, is how much the mean training error of the strip is above its
+    lowest: large while the error falls or jumps, near 0 in the end. The rule stops when
+    $GL(t) > \alpha P_k(t)$, with $GL$ in percent as in `generalization_loss`: while training still
+    gets on fast, a loss may be made good.
+
+    The observed value is a pair, `update((validation, training), state, params)`. It returns
+    whether to stop, and a `StoppingState`, as `early_stopping` does.
+
+    The errors must not be negative. A validation error that is NaN or infinite at the end of a
+    strip, after a finite one, stops. A training error that is NaN leaves the strip without $P_k$,
+    and such a strip does not.
+
+    Args:
+        alpha: at least 0; the paper's run from 0.5 to 3.
+        strip: $k \ge 1$; the paper's is 5. With 1 there is no progress, so any loss stops.
+        keep_params: whether the state carries the best parameters.
+
+    Raises:
+        ValueError: `alpha` is negative or not finite, or `strip` is under 1; in `init` and
+            `update`, `params` is missing.
+        TypeError: `strip` is no integer.
+
+    Example:
+        >>> rule = progress_quotient(0.5, 2, keep_params=False)
+        >>> state = rule.init()
+        >>> for pair in ((1.0, 3.0), (1.1, 1.0), (1.2, 1.0), (1.3, 0.9)):
+        ...     stop, state = rule.update(pair, state)
+        ...     print(bool(stop), end=" ")  # 2nd: 10 <= 0.5 * 1000, 4th: 30 > 0.5 * 55.6
+        False False False True
+
+    References:
+        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
+        2; S-STP-05, note 002:950-952.
+    """
+    check_range("alpha", alpha, low=0.0)
+    check_integer("strip", strip, low=1)
+    fresh = TrainingStrip(jnp.zeros([], jnp.int32), observe(0.0), observe(jnp.inf))
+
+    def judge(
+        progress: Progress, value: PyTree, begun: PyTree
+    ) -> tuple[Bool[Array, ""], TrainingStrip]:
+        training = observe(value[1])
+        length = optax.safe_increment(begun.length)
+        total, lowest = begun.total + training, jnp.minimum(begun.lowest, training)
+        excess = total - strip * lowest
+        # 0 / 0 is no progress; 0 * excess keeps a NaN
+        gain = 1000 * jnp.where(excess > 0, excess / (strip * lowest), 0 * excess)
+        loss, end = loss_percent(progress), length >= strip
+        after = TrainingStrip(length, total, lowest)
+        memory = TrainingStrip(*(jnp.where(end, a, b) for a, b in zip(fresh, after, strict=True)))
+        return end & ((loss > alpha * gain) | jnp.isinf(loss)), memory
+
+    return stopping(
+        judge,
+        fresh,
+        metric=lambda value: value[0],
+        min_delta=0.0,
+        mode="min",
+        keep_params=keep_params,
+    )

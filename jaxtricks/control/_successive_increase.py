@@ -1,0 +1,80 @@
+"""Stopping when the validation error has risen several times running."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from jaxtricks._checks import check_integer
+from jaxtricks.control._machine import Machine
+from jaxtricks.control._observation import observe
+from jaxtricks.control._stopping import Progress, stopping
+
+
+class Increases(NamedTuple):
+    """Observations of the strip begun, the error at the last strip's end, and rises in a row."""
+
+    length: Int[Array, ""]
+    last_error: Float[Array, ""]
+    rises: Int[Array, ""]
+
+
+def successive_increase(
+    times: int | Int[Array, ""], strip: int | Int[Array, ""], *, keep_params: bool = True
+) -> Machine:
+    r"""Stops when the error rose over each of the last `times` strips: Prechelt's UP.
+
+    $UP_s$ stops at $t$ if $UP_{s-1}$ stops at $t - k$ and $E_{va}(t) > E_{va}(t - k)$, and is
+    asked at the end of each strip of $k$ observations. The first strip has nothing to compare with.
+    How high the error is does not matter, only that it keeps rising. NaN counts as infinite.
+    `update(error, state, params)` returns whether to stop, and a `StoppingState`, as
+    `early_stopping` does.
+
+    Args:
+        times: $s \ge 1$; the paper's run from 2 to 8.
+        strip: $k \ge 1$; the paper's is 5.
+        keep_params: whether the state carries the best parameters.
+
+    Raises:
+        ValueError: `times` or `strip` is under 1; in `init` and `update`, `params` is missing.
+        TypeError: `times` or `strip` is no integer.
+
+    Example:
+        >>> rule = successive_increase(2, 1, keep_params=False)
+        >>> state = rule.init()
+        >>> for error in (3.0, 3.1, 2.0, 2.1, 2.2):
+        ...     stop, state = rule.update(error, state)
+        ...     print(bool(stop), end=" ")
+        False False False False True
+
+    References:
+        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
+        2; S-STP-05, note 002:950-952.
+    """
+    check_integer("times", times, low=1)
+    check_integer("strip", strip, low=1)
+
+    def judge(progress: Progress, value: PyTree, past: PyTree) -> tuple[Bool[Array, ""], Increases]:
+        del value
+        error = jnp.where(jnp.isnan(progress.value), jnp.inf, progress.value)
+        length = optax.safe_increment(past.length)
+        end = length >= strip
+        risen = jnp.where(error > past.last_error, optax.safe_increment(past.rises), 0)
+        rises = jnp.where(end, risen, past.rises)
+        memory = Increases(
+            length=jnp.where(end, 0, length),
+            last_error=jnp.where(end, error, past.last_error),
+            rises=rises,
+        )
+        return end & (rises >= times), memory
+
+    zero = jnp.zeros([], jnp.int32)
+    return stopping(
+        judge,
+        Increases(zero, observe(jnp.inf), zero),
+        metric=lambda value: value,
+        min_delta=0.0,
+        mode="min",
+        keep_params=keep_params,
+    )

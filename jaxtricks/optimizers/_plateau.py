@@ -1,0 +1,70 @@
+"""Updates scaled by a rule that watches a metric."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PyTree, ScalarLike
+
+from jaxtricks._checks import check_real_tree
+from jaxtricks.control import Machine
+from jaxtricks.optimizers._moments import narrow, widen
+
+
+class PlateauScaleState(NamedTuple):
+    """`scale`: the factor in force; `control`: the machine's own state."""
+
+    scale: Float[Array, ""]
+    control: PyTree
+
+
+def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
+    r"""Multiplies the updates by what `machine` answers to the metric, $u \leftarrow s_t u$.
+
+    `update(updates, state, params, value=loss)` observes the metric and scales with the new answer.
+    Without `value`, nothing is observed and the scale in force is used: a metric that comes once an
+    epoch is passed at one update of the epoch, and a wrapper that drops extra arguments is safe.
+    The loss of one batch jumps, and its plateau means little: pass a validation metric or a mean.
+
+    Args:
+        machine: its answer is the scale, as that of `control.plateau()`, which begins at 1. One
+            that begins at the learning rate makes this link the rate: put `optax.scale(-1)` after.
+
+    Raises:
+        TypeError: a leaf is complex.
+
+    Example:
+        >>> from jaxtricks.control import plateau
+        >>> tx = scale_by_plateau(plateau(0.1, patience=1))
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for loss in (1.0, 1.0, None, 1.0, None):
+        ...     update, state = tx.update(jnp.ones(()), state, value=loss)
+        ...     print(round(float(update), 3), end=" ")
+        1.0 1.0 1.0 0.1 0.1
+
+    References:
+        S-SCH-05, note 001:36-45; `optax.contrib.reduce_on_plateau` needs the metric at every
+        update and cuts one observation earlier: S-LIB-04.
+    """
+
+    def init(params: PyTree) -> PlateauScaleState:
+        check_real_tree("params", params)
+        scale, control = machine.update(None, machine.init(params), params)
+        return PlateauScaleState(jnp.asarray(scale), control)
+
+    def update(
+        updates: PyTree,
+        state: PlateauScaleState,
+        params: PyTree | None = None,
+        *,
+        value: ScalarLike | None = None,
+        **extra_args: object,
+    ) -> tuple[PyTree, PlateauScaleState]:
+        del extra_args
+        check_real_tree("updates", updates)
+        scale, control = machine.update(value, state.control, params)
+        scaled = jax.tree.map(lambda u: scale * u, widen(updates))
+        return narrow(scaled, updates), PlateauScaleState(scale, control)
+
+    return optax.GradientTransformationExtraArgs(init, update)

@@ -1,0 +1,157 @@
+"""Laws 1 to 3 and 7 for every state machine of `cases.CONTROLS`."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import pytest
+
+from tests.cases import CONTROLS
+
+INT32_MAX = 2**31 - 1
+ERRORS = (3.0, 2.0, 1.5, 1.6, 1.8, 2.5, 2.6, 2.7, 1.0, 1.0)
+
+
+@pytest.fixture(params=CONTROLS.values(), ids=list(CONTROLS))
+def case(request):
+    return request.param
+
+
+def build(case, **hyper):
+    values = {name: pair[0] for name, pair in case.hyper.items()}
+    return case.make(**{**case.static, **values, **hyper})
+
+
+def params_at(step):
+    return {"w": jnp.full(3, step, jnp.float32), "b": (jnp.full((), -step, jnp.bfloat16), None)}
+
+
+def run(case, machine, errors=ERRORS, update=None):
+    """The outputs, stacked, and the last state."""
+    update, state, outputs = update or machine.update, machine.init(params_at(0)), []
+    for step, error in enumerate(errors):
+        output, state = update(case.observe(error), state, params_at(step + 1))
+        outputs.append(output)
+    return jnp.stack(outputs), state
+
+
+def test_something_happens(case):
+    """The errors make every rule act, so that the tests below can fail."""
+    outputs, _ = run(case, build(case))
+    assert outputs[0] != outputs[-1]
+
+
+def test_outputs_and_state_keep_structure_shapes_and_dtypes(case):
+    machine = build(case)
+    start = machine.init(params_at(0))
+    output, state = machine.update(None, start, params_at(0))
+    assert output.shape == () and output.dtype in (jnp.float32, jnp.bool)
+    for error in (3.0, jnp.nan, 1, jnp.float32(2.0), jnp.bfloat16(4.0), -jnp.inf):
+        after, state = machine.update(case.observe(error), state, params_at(1))
+        chex.assert_trees_all_equal_shapes_and_dtypes(after, output)
+        chex.assert_trees_all_equal_shapes_and_dtypes(state, start)
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state))
+
+
+def test_jit_agrees_and_traces_once(case):
+    machine = build(case)
+    traced = jax.jit(chex.assert_max_traces(machine.update, n=1))
+    chex.assert_trees_all_close(run(case, machine, update=traced), run(case, machine), rtol=1e-6)
+
+
+def test_scan_agrees(case):
+    machine = build(case)
+
+    def body(state, seen):
+        error, step = seen
+        output, state = machine.update(case.observe(error), state, params_at(step))
+        return state, output
+
+    seen = (jnp.array(ERRORS), jnp.arange(1, len(ERRORS) + 1))
+    state, outputs = jax.lax.scan(body, machine.init(params_at(0)), seen)
+    chex.assert_trees_all_close((outputs, state), run(case, machine), rtol=1e-6)
+
+
+def test_vmap_over_each_hyper_parameter_equals_the_loop(case):
+    for name, values in case.hyper.items():
+        chex.clear_trace_counter()
+
+        @jax.vmap
+        @chex.assert_max_traces(n=1)
+        def sweep(value, name=name):
+            return run(case, build(case, **{name: value}))
+
+        loop = [run(case, build(case, **{name: value})) for value in values]
+        want = jax.tree.map(lambda *x: jnp.stack(x), *loop)
+        assert not jnp.array_equal(want[0][0], want[0][1]), f"{name} makes no difference here"
+        got = sweep(jnp.array(values))
+        chex.assert_trees_all_close(got, want, rtol=2e-5, custom_message=name)
+
+
+def test_vmap_over_runs_equals_each_run_alone(case):
+    machine, runs = build(case), (ERRORS, ERRORS[::-1], (1.0,) * len(ERRORS))
+    got = jax.vmap(lambda errors: run(case, machine, list(errors)))(jnp.array(runs))
+    want = jax.tree.map(lambda *x: jnp.stack(x), *(run(case, machine, errors) for errors in runs))
+    chex.assert_trees_all_close(got, want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("seen", [0, 2, len(ERRORS)])
+def test_none_is_no_observation(case, seen):
+    """Law 1: the state comes back as it was, with the output in force."""
+    machine = build(case)
+    outputs, state = run(case, machine, ERRORS[: max(seen, 1)])
+    state = state if seen else machine.init(params_at(0))
+    output, after = machine.update(None, state, params_at(9))
+    chex.assert_trees_all_equal(after, state)
+    assert not seen or output == outputs[-1]
+    later, _ = machine.update(case.observe(2.0), after, params_at(9))
+    assert later == machine.update(case.observe(2.0), state, params_at(9))[0]
+
+
+@pytest.mark.parametrize("first", [jnp.nan, jnp.inf, -jnp.inf])
+def test_first_finite_value_improves_and_nothing_else_does(case, first):
+    machine = build(case)
+    outputs, state = run(case, machine, (first,))
+    assert outputs[0] == machine.update(None, machine.init(params_at(0)))[0]
+    _, state = machine.update(case.observe(5.0), state, params_at(2))
+    assert state.best_value == 5.0
+    for bad in (jnp.nan, -jnp.inf, 6.0):
+        _, state = machine.update(case.observe(bad), state, params_at(3))
+        assert state.best_value == 5.0
+    for name, want in (("best_step", 2), ("best_params", params_at(2))):
+        chex.assert_trees_all_equal(getattr(state, name, want), want)
+
+
+def test_counters_saturate(case):
+    machine = build(case)
+
+    def last(leaf):
+        return jnp.full_like(leaf, INT32_MAX) if leaf.dtype == jnp.int32 else leaf
+
+    state = machine.init({"w": jnp.ones(2)})
+    for error in (3.0, 4.0):
+        _, state = machine.update(
+            case.observe(error), jax.tree.map(last, state), {"w": jnp.ones(2)}
+        )
+        counters = [leaf for leaf in jax.tree.leaves(state) if leaf.dtype == jnp.int32]
+        assert counters and all(counter >= 0 for counter in counters)
+
+
+def test_bad_hyper_parameters_are_refused(case):
+    for name in case.hyper:
+        for bad in (float("nan"), float("inf"), -1.0):
+            with pytest.raises(ValueError, match=name):
+                build(case, **{name: bad})
+        with pytest.raises(TypeError, match=name):
+            build(case, **{name: "0.1"})
+    for name, value in case.static.items():
+        if isinstance(value, int) and not isinstance(value, bool):
+            with pytest.raises(ValueError, match=name):
+                build(case, **{name: -1})
+            with pytest.raises(TypeError, match=name):
+                build(case, **{name: 1.5})
+
+
+def test_metrics_that_are_no_scalars_are_refused(case):
+    machine = build(case)
+    with pytest.raises((TypeError, ValueError), match="value"):
+        machine.update(case.observe(jnp.ones(2)), machine.init(params_at(0)), params_at(1))
