@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Key, ScalarLike
 
@@ -59,13 +60,21 @@ def _covariance_root(covariance: ArrayLike) -> Array:
     matrix = jnp.asarray(covariance, jnp.result_type(covariance, float))
     concrete = not isinstance(covariance, jax.core.Tracer)
     if matrix.ndim < 2:
-        if concrete and not bool(jnp.all(matrix >= 0)):
+        if concrete and not np.all(np.asarray(covariance) >= 0):
             raise ValueError(f"covariance must not be negative, got {covariance}.")
         return jnp.sqrt(matrix)
     if matrix.ndim > 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"covariance must be a square matrix, got shape {matrix.shape}.")
+    if concrete and not _is_covariance(np.asarray(covariance)):
+        raise ValueError(
+            f"covariance must be symmetric and positive semidefinite, got {covariance}."
+        )
     values, vectors = jnp.linalg.eigh(matrix)
-    slack = 1e-5 * jnp.max(jnp.abs(values))
-    if concrete and not bool(jnp.allclose(matrix, matrix.T) & jnp.all(values >= -slack)):
-        raise ValueError(f"covariance must be symmetric and positive semidefinite, got {matrix}.")
     return vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]
+
+
+def _is_covariance(matrix: np.ndarray) -> bool:
+    """In numpy, because under `jit` even the `jnp` of a constant is traced."""
+    values = np.linalg.eigvalsh(matrix)
+    slack = 1e-5 * np.max(np.abs(values))
+    return bool(np.allclose(matrix, matrix.T) and np.all(values >= -slack))
