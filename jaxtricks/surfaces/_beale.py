@@ -9,8 +9,9 @@ from jaxtricks.surfaces._surface import Surface
 def beale() -> Surface:
     r"""Makes $(1.5 - x + xy)^2 + (2.25 - x + xy^2)^2 + (2.625 - x + xy^3)^2$.
 
-    Zero at $(3, 0.5)$ and nowhere else; the narrow regions into which momentum shoots are valleys,
-    not minima. Beside the minimum there is one critical point, the saddle $(0, 1)$.
+    Zero at $(3, 0.5)$, the only minimum. The narrow regions into which momentum shoots are valleys;
+    the gradient vanishes at two more points, both saddles: $(0, 1)$ and, in the valley of negative
+    y, $(0.101, -2.645)$.
 
     Example:
         >>> import jax

@@ -40,7 +40,7 @@ def double_well(tilt: ScalarLike = 0.5) -> Surface:
         loss,
         start=jnp.asarray(-1.6),
         optimum=largest_critical_point(jnp.asarray(tilt, float)),
-        view=((-1.8, 1.8), (-2.0, 4.0)),
+        view=((-1.8, 1.8), (-2.0, 6.0)),
     )
 
 

@@ -59,7 +59,7 @@ def random_sparse_features(
     weight_key, presence_key, noise_key = jax.random.split(key, 3)
     weights = jax.random.normal(weight_key, (features,))
     frequencies = highest * jnp.arange(1, features + 1, dtype=weights.dtype) ** -exponent
-    present = jax.random.bernoulli(presence_key, frequencies, (examples, features))
+    present = jax.random.bernoulli(presence_key, frequencies[None, :], (examples, features))
     inputs = present.astype(weights.dtype)
     targets = inputs @ weights + noise * jax.random.normal(noise_key, (examples,))
     return SparseFeatures(inputs, targets, weights, frequencies)
