@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree, ScalarLike
+from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_range, check_real_tree, check_same_tree
 from jaxtricks.optimizers._gradient_descent import gradient_descent
@@ -22,17 +22,20 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class RmspropState(NamedTuple):
-    """Averages of the gradients, not yet bias-corrected.
+    """What is remembered of the gradients.
 
     Attributes:
         step: updates done so far.
-        first_moment: of the gradients, `()` unless `centered`.
-        second_moment: of their squares.
+        second_moment: average of their squares, or their variance if `centered`, not yet
+            bias-corrected.
+        last_gradient: the one before, `()` unless `centered`.
+        deviation: of the last gradient from the average of the gradients, `()` unless `centered`.
     """
 
     step: Int[Array, ""]
-    first_moment: PyTree
     second_moment: PyTree
+    last_gradient: PyTree = ()
+    deviation: PyTree = ()
 
 
 def scale_by_rmsprop(
@@ -56,8 +59,10 @@ def scale_by_rmsprop(
             outside.
         bias_correction: divides the averages by $1 - \rho^t$, $t$ from 1.
         centered: uses the variance $r_t - m_t^2$ in place of $r_t$, with
-            $m_t = \rho m_{t-1} + (1 - \rho) g_t$. It is at least 0 on paper; where rounding makes
-            it negative it is taken as 0 (PyTorch's root gives NaN there). Together with
+            $m_t = \rho m_{t-1} + (1 - \rho) g_t$. That difference loses all its digits where
+            gradients hardly change (PyTorch's root can be NaN there), so the variance is kept
+            itself: $\sigma_t^2 = \rho \sigma_{t-1}^2 + \rho (1 - \rho) d_t^2$ with
+            $d_t = g_t - m_{t-1} = (g_t - g_{t-1}) + \rho d_{t-1}$. Together with
             `bias_correction` the first variance is 0, and the first step $g / \varepsilon$.
         initial_accumulator: $r_0 \ge 0$ of every coordinate.
 
@@ -88,11 +93,10 @@ def scale_by_rmsprop(
 
     def init(params: PyTree) -> RmspropState:
         check_real_tree("params", params)
-        return RmspropState(
-            step=jnp.zeros([], jnp.int32),
-            first_moment=full_moment(params) if centered else (),
-            second_moment=full_moment(params, initial_accumulator),
-        )
+        step, moment = jnp.zeros([], jnp.int32), full_moment(params, initial_accumulator)
+        if not centered:
+            return RmspropState(step, moment)
+        return RmspropState(step, moment, full_moment(params), full_moment(params))
 
     def update(
         updates: PyTree, state: RmspropState, params: PyTree | None = None, **extra_args: object
@@ -101,18 +105,31 @@ def scale_by_rmsprop(
         check_same_tree("updates", updates, "params", state.second_moment)
         rho = value_at(decay, state.step)
         scale = weight_sum(rho, state.step) if bias_correction else 1.0
-        wide = widen(updates)
-        second = average(state.second_moment, jax.tree.map(jnp.square, wide), rho)
-        first, spread = (), jax.tree.map(lambda r: r / scale, second)
+        wide, last, deviation = widen(updates), (), ()
         if centered:
-            first = average(state.first_moment, wide, rho)
-            spread = jax.tree.map(lambda r, m: jnp.maximum(r - (m / scale) ** 2, 0), spread, first)
+            last = wide
+            surprise = jax.tree.map(
+                lambda g, h, d: (g - h) + d, wide, state.last_gradient, state.deviation
+            )
+            kept = _kept_share(rho, state.step, scale) if bias_correction else rho
+            deviation = jax.tree.map(lambda e: kept * e, surprise)
+            squares = jax.tree.map(lambda e: kept * e * e, surprise)
+        else:
+            squares = jax.tree.map(jnp.square, wide)
+        second = average(state.second_moment, squares, rho)
         steps = jax.tree.map(
-            lambda g, r: g * inverse_root(r, eps, eps_inside=eps_inside), wide, spread
+            lambda g, r: g * inverse_root(r / scale, eps, eps_inside=eps_inside), wide, second
         )
-        return narrow(steps, updates), RmspropState(optax.safe_increment(state.step), first, second)
+        after = RmspropState(optax.safe_increment(state.step), second, last, deviation)
+        return narrow(steps, updates), after
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _kept_share(decay: ScalarLike, step: Int[Array, ""], scale: ScalarLike) -> Float[Array, ""]:
+    """Weight of the past in the corrected mean: nothing at the first step, then towards `decay`."""
+    past = jnp.where(step == 0, 0.0, weight_sum(decay, jnp.maximum(step, 1) - 1))
+    return decay * past / scale
 
 
 def rmsprop(

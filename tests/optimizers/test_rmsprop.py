@@ -33,16 +33,16 @@ def test_constant_gradient_has_a_closed_form(corrected, eps_inside, start):
 
 
 def test_variance_of_a_constant_gradient_has_a_closed_form():
-    """r_t - m_t^2 = g^2 rho^t (1 - rho^t): the centered step grows as the gradients settle."""
-    g, rho, t = 2.0, 0.9, np.arange(1, 31)
+    """r_t - m_t^2 = g^2 rho^t (1 - rho^t): at t = 90 a difference in the fifth digit."""
+    g, rho, t = 2.0, 0.9, np.arange(1, 91)
     want = 1 / np.sqrt(rho**t * (1 - rho**t))
     rule = optimizers.scale_by_rmsprop(rho, eps=0.0, centered=True)
-    got = updates_of(rule, jnp.full((30, 1), g))[:, 0]
-    chex.assert_trees_all_close(got, jnp.asarray(want, jnp.float32), rtol=1e-4)
+    got = updates_of(rule, jnp.full((90, 1), g))[:, 0]
+    chex.assert_trees_all_close(got, jnp.asarray(want, jnp.float32), rtol=3e-6)
 
 
 def test_centered_never_takes_the_root_of_a_negative_variance():
-    """Constant gradients end with a rounded variance below 0: optax answers NaN, we g / eps."""
+    """Constant gradients end with a rounded r - m^2 below 0: optax answers NaN, we g / eps."""
     gradients = jnp.broadcast_to(jnp.linspace(0.1, 3.0, 30), (300, 30))
     theirs = optax.scale_by_stddev(0.9, eps=1e-3, eps_in_sqrt=False)
     ours = optimizers.scale_by_rmsprop(0.9, eps=1e-3, centered=True)
