@@ -29,7 +29,10 @@ class Standardizer(NamedTuple):
 
 
 def standardize(
-    train: Shaped[Array, "*shape"] | np.ndarray, *, axis: int | tuple[int, ...] = 0, ddof: int = 0
+    examples: Shaped[Array, "*shape"] | np.ndarray,
+    *,
+    axis: int | tuple[int, ...] = 0,
+    ddof: int = 0,
 ) -> Standardizer:
     r"""Measures the mean and standard deviation of training examples: $(x - \mu) / \sigma$.
 
@@ -37,7 +40,7 @@ def standardize(
     constant feature gets $\sigma = 1$, so that it becomes 0.
 
     Args:
-        train: the training examples, any real type.
+        examples: the training examples, any real type.
         axis: what to average over: 0 for each feature its own statistics, `(0, 1, 2)` for one per
             channel of images.
         ddof: 1 divides the squares by $n - 1$ instead of $n$.
@@ -54,9 +57,9 @@ def standardize(
         S-DAT-03, S-DAT-04; notes 002:55-56, 004:171, 004:440-441.
     """
     check_integer("ddof", ddof, low=0)
-    values = np.asarray(train)
+    values = np.asarray(examples)
     if math.prod(values.shape[a] for a in np.atleast_1d(axis)) <= ddof:
-        raise ValueError(f"train has too few examples for ddof {ddof}, shape {values.shape}.")
+        raise ValueError(f"there are too few examples for ddof {ddof}, shape {values.shape}.")
     mean = np.mean(values, axis=axis, dtype=np.float64, keepdims=True)
     std = np.std(values, axis=axis, dtype=np.float64, keepdims=True, ddof=ddof)
     constant = np.min(values, axis=axis, keepdims=True) == np.max(values, axis=axis, keepdims=True)

@@ -159,8 +159,8 @@ def test_beale_has_one_minimum_and_two_saddles(float64):
     surface = surfaces.beale()
     one = np.polynomial.Polynomial([1.0])
     a = [one - np.polynomial.Polynomial([0.0] * i + [1.0]) for i in (1, 2, 3)]
-    s = sum(c * a_i for c, a_i in zip((1.5, 2.25, 2.625), a, strict=True))
-    total = sum(a_i**2 for a_i in a)
+    s = 1.5 * a[0] + 2.25 * a[1] + 2.625 * a[2]
+    total = a[0] ** 2 + a[1] ** 2 + a[2] ** 2
     reduced = divmod(2 * s.deriv() * total - s * total.deriv(), a[0] ** 2)[0]  # A = 0 at y = 1
     roots = np.concatenate([s.roots(), reduced.roots()])
     ys = np.unique(np.round(roots[np.abs(roots.imag) < 1e-6].real, 6))

@@ -1,0 +1,216 @@
+"""Reading digits, and images prepared by TFDS, from a small set written here and from real ones."""
+
+import builtins
+import io
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from jaxtricks import data
+
+SIZES = {"train": 60, "test": 20}
+
+
+def picture(index, split):
+    """Every pixel differs from picture to picture, so that a mix-up shows."""
+    shift = 100 if split == "test" else 0
+    return (np.arange(48).reshape(4, 4, 3) * 3 + index + shift).astype(np.uint8)
+
+
+def write_tiny(folder, image_feature=True):
+    """Prepares a TFDS data set of 4 x 4 PNG pictures in three classes; picture i is of i % 3."""
+    import tensorflow_datasets as tfds
+    from PIL import Image
+
+    def png(image):
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        file.seek(0)
+        return file
+
+    class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features: dict[str, object] = {"label": tfds.features.ClassLabel(num_classes=3)}
+            if image_feature:
+                features["image"] = tfds.features.Image(shape=(4, 4, 3))
+            return tfds.core.DatasetInfo(
+                builder=self, features=tfds.features.FeaturesDict(features)
+            )
+
+        def _split_generators(self, dl_manager):
+            del dl_manager
+            return {split: self._generate_examples(split) for split in SIZES}
+
+        def _generate_examples(self, split):
+            for i in range(SIZES[split]):
+                example: dict[str, object] = {"label": i % 3}
+                if image_feature:
+                    example["image"] = png(picture(i, split))
+                yield i, example
+
+    builder = Tiny(data_dir=folder, file_format="array_record")
+    builder.download_and_prepare()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tfds")
+    write_tiny(folder)
+    return folder
+
+
+def index_of(image):
+    return int(image[0, 0, 0])
+
+
+def test_every_prepared_picture_arrives_once_with_its_label(tiny):
+    splits = data.load("tiny", data_dir=tiny, validation=0.2)
+    assert [len(part.label) for part in splits] == [48, 12, 20]
+    for part in splits:
+        assert part.image.dtype == np.uint8 and part.label.dtype == np.int32
+        assert part.image.shape[1:] == (4, 4, 3)
+    learned = [*splits.train.image, *splits.validation.image]
+    assert sorted(index_of(image) for image in learned) == list(range(60))
+    for part, split in zip(splits, ("train", "train", "test"), strict=True):
+        shift = 100 if split == "test" else 0
+        for image, label in zip(part.image, part.label, strict=True):
+            assert np.array_equal(image, picture(index_of(image) - shift, split))
+            assert label == (index_of(image) - shift) % 3
+    assert np.bincount(splits.validation.label).tolist() == [4, 4, 4]
+
+
+def test_limit_keeps_the_classes_balanced(tiny):
+    splits = data.load("tiny", data_dir=tiny, validation=6, limit=18)
+    assert [np.bincount(part.label).tolist() for part in splits] == [[4] * 3, [2] * 3, [6] * 3]
+
+
+@pytest.mark.parametrize("name", ["tiny", "digits"])
+def test_the_seed_decides(name, tiny):
+    first, again, other = (data.load(name, data_dir=tiny, seed=seed) for seed in (0, 0, 1))
+    assert np.array_equal(first.validation.image, again.validation.image)
+    assert not np.array_equal(first.validation.image, other.validation.image)
+
+
+def test_environment_gives_the_folder(tiny, monkeypatch, tmp_path):
+    monkeypatch.setenv("TFDS_DATA_DIR", os.fspath(tiny))
+    assert data.available("tiny") and len(data.load("tiny").test.label) == 20
+    assert not data.available("tiny", tmp_path)
+
+
+def test_newest_version_is_read(tiny, tmp_path):
+    for version in ("9.0.0", "10.0.0"):
+        shutil.copytree(tiny / "tiny" / "1.0.0", tmp_path / "tiny" / version)
+    (tmp_path / "tiny" / "9.0.0" / "features.json").unlink()
+    assert len(data.load("tiny", data_dir=tmp_path).test.label) == 20
+
+
+def test_data_not_prepared(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        data.load("mnist", data_dir=tmp_path)
+    message = str(error.value)
+    assert f"mnist is not prepared in {tmp_path}" in message
+    assert "install jaxtricks[prepare]" in message
+    assert "tfds.builder('mnist'" in message and "download_and_prepare()" in message
+
+
+def test_the_command_of_the_message_is_one_tfds_takes(tmp_path):
+    """All but the download is run: the builder exists and is set to the readable format."""
+    import tensorflow_datasets as tfds
+
+    with pytest.raises(FileNotFoundError) as error:
+        data.load("mnist", data_dir=tmp_path)
+    (call,) = re.findall(r"(tfds\.builder\(.*\))\.download", str(error.value))
+    builder = eval(call, {"tfds": tfds})
+    assert builder.info.file_format.value == "array_record"
+    assert os.fspath(builder.data_dir).startswith(os.fspath(tmp_path / "mnist"))
+
+
+def test_format_only_tensorflow_reads(tiny, tmp_path):
+    shutil.copytree(tiny / "tiny", tmp_path / "tiny")
+    info = tmp_path / "tiny" / "1.0.0" / "dataset_info.json"
+    info.write_text(info.read_text().replace("array_record", "tfrecord"))
+    with pytest.raises(ValueError, match=r"in the format tfrecord, which only TensorFlow reads"):
+        data.load("tiny", data_dir=tmp_path)
+
+
+def test_no_images(tmp_path):
+    write_tiny(tmp_path, image_feature=False)
+    with pytest.raises(ValueError, match=r"it has no \['image'\]"):
+        data.load("tiny", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("name, package", [("digits", "sklearn"), ("mnist", "tensorflow_datasets")])
+def test_missing_package_names_the_extra(name, package, monkeypatch):
+    real = builtins.__import__
+
+    def refuse(module, *rest):
+        if module.split(".")[0] == package:
+            raise ImportError(module)
+        return real(module, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(ImportError, match=r"install jaxtricks\[data\]"):
+        data.load(name)
+
+
+def test_digits_are_scikit_learns():
+    from sklearn.datasets import load_digits
+
+    splits = data.load("digits")
+    assert [len(part.label) for part in splits] == [1294, 144, 359]
+    pixels, digits = load_digits(return_X_y=True)
+    want = sorted((label, *image) for image, label in zip(pixels, digits, strict=True))
+    images = np.concatenate([part.image for part in splits])
+    labels = np.concatenate([part.label for part in splits])
+    assert images.max() == 255 and images.min() == 0
+    greys = np.round(images / 255 * 16).reshape(1797, 64)
+    assert sorted((label, *image) for image, label in zip(greys, labels, strict=True)) == want
+    share = np.bincount(digits) / 1797
+    for part in splits:
+        assert np.all(np.abs(np.bincount(part.label) - share * len(part.label)) <= 2)
+    assert data.available("digits")
+
+
+def test_digits_limit_and_empty_parts():
+    splits = data.load("digits", validation=0, test=0, limit=50)
+    assert [len(part.label) for part in splits] == [50, 0, 0]
+    assert np.all(np.bincount(splits.train.label) == 5)
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"validation": 1.0}, ValueError, r"validation must be in \[0.0, 1.0\), got 1.0"),
+        ({"validation": -1}, ValueError, "validation must be at least 0, got -1"),
+        ({"validation": 1438}, ValueError, "validation must leave some of the 1438 .*, got 1438"),
+        ({"test": float("nan")}, ValueError, "test must be in .* got nan"),
+        ({"limit": 0}, ValueError, "limit must be at least 1, got 0"),
+        ({"limit": True}, TypeError, "limit must be an integer, got True"),
+    ],
+)
+def test_bad_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        data.load("digits", **arguments)
+
+
+@pytest.mark.skipif(not data.available("mnist"), reason="MNIST is not prepared")
+def test_real_mnist():
+    """The published class counts of the 60,000 and 10,000 images, and the usual mean 0.1307."""
+    splits = data.load("mnist", validation=5000)
+    assert [part.image.shape for part in splits] == [
+        (55000, 28, 28, 1),
+        (5000, 28, 28, 1),
+        (10000, 28, 28, 1),
+    ]
+    counts = np.bincount(splits.train.label) + np.bincount(splits.validation.label)
+    assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    want = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert np.bincount(splits.test.label).tolist() == want
+    images = np.concatenate([splits.train.image, splits.validation.image])
+    assert images.mean() / 255 == pytest.approx(0.1307, abs=5e-5)
+    assert images.std() / 255 == pytest.approx(0.3081, abs=5e-5)
