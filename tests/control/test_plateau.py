@@ -140,13 +140,9 @@ def test_bad_arguments(bad):
 
 def test_patience_may_be_swept():
     def last(patience):
-        return control_loop(control.plateau(0.1, patience), 6)
-
-    def control_loop(rule, steps):
-        state = rule.init()
-        for _ in range(steps):
-            value, state = rule.update(1.0, state)
-        return value
+        rule = control.plateau(0.1, patience)
+        step = lambda state, loss: rule.update(loss, state)[::-1]  # noqa: E731
+        return jax.lax.scan(step, rule.init(), jnp.ones(6))[0].value
 
     got = jax.vmap(last)(jnp.arange(4))
     chex.assert_trees_all_close(got, jnp.array([1e-5, 1e-2, 0.1, 0.1]), rtol=1e-5)
