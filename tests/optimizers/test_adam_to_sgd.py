@@ -1,5 +1,7 @@
 """The switch: Adam before it, momentum SGD after it, at the step that was asked for."""
 
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -7,13 +9,13 @@ import numpy as np
 import pytest
 
 from jaxtricks import optimizers
-from jaxtricks.control import Machine
+from jaxtricks.control import Machine, early_stopping
 from tests.trajectories import updates_of
 
 GRADIENTS = jax.random.normal(jax.random.key(0), (12, 5))
 
 
-def switching(when, velocity="reset", **options):
+def switching(when, velocity="reset", **options) -> Any:
     return optimizers.adam_to_sgd(
         0.1, when=when, sgd_learning_rate=0.01, velocity=velocity, **options
     )
@@ -113,8 +115,26 @@ def test_the_control_rule_sees_the_parameters():
     def update(value, state, params=None):
         return params[0] > value, state + 1
 
-    rule = switching(Machine(lambda params=None: params.sum(), update))
+    def init(params=None):
+        return jnp.sum(params)
+
+    rule = switching(Machine(init, update))
     assert run(rule, [2.0, 0.5], jnp.ones(1))[0] == [False, True]
+
+
+@pytest.mark.parametrize("keep_params", [False, True])
+def test_early_stopping_is_a_control_rule(keep_params):
+    """It stops at the observation at which it stops on its own; None does not count."""
+    machine = early_stopping(1, keep_params=keep_params)
+    values, params = [3.0, 2.0, None, 2.5, 1.9, 2.0, 2.0, 1.0], jnp.ones(1)
+    alone, stops = machine.init(params), []
+    for value in values:
+        stop, alone = machine.update(value, alone, params)
+        stops.append(bool(stop))
+    sgd, state = run(switching(machine), values, params)
+    assert sgd.index(True) == stops.index(True) > 3
+    assert all(sgd[sgd.index(True) :])
+    chex.assert_trees_all_equal(state.control, alone)
 
 
 def test_a_control_rule_runs_in_scan_and_under_vmap():

@@ -1,5 +1,7 @@
 """SWATS against what its projection and its criterion say by hand."""
 
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -25,7 +27,7 @@ def run(tx, gradients):
 def test_projected_sgd_step_is_adams_step():
     """-gamma g, projected on p, is p; over several leaves at once; p is optax's Adam."""
     gradient = {"a": jnp.array([3.0, -1.0]), "b": jnp.array(0.2)}
-    tx = optimizers.swats(0.1, eps=0.0)
+    tx: Any = optimizers.swats(0.1, eps=0.0)
     _, state = tx.update(gradient, tx.init(gradient))
     adam = optax.adam(0.1, eps=0.0)
     step, _ = adam.update(gradient, adam.init(gradient))
@@ -87,7 +89,7 @@ def test_after_the_switch_it_is_dampened_momentum_from_rest():
 
 
 def test_zero_and_empty_gradients_teach_nothing():
-    tx = optimizers.swats(0.1, eps=0.0, tolerance=1.0)
+    tx: Any = optimizers.swats(0.1, eps=0.0, tolerance=1.0)
     for params in ({}, {"a": None}, {"a": jnp.zeros(3)}):
         state = tx.init(params)
         for _ in range(4):
