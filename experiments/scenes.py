@@ -32,6 +32,18 @@ RATES = {
     "adam": 0.1,
 }
 
+# Linear regression with an intercept and a slope, as in the lecture's formulas (000:102-116).
+LINE_START = np.array([-2.0, 3.5])
+LINE_VIEW = ((-2.5, 2.5), (-0.5, 4.5))
+LINE_RATE = 0.1
+
+
+def line_fit() -> tuple[np.ndarray, np.ndarray]:
+    """Gives 64 inputs with a column of ones, and targets scattered about 1 + 2 x."""
+    rng = np.random.default_rng(0)
+    inputs = np.stack([np.ones(64), rng.uniform(-1.0, 2.0, 64)], axis=1)
+    return inputs, inputs @ np.array([1.0, 2.0]) + rng.normal(0.0, 0.5, 64)
+
 
 def rule(name: str, rate: float | None = None) -> optax.GradientTransformationExtraArgs:
     """The optimizer drawn under `name`, at the shared rate unless another is given."""
