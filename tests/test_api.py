@@ -27,7 +27,8 @@ def float_arguments(function):
     """Names of the arguments annotated as scalars, or as scalars that may be schedules."""
     parameters = inspect.signature(function).parameters.values()
     scalar = schedules.value_at.__annotations__["count"]
-    return {p.name for p in parameters if p.annotation in (scalar, schedules.ScalarOrSchedule)}
+    kinds = (scalar, scalar | None, schedules.ScalarOrSchedule)
+    return {p.name for p in parameters if p.annotation in kinds}
 
 
 def test_every_gradient_transformation_is_under_contract():

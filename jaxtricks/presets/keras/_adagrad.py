@@ -1,0 +1,46 @@
+"""`keras.optimizers.Adagrad`."""
+
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.optimizers import gradient_descent, scale_by_adagrad
+from jaxtricks.presets.keras._shrink import shrunk
+from jaxtricks.schedules import ScalarOrSchedule
+
+
+def adagrad(
+    learning_rate: ScalarOrSchedule = 0.001,
+    initial_accumulator_value: ScalarLike = 0.1,
+    epsilon: ScalarLike = 1e-7,
+    weight_decay: ScalarLike | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    r"""`keras.optimizers.Adagrad`: the sum starts at 0.1, and $\varepsilon$ is inside the root.
+
+    $r_t = r_{t-1} + g_t^2$, $x \leftarrow x - \alpha g_t / \sqrt{r_t + \varepsilon}$.
+
+    Args:
+        learning_rate: $\alpha \ge 0$, a number or a schedule.
+        initial_accumulator_value: $r_0 \ge 0$.
+        epsilon: $\varepsilon \ge 0$; acts like its own root outside.
+        weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> tx = adagrad(1.0)
+        >>> step, _ = tx.update(jnp.array([1.0, 1e-3]), tx.init(jnp.zeros(2)))
+        >>> [round(float(x), 3) for x in step]  # the notes' rule gives -1.0 twice
+        [-0.953, -0.003]
+
+    References:
+        S-OPT-12, E-42.
+    """
+    check_range("initial_accumulator_value", initial_accumulator_value, low=0.0)
+    check_range("epsilon", epsilon, low=0.0)
+    rule = scale_by_adagrad(
+        eps=epsilon, eps_inside=True, initial_accumulator=initial_accumulator_value
+    )
+    return shrunk((rule, gradient_descent(learning_rate)), learning_rate, weight_decay)

@@ -1,0 +1,47 @@
+"""`keras.optimizers.SGD`."""
+
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks.optimizers import gradient_descent
+from jaxtricks.presets.keras._shrink import shrunk
+from jaxtricks.presets.keras._velocity import velocity
+from jaxtricks.schedules import ScalarOrSchedule
+
+
+def sgd(
+    learning_rate: ScalarOrSchedule = 0.01,
+    momentum: ScalarLike = 0.0,
+    nesterov: bool = False,
+    weight_decay: ScalarLike | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    r"""`keras.optimizers.SGD`: the rate is inside the velocity.
+
+    $v \leftarrow \mu v - \alpha g$, $x \leftarrow x + v$, or $x \leftarrow x + \mu v - \alpha g$
+    with `nesterov`. After a cut of the rate old gradients keep their old rate, unlike in PyTorch.
+
+    Args:
+        learning_rate: $\alpha \ge 0$, a number or a schedule.
+        momentum: $\mu$, in `[0, 1)`; with 0, `nesterov` changes nothing.
+        nesterov: whether to look ahead.
+        weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> tx = sgd(lambda count: jnp.where(count < 2, 0.1, 0.0), momentum=0.5)
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for _ in range(3):
+        ...     step, state = tx.update(jnp.ones(()), state)
+        ...     print(round(float(step), 4))  # moves on at rate 0
+        -0.1
+        -0.15
+        -0.075
+
+    References:
+        S-OPT-06, E-05; notes 003:15-17 and 004:63-85.
+    """
+    rule = (gradient_descent(learning_rate), *velocity(momentum, nesterov=nesterov))
+    return shrunk(rule, learning_rate, weight_decay)

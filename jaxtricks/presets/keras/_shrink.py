@@ -1,0 +1,54 @@
+"""Weights that shrink besides the rule's step, as in the base class of Keras's optimizers."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree, ScalarLike
+
+from jaxtricks._checks import check_params_given, check_range, check_same_tree
+from jaxtricks.optimizers._moments import narrow, widen
+from jaxtricks.schedules import ScalarOrSchedule, value_at
+
+
+class ShrinkState(NamedTuple):
+    """`step`: updates done so far."""
+
+    step: Int[Array, ""]
+
+
+def shrunk(
+    rule: tuple[optax.GradientTransformationExtraArgs, ...],
+    learning_rate: ScalarOrSchedule,
+    weight_decay: ScalarLike | None,
+) -> optax.GradientTransformationExtraArgs:
+    r"""Adds $-\alpha_t \lambda x$ to the displacement that `rule` returns; None adds nothing.
+
+    `add_decoupled_decay` does not serve where the rate is inside the velocity: there is no place
+    after the rule and before the rate.
+
+    Raises:
+        ValueError: an argument is negative or not finite.
+    """
+    if not callable(learning_rate):
+        check_range("learning_rate", learning_rate, low=0.0)
+    if weight_decay is None:
+        return optax.chain(*rule)
+    check_range("weight_decay", weight_decay, low=0.0)
+
+    def init(params: PyTree) -> ShrinkState:
+        del params
+        return ShrinkState(step=jnp.zeros([], jnp.int32))
+
+    def update(
+        updates: PyTree, state: ShrinkState, params: PyTree | None = None, **extra_args: object
+    ) -> tuple[PyTree, ShrinkState]:
+        del extra_args
+        check_params_given(params)
+        check_same_tree("updates", updates, "params", params)
+        share = value_at(learning_rate, state.step) * weight_decay
+        steps = jax.tree.map(lambda u, x: u - share * x, widen(updates), widen(params))
+        return narrow(steps, updates), ShrinkState(optax.safe_increment(state.step))
+
+    return optax.chain(*rule, optax.GradientTransformationExtraArgs(init, update))

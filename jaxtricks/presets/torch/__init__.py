@@ -1,0 +1,28 @@
+"""`torch.optim` and `torch.optim.lr_scheduler`: PyTorch 2.13's names, defaults and numbers.
+
+Updates agree with PyTorch's in float64 to 1e-6 of each coordinate's largest. `lr` may also be a
+schedule of ours. What only concerns speed (`foreach`, `fused`, `capturable`, `differentiable`) has
+no counterpart, and `amsgrad` is left out. A decay factor of 1 or more, which PyTorch accepts in
+some rules, is refused. A Python 0 for `weight_decay` or `momentum` leaves that part out, as in
+PyTorch, so that `update` needs no parameters; an array or a tracer keeps it in, so that the state's
+structure does not depend on a value.
+"""
+
+from jaxtricks.presets.torch._adadelta import adadelta as adadelta
+from jaxtricks.presets.torch._adagrad import adagrad as adagrad
+from jaxtricks.presets.torch._adam import adam as adam
+from jaxtricks.presets.torch._adamw import adamw as adamw
+from jaxtricks.presets.torch._cosine_annealing_lr import cosine_annealing_lr as cosine_annealing_lr
+from jaxtricks.presets.torch._cosine_annealing_warm_restarts import (
+    cosine_annealing_warm_restarts as cosine_annealing_warm_restarts,
+)
+from jaxtricks.presets.torch._exponential_lr import exponential_lr as exponential_lr
+from jaxtricks.presets.torch._linear_lr import linear_lr as linear_lr
+from jaxtricks.presets.torch._multistep_lr import multistep_lr as multistep_lr
+from jaxtricks.presets.torch._polynomial_lr import polynomial_lr as polynomial_lr
+from jaxtricks.presets.torch._reduce_lr_on_plateau import (
+    reduce_lr_on_plateau as reduce_lr_on_plateau,
+)
+from jaxtricks.presets.torch._rmsprop import rmsprop as rmsprop
+from jaxtricks.presets.torch._sgd import sgd as sgd
+from jaxtricks.presets.torch._step_lr import step_lr as step_lr

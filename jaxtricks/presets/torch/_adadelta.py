@@ -1,0 +1,49 @@
+"""`torch.optim.Adadelta`."""
+
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.optimizers import scale_by_adadelta
+from jaxtricks.presets.torch._penalized import penalized
+from jaxtricks.schedules import ScalarOrSchedule
+
+
+def adadelta(
+    lr: ScalarOrSchedule = 1.0,
+    rho: ScalarLike = 0.9,
+    eps: ScalarLike = 1e-6,
+    weight_decay: ScalarLike = 0,
+    *,
+    maximize: bool = False,
+) -> optax.GradientTransformationExtraArgs:
+    r"""`torch.optim.Adadelta`: the paper's rule, times a rate that its memory does not see.
+
+    $g \leftarrow g + \lambda x$,
+    $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$,
+    $x \leftarrow x - \alpha u_t$, with $s$ and $d$ the averages of $g^2$ and $u^2$.
+
+    Args:
+        lr: $\alpha \ge 0$, a number or a schedule.
+        rho: $\rho$, in `[0, 1)`, of both averages.
+        eps: $\varepsilon \ge 0$, inside both roots.
+        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
+        maximize: whether to climb.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> tx = adadelta()
+        >>> step, _ = tx.update(jnp.array(20.0), tx.init(jnp.zeros(())))
+        >>> round(float(step), 5)
+        -0.00316
+
+    References:
+        S-OPT-15.
+    """
+    check_range("rho", rho, low=0.0, below=1.0)
+    check_range("eps", eps, low=0.0)
+    rule = scale_by_adadelta(rho, eps=eps)
+    return penalized((rule,), lr, weight_decay=weight_decay, maximize=maximize)

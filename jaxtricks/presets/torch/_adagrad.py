@@ -1,0 +1,60 @@
+"""`torch.optim.Adagrad`."""
+
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.optimizers import scale_by_adagrad
+from jaxtricks.presets.torch._penalized import penalized
+from jaxtricks.schedules import ScalarOrSchedule, value_at
+
+
+def adagrad(
+    lr: ScalarOrSchedule = 1e-2,
+    lr_decay: ScalarLike = 0,
+    weight_decay: ScalarLike = 0,
+    initial_accumulator_value: ScalarLike = 0,
+    eps: ScalarLike = 1e-10,
+    *,
+    maximize: bool = False,
+) -> optax.GradientTransformationExtraArgs:
+    r"""`torch.optim.Adagrad`: $\varepsilon$ outside the root, and a rate that falls like $1/t$.
+
+    $g \leftarrow g + \lambda x$, $r_t = r_{t-1} + g_t^2$,
+    $x \leftarrow x - \frac{\alpha}{1 + (t - 1) \eta} g_t / (\sqrt{r_t} + \varepsilon)$, $t$ from 1.
+
+    Args:
+        lr: $\alpha \ge 0$, a number or a schedule.
+        lr_decay: $\eta \ge 0$.
+        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
+        initial_accumulator_value: $r_0 \ge 0$.
+        eps: $\varepsilon \ge 0$.
+        maximize: whether to climb.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> tx = adagrad(0.1, lr_decay=1.0)
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for _ in range(2):
+        ...     step, state = tx.update(jnp.array(20.0), state)
+        ...     print(round(float(step), 4))  # 1 / sqrt(2), and half of the rate
+        -0.1
+        -0.0354
+
+    References:
+        S-OPT-11, E-42.
+    """
+    check_range("lr_decay", lr_decay, low=0.0)
+    check_range("initial_accumulator_value", initial_accumulator_value, low=0.0)
+    check_range("eps", eps, low=0.0)
+    if not callable(lr):
+        check_range("lr", lr, low=0.0)
+
+    def rate(count: ScalarLike) -> ScalarLike:
+        return value_at(lr, count) / (1 + count * lr_decay)
+
+    rule = scale_by_adagrad(eps=eps, initial_accumulator=initial_accumulator_value)
+    return penalized((rule,), rate, weight_decay=weight_decay, maximize=maximize)

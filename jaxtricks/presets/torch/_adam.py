@@ -1,0 +1,51 @@
+"""`torch.optim.Adam`."""
+
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.optimizers import scale_by_adam
+from jaxtricks.presets.torch._penalized import penalized
+from jaxtricks.schedules import ScalarOrSchedule
+
+
+def adam(
+    lr: ScalarOrSchedule = 1e-3,
+    betas: tuple[ScalarLike, ScalarLike] = (0.9, 0.999),
+    eps: ScalarLike = 1e-8,
+    weight_decay: ScalarLike = 0,
+    *,
+    maximize: bool = False,
+) -> optax.GradientTransformationExtraArgs:
+    r"""`torch.optim.Adam`: both moments corrected, $\varepsilon$ outside the corrected root.
+
+    $g \leftarrow g + \lambda x$,
+    $x \leftarrow x - \alpha \hat m_t / (\sqrt{\hat v_t} + \varepsilon)$. The decay goes
+    through the moments, which divide it away: `adamw` keeps it out.
+
+    Args:
+        lr: $\alpha \ge 0$, a number or a schedule.
+        betas: the decays of the two moments, each in `[0, 1)`.
+        eps: $\varepsilon \ge 0$.
+        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
+        maximize: whether to climb.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> tx = adam(0.1, weight_decay=0.5)
+        >>> params = jnp.array([2.0, -2e-3])
+        >>> step, _ = tx.update(jnp.zeros(2), tx.init(params), params)
+        >>> [round(float(x), 3) for x in step]  # the size of the weight is lost
+        [-0.1, 0.1]
+
+    References:
+        S-OPT-17.
+    """
+    check_range("betas[0]", betas[0], low=0.0, below=1.0)
+    check_range("betas[1]", betas[1], low=0.0, below=1.0)
+    check_range("eps", eps, low=0.0)
+    rule = scale_by_adam(*betas, eps=eps)
+    return penalized((rule,), lr, weight_decay=weight_decay, maximize=maximize)

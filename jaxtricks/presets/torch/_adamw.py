@@ -1,0 +1,52 @@
+"""`torch.optim.AdamW`."""
+
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.optimizers import add_decoupled_decay, scale_by_adam
+from jaxtricks.presets.torch._penalized import left_out, penalized
+from jaxtricks.schedules import ScalarOrSchedule
+
+
+def adamw(
+    lr: ScalarOrSchedule = 1e-3,
+    betas: tuple[ScalarLike, ScalarLike] = (0.9, 0.999),
+    eps: ScalarLike = 1e-8,
+    weight_decay: ScalarLike = 1e-2,
+    *,
+    maximize: bool = False,
+) -> optax.GradientTransformationExtraArgs:
+    r"""`torch.optim.AdamW`: Adam whose decay does not pass through the moments.
+
+    $x \leftarrow (1 - \alpha_t \lambda) x - \alpha_t \hat m_t / (\sqrt{\hat v_t} + \varepsilon)$.
+    The rate multiplies the decay too, so a schedule scales both.
+
+    Args:
+        lr: $\alpha \ge 0$, a number or a schedule.
+        betas: the decays of the two moments, each in `[0, 1)`.
+        eps: $\varepsilon \ge 0$.
+        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
+        maximize: whether to climb; the weights decay all the same.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> tx = adamw(0.1, weight_decay=0.5)
+        >>> params = jnp.array([2.0, -2e-3])
+        >>> step, _ = tx.update(jnp.zeros(2), tx.init(params), params)
+        >>> [round(float(x), 5) for x in step]  # 5 % of the weight
+        [-0.1, 0.0001]
+
+    References:
+        S-REG-07, 002:660.
+    """
+    check_range("betas[0]", betas[0], low=0.0, below=1.0)
+    check_range("betas[1]", betas[1], low=0.0, below=1.0)
+    check_range("eps", eps, low=0.0)
+    check_range("weight_decay", weight_decay, low=0.0)
+    decay = () if left_out(weight_decay) else (add_decoupled_decay(weight_decay),)
+    rule = (scale_by_adam(*betas, eps=eps), *decay)
+    return penalized(rule, lr, weight_decay=0, maximize=maximize)

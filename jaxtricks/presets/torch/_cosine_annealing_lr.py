@@ -1,0 +1,46 @@
+"""`torch.optim.lr_scheduler.CosineAnnealingLR`."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.schedules import Schedule
+
+
+def cosine_annealing_lr(
+    initial_rate: ScalarLike, T_max: int, eta_min: ScalarLike = 0.0
+) -> Schedule:
+    r"""`CosineAnnealingLR`: a cosine wave that climbs back after `T_max`, and falls again.
+
+    $\alpha_t = \eta_{\min} + \frac12 (\alpha_0 - \eta_{\min}) (1 + \cos(\pi t / T_{\max}))$ for all
+    $t$: PyTorch's recursion does not stop at `T_max` but has the period $2 T_{\max}$. To stay at
+    the end use `jaxtricks.schedules.cosine_decay`.
+
+    Args:
+        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
+        T_max: $T_{\max} \ge 1$, half a period.
+        eta_min: $\eta_{\min} \ge 0$.
+
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: `T_max` is no integer.
+
+    Example:
+        >>> rate = cosine_annealing_lr(1.0, T_max=2)
+        >>> [round(float(rate(epoch)), 3) for epoch in range(6)]
+        [1.0, 0.5, 0.0, 0.5, 1.0, 0.5]
+
+    References:
+        S-SCH-10, note 002:548-554.
+    """
+    check_range("initial_rate", initial_rate, low=0.0)
+    check_integer("T_max", T_max, low=1)
+    check_range("eta_min", eta_min, low=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        halves = jnp.floor_divide(count, T_max)
+        phase = count - halves * T_max  # an integer: far counts keep their digits
+        left = jnp.where(halves % 2 == 0, T_max - phase, phase) / T_max
+        return eta_min + (initial_rate - eta_min) * jnp.sin(jnp.pi / 2 * left) ** 2
+
+    return schedule

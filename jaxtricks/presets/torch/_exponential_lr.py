@@ -1,0 +1,34 @@
+"""`torch.optim.lr_scheduler.ExponentialLR`."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.schedules import Schedule
+
+
+def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:
+    r"""`ExponentialLR`: $\alpha_t = \alpha_0 \gamma^t$.
+
+    Args:
+        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
+        gamma: $\gamma \ge 0$.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> rate = exponential_lr(1.0, 0.5)
+        >>> [float(rate(epoch)) for epoch in range(4)]
+        [1.0, 0.5, 0.25, 0.125]
+
+    References:
+        S-SCH-06, note 002:525, with $\gamma = e^{-k}$.
+    """
+    check_range("initial_rate", initial_rate, low=0.0)
+    check_range("gamma", gamma, low=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        return initial_rate * jnp.power(gamma, jnp.asarray(count, jnp.float32))
+
+    return schedule

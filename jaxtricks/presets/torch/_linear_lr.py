@@ -1,0 +1,50 @@
+"""`torch.optim.lr_scheduler.LinearLR`."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.schedules import Schedule
+
+
+def linear_lr(
+    initial_rate: ScalarLike,
+    start_factor: ScalarLike = 1.0 / 3,
+    end_factor: ScalarLike = 1.0,
+    total_iters: int = 5,
+) -> Schedule:
+    r"""`LinearLR`: a factor on the rate goes from `start_factor` to `end_factor` and stays there.
+
+    $\alpha_t = \alpha_0 (s + (e - s) \min(t, T) / T)$: with the defaults a warmup over 5 epochs,
+    begun at a third.
+
+    Args:
+        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
+        start_factor: $s$, in `(0, 1]`.
+        end_factor: $e$, in `[0, 1]`.
+        total_iters: $T \ge 0$; with 0 the factor stays at `start_factor`, as in PyTorch.
+
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: `total_iters` is no integer.
+
+    Example:
+        >>> rate = linear_lr(1.0, start_factor=0.5, total_iters=4)
+        >>> [float(rate(epoch)) for epoch in range(6)]
+        [0.5, 0.625, 0.75, 0.875, 1.0, 1.0]
+
+    References:
+        S-SCH-14, note 002:588-602.
+    """
+    check_range("initial_rate", initial_rate, low=0.0)
+    check_range("start_factor", start_factor, above=0.0, high=1.0)
+    check_range("end_factor", end_factor, low=0.0, high=1.0)
+    check_integer("total_iters", total_iters, low=0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        done = jnp.minimum(count, total_iters)
+        left = total_iters - done if total_iters else 1
+        length = max(total_iters, 1)
+        return initial_rate * (start_factor * (left / length) + end_factor * (done / length))
+
+    return schedule

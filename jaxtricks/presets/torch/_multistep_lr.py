@@ -1,0 +1,43 @@
+"""`torch.optim.lr_scheduler.MultiStepLR`."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.schedules import Schedule
+
+
+def multistep_lr(
+    initial_rate: ScalarLike, milestones: Sequence[int], gamma: ScalarLike = 0.1
+) -> Schedule:
+    r"""`MultiStepLR`: $\alpha_t = \alpha_0 \gamma^{|\{m : m \le t\}|}$.
+
+    Args:
+        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
+        milestones: epochs, each at least 1, in any order; one that comes twice cuts twice.
+        gamma: $\gamma \ge 0$.
+
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: a milestone is no integer.
+
+    Example:
+        >>> rate = multistep_lr(0.1, [2, 4])
+        >>> [round(float(rate(epoch)), 4) for epoch in range(6)]
+        [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+
+    References:
+        S-SCH-08, note 002:531-539.
+    """
+    check_range("initial_rate", initial_rate, low=0.0)
+    for place, milestone in enumerate(milestones):
+        check_integer(f"milestones[{place}]", milestone, low=1)
+    check_range("gamma", gamma, low=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        passed = jnp.asarray(count) >= jnp.asarray(milestones, jnp.int32)
+        return initial_rate * jnp.power(gamma, jnp.sum(passed, dtype=jnp.float32))
+
+    return schedule

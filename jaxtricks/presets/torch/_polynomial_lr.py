@@ -1,0 +1,40 @@
+"""`torch.optim.lr_scheduler.PolynomialLR`."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.schedules import Schedule
+
+
+def polynomial_lr(
+    initial_rate: ScalarLike, total_iters: int = 5, power: ScalarLike = 1.0
+) -> Schedule:
+    r"""`PolynomialLR`: $\alpha_t = \alpha_0 (1 - \min(t, T) / T)^p$, 0 from $T$ on.
+
+    Args:
+        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
+        total_iters: $T \ge 0$; with 0 the rate never changes, as in PyTorch.
+        power: $p \ge 0$; 1 is BERT's straight line.
+
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: `total_iters` is no integer.
+
+    Example:
+        >>> rate = polynomial_lr(1.0, total_iters=4, power=2.0)
+        >>> [float(rate(epoch)) for epoch in range(6)]
+        [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
+
+    References:
+        S-SCH-13, note 002:573-580.
+    """
+    check_range("initial_rate", initial_rate, low=0.0)
+    check_integer("total_iters", total_iters, low=0)
+    check_range("power", power, low=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        left = total_iters - jnp.minimum(count, total_iters) if total_iters else 1
+        return initial_rate * jnp.power(jnp.float32(left / max(total_iters, 1)), power)
+
+    return schedule

@@ -1,0 +1,79 @@
+"""`torch.optim.lr_scheduler.ReduceLROnPlateau`."""
+
+from typing import Literal
+
+from jaxtyping import Array, Int, ScalarLike
+
+from jaxtricks._checks import check_choice, check_integer, check_range
+from jaxtricks.control import Machine, plateau
+
+
+def reduce_lr_on_plateau(
+    initial_rate: ScalarLike,
+    mode: Literal["min", "max"] = "min",
+    factor: ScalarLike = 0.1,
+    patience: int | Int[Array, ""] = 10,
+    threshold: ScalarLike = 1e-4,
+    threshold_mode: Literal["rel", "abs"] = "rel",
+    cooldown: int | Int[Array, ""] = 0,
+    min_lr: ScalarLike = 0,
+    eps: ScalarLike = 1e-8,
+) -> Machine:
+    r"""`ReduceLROnPlateau`: a machine whose output is the rate after each metric.
+
+    A metric is bad unless it is below $b (1 - \theta)$ ("rel") or $b - \theta$ ("abs"), $b$ the
+    best so far. The bad metric number `patience` + 1 in a row cuts the rate to `factor` of itself.
+    "rel" is PyTorch's formula also for a negative $b$, where it calls small *losses* of ground
+    progress: -1.0 after -1.00005 is an improvement. `jaxtricks.control.plateau` has a sign-safe
+    default.
+
+    Args:
+        initial_rate: the optimizer's `lr`.
+        mode: whether a metric should fall or rise.
+        factor: in `[0, 1)`; the notes' 10 is refused, as in PyTorch.
+        patience: how many bad metrics in a row are forgiven, at least 0.
+        threshold: $\theta \ge 0$.
+        threshold_mode: what `threshold` is relative to.
+        cooldown: for how many metrics after a cut none counts as bad, at least 0.
+        min_lr: the rate does not go below.
+        eps: a cut of `eps` or less is not made.
+
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: `patience` or `cooldown` is no integer.
+
+    Example:
+        >>> machine = reduce_lr_on_plateau(0.1, patience=1)
+        >>> state = machine.init()
+        >>> for loss in (1.0, 0.5, 0.5, 0.5, 0.4):
+        ...     rate, state = machine.update(loss, state)
+        ...     print(round(float(rate), 3))
+        0.1
+        0.1
+        0.1
+        0.01
+        0.01
+
+    References:
+        S-SCH-05, S-API-06; note 001:36-45.
+    """
+    check_range("initial_rate", initial_rate, low=0.0)
+    check_choice("mode", mode, ("min", "max"))
+    check_range("factor", factor, low=0.0, below=1.0)
+    check_integer("patience", patience, low=0)
+    check_range("threshold", threshold, low=0.0)
+    check_choice("threshold_mode", threshold_mode, ("rel", "abs"))
+    check_integer("cooldown", cooldown, low=0)
+    check_range("min_lr", min_lr, low=0.0)
+    check_range("eps", eps, low=0.0)
+    return plateau(
+        factor,
+        patience,
+        initial=initial_rate,
+        min_value=min_lr,
+        eps=eps,
+        mode=mode,
+        threshold=threshold,
+        threshold_mode=threshold_mode,
+        cooldown=cooldown,
+    )

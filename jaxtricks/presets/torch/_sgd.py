@@ -1,0 +1,63 @@
+"""`torch.optim.SGD`."""
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.optimizers import scale_by_momentum
+from jaxtricks.presets.torch._penalized import left_out, penalized
+from jaxtricks.schedules import ScalarOrSchedule
+
+
+def sgd(
+    lr: ScalarOrSchedule = 1e-3,
+    momentum: ScalarLike = 0,
+    dampening: ScalarLike = 0,
+    weight_decay: ScalarLike = 0,
+    nesterov: bool = False,
+    *,
+    maximize: bool = False,
+) -> optax.GradientTransformationExtraArgs:
+    r"""`torch.optim.SGD`: the decay joins the gradient, the rate stays outside the velocity.
+
+    $g \leftarrow g + \lambda x$, $v_t = \mu v_{t-1} + (1 - \tau) g_t$ with $v_1 = g_1$ whole,
+    $x \leftarrow x - \alpha v_t$, or $x \leftarrow x - \alpha (g_t + \mu v_t)$ with `nesterov`. The
+    decay acts on every parameter, biases included.
+
+    Args:
+        lr: $\alpha \ge 0$, a number or a schedule.
+        momentum: $\mu$, in `[0, 1)`; with 0 there is no velocity, and no dampening.
+        dampening: $\tau$, in `[0, 1)`.
+        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
+        nesterov: whether to look ahead; needs momentum and no dampening.
+        maximize: whether to climb.
+
+    Raises:
+        ValueError: an argument is out of range, or `nesterov` meets no momentum or a dampening.
+
+    Example:
+        >>> tx = sgd(0.1, momentum=0.9, dampening=0.5)
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for _ in range(3):
+        ...     step, state = tx.update(jnp.ones(()), state)
+        ...     print(round(float(step), 4))
+        -0.1
+        -0.14
+        -0.176
+
+    References:
+        S-OPT-08, S-API-05; note 001:21-23.
+    """
+    check_range("momentum", momentum, low=0.0, below=1.0)
+    check_range("dampening", dampening, low=0.0, below=1.0)
+    if nesterov and left_out(momentum):
+        raise ValueError(f"nesterov needs momentum above 0, got momentum {momentum}.")
+    rule = ()
+    if not left_out(momentum):
+        if not isinstance(momentum, int | float):
+            dampening = jnp.where(jnp.asarray(momentum) == 0, 0.0, dampening)
+        rule = (
+            scale_by_momentum(momentum, dampening=dampening, dampen_first=False, nesterov=nesterov),
+        )
+    return penalized(rule, lr, weight_decay=weight_decay, maximize=maximize)

@@ -1,0 +1,41 @@
+"""`torch.optim.lr_scheduler.StepLR`."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks.schedules import Schedule
+
+
+def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -> Schedule:
+    r"""`StepLR`: $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$.
+
+    Count 0 is the epoch before the first `scheduler.step()`; the same for all schedules here. For
+    a count of updates and not of epochs, multiply `step_size` by the updates per epoch.
+
+    Args:
+        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
+        step_size: $N \ge 1$.
+        gamma: $\gamma \ge 0$.
+
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: `step_size` is no integer.
+
+    Example:
+        >>> rate = step_lr(0.05, step_size=30)
+        >>> [round(float(rate(epoch)), 6) for epoch in (0, 29, 30, 59, 60, 89)]
+        [0.05, 0.05, 0.005, 0.005, 0.0005, 0.0005]
+
+    References:
+        S-SCH-04, S-API-07; note 001:49-58.
+    """
+    check_range("initial_rate", initial_rate, low=0.0)
+    check_integer("step_size", step_size, low=1)
+    check_range("gamma", gamma, low=0.0)
+
+    def schedule(count: ScalarLike) -> Float[Array, ""]:
+        cuts = jnp.asarray(jnp.floor_divide(count, step_size), jnp.float32)
+        return initial_rate * jnp.power(gamma, cuts)
+
+    return schedule

@@ -1,0 +1,161 @@
+"""What the golden tables cover: arguments in the frameworks' own names, which are the presets' too.
+
+Data only. `generate.py` feeds these rows to PyTorch and Keras, the tests feed them to the presets.
+"""
+
+from typing import NamedTuple
+
+NAN = float("nan")
+
+
+class Case(NamedTuple):
+    """A preset and its arguments."""
+
+    preset: str
+    arguments: dict
+
+
+TORCH_RULES = [
+    Case("sgd", {"lr": 0.05}),
+    Case("sgd", {"lr": 0.01, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}),
+    Case("sgd", {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-3}),
+    Case("sgd", {"lr": 0.01, "dampening": 0.5, "weight_decay": 0.1, "maximize": True}),
+    Case("adagrad", {"lr": 0.01}),
+    Case(
+        "adagrad",
+        {
+            "lr": 0.1,
+            "lr_decay": 0.01,
+            "weight_decay": 0.01,
+            "initial_accumulator_value": 0.1,
+            "eps": 1e-3,
+        },
+    ),
+    Case("rmsprop", {"lr": 0.01}),
+    Case("rmsprop", {"lr": 0.01, "alpha": 0.9, "momentum": 0.9, "weight_decay": 0.01}),
+    Case("rmsprop", {"lr": 0.01, "centered": True}),
+    Case("rmsprop", {"lr": 0.01, "alpha": 0.95, "centered": True, "momentum": 0.5, "eps": 1e-4}),
+    Case("adadelta", {"lr": 1.0}),
+    Case("adadelta", {"lr": 0.5, "rho": 0.95, "eps": 1e-4, "weight_decay": 0.01}),
+    Case("adam", {"lr": 1e-3}),
+    Case("adam", {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-4, "weight_decay": 0.01}),
+    Case("adamw", {"lr": 1e-3}),
+    Case("adamw", {"lr": 0.01, "betas": (0.95, 0.98), "weight_decay": 0.1, "maximize": True}),
+]
+
+KERAS_RULES = [
+    Case("sgd", {"learning_rate": 0.05, "weight_decay": 0.1}),
+    Case("sgd", {"learning_rate": 0.01, "momentum": 0.9}),
+    Case("sgd", {"learning_rate": 0.01, "momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
+    Case("adagrad", {"learning_rate": 0.01}),
+    Case("adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.0, "epsilon": 1e-3}),
+    Case("rmsprop", {"learning_rate": 1e-3}),
+    Case("rmsprop", {"learning_rate": 0.01, "rho": 0.95, "momentum": 0.9, "weight_decay": 0.01}),
+    Case("rmsprop", {"learning_rate": 0.01, "centered": True}),
+    Case("rmsprop", {"learning_rate": 0.01, "centered": True, "momentum": 0.5, "epsilon": 1e-4}),
+    Case("adadelta", {"learning_rate": 1e-3}),
+    Case("adadelta", {"learning_rate": 0.5, "rho": 0.9, "epsilon": 1e-4, "weight_decay": 0.01}),
+    Case("adam", {"learning_rate": 1e-3}),
+    Case(
+        "adam",
+        {
+            "learning_rate": 0.01,
+            "beta_1": 0.8,
+            "beta_2": 0.99,
+            "epsilon": 1e-3,
+            "weight_decay": 0.01,
+        },
+    ),
+    Case("adamw", {"learning_rate": 1e-3}),
+]
+
+TORCH_SCHEDULES = [
+    Case("step_lr", {"initial_rate": 0.05, "step_size": 30}),
+    Case("step_lr", {"initial_rate": 0.05, "step_size": 7, "gamma": 0.5}),
+    Case("multistep_lr", {"initial_rate": 0.1, "milestones": [30, 45]}),
+    Case("multistep_lr", {"initial_rate": 0.1, "milestones": [20, 5, 20, 40], "gamma": 0.5}),
+    Case("exponential_lr", {"initial_rate": 0.1, "gamma": 0.9}),
+    Case("cosine_annealing_lr", {"initial_rate": 0.1, "T_max": 60}),
+    Case("cosine_annealing_lr", {"initial_rate": 0.1, "T_max": 13, "eta_min": 0.01}),
+    Case("cosine_annealing_lr", {"initial_rate": 0.1, "T_max": 1}),
+    Case("cosine_annealing_warm_restarts", {"initial_rate": 0.1, "T_0": 9}),
+    Case(
+        "cosine_annealing_warm_restarts",
+        {"initial_rate": 0.1, "T_0": 4, "T_mult": 2, "eta_min": 0.01},
+    ),
+    Case("cosine_annealing_warm_restarts", {"initial_rate": 0.1, "T_0": 1, "T_mult": 3}),
+    Case("linear_lr", {"initial_rate": 0.1}),
+    Case(
+        "linear_lr",
+        {"initial_rate": 0.1, "start_factor": 1.0, "end_factor": 0.0, "total_iters": 40},
+    ),
+    Case("linear_lr", {"initial_rate": 0.1, "total_iters": 0}),
+    Case("polynomial_lr", {"initial_rate": 0.1}),
+    Case("polynomial_lr", {"initial_rate": 0.1, "total_iters": 40, "power": 2.5}),
+    Case("polynomial_lr", {"initial_rate": 0.1, "total_iters": 0, "power": 2.0}),
+]
+
+FALLING = [1.0, 0.9, 0.8, 0.8, 0.79999, 0.7, 0.7, 0.71, 0.7, 0.72, 0.7, 0.7, 0.69, 0.7, 0.7]
+NAN_FIRST = [NAN, NAN, 1.0, 1.0, NAN, NAN, 0.5, NAN, 0.5, 0.5, 0.5]
+NEGATIVE = [-1.0, -1.00005, -1.05, -1.05, -1.2, -1.2, -1.2, -1.1, -1.3, -1.3, -1.3]
+ZERO_CROSSING = [0.5, 0.2, 0.0, -0.1, -0.1, -0.5, -0.5, -0.5, -0.5]
+FLAT = [1.0] * 40
+
+PLATEAUS = [
+    (Case("reduce_lr_on_plateau", {"initial_rate": 0.1}), FLAT),
+    (Case("reduce_lr_on_plateau", {"initial_rate": 0.1, "patience": 0}), FALLING),
+    (Case("reduce_lr_on_plateau", {"initial_rate": 0.1, "patience": 1, "factor": 0.5}), NAN_FIRST),
+    (Case("reduce_lr_on_plateau", {"initial_rate": 0.1, "patience": 1}), NEGATIVE),
+    (
+        Case("reduce_lr_on_plateau", {"initial_rate": 0.1, "patience": 1, "threshold": 0.1}),
+        ZERO_CROSSING,
+    ),
+    (
+        Case(
+            "reduce_lr_on_plateau",
+            {"initial_rate": 0.1, "patience": 0, "threshold": 0.04, "threshold_mode": "abs"},
+        ),
+        NEGATIVE,
+    ),
+    (
+        Case("reduce_lr_on_plateau", {"initial_rate": 0.1, "mode": "max", "patience": 1}),
+        [-x for x in NEGATIVE] + FALLING,
+    ),
+    (
+        Case(
+            "reduce_lr_on_plateau",
+            {
+                "initial_rate": 0.1,
+                "mode": "max",
+                "patience": 0,
+                "threshold": 0.04,
+                "threshold_mode": "abs",
+            },
+        ),
+        FALLING + NAN_FIRST,
+    ),
+    (
+        Case(
+            "reduce_lr_on_plateau",
+            {"initial_rate": 0.1, "mode": "max", "patience": 0, "threshold": 0.1},
+        ),
+        NEGATIVE,
+    ),
+    (
+        Case("reduce_lr_on_plateau", {"initial_rate": 0.1, "patience": 2, "cooldown": 3}),
+        FLAT + FALLING,
+    ),
+    (
+        Case("reduce_lr_on_plateau", {"initial_rate": 0.1, "patience": 1, "cooldown": 1}),
+        FALLING + NAN_FIRST + FALLING,
+    ),
+    (
+        Case("reduce_lr_on_plateau", {"initial_rate": 0.1, "patience": 1, "min_lr": 3e-4}),
+        FLAT,
+    ),
+    (
+        Case("reduce_lr_on_plateau", {"initial_rate": 0.1, "patience": 1, "eps": 5e-4}),
+        FLAT,
+    ),
+    (Case("reduce_lr_on_plateau", {"initial_rate": 1e-6, "patience": 0}), FLAT),
+]

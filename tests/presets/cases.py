@@ -1,0 +1,130 @@
+"""The presets under contract, named `framework.preset`: rows as in `tests.cases`."""
+
+from jaxtricks import presets
+from tests.cases import Control, Schedule, Transform
+
+TORCH = {"lr": (0.1, 0.3), "weight_decay": (0.1, 0.0)}
+BETAS = {"betas": (0.8, 0.9), "maximize": True}
+KERAS = {"learning_rate": (0.1, 0.3), "weight_decay": (0.1, 0.0)}
+ADAM = {"beta_1": (0.8, 0.5), "beta_2": (0.9, 0.99), "epsilon": (1e-7, 1e-3)}
+
+TRANSFORMS: dict[str, Transform] = {
+    "torch.sgd": Transform(
+        presets.torch.sgd,
+        hyper={**TORCH, "momentum": (0.5, 0.0), "dampening": (0.0, 0.5)},
+        scheduled=("lr",),
+        static={"nesterov": False, "maximize": False},
+    ),
+    "torch.adagrad": Transform(
+        presets.torch.adagrad,
+        hyper={
+            **TORCH,
+            "lr_decay": (0.0, 0.5),
+            "initial_accumulator_value": (0.0, 0.1),
+            "eps": (1e-10, 1e-3),
+        },
+        scheduled=("lr",),
+        static={"maximize": False},
+    ),
+    "torch.rmsprop": Transform(
+        presets.torch.rmsprop,
+        hyper={**TORCH, "alpha": (0.9, 0.5), "eps": (1e-8, 1e-3), "momentum": (0.0, 0.5)},
+        scheduled=("lr",),
+        static={"centered": True, "maximize": False},
+    ),
+    "torch.adadelta": Transform(
+        presets.torch.adadelta,
+        hyper={**TORCH, "rho": (0.9, 0.5), "eps": (1e-6, 1e-3)},
+        scheduled=("lr",),
+        static={"maximize": False},
+    ),
+    "torch.adam": Transform(
+        presets.torch.adam, hyper={**TORCH, "eps": (1e-8, 1e-3)}, scheduled=("lr",), static=BETAS
+    ),
+    "torch.adamw": Transform(
+        presets.torch.adamw, hyper={**TORCH, "eps": (1e-8, 1e-3)}, scheduled=("lr",), static=BETAS
+    ),
+    "keras.sgd": Transform(
+        presets.keras.sgd,
+        hyper={**KERAS, "momentum": (0.5, 0.0)},
+        scheduled=("learning_rate",),
+        static={"nesterov": True},
+    ),
+    "keras.adagrad": Transform(
+        presets.keras.adagrad,
+        hyper={**KERAS, "initial_accumulator_value": (0.1, 0.0), "epsilon": (1e-7, 1e-3)},
+        scheduled=("learning_rate",),
+    ),
+    "keras.rmsprop": Transform(
+        presets.keras.rmsprop,
+        hyper={**KERAS, "rho": (0.9, 0.5), "momentum": (0.0, 0.5), "epsilon": (1e-7, 1e-3)},
+        scheduled=("learning_rate",),
+        static={"centered": True},
+    ),
+    "keras.adadelta": Transform(
+        presets.keras.adadelta,
+        hyper={**KERAS, "rho": (0.95, 0.5), "epsilon": (1e-7, 1e-3)},
+        scheduled=("learning_rate",),
+    ),
+    "keras.adam": Transform(
+        presets.keras.adam, hyper={**KERAS, **ADAM}, scheduled=("learning_rate",)
+    ),
+    "keras.adamw": Transform(
+        presets.keras.adamw, hyper={**KERAS, **ADAM}, scheduled=("learning_rate",)
+    ),
+}
+
+RATE = {"initial_rate": (0.1, 0.3)}
+
+SCHEDULES: dict[str, Schedule] = {
+    "torch.step_lr": Schedule(
+        presets.torch.step_lr, hyper={**RATE, "gamma": (0.1, 0.5)}, static={"step_size": 3}
+    ),
+    "torch.multistep_lr": Schedule(
+        presets.torch.multistep_lr,
+        hyper={**RATE, "gamma": (0.1, 0.5)},
+        static={"milestones": [4, 2, 9]},
+    ),
+    "torch.exponential_lr": Schedule(
+        presets.torch.exponential_lr, hyper={**RATE, "gamma": (0.9, 0.5)}
+    ),
+    "torch.cosine_annealing_lr": Schedule(
+        presets.torch.cosine_annealing_lr,
+        hyper={**RATE, "eta_min": (0.0, 0.01)},
+        static={"T_max": 7},
+    ),
+    "torch.cosine_annealing_warm_restarts": Schedule(
+        presets.torch.cosine_annealing_warm_restarts,
+        hyper={**RATE, "eta_min": (0.0, 0.01)},
+        static={"T_0": 3, "T_mult": 2},
+    ),
+    "torch.linear_lr": Schedule(
+        presets.torch.linear_lr,
+        hyper={**RATE, "start_factor": (0.5, 1.0), "end_factor": (1.0, 0.0)},
+        static={"total_iters": 8},
+    ),
+    "torch.polynomial_lr": Schedule(
+        presets.torch.polynomial_lr,
+        hyper={**RATE, "power": (1.0, 2.5)},
+        static={"total_iters": 8},
+    ),
+}
+
+CONTROLS: dict[str, Control] = {
+    "torch.reduce_lr_on_plateau": Control(
+        presets.torch.reduce_lr_on_plateau,
+        hyper={
+            **RATE,
+            "factor": (0.1, 0.5),
+            "threshold": (1e-4, 0.3),
+            "min_lr": (0.0, 0.05),
+            "eps": (1e-8, 0.095),
+        },
+        static={
+            "mode": "min",
+            "patience": 1,
+            "threshold_mode": "rel",
+            "cooldown": 1,
+        },
+    ),
+}

@@ -1,0 +1,65 @@
+"""Presets against the golden tables: how the parity error of law 5 is measured."""
+
+import inspect
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tests.golden.generate import CUT
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+def facts(framework, folder=GOLDEN):
+    """Versions, signatures and rates."""
+    return json.loads((folder / f"{framework}.json").read_text())
+
+
+def table(framework, folder=GOLDEN):
+    """`gradients`, `params`, `updates_N` for case N, and `points_N` if it has weight decay."""
+    with np.load(folder / f"{framework}.npz", allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def our_updates(tx, golden, case):
+    """Our float32 updates in golden case number `case`.
+
+    With weight decay each starts from the framework's own parameters before that step: both sides
+    see the same point, one step's rounding stays out of the next, and the error is the rule's.
+    """
+    gradients = jnp.asarray(golden["gradients"])
+    still = np.broadcast_to(golden["params"], gradients.shape)
+    points = jnp.asarray(golden[f"points_{case}"] if f"points_{case}" in golden else still)
+
+    def body(state, inputs):
+        step, state = tx.update(inputs[0], state, inputs[1])
+        return state, step
+
+    return np.asarray(jax.lax.scan(body, tx.init(points[0]), (gradients, points))[1])
+
+
+def parity_error(ours, theirs):
+    """Largest difference over that coordinate's largest update; exact where it never moves."""
+    largest = np.abs(theirs).max(axis=0)
+    assert np.all(ours[:, largest == 0] == 0)
+    return np.max(np.abs(ours - np.float64(theirs)) / np.where(largest == 0, 1, largest))
+
+
+def cut_rate(rate):
+    """The generator's rate as a schedule: a tenth from step `CUT` on."""
+    return lambda count: jnp.where(count < CUT, rate, rate / 10)
+
+
+def arguments_of(function):
+    """Names and defaults as the golden tables store them."""
+    return {
+        p.name: [] if p.default is p.empty else [jsonable(p.default)]
+        for p in inspect.signature(function).parameters.values()
+    }
+
+
+def jsonable(value):
+    return list(value) if isinstance(value, tuple) else value

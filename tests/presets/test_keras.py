@@ -1,0 +1,88 @@
+"""`presets.keras` against what Keras 3 computed in float64."""
+
+import importlib.util
+import subprocess
+import sys
+
+import chex
+import jax.numpy as jnp
+import pytest
+
+from jaxtricks import presets
+from tests.golden.tables import KERAS_RULES
+from tests.presets import parity
+
+NOT_OURS = {
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+    "amsgrad",
+    "name",
+    "kwargs",
+}
+
+
+def label(case):
+    return case.preset + "".join(f",{k}={v}" for k, v in case.arguments.items())
+
+
+@pytest.mark.parametrize("index, case", [*enumerate(KERAS_RULES)], ids=map(label, KERAS_RULES))
+def test_updates_are_keras(index, case):
+    golden = parity.table("keras")
+    theirs = golden[f"updates_{index}"]
+    rate = parity.cut_rate(case.arguments["learning_rate"])
+    tx = getattr(presets.keras, case.preset)(**{**case.arguments, "learning_rate": rate})
+    ours = parity.our_updates(tx, golden, index)
+    assert parity.parity_error(ours, theirs) <= 1e-6
+
+
+@pytest.mark.parametrize("preset", sorted(parity.facts("keras")["signatures"]))
+def test_arguments_and_defaults_are_keras(preset):
+    theirs = parity.facts("keras")["signatures"][preset]
+    ours = parity.arguments_of(getattr(presets.keras, preset))
+    assert ours == {name: default for name, default in theirs.items() if name not in NOT_OURS}
+    assert list(ours) == [name for name in theirs if name in ours]
+
+
+@pytest.mark.parametrize("preset", sorted(parity.facts("keras")["signatures"]))
+@pytest.mark.parametrize("name, bad", [("learning_rate", -0.1), ("weight_decay", -0.1)])
+def test_bad_arguments_are_refused(preset, name, bad):
+    with pytest.raises(ValueError, match=f"{name} must be .*, got {bad}"):
+        getattr(presets.keras, preset)(**{name: bad})
+
+
+@pytest.mark.parametrize(
+    "preset, arguments, message",
+    [
+        ("sgd", {"momentum": 1.5}, r"momentum must be .*, got 1.5"),
+        ("adagrad", {"initial_accumulator_value": -0.1}, r"initial_accumulator_value.*got -0.1"),
+        ("rmsprop", {"rho": 1.0}, r"rho must be .*, got 1.0"),
+        ("adadelta", {"epsilon": -1.0}, r"epsilon must be .*, got -1.0"),
+        ("adam", {"beta_1": 1.0}, r"beta_1 must be .*, got 1.0"),
+        ("adamw", {"beta_2": -0.1}, r"beta_2 must be .*, got -0.1"),
+    ],
+)
+def test_bad_arguments_are_refused_by_keras_names(preset, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(presets.keras, preset)(**arguments)
+
+
+def test_decay_needs_the_parameters():
+    tx = presets.keras.adamw()
+    with pytest.raises(ValueError, match="params"):
+        tx.update(jnp.ones(2), tx.init(jnp.ones(2)))
+
+
+def test_the_table_is_what_the_installed_keras_computes(tmp_path):
+    if any(importlib.util.find_spec(name) is None for name in ("keras", "torch")):
+        pytest.skip("Keras or its PyTorch backend is not installed")
+    command = [sys.executable, "-m", "tests.golden.generate", "keras", "--out", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=parity.GOLDEN.parent.parent)
+    golden, live = parity.table("keras"), parity.table("keras", tmp_path)
+    chex.assert_trees_all_close(golden, live, rtol=1e-6)
+    assert parity.facts("keras", tmp_path)["signatures"] == parity.facts("keras")["signatures"]

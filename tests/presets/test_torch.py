@@ -1,0 +1,133 @@
+"""`presets.torch` against what PyTorch 2.13 computed in float64."""
+
+import importlib.util
+import subprocess
+import sys
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtricks import presets
+from tests.golden.tables import PLATEAUS, TORCH_RULES, TORCH_SCHEDULES
+from tests.presets import parity
+
+NOT_OURS = {
+    "params",
+    "foreach",
+    "fused",
+    "capturable",
+    "differentiable",
+    "amsgrad",
+    "decoupled_weight_decay",
+    "optimizer",
+    "last_epoch",
+}
+
+
+def label(case):
+    return case.preset + "".join(f",{k}={v}" for k, v in case.arguments.items())
+
+
+@pytest.mark.parametrize("index, case", [*enumerate(TORCH_RULES)], ids=map(label, TORCH_RULES))
+def test_updates_are_pytorchs(index, case):
+    golden = parity.table("torch")
+    theirs = golden[f"updates_{index}"]
+    rate = parity.cut_rate(case.arguments["lr"])
+    tx = getattr(presets.torch, case.preset)(**{**case.arguments, "lr": rate})
+    ours = parity.our_updates(tx, golden, index)
+    assert parity.parity_error(ours, theirs) <= 1e-6
+
+
+@pytest.mark.parametrize(
+    "index, case", [*enumerate(TORCH_SCHEDULES)], ids=map(label, TORCH_SCHEDULES)
+)
+def test_rates_of_60_epochs_are_pytorchs(index, case):
+    theirs = np.array(parity.facts("torch")["schedules"][index])
+    schedule = getattr(presets.torch, case.preset)(**case.arguments)
+    ours = np.asarray(jax.vmap(schedule)(jnp.arange(len(theirs))), np.float64)
+    assert np.max(np.abs(ours - theirs)) <= 1e-6 * theirs.max()
+
+
+@pytest.mark.parametrize("index", range(len(PLATEAUS)))
+def test_rates_on_plateaus_are_pytorchs(index):
+    case, metrics = PLATEAUS[index]
+    machine = getattr(presets.torch, case.preset)(**case.arguments)
+
+    def body(state, metric):
+        rate, state = machine.update(metric, state)
+        return state, rate
+
+    _, ours = jax.lax.scan(body, machine.init(), jnp.array(metrics))
+    theirs = jnp.array(parity.facts("torch")["plateaus"][index])
+    chex.assert_trees_all_close(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("preset", sorted(parity.facts("torch")["signatures"]))
+def test_arguments_and_defaults_are_pytorchs(preset):
+    theirs = parity.facts("torch")["signatures"][preset]
+    ours = parity.arguments_of(getattr(presets.torch, preset))
+    ours.pop("initial_rate", None)
+    assert ours == {name: default for name, default in theirs.items() if name not in NOT_OURS}
+    assert list(ours) == [name for name in theirs if name in ours]
+
+
+def test_no_dampening_without_momentum_even_when_traced():
+    def first_two(momentum):
+        tx = presets.torch.sgd(1.0, momentum, dampening=0.5)
+        state = tx.init(jnp.zeros(()))
+        _, state = tx.update(jnp.ones(()), state)
+        return tx.update(jnp.ones(()), state)[0]
+
+    got = jax.vmap(first_two)(jnp.array([0.0, 0.5]))
+    chex.assert_trees_all_close(got, jnp.array([first_two(0), first_two(0.5)]))
+    chex.assert_trees_all_close(got, jnp.array([-1.0, -1.0]))
+
+
+@pytest.mark.parametrize(
+    "preset, arguments, message",
+    [
+        ("sgd", {"lr": -0.1}, r"lr must be .*, got -0.1"),
+        ("sgd", {"momentum": 1.0}, r"momentum must be .*, got 1.0"),
+        ("sgd", {"nesterov": True}, r"nesterov needs momentum above 0, got momentum 0"),
+        ("sgd", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, r"dampening 0.1"),
+        ("adagrad", {"lr": -0.1}, r"lr must be .*, got -0.1"),
+        ("adagrad", {"lr_decay": -0.1}, r"lr_decay must be .*, got -0.1"),
+        ("rmsprop", {"alpha": 1.0}, r"alpha must be .*, got 1.0"),
+        ("adadelta", {"rho": -0.5}, r"rho must be .*, got -0.5"),
+        ("adam", {"betas": (1.0, 0.999)}, r"betas\[0\] must be .*, got 1.0"),
+        ("adamw", {"betas": (0.9, -0.1)}, r"betas\[1\] must be .*, got -0.1"),
+        ("adamw", {"weight_decay": -0.1}, r"weight_decay must be .*, got -0.1"),
+        ("step_lr", {"initial_rate": 0.1, "step_size": 0}, r"step_size must be .*, got 0"),
+        ("multistep_lr", {"initial_rate": 0.1, "milestones": [3, 0]}, r"milestones\[1\].*got 0"),
+        ("cosine_annealing_lr", {"initial_rate": 0.1, "T_max": 0}, r"T_max must be .*, got 0"),
+        ("cosine_annealing_warm_restarts", {"initial_rate": 0.1, "T_0": 0}, r"T_0.*got 0"),
+        (
+            "cosine_annealing_warm_restarts",
+            {"initial_rate": 0.1, "T_0": 2, "T_mult": 0},
+            r"T_mult.*got 0",
+        ),
+        ("linear_lr", {"initial_rate": 0.1, "start_factor": 0.0}, r"start_factor.*got 0.0"),
+        ("linear_lr", {"initial_rate": 0.1, "end_factor": 1.5}, r"end_factor.*got 1.5"),
+        ("linear_lr", {"initial_rate": 0.1, "total_iters": -1}, r"total_iters.*got -1"),
+        ("polynomial_lr", {"initial_rate": 0.1, "total_iters": -1}, r"total_iters.*got -1"),
+        ("reduce_lr_on_plateau", {"initial_rate": 0.1, "factor": 10.0}, r"factor.*got 10.0"),
+        ("reduce_lr_on_plateau", {"initial_rate": 0.1, "min_lr": -1.0}, r"min_lr.*got -1.0"),
+    ],
+)
+def test_bad_arguments_are_refused_by_pytorchs_names(preset, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(presets.torch, preset)(**arguments)
+
+
+def test_the_table_is_what_the_installed_pytorch_computes(tmp_path):
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed")
+    command = [sys.executable, "-m", "tests.golden.generate", "torch", "--out", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=parity.GOLDEN.parent.parent)
+    golden, live = parity.table("torch"), parity.table("torch", tmp_path)
+    chex.assert_trees_all_close(golden, live, rtol=1e-6)
+    for key in ("signatures", "schedules", "plateaus"):
+        assert parity.facts("torch", tmp_path)[key] == parity.facts("torch")[key]
