@@ -1,3 +1,10 @@
 """The classic neural-network training tricks as pure functions of JAX arrays."""
 
+from jaxtricks import control as control
+from jaxtricks import data as data
+from jaxtricks import optimizers as optimizers
+from jaxtricks import presets as presets
+from jaxtricks import schedules as schedules
+from jaxtricks import surfaces as surfaces
+
 __version__ = "0.1.0"
