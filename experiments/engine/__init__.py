@@ -7,6 +7,8 @@ from experiments.engine._contour import surface_grid as surface_grid
 from experiments.engine._script import Script as Script
 from experiments.engine._script import find_scripts as find_scripts
 from experiments.engine._style import COLOURS as COLOURS
+from experiments.engine._style import LITERAL as LITERAL
+from experiments.engine._style import RIGHT as RIGHT
 from experiments.engine._style import band as band
 from experiments.engine._style import figure as figure
 from experiments.engine._style import method as method

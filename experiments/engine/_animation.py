@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+
+from experiments.engine._style import METHODS
 
 
 class Animation(NamedTuple):
@@ -19,9 +22,12 @@ class Animation(NamedTuple):
 
 
 def gif_bytes(animation: Animation) -> bytes:
-    """Renders the frames with one shared palette, without dithering."""
+    """Renders the frames with one layout and one palette, which has every method's colour."""
     from PIL import Image
 
+    animation.show(animation.frames - 1)
+    animation.figure.draw_without_rendering()
+    animation.figure.set_layout_engine("none")  # panels stand still, and frames are quick
     images = []
     for frame in range(animation.frames):
         animation.show(frame)
@@ -31,7 +37,10 @@ def gif_bytes(animation: Animation) -> bytes:
         images.append(
             Image.frombuffer("RGBA", pixels.shape[1::-1], pixels.tobytes()).convert("RGB")
         )
-    palette = images[-1].quantize(64, dither=Image.Dither.NONE)
+    lines = [round(255 * part) for look in METHODS.values() for part in to_rgb(look.color)]
+    common = images[-1].quantize(128, dither=Image.Dither.NONE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(lines + common[: 3 * 128])
     flat = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     buffer = io.BytesIO()
     durations = [animation.milliseconds] * (len(flat) - 1) + [1500]

@@ -1,0 +1,1 @@
+"""A learning rate for every weight: AdaGrad, RMSProp, AdaDelta and Adam."""

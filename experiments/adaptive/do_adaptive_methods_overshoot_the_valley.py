@@ -1,0 +1,120 @@
+"""Which of the five methods of the lecture's contour overshoot, and do all of them arrive?
+
+The lecture's contours add one path at a time: gradient descent, momentum, Nesterov, then RMSProp
+(002:426-436), then Adam (002:488-501). Shared valley, start and rates; none is tuned. Arrival:
+the step after which the distance to the optimum stays under 0.1 (the start is 3.16 away).
+Overshoot: how far past the optimum along the valley, as a share of the start's distance.
+
+Command: python -m experiments --only do_adaptive_methods_overshoot_the_valley      (CPU, about 2 s)
+Found: all arrive; overshoot momentum 30 %, Nesterov 23 %, Adam 6 %, RMSProp 2 %, gradient descent
+and AdaGrad 0. RMSProp at a constant rate then keeps jumping about, by up to 0.1.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.engine import Verdict, draw_path, draw_surface, figure, method, surface_grid
+from experiments.scenes import RATES, VALLEY, rule
+from jaxtricks import surfaces
+
+FIGURES = ("F-031", "F-032")
+METHODS = ("gradient descent", "momentum", "nesterov", "rmsprop", "adam", "adagrad")
+TOLERANCE = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`steps`: updates of each path."""
+
+    steps: int = 400
+
+
+SMOKE = Config(steps=150)
+FULL = Config(steps=4000)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """The paths from the shared start, and what they measure."""
+    start = jnp.array(VALLEY.start, float)
+    paths = {
+        name: np.asarray(surfaces.trajectory(rule(name), VALLEY, start, config.steps).points)
+        for name in METHODS
+    }
+    distances = {name: np.linalg.norm(points, axis=1) for name, points in paths.items()}
+    return {
+        "grid": surface_grid(VALLEY),
+        "paths": {name: points[:201] for name, points in paths.items()},
+        "distances": {name: distance[:201] for name, distance in distances.items()},
+        "arrival": {name: arrival(distance) for name, distance in distances.items()},
+        "overshoot": {name: overshoot(points[:, 0]) for name, points in paths.items()},
+        "across": {name: overshoot(points[:, 1]) for name, points in paths.items()},
+        "straightness": {name: path_ratio(points) for name, points in paths.items()},
+        "steps": config.steps,
+    }
+
+
+def arrival(distance: np.ndarray) -> int:
+    """First step from which the distance stays under the tolerance; one past the last if none."""
+    outside = np.flatnonzero(distance >= TOLERANCE)
+    return int(outside[-1]) + 1
+
+
+def overshoot(coordinate: np.ndarray) -> float:
+    """Farthest value past 0, seen from the start, as a share of the start's."""
+    return float(np.max(-coordinate / coordinate[0], initial=0.0))
+
+
+def path_ratio(points: np.ndarray) -> float:
+    """Length of the path over the straight distance from start to optimum."""
+    length = np.linalg.norm(np.diff(points, axis=0), axis=1).sum()
+    return float(length / np.linalg.norm(points[0]))
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """It owns figures only."""
+    del results
+    return []
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """RMSProp on the contour, then Adam too; distance over time; overshoot and arrival."""
+    fig, (rmsprop, adam, distance, bars) = figure(2, 2, width=4.9, height=3.4)
+    for axes, names in ((rmsprop, METHODS[:4]), (adam, METHODS[:5])):
+        draw_surface(axes, results["grid"], start=VALLEY.start, optimum=(0, 0), bar=axes is adam)
+        for name in names:
+            draw_path(axes, results["paths"][name], name)
+        axes.set_title(f"+ {names[-1]} (rate {RATES[names[-1]]})")
+        axes.legend(ncols=2, loc="lower right", fontsize=8)
+    for name in METHODS:
+        distance.semilogy(results["distances"][name], **method(name))
+    distance.axhline(TOLERANCE, color="black", linestyle=":", linewidth=1)
+    distance.set(xlabel="step", ylabel="distance to the optimum", ylim=(1e-4, 60))
+    distance.set_title(f"dotted: arrival at {TOLERANCE}")
+    distance.legend(ncols=3, loc="upper center")
+    draw_bars(bars, results)
+    return fig
+
+
+def draw_bars(axes: Axes, results: dict[str, Any]) -> None:
+    """Overshoot along and across the valley, with the step of arrival in the label."""
+    rows = np.arange(len(METHODS))[::-1]
+    along = [100 * results["overshoot"][name] for name in METHODS]
+    across = [100 * results["across"][name] for name in METHODS]
+    axes.barh(rows + 0.2, along, 0.36, color="#0072B2", label="along the valley")
+    axes.barh(rows - 0.2, across, 0.36, color="#E69F00", label="across")
+    for row, a, b in zip(rows, along, across, strict=True):
+        axes.text(a + 1, row + 0.2, f"{a:.0f} %", va="center", fontsize=8)
+        axes.text(b + 1, row - 0.2, f"{b:.0f} %", va="center", fontsize=8)
+    labels = []
+    for name in METHODS:
+        step = results["arrival"][name]
+        labels.append(f"{name}\n" + (f"arrives at {step}" if step <= results["steps"] else "never"))
+    axes.set_yticks(rows, labels)
+    axes.set(xlabel="overshoot, % of the start's distance", xlim=(0, 110))
+    axes.set_title("all rates as shared, none tuned")
+    axes.legend(loc="lower right")

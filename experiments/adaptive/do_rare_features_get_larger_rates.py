@@ -1,0 +1,159 @@
+"""Do rare features get larger learning rates, and does that help them?
+
+The lecture on AdaGrad (004:198-199): parameters that change often get a small rate, rare ones a
+large one, so as to learn more from the few examples that have them. Linear regression on 50
+features, present with probability 0.5 / j, noise 0.1; mini-batches of 10, 400 steps. AdaGrad and
+gradient descent each at the rate, of one grid, with the lowest mean loss on all examples; the
+metric is the mean squared error of the weights of the 10 rarest features.
+
+Command: python -m experiments --only do_rare_features_get_larger_rates      (CPU, about 3 s)
+Found: the rates follow the square root of the frequencies (slope -0.49), but with both rates tuned
+the rare weights are no better than gradient descent's.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from matplotlib.figure import Figure
+
+from experiments.engine import Verdict, band, combine, exact, figure, interval, method, paired
+from experiments.scenes import rule
+from jaxtricks.optimizers import effective_learning_rate
+from jaxtricks.surfaces import least_squares, random_sparse_features
+
+FIGURES = ("F-096",)
+CLAIMS = ("C-031",)
+METHODS = ("gradient descent", "adagrad")
+FEATURES, RAREST = 50, 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`examples`: of each seed's data; `rates`: of the grid, from 0.001 to 10."""
+
+    seeds: int = 20
+    examples: int = 2000
+    batch: int = 10
+    steps: int = 400
+    rates: int = 17
+
+
+SMOKE = Config(seeds=5, steps=50, rates=5)
+FULL = Config(seeds=100, steps=400, rates=33)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Loss, squared errors of the weights and AdaGrad's rates, by method."""
+    rates = jnp.logspace(-3, 1, config.rates)
+    keys = jax.random.split(jax.random.key(0), config.seeds)
+    errors, losses, best = {}, {}, {}
+    effective = jnp.zeros([])
+    for name in METHODS:
+        loss, error, squares = race(name, rates, keys, config)
+        best[name] = jnp.argmin(jnp.nan_to_num(loss, nan=jnp.inf).mean(axis=1))
+        errors[name], losses[name] = error[best[name]], loss[best[name]]
+        if name == "adagrad":
+            effective = effective_learning_rate(rates[best[name]], squares[best[name]])
+    return {
+        "frequencies": 0.5 / np.arange(1, FEATURES + 1),
+        "effective": effective,
+        "errors": errors,
+        "losses": losses,
+        "rates": {name: rates[best[name]] for name in METHODS},
+        "edge": {name: best[name] in (0, config.rates - 1) for name in METHODS},
+    }
+
+
+def race(name: str, rates: jax.Array, keys: jax.Array, config: Config) -> tuple[jax.Array, ...]:
+    """Final loss, squared error and sum of squared gradients by [rate, seed]."""
+
+    def one(rate: jax.Array, key: jax.Array) -> tuple[jax.Array, ...]:
+        data_key, batch_key = jax.random.split(key)
+        data = random_sparse_features(data_key, config.examples, FEATURES, noise=0.1)
+        tx = rule(name, rate)
+        batches = jax.random.randint(batch_key, (config.steps, config.batch), 0, config.examples)
+
+        def body(carry: Any, batch: jax.Array) -> Any:
+            weights, state, squares = carry
+            surface = least_squares(data.inputs[batch], data.targets[batch])
+            gradient = jax.grad(surface.loss)(weights)
+            updates, state = tx.update(gradient, state)
+            weights = optax.apply_updates(weights, updates)
+            return (weights, state, squares + gradient**2), None
+
+        zero = jnp.zeros(FEATURES)
+        (weights, _, squares), _ = jax.lax.scan(body, (zero, tx.init(zero), zero), batches)
+        loss = least_squares(data.inputs, data.targets)(weights)
+        return loss, (weights - data.weights) ** 2, squares
+
+    per_seed = jax.vmap(one, (None, 0))
+    return jax.jit(jax.vmap(per_seed, (0, None)))(rates, keys)
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Rates fall with the frequency (slope under -0.25), and the rare weights are nearer."""
+    rare = {name: results["errors"][name][:, -RAREST:].mean(axis=1) for name in METHODS}
+    slope = rate_slope(results)
+    means = ", ".join(
+        f"{name} {rare[name].mean():.3f} (loss {results['losses'][name].mean():.4f}, rate "
+        f"{results['rates'][name]:.3g})"
+        for name in METHODS
+    )
+    return [
+        combine(
+            "C-031",
+            [
+                exact(
+                    "C-031",
+                    slope < -0.25,
+                    f"log effective rate against log frequency: slope {slope:.2f} (square-root law "
+                    "-0.5)",
+                ),
+                paired(
+                    "C-031",
+                    rare["adagrad"] - rare["gradient descent"],
+                    f"squared error of the {RAREST} rarest weights, both tuned: {means}; AdaGrad "
+                    "minus gradient descent",
+                    claimed="negative",
+                ),
+            ],
+        )
+    ]
+
+
+def rate_slope(results: dict[str, Any]) -> float:
+    """Slope of the mean log effective rate against log frequency."""
+    logs = np.log(results["effective"]).mean(axis=0)
+    return float(np.polyfit(np.log(results["frequencies"]), logs, 1)[0])
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Ratio of the rates against the root of the ratio of frequencies; errors by frequency."""
+    fig, (ratio, error) = figure(1, 2, width=4.8, height=3.6)
+    frequencies = results["frequencies"]
+    root = np.sqrt(frequencies[0] / frequencies)
+    relative = results["effective"] / results["effective"][:, :1]
+    mean, low, high = np.array([interval(column) for column in relative.T]).T
+    look = method("adagrad")
+    band(ratio, root, mean, low, high, color=look["color"], label="AdaGrad, mean and 95 %")
+    ratio.plot(root, root, "k:", label=r"law $\sqrt{f_1 / f_j}$")
+    ratio.set(
+        xscale="log", yscale="log", xlabel=r"$\sqrt{f_1 / f_j}$ (rare features to the right)",
+        ylabel="effective rate of feature j / of feature 1",
+    )  # fmt: skip
+    ratio.set_title(f"slope of log rate on log frequency: {rate_slope(results):.2f}")
+    ratio.legend()
+    for name in METHODS:
+        mean, low, high = np.array([interval(c) for c in results["errors"][name].T]).T
+        label = f"{name}, tuned rate {results['rates'][name]:.3g}"
+        band(error, frequencies, mean, low, high, **(method(name) | {"label": label}))
+    error.axvspan(frequencies[-1], frequencies[-RAREST], color="grey", alpha=0.15, lw=0)
+    error.set(xscale="log", yscale="log", xlabel="frequency of the feature (grey: the rarest 10)")
+    error.set_ylabel("squared error of its weight")
+    error.set_title(f"{len(results['effective'])} seeds, mean and 95 %")
+    error.legend(loc="lower left")
+    return fig

@@ -1,0 +1,186 @@
+"""Who escapes a saddle: does SGD stop there while adaptive methods leave at once?
+
+The lecture's animation (004:260, 004:270-272): gradient descent stops, momentum and NAG linger and
+then leave, AdaGrad, AdaDelta and RMSProp leave fast. Here f = x^2 - y^2 from (1, y0), y0 = 0.01 to
+1e-9, shared rates, in float64; left means |y| = 1. Then the same saddle and start turned by 15, 30
+and 45 degrees, where both coordinates see the same gradients and a rate for each of them is of
+little use. The law for gradient descent, whose y grows by 1 + 2 alpha a step:
+log(1 / y0) / log(1 + 2 alpha) steps.
+
+Command: python -m experiments --only who_escapes_a_saddle      (CPU, about 4 s)
+Found: gradient descent is slow but does not stop, and follows the law. AdaGrad and RMSProp leave in
+2 to 9 steps; AdaDelta is no faster than NAG from 0.01. Turned by 45 degrees AdaGrad needs 11 to 42
+steps and AdaDelta about as many as gradient descent.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+
+from experiments.engine import (
+    Animation,
+    Verdict,
+    combine,
+    draw_surface,
+    exact,
+    figure,
+    method,
+    surface_grid,
+)
+from experiments.scenes import RATES, rule
+from jaxtricks import surfaces
+
+FIGURES = ("F-039",)
+CLAIMS = ("C-033",)
+ERRATA = ("E-66",)
+HEAVY = ("momentum", "nesterov")
+ADAPTIVE = ("adagrad", "adadelta", "rmsprop")
+METHODS = ("gradient descent", *HEAVY, *ADAPTIVE)
+ANGLES = (0, 15, 30, 45)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`exponents`: of y0 = 10^-e; `film`: steps that are shown, in `frames` pictures."""
+
+    steps: int = 3000
+    exponents: tuple[int, ...] = (2, 3, 4, 5, 6, 7, 8, 9)
+    film: int = 160
+    frames: int = 41
+
+
+SMOKE = Config(steps=1500, exponents=(2, 9), film=40, frames=4)
+FULL = Config(steps=20_000, film=160, frames=81)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Paths from y0 = 0.01 and steps until |y| = 1 by method, angle and y0."""
+    offsets = 10.0 ** -np.array(config.exponents)
+    paths, escapes = {}, {}
+    with jax.enable_x64(True):
+        for name in METHODS:
+            points, escapes[name] = escape(name, offsets, config.steps)
+            paths[name] = [np.asarray(points[i, : config.film + 1]) for i in (0, -1)]
+        ridge = escape("gradient descent", np.zeros(1), config.steps)[1]
+    law = np.log(1 / offsets) / np.log1p(2 * RATES["gradient descent"])
+    return {
+        "grids": [surface_grid(surfaces.saddle(angle=math.radians(a)), points=41) for a in (0, 45)],
+        "paths": paths,
+        "offsets": offsets,
+        "angles": ANGLES,
+        "escapes": escapes,
+        "ridge": ridge[0, 0],
+        "law": law,
+        "steps": config.steps,
+        "shown": np.unique(np.linspace(0, config.film, config.frames).astype(int)),
+    }
+
+
+def escape(name: str, offsets: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points from the first y0 by [angle, step, 2], and steps to |y| = 1 by [angle, y0]."""
+
+    def one(angle: jax.Array, offset: jax.Array) -> tuple[jax.Array, jax.Array]:
+        surface = surfaces.saddle(angle=angle, offset=offset)
+        points = surfaces.trajectory(rule(name), surface, surface.start, steps).points
+        along = points[:, 1] * jnp.cos(angle) - points[:, 0] * jnp.sin(angle)
+        outside = ~(jnp.abs(along) < 1)
+        return points, jnp.where(outside.any(), outside.argmax(), steps + 1)
+
+    per_offset = jax.vmap(one, (None, 0))
+    per_angle = jax.jit(jax.vmap(per_offset, (0, None)))
+    points, escapes = per_angle(jnp.radians(jnp.array(ANGLES, float)), jnp.array(offsets))
+    return np.asarray(points[:, 0]), np.asarray(escapes)
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """C-033, unturned, for every y0: gradient descent never leaves; momentum and NAG leave sooner
+    than it; the adaptive ones leave sooner than momentum and NAG. E-66: from every y0 > 0 gradient
+    descent leaves within 2 % or 1 step of the law, and from the ridge never."""
+    escapes, budget = results["escapes"], results["steps"]
+    plain = escapes["gradient descent"][0]
+    heavy = np.array([escapes[name][0] for name in HEAVY])
+    adaptive = np.array([escapes[name][0] for name in ADAPTIVE])
+    spread = f"y0 = {results['offsets'][0]:.0e} to {results['offsets'][-1]:.0e}"
+    error = np.abs(plain - results["law"])
+    return [
+        combine(
+            "C-033",
+            [
+                exact(
+                    "C-033",
+                    (plain > budget).all(),
+                    f"gradient descent stops: it leaves after {ends(plain)} steps ({spread})",
+                ),
+                exact(
+                    "C-033",
+                    (heavy < plain).all() and (heavy <= budget).all(),
+                    "momentum and NAG leave sooner: after "
+                    + " and ".join(ends(row) for row in heavy),
+                ),
+                exact(
+                    "C-033",
+                    (adaptive < heavy.min(axis=0)).all(),
+                    "AdaGrad, AdaDelta, RMSProp sooner still: after "
+                    + ", ".join(ends(row) for row in adaptive)
+                    + "; turned by 45 degrees after "
+                    + ", ".join(ends(escapes[name][-1], budget) for name in ADAPTIVE),
+                ),
+            ],
+        ),
+        exact(
+            "E-66",
+            (error <= np.maximum(1, 0.02 * plain)).all() and results["ridge"] > budget,
+            f"gradient descent at rate {RATES['gradient descent']} does leave, after {ends(plain)} "
+            f"steps ({spread}); law log(1/y0) / log(1 + 2 alpha): {results['law'][0]:.1f} to "
+            f"{results['law'][-1]:.1f}; from y0 = 0 it never does",
+        ),
+    ]
+
+
+def ends(steps: np.ndarray, budget: float = math.inf) -> str:
+    """First and last number of a row."""
+    return "-".join(f"{s:.0f}" if s <= budget else "never" for s in (steps[0], steps[-1]))
+
+
+def animate(results: dict[str, Any]) -> Animation:
+    """Both saddles from above, and the steps to leave."""
+    fig, (plain, turned, needed) = figure(1, 3, width=4.2, height=4.3)
+    movers = []
+    for panel, axes in enumerate((plain, turned)):
+        draw_surface(axes, results["grids"][panel], bar=False, names=("$x$", "$y$"))
+        axes.set_aspect("equal")
+        for name in METHODS:
+            (line,) = axes.plot([], [], lw=2, **method(name))
+            head = axes.plot([], [], "o", ms=6, mec="white", color=method(name)["color"])[0]
+            movers.append((line, head, results["paths"][name][panel]))
+    plain.legend(loc="lower left", fontsize=8)
+    draw_escapes(needed, results)
+
+    def show(frame: int) -> None:
+        step = int(results["shown"][frame])
+        for line, head, points in movers:
+            line.set_data(points[: step + 1, 0], points[: step + 1, 1])
+            head.set_data(points[step : step + 1, 0], points[step : step + 1, 1])
+        plain.set_title(f"$x^2 - y^2$ from (1, 0.01), step {step}")
+        turned.set_title(f"turned by 45°, step {step}")
+
+    return Animation(fig, show, len(results["shown"]), milliseconds=90)
+
+
+def draw_escapes(axes: Axes, results: dict[str, Any]) -> None:
+    """Steps to |y| = 1 against y0: solid unturned, dashed turned by 45 degrees."""
+    for name in METHODS:
+        color = method(name)["color"]
+        axes.loglog(results["offsets"], results["escapes"][name][0], color=color)
+        axes.loglog(results["offsets"], results["escapes"][name][-1], "--", color=color)
+    axes.loglog(results["offsets"], results["law"], "k.", label="law of gradient descent")
+    axes.plot([], [], "k-", label="unturned")
+    axes.plot([], [], "k--", label="turned by 45°")
+    axes.set(xlabel="start's distance from the ridge, $y_0$", ylabel="steps until |y| = 1")
+    axes.set_title("steps to leave")
+    axes.legend()
