@@ -1,0 +1,41 @@
+"""The README is true: its code runs, its names exist, its commands are what CI runs."""
+
+import inspect
+import pathlib
+import re
+
+import pytest
+
+from jaxtricks import control, data, optimizers, schedules, surfaces
+
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_python_blocks_run_in_order():
+    namespace: dict[str, object] = {}
+    for block in BLOCKS:
+        exec(block, namespace)
+    assert namespace["losses"].shape == (64,)
+    assert namespace["params"]["kernel"].shape == (3, 2)
+
+
+@pytest.mark.parametrize("room", [control, data, optimizers, schedules, surfaces])
+def test_every_public_function_is_in_the_table_of_tricks(room):
+    table = README.split("## The tricks")[1].split("## The experiments")[0]
+    for name, function in vars(room).items():
+        if inspect.isfunction(function) and not name.startswith("_") and name != "value_at":
+            assert re.search(rf"`(\w+\.)?{name}`", table), name
+
+
+def test_links_and_pictures_exist():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_both_commands_use_the_lock_and_ci_runs_the_second():
+    commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
+    assert len(commands) == 2
+    assert all("-c .ci/lock.txt" in command for command in commands)
+    assert commands[1].endswith("-m pytest") and "python -m pytest" in (ROOT / ".ci/run").read_text()
