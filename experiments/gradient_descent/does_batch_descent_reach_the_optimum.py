@@ -1,0 +1,158 @@
+"""Does the vanilla update descend, and up to which learning rate?
+
+The lecture's batch gradient descent (000:102-108) moves by minus alpha times the mean gradient.
+With L the largest curvature anywhere the loss falls at every step if alpha < 2 / L; with L* that at
+the optimum it cannot settle there if alpha > 2 / L*. For linear regression L = L*; for logistic
+regression L = lambda_max(X^T X / m) / 4 is the curvature at 0, and L* is less.
+
+Command: python -m experiments --only does_batch_descent_reach_the_optimum      (CPU, about 3 s)
+Found: no rate under 2 / L ever raises a loss, every one over 2 / L* does. Between them, for
+logistic regression from 5.4 to 10.7, descent at 0.7 of 2 / L* still goes down at every step and at
+0.9 not: L is safe, not sharp.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.engine import (
+    COLOURS,
+    Verdict,
+    combine,
+    draw_path,
+    draw_surface,
+    exact,
+    figure,
+    surface_grid,
+)
+from experiments.scenes import LINE_RATE, LINE_START, LINE_VIEW, line_fit
+from jaxtricks import optimizers, surfaces
+
+FIGURES = ("F-011",)
+CLAIMS = ("C-001",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`fractions`: rates as shares of 2 / L*; `steps`: updates; `path_steps`: of the picture."""
+
+    fractions: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.01, 1.1, 1.3, 1.5)
+    steps: int = 400
+    path_steps: int = 60
+
+
+SMOKE = Config(fractions=(0.1, 0.99, 1.01, 1.5), steps=100)
+FULL = Config(steps=5000)
+RISE = 1e-10  # relative: float64 differences of a loss that no longer changes
+
+
+def run(config: Config) -> dict[str, Any]:
+    """One path on the contour; then losses of both regressions at rates around the limit."""
+    inputs, targets = line_fit()
+    line = surfaces.least_squares(jnp.asarray(inputs), jnp.asarray(targets))
+    path = surfaces.trajectory(
+        optimizers.gradient_descent(LINE_RATE), line, jnp.asarray(LINE_START), config.path_steps
+    )
+    with jax.enable_x64(True):
+        inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
+        labels = (targets > targets.mean()).astype(float)
+        labels = labels.at[::8].set(1 - labels[::8])  # so that no line separates them
+        convex = {
+            "linear": surfaces.least_squares(inputs, targets),
+            "logistic": surfaces.logistic_regression(inputs, labels),
+        }
+        rates = {name: around_limit(surface, config) for name, surface in convex.items()}
+    return {
+        "grid": surface_grid(line, LINE_VIEW),
+        "path": path.points,
+        "losses": path.losses,
+        "optimum": line.optimum,
+        "rate": LINE_RATE,
+        "fractions": config.fractions,
+        "steps": config.steps,
+        **rates,
+    }
+
+
+def around_limit(surface: surfaces.Surface, config: Config) -> dict[str, Any]:
+    """Largest relative rise of the loss in one step, for each rate; and both curvatures."""
+    hessian, gradient = jax.jit(jax.hessian(surface)), jax.jit(jax.grad(surface))
+    newton = surface.start
+    for _ in range(20):
+        newton = newton - np.linalg.solve(hessian(newton), gradient(newton))
+    curvatures = [np.linalg.eigvalsh(hessian(point))[-1] for point in (surface.start, newton)]
+
+    def losses(rate: jax.Array) -> jax.Array:
+        rule = optimizers.gradient_descent(rate)
+        return surfaces.trajectory(rule, surface, surface.start, config.steps).losses
+
+    rates = 2 * np.array(config.fractions) / curvatures[1]
+    values, least = np.asarray(jax.jit(jax.vmap(losses))(rates)), float(surface(newton))
+    return {
+        "largest_curvature": curvatures[0],
+        "curvature_at_optimum": curvatures[1],
+        "rises": np.max(values[:, 1:] / values[:, :-1] - 1, axis=1),
+        "excess": (values[:, :41] - least) / (values[0, 0] - least),
+    }
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Confirmed if no loss rises at rates under 2 / L and every one does over 2 / L*."""
+    parts = []
+    for name in ("linear", "logistic"):
+        result = results[name]
+        limit = result["curvature_at_optimum"] / result["largest_curvature"]  # as a share of 2 / L*
+        below, above = results["fractions"] < limit, results["fractions"] > 1
+        rises = result["rises"]
+        text = (
+            f"{name} regression, {results['steps']:.0f} steps: under 2 / L = "
+            f"{2 / result['largest_curvature']:.3f} the loss rises at {np.sum(rises[below] > RISE)}"
+            f" of {below.sum()} rates, over 2 / L* = {2 / result['curvature_at_optimum']:.3f} at "
+            f"{np.sum(rises[above] > RISE)} of {above.sum()}"
+        )
+        holds = np.all(rises[below] <= RISE) and np.all(rises[above] > RISE)
+        parts.append(exact("C-001", holds, text))
+    return [combine("C-001", parts)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """The path on the contour, the losses of some rates, and the largest rise of all."""
+    fig, (above, curves, limit) = figure(1, 3, width=4.4, height=3.5)
+    draw_surface(
+        above,
+        results["grid"],
+        start=results["path"][0],
+        optimum=results["optimum"],
+        names=(r"intercept $\theta_0$", r"slope $\theta_1$"),
+    )
+    draw_path(above, results["path"], "gradient descent")
+    above.set_title(f"batch gradient descent, rate {results['rate']}")
+    above.legend(loc="lower left")
+    draw_curves(curves, results)
+    for name, colour, marker in (("linear", "#0072B2", "o"), ("logistic", "#E69F00", "s")):
+        rises = np.maximum(results[name]["rises"], 1e-12)
+        limit.loglog(results["fractions"], rises, marker + "-", color=colour, label=name)
+    lowest = results["logistic"]["curvature_at_optimum"] / results["logistic"]["largest_curvature"]
+    limit.axvline(1, color="black", linestyle=":", label="2 / L*")
+    limit.axvline(lowest, color="#E69F00", linestyle=":", label="2 / L, logistic")
+    limit.set(xlabel="rate / (2 / L*)", ylabel="largest relative rise of the loss in a step")
+    limit.set_title("no step up under the limit (at the floor: none)")
+    limit.legend(loc="upper left")
+    return fig
+
+
+def draw_curves(axes: Axes, results: dict[str, Any]) -> None:
+    """Excess loss of linear regression over the first 40 steps."""
+    fractions = results["fractions"]
+    wanted = [f for f in (0.03, 0.1, 0.5, 0.99, 1.01, 1.1) if f in fractions]
+    for fraction, colour in zip(wanted, COLOURS, strict=False):
+        excess = results["linear"]["excess"][int(np.argmin(np.abs(fractions - fraction)))]
+        axes.semilogy(np.maximum(excess, 1e-9), color=colour, label=f"{fraction:g}")
+    axes.set(xlabel="step", ylabel="(loss − minimum) / (first loss − minimum)", ylim=(1e-9, 1e4))
+    axes.set_title("linear regression, rates as shares of 2 / L")
+    axes.legend(loc="lower right", ncols=2, title="rate / (2 / L)")

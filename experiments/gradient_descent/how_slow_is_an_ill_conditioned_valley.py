@@ -1,0 +1,117 @@
+"""How slow is gradient descent where the Hessian is ill-conditioned?
+
+The lecture (004:33) says slow. On f = (w1^2 + kappa w2^2) / 2 from (1, 1), steps until the gradient
+is under 1e-6, at the rate 1 / kappa and at the best one, 2 / (1 + kappa). The law is known: the
+flat weight shrinks by 1 - alpha a step, so the steps grow in proportion to kappa, and at the best
+rate log(kappa) more, for the steep weight shrinks no faster.
+
+Command: python -m experiments --only how_slow_is_an_ill_conditioned_valley      (CPU, about 1 s)
+Found: steps follow the closed form and grow as kappa to the power 1.01 at the rate 1 / L and 1.05
+at the best rate: the best rate saves a fifth at kappa = 3000, and does not change the law.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, Verdict, combine, exact, figure
+from jaxtricks import optimizers, surfaces
+
+CLAIMS = ("C-012",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`shown`: condition numbers whose losses are drawn, over `steps` updates."""
+
+    condition_numbers: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+    shown: tuple[float, ...] = (3.0, 10.0, 100.0, 1000.0)
+    steps: int = 200
+    tolerance: float = 1e-6
+
+
+SMOKE = Config(condition_numbers=(10.0, 30.0, 100.0), shown=(10.0, 100.0))
+FULL = Config(condition_numbers=(3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5))
+RATES = ("1 / L", "best")
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Steps to the tolerance for each condition number at both rates, and some losses."""
+    with jax.enable_x64(True):
+        start, kappa = jnp.ones(2), jnp.array(config.condition_numbers)
+        rates = jnp.stack([1 / kappa, 2 / (1 + kappa)])
+
+        def steps(rate: jax.Array, kappa: jax.Array) -> jax.Array:
+            valley = surfaces.quadratic([1.0, kappa])
+            rule = optimizers.gradient_descent(rate)
+            return surfaces.descend(
+                rule, valley, start, tolerance=config.tolerance, max_steps=10_000_000
+            ).steps
+
+        def losses(kappa: jax.Array) -> jax.Array:
+            rule = optimizers.gradient_descent(1 / kappa)
+            valley = surfaces.quadratic([1.0, kappa])
+            path = surfaces.trajectory(rule, valley, start, config.steps)
+            return path.losses / path.losses[1]
+
+        counted = jax.jit(jax.vmap(jax.vmap(steps), (0, None)))(rates, kappa)
+        curves = jax.jit(jax.vmap(losses))(jnp.array(config.shown))
+    return {
+        "condition_numbers": config.condition_numbers,
+        "steps": dict(zip(RATES, counted, strict=True)),
+        "law": {name: law(name, config) for name in RATES},
+        "shown": config.shown,
+        "losses": curves[:, 1:],
+        "tolerance": config.tolerance,
+    }
+
+
+def law(name: str, config: Config) -> np.ndarray:
+    """Steps of the closed form: the flat weight alone, or both at the same rate of decay."""
+    kappa = np.array(config.condition_numbers)
+    if name == "best":
+        first, factor = np.sqrt(1 + kappa**2), (kappa - 1) / (kappa + 1)
+    else:
+        first, factor = 1.0, 1 - 1 / kappa
+    return np.ceil(np.log(config.tolerance / first) / np.log(factor))
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Confirmed if the steps grow as kappa to a fitted power of at least 0.9, at both rates."""
+    kappa, parts = results["condition_numbers"], []
+    wide = kappa >= 10
+    for name in RATES:
+        steps = results["steps"][name]
+        exponent = np.polyfit(np.log(kappa[wide]), np.log(steps[wide]), 1)[0]
+        text = (
+            f"rate {name}: {steps[wide][0]:.0f} steps to a gradient of {results['tolerance']:.0e} "
+            f"at condition number {kappa[wide][0]:.0f}, {steps[-1]:.0f} at {kappa[-1]:.0f}, "
+            f"exponent {exponent:.3f}"
+        )
+        parts.append(exact("C-012", exponent >= 0.9, text))
+    return [combine("C-012", parts)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Losses of some valleys, and the steps needed against the condition number."""
+    fig, (curves, steps) = figure(1, 2, width=4.8, height=3.5)
+    for kappa, losses, colour in zip(results["shown"], results["losses"], COLOURS, strict=False):
+        label = f"condition number {kappa:g}"
+        curves.semilogy(np.arange(1, len(losses) + 1), losses, color=colour, label=label)
+    curves.set(xlabel="step", ylabel="loss / loss after the first step", ylim=(1e-8, 3))
+    curves.set_title("gradient descent at rate 1 / L")
+    curves.legend(loc="lower right")
+    kappa = results["condition_numbers"]
+    for name, colour, marker in zip(RATES, COLOURS, "os", strict=False):
+        label = "1 / L" if name == "1 / L" else r"best, $2 / (h_1 + h_2)$"
+        steps.loglog(kappa, results["steps"][name], marker, color=colour, label=f"rate {label}")
+        steps.loglog(kappa, results["law"][name], "-", color=colour, lw=1)
+    steps.plot([], [], "k-", lw=1, label="closed form")
+    steps.set(xlabel=r"condition number $\kappa$", ylabel="steps to a gradient of 1e-6")
+    steps.set_title("steps grow in proportion to the condition number")
+    steps.legend(loc="upper left")
+    return fig

@@ -1,0 +1,145 @@
+"""What is random in stochastic gradient descent?
+
+The lecture (000:95-97, 001:109-113) sets a deterministic mapping x -> f(x) against a stochastic
+one, x -> f(x) ~ N(0, x), and says that "stochastic" means "not random, it follows a distribution,
+not really uniform". Read as a variance, x must not be negative. In SGD the indices of the examples
+are uniform; what follows a distribution is the mini-batch gradient, whose mean is the full
+gradient.
+
+Command: python -m experiments --only is_the_mapping_stochastic      (CPU, about 2 s)
+Found: the formula N(0, x) has no meaning under 0 and variance x above; batch indices are uniform
+(chi-square 55 for 63 degrees of freedom), and the mean of 20,000 batch gradients is 1.6 standard
+errors from the full gradient. So "stochastic" is uniform sampling after all, and what scatters is
+the gradient.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.engine import Verdict, exact, figure
+from experiments.scenes import LINE_START, line_fit
+from jaxtricks import surfaces
+from jaxtricks.data import epoch_order
+
+FIGURES = ("F-010",)
+ERRATA = ("E-88",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`draws`: outputs at each input, and mini-batches; `batch_size`: examples of a mini-batch."""
+
+    inputs: tuple[float, ...] = (-1.0, -0.5, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+    draws: int = 20_000
+    batch_size: int = 8
+
+
+SMOKE = Config(draws=2000)
+FULL = Config(draws=500_000)
+NON_FINITE = ("outputs", "variances")
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Outputs of both mappings, and the gradients of mini-batches at one point."""
+    outputs_key, order_key = jax.random.split(jax.random.key(0))
+    x = jnp.array(config.inputs)
+    normal = jax.random.normal(outputs_key, (config.draws, len(config.inputs)))
+    outputs = normal * jnp.sqrt(x)[None, :]
+    inputs, targets = map(jnp.asarray, line_fit())
+    size = len(targets)
+    keys = jax.random.split(order_key, config.draws * config.batch_size // size)
+
+    def batches(key: jax.Array) -> jax.Array:
+        return epoch_order(key, size, config.batch_size, order="with_replacement").indices
+
+    order = jax.jit(jax.vmap(batches))(keys).reshape(-1, config.batch_size)
+
+    def slope_gradient(rows: jax.Array) -> jax.Array:
+        errors = inputs[rows] @ jnp.asarray(LINE_START, inputs.dtype) - targets[rows]
+        return jnp.mean(errors * inputs[rows, 1])
+
+    full = jax.grad(surfaces.least_squares(inputs, targets))(jnp.asarray(LINE_START))[1]
+    gradients = jax.jit(jax.vmap(slope_gradient))(order)
+    counts, edges = np.histogram(gradients, bins=50)
+    return {
+        "inputs": x,
+        "outputs": outputs[:150],
+        "variances": jnp.var(outputs, axis=0),
+        "draws": config.draws,
+        "index_counts": jnp.bincount(order.ravel(), length=size),
+        "batch_size": config.batch_size,
+        "gradient_mean": gradients.mean(),
+        "gradient_deviation": gradients.std(),
+        "batches": len(gradients),
+        "full_gradient": full,
+        "histogram": {"counts": counts, "edges": edges},
+    }
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Confirmed if N(0, x) fails only under 0, indices are uniform, the gradient is not biased.
+
+    Each of the three statistics may be off by four of its standard errors.
+    """
+    x, variances = results["inputs"], results["variances"]
+    fails = np.isnan(variances)
+    worst = np.max(np.abs(variances / x - 1)[~fails]) / np.sqrt(2 / results["draws"])
+    counts = results["index_counts"]
+    chi_square = np.sum((counts - counts.mean()) ** 2) / counts.mean()
+    uniform = (chi_square - (len(counts) - 1)) / np.sqrt(2 * (len(counts) - 1))
+    error = results["gradient_deviation"] / np.sqrt(results["batches"])
+    bias = (results["gradient_mean"] - results["full_gradient"]) / error
+    holds = np.array_equal(fails, x < 0) and max(worst, abs(uniform), abs(bias)) < 4
+    return [
+        exact(
+            "E-88",
+            holds,
+            f"N(0, x) with variance x: not a number at all {fails.sum()} inputs under 0, variance "
+            f"within {worst:.1f} standard errors of x at the others; {counts.sum():.0f} batch "
+            f"indices are uniform (chi-square {chi_square:.0f} for {len(counts) - 1} degrees of "
+            f"freedom); batch gradient {results['gradient_mean']:.4f} ± {error:.4f} (standard "
+            f"error), full gradient {results['full_gradient']:.4f}",
+        )
+    ]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """The deterministic mapping, the stochastic one, and the gradient of a mini-batch."""
+    fig, (one, many, gradient) = figure(1, 3, width=4.0)
+    x = np.linspace(0, 4, 400)
+    one.plot(x, np.sqrt(x), color="#0072B2")
+    one.plot(results["inputs"][2:], np.sqrt(results["inputs"][2:]), "o", color="#0072B2")
+    one.set(xlabel="x", ylabel="f(x)", xlim=(-1.3, 4.3), ylim=(-6.5, 6.5))
+    one.set_title(r"deterministic: one output an input, $f(x) = \sqrt{x}$")
+    draw_stochastic(many, results, x)
+    histogram = results["histogram"]
+    gradient.stairs(histogram["counts"], histogram["edges"], fill=True, color="#56B4E9")
+    label = f"full gradient {results['full_gradient']:.2f}"
+    gradient.axvline(results["full_gradient"], color="black", label=label)
+    label = f"mean of the batches {results['gradient_mean']:.2f}"
+    gradient.axvline(results["gradient_mean"], color="#E69F00", linestyle="--", label=label)
+    gradient.set(xlabel=r"$\partial J / \partial \theta_1$ of a mini-batch", ylabel="mini-batches")
+    gradient.set_ylim(0, 1.35 * histogram["counts"].max())
+    gradient.set_title(f"SGD: batches of {results['batch_size']}, indices uniform")
+    gradient.legend(loc="upper right")
+    return fig
+
+
+def draw_stochastic(axes: Axes, results: dict[str, Any], x: np.ndarray) -> None:
+    """150 outputs at each input, with the law's envelope."""
+    inputs, outputs = results["inputs"], results["outputs"]
+    places = np.broadcast_to(inputs, outputs.shape)
+    axes.plot(places.ravel(), outputs.ravel(), ".", ms=3, alpha=0.25, color="#D55E00")
+    axes.plot(x, 2 * np.sqrt(x), "k--", lw=1, label=r"$\pm 2 \sqrt{x}$")
+    axes.plot(x, -2 * np.sqrt(x), "k--", lw=1)
+    axes.axvspan(-1.3, 0, color="#7F7F7F", alpha=0.3, lw=0)
+    axes.text(-0.65, 0, "x < 0: no variance", rotation=90, ha="center", va="center")
+    axes.set(xlabel="x", ylabel="f(x)", xlim=(-1.3, 4.3), ylim=(-6.5, 6.5))
+    axes.set_title(r"stochastic: $f(x) \sim N(0, x)$, variance x")
+    axes.legend(loc="upper left", bbox_to_anchor=(0.25, 1.0))

@@ -1,0 +1,98 @@
+"""Numbers of the gradient descent experiments that have a closed form."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.gradient_descent import (
+    are_saddles_everywhere,
+    do_unscaled_features_cause_zigzag,
+    how_noisy_is_a_minibatch_path,
+    how_slow_is_an_ill_conditioned_valley,
+    what_is_a_saddle,
+    where_does_descent_stand_still,
+    where_does_the_gradient_point,
+)
+from experiments.scenes import line_fit
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 5])
+def test_negative_pivots_count_negative_eigenvalues(dimension):
+    matrices = np.random.default_rng(dimension).normal(size=(50, dimension, dimension))
+    matrices = jnp.asarray(matrices + np.swapaxes(matrices, 1, 2))
+    pivots = jax.vmap(are_saddles_everywhere.negative_pivots)(matrices)
+    np.testing.assert_array_equal(pivots, np.sum(np.linalg.eigvalsh(matrices) < 0, axis=1))
+
+
+def test_wilson_interval():
+    """Wilson 1927; none of n gives z^2 / (n + z^2), half of 100 gives 0.4038 to 0.5962."""
+    low, high = are_saddles_everywhere.wilson(np.array([0, 50]), 100)
+    assert low[0] == pytest.approx(0, abs=1e-12)
+    assert high[0] == pytest.approx(1.96**2 / (100 + 1.96**2))
+    assert (low[1], high[1]) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+
+
+def test_steps_of_the_valley_are_those_of_the_closed_form():
+    """2 of them may be one off: the gradient at the last step is a float's width from 1e-6."""
+    script = how_slow_is_an_ill_conditioned_valley
+    results = script.run(script.SMOKE)
+    for name in script.RATES:
+        assert np.max(np.abs(results["steps"][name] - results["law"][name])) <= 1
+
+
+def test_eigenvalues_at_the_saddles():
+    """Beale at (0, 1): 2 (1.5 + 2 * 2.25 + 3 * 2.625); between the valleys 12 x^2 - 4 and 0.1."""
+    points = what_is_a_saddle.run(what_is_a_saddle.SMOKE)["points"]
+    np.testing.assert_allclose(points["x² − y² at (0, 0)"]["eigenvalues"], [-2, 2])
+    np.testing.assert_allclose(points["Beale at (0, 1)"]["eigenvalues"], [-27.75, 27.75])
+    top = 2 / math.sqrt(3) * math.cos((math.acos(0.5 / (8 / 27**0.5)) + 4 * math.pi) / 3)
+    want = [12 * top**2 - 4, 0.1]
+    np.testing.assert_allclose(points["pass between two valleys"]["eigenvalues"], want, rtol=1e-9)
+
+
+def test_the_local_minimum_is_a_root():
+    x = where_does_descent_stand_still.LOCAL_MINIMUM
+    assert 4 * x**3 - 4 * x + 0.5 == pytest.approx(0, abs=1e-5)
+
+
+def test_slopes_of_the_slow_places():
+    """-1 + depth in the middle of each place, up to the tails of the others."""
+    slope = jax.vmap(jax.grad(where_does_descent_stand_still.course))(jnp.array([0, 2, 4.5, 7.0]))
+    np.testing.assert_allclose(slope, [-1, -0.02, -0.001, 0.8], atol=3e-3)
+
+
+def test_a_step_along_the_contour_is_90_degrees_off():
+    """On the axis of the bowl the contour runs across it."""
+    script = where_does_the_gradient_point
+    axis = np.array([math.cos(script.ANGLE), math.sin(script.ANGLE)])
+    across = np.array([-axis[1], axis[0]])
+    assert script.off_right_angle(axis, -axis) == pytest.approx(0, abs=1e-5)
+    assert script.off_right_angle(axis, across) == pytest.approx(90, abs=1e-5)
+    assert script.off_right_angle(axis, across - axis) == pytest.approx(45, abs=1e-5)
+
+
+def test_all_examples_in_a_batch_make_the_same_path_for_every_seed():
+    script = how_noisy_is_a_minibatch_path
+    ratios = script.run(dataclasses.replace(script.SMOKE, epochs=1, ends=2))["ratios"]
+    np.testing.assert_allclose(ratios[:, -1], ratios[0, -1], rtol=1e-5)
+    assert np.ptp(ratios[:, 0]) > 0.1
+
+
+def test_cyclic_order_repeats_and_visits_every_example():
+    rows = how_noisy_is_a_minibatch_path.orders(jax.random.key(0), 3)[..., 0].reshape(3, 3, -1)
+    cyclic, shuffled, _ = np.asarray(rows)
+    assert (cyclic == cyclic[0]).all() and (shuffled[0] != shuffled[1]).any()
+    size = len(line_fit()[1])
+    np.testing.assert_array_equal(np.sort(shuffled, axis=1), np.tile(np.arange(size), (3, 1)))
+
+
+def test_centring_and_scaling_of_a_table():
+    inputs = np.array([[1.0, 10.0], [3.0, 50.0]])
+    raw, centred, standardised = do_unscaled_features_cause_zigzag.forms_of(inputs)
+    np.testing.assert_allclose(raw, [[1, 1, 10], [1, 3, 50]])
+    np.testing.assert_allclose(centred, [[1, -1, -20], [1, 1, 20]])
+    np.testing.assert_allclose(standardised, [[1, -1, -1], [1, 1, 1]])
