@@ -1,0 +1,40 @@
+"""The real images that scripts of this topic use: MNIST where it is prepared, else digits."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtricks import data, surfaces
+
+
+def read_images(count: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """`count` training images `[n, height, width]` from 0 to 1, their labels, the set's name."""
+    name = "mnist" if data.available("mnist") else "digits"
+    train = data.load(name, limit=count, validation=0, test=0.0 if name == "mnist" else 0.2).train
+    return train.image[..., 0] / 255.0, train.label, name
+
+
+def small_digit_table(count: int) -> tuple[jax.Array, jax.Array, str]:
+    """Pixels (MNIST averaged over 4 x 4 blocks), standardised, and whether the digit is over 4."""
+    images, labels, name = read_images(count)
+    if name == "mnist":
+        images = images.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4))
+    pixels = images.reshape(len(images), -1)
+    inputs = data.standardize(pixels).apply(pixels)
+    inputs = jnp.concatenate([inputs, jnp.ones((len(inputs), 1))], axis=1)
+    return inputs, jnp.asarray(labels > 4, float), name
+
+
+def minibatch_loss(inputs: jax.Array, labels: jax.Array, batch_size: int):
+    """`(key, theta) -> loss` of logistic regression on examples drawn with replacement."""
+
+    def loss(key: jax.Array, theta: jax.Array) -> jax.Array:
+        rows = jax.random.randint(key, (batch_size,), 0, len(labels))
+        logits = inputs[rows] @ theta
+        return jnp.mean(jax.nn.softplus(logits) - labels[rows] * logits)
+
+    return loss
+
+
+def full_loss(inputs: jax.Array, labels: jax.Array) -> surfaces.Surface:
+    return surfaces.logistic_regression(inputs, labels)

@@ -1,0 +1,172 @@
+"""Does Adam need a momentum argument?
+
+001:26: some optimizers, "such as Adam", have no momentum argument, because they do it themselves;
+"only the original SGD" needs it. Three parts: the signatures of optax; Adam with b1 = 0.9 against
+b1 = 0, each at the best rate of one grid (chosen on other seeds), mean log10 ratio of the final
+losses over paired seeds below 0, on a noisy turned valley (kappa = 100) and on logistic regression
+over real pixels; and whether plain SGD is the only rule with such an argument.
+
+Command: python -m experiments --only does_adam_need_momentum      (CPU, about 4 s)
+Found: Adam's memory is its b1, and 0.9 beats 0 on both problems (by half on the valley, by 0.2 % on
+the images); but plain SGD is not the only rule with the argument: RMSProp takes it too.
+"""
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, Verdict, combine, exact, figure, interval, paired
+from experiments.momentum._final_loss import final_loss
+from experiments.momentum._images import full_loss, minibatch_loss, small_digit_table
+from jaxtricks import optimizers, surfaces
+
+FIGURES = ()
+CLAIMS = ("C-018",)
+ERRATA = ("E-63",)
+
+PROBLEMS = ("valley", "images")
+RULES = {
+    "sgd": optax.sgd,
+    "rmsprop": optax.rmsprop,
+    "adagrad": optax.adagrad,
+    "adadelta": optax.adadelta,
+    "adam": optax.adam,
+    "nadam": optax.nadam,
+}
+MEMORY = ("momentum", "b1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`b1`: with 0 first; `rates`: of the grid from 1e-4 to 1; `seeds`, and 5 to tune."""
+
+    b1: tuple[float, ...] = (0.0, 0.5, 0.9, 0.99)
+    rates: int = 13
+    steps: int = 300
+    count: int = 1000
+    seeds: int = 20
+    tuning_seeds: int = 5
+
+
+SMOKE = Config(b1=(0.0, 0.9), rates=5, steps=60, count=200, seeds=5, tuning_seeds=2)
+FULL = Config(rates=30, steps=2000, seeds=50, tuning_seeds=10)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """The table of arguments, and final losses at the tuned rates `[b1, seed]`."""
+    valley = surfaces.quadratic((1.0, 100.0), angle=math.pi / 6)
+    noisy = surfaces.with_gradient_noise(valley, 1.0)
+    inputs, labels, name = small_digit_table(config.count)
+    digits, batches = full_loss(inputs, labels), minibatch_loss(inputs, labels, 32)
+    grid = jnp.geomspace(1e-4, 1.0, config.rates)
+    results: dict[str, Any] = {"data_set": name, "b1": config.b1, "grid": grid}
+    results |= {"steps": config.steps, "arguments": arguments()}
+    for problem, arms in (
+        ("valley", (noisy, valley, valley.start)),
+        ("images", (batches, digits, digits.start)),
+    ):
+        values = sweep(*arms, grid, config)
+        tuning = jnp.mean(values[:, :, config.seeds :], axis=2)
+        best = jnp.argmin(tuning, axis=1)
+        results |= {
+            f"{problem} tuning": tuning,
+            f"{problem} best rate": grid[best],
+            f"{problem} loss": values[jnp.arange(len(best)), best, : config.seeds],
+        }
+    return results
+
+
+def arguments() -> dict[str, str]:
+    """For each rule of optax, its argument that remembers gradients, or "none"."""
+    table = {}
+    for rule, factory in RULES.items():
+        names = [name for name in inspect.signature(factory).parameters if name in MEMORY]
+        table[rule] = ", ".join(names) or "none"
+    return table
+
+
+def sweep(
+    noisy: Callable, clean: Callable, start: jax.Array, grid: jax.Array, config: Config
+) -> jax.Array:
+    """Mean clean loss of the last eight points `[b1, rate, seed]`; the arms share their keys."""
+    tail = 8
+
+    def one(b1: jax.Array, rate: jax.Array, key: jax.Array) -> jax.Array:
+        rule = optimizers.adam(rate, b1)
+        return final_loss(rule, noisy, clean, start, key, steps=config.steps, tail=tail)
+
+    keys = jax.random.split(jax.random.key(2), config.seeds + config.tuning_seeds)
+    over_keys = jax.vmap(one, (None, None, 0))
+    over_rates = jax.vmap(over_keys, (None, 0, None))
+    return jax.jit(jax.vmap(over_rates, (0, None, None)))(jnp.array(config.b1), grid, keys)
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """No such argument; b1 = 0.9 helps; and SGD is the only rule that has the argument."""
+    table, b1 = results["arguments"], list(results["b1"])
+    with_argument = [name for name, found in table.items() if "momentum" in found]
+    parts = [
+        exact(
+            "C-018",
+            "momentum" not in table["adam"],
+            f"adam has no argument `momentum`, its memory is `{table['adam']}`",
+        )
+    ]
+    for problem in PROBLEMS:
+        losses = results[f"{problem} loss"]
+        with_b1, without = losses[b1.index(0.9)], losses[0]
+        text = f"{problem}: b1 0.9 ends at {with_b1.mean():.4g}, 0 at {without.mean():.4g}, log10"
+        parts.append(paired("C-018", np.log10(with_b1 / without), text, claimed="negative"))
+    only = exact(
+        "C-018", with_argument == ["sgd"], f"`momentum` is taken by {' and '.join(with_argument)}"
+    )
+    return [
+        combine("C-018", [*parts, only]),
+        exact(
+            "E-63",
+            table["adam"] == "b1" and "rmsprop" in with_argument,
+            f"adam's momentum is its argument {table['adam']}; an argument `momentum` is taken by "
+            f"{' and '.join(with_argument)}",
+        ),
+    ]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Loss against the rate for every b1, the tuned losses, and the table."""
+    fig, (valley, images, tuned, table) = figure(2, 2, width=4.8, height=3.3)
+    titles = (r"noisy turned valley, $\kappa$ = 100", f"{results['data_set']}: logistic regression")
+    for axes, problem, title in zip((valley, images), PROBLEMS, titles, strict=True):
+        for i, b1 in enumerate(results["b1"]):
+            y = results[f"{problem} tuning"][i]
+            axes.loglog(results["grid"], y, "o-", ms=3, color=COLOURS[i], label=f"{b1:g}")
+        axes.set(xlabel="rate", ylabel="loss at the end", title=title)
+        axes.legend(title=r"$\beta_1$")
+    at = np.arange(len(results["b1"]))
+    for j, problem in enumerate(PROBLEMS):
+        ratios = results[f"{problem} loss"] / results[f"{problem} loss"][0]
+        rows = np.array([interval(row) for row in ratios])
+        bars = np.abs(rows[:, 1:] - rows[:, :1]).T
+        look = {"color": COLOURS[j], "capsize": 4, "label": problem}
+        tuned.errorbar(at + 0.1 * j - 0.05, rows[:, 0], bars, fmt="o", **look)
+    tuned.axhline(1, color="grey", linewidth=0.8)
+    tuned.set_xticks(at, [f"{b1:g}" for b1 in results["b1"]])
+    tuned.set(xlabel=r"$\beta_1$", ylabel=r"final loss / that of $\beta_1 = 0$", yscale="log")
+    seeds = results["valley loss"].shape[1]
+    tuned.set_title(f"best rates, {results['steps']} steps, mean and 95 %, {seeds} seeds")
+    tuned.legend()
+    table.axis("off")
+    rows = [[name, found] for name, found in results["arguments"].items()]
+    drawn = table.table(rows, colLabels=["rule of optax", "argument that remembers gradients"],
+                        loc="center", cellLoc="left", colWidths=[0.3, 0.7])  # fmt: skip
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(9)
+    drawn.scale(1, 1.5)
+    return fig

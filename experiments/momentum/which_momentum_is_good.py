@@ -1,0 +1,137 @@
+"""Which momentum is good: are 0.9 and 0.99?
+
+002:244 says "usually 0.9 or 0.99". For every rho the best rate of one grid, chosen on other seeds;
+a rho is good if its final loss is below that of rho = 0: mean log10 ratio over paired seeds with
+its interval below 0. (a) A 10-dimensional quadratic, kappa = 100, gradient noise N(0, I), loss of
+the last tenth. (b) Logistic regression, digit above 4 or not, on real pixels, mini-batches of 32,
+full training loss at the end.
+
+Command: python -m experiments --only which_momentum_is_good      (CPU, about 4 s)
+Found: 0.9 is good on the quadratic and no worse than anything else on the images; 0.99 is far too
+slow to settle in 400 steps on the quadratic, and 0.95 is the best of all. With the rate tuned,
+every rho from 0 to 0.99 does the same on the images.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, Verdict, combine, figure, interval, paired
+from experiments.momentum._final_loss import final_loss
+from experiments.momentum._images import full_loss, minibatch_loss, small_digit_table
+from jaxtricks import optimizers, surfaces
+
+FIGURES = ()
+CLAIMS = ("C-015",)
+
+GOOD = (0.9, 0.99)
+PROBLEMS = ("quadratic", "images")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`rates`: of the grid, from 1e-4 to 3 over the largest curvature; `seeds`, and 5 to tune."""
+
+    decays: tuple[float, ...] = (0.0, 0.5, 0.9, 0.95, 0.99, 0.999)
+    rates: int = 15
+    steps: int = 400
+    count: int = 1000
+    seeds: int = 10
+    tuning_seeds: int = 5
+
+
+SMOKE = Config(decays=(0.0, 0.9, 0.99), rates=5, steps=60, count=200, seeds=5, tuning_seeds=2)
+FULL = Config(rates=30, steps=2000, seeds=20, tuning_seeds=10)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Final losses `[rho, rate, seed]` of both problems; the rate is chosen on the last seeds."""
+    curvatures = jnp.geomspace(1.0, 100.0, 10)
+    bowl = surfaces.quadratic(curvatures)
+    noisy = surfaces.with_gradient_noise(bowl, 1.0)
+    inputs, labels, name = small_digit_table(config.count)
+    digits = full_loss(inputs, labels)
+    largest = jnp.linalg.eigvalsh(inputs.T @ inputs / len(inputs))[-1] / 4
+    batches = minibatch_loss(inputs, labels, 32)
+    grid = jnp.geomspace(1e-4, 3.0, config.rates)
+    tail = max(config.steps // 10, 1)
+    losses = {
+        "quadratic": sweep(noisy, bowl, bowl.start, grid / 100.0, config, tail),
+        "images": sweep(batches, digits, digits.start, grid / largest, config, 1),
+    }
+    results: dict[str, Any] = {"data_set": name, "decays": config.decays, "grid": grid}
+    results["steps"] = config.steps
+    for problem, values in losses.items():
+        tuning = jnp.mean(values[:, :, config.seeds :], axis=2)
+        best = jnp.argmin(tuning, axis=1)
+        results |= {
+            f"{problem} tuning": tuning,
+            f"{problem} best rate": grid[best],
+            f"{problem} loss": values[jnp.arange(len(best)), best, : config.seeds],
+        }
+    return results
+
+
+def sweep(
+    noisy: Callable, clean: Callable, start: jax.Array, rates: jax.Array, config: Config, tail: int
+) -> jax.Array:
+    """Final clean losses of all runs; the arms share their keys. Diverged runs count as 1e6."""
+
+    def one(decay: jax.Array, rate: jax.Array, key: jax.Array) -> jax.Array:
+        rule = optimizers.momentum(rate, decay)
+        return final_loss(rule, noisy, clean, start, key, steps=config.steps, tail=tail)
+
+    keys = jax.random.split(jax.random.key(1), config.seeds + config.tuning_seeds)
+    over_keys = jax.vmap(one, (None, None, 0))
+    over_rates = jax.vmap(over_keys, (None, 0, None))
+    return jax.jit(jax.vmap(over_rates, (0, None, None)))(jnp.array(config.decays), rates, keys)
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """0.9 and 0.99 must each beat rho = 0 on both problems."""
+    decays, parts = list(results["decays"]), []
+    for problem in PROBLEMS:
+        losses = results[f"{problem} loss"]
+        means = losses.mean(axis=1)
+        best = decays[int(means.argmin())]
+        for good in GOOD:
+            i = decays.index(good)
+            text = (
+                f"{problem}: rho {good:g} ends at {means[i]:.4g}, 0 at {means[0]:.4g} (best "
+                f"{best:g}), log10 ratio"
+            )
+            parts.append(paired("C-015", np.log10(losses[i] / losses[0]), text, claimed="negative"))
+    return [combine("C-015", parts)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Loss against the rate for every rho, and the tuned losses."""
+    fig, axes = figure(2, 2, width=4.8, height=3.3)
+    at = np.arange(len(results["decays"]))
+    titles = {
+        "quadratic": "noisy quadratic, 10 dimensions, $\\kappa$ = 100",
+        "images": f"{results['data_set']}: logistic regression, batches of 32",
+    }
+    for row, problem in enumerate(PROBLEMS):
+        curves, tuned = axes[2 * row], axes[2 * row + 1]
+        lowest = results[f"{problem} tuning"].min()
+        for i, decay in enumerate(results["decays"]):
+            y = results[f"{problem} tuning"][i]
+            curves.loglog(results["grid"], y, "o-", ms=3, color=COLOURS[i], label=f"{decay:g}")
+        curves.set(xlabel=r"rate $\alpha h_{max}$", ylabel="loss at the end", title=titles[problem])
+        tuned.set_yscale("log" if problem == "quadratic" else "linear")
+        curves.set_ylim(lowest * 0.8, results[f"{problem} tuning"][0][0] * 3)
+        rows = np.array([interval(values) for values in results[f"{problem} loss"]])
+        bars = np.abs(rows[:, 1:] - rows[:, :1]).T
+        tuned.errorbar(at, rows[:, 0], bars, fmt="o", color=COLOURS[0], capsize=4)
+        tuned.set_xticks(at, [f"{decay:g}" for decay in results["decays"]])
+        tuned.set(xlabel=r"momentum $\rho$", ylabel="loss at the end")
+        seeds = results[f"{problem} loss"].shape[1]
+        tuned.set_title(f"best rate, {results['steps']} steps, mean and 95 %, {seeds} seeds")
+        curves.legend(title=r"$\rho$", loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig

@@ -1,0 +1,76 @@
+"""Numbers of the momentum experiments that have a closed form."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.momentum import (
+    can_momentum_leave_a_local_minimum,
+    does_nesterov_overshoot_less,
+    does_the_initial_velocity_matter,
+    does_the_rate_belong_inside_the_velocity,
+    what_is_the_velocity,
+)
+from experiments.momentum._final_loss import final_loss
+from jaxtricks import optimizers, surfaces
+
+
+def test_displacement_after_the_drop():
+    """Unit gradients, rho = 0.9, rate 0.1 to 0.01: inside, the old velocity is almost -1.
+
+    In the limit of a late drop: -1 outside, -(1 + 0.9 sum of 0.9^k, k = 1 .. 10) = -6.276 inside.
+    """
+    config = does_the_rate_belong_inside_the_velocity.SMOKE
+    results = does_the_rate_belong_inside_the_velocity.run(config)
+    after = 0.9 ** np.arange(1, 11)
+    outside = -np.sum(0.1 * (1 - 0.9**100 * after))
+    inside = np.sum(-(1 - 0.9**100) * after - 0.1 * (1 - after))
+    assert results["outside displacement"] == pytest.approx(outside, rel=1e-6)
+    assert results["inside displacement"] == pytest.approx(inside, rel=1e-6)
+    assert inside == pytest.approx(-(1 + 0.9 * np.sum(after)), abs=2e-4)
+
+
+@pytest.mark.parametrize("name", ["gradient descent", "momentum", "nesterov"])
+def test_smallest_spectral_radius_is_polyaks_and_nesterovs(name):
+    """The grid cannot beat the optimum, and comes near it."""
+    kappas = jnp.array([10.0, 100.0])
+    law = {
+        "gradient descent": (kappas - 1) / (kappas + 1),
+        "momentum": (jnp.sqrt(kappas) - 1) / (jnp.sqrt(kappas) + 1),
+        "nesterov": 1 - 2 / jnp.sqrt(3 * kappas + 1),
+    }[name]
+    found = does_nesterov_overshoot_less.smallest_radius(name, kappas, 200)
+    assert np.all(found >= law - 1e-3)
+    np.testing.assert_allclose(found, law, atol=0.04)
+
+
+@pytest.mark.parametrize("start, right", [(-0.15, False), (-0.1, True)])
+def test_the_top_of_the_hill_divides_the_runs(start, right):
+    """At tilt 0.5 the hill's top is the middle root of 4 x^3 - 4 x = 0.5, at -0.127."""
+    end = can_momentum_leave_a_local_minimum.ends_right(
+        jnp.array(0.5), jnp.array(start), jnp.array(0.0), jnp.array(0.0), 1000
+    )
+    assert bool(end) == right
+
+
+def test_coasting_loses_one_minus_rho_a_step():
+    velocities = does_the_initial_velocity_matter.coast(jnp.array(0.9))
+    np.testing.assert_allclose(velocities, 0.9 ** np.arange(1, 31), rtol=1e-5)
+
+
+def test_the_sum_of_a_constant_gradients_weights():
+    """A velocity is (1 - rho^t) / (1 - rho) times the average."""
+    results = what_is_the_velocity.run(what_is_the_velocity.SMOKE)
+    decay, t = np.array(results["decays"])[:, None], np.asarray(results["shown"])
+    np.testing.assert_allclose(results["ratio"], (1 - decay**t) / (1 - decay), rtol=1e-9)
+
+
+def test_final_loss_is_the_mean_of_the_trajectorys_end():
+    bowl, key = surfaces.quadratic((1.0, 4.0)), jax.random.key(3)
+    noisy, rule = surfaces.with_gradient_noise(bowl, 1.0), optimizers.momentum(0.05, 0.5)
+    path = surfaces.trajectory(rule, noisy, bowl.start, 20, key=key)
+    found = final_loss(rule, noisy, bowl, bowl.start, key, steps=20, tail=4)
+    np.testing.assert_allclose(found, np.mean(path.losses[-4:]), rtol=1e-5)
+    wild = final_loss(optimizers.momentum(1e9), noisy, bowl, bowl.start, key, steps=20, tail=4)
+    assert wild == 1e6
