@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from experiments.engine import Verdict, band, combine, exact, figure, interval, method, paired
 from experiments.scenes import rule
 from jaxtricks.optimizers import effective_learning_rate
-from jaxtricks.surfaces import least_squares, random_sparse_features
+from jaxtricks.surfaces import SparseFeatures, least_squares, random_sparse_features
 
 FIGURES = ("F-096",)
 CLAIMS = ("C-031",)
@@ -50,10 +50,15 @@ def run(config: Config) -> dict[str, Any]:
     """Loss, squared errors of the weights and AdaGrad's rates, by method."""
     rates = jnp.logspace(-3, 1, config.rates)
     keys = jax.random.split(jax.random.key(0), config.seeds)
+    data = jax.vmap(lambda key: random_sparse_features(key, config.examples, FEATURES, noise=0.1))(
+        keys
+    )
+    shape = (config.seeds, config.steps, config.batch)
+    batches = jax.random.randint(jax.random.key(1), shape, 0, config.examples)
     errors, losses, best = {}, {}, {}
     effective = jnp.zeros([])
     for name in METHODS:
-        loss, error, squares = race(name, rates, keys, config)
+        loss, error, squares = race(name, rates, data, batches)
         best[name] = jnp.argmin(jnp.nan_to_num(loss, nan=jnp.inf).mean(axis=1))
         errors[name], losses[name] = error[best[name]], loss[best[name]]
         if name == "adagrad":
@@ -68,14 +73,15 @@ def run(config: Config) -> dict[str, Any]:
     }
 
 
-def race(name: str, rates: jax.Array, keys: jax.Array, config: Config) -> tuple[jax.Array, ...]:
+def race(
+    name: str, rates: jax.Array, data: SparseFeatures, batches: jax.Array
+) -> tuple[jax.Array, ...]:
     """Final loss, squared error and sum of squared gradients by [rate, seed]."""
 
-    def one(rate: jax.Array, key: jax.Array) -> tuple[jax.Array, ...]:
-        data_key, batch_key = jax.random.split(key)
-        data = random_sparse_features(data_key, config.examples, FEATURES, noise=0.1)
+    def one(
+        rate: jax.Array, data: SparseFeatures, batches: jax.Array
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
         tx = rule(name, rate)
-        batches = jax.random.randint(batch_key, (config.steps, config.batch), 0, config.examples)
 
         def body(carry: Any, batch: jax.Array) -> Any:
             weights, state, squares = carry
@@ -90,8 +96,8 @@ def race(name: str, rates: jax.Array, keys: jax.Array, config: Config) -> tuple[
         loss = least_squares(data.inputs, data.targets)(weights)
         return loss, (weights - data.weights) ** 2, squares
 
-    per_seed = jax.vmap(one, (None, 0))
-    return jax.jit(jax.vmap(per_seed, (0, None)))(rates, keys)
+    per_seed = jax.vmap(one, (None, 0, 0))
+    return jax.jit(jax.vmap(per_seed, (0, None, None)))(rates, data, batches)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -137,7 +143,7 @@ def draw(results: dict[str, Any]) -> Figure:
     frequencies = results["frequencies"]
     root = np.sqrt(frequencies[0] / frequencies)
     relative = results["effective"] / results["effective"][:, :1]
-    mean, low, high = np.array([interval(column) for column in relative.T]).T
+    mean, low, high = np.array([interval(column, resamples=1000) for column in relative.T]).T
     look = method("adagrad")
     band(ratio, root, mean, low, high, color=look["color"], label="AdaGrad, mean and 95 %")
     ratio.plot(root, root, "k:", label=r"law $\sqrt{f_1 / f_j}$")
@@ -148,7 +154,9 @@ def draw(results: dict[str, Any]) -> Figure:
     ratio.set_title(f"slope of log rate on log frequency: {rate_slope(results):.2f}")
     ratio.legend()
     for name in METHODS:
-        mean, low, high = np.array([interval(c) for c in results["errors"][name].T]).T
+        mean, low, high = np.array(
+            [interval(c, resamples=1000) for c in results["errors"][name].T]
+        ).T
         label = f"{name}, tuned rate {results['rates'][name]:.3g}"
         band(error, frequencies, mean, low, high, **(method(name) | {"label": label}))
     error.axvspan(frequencies[-1], frequencies[-RAREST], color="grey", alpha=0.15, lw=0)

@@ -71,7 +71,7 @@ def run(config: Config) -> dict[str, Any]:
     beale = surfaces.beale()
     offsets = jnp.linspace(-0.25, 0.25, config.side)
     corner = jnp.stack(jnp.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)
-    starts = jnp.concatenate([beale.start[None], beale.start + corner])
+    starts = beale.start[None] + jnp.concatenate([jnp.zeros((1, 2)), corner])
     paths = {name: follow(name, rate, starts, config.steps) for name, rate in METHODS.items()}
     shown = drawn_steps(config.steps)
     return {

@@ -10,9 +10,9 @@ began at 0.001, which was RMSProp's best rate: a best rate at the edge is not tu
 was carried down to 0.0001 and made twice as fine before the verdict was taken.)
 
 Command: python -m experiments --only does_adagrads_rate_decay_to_nothing      (CPU, about 4 s)
-Found: the rate does decay with slope -1/2, and RMSProp's does not. That learning stops is undecided:
-with a tuned rate both end at the same loss; at the notes' 0.01 AdaGrad is a little behind from the
-shared start and hopelessly behind from 100 times as far.
+Found: the rate does decay with slope -1/2, and RMSProp's does not. That learning stops is
+undecided: with a tuned rate both end at the same loss; at the notes' 0.01 AdaGrad is a little
+behind from the shared start and hopelessly behind from 100 times as far.
 """
 
 import dataclasses

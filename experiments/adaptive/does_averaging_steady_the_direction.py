@@ -10,8 +10,9 @@ gradient turns within the average's window, there are now three rates, and the c
 or refuted, only if all of them agree.
 
 Command: python -m experiments --only does_averaging_steady_the_direction      (CPU, about 2 s)
-Found: undecided as it stands. At small rates decay 0.9 adds up to 0.34 to the cosine; at 0.02, where
-the gradient turns within the average's window and the noise has become the way, it takes away.
+Found: undecided as it stands. At small rates decay 0.9 adds up to 0.34 to the cosine; at 0.02,
+where the gradient turns within the average's window and most of the gradient left is the noise's
+doing, it takes away.
 """
 
 import dataclasses

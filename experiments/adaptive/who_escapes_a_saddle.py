@@ -61,12 +61,12 @@ FULL = Config(steps=20_000, film=160, frames=81)
 def run(config: Config) -> dict[str, Any]:
     """Paths from y0 = 0.01 and steps until |y| = 1 by method, angle and y0."""
     offsets = 10.0 ** -np.array(config.exponents)
-    paths, escapes = {}, {}
+    paths, escapes, ridge = {}, {}, {}
     with jax.enable_x64(True):
         for name in METHODS:
-            points, escapes[name] = escape(name, offsets, config.steps)
-            paths[name] = [np.asarray(points[i, : config.film + 1]) for i in (0, -1)]
-        ridge = escape("gradient descent", np.zeros(1), config.steps)[1]
+            points, steps = escape(name, np.append(offsets, 0.0), config.steps)
+            escapes[name], ridge[name] = steps[:, :-1], steps[0, -1]
+            paths[name] = [points[i, : config.film + 1] for i in (0, -1)]
     law = np.log(1 / offsets) / np.log1p(2 * RATES["gradient descent"])
     return {
         "grids": [surface_grid(surfaces.saddle(angle=math.radians(a)), points=41) for a in (0, 45)],
@@ -74,7 +74,7 @@ def run(config: Config) -> dict[str, Any]:
         "offsets": offsets,
         "angles": ANGLES,
         "escapes": escapes,
-        "ridge": ridge[0, 0],
+        "ridge": ridge,
         "law": law,
         "steps": config.steps,
         "shown": np.unique(np.linspace(0, config.film, config.frames).astype(int)),
@@ -100,7 +100,7 @@ def escape(name: str, offsets: np.ndarray, steps: int) -> tuple[np.ndarray, np.n
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """C-033, unturned, for every y0: gradient descent never leaves; momentum and NAG leave sooner
     than it; the adaptive ones leave sooner than momentum and NAG. E-66: from every y0 > 0 gradient
-    descent leaves within 2 % or 1 step of the law, and from the ridge never."""
+    descent leaves within 2 % or 1 step of the law, and from the ridge no method ever does."""
     escapes, budget = results["escapes"], results["steps"]
     plain = escapes["gradient descent"][0]
     heavy = np.array([escapes[name][0] for name in HEAVY])
@@ -134,10 +134,11 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         ),
         exact(
             "E-66",
-            (error <= np.maximum(1, 0.02 * plain)).all() and results["ridge"] > budget,
+            (error <= np.maximum(1, 0.02 * plain)).all()
+            and min(results["ridge"].values()) > budget,
             f"gradient descent at rate {RATES['gradient descent']} does leave, after {ends(plain)} "
             f"steps ({spread}); law log(1/y0) / log(1 + 2 alpha): {results['law'][0]:.1f} to "
-            f"{results['law'][-1]:.1f}; from y0 = 0 it never does",
+            f"{results['law'][-1]:.1f}; from y0 = 0 none of the six methods ever does",
         ),
     ]
 
