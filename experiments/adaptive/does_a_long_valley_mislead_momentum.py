@@ -116,7 +116,7 @@ def measure(points: np.ndarray) -> dict[str, np.ndarray]:
     return {"ratio": ratio, "lowest": points[..., 1].min(axis=1), "hit": hit}
 
 
-def critical_points(side: int) -> dict[str, np.ndarray]:
+def critical_points(side: int) -> dict[str, Any]:
     """Distinct points with a gradient under 1e-9, and the Hessian's eigenvalues there."""
     with jax.enable_x64(True):
         beale = surfaces.beale()

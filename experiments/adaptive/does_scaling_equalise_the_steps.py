@@ -58,7 +58,7 @@ def run(config: Config) -> dict[str, Any]:
         "plain": step(plain, gradients, config.steps),
         "never_updated_literally": 0.01 * zero / jnp.sqrt(zero),
         "never_updated": safe.update(zero, safe.init(zero))[0],
-        "cache": safe.update(zero, safe.init(zero))[1][0].sum_of_squares,
+        "cache": optax.tree.get(safe.update(zero, safe.init(zero))[1], "sum_of_squares"),
     }
 
 
