@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtricks import data, surfaces
+from jaxtricks import data
 
 
 def read_images(count: int) -> tuple[np.ndarray, np.ndarray, str]:
@@ -34,7 +34,3 @@ def minibatch_loss(inputs: jax.Array, labels: jax.Array, batch_size: int):
         return jnp.mean(jax.nn.softplus(logits) - labels[rows] * logits)
 
     return loss
-
-
-def full_loss(inputs: jax.Array, labels: jax.Array) -> surfaces.Surface:
-    return surfaces.logistic_regression(inputs, labels)

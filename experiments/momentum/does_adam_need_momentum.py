@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, combine, exact, figure, interval, paired
 from experiments.momentum._final_loss import final_loss
-from experiments.momentum._images import full_loss, minibatch_loss, small_digit_table
+from experiments.momentum._images import minibatch_loss, small_digit_table
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
@@ -65,7 +65,10 @@ def run(config: Config) -> dict[str, Any]:
     valley = surfaces.quadratic((1.0, 100.0), angle=math.pi / 6)
     noisy = surfaces.with_gradient_noise(valley, 1.0)
     inputs, labels, name = small_digit_table(config.count)
-    digits, batches = full_loss(inputs, labels), minibatch_loss(inputs, labels, 32)
+    digits, batches = (
+        surfaces.logistic_regression(inputs, labels),
+        minibatch_loss(inputs, labels, 32),
+    )
     grid = jnp.geomspace(1e-4, 1.0, config.rates)
     results: dict[str, Any] = {"data_set": name, "b1": config.b1, "grid": grid}
     results |= {"steps": config.steps, "arguments": arguments()}

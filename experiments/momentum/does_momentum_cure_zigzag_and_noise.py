@@ -11,8 +11,8 @@ form sigma^2 / 2 * sum a / (2 - c a h), c = 1 and (1 - rho) / (1 + rho).
 Command: python -m experiments --only does_momentum_cure_zigzag_and_noise      (CPU, about 4 s)
 Found: at kappa 100 and 1000 momentum needs 3 and 21 times fewer steps, at kappa 10 three times
 more, and its steep coordinate carries more energy at its best rate, not less: it gets along the
-valley faster, the zig-zag is not smaller. Under noise its tuned loss is lower at every kappa; noise
-alone it filters only at rates near the limit.
+valley faster, the zig-zag is not smaller. Under noise its tuned loss is lower at every kappa. Of
+noise alone it leaves 0.41 at 3/4 of the limit; by the closed form, all at small rates.
 """
 
 import dataclasses

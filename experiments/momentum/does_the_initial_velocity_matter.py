@@ -9,7 +9,7 @@ within 10 % of 1. Also without noise, and on flat ground, where v_t = rho^t v_0:
 Command: python -m experiments --only does_the_initial_velocity_matter      (CPU, about 2 s)
 Found: it matters for as long as the start does: losses differ by a factor of 2 after 30 steps and
 agree to 10 % from step 80 at rho = 0.9, 519 at 0.99. Without noise they never agree, both just
-vanish. The difference of the paths decays like rho^(t/2) in the valley, the losses' like rho^t.
+vanish. By theory the difference of the paths decays like rho^(t/2) there, the losses like rho^t.
 """
 
 import dataclasses

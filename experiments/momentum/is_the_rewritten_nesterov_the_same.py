@@ -68,7 +68,9 @@ def run(config: Config) -> dict[str, Any]:
             if name == "valley":
                 points, leads = first_form(surface, rate, DECAY, config.steps)
                 results |= {"points": points, "lookaheads": leads}
-        growing = lambda count: jnp.where(count < 10, 0.5, 0.9)  # noqa: E731
+        growing = schedules.join(
+            [schedules.constant(0.5), schedules.constant(0.9)], boundaries=[10]
+        )
         leads = first_form(VALLEY, 0.02, growing, config.steps)[1]
         moved = second_form(VALLEY, 0.02, growing, config.steps)
         results["changing rho"] = jnp.max(jnp.abs(moved - leads), axis=1) / jnp.max(jnp.abs(leads))

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, combine, figure, interval, paired
 from experiments.momentum._final_loss import final_loss
-from experiments.momentum._images import full_loss, minibatch_loss, small_digit_table
+from experiments.momentum._images import minibatch_loss, small_digit_table
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
@@ -55,7 +55,7 @@ def run(config: Config) -> dict[str, Any]:
     bowl = surfaces.quadratic(curvatures)
     noisy = surfaces.with_gradient_noise(bowl, 1.0)
     inputs, labels, name = small_digit_table(config.count)
-    digits = full_loss(inputs, labels)
+    digits = surfaces.logistic_regression(inputs, labels)
     largest = jnp.linalg.eigvalsh(inputs.T @ inputs / len(inputs))[-1] / 4
     batches = minibatch_loss(inputs, labels, 32)
     grid = jnp.geomspace(1e-4, 3.0, config.rates)
