@@ -4,6 +4,8 @@ import chex
 import jax
 import pytest
 
+collect_ignore = ["eight_devices.py"]
+
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
