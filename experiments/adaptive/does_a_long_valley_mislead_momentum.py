@@ -244,11 +244,6 @@ def draw_measures(axes: Axes, results: dict[str, Any]) -> None:
             f"{name:16} {measures['ratio'][0]:6.2f} {measures['lowest'][0]:6.2f} {text:>6}"
         )
     axes.text(
-        0.03,
-        0.97,
-        "\n".join(lines),
-        transform=axes.transAxes,
-        va="top",
-        family="monospace",
-        fontsize=8,
-    )
+        0.03, 0.97, "\n".join(lines), transform=axes.transAxes,
+        va="top", family="monospace", fontsize=8,
+    )  # fmt: skip

@@ -137,41 +137,19 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     without noise. E-70: the way grows by 10 when the steps grow by 100. E-69: sums of gradients are
     negative at more than a quarter of the steps."""
     slope = {name: end_slope(results["shown"], results["effective"][name]) for name in METHODS}
-    loss = {name: results["loss"][name][:, 0] for name in METHODS}
-    best = {name: int(np.argmin(loss[name].mean(axis=1))) for name in METHODS}
     at_notes = int(np.argmin(np.abs(results["rates"] - NOTES_RATE)))
-    gap = np.log10(loss["adagrad"][best["adagrad"]] / loss["rmsprop"][best["rmsprop"]])
-    gap_at_notes = np.log10(loss["adagrad"][at_notes] / loss["rmsprop"][at_notes]).mean()
-    noisy = interval(results["noisy_slope"]["rmsprop"][at_notes, 0])
+    noisy = {name: results["noisy_slope"][name][at_notes, 0] for name in METHODS}
+    mean, low, high = interval(noisy["rmsprop"])
     way = results["way"]["adagrad"]
     growth = way[-1] / np.interp(results["steps"] / 100, results["shown"], way)
     return [
-        combine(
-            "C-028",
-            [
-                exact(
-                    "C-028",
-                    abs(slope["adagrad"] + 0.5) < 0.01,
-                    f"effective rate under a constant gradient: slope {slope['adagrad']:.3f} in "
-                    "log-log",
-                ),
-                paired(
-                    "C-028",
-                    gap,
-                    f"it stops, that is, ends above RMSProp: log10 of AdaGrad's over RMSProp's "
-                    f"loss after {results['steps']} noisy steps ({gap_at_notes:.2f} at the notes' "
-                    "rate 0.01), both tuned",
-                    claimed="positive",
-                ),
-            ],
-        ),
+        combine("C-028", [decays(slope["adagrad"]), stops(results, at_notes)]),
         exact(
             "C-032",
-            abs(slope["rmsprop"]) < 0.01 and max(abs(noisy[1]), abs(noisy[2])) < 0.02,
+            abs(slope["rmsprop"]) < 0.01 and max(abs(low), abs(high)) < 0.02,
             f"slope of RMSProp's log rate on log step over the last decade: {slope['rmsprop']:.4f} "
-            f"under a constant gradient, {noisy[0]:.4f} [{noisy[1]:.4f}, {noisy[2]:.4f}] with "
-            f"noise; AdaGrad {slope['adagrad']:.3f} and "
-            f"{results['noisy_slope']['adagrad'][at_notes, 0].mean():.3f}",
+            f"under a constant gradient, {mean:.4f} [{low:.4f}, {high:.4f}] with noise; AdaGrad "
+            f"{slope['adagrad']:.3f} and {noisy['adagrad'].mean():.3f}",
         ),
         exact(
             "E-70",
@@ -189,6 +167,26 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             "squares at none",
         ),
     ]
+
+
+def decays(slope: float) -> Verdict:
+    """First part of C-028."""
+    text = f"effective rate under a constant gradient: slope {slope:.3f} in log-log"
+    return exact("C-028", abs(slope + 0.5) < 0.01, text)
+
+
+def stops(results: dict[str, Any], at_notes: int) -> Verdict:
+    """Second part of C-028: both at their best rate, from the shared start."""
+    loss = {name: results["loss"][name][:, 0] for name in METHODS}
+    best = {name: loss[name][np.argmin(loss[name].mean(axis=1))] for name in METHODS}
+    at_notes_gap = np.log10(loss["adagrad"][at_notes] / loss["rmsprop"][at_notes]).mean()
+    return paired(
+        "C-028",
+        np.log10(best["adagrad"] / best["rmsprop"]),
+        f"it stops, that is, ends above RMSProp: log10 of AdaGrad's over RMSProp's loss after "
+        f"{results['steps']} noisy steps ({at_notes_gap:.2f} at the notes' rate 0.01), both tuned",
+        claimed="positive",
+    )
 
 
 def end_slope(steps: np.ndarray, rates: np.ndarray) -> float:
