@@ -1,0 +1,130 @@
+"""Do the parameters of dropped units keep their values?
+
+003:57 and 004:694 say that the weights of a dropped unit are not updated (E-17). Their gradient is
+0, but that is not yet a standstill: a velocity goes on, a decay goes on shrinking. Ten updates with
+a gradient of 1, then the unit is dropped: distances of the next updates in units of the rate, from
+weight 1, decay 0.1. The momentum's first is rho (1 - rho^10) / (1 - rho).
+
+Command: python -m experiments --only do_dropped_units_keep_their_value      (CPU, about 2 s)
+Found: with momentum the first update without the unit is 5.86 rates long, with Adam 0.896, and
+decay shrinks on. Plain descent stands still, and so do AdaGrad, AdaDelta and RMSProp, whose step is
+a multiple of the gradient: "only plain SGD" is too narrow.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from matplotlib.figure import Figure
+
+from experiments.engine import LITERAL, RIGHT, Verdict, exact, figure
+from jaxtricks import optimizers
+
+FIGURES = ()
+CLAIMS = ()
+ERRATA = ("E-17",)
+RATE, WEIGHT_DECAY, ACTIVE = 0.001, 0.1, 10
+
+
+def rules() -> dict[str, optax.GradientTransformation]:
+    """The rules, at one rate; AdaDelta's is 1 and is divided out like the others'."""
+    descent = optimizers.gradient_descent(RATE)
+    return {
+        "gradient descent": descent,
+        "adagrad": optimizers.adagrad(RATE),
+        "adadelta": optimizers.adadelta(RATE),
+        "rmsprop": optimizers.rmsprop(RATE),
+        "descent, L2": optax.chain(optimizers.add_l2(WEIGHT_DECAY), descent),
+        "momentum": optimizers.momentum(RATE, 0.9),
+        "nesterov": optimizers.nesterov(RATE, 0.9),
+        "adam": optimizers.adam(RATE),
+        "adamw": optax.chain(
+            optimizers.scale_by_adam(), optimizers.add_decoupled_decay(WEIGHT_DECAY), descent
+        ),
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`dropped`: updates without the unit."""
+
+    dropped: int = 60
+
+
+SMOKE = Config(dropped=20)
+FULL = Config(dropped=1000)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Each rule's updates over the rate: ten with the unit, the rest without it."""
+    gradients = (jnp.arange(ACTIVE + config.dropped) < ACTIVE).astype(float)
+
+    @jax.jit
+    def follow() -> dict[str, jax.Array]:
+        updates = {}
+        for name, tx in rules().items():
+
+            def body(carry: Any, gradient: jax.Array, tx: Any = tx) -> Any:
+                weight, state = carry
+                update, state = tx.update(gradient, state, weight)
+                return (weight + update, state), update / RATE
+
+            start = jnp.ones(())
+            updates[name] = jax.lax.scan(body, (start, tx.init(start)), gradients)[1]
+        return updates
+
+    with jax.enable_x64(True):
+        steps = {name: np.asarray(values) for name, values in follow().items()}
+    return {
+        "first": {name: abs(values[ACTIVE]) for name, values in steps.items()},
+        "total": {name: abs(values[ACTIVE:].sum()) for name, values in steps.items()},
+        "moved": {name: np.cumsum(values)[:150] for name, values in steps.items()},
+        "dropped": config.dropped,
+    }
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Confirmed if plain descent stands still (exactly) and velocity, Adam and decay do not."""
+    first, total = results["first"], results["total"]
+    still = [name for name, value in first.items() if value == 0]
+    moving = [name for name in first if name not in still]
+    named = ("momentum", "nesterov", "adam", "adamw", "descent, L2")
+    parts = ", ".join(f"{name} {first[name]:.3g} ({total[name]:.3g})" for name in moving)
+    return [
+        exact(
+            "E-17",
+            "gradient descent" in still and set(named) <= set(moving),
+            f"first dropped update (all {results['dropped']}) over the rate after 10 gradients of "
+            f"1: {parts}; still: {', '.join(still)}",
+        )
+    ]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """How far a dropped unit's weight goes on, at once and over time."""
+    fig, (first, drift) = figure(1, 2, width=4.8)
+    names = sorted(results["first"], key=lambda name: results["first"][name])
+    values = [results["first"][name] for name in names]
+    colours = [RIGHT if value == 0 else LITERAL for value in values]
+    bars = first.barh(names, values, color=colours)
+    first.bar_label(bars, fmt="%.3g", padding=3)
+    first.invert_yaxis()
+    first.set(xlabel="first update without the unit / rate", xlim=(0, 7))
+    first.set_title("E-17: keeps its value (0), or goes on (red)")
+    first.grid(visible=False, axis="y")
+    looks = {"gradient descent": "-", "momentum": "--", "nesterov": ":", "adam": "-.", "adamw": ":"}
+    for name, line in looks.items():
+        moved = results["moved"][name]
+        colour = {"gradient descent": RIGHT, "adam": "#56B4E9", "adamw": "black"}.get(name, LITERAL)
+        drift.plot(np.arange(1, len(moved) + 1), moved, color=colour, linestyle=line, label=name)
+    drift.axvspan(ACTIVE, len(moved), color="grey", alpha=0.12, linewidth=0)
+    drift.text(ACTIVE + 1, 3, "dropped: gradient 0", fontsize=8)
+    drift.set(
+        xlabel="update", ylabel="way of the weight / rate", xlim=(0, len(moved)), ylim=(-107, 10)
+    )
+    drift.set_title("E-17: ten gradients of 1, then dropped")
+    drift.legend(loc="center right")
+    return fig

@@ -1,0 +1,164 @@
+"""Do the notes' conventions of momentum agree?
+
+The rate stands outside the velocity in 002:229-239, inside in 002:293 and 004:74; the two part when
+the rate changes (E-05): gradient 1, rho 0.9, rate 0.1, then 0.01 from step 100 on, 300 steps. The
+velocity is a plain decayed sum in 002:229, but Adam's and RMSProp's moments (002:422, 447) are
+averages with a factor 1 - rho (E-41): the rate means 1 / (1 - rho) times as much in the sum. And
+rho is 0.78 in 001:18, 0.9 or 0.99 in 002:244, not given in 003 and 004 (E-34): steps until the
+gradient on the shared valley is under 0.001, rate 0.02.
+
+Command: python -m experiments --only do_momentum_conventions_agree      (CPU, about 2 s)
+Found: they do not. Ten steps after the rate's fall the inside form has moved 6.28, the outside form
+1.00 (the catalogue's 6.66 and 1.10 are eleven steps); 28.1 and 20.0 in 200. The sum steps 10 (100)
+times as far as the average. On the valley 0.78 takes 72 steps, 0.9 164, 0.99 1453, none 397.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
+from experiments.scenes import RATES, VALLEY
+from jaxtricks import optimizers, schedules, surfaces
+
+FIGURES = ()
+CLAIMS = ()
+ERRATA = ("E-05", "E-41", "E-34")
+DROP, TOTAL = 100, 300
+AFTER = (10, 11, TOTAL - DROP)  # steps after the drop
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`dampened`, `decays`: values of rho; `steps`: under gradient 1; `limit`: on the valley."""
+
+    dampened: tuple[float, ...] = (0.9, 0.99)
+    decays: tuple[float, ...] = (0.0, 0.78, 0.9, 0.99)
+    steps: int = 1000
+    limit: int = 5000
+
+
+SMOKE = Config()
+FULL = Config()
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Positions and velocities under a gradient of 1, and steps down the valley."""
+    with jax.enable_x64(True):
+        rate = schedules.multistep_decay(0.1, (DROP,))
+        positions = {
+            name: under_gradient_one(optimizers.momentum(rate, 0.9, lr_inside=inside), TOTAL)
+            for name, inside in (("outside", False), ("inside", True))
+        }
+        dampened = jnp.array(config.dampened)
+        plain = jax.vmap(lambda rho: optimizer_steps(rho, 0.0, config.steps))(dampened)
+        damped = jax.vmap(lambda rho: optimizer_steps(rho, rho, config.steps))(dampened)
+
+        def descend(rho: jax.Array) -> Any:
+            rule = optimizers.momentum(RATES["momentum"], rho)
+            start = jnp.array(VALLEY.start)
+            end = surfaces.descend(rule, VALLEY, start, tolerance=1e-3, max_steps=config.limit)
+            path = surfaces.trajectory(rule, VALLEY, start, 200)
+            return end.steps, end.gradient_norm, path.losses
+
+        steps, norms, losses = jax.vmap(descend)(jnp.array(config.decays))
+    shown = np.unique(np.geomspace(1, config.steps, 80).astype(int))
+    return {
+        "positions": positions,
+        "count": shown,
+        "dampened": config.dampened,
+        "plain": plain[:, shown - 1],
+        "damped": damped[:, shown - 1],
+        "decays": config.decays,
+        "steps": steps,
+        "norms": norms,
+        "losses": losses,
+        "rate": RATES["momentum"],
+    }
+
+
+def under_gradient_one(tx: Any, steps: int) -> jax.Array:
+    return surfaces.trajectory(tx, lambda x: x, jnp.zeros(()), steps).points
+
+
+def optimizer_steps(rho: jax.Array, dampening: float | jax.Array, steps: int) -> jax.Array:
+    """How far each update goes, over the rate, under a gradient of 1."""
+    return -jnp.diff(under_gradient_one(optimizers.momentum(1.0, rho, dampening=dampening), steps))
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """E-05: equal up to the drop (1e-9), over twice as far after. E-41: the ratio is 1 / (1 - rho).
+
+    E-34: all reach the gradient, and the slowest takes over twice the fastest's steps.
+    """
+    out, inside = results["positions"]["outside"], results["positions"]["inside"]
+    same = np.allclose(out[: DROP + 1], inside[: DROP + 1], atol=1e-6)
+    moved = {k: (out[DROP + k] - out[DROP], inside[DROP + k] - inside[DROP]) for k in AFTER}
+    ratios = results["plain"] / results["damped"]
+    law = 1 / (1 - results["dampened"])
+    steps, decays = results["steps"], results["decays"]
+    arrived = np.all(results["norms"] < 1e-3)
+    return [
+        exact(
+            "E-05",
+            same and moved[10][1] < 2 * moved[10][0],
+            f"10 steps after the rate fell from 0.1 to 0.01: moved {moved[10][0]:.2f} (outside), "
+            f"{moved[10][1]:.2f} (inside); 11 steps: {moved[11][0]:.2f}, {moved[11][1]:.2f}; "
+            f"{TOTAL - DROP} steps: {moved[TOTAL - DROP][0]:.1f}, {moved[TOTAL - DROP][1]:.1f}; "
+            "the same before (gradient 1, rho 0.9)",
+        ),
+        exact(
+            "E-41",
+            np.allclose(ratios, law[:, None], rtol=1e-5),
+            "step of the plain velocity over that of the average: "
+            + ", ".join(
+                f"{ratio[-1]:.4g} at rho {rho:g}"
+                for ratio, rho in zip(ratios, results["dampened"], strict=True)
+            ),
+        ),
+        exact(
+            "E-34",
+            arrived and steps.max() > 2 * steps.min(),
+            f"valley, rate {results['rate']}, steps until the gradient is under 0.001: "
+            + ", ".join(f"{s:.0f} at rho {rho:g}" for s, rho in zip(steps, decays, strict=True)),
+        ),
+    ]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Positions, velocities and losses."""
+    fig, (rate, sums, valley) = figure(1, 3, width=4.3)
+    for (name, y), colour, line in zip(
+        results["positions"].items(), (RIGHT, LITERAL), ("-", "--"), strict=True
+    ):
+        rate.plot(y, color=colour, linestyle=line, label=f"rate {name} $v$: {y[-1]:.1f}")
+    rate.axvline(DROP, color="grey", linestyle=":", linewidth=1)
+    rate.set(xlabel="step", ylabel="position", title="E-05: gradient 1, rate 0.1, then 0.01")
+    rate.legend(loc="upper right")
+    show_sums(sums, results)
+    for losses, rho, steps, colour in zip(
+        results["losses"], results["decays"], results["steps"], COLOURS, strict=False
+    ):
+        label = rf"$\rho$ = {rho:g}: {steps:.0f} steps"
+        valley.semilogy(np.maximum(losses, 1e-16), color=colour, label=label)
+    valley.set(xlabel="step", ylabel="loss on the valley", ylim=(1e-15, 1e5))
+    valley.set_title(f"E-34: to gradient 0.001, rate {results['rate']}")
+    valley.legend(loc="upper right", ncols=2)
+    return fig
+
+
+def show_sums(axes: Axes, results: dict[str, Any]) -> None:
+    for i, rho in enumerate(results["dampened"]):
+        line = ("-", "--")[i]
+        label = rf"$\rho v + g$, $\rho$ = {rho:g}"
+        axes.loglog(results["count"], results["plain"][i], color=RIGHT, ls=line, label=label)
+        label = rf"$\rho v + (1 - \rho) g$, $\rho$ = {rho:g}"
+        axes.loglog(results["count"], results["damped"][i], color=LITERAL, ls=line, label=label)
+    axes.set(xlabel="step", ylabel="step / rate, gradient 1", ylim=(5e-3, 4e3))
+    axes.set_title("E-41: decayed sum or average")
+    axes.legend(loc="upper left", ncols=2, fontsize=8, columnspacing=1.0, handlelength=1.6)

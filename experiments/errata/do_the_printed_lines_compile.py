@@ -1,0 +1,145 @@
+"""Do the printed lines of Adam compile?
+
+004:247 lacks the sign between the rate and the moment (E-25), 002:450 has a parenthesis too many
+(E-26). Each printed line is handed to Python's `compile`, then the repaired one; the loop around
+the repaired line runs on the shared valley next to our uncorrected Adam, epsilon inside the root
+(004) and outside (002), rate 0.1.
+
+Command: python -m experiments --only do_the_printed_lines_compile      (CPU, about 1 s)
+Found: both are SyntaxErrors; repaired, both loops follow our rule to rounding.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
+from experiments.scenes import RATES, VALLEY
+from jaxtricks import optimizers, surfaces
+
+FIGURES = ()
+CLAIMS = ()
+ERRATA = ("E-25", "E-26")
+LINES = {  # id: (notes, printed, repaired, epsilon inside the root)
+    "E-25": (
+        "004:247",
+        "x -= learning_rate first_moment /np.sqrt(second_moment + 1e-7)",
+        "x -= learning_rate * first_moment /np.sqrt(second_moment + 1e-7)",
+        True,
+    ),
+    "E-26": (
+        "002:450",
+        "x -= learning_rate * first_moment / (np.sqrt(second_moment) + 1e-7))",
+        "x -= learning_rate * first_moment / (np.sqrt(second_moment) + 1e-7)",
+        False,
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`steps`: of the repaired loop."""
+
+    steps: int = 100
+
+
+SMOKE = Config(steps=20)
+FULL = Config()
+
+
+def error_of(line: str) -> dict[str, Any]:
+    """Python's complaint about the line and its place, empty if it compiles."""
+    try:
+        compile(line, "<the note>", "exec")
+    except SyntaxError as error:
+        return {"message": str(error.msg), "column": int(error.offset or 0)}
+    return {"message": "", "column": 0}
+
+
+def repaired_loop(line: str, gradient: Any, steps: int) -> np.ndarray:
+    """The note's loop around its repaired line, in NumPy as printed."""
+    code = compile(line, "<repaired>", "exec")
+    names = {"np": np, "learning_rate": RATES["adam"], "x": np.array(VALLEY.start)}
+    names["first_moment"] = names["second_moment"] = np.zeros(2)
+    points = [names["x"].copy()]
+    for _ in range(steps):
+        dx = gradient(names["x"])
+        names["first_moment"] = 0.9 * names["first_moment"] + (1 - 0.9) * dx
+        names["second_moment"] = 0.999 * names["second_moment"] + (1 - 0.999) * dx * dx
+        exec(code, names)
+        points.append(names["x"].copy())
+    return np.stack(points)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """What Python says of each line, and the losses of both loops."""
+    results: dict[str, Any] = {}
+    with jax.enable_x64(True):
+        gradient = jax.jit(jax.grad(VALLEY))
+        for name, (_, printed, repaired, inside) in LINES.items():
+            tx = optimizers.adam(RATES["adam"], eps_inside=inside, bias_correction=False)
+            ours = surfaces.trajectory(tx, VALLEY, jnp.array(VALLEY.start), config.steps)
+            points = repaired_loop(repaired, lambda x: np.asarray(gradient(x)), config.steps)
+            results[name] = {
+                "printed": error_of(printed),
+                "repaired": error_of(repaired),
+                "loop": jax.vmap(VALLEY)(jnp.asarray(points)),
+                "ours": ours.losses,
+                "distance": np.abs(points - np.asarray(ours.points)).max(),
+            }
+    return results
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Confirmed if the printed line is a SyntaxError, the repaired one is none and runs as ours."""
+    verdicts = []
+    for name, (notes, *_) in LINES.items():
+        found = results[name]
+        printed, repaired = found["printed"], found["repaired"]
+        holds = printed["message"] and not repaired["message"] and found["distance"] < 1e-9
+        verdicts.append(
+            exact(
+                name,
+                bool(holds),
+                f"{notes} as printed: SyntaxError at column {printed['column']}; repaired, "
+                f"{len(found['loop']) - 1} steps take the loss from {found['loop'][0]:.3g} to "
+                f"{found['loop'][-1]:.2g} and stay within {found['distance']:.0e} of our adam",
+            )
+        )
+    return verdicts
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """The lines with Python's caret, and the losses of the repaired loops."""
+    fig, (code, losses) = figure(1, 2, width=5.2)
+    show_lines(code, results)
+    looks = (("-", 4.5, "+", "inside"), ("--", 1.5, "x", "outside"))
+    for name, (line, width, marker, place) in zip(LINES, looks, strict=True):
+        found = results[name]
+        colour = COLOURS[4] if line == "-" else RIGHT
+        losses.semilogy(found["loop"], color=colour, ls=line, lw=width, label=f"{name}, repaired")
+        x = np.arange(len(found["ours"]))[::8]
+        label = rf"our adam, $\epsilon$ {place}"
+        losses.semilogy(x, found["ours"][::8], marker, color="black", ms=6, label=label)
+    losses.set(xlabel="step", ylabel="loss on the valley")
+    losses.set_title("E-25, E-26: the repaired lines run")
+    losses.legend(ncols=2, loc="upper right")
+    losses.set_ylim(1e-5, 1e3)
+    return fig
+
+
+def show_lines(axes: Axes, results: dict[str, Any]) -> None:
+    axes.set_axis_off()
+    axes.set(title="E-25, E-26: what Python says", xlim=(0, 1), ylim=(0, 1))
+    look = {"family": "monospace", "fontsize": 8, "va": "top"}
+    for y, (name, (notes, printed, repaired, _)) in zip((0.97, 0.45), LINES.items(), strict=True):
+        caret = " " * (results[name]["printed"]["column"] - 1) + "^ SyntaxError"
+        axes.text(0, y, f"{name}, {notes}, as printed:", va="top")
+        axes.text(0, y - 0.1, f"{printed}\n{caret}", color=LITERAL, **look)
+        axes.text(0, y - 0.26, "repaired:", va="top")
+        axes.text(0, y - 0.36, repaired, color=RIGHT, **look)
