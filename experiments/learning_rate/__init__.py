@@ -1,0 +1,1 @@
+"""Learning rates and schedules (notes 001:28-60, 002:515-610, 004:184-192)."""

@@ -1,0 +1,121 @@
+"""Is the best learning rate between 1e-3 and 1e-5?
+
+The lecture's advice (004:190). SGD, SGD with momentum 0.9 and Adam train two ReLU nets on digits
+(one and three hidden layers of 64, batches of 32) at rates from 1e-5 to 10, half a decade apart;
+each seed's optimum is the rate with the least validation loss at the end. The advice holds for a
+method and net if the mean log10 of the optimum is at most -3, by the grid's half step of 0.25.
+
+Command: python -m experiments --only is_the_best_rate_under_a_thousandth      (CPU, about 12 s)
+Found: no: after 500 steps every optimum is above 1e-3: 0.25 to 1 for SGD, about ten times less with
+momentum, 0.004 to 0.016 for Adam. At 1e-3 and below SGD has hardly begun; Adam with three layers
+comes nearest to the advice.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from matplotlib.figure import Figure
+
+from experiments.engine import Verdict, band, combine, figure, interval, method, paired
+from experiments.learning_rate import _small_mlp as mlp
+from experiments.scenes import DECAY
+from jaxtricks import data, optimizers
+
+CLAIMS = ("C-046",)
+
+METHODS: dict[str, Callable[[jax.Array], optax.GradientTransformation]] = {
+    "gradient descent": optimizers.gradient_descent,
+    "momentum": lambda rate: optimizers.momentum(rate, DECAY),
+    "adam": optimizers.adam,
+}
+NETS = {"one hidden layer": (64, 64, 10), "three hidden layers": (64, 64, 64, 64, 10)}
+WORST = 1e3  # stands for any larger loss and for NaN
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`nets`: of `NETS`; `rates`: from 1e-5 to 10; `steps`: of every run, 33 an epoch."""
+
+    nets: tuple[str, ...] = tuple(NETS)
+    rates: int = 13
+    steps: int = 500
+    seeds: int = 5
+
+
+SMOKE = Config(nets=("one hidden layer",), rates=7, steps=60, seeds=2)
+FULL = Config(rates=25, steps=5000, seeds=20)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Validation losses [seed, rate] for every method and net; the arms share keys."""
+    splits = data.load("digits", validation=0.25)
+    fit, held_back = mlp.examples(splits.train), mlp.examples(splits.validation)
+    rates = jnp.geomspace(1e-5, 10.0, config.rates)
+    keys = jax.random.split(jax.random.key(0), config.seeds)
+
+    def losses(make: Callable, sizes: tuple[int, ...]) -> jax.Array:
+        def one(key: jax.Array, rate: jax.Array) -> jax.Array:
+            end = mlp.train(make(rate), key, fit, config.steps, sizes=sizes)
+            loss = mlp.loss(end.params, held_back)
+            return jnp.where(loss < WORST, loss, WORST)  # NaN too
+
+        return jax.jit(jax.vmap(jax.vmap(one, (None, 0)), (0, None)))(keys, rates)
+
+    return {
+        "data_set": "digits",
+        "rates": rates,
+        "losses": {
+            net: {name: losses(make, NETS[net]) for name, make in METHODS.items()}
+            for net in config.nets
+        },
+    }
+
+
+def optima(rates: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Each seed's log10 of the rate with the least loss."""
+    return np.log10(rates[np.argmin(losses, axis=1)])
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Confirmed if every method's optimum, on both nets, is at most 1e-3 within a half step."""
+    parts = [
+        paired(
+            "C-046",
+            -2.75 - optima(results["rates"], losses),
+            f"{name}, {net}: best rate {10 ** optima(results['rates'], losses).mean():.2g}, "
+            "-2.75 minus its log10",
+            claimed="positive",
+        )
+        for net, methods in results["losses"].items()
+        for name, losses in methods.items()
+    ]
+    return [combine("C-046", parts)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Validation loss against the rate, the advised range shaded, the optima marked."""
+    fig, panels = figure(1, len(results["losses"]), width=4.8, height=3.7, sharey=True)
+    rates = results["rates"]
+    for axes, (net, methods) in zip(panels, results["losses"].items(), strict=True):
+        axes.axvspan(1e-5, 1e-3, color="#F0E442", alpha=0.3, label="advised, 1e-5 to 1e-3")
+        for name, losses in methods.items():
+            rows = np.array([interval(column) for column in losses.T])
+            band(axes, rates, *rows.T, **method(name))
+            best = np.argmin(rows[:, 0])
+            axes.plot(rates[best], rows[best, 0], "*", ms=12, mec="black", **_colour(name))
+        axes.set(xscale="log", yscale="log", ylim=(0.03, 60), xlabel="learning rate")
+        axes.set_title(net)
+    panels[0].set_ylabel("validation loss / nats")
+    panels[0].legend(loc="upper left")
+    seeds = len(results["losses"]["one hidden layer"]["adam"])
+    fig.suptitle(f"digits, mean and 95 % interval, {seeds} seeds; stars: best mean", fontsize=9)
+    return fig
+
+
+def _colour(name: str) -> dict[str, str]:
+    return {"color": method(name)["color"]}

@@ -1,0 +1,91 @@
+"""The learning-rate experiments against closed forms, and the pictures against what they claim."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.learning_rate import _small_mlp as mlp
+from experiments.learning_rate import does_nan_mean_the_rate_is_too_high as nan
+from experiments.learning_rate import does_step_decay_follow_the_table as table
+from experiments.learning_rate import how_do_small_and_large_rates_train as rates
+from experiments.learning_rate import what_do_the_schedules_look_like as gallery
+from experiments.learning_rate import what_does_the_loss_curve_say_about_the_rate as fan
+from jaxtricks import data, optimizers
+
+
+def test_gallery_has_the_printed_formulas_values():
+    results = gallery.run(gallery.SMOKE)
+    np.testing.assert_allclose(results["values"], results["formulas"], rtol=1e-5, atol=1e-6)
+    assert np.shape(results["values"]) == (8, 5)
+
+
+def test_cosine_is_half_in_the_middle_and_the_line_ends_at_zero():
+    results = gallery.run(gallery.SMOKE)
+    curves = dict(zip(gallery.GALLERY, np.asarray(results["curves"]), strict=True))
+    assert curves["cosine"][[0, 50, 100]] == pytest.approx([1, 0.5, 0], abs=1e-6)
+    assert curves["linear"][[0, 50, 100]] == pytest.approx([1, 0.5, 0], abs=1e-7)
+
+
+def test_transformers_peak_is_where_the_closed_form_puts_it():
+    results = gallery.run(gallery.SMOKE)
+    assert [int(step) for step in results["peak_steps"]] == [4000, 8000, 4000, 4000]
+    np.testing.assert_allclose(results["peak_rates"], results["peak_formulas"], rtol=1e-5)
+
+
+def test_the_two_call_orders_cut_one_epoch_apart():
+    results = table.run(table.SMOKE)
+    assert results["cuts_train_first"].tolist() == [30, 60, 90]
+    assert results["cuts_step_first"].tolist() == [29, 59, 89]
+
+
+def test_steps_on_the_valley_are_those_of_the_geometric_law():
+    """The flat coordinate shrinks by 1 - rate; the steep one is long gone at these rates."""
+    tested = jnp.array([0.001, 0.01, 0.05, 0.101])
+    steps = rates.valley_steps(tested, max_steps=20_000)
+    goal = 1e-3 * math.hypot(3, 20) / 3
+    law = [math.ceil(math.log(goal) / math.log1p(-rate)) for rate in (0.001, 0.01, 0.05)]
+    np.testing.assert_allclose(steps[:3], law, atol=1)
+    assert steps[3] == -1
+
+
+def test_slope_of_a_power_law_is_its_exponent():
+    grid = np.geomspace(1e-3, 1.0, 13)
+    steps = np.where(grid < 0.9, 10 * grid**-1.5, -1)
+    assert rates.slope(grid, steps) == pytest.approx(-1.5)
+
+
+def test_fan_has_its_four_shapes():
+    losses = np.asarray(fan.run(fan.SMOKE)["losses"])
+    low, good, _, very_high = losses.swapaxes(0, 1)
+    assert np.all(low[:, -1] < low[:, -2]) and np.all(low[:, -1] > good[:, -1])
+    assert np.all(~np.isfinite(very_high[:, 1]) | (very_high[:, 1] > 2 * very_high[:, 0]))
+
+
+def test_batches_visit_every_example_once_an_epoch():
+    rows = mlp.batch_indices(jax.random.key(0), 96, 6)
+    assert rows.shape == (6, 32)
+    assert sorted(rows[:3].ravel().tolist()) == sorted(rows[3:].ravel().tolist()) == list(range(96))
+    assert rows[:3].tolist() != rows[3:].tolist()
+
+
+def test_first_step_of_the_net_follows_the_gradient():
+    fit = mlp.examples(data.load("digits", limit=64).train)
+    key = jax.random.key(3)
+    end = mlp.train(optimizers.gradient_descent(0.1), key, fit, 1)
+    init_key, order_key = jax.random.split(key)
+    first = mlp.init(init_key, (64, 64, 10))
+    rows = mlp.batch_indices(order_key, len(fit.y), 1)[0]
+    gradient = jax.grad(mlp.loss)(first, mlp.Examples(fit.x[rows], fit.y[rows]))
+    expected = jax.tree.map(lambda w, g: w - 0.1 * g, first, gradient)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), end.params, expected)
+
+
+def test_planted_losses_fail_where_the_sound_one_does_not():
+    label = jnp.array([0])
+    for shift, form in ((-200.0, nan.log_of_softmax), (200.0, nan.overflowing)):
+        z = jnp.array([[shift, 0.0]])
+        assert not jnp.isfinite(jax.grad(lambda z, form=form: form(z, label))(z)).all()
+        assert jnp.isfinite(jax.grad(lambda z: mlp.cross_entropy(z, label))(z)).all()
