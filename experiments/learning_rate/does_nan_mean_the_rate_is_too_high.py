@@ -175,7 +175,7 @@ def draw(results: dict[str, Any]) -> Figure:
             where_to = max(high, mean) + 0.03
             white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
             bars.text(where_to, y + shift, f"{mean:.0%}", va="center", bbox=white)
-    bars.axvline(0.5, color="black", ls="--", lw=1)
+    bars.axvline(0.5, color="black", ls="--", lw=1, zorder=0)
     bars.set(xlim=(0, 1.2), xlabel="share of the NaN runs", xticks=(0, 0.5, 1))
     bars.set_title("NaN runs that are cured by\n(mean and 95 % interval over seeds)")
     bars.legend(loc="lower right")
