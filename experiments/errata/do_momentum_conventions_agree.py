@@ -61,7 +61,7 @@ def run(config: Config) -> dict[str, Any]:
 
         def descend(rho: jax.Array) -> Any:
             rule = optimizers.momentum(RATES["momentum"], rho)
-            start = jnp.array(VALLEY.start)
+            start = jnp.array(VALLEY.start, jnp.float64)
             end = surfaces.descend(rule, VALLEY, start, tolerance=1e-3, max_steps=config.limit)
             path = surfaces.trajectory(rule, VALLEY, start, 200)
             return end.steps, end.gradient_norm, path.losses

@@ -83,7 +83,9 @@ def run(config: Config) -> dict[str, Any]:
         gradient = jax.jit(jax.grad(VALLEY))
         for name, (_, printed, repaired, inside) in LINES.items():
             tx = optimizers.adam(RATES["adam"], eps_inside=inside, bias_correction=False)
-            ours = surfaces.trajectory(tx, VALLEY, jnp.array(VALLEY.start), config.steps)
+            ours = surfaces.trajectory(
+                tx, VALLEY, jnp.array(VALLEY.start, jnp.float64), config.steps
+            )
             points = repaired_loop(repaired, lambda x: np.asarray(gradient(x)), config.steps)
             results[name] = {
                 "printed": error_of(printed),

@@ -66,7 +66,7 @@ def exponential_cache(decay: float) -> optax.GradientTransformation:
 def run(config: Config) -> dict[str, Any]:
     """Losses by divisor, and the steps of both caches under a gradient of 1."""
     with jax.enable_x64(True):
-        start, rate = jnp.array(VALLEY.start), RATES["adagrad"]
+        start, rate = jnp.array(VALLEY.start, jnp.float64), RATES["adagrad"]
         losses = {
             name: surfaces.trajectory(divide_by_power(rate, power), VALLEY, start, config.steps)
             for name, power in DIVISORS.items()

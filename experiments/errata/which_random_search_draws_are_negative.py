@@ -88,8 +88,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"printed: rates {low:.0f} to {high:.0f}, 100 % negative, decays "
             f"{100 * printed['decay_negative']:.0f} % negative; w^2 / 2 rises with "
             f"{100 * printed['rises']:.0f} % of the rates, w grows {printed['growth']:.1e} times "
-            f"in 5 steps (median); with 10**: none negative, none "
-            f"rises ({100 * right['rises']:.0f} %)",
+            f"in 5 steps (median); with 10**: none negative, "
+            f"rises with {100 * right['rises']:.0f} %",
         )
     ]
 

@@ -72,19 +72,8 @@ def printed_adam(rate: float, b1: float = 0.9, b2: float = 0.999) -> optax.Gradi
 def run(config: Config) -> dict[str, Any]:
     """Both forms of each line."""
     with jax.enable_x64(True):
-        start, steps, rate = jnp.array(VALLEY.start), config.momentum_steps, RATES["adam"]
-        right_adam = optimizers.adam(rate, eps_inside=True, bias_correction=False)
-        right_momentum = optimizers.momentum(config.rate, config.decay)
-        literal_momentum = printed_momentum(config.rate, config.decay)
-
-        def losses(tx: optax.GradientTransformation, steps: int) -> jax.Array:
-            return surfaces.trajectory(tx, VALLEY, start, steps).losses
-
         return {
-            "momentum_literal": losses(literal_momentum, steps),
-            "momentum_right": losses(right_momentum, steps),
-            "adam_literal": thin(losses(printed_adam(rate), config.adam_steps)),
-            "adam_right": thin(losses(right_adam, config.adam_steps)),
+            **jax.jit(follow_valley, static_argnums=0)(config),
             "adam_steps": config.adam_steps,
             "examples": config.examples,
             **follow_examples(config.examples),
@@ -92,11 +81,28 @@ def run(config: Config) -> dict[str, Any]:
         }
 
 
+def follow_valley(config: Config) -> dict[str, jax.Array]:
+    """Losses of momentum and of Adam, in both forms."""
+    start, steps, rate = jnp.array(VALLEY.start, jnp.float64), config.momentum_steps, RATES["adam"]
+    right_adam = optimizers.adam(rate, eps_inside=True, bias_correction=False)
+    right_momentum = optimizers.momentum(config.rate, config.decay)
+
+    def losses(tx: optax.GradientTransformation, steps: int) -> jax.Array:
+        return surfaces.trajectory(tx, VALLEY, start, steps).losses
+
+    return {
+        "momentum_literal": losses(printed_momentum(config.rate, config.decay), steps),
+        "momentum_right": losses(right_momentum, steps),
+        "adam_literal": thin(losses(printed_adam(rate), config.adam_steps)),
+        "adam_right": thin(losses(right_adam, config.adam_steps)),
+    }
+
+
 def thin(curve: jax.Array) -> jax.Array:
     return jnp.append(curve[: -1 : max(1, len(curve) // 150)], curve[-1])
 
 
-def follow_examples(steps: int) -> dict[str, jax.Array]:
+def follow_examples(steps: int) -> dict[str, Any]:
     """Mean squared error of the line after each update on one example, drawn by the same keys."""
     inputs, targets = map(jnp.asarray, line_fit())
 
@@ -106,15 +112,19 @@ def follow_examples(steps: int) -> dict[str, jax.Array]:
 
     right = optimizers.gradient_descent(LINE_RATE)
     literal = optax.chain(optax.stateless(lambda g, _: g * g), right)
-    errors = {}
-    for name, tx in (("example_literal", literal), ("example_right", right)):
-        path = surfaces.trajectory(tx, one, jnp.array(LINE_START), steps, key=jax.random.key(0))
-        residuals = path.points @ inputs.T - targets[None]
-        errors[name] = jnp.mean(residuals**2, axis=1)[:160]
-        errors[name + "_end"] = jnp.mean(residuals[-1] ** 2)
-        errors[name + "_finite"] = jnp.sum(jnp.isfinite(jnp.mean(residuals**2, axis=1)))
-    errors.pop("example_literal_end")
-    return errors
+
+    @jax.jit
+    def follow(start: jax.Array, key: jax.Array) -> list[jax.Array]:
+        paths = [surfaces.trajectory(tx, one, start, steps, key=key) for tx in (literal, right)]
+        return [jnp.mean((path.points @ inputs.T - targets[None]) ** 2, axis=1) for path in paths]
+
+    wrong, meant = map(np.asarray, follow(jnp.array(LINE_START, jnp.float64), jax.random.key(0)))
+    return {
+        "example_literal": wrong[:160],
+        "example_literal_finite": np.sum(np.isfinite(wrong)),
+        "example_right": meant[:160],
+        "example_right_end": meant[-1],
+    }
 
 
 def unfold() -> dict[str, Any]:
