@@ -27,7 +27,8 @@ def float_arguments(function):
     """Names of the arguments annotated as scalars, or as scalars that may be schedules."""
     parameters = inspect.signature(function).parameters.values()
     scalar = schedules.value_at.__annotations__["count"]
-    kinds = (scalar, scalar | None, schedules.ScalarOrSchedule)
+    hyper_parameter = schedules.ScalarOrSchedule
+    kinds = (scalar, scalar | None, hyper_parameter, hyper_parameter | None)
     return {p.name for p in parameters if p.annotation in kinds}
 
 

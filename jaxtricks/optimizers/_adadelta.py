@@ -9,7 +9,7 @@ from jaxtyping import Array, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_range, check_real_tree, check_same_tree
 from jaxtricks.optimizers._gradient_descent import gradient_descent
-from jaxtricks.optimizers._moments import average, full_moment, inverse_root, narrow, widen
+from jaxtricks.optimizers._moments import average, full_moment, narrow, root, widen
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
@@ -67,9 +67,8 @@ def scale_by_adadelta(
         gradient_moment = average(state.gradient_moment, jax.tree.map(jnp.square, wide), rho)
 
         def step(g: Array, s: Array, d: Array) -> Array:
-            # (d + eps) / sqrt(d + eps) is the root whose slope is finite at 0
-            root = (d + eps) * inverse_root(d, eps, eps_inside=True)
-            return g * root * inverse_root(s, eps, eps_inside=True)
+            # one root of the quotient: XLA on CPU would write two roots to memory and read them
+            return g * root((d + eps) / jnp.where(s + eps == 0, jnp.inf, s + eps))
 
         steps = jax.tree.map(step, wide, gradient_moment, state.step_moment)
         step_moment = average(state.step_moment, jax.tree.map(jnp.square, steps), rho)

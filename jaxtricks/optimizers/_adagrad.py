@@ -9,7 +9,7 @@ from jaxtyping import PyTree, ScalarLike
 
 from jaxtricks._checks import check_range, check_real_tree, check_same_tree
 from jaxtricks.optimizers._gradient_descent import gradient_descent
-from jaxtricks.optimizers._moments import full_moment, inverse_root, narrow, widen
+from jaxtricks.optimizers._moments import divisor, full_moment, narrow, widen
 from jaxtricks.schedules import ScalarOrSchedule
 
 
@@ -71,9 +71,7 @@ def scale_by_adagrad(
         check_same_tree("updates", updates, "params", state.sum_of_squares)
         wide = widen(updates)
         total = jax.tree.map(lambda r, g: r + jnp.square(g), state.sum_of_squares, wide)
-        steps = jax.tree.map(
-            lambda g, r: g * inverse_root(r, eps, eps_inside=eps_inside), wide, total
-        )
+        steps = jax.tree.map(lambda g, r: g / divisor(r, eps, eps_inside=eps_inside), wide, total)
         return narrow(steps, updates), AdagradState(sum_of_squares=total)
 
     return optax.GradientTransformationExtraArgs(init, update)

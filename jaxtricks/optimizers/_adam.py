@@ -11,8 +11,8 @@ from jaxtricks._checks import check_range, check_real_tree, check_same_tree
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.optimizers._moments import (
     average,
+    divisor,
     full_moment,
-    inverse_root,
     narrow,
     weight_sum,
     widen,
@@ -93,7 +93,7 @@ def scale_by_adam(
             shift = eps / (scale2 if eps_inside else jnp.sqrt(scale2))
 
         def step(m: Array, v: Array) -> Array:
-            return m / scale1 * inverse_root(v / scale2, shift, eps_inside=eps_inside)
+            return m / scale1 / divisor(v / scale2, shift, eps_inside=eps_inside)
 
         steps = jax.tree.map(step, first, second)
         return narrow(steps, updates), AdamState(optax.safe_increment(state.step), first, second)

@@ -4,7 +4,7 @@ import jax
 from jaxtyping import PyTree, ScalarLike
 
 from jaxtricks._checks import check_range, check_real_tree
-from jaxtricks.optimizers._moments import inverse_root, widen
+from jaxtricks.optimizers._moments import divisor, widen
 
 
 def effective_learning_rate(
@@ -43,6 +43,6 @@ def effective_learning_rate(
     check_range("eps", eps, low=0.0)
     check_real_tree("second_moment", second_moment)
     return jax.tree.map(
-        lambda r: learning_rate * inverse_root(r, eps, eps_inside=eps_inside),
+        lambda r: learning_rate / divisor(r, eps, eps_inside=eps_inside),
         widen(second_moment),
     )

@@ -56,15 +56,29 @@ def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
     return -jnp.expm1((count + 1.0) * jnp.log1p(-(1 - decay)))
 
 
-def inverse_root(
+@jax.custom_jvp
+def root(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The square root, with slope 0 at 0 in place of infinity.
+
+    Its own derivative rule, because a `where` around `sqrt` is computed in every update, and makes
+    XLA copy moments.
+    """
+    return jnp.sqrt(x)
+
+
+@root.defjvp
+def _root_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    y = root(primals[0])
+    return y, jnp.where(y > 0, tangents[0] / (2 * jnp.where(y > 0, y, 1)), 0)
+
+
+def divisor(
     second_moment: Float[Array, "*shape"], eps: ScalarLike, *, eps_inside: bool
 ) -> Float[Array, "*shape"]:
-    r"""Returns $1 / (\sqrt r + \varepsilon)$, or $1 / \sqrt{r + \varepsilon}$ when `eps_inside`.
+    r"""Returns $\sqrt r + \varepsilon$, or $\sqrt{r + \varepsilon}$ when `eps_inside`.
 
-    `1 / 0`, which only `eps = 0` allows, is 0, and so is its gradient: a coordinate that was never
-    updated is not updated.
+    A zero, which only `eps = 0` allows, becomes infinity, so that a coordinate that was never
+    updated is not updated; its gradient is then 0 too.
     """
-    radicand = second_moment + eps if eps_inside else second_moment
-    root = jnp.where(radicand > 0, jnp.sqrt(jnp.where(radicand > 0, radicand, 1)), 0)
-    denominator = root if eps_inside else root + eps
-    return jnp.where(denominator > 0, 1 / jnp.where(denominator > 0, denominator, 1), 0)
+    total = root(second_moment + eps) if eps_inside else root(second_moment) + eps
+    return jnp.where(total == 0, jnp.inf, total)

@@ -11,8 +11,8 @@ from jaxtricks._checks import check_range, check_real_tree, check_same_tree
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.optimizers._moments import (
     average,
+    divisor,
     full_moment,
-    inverse_root,
     narrow,
     weight_sum,
     widen,
@@ -118,7 +118,7 @@ def scale_by_rmsprop(
             squares = jax.tree.map(jnp.square, wide)
         second = average(state.second_moment, squares, rho)
         steps = jax.tree.map(
-            lambda g, r: g * inverse_root(r / scale, eps, eps_inside=eps_inside), wide, second
+            lambda g, r: g / divisor(r / scale, eps, eps_inside=eps_inside), wide, second
         )
         after = RmspropState(optax.safe_increment(state.step), second, last, deviation)
         return narrow(steps, updates), after
@@ -136,7 +136,7 @@ def rmsprop(
     learning_rate: ScalarOrSchedule,
     decay: ScalarOrSchedule = 0.9,
     *,
-    momentum: ScalarOrSchedule = 0.0,
+    momentum: ScalarOrSchedule | None = None,
     lr_inside: bool = False,
     eps: ScalarLike = 1e-7,
     eps_inside: bool = False,
@@ -150,8 +150,7 @@ def rmsprop(
         learning_rate: $\alpha \ge 0$, a number or a schedule.
         decay: see `scale_by_rmsprop`.
         momentum: decay of the velocity of the scaled gradients, in `[0, 1)`, a number or a
-            schedule; 0 is plain RMSProp (its velocity is kept all the same, so that it may be
-            traced).
+            schedule; None is plain RMSProp, and so is 0, but with a velocity to read and write.
         lr_inside: whether the rate multiplies the scaled gradient before it enters the velocity
             (Keras, optax) or multiplies the velocity (PyTorch); the same at a constant rate.
         eps: see `scale_by_rmsprop`, like all that follow.
@@ -172,8 +171,6 @@ def rmsprop(
     References:
         S-OPT-13, S-OPT-14, S-LIB-02.
     """
-    if not callable(momentum):
-        check_range("momentum", momentum, low=0.0, below=1.0)
     rule = scale_by_rmsprop(
         decay,
         eps=eps,
@@ -182,5 +179,10 @@ def rmsprop(
         centered=centered,
         initial_accumulator=initial_accumulator,
     )
-    velocity, rate = scale_by_momentum(momentum), gradient_descent(learning_rate)
+    rate = gradient_descent(learning_rate)
+    if momentum is None:
+        return optax.chain(rule, rate)
+    if not callable(momentum):
+        check_range("momentum", momentum, low=0.0, below=1.0)
+    velocity = scale_by_momentum(momentum)
     return optax.chain(rule, rate, velocity) if lr_inside else optax.chain(rule, velocity, rate)

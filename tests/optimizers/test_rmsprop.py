@@ -91,8 +91,9 @@ def test_velocity_with_the_rate_inside_and_outside(lr_inside):
     assert jnp.max(jnp.abs(got - updates_of(other, GRADIENTS))) > 0.01
 
 
-def test_without_momentum_the_velocity_is_the_step():
-    got = updates_of(optimizers.rmsprop(0.1, 0.9), GRADIENTS)
+@pytest.mark.parametrize("momentum", [None, 0.0])
+def test_without_momentum_the_velocity_is_the_step(momentum):
+    got = updates_of(optimizers.rmsprop(0.1, 0.9, momentum=momentum), GRADIENTS)
     want = -0.1 * updates_of(optimizers.scale_by_rmsprop(0.9), GRADIENTS)
     chex.assert_trees_all_close(got, want, rtol=1e-6)
 
