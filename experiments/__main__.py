@@ -9,6 +9,7 @@ Examples:
 
 import argparse
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def run_all(scripts, options) -> tuple[list[Path], list[str]]:
 
 
 def report(scripts, out: Path) -> None:
-    """Prints the table of verdicts of the scripts that have a record in `out`."""
+    """Prints the verdicts of the scripts that have a record in `out`; in full: the ledger."""
     from experiments.engine._results import read_record
     from experiments.engine._run import record_path
 
@@ -73,7 +74,8 @@ def report(scripts, out: Path) -> None:
     for script in scripts:
         path = record_path(script, out)
         for verdict in read_record(path)["verdicts"] if path.exists() else []:
-            print(f"{verdict['subject']:5} {verdict['outcome']:10} {verdict['measured']}")
+            measured = textwrap.shorten(verdict["measured"], 160, placeholder=" ...")
+            print(f"{verdict['subject']:5} {verdict['outcome']:10} {measured}")
 
 
 def main(arguments: list[str]) -> int:

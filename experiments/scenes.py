@@ -11,14 +11,6 @@ import optax
 
 from jaxtricks import optimizers, surfaces
 
-# The lecture's contour: steep across, flat along, condition number 20.
-VALLEY = surfaces.quadratic((1.0, 20.0))._replace(
-    start=np.array([-3.0, 1.0]), view=((-3.5, 3.5), (-1.75, 1.75))
-)
-ROTATED_VALLEY = surfaces.quadratic((1.0, 20.0), angle=math.pi / 6)._replace(
-    start=np.array([-3.0, 0.5]), view=((-3.5, 3.5), (-2.5, 2.5))
-)
-
 # Just under the limit of stability 2 / 20, where gradient descent zig-zags.
 ZIGZAG_RATE = 0.095
 DECAY = 0.9
@@ -33,9 +25,31 @@ RATES = {
 }
 
 # Linear regression with an intercept and a slope, as in the lecture's formulas (000:102-116).
-LINE_START = np.array([-2.0, 3.5])
 LINE_VIEW = ((-2.5, 2.5), (-0.5, 4.5))
 LINE_RATE = 0.1
+
+
+# Functions, because JAX remembers a NumPy array of which it once made a float32 constant: an array
+# that lives as long as the module would come out as float32 under `enable_x64` too.
+
+
+def valley() -> surfaces.Surface:
+    """The lecture's contour: steep across, flat along, condition number 20."""
+    return surfaces.quadratic((1.0, 20.0))._replace(
+        start=np.array([-3.0, 1.0]), view=((-3.5, 3.5), (-1.75, 1.75))
+    )
+
+
+def rotated_valley() -> surfaces.Surface:
+    """The same valley, turned by 30 degrees."""
+    return surfaces.quadratic((1.0, 20.0), angle=math.pi / 6)._replace(
+        start=np.array([-3.0, 0.5]), view=((-3.5, 3.5), (-2.5, 2.5))
+    )
+
+
+def line_start() -> np.ndarray:
+    """Intercept and slope from which the paths over the linear regression start."""
+    return np.array([-2.0, 3.5])
 
 
 def line_fit() -> tuple[np.ndarray, np.ndarray]:

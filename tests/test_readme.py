@@ -38,4 +38,5 @@ def test_both_commands_use_the_lock_and_ci_runs_the_second():
     commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     assert len(commands) == 2
     assert all("-c .ci/lock.txt" in command for command in commands)
-    assert commands[1].endswith("-m pytest") and "python -m pytest" in (ROOT / ".ci/run").read_text()
+    assert commands[1].endswith("-m pytest")
+    assert "python -m pytest" in (ROOT / ".ci/run").read_text()

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, draw_path, draw_surface, figure, method, surface_grid
-from experiments.scenes import RATES, VALLEY, rule
+from experiments.scenes import RATES, rule, valley
 from jaxtricks import surfaces
 
 FIGURES = ("F-031", "F-032")
@@ -40,14 +40,14 @@ FULL = Config(steps=4000)
 
 def run(config: Config) -> dict[str, Any]:
     """The paths from the shared start, and what they measure."""
-    start = jnp.array(VALLEY.start, float)
+    start = jnp.array(valley().start, float)
     paths = {
-        name: np.asarray(surfaces.trajectory(rule(name), VALLEY, start, config.steps).points)
+        name: np.asarray(surfaces.trajectory(rule(name), valley(), start, config.steps).points)
         for name in METHODS
     }
     distances = {name: np.linalg.norm(points, axis=1) for name, points in paths.items()}
     return {
-        "grid": surface_grid(VALLEY),
+        "grid": surface_grid(valley()),
         "paths": {name: points[:201] for name, points in paths.items()},
         "distances": {name: distance[:201] for name, distance in distances.items()},
         "arrival": {name: arrival(distance) for name, distance in distances.items()},
@@ -85,7 +85,7 @@ def draw(results: dict[str, Any]) -> Figure:
     """RMSProp on the contour, then Adam too; distance over time; overshoot and arrival."""
     fig, (rmsprop, adam, distance, bars) = figure(2, 2, width=4.9, height=3.4)
     for axes, names in ((rmsprop, METHODS[:4]), (adam, METHODS[:5])):
-        draw_surface(axes, results["grid"], start=VALLEY.start, optimum=(0, 0), bar=axes is adam)
+        draw_surface(axes, results["grid"], start=valley().start, optimum=(0, 0), bar=axes is adam)
         for name in names:
             draw_path(axes, results["paths"][name], name)
         axes.set_title(f"+ {names[-1]} (rate {RATES[names[-1]]})")

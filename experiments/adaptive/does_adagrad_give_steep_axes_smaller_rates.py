@@ -34,7 +34,7 @@ from experiments.engine import (
     paired,
     surface_grid,
 )
-from experiments.scenes import RATES, VALLEY, ZIGZAG_RATE, rule
+from experiments.scenes import RATES, ZIGZAG_RATE, rule, valley
 from jaxtricks import surfaces
 from jaxtricks.optimizers import effective_learning_rate
 
@@ -61,15 +61,15 @@ FULL = Config(seeds=100, steps=20_000, rates=31)
 
 def run(config: Config) -> dict[str, Any]:
     """The paths and their rates, the correlations, and the tuned number of steps."""
-    start = jnp.array(VALLEY.start)
+    start = jnp.array(valley().start)
     descent = surfaces.trajectory(
-        rule("gradient descent", ZIGZAG_RATE), VALLEY, start, config.path_steps
+        rule("gradient descent", ZIGZAG_RATE), valley(), start, config.path_steps
     )
-    path = surfaces.trajectory(rule("adagrad"), VALLEY, start, config.path_steps)
+    path = surfaces.trajectory(rule("adagrad"), valley(), start, config.path_steps)
     rates = effective_learning_rate(RATES["adagrad"], jnp.cumsum(path.gradients**2, axis=0))
     grid = jnp.logspace(-4, 1, config.rates)
     return {
-        "grid": surface_grid(VALLEY),
+        "grid": surface_grid(valley()),
         "paths": {"gradient descent": descent.points, "adagrad": path.points},
         "straightness": {
             "gradient descent": path_ratio(descent.points),
@@ -176,7 +176,7 @@ def count(steps: float, results: dict[str, Any]) -> str:
 def draw(results: dict[str, Any]) -> Figure:
     """From above; the rate of each axis; rates against curvature; what it is good for."""
     fig, (above, axis_rates, curvature, benefit) = figure(2, 2, width=4.8)
-    draw_surface(above, results["grid"], start=VALLEY.start, optimum=(0, 0))
+    draw_surface(above, results["grid"], start=valley().start, optimum=(0, 0))
     for name, points in results["paths"].items():
         ratio = results["straightness"][name]
         draw_path(above, points, name, label=f"{name}: path / straight line {ratio:.2f}")

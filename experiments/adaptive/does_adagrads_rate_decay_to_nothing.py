@@ -26,7 +26,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, band, combine, exact, figure, interval, method, paired
-from experiments.scenes import VALLEY
+from experiments.scenes import valley
 from jaxtricks import optimizers
 from jaxtricks.optimizers import effective_learning_rate
 
@@ -119,12 +119,12 @@ def descend_noisily(
 
     def body(carry: Any, noise: jax.Array) -> Any:
         x, state = carry
-        loss, gradient = jax.value_and_grad(VALLEY)(x)
+        loss, gradient = jax.value_and_grad(valley())(x)
         update, state = rule.update(gradient + noise, state)
         effective = effective_learning_rate(rate, squares(name, state))[0]
         return (x + update, state), (loss, jnp.log(effective))
 
-    start = distance * jnp.array(VALLEY.start, float)
+    start = distance * jnp.array(valley().start, float)
     noise = jax.random.normal(key, (steps, 2))
     losses, logs = jax.lax.scan(body, (start, rule.init(start)), noise)[1]
     tenth, width = steps // 10, steps // 100

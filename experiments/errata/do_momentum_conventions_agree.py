@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
-from experiments.scenes import RATES, VALLEY
+from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, schedules, surfaces
 
 FIGURES = ()
@@ -61,9 +61,9 @@ def run(config: Config) -> dict[str, Any]:
 
         def descend(rho: jax.Array) -> Any:
             rule = optimizers.momentum(RATES["momentum"], rho)
-            start = jnp.array(VALLEY.start, jnp.float64)
-            end = surfaces.descend(rule, VALLEY, start, tolerance=1e-3, max_steps=config.limit)
-            path = surfaces.trajectory(rule, VALLEY, start, 200)
+            start = jnp.array(valley().start, jnp.float64)
+            end = surfaces.descend(rule, valley(), start, tolerance=1e-3, max_steps=config.limit)
+            path = surfaces.trajectory(rule, valley(), start, 200)
             return end.steps, end.gradient_norm, path.losses
 
         steps, norms, losses = jax.vmap(descend)(jnp.array(config.decays))

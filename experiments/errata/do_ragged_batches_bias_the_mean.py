@@ -24,7 +24,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import LITERAL, RIGHT, Verdict, exact, figure, paired
-from experiments.scenes import LINE_RATE, LINE_START, line_fit
+from experiments.scenes import LINE_RATE, line_fit, line_start
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
@@ -100,7 +100,7 @@ def sorted_means() -> jax.Array:
 def one_pass() -> dict[str, Any]:
     """Mean squared error of the line against examples seen: the printed loop, and SGD."""
     inputs, targets = map(jnp.asarray, line_fit())
-    start, rule = jnp.array(LINE_START, jnp.float32), optimizers.gradient_descent(LINE_RATE)
+    start, rule = jnp.array(line_start(), jnp.float32), optimizers.gradient_descent(LINE_RATE)
     whole = surfaces.least_squares(inputs, targets)
     printed = surfaces.trajectory(rule, whole, start, 1)
 

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
-from experiments.scenes import RATES, VALLEY
+from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
@@ -64,7 +64,7 @@ def error_of(line: str) -> dict[str, Any]:
 def repaired_loop(line: str, gradient: Any, steps: int) -> np.ndarray:
     """The note's loop around its repaired line, in NumPy as printed."""
     code = compile(line, "<repaired>", "exec")
-    names = {"np": np, "learning_rate": RATES["adam"], "x": np.array(VALLEY.start)}
+    names = {"np": np, "learning_rate": RATES["adam"], "x": np.array(valley().start)}
     names["first_moment"] = names["second_moment"] = np.zeros(2)
     points = [names["x"].copy()]
     for _ in range(steps):
@@ -80,17 +80,17 @@ def run(config: Config) -> dict[str, Any]:
     """What Python says of each line, and the losses of both loops."""
     results: dict[str, Any] = {}
     with jax.enable_x64(True):
-        gradient = jax.jit(jax.grad(VALLEY))
+        gradient = jax.jit(jax.grad(valley()))
         for name, (_, printed, repaired, inside) in LINES.items():
             tx = optimizers.adam(RATES["adam"], eps_inside=inside, bias_correction=False)
             ours = surfaces.trajectory(
-                tx, VALLEY, jnp.array(VALLEY.start, jnp.float64), config.steps
+                tx, valley(), jnp.array(valley().start, jnp.float64), config.steps
             )
             points = repaired_loop(repaired, lambda x: np.asarray(gradient(x)), config.steps)
             results[name] = {
                 "printed": error_of(printed),
                 "repaired": error_of(repaired),
-                "loop": jax.vmap(VALLEY)(jnp.asarray(points)),
+                "loop": jax.vmap(valley())(jnp.asarray(points)),
                 "ours": ours.losses,
                 "distance": np.abs(points - np.asarray(ours.points)).max(),
             }

@@ -22,7 +22,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
-from experiments.scenes import DECAY, RATES, VALLEY
+from experiments.scenes import DECAY, RATES, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
@@ -66,12 +66,12 @@ def exponential_cache(decay: float) -> optax.GradientTransformation:
 def run(config: Config) -> dict[str, Any]:
     """Losses by divisor, and the steps of both caches under a gradient of 1."""
     with jax.enable_x64(True):
-        start, rate = jnp.array(VALLEY.start, jnp.float64), RATES["adagrad"]
+        start, rate = jnp.array(valley().start, jnp.float64), RATES["adagrad"]
         losses = {
-            name: surfaces.trajectory(divide_by_power(rate, power), VALLEY, start, config.steps)
+            name: surfaces.trajectory(divide_by_power(rate, power), valley(), start, config.steps)
             for name, power in DIVISORS.items()
         }
-        ours = surfaces.trajectory(optimizers.adagrad(rate), VALLEY, start, config.steps)
+        ours = surfaces.trajectory(optimizers.adagrad(rate), valley(), start, config.steps)
         count = np.unique(np.geomspace(1, config.long, 100).astype(int))
         rules = {
             "sum": optimizers.scale_by_adagrad(),

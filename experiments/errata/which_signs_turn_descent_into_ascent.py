@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import LITERAL, RIGHT, Verdict, exact, figure
-from experiments.scenes import LINE_RATE, LINE_START, RATES, VALLEY, line_fit
+from experiments.scenes import LINE_RATE, RATES, line_fit, line_start, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
@@ -83,12 +83,16 @@ def run(config: Config) -> dict[str, Any]:
 
 def follow_valley(config: Config) -> dict[str, jax.Array]:
     """Losses of momentum and of Adam, in both forms."""
-    start, steps, rate = jnp.array(VALLEY.start, jnp.float64), config.momentum_steps, RATES["adam"]
+    start, steps, rate = (
+        jnp.array(valley().start, jnp.float64),
+        config.momentum_steps,
+        RATES["adam"],
+    )
     right_adam = optimizers.adam(rate, eps_inside=True, bias_correction=False)
     right_momentum = optimizers.momentum(config.rate, config.decay)
 
     def losses(tx: optax.GradientTransformation, steps: int) -> jax.Array:
-        return surfaces.trajectory(tx, VALLEY, start, steps).losses
+        return surfaces.trajectory(tx, valley(), start, steps).losses
 
     return {
         "momentum_literal": losses(printed_momentum(config.rate, config.decay), steps),
@@ -118,7 +122,7 @@ def follow_examples(steps: int) -> dict[str, Any]:
         paths = [surfaces.trajectory(tx, one, start, steps, key=key) for tx in (literal, right)]
         return [jnp.mean((path.points @ inputs.T - targets[None]) ** 2, axis=1) for path in paths]
 
-    wrong, meant = map(np.asarray, follow(jnp.array(LINE_START, jnp.float64), jax.random.key(0)))
+    wrong, meant = map(np.asarray, follow(jnp.array(line_start(), jnp.float64), jax.random.key(0)))
     return {
         "example_literal": wrong[:160],
         "example_literal_finite": np.sum(np.isfinite(wrong)),

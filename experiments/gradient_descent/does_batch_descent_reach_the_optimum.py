@@ -30,7 +30,7 @@ from experiments.engine import (
     figure,
     surface_grid,
 )
-from experiments.scenes import LINE_RATE, LINE_START, LINE_VIEW, line_fit
+from experiments.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-011",)
@@ -56,7 +56,7 @@ def run(config: Config) -> dict[str, Any]:
     inputs, targets = line_fit()
     line = surfaces.least_squares(jnp.asarray(inputs), jnp.asarray(targets))
     path = surfaces.trajectory(
-        optimizers.gradient_descent(LINE_RATE), line, jnp.asarray(LINE_START), config.path_steps
+        optimizers.gradient_descent(LINE_RATE), line, jnp.asarray(line_start()), config.path_steps
     )
     with jax.enable_x64(True):
         inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, draw_path, draw_surface, exact, figure, surface_grid
-from experiments.scenes import VALLEY, ZIGZAG_RATE
+from experiments.scenes import ZIGZAG_RATE, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-019",)
@@ -42,7 +42,7 @@ FULL = Config(steps=400)
 def run(config: Config) -> dict[str, Any]:
     """Paths on the shared valley and on valleys of growing condition number."""
     path = surfaces.trajectory(
-        optimizers.gradient_descent(ZIGZAG_RATE), VALLEY, jnp.array(VALLEY.start), config.steps
+        optimizers.gradient_descent(ZIGZAG_RATE), valley(), jnp.array(valley().start), config.steps
     )
 
     def descend(condition_number: jax.Array) -> jax.Array:
@@ -55,7 +55,7 @@ def run(config: Config) -> dict[str, Any]:
     points = jax.vmap(descend)(jnp.array(config.condition_numbers))
     flips = jnp.mean(points[:, 1:] * points[:, :-1] < 0, axis=1)
     return {
-        "grid": surface_grid(VALLEY),
+        "grid": surface_grid(valley()),
         "path": path.points,
         "rate": ZIGZAG_RATE,
         "condition_numbers": config.condition_numbers,

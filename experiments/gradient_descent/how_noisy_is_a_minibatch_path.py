@@ -32,7 +32,7 @@ from experiments.engine import (
     paired,
     surface_grid,
 )
-from experiments.scenes import LINE_RATE, LINE_START, LINE_VIEW, line_fit
+from experiments.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
 from jaxtricks import optimizers, surfaces
 from jaxtricks.data import epoch_order
 
@@ -65,7 +65,7 @@ def run(config: Config) -> dict[str, Any]:
     """The lecture's two paths, path lengths for each batch size, scatter for each rate."""
     inputs, targets = map(jnp.asarray, line_fit())
     surface = surfaces.least_squares(inputs, targets)
-    start = jnp.asarray(LINE_START, inputs.dtype)
+    start = jnp.asarray(line_start(), inputs.dtype)
     rule = optimizers.gradient_descent(LINE_RATE)
     size = len(targets)
     one_epoch = epoch_order(jax.random.key(0), size, 1, order="cyclic").indices

@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, exact, figure
-from experiments.scenes import LINE_START, line_fit
+from experiments.scenes import line_fit, line_start
 from jaxtricks import surfaces
 from jaxtricks.data import epoch_order
 
@@ -61,10 +61,10 @@ def run(config: Config) -> dict[str, Any]:
     order = jax.jit(jax.vmap(batches))(keys).reshape(-1, config.batch_size)
 
     def slope_gradient(rows: jax.Array) -> jax.Array:
-        errors = inputs[rows] @ jnp.asarray(LINE_START, inputs.dtype) - targets[rows]
+        errors = inputs[rows] @ jnp.asarray(line_start(), inputs.dtype) - targets[rows]
         return jnp.mean(errors * inputs[rows, 1])
 
-    full = jax.grad(surfaces.least_squares(inputs, targets))(jnp.asarray(LINE_START))[1]
+    full = jax.grad(surfaces.least_squares(inputs, targets))(jnp.asarray(line_start()))[1]
     gradients = jax.jit(jax.vmap(slope_gradient))(order)
     counts, edges = np.histogram(gradients, bins=50)
     return {

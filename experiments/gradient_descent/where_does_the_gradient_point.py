@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, draw_path, draw_surface, exact, figure, surface_grid
 from experiments.engine import method as look
-from experiments.scenes import RATES, VALLEY, rule
+from experiments.scenes import RATES, rule, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-034",)
@@ -54,12 +54,12 @@ def run(config: Config) -> dict[str, Any]:
     path = surfaces.trajectory(
         optimizers.gradient_descent(RATE), bowl, jnp.array([-2.4, 0.9]), steps=3
     )
-    noisy = surfaces.with_gradient_noise(VALLEY, config.variance)
+    noisy = surfaces.with_gradient_noise(valley(), config.variance)
     keys = jax.random.split(jax.random.key(0), config.seeds)
 
     def ratios(name: str) -> jax.Array:
         def one(key: jax.Array) -> jax.Array:
-            start = jnp.array(VALLEY.start, jnp.float32)
+            start = jnp.array(valley().start, jnp.float32)
             seen = surfaces.trajectory(rule(name), noisy, start, config.steps, key=key)
             return -seen.updates / seen.gradients
 

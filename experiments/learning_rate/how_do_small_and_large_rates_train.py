@@ -35,7 +35,7 @@ from experiments.engine import (
     surface_grid,
 )
 from experiments.learning_rate import _small_mlp as mlp
-from experiments.scenes import VALLEY
+from experiments.scenes import valley
 from jaxtricks import data, optimizers, surfaces
 
 FIGURES = ("F-003",)
@@ -64,16 +64,16 @@ FULL = Config(path_rates=161, rates=17, net_steps=30_000, seeds=20)
 
 def run(config: Config) -> dict[str, Any]:
     """Four paths, the number of steps at every rate on the valley, and the net's training."""
-    start = jnp.array(VALLEY.start, jnp.float32)
+    start = jnp.array(valley().start, jnp.float32)
     rates = jnp.geomspace(2e-4, 2.0, config.path_rates)
     follow = jax.vmap(
-        lambda rate: surfaces.trajectory(optimizers.gradient_descent(rate), VALLEY, start, 60)
+        lambda rate: surfaces.trajectory(optimizers.gradient_descent(rate), valley(), start, 60)
     )
     paths = jax.jit(follow)(jnp.array(PATH_RATES))
     net_rates = jnp.geomspace(1e-3, 10.0, config.rates)
     return {
         "data_set": "digits",
-        "grid": surface_grid(VALLEY),
+        "grid": surface_grid(valley()),
         "paths": paths.points,
         "gradient_norms": jnp.linalg.norm(paths.gradients, axis=-1),
         "rates": rates,
@@ -85,12 +85,12 @@ def run(config: Config) -> dict[str, Any]:
 
 def valley_steps(rates: jax.Array, max_steps: int) -> jax.Array:
     """Steps until the gradient is 1e-3 of its first norm; -1 if it never is."""
-    start = jnp.array(VALLEY.start, jnp.float32)
-    tolerance = 1e-3 * jnp.linalg.norm(jax.grad(VALLEY)(start))
+    start = jnp.array(valley().start, jnp.float32)
+    tolerance = 1e-3 * jnp.linalg.norm(jax.grad(valley())(start))
 
     def one(rate: jax.Array) -> jax.Array:
         tx = optimizers.gradient_descent(rate)
-        end = surfaces.descend(tx, VALLEY, start, tolerance=tolerance, max_steps=max_steps)
+        end = surfaces.descend(tx, valley(), start, tolerance=tolerance, max_steps=max_steps)
         return jnp.where(end.gradient_norm < tolerance, end.steps, -1)
 
     return jax.jit(jax.vmap(one))(rates)

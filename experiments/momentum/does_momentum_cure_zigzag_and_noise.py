@@ -41,7 +41,7 @@ from experiments.engine import (
     paired,
     surface_grid,
 )
-from experiments.scenes import DECAY, ROTATED_VALLEY, rule
+from experiments.scenes import DECAY, rotated_valley, rule
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-024",)
@@ -74,10 +74,10 @@ def run(config: Config) -> dict[str, Any]:
     grid = jnp.geomspace(0.01, 3.8, config.rates)
     keys = jax.random.split(jax.random.key(0), 2 * config.seeds)
     results: dict[str, Any] = {
-        "grid": surface_grid(ROTATED_VALLEY),
+        "grid": surface_grid(rotated_valley()),
         "thin": config.thin,
         "condition_numbers": config.condition_numbers,
-        "start_loss": surfaces_loss(ROTATED_VALLEY, ROTATED_VALLEY.start),
+        "start_loss": surfaces_loss(rotated_valley(), rotated_valley().start),
     }
     for name in NAMES:
         results |= measure(name, kappas, grid, keys, config)
@@ -117,8 +117,8 @@ def surfaces_loss(surface: surfaces.Surface, point: np.ndarray) -> jax.Array:
 
 def noisy_paths(name: str, keys: jax.Array, steps: int) -> surfaces.Trajectory:
     """The lecture's contour: shared start and rates, gradient noise N(0, I)."""
-    noisy = surfaces.with_gradient_noise(ROTATED_VALLEY, NOISE)
-    start = jnp.array(ROTATED_VALLEY.start, jnp.float32)
+    noisy = surfaces.with_gradient_noise(rotated_valley(), NOISE)
+    start = jnp.array(rotated_valley().start, jnp.float32)
     follow = functools.partial(surfaces.trajectory, rule(name), noisy, start, steps)
     return jax.vmap(lambda key: follow(key=key))(keys)
 

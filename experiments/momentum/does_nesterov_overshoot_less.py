@@ -35,7 +35,7 @@ from experiments.engine import (
     method,
     surface_grid,
 )
-from experiments.scenes import DECAY, RATES, VALLEY, rule
+from experiments.scenes import DECAY, RATES, rule, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-027",)
@@ -63,11 +63,11 @@ FULL = Config(rates=60, max_steps=20_000, grid=800)
 
 def run(config: Config) -> dict[str, Any]:
     """Paths, steps at equal settings, spectral radii, and the second-order term."""
-    start = jnp.array(VALLEY.start, jnp.float32)
+    start = jnp.array(valley().start, jnp.float32)
     fractions = jnp.geomspace(0.05, 1.3, config.rates)
     kappas = jnp.array(config.condition_numbers)
     results: dict[str, Any] = {
-        "grid": surface_grid(VALLEY),
+        "grid": surface_grid(valley()),
         "condition_numbers": config.condition_numbers,
         "fractions": fractions,
         "max_steps": config.max_steps,
@@ -86,7 +86,7 @@ def measure(
     name: str, start: jax.Array, kappas: jax.Array, fractions: jax.Array, config: Config
 ) -> dict[str, jax.Array]:
     """All that is known of one method, in one program."""
-    path = surfaces.trajectory(rule(name), VALLEY, start, config.steps)
+    path = surfaces.trajectory(rule(name), valley(), start, config.steps)
     passed = jnp.max(-path.points * jnp.sign(start)[None], axis=0) / jnp.abs(start)
     return {
         f"{name} path": path.points,
@@ -136,13 +136,13 @@ def smallest_radius(name: str, kappas: jax.Array, points: int) -> jax.Array:
 def hidden_curvature(start: jax.Array, steps: int) -> dict[str, Any]:
     """Nesterov's step minus momentum's from the same point and velocity, against -alpha rho H v."""
     rate, inside = RATES["momentum"], optimizers.momentum(RATES["momentum"], DECAY, lr_inside=True)
-    path = surfaces.trajectory(inside, VALLEY, start, steps)
+    path = surfaces.trajectory(inside, valley(), start, steps)
     x, v = path.points[1:], path.updates
     lead = jax.vmap(lambda x, v: optimizers.lookahead_point(x, v, DECAY))(x, v)
-    gradient: Callable = jax.vmap(jax.grad(VALLEY))
+    gradient: Callable = jax.vmap(jax.grad(valley()))
     difference = -rate * (gradient(lead) - gradient(x))
     law = -rate * DECAY * v * jnp.array([[1.0, 20.0]])
-    newton = start - jnp.linalg.solve(jax.hessian(VALLEY)(start), jax.grad(VALLEY)(start))
+    newton = start - jnp.linalg.solve(jax.hessian(valley())(start), jax.grad(valley())(start))
     return {
         "curvature_error": jnp.max(jnp.abs(difference - law)) / jnp.max(jnp.abs(law)),
         "calls": gradients_per_step(start),
@@ -156,7 +156,7 @@ def gradients_per_step(start: jax.Array) -> int:
 
     def counted(x: jax.Array) -> jax.Array:
         calls.append(1)
-        return VALLEY(x)
+        return valley()(x)
 
     tx = rule("nesterov")
     tx.update(jax.grad(counted)(start), tx.init(start), start)

@@ -23,7 +23,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, LITERAL, Verdict, exact, figure
-from experiments.scenes import RATES, VALLEY
+from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-100",)
@@ -81,12 +81,12 @@ def every(losses: Callable, decays: jax.Array, velocities: jax.Array, seeds: int
 
 def noisy_losses(decay: jax.Array, velocity: jax.Array, seeds: int) -> jax.Array:
     """Mean over the seeds; the same noise for every velocity."""
-    noisy = surfaces.with_gradient_noise(VALLEY, 1.0)
+    noisy = surfaces.with_gradient_noise(valley(), 1.0)
     keys = jax.random.split(jax.random.key(0), seeds)
 
     def one(key: jax.Array) -> jax.Array:
         rule = ball(decay, velocity)
-        start = jnp.array(VALLEY.start)
+        start = jnp.array(valley().start)
         return surfaces.trajectory(rule, noisy, start, TIMES[-1], key=key).losses
 
     return jnp.mean(jax.vmap(one)(keys), axis=0)
@@ -94,8 +94,8 @@ def noisy_losses(decay: jax.Array, velocity: jax.Array, seeds: int) -> jax.Array
 
 def clean_losses(decay: jax.Array, velocity: jax.Array, seeds: int) -> jax.Array:
     del seeds
-    start = jnp.array(VALLEY.start)
-    return surfaces.trajectory(ball(decay, velocity), VALLEY, start, TIMES[-1]).losses
+    start = jnp.array(valley().start)
+    return surfaces.trajectory(ball(decay, velocity), valley(), start, TIMES[-1]).losses
 
 
 def coast(decay: jax.Array) -> jax.Array:

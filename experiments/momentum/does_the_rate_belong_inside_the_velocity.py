@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, figure
-from experiments.scenes import DECAY, VALLEY
+from experiments.scenes import DECAY, valley
 from jaxtricks import optimizers, schedules, surfaces
 
 FIGURES = ("F-098",)
@@ -48,14 +48,14 @@ def run(config: Config) -> dict[str, Any]:
         results["valley_drop"] = config.valley_drop
         for name, inside in FORMS.items():
             path = follow(lambda w: w, jnp.zeros(()), 0.1, config.drop, config.steps, inside)
-            valley = follow(
-                VALLEY, jnp.array(VALLEY.start), 0.02, config.valley_drop, config.steps, inside
+            on_valley = follow(
+                valley(), jnp.array(valley().start), 0.02, config.valley_drop, config.steps, inside
             )
             results |= {
                 f"{name} position": path.points,
                 f"{name} displacement": path.points[config.drop + config.after]
                 - path.points[config.drop],
-                f"{name} loss": valley.losses,
+                f"{name} loss": on_valley.losses,
             }
     return results
 

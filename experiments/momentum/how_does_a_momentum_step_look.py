@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, draw_surface, exact, figure, surface_grid
-from experiments.scenes import DECAY, RATES, ROTATED_VALLEY
+from experiments.scenes import DECAY, RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-025", "F-026")
@@ -50,9 +50,9 @@ FULL = Config(steps=300)
 def run(config: Config) -> dict[str, Any]:
     """Momentum's path, the arrows of both rules at one iterate, and the literal readings."""
     with jax.enable_x64(True):
-        start, gradient = jnp.array(ROTATED_VALLEY.start), jax.grad(ROTATED_VALLEY)
+        start, gradient = jnp.array(rotated_valley().start), jax.grad(rotated_valley())
         rule = optimizers.momentum(RATE, DECAY, lr_inside=True)
-        path = surfaces.trajectory(rule, ROTATED_VALLEY, start, config.steps)
+        path = surfaces.trajectory(rule, rotated_valley(), start, config.steps)
         x, v = path.points[config.iterate], path.updates[config.iterate - 1]
         ahead = optimizers.lookahead_point(x, v, DECAY)
         state = optax.tree.set(rule.init(x), velocity=v)
@@ -63,7 +63,7 @@ def run(config: Config) -> dict[str, Any]:
         next_gradients = jax.vmap(gradient)(points + steps)
         lengths = jnp.linalg.norm(ahead_gradients, axis=1)
         return {
-            "grid": surface_grid(ROTATED_VALLEY, view_of(x, ahead, x - RATE * gradient(x))),
+            "grid": surface_grid(rotated_valley(), view_of(x, ahead, x - RATE * gradient(x))),
             "x": x,
             "rho_v": DECAY * v,
             "momentum_arrow": -RATE * gradient(x),
@@ -94,7 +94,7 @@ def nesterov_path(start: jax.Array, steps: int) -> tuple[jax.Array, jax.Array, j
     def body(carry: Any, _: None) -> tuple[Any, tuple[jax.Array, ...]]:
         x, state = carry
         ahead = optimizers.lookahead_point(x, optax.tree.get(state, "velocity"), DECAY)
-        step, state = rule.update(jax.grad(ROTATED_VALLEY)(ahead), state)
+        step, state = rule.update(jax.grad(rotated_valley())(ahead), state)
         return (x + step, state), (x, ahead, step)
 
     return jax.lax.scan(body, (start, rule.init(start)), length=steps)[1]
@@ -102,12 +102,12 @@ def nesterov_path(start: jax.Array, steps: int) -> tuple[jax.Array, jax.Array, j
 
 def literal_losses(steps: int) -> jax.Array:
     """004:63 to the letter: v <- v - g, x <- x + v."""
-    x, v = jnp.array(ROTATED_VALLEY.start), jnp.zeros(2)
-    losses = [ROTATED_VALLEY(x)]
+    x, v = jnp.array(rotated_valley().start), jnp.zeros(2)
+    losses = [rotated_valley()(x)]
     for _ in range(steps):
-        v = v - jax.grad(ROTATED_VALLEY)(x)
+        v = v - jax.grad(rotated_valley())(x)
         x = x + v
-        losses.append(ROTATED_VALLEY(x))
+        losses.append(rotated_valley()(x))
     return jnp.stack(losses)
 
 

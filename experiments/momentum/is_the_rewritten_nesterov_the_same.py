@@ -29,14 +29,17 @@ from experiments.engine import (
     figure,
     surface_grid,
 )
-from experiments.scenes import DECAY, VALLEY
+from experiments.scenes import DECAY, valley
 from jaxtricks import optimizers, schedules, surfaces
 
 FIGURES = ()
 CLAIMS = ("C-023",)
 
-SURFACES = {"valley": (VALLEY, 0.02), "banana": (surfaces.banana(), 0.0005)}
-SURFACES["Beale"] = (surfaces.beale(), 0.0005)
+SURFACES = {
+    "valley": (valley, 0.02),
+    "banana": (surfaces.banana, 0.0005),
+    "Beale": (surfaces.beale, 0.0005),
+}
 TOLERANCE = 1e-10
 
 
@@ -54,9 +57,10 @@ FULL = Config(steps=1000)
 def run(config: Config) -> dict[str, Any]:
     """Differences per surface and schedule, and both kinds of points on the valley."""
     middle = config.steps // 2
-    results: dict[str, Any] = {"grid": surface_grid(VALLEY), "names": list(SURFACES)}
+    results: dict[str, Any] = {"grid": surface_grid(valley()), "names": list(SURFACES)}
     with jax.enable_x64(True):
-        for name, (surface, rate) in SURFACES.items():
+        for name, (make, rate) in SURFACES.items():
+            surface = make()
             falling = schedules.multistep_decay(rate, (middle,))
             for kind, schedule in (("constant", rate), ("falling", falling)):
                 points, leads = first_form(surface, schedule, DECAY, config.steps)
@@ -71,8 +75,8 @@ def run(config: Config) -> dict[str, Any]:
         growing = schedules.join(
             [schedules.constant(0.5), schedules.constant(0.9)], boundaries=[10]
         )
-        leads = first_form(VALLEY, 0.02, growing, config.steps)[1]
-        moved = second_form(VALLEY, 0.02, growing, config.steps)
+        leads = first_form(valley(), 0.02, growing, config.steps)[1]
+        moved = second_form(valley(), 0.02, growing, config.steps)
         results["changing rho"] = jnp.max(jnp.abs(moved - leads), axis=1) / jnp.max(jnp.abs(leads))
     return results
 

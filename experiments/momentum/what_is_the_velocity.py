@@ -21,7 +21,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, exact, figure
-from experiments.scenes import RATES, ROTATED_VALLEY
+from experiments.scenes import RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-037",)
@@ -48,11 +48,11 @@ def run(config: Config) -> dict[str, Any]:
     """Velocity, sum and average along one path per rho, and under a constant gradient."""
     with jax.enable_x64(True):
         decays = jnp.array(config.decays)
-        start = jnp.array(ROTATED_VALLEY.start)
+        start = jnp.array(rotated_valley().start)
 
         def one(decay: jax.Array) -> dict[str, jax.Array]:
             inside = optimizers.momentum(RATE, decay, lr_inside=True)
-            path = surfaces.trajectory(inside, ROTATED_VALLEY, start, config.steps)
+            path = surfaces.trajectory(inside, rotated_valley(), start, config.steps)
             velocity, gradients = path.updates, path.gradients
             age = jnp.arange(config.steps)[:, None] - jnp.arange(config.steps)[None, :]
             weights = jnp.where(age >= 0, decay ** jnp.maximum(age, 0), 0.0)
