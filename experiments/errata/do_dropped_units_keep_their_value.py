@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import LITERAL, RIGHT, Verdict, exact, figure, method
 from jaxtricks import optimizers
 
 FIGURES = ()
@@ -115,11 +115,10 @@ def draw(results: dict[str, Any]) -> Figure:
     first.set(xlabel="first update without the unit / rate", xlim=(0, 7))
     first.set_title("E-17: keeps its value (0), or goes on (red)")
     first.grid(visible=False, axis="y")
-    looks = {"gradient descent": "-", "momentum": "--", "nesterov": ":", "adam": "-.", "adamw": ":"}
-    for name, line in looks.items():
+    for name in ("gradient descent", "momentum", "nesterov", "adam", "adamw"):
         moved = results["moved"][name]
-        colour = {"gradient descent": RIGHT, "adam": "#56B4E9", "adamw": "black"}.get(name, LITERAL)
-        drift.plot(np.arange(1, len(moved) + 1), moved, color=colour, linestyle=line, label=name)
+        look = method("adam") | {"linestyle": ":"} if name == "adamw" else method(name)
+        drift.plot(np.arange(1, len(moved) + 1), moved, **(look | {"label": name}))
     drift.axvspan(ACTIVE, len(moved), color="grey", alpha=0.12, linewidth=0)
     drift.text(ACTIVE + 1, 3, "dropped: gradient 0", fontsize=8)
     drift.set(

@@ -21,7 +21,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure, method
 from experiments.scenes import DECAY, RATES, valley
 from jaxtricks import optimizers, surfaces
 
@@ -136,8 +136,9 @@ def draw(results: dict[str, Any]) -> Figure:
     valley.set(xlabel="step", ylabel="loss on the valley", title="E-03: what AdaGrad divides by")
     valley.legend(title=f"rate {results['rate']}, loss at the end", title_fontsize=8)
     count = results["count"]
-    steps.loglog(count, results["steps"]["average"], color=LITERAL, label="average: rmsprop")
-    steps.loglog(count, results["steps"]["sum"], color=RIGHT, label="sum: adagrad")
+    for kind, name in (("average", "rmsprop"), ("sum", "adagrad")):
+        look = method(name) | {"label": f"{kind}: {name}"}
+        steps.loglog(count, results["steps"][kind], **look)
     steps.loglog(count, 1 / np.sqrt(count), "k:", label=r"law $1 / \sqrt{t}$")
     steps.set(xlabel="step $t$", ylabel="step / rate, gradient 1")
     steps.set_title(f"E-45: sum or average ({results['decay']}) of the squares")
