@@ -1,0 +1,1 @@
+"""Benchmarks: what the update rules, the scanned trajectories and the import cost."""
