@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -240,3 +241,30 @@ def test_help_does_not_import_jax():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "False", done.stderr
+
+
+COMMAND = [sys.executable, "-m", "experiments", "--smoke", "--only", "does_it_zigzag_in_a_valley"]
+
+
+def test_a_full_disk_is_reported_and_leaves_no_half_written_file(tmp_path):
+    limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "bash", *COMMAND, "--out", str(tmp_path)]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "FAILED: OSError" in done.stdout and "cannot write to" in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_ctrl_c_ends_with_a_message_and_no_half_written_file(tmp_path):
+    process = subprocess.Popen(
+        [*COMMAND, "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.read(1)  # the first experiment has begun
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "interrupted" in message
+    assert not any(name.startswith(".") for name in os.listdir(tmp_path))
