@@ -12,35 +12,40 @@ from jaxtricks import optimizers
 RATE, DECAY, EPS, SHRINK = 1e-3, 0.9, 1e-7, 1e-2
 
 
+def _blend(first: Array, *others: Array) -> Array:
+    """Bounded, and not one single instruction: XLA on CPU writes slower loops for those."""
+    return sum(others, 0.5 * first)
+
+
 def _floor0(p: Array, g: Array) -> tuple[Array, ...]:
-    return (p + g,)
+    return (_blend(p, g),)
 
 
 def _floor1(p: Array, g: Array, v: Array) -> tuple[Array, ...]:
-    v = v + g
-    return p + v, v
+    v = _blend(v, g)
+    return _blend(p, v), v
 
 
 def _floor1_with_gradient(p: Array, g: Array, r: Array) -> tuple[Array, ...]:
-    r = r + g
-    return p + g + r, r
+    r = _blend(r, g)
+    return _blend(p, g, r), r
 
 
 def _floor2_side_by_side(p: Array, g: Array, m: Array, v: Array) -> tuple[Array, ...]:
-    m, v = m + g, v + g
-    return p + m + v, m, v
+    m, v = _blend(m, g), _blend(v, g)
+    return _blend(p, m, v), m, v
 
 
 def _floor2_in_line(p: Array, g: Array, r: Array, v: Array) -> tuple[Array, ...]:
-    r = r + g
-    v = v + g + r
-    return p + v, r, v
+    r = _blend(r, g)
+    v = _blend(v, g, r)
+    return _blend(p, v), r, v
 
 
 def _floor2_crossed(p: Array, g: Array, s: Array, d: Array) -> tuple[Array, ...]:
-    s = s + g
-    step = jnp.sqrt(jnp.abs(s + d))  # with a cheaper step XLA would copy d, which both sums need
-    return p + g + step, s, d + g + step
+    s = _blend(s, g)
+    step = jnp.sqrt(jnp.abs(s + d))  # with a cheaper step XLA would copy d, which both blends need
+    return _blend(p, g, step), s, _blend(d, g, step)
 
 
 class Rule(NamedTuple):

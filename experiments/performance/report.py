@@ -15,7 +15,7 @@ One update of a ResNet-50-shaped tree ({leaves} leaves, {floats:,} floats), para
 donated; medians of {rounds} rounds in which all take turns, in milliseconds. The *floor* is a
 program with the same reads and writes and next to no arithmetic; *PyTorch* is its fused optimizer,
 its grouped one for RMSProp and AdaDelta. Ratios are formed within a round, above 1 where ours is
-faster, with their quartiles; the one of CPU time does not see what else the machine was doing.
+faster, with their quartiles; those of CPU time hardly see what else the machine was doing.
 """
 ABOUT_TRAJECTORIES = """\
 Adam on Beale's function, {rates} learning rates at once, {steps} steps: `surfaces.trajectory` under
@@ -51,13 +51,13 @@ def rules_section(record: dict[str, Any]) -> str:
         if name in next(iter(rules.values()))["over_ours"]
     ]
     head = ("rule", "ours", *rivals, "copy", *(f"{name} / ours" for name in rivals))
-    head += ("optax / ours, CPU time", "GB/s", "share of copy")
+    head += (*(f"{name} / ours, CPU time" for name in rivals), "GB/s", "share of copy")
     rows = (
         (
             name,
             *(middle(result["milliseconds"][who]) for who in ("ours", *rivals, "copy")),
             *(ratio(result["over_ours"][who]) for who in rivals),
-            ratio(result["cpu_over_ours"]["optax"]),
+            *(middle(result["cpu_over_ours"][who]) for who in rivals),
             middle(result["gigabytes_per_second"]),
             middle(result["share_of_copy"]),
         )

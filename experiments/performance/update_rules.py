@@ -1,8 +1,8 @@
 """How long does one update of ResNet-50's parameters take?
 
 For every rule, in turn: ours, optax's, PyTorch's fused or grouped one (CPU only, where torch is
-installed), a floor that reads and writes the same arrays and only adds them up, and a copy of the
-parameters. 161 leaves, 25,557,032 floats; parameters and state are donated.
+installed), a floor that reads and writes the same arrays and does little more than add them up, and
+a copy of the parameters. 161 leaves, 25,557,032 floats; parameters and state are donated.
 
     python -m experiments.performance.update_rules --out paper_figs/performance/update_rules.json
     python -m experiments.performance.update_rules --calls 20 --smallest-leaf 1000000    on a GPU
