@@ -90,9 +90,10 @@ def check_increasing(name: str, values: Sequence[int], *, low: int) -> None:
     """Checks that there are whole numbers, each larger than the one before and at least `low`.
 
     Raises:
-        TypeError: one is no integer.
+        TypeError: this is no sequence, or one is no integer.
         ValueError: there is none, one is smaller than `low`, or the order is wrong.
     """
+    check_instance(name, values, Sequence)
     for index, value in enumerate(values):
         check_integer(f"{name}[{index}]", value, low=low)
     if not values or any(a >= b for a, b in itertools.pairwise(values)):
@@ -107,6 +108,16 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+
+
+def check_instance(name: str, value: object, kind: type) -> None:
+    """Checks that `value` is of the kind that is used as such.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {value!r}.")
 
 
 def check_real_tree(name: str, tree: PyTree) -> None:

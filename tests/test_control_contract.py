@@ -58,6 +58,21 @@ def test_jit_agrees_and_traces_once(case):
     chex.assert_trees_all_close(run(case, machine, update=traced), run(case, machine), rtol=1e-6)
 
 
+def test_state_may_be_donated(case):
+    machine = build(case)
+    donating = jax.jit(machine.update, donate_argnums=1)
+    want = run(case, machine)
+    for _ in range(2):  # nor does one run use up another's first state
+        chex.assert_trees_all_close(run(case, machine, update=donating), want, rtol=1e-6)
+
+
+def test_first_parameters_may_be_donated(case):
+    machine, params = build(case), params_at(0)
+    state = machine.init(params)
+    jax.tree.map(lambda leaf: leaf.delete(), params)
+    chex.assert_trees_all_equal(state, machine.init(params_at(0)))
+
+
 def test_scan_agrees(case):
     machine = build(case)
 

@@ -106,6 +106,16 @@ def test_jit_agrees_traces_once_and_repeats_bitwise(case):
     chex.assert_trees_all_equal(jitted, run(case, tx, params, update=step))
 
 
+def test_state_may_be_donated(case):
+    tx, params = build(case), params_tree()
+    donating = jax.jit(lambda *args: tx.update(*args, **case.extra), donate_argnums=1)
+    want = run(case, tx, params)
+    _, state = tx.update(gradients(params, 0), tx.init(params), params, **case.extra)
+    donating(gradients(params, 1), state, params)
+    got = run(case, tx, params, update=lambda *args, **extra: donating(*args))
+    chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-7)
+
+
 def test_scan_agrees(case):
     tx, params = build(case), params_tree()
 

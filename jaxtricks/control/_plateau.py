@@ -83,9 +83,11 @@ def plateau(
 
     def init(params: PyTree | None = None) -> PlateauState:
         del params
-        zero = jnp.zeros([], jnp.int32)
         return PlateauState(
-            observe(initial), nothing_yet(mode), bad_count=zero, cooldown_count=zero
+            value=jnp.array(observe(initial)),  # a copy: the state may be donated
+            best_value=nothing_yet(mode),
+            bad_count=jnp.zeros([], jnp.int32),
+            cooldown_count=jnp.zeros([], jnp.int32),
         )
 
     def update(

@@ -71,14 +71,14 @@ def stopping(
 
     def init(params: PyTree | None = None) -> StoppingState:
         _check_params(params, keep_params)
-        zero = jnp.zeros([], jnp.int32)
+        # copies, and no array twice: the state and the parameters may be donated
         return StoppingState(
             best_value=nothing_yet(mode),
-            best_step=zero,
-            best_params=jax.tree.map(jnp.asarray, params) if keep_params else None,
-            step=zero,
+            best_step=jnp.zeros([], jnp.int32),
+            best_params=jax.tree.map(jnp.array, params) if keep_params else None,
+            step=jnp.zeros([], jnp.int32),
             stopped=jnp.zeros([], bool),
-            memory=memory,
+            memory=jax.tree.map(jnp.array, memory),
         )
 
     def update(

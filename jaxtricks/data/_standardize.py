@@ -47,6 +47,7 @@ def standardize(
 
     Raises:
         ValueError: there are too few examples.
+        TypeError: the examples are not real numbers.
 
     Example:
         >>> scale = standardize(np.array([[0, 7], [4, 7]], np.uint8))
@@ -58,6 +59,8 @@ def standardize(
     """
     check_integer("ddof", ddof, low=0)
     values = np.asarray(examples)
+    if values.dtype.kind in "cOSUMm":
+        raise TypeError(f"examples must be real numbers, got {values.dtype}.")
     if math.prod(values.shape[a] for a in np.atleast_1d(axis)) <= ddof:
         raise ValueError(f"there are too few examples for ddof {ddof}, shape {values.shape}.")
     mean = np.mean(values, axis=axis, dtype=np.float64, keepdims=True)

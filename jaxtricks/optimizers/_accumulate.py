@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import (
     check_choice,
+    check_instance,
     check_integer,
     check_range,
     check_real_tree,
@@ -44,6 +45,9 @@ def accumulate(
     count alike, the examples of a smaller last batch weigh more than the others. A gradient of
     weight 0 does not count, not even if it is NaN, and `every` of them make no update.
 
+    Of the other extra arguments only those of the last of the `every` calls have an effect: a
+    metric for `scale_by_plateau` belongs there.
+
     The wrapped update is always computed, then selected or thrown away: it is cheap next to a
     gradient, and one and the same program runs under `vmap`, in `scan` and on many devices. Batch
     statistics, such as batch norm's, are still those of each batch.
@@ -57,7 +61,7 @@ def accumulate(
     Raises:
         ValueError: `every` is under 1, `weighting` is no such convention, a weight is negative, or
             the updates do not match the parameters.
-        TypeError: `every` is no integer, or a leaf is complex.
+        TypeError: `tx` is no gradient transformation, `every` is no integer, or a leaf is complex.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent
@@ -72,6 +76,7 @@ def accumulate(
     References:
         S-OPT-04, 000:127; its ragged last batch: E-15; S-LIB-09.
     """
+    check_instance("tx", tx, optax.GradientTransformation)
     check_integer("every", every, low=1)
     check_choice("weighting", weighting, ("example", "batch"))
     rule = optax.with_extra_args_support(tx)

@@ -64,7 +64,7 @@ def scale_by_momentum(
         check_range("decay", decay, low=0.0, below=1.0)
     check_range("dampening", dampening, low=0.0, below=1.0)
     check_range("initial_velocity", initial_velocity)
-    if nesterov and not isinstance(dampening, jax.core.Tracer) and dampening != 0:
+    if nesterov and not isinstance(dampening, jax.core.Tracer) and float(dampening) != 0:
         raise ValueError(f"nesterov goes without dampening, got dampening {dampening}.")
 
     def init(params: PyTree) -> MomentumState:
@@ -81,7 +81,9 @@ def scale_by_momentum(
         rho = value_at(decay, state.step)
         gain = 1 - dampening if dampen_first else 1 - jnp.where(state.step == 0, 0, dampening)
         wide = widen(updates)
-        velocity = jax.tree.map(lambda v, g: rho * v + gain * g, state.velocity, wide)
+        velocity = jax.tree.map(
+            lambda v, g: jnp.asarray(rho * v + gain * g, v.dtype), state.velocity, wide
+        )
         steps = jax.tree.map(lambda g, v: g + rho * v, wide, velocity) if nesterov else velocity
         return narrow(steps, updates), MomentumState(optax.safe_increment(state.step), velocity)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree, ScalarLike
 
-from jaxtricks._checks import check_real_tree
+from jaxtricks._checks import check_instance, check_real_tree
 from jaxtricks.control import Machine
 from jaxtricks.optimizers._moments import narrow, widen
 
@@ -32,7 +32,7 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
             that begins at the learning rate makes this link the rate: put `optax.scale(-1)` after.
 
     Raises:
-        TypeError: a leaf is complex.
+        TypeError: `machine` is no `control.Machine`, or a leaf is complex.
 
     Example:
         >>> from jaxtricks.control import plateau
@@ -47,11 +47,12 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
         S-SCH-05, note 001:36-45; `optax.contrib.reduce_on_plateau` needs the metric at every
         update and cuts one observation earlier: S-LIB-04.
     """
+    check_instance("machine", machine, Machine)
 
     def init(params: PyTree) -> PlateauScaleState:
         check_real_tree("params", params)
         scale, control = machine.update(None, machine.init(params), params)
-        return PlateauScaleState(jnp.asarray(scale), control)
+        return PlateauScaleState(jnp.array(scale), control)  # a copy: the state may be donated
 
     def update(
         updates: PyTree,
@@ -65,6 +66,6 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
         check_real_tree("updates", updates)
         scale, control = machine.update(value, state.control, params)
         scaled = jax.tree.map(lambda u: scale * u, widen(updates))
-        return narrow(scaled, updates), PlateauScaleState(scale, control)
+        return narrow(scaled, updates), PlateauScaleState(jnp.array(scale), control)
 
     return optax.GradientTransformationExtraArgs(init, update)

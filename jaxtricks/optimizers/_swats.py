@@ -105,9 +105,12 @@ def swats(
 
     def init(params: PyTree) -> SwatsState:
         check_real_tree("params", params)
-        zero = jnp.zeros([])
         return SwatsState(
-            rule.init(params), zero, zero, jnp.full([], -1, jnp.int32), full_moment(params)
+            adam=rule.init(params),
+            rate_average=jnp.zeros([]),
+            sgd_rate=jnp.zeros([]),
+            switch_step=jnp.full([], -1, jnp.int32),
+            velocity=full_moment(params),
         )
 
     def learn(state: SwatsState, steps: PyTree, gradients: PyTree) -> tuple[Array, Array, Array]:

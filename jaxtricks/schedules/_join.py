@@ -1,11 +1,11 @@
 """One schedule after another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_increasing
+from jaxtricks._checks import check_increasing, check_instance
 from jaxtricks.schedules._schedule import Schedule
 
 
@@ -23,7 +23,7 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
     Raises:
         ValueError: the lengths do not fit, or `boundaries` is empty, unsorted or holds a number
             under 1.
-        TypeError: a boundary is no integer.
+        TypeError: a boundary is no integer, or a schedule no function.
 
     Example:
         >>> from jaxtricks.schedules import constant, linear_decay
@@ -35,6 +35,9 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
         S-SCH-15.
     """
     check_increasing("boundaries", boundaries, low=1)
+    check_instance("schedules", schedules, Sequence)
+    for place, schedule in enumerate(schedules):
+        check_instance(f"schedules[{place}]", schedule, Callable)
     if len(schedules) != len(boundaries) + 1:
         raise ValueError(
             f"boundaries must be one fewer than the {len(schedules)} schedules, got {boundaries}."

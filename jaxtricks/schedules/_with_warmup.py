@@ -1,10 +1,12 @@
 """Any schedule after a warmup."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
+from jaxtricks._checks import check_instance
 from jaxtricks.schedules._linear_warmup import linear_warmup
 from jaxtricks.schedules._schedule import Schedule
 
@@ -25,7 +27,7 @@ def with_warmup(
 
     Raises:
         ValueError: `warmup_steps` is under 1, or `start` is unknown.
-        TypeError: `warmup_steps` is no integer.
+        TypeError: `schedule` is no function, or `warmup_steps` is no integer.
 
     Example:
         >>> from jaxtricks.schedules import linear_decay
@@ -37,6 +39,7 @@ def with_warmup(
         S-SCH-14, S-SCH-15, note 002:588-602; BERT's warmup: E-53. BERT's own code hands its decay
         the count from the very start, and so drops from the peak by the warmup's share of it.
     """
+    check_instance("schedule", schedule, Callable)
     ramp = linear_warmup(1.0, warmup_steps, start=start)
 
     def warmed(count: ScalarLike) -> Float[Array, ""]:

@@ -1,6 +1,6 @@
 """A surface seen through mini-batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from jaxtricks._checks import check_range
 
 def with_gradient_noise(
     surface: Callable[[Array], Float[Array, ""]],
-    covariance: ArrayLike,
+    covariance: ArrayLike | Sequence[ScalarLike],
     batch_size: ScalarLike = 1,
 ) -> Callable[[Key[Array, ""], Array], Float[Array, ""]]:
     r"""Makes `(key, x) -> loss` whose gradient is $\nabla f(x) + \varepsilon$.
@@ -55,10 +55,11 @@ def with_gradient_noise(
     return loss
 
 
-def _covariance_root(covariance: ArrayLike) -> Array:
+def _covariance_root(covariance: ArrayLike | Sequence[ScalarLike]) -> Array:
     """Gives standard deviations, or the matrix R with R R^T = covariance."""
-    matrix = jnp.asarray(covariance, jnp.result_type(covariance, float))
-    concrete = not isinstance(covariance, jax.core.Tracer)
+    matrix = jnp.asarray(covariance)
+    matrix = matrix.astype(jnp.result_type(matrix, float))
+    concrete = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(covariance))
     if matrix.ndim < 2:
         if concrete and not np.all(np.asarray(covariance) >= 0):
             raise ValueError(f"covariance must not be negative, got {covariance}.")

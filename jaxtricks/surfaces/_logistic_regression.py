@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from jaxtricks._checks import check_choice
@@ -39,9 +40,12 @@ def logistic_regression(
         S-OPT-01, S-LOS-02; notes 000:102, 001:117.
     """
     check_choice("reduction", reduction, ("mean", "sum"))
-    concrete = not isinstance(labels, jax.core.Tracer)
-    if concrete and not bool(jnp.all((labels >= 0) & (labels <= 1))):
-        raise ValueError(f"labels must be in [0, 1], got {labels}.")
+    if not isinstance(labels, jax.core.Tracer):
+        known = np.asarray(
+            labels
+        )  # in numpy, as under `jit` even the `jnp` of a constant is traced
+        if not np.all((known >= 0) & (known <= 1)):
+            raise ValueError(f"labels must be in [0, 1], got {labels}.")
     weights = jnp.ones_like(inputs, shape=labels.shape) if weights is None else weights
 
     def loss(theta: Float[Array, " features"]) -> Float[Array, ""]:

@@ -46,7 +46,7 @@ def quadratic(
             check_range(f"curvatures[{i}]", curvature, low=0.0)
     check_range("angle", angle)
     dimension = len(curvatures)
-    turned = isinstance(angle, jax.core.Tracer) or angle != 0
+    turned = isinstance(angle, jax.core.Tracer) or float(angle) != 0
     if turned and dimension != 2:
         raise ValueError(f"angle needs two dimensions, got angle {angle} and {dimension}.")
 

@@ -63,3 +63,8 @@ def test_too_few_examples():
         data.standardize(np.ones((1, 2)), ddof=1)
     with pytest.raises(ValueError, match=r"too few examples for ddof 0, shape \(0, 2\)"):
         data.standardize(np.ones((0, 2)))
+
+
+def test_complex_examples_are_refused():
+    with pytest.raises(TypeError, match="examples must be real numbers, got complex128"):
+        data.standardize(np.array([[1j], [2.0]]))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 import pytest
 
-from jaxtricks import optimizers
+from jaxtricks import control, optimizers
 
 SIZES = [128] * 7 + [104]
 
@@ -158,6 +158,17 @@ def test_refusals():
     rule = optimizers.gradient_descent(0.1)
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         optimizers.accumulate(rule, 0)
+    with pytest.raises(TypeError, match="tx"):
+        optimizers.accumulate(0.1, 2)
     tx = optimizers.accumulate(rule, 2)
     with pytest.raises(ValueError, match="weight must be in .* got -1"):
         tx.update(jnp.ones(()), tx.init(jnp.ones(())), weight=-1)
+
+
+def test_metric_belongs_to_the_last_of_the_calls():
+    tx: Any = optimizers.accumulate(optimizers.scale_by_plateau(control.plateau(0.1, 0)), 2)
+    for metrics, want in (((1.0, None), 1.0), ((None, 1.0), 0.1)):
+        updates, state = jnp.zeros(()), tx.init(jnp.ones(()))
+        for metric in metrics * 2:
+            updates, state = tx.update(jnp.ones(()), state, value=metric)
+        assert float(updates) == pytest.approx(want)

@@ -1,6 +1,7 @@
 """Momentum against its closed forms."""
 
 import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -49,6 +50,26 @@ def test_rate_inside_and_outside_part_after_a_cut():
 def test_nesterov_refuses_dampening():
     with pytest.raises(ValueError, match="dampening 0.5"):
         optimizers.scale_by_momentum(nesterov=True, dampening=0.5)
+
+
+def test_nesterov_with_a_dampening_array_while_tracing():
+    none, gradient = jnp.array(0.0), jnp.ones(())
+
+    @jax.jit
+    def step(gradient):
+        tx = optimizers.scale_by_momentum(0.5, nesterov=True, dampening=none)
+        return tx.update(gradient, tx.init(gradient))[0]
+
+    assert float(step(gradient)) == 1.5
+
+
+def test_float64_hyper_parameters_leave_the_velocity_in_float32():
+    with jax.enable_x64():
+        tx = optimizers.scale_by_momentum(jnp.asarray(0.5, jnp.float64))
+        gradient = jnp.ones(2, jnp.float32)
+        before = tx.init(gradient)
+        _, after = tx.update(gradient, before)
+        chex.assert_trees_all_equal_shapes_and_dtypes(after, before)
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0, 1.5])

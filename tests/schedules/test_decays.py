@@ -159,6 +159,7 @@ def test_first_update_is_time_one():
         (lambda: schedules.multistep_decay(0.1, (3, 3)), ValueError, "increasing"),
         (lambda: schedules.multistep_decay(0.1, ()), ValueError, "not empty"),
         (lambda: schedules.multistep_decay(0.1, (0, 3)), ValueError, r"boundaries\[0\]"),
+        (lambda: schedules.multistep_decay(0.1, jnp.array([3, 5])), TypeError, "boundaries"),
         (lambda: schedules.multistep_decay(0.1, (3,), 1.0), ValueError, "factor must be in"),
         (lambda: schedules.exponential_decay(0.1, -1.0), ValueError, "rate must be in"),
         (lambda: schedules.inverse_sqrt_decay(0.1, offset=0), ValueError, "offset must be in"),

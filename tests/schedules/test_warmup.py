@@ -113,3 +113,10 @@ def test_no_nan_slips_through_a_schedule_that_has_not_begun():
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_number_is_no_schedule():
+    with pytest.raises(TypeError, match="schedule"):
+        schedules.with_warmup(0.1, 3)
+    with pytest.raises(TypeError, match="schedules"):
+        schedules.join((schedules.constant(0.1), 0.1), (3,))

@@ -46,6 +46,15 @@ def test_the_same_key_gives_the_same_noise_and_batch_size_is_data():
     chex.assert_trees_all_close(noise[0], 10 * noise[2], rtol=1e-3)
 
 
+def test_variances_are_data():
+    def gradient(variance):
+        noisy = surfaces.with_gradient_noise(BOWL, [variance, 4 * variance])
+        return jax.grad(noisy, argnums=1)(jax.random.key(1), AT) - jax.grad(BOWL)(AT)
+
+    got = jax.vmap(gradient)(jnp.array([1.0, 4.0]))
+    chex.assert_trees_all_close(got, jnp.stack([gradient(1.0), gradient(4.0)]), rtol=1e-4)
+
+
 def test_noise_in_one_dimension_and_in_the_dtype_of_the_point():
     noisy = surfaces.with_gradient_noise(surfaces.inflection(), 1.0)
     gradient = jax.grad(noisy, argnums=1)(jax.random.key(0), jnp.asarray(1.0, jnp.bfloat16))

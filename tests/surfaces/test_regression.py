@@ -78,6 +78,12 @@ def test_large_logits_stay_finite():
     assert loss == pytest.approx(1e4) and gradient[0] == pytest.approx(1e4)
 
 
+def test_labels_may_be_constants_of_a_traced_function():
+    traced = jax.jit(lambda theta: surfaces.logistic_regression(INPUTS, LABELS)(theta))
+    want = surfaces.logistic_regression(INPUTS, LABELS)(THETA)
+    chex.assert_trees_all_close(traced(THETA), want, rtol=1e-6)
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match=r"labels must be in \[0, 1\]"):
         surfaces.logistic_regression(INPUTS, 2 * LABELS)

@@ -117,6 +117,12 @@ def test_curvatures_and_angle_are_data():
     chex.assert_trees_all_close(got, want, rtol=1e-5)
 
 
+def test_angle_may_be_an_array_while_tracing():
+    angle = jnp.array(0.5)
+    got = jax.jit(lambda x: surfaces.quadratic(angle=angle)(x))(jnp.array([1.0, 2.0]))
+    chex.assert_trees_all_close(got, surfaces.quadratic(angle=0.5)(jnp.array([1.0, 2.0])))
+
+
 @pytest.mark.parametrize(
     "curvatures, angle, message",
     [
