@@ -12,6 +12,7 @@ takes 26; from distance 1 it is 101, so it takes a long way down to the ridge as
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -54,22 +55,7 @@ FULL = Config(degrees=(0, 5, 10, 15, 20, 25, 30, 35, 40, 43, 45), limit=100_000)
 def run(config: Config) -> dict[str, Any]:
     """Steps to y = 1 by angle and distance, and the two paths from distance 10."""
     with jax.enable_x64(True):
-        angles = jnp.deg2rad(jnp.array(config.degrees, float))
-        distances = jnp.array(config.distances)
-        rules = {
-            "adagrad": optimizers.adagrad(RATE),
-            "gradient descent": optimizers.gradient_descent(RATE),
-        }
-        steps = {}
-        for name, tx in rules.items():
-
-            def escape(angle: jax.Array, distance: jax.Array, tx: Any = tx) -> jax.Array:
-                return follow(tx, angle, distance, config.limit)[0]
-
-            by_distance = jax.vmap(escape, (None, 0))
-            steps[name] = jax.jit(jax.vmap(by_distance, (0, None)))(angles, distances)
-        follow_farthest = jax.jit(lambda a: follow(rules["adagrad"], a, distances[-1], 1000)[1])
-        paths = {name: follow_farthest(jnp.deg2rad(float(name))) for name in SHOWN}
+        steps, paths = escapes(config)
         grids = {
             name: surface_grid(surfaces.saddle(angle=np.deg2rad(float(name))), VIEW, points=41)
             for name in SHOWN
@@ -82,6 +68,27 @@ def run(config: Config) -> dict[str, Any]:
         "paths": {name: path[inside(path)][::10] for name, path in paths.items()},
         "grids": grids,
     }
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def escapes(config: Config) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+    """Steps `[angle, distance]` of both rules, and AdaGrad's paths from the largest distance."""
+    angles, distances = np.deg2rad(np.array(config.degrees)), np.array(config.distances)
+    rules = {
+        "adagrad": optimizers.adagrad(RATE),
+        "gradient descent": optimizers.gradient_descent(RATE),
+    }
+    steps = {}
+    for name, tx in rules.items():
+
+        def escape(angle: jax.Array, distance: jax.Array, tx: Any = tx) -> jax.Array:
+            return follow(tx, angle, distance, config.limit)[0]
+
+        by_distance = jax.vmap(escape, (None, 0))
+        steps[name] = jax.vmap(by_distance, (0, None))(angles, distances)
+    turned = np.deg2rad([float(name) for name in SHOWN])
+    points = jax.vmap(lambda angle: follow(rules["adagrad"], angle, distances[-1], 1000)[1])(turned)
+    return steps, dict(zip(SHOWN, points, strict=True))
 
 
 def follow(

@@ -57,16 +57,19 @@ def run(config: Config) -> dict[str, Any]:
         accuracy = mlp.accuracy(end, test)
         return {"train": train, "validation": validation, "test": tested, "accuracy": accuracy}
 
-    keys = jax.random.split(jax.random.key(0), config.seeds)
-    over_rates = jax.vmap(one, (None, 0, 0))
-    train_all = jax.jit(jax.vmap(over_rates, (0, None, None)))
-    rates = jnp.array(RATES)
+    @jax.jit
+    def train_all(rates: jax.Array, final: jax.Array) -> dict[str, jax.Array]:
+        keys = jax.random.split(jax.random.key(0), config.seeds)
+        over_rates = jax.vmap(one, (None, 0, 0))
+        return jax.vmap(over_rates, (0, None, None))(keys, rates, final)
+
+    rates = np.array(RATES, np.float32)
     return {
         "data_set": "digits",
         "steps": config.steps,
         "rates": rates,
-        "constant": train_all(keys, rates, rates),
-        "decay": train_all(keys, rates, SHRINK * rates),
+        "constant": train_all(rates, rates),
+        "decay": train_all(rates, np.float32(SHRINK) * rates),
     }
 
 

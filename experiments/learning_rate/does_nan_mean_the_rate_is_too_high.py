@@ -77,7 +77,6 @@ FULL = Config(steps=4000, seeds=40)
 def run(config: Config) -> dict[str, Any]:
     """Per cause, seed and rate: whether a loss was NaN, and whether the run learned without."""
     fit = mlp.examples(data.load("digits").train)
-    keys = jax.random.split(jax.random.key(0), config.seeds)
     tail = min(EPOCH, config.steps // 2)
 
     def one(cause: Cause, key: jax.Array, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -94,6 +93,7 @@ def run(config: Config) -> dict[str, Any]:
         return ~finite, finite & (jnp.mean(trained.losses[-tail:]) < trained.losses[0])
 
     def all_runs(cause: Cause) -> tuple[jax.Array, jax.Array]:
+        keys = jax.random.split(jax.random.key(0), config.seeds)
         over_rates = jax.vmap(one, (None, None, 0))
         return jax.vmap(over_rates, (None, 0, None))(cause, keys, jnp.array(RATES))
 

@@ -49,29 +49,33 @@ FULL = Config()
 def run(config: Config) -> dict[str, Any]:
     """Our rates beside PyTorch's, and the rates for three losses with both factors."""
     golden = json.loads(GOLDEN.read_text())
-    ours, theirs = [], []
-    for (case, metrics), rates in zip(PLATEAUS, golden["plateaus"], strict=True):
-        arguments = case.arguments
-        ours.append(follow(presets.reduce_lr_on_plateau(**arguments), jnp.array(metrics)))
-        theirs.append(rates)
-    epochs = jnp.arange(config.epochs)
+    epochs = np.arange(config.epochs, dtype=np.float32)
     losses = {
-        "falling": 2.0 * 0.97**epochs,
-        "flat": jnp.ones(config.epochs),
-        "falls, then stalls": jnp.maximum(2.0 * 0.93**epochs, 0.5),
+        "falling": 2 * np.float32(0.97) ** epochs,
+        "flat": np.ones_like(epochs),
+        "falls, then stalls": np.maximum(2 * np.float32(0.93) ** epochs, 0.5),
     }
-    results: dict[str, Any] = {
+    ours, tenth, half = follow_all(np.stack(list(losses.values())))
+    return {
         "torch": golden["versions"]["torch"],
         "ours": ours,
-        "theirs": theirs,
+        "theirs": golden["plateaus"],
         "losses": losses,
+        "tenth": dict(zip(losses, tenth, strict=True)),
+        "half": dict(zip(losses, half, strict=True)),
     }
-    for name, machine in {
-        "tenth": presets.reduce_lr_on_plateau(0.1),
-        "half": presets.reduce_lr_on_plateau(0.1, factor=0.5),
-    }.items():
-        results[name] = {loss: follow(machine, values) for loss, values in losses.items()}
-    return results
+
+
+@jax.jit
+def follow_all(losses: jax.Array) -> tuple[list[jax.Array], jax.Array, jax.Array]:
+    """PyTorch's cases; the losses with the default factor, and with a half."""
+    cases = [
+        follow(presets.reduce_lr_on_plateau(**case.arguments), jnp.array(metrics))
+        for case, metrics in PLATEAUS
+    ]
+    tenth, half = presets.reduce_lr_on_plateau(0.1), presets.reduce_lr_on_plateau(0.1, factor=0.5)
+    over_losses = jax.vmap(follow, (None, 0))
+    return cases, over_losses(tenth, losses), over_losses(half, losses)
 
 
 def follow(machine: control.Machine, metrics: jax.Array) -> jax.Array:

@@ -64,28 +64,25 @@ FULL = Config(path_rates=161, rates=17, net_steps=30_000, seeds=20)
 
 def run(config: Config) -> dict[str, Any]:
     """Four paths, the number of steps at every rate on the valley, and the net's training."""
-    start = jnp.array(valley().start, jnp.float32)
-    rates = jnp.geomspace(2e-4, 2.0, config.path_rates)
-    follow = jax.vmap(
-        lambda rate: surfaces.trajectory(optimizers.gradient_descent(rate), valley(), start, 60)
-    )
-    paths = jax.jit(follow)(jnp.array(PATH_RATES))
-    net_rates = jnp.geomspace(1e-3, 10.0, config.rates)
+    rates = np.geomspace(2e-4, 2.0, config.path_rates, dtype=np.float32)
+    net_rates = np.geomspace(1e-3, 10.0, config.rates, dtype=np.float32)
     return {
         "data_set": "digits",
         "grid": surface_grid(valley()),
-        "paths": paths.points,
-        "gradient_norms": jnp.linalg.norm(paths.gradients, axis=-1),
         "rates": rates,
-        "steps": valley_steps(rates, config.max_steps),
+        **descend_valley(rates, config.max_steps),
         "net_rates": net_rates,
         **train_nets(net_rates, config),
     }
 
 
-def valley_steps(rates: jax.Array, max_steps: int) -> jax.Array:
-    """Steps until the gradient is 1e-3 of its first norm; -1 if it never is."""
+@functools.partial(jax.jit, static_argnames="max_steps")
+def descend_valley(rates: jax.Array, max_steps: int) -> dict[str, jax.Array]:
+    """Four paths, and steps until the gradient is 1e-3 of its first norm (-1: it never is)."""
     start = jnp.array(valley().start, jnp.float32)
+    paths = jax.vmap(
+        lambda rate: surfaces.trajectory(optimizers.gradient_descent(rate), valley(), start, 60)
+    )(jnp.array(PATH_RATES))
     tolerance = 1e-3 * jnp.linalg.norm(jax.grad(valley())(start))
 
     def one(rate: jax.Array) -> jax.Array:
@@ -93,9 +90,14 @@ def valley_steps(rates: jax.Array, max_steps: int) -> jax.Array:
         end = surfaces.descend(tx, valley(), start, tolerance=tolerance, max_steps=max_steps)
         return jnp.where(end.gradient_norm < tolerance, end.steps, -1)
 
-    return jax.jit(jax.vmap(one))(rates)
+    return {
+        "paths": paths.points,
+        "gradient_norms": jnp.linalg.norm(paths.gradients, axis=-1),
+        "steps": jax.vmap(one)(rates),
+    }
 
 
+@functools.partial(jax.jit, static_argnames="config")
 def train_nets(rates: jax.Array, config: Config) -> dict[str, jax.Array]:
     """Per seed and rate: steps until arrival (-1: never), first and largest loss, the last mean."""
     fit = mlp.examples(data.load("digits").train)
@@ -111,7 +113,7 @@ def train_nets(rates: jax.Array, config: Config) -> dict[str, jax.Array]:
 
     keys = jax.random.split(jax.random.key(0), config.seeds)
     over_rates = jax.vmap(one, (None, 0))
-    return jax.jit(jax.vmap(over_rates, (0, None)))(keys, rates)
+    return jax.vmap(over_rates, (0, None))(keys, rates)
 
 
 def slope(rates: np.ndarray, steps: np.ndarray) -> float:

@@ -52,10 +52,7 @@ FULL = Config(
 def run(config: Config) -> dict[str, Any]:
     """Losses [first rate, step size, seed, budget]: one training serves all budgets."""
     fit = mlp.examples(data.load("digits").train)
-    ends = jnp.array(config.budgets)
-
-    counts = jnp.arange(max(config.budgets))
-    falls = [jax.vmap(schedules.step_decay(1.0, size, 0.1))(counts) for size in config.step_sizes]
+    ends = np.array(config.budgets)
 
     def one(rate: jax.Array, fall: jax.Array, key: jax.Array) -> jax.Array:
         tx = optimizers.gradient_descent(lambda count: rate * fall[count])
@@ -63,16 +60,22 @@ def run(config: Config) -> dict[str, Any]:
         sums = jnp.append(0.0, jnp.cumsum(losses))
         return (sums[ends] - sums[ends - EPOCH]) / EPOCH
 
-    keys = jax.random.split(jax.random.key(0), config.seeds)
-    over_sizes = jax.vmap(jax.vmap(one, (None, None, 0)), (None, 0, None))
-    losses = jax.jit(jax.vmap(over_sizes, (0, None, None)))(
-        jnp.array(FIRST_RATES), jnp.stack(falls), keys
-    )
+    @jax.jit
+    def train_all() -> jax.Array:
+        counts = jnp.arange(max(config.budgets))
+        falls = [
+            jax.vmap(schedules.step_decay(1.0, size, 0.1))(counts) for size in config.step_sizes
+        ]
+        keys = jax.random.split(jax.random.key(0), config.seeds)
+        over_sizes = jax.vmap(jax.vmap(one, (None, None, 0)), (None, 0, None))
+        over_both = jax.vmap(over_sizes, (0, None, None))
+        return over_both(jnp.array(FIRST_RATES), jnp.stack(falls), keys)
+
     return {
         "data_set": "digits",
         "step_sizes": config.step_sizes,
         "budgets": config.budgets,
-        "losses": losses,
+        "losses": train_all(),
     }
 
 

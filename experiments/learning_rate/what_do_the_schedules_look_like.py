@@ -65,26 +65,33 @@ FULL = Config()
 
 def run(config: Config) -> dict[str, Any]:
     """The curves, five values of each with the formula's, and the Transformer's peaks."""
-    counts = jnp.arange(TOTAL + 1)
-    shown = jnp.arange(0, config.noam_steps, 100)
-    every = jnp.arange(config.noam_steps)
-    curves, values, formulas = [], [], []
-    for name, (schedule, formula) in GALLERY.items():
-        curves.append(jax.vmap(schedule)(counts))
-        values.append([schedule(t - (name in FROM_ONE)) for t in POINTS])
-        formulas.append([formula(t) for t in POINTS])
-    noam = [jax.vmap(schedules.noam(d, w)) for d, w in TRANSFORMERS]
+    curves, noam = all_curves(config.noam_steps)
+    places = {name: np.array(POINTS) - (name in FROM_ONE) for name in GALLERY}
     return {
-        "curves": curves,
+        "curves": list(curves.values()),
         "points": POINTS,
-        "values": values,
-        "formulas": formulas,
-        "noam_steps": shown + 1,
-        "noam": [schedule(shown) for schedule in noam],
-        "peak_rates": [jnp.max(schedule(every)) for schedule in noam],
-        "peak_steps": [jnp.argmax(schedule(every)) + 1 for schedule in noam],
+        "values": [curve[places[name]] for name, curve in curves.items()],
+        "formulas": [[formula(t) for t in POINTS] for _, formula in GALLERY.values()],
+        "noam_steps": np.arange(0, config.noam_steps, 100) + 1,
+        "noam": noam[:, ::100],
+        "peak_rates": noam.max(axis=1),
+        "peak_steps": noam.argmax(axis=1) + 1,
         "peak_formulas": [1 / math.sqrt(d * w) for d, w in TRANSFORMERS],
     }
+
+
+def all_curves(noam_steps: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The gallery by name, and the Transformer's curves `[setting, step]`."""
+
+    @jax.jit
+    def evaluate() -> tuple[list[jax.Array], list[jax.Array]]:
+        short, long = jnp.arange(TOTAL + 1), jnp.arange(noam_steps)
+        gallery = [jax.vmap(schedule)(short) for schedule, _ in GALLERY.values()]
+        return gallery, [jax.vmap(schedules.noam(d, w))(long) for d, w in TRANSFORMERS]
+
+    gallery, noam = evaluate()
+    named = dict(zip(GALLERY, map(np.asarray, gallery), strict=True))
+    return named, np.stack(noam)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -55,10 +55,12 @@ def run(config: Config) -> dict[str, Any]:
         losses = mlp.train(tx, key, fit, config.epochs * count, sizes=sizes).losses
         return jnp.append(losses[0], jnp.mean(losses.reshape(config.epochs, count), axis=1))
 
-    keys = jax.random.split(jax.random.key(0), config.seeds)
-    over_rates = jax.vmap(one, (None, 0))
-    losses = jax.jit(jax.vmap(over_rates, (0, None)))(keys, jnp.array(RATES[name]))
-    return {"data_set": name, "examples": len(fit.y), "rates": RATES[name], "losses": losses}
+    @jax.jit
+    def train_all() -> jax.Array:
+        keys = jax.random.split(jax.random.key(0), config.seeds)
+        return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(keys, jnp.array(RATES[name]))
+
+    return {"data_set": name, "examples": len(fit.y), "rates": RATES[name], "losses": train_all()}
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -25,16 +25,14 @@ def final_loss(
     """
 
     def advance(carry: tuple, step: jax.Array) -> tuple[tuple, None]:
-        x, state = carry
+        x, state, total = carry
         gradient = jax.grad(noisy, argnums=1)(jax.random.fold_in(key, step), x)
         updates, state = tx.update(gradient, state, x)
-        return (optax.apply_updates(x, updates), state), None
+        x = optax.apply_updates(x, updates)
+        total = jax.lax.cond(step < steps - tail, lambda: total, lambda: total + clean(x))
+        return (x, state, total), None
 
-    def watched(carry: tuple, step: jax.Array) -> tuple[tuple, jax.Array]:
-        carry, _ = advance(carry, step)
-        return carry, clean(carry[0])
-
-    carry, _ = jax.lax.scan(advance, (start, tx.init(start)), jnp.arange(steps - tail))
-    _, losses = jax.lax.scan(watched, carry, jnp.arange(steps - tail, steps))
-    loss = jnp.mean(losses)
+    first = (start, tx.init(start), jnp.zeros(()))
+    (_, _, total), _ = jax.lax.scan(advance, first, jnp.arange(steps))
+    loss = total / tail
     return jnp.where(jnp.isfinite(loss), jnp.minimum(loss, DIVERGED), DIVERGED)

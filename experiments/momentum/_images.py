@@ -20,9 +20,9 @@ def small_digit_table(count: int) -> tuple[jax.Array, jax.Array, str]:
     if name == "mnist":
         images = images.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4))
     pixels = images.reshape(len(images), -1)
-    inputs = data.standardize(pixels).apply(pixels)
-    inputs = jnp.concatenate([inputs, jnp.ones((len(inputs), 1))], axis=1)
-    return inputs, jnp.asarray(labels > 4, float), name
+    scaled = np.asarray(data.standardize(pixels).apply(pixels))
+    inputs = np.concatenate([scaled, np.ones((len(scaled), 1), np.float32)], axis=1)
+    return jnp.asarray(inputs), jnp.asarray(labels > 4, float), name
 
 
 def minibatch_loss(inputs: jax.Array, labels: jax.Array, batch_size: int):

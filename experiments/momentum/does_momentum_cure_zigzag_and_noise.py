@@ -18,13 +18,11 @@ noise alone it leaves 0.41 at 3/4 of the limit; by the closed form, all at small
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -41,7 +39,7 @@ from experiments.engine import (
     paired,
     surface_grid,
 )
-from experiments.scenes import DECAY, rotated_valley, rule
+from experiments.scenes import DECAY, RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-024",)
@@ -70,65 +68,58 @@ FULL = Config(rates=60, max_steps=20_000, thin=20, seeds=200)
 
 def run(config: Config) -> dict[str, Any]:
     """Everything for both methods; the arms share noise keys."""
-    kappas = jnp.array(config.condition_numbers)
-    grid = jnp.geomspace(0.01, 3.8, config.rates)
-    keys = jax.random.split(jax.random.key(0), 2 * config.seeds)
     results: dict[str, Any] = {
         "grid": surface_grid(rotated_valley()),
         "thin": config.thin,
         "condition_numbers": config.condition_numbers,
-        "start_loss": surfaces_loss(rotated_valley(), rotated_valley().start),
+        "start_loss": jax.jit(lambda: rotated_valley()(jnp.array(rotated_valley().start)))(),
     }
-    for name in NAMES:
-        results |= measure(name, kappas, grid, keys, config)
+    for key, of_methods in measure(config).items():
+        for name, values in zip(NAMES, of_methods, strict=True):
+            results[f"{name} {key}"] = values
     return results
 
 
-@functools.partial(jax.jit, static_argnames=("name", "config"))
-def measure(
-    name: str, kappas: jax.Array, grid: jax.Array, keys: jax.Array, config: Config
-) -> dict[str, jax.Array]:
-    """All that is known of one method, in one program."""
-    paths = noisy_paths(name, keys[: config.seeds], config.noisy_steps)
-    steps, energy, rate = zigzag(maker(name), kappas, grid, config)
-    final, noisy_rate = noisy_losses(maker(name), kappas, grid, keys, config)
-    return {
-        f"{name} path": paths.points[0],
-        f"{name} losses": paths.losses[:, :: config.thin],
-        f"{name} steps": steps,
-        f"{name} energy": energy,
-        f"{name} rate times h2": rate,
-        f"{name} noisy loss": final,
-        f"{name} noisy rate times h2": noisy_rate,
-        f"{name} noise alone": jnp.mean(noise_alone(name, keys)),
-    }
+@functools.partial(jax.jit, static_argnames="config")
+def measure(config: Config) -> dict[str, jax.Array]:
+    """All that is known of both methods, in one program: gradient descent is momentum 0."""
+    kappas = jnp.array(config.condition_numbers)
+    grid = jnp.geomspace(0.01, 3.8, config.rates)
+    keys = jax.random.split(jax.random.key(0), 2 * config.seeds)
+
+    def one(decay: jax.Array) -> dict[str, jax.Array]:
+        paths = noisy_paths(decay, keys[: config.seeds], config.noisy_steps)
+        steps, energy, rate = zigzag(decay, kappas, grid, config)
+        final, noisy_rate = noisy_losses(decay, kappas, grid, keys, config)
+        return {
+            "path": paths.points[0],
+            "losses": paths.losses[:, :: config.thin],
+            "steps": steps,
+            "energy": energy,
+            "rate times h2": rate,
+            "noisy loss": final,
+            "noisy rate times h2": noisy_rate,
+            "noise alone": jnp.mean(noise_alone(decay, keys)),
+        }
+
+    return jax.vmap(one)(jnp.array([0.0, DECAY]))
 
 
-def maker(name: str) -> Callable[[jax.Array], optax.GradientTransformation]:
-    return {
-        "gradient descent": optimizers.gradient_descent,
-        "momentum": lambda rate: optimizers.momentum(rate, DECAY),
-    }[name]
-
-
-def surfaces_loss(surface: surfaces.Surface, point: np.ndarray) -> jax.Array:
-    return surface(jnp.array(point))
-
-
-def noisy_paths(name: str, keys: jax.Array, steps: int) -> surfaces.Trajectory:
+def noisy_paths(decay: jax.Array, keys: jax.Array, steps: int) -> surfaces.Trajectory:
     """The lecture's contour: shared start and rates, gradient noise N(0, I)."""
     noisy = surfaces.with_gradient_noise(rotated_valley(), NOISE)
     start = jnp.array(rotated_valley().start, jnp.float32)
-    follow = functools.partial(surfaces.trajectory, rule(name), noisy, start, steps)
+    tx = optimizers.momentum(RATES["momentum"], decay)
+    follow = functools.partial(surfaces.trajectory, tx, noisy, start, steps)
     return jax.vmap(lambda key: follow(key=key))(keys)
 
 
-def zigzag(make: Callable, kappas: jax.Array, grid: jax.Array, config: Config) -> tuple:
+def zigzag(decay: jax.Array, kappas: jax.Array, grid: jax.Array, config: Config) -> tuple:
     """Fewest steps over the grid, the steep energy at that rate, and the rate times h2."""
 
     def one(kappa: jax.Array, fraction: jax.Array) -> tuple[jax.Array, jax.Array]:
         valley, start = surfaces.quadratic(jnp.stack([jnp.ones(()), kappa])), jnp.ones(2)
-        tx = make(fraction / kappa)
+        tx = optimizers.momentum(fraction / kappa, decay)
         end = surfaces.descend(
             tx, valley, start, tolerance=TOLERANCE * kappa, max_steps=config.max_steps
         )
@@ -142,7 +133,7 @@ def zigzag(make: Callable, kappas: jax.Array, grid: jax.Array, config: Config) -
     return steps[rows, best], energy[rows, best], grid[best]
 
 
-def noisy_losses(make: Callable, kappas: jax.Array, grid: jax.Array, keys: jax.Array, config):
+def noisy_losses(decay: jax.Array, kappas: jax.Array, grid: jax.Array, keys: jax.Array, config):
     """Final losses [kappa, seed] on the first keys; rates chosen on the second half."""
     tail = max(config.noisy_steps // 10, 1)
 
@@ -150,7 +141,7 @@ def noisy_losses(make: Callable, kappas: jax.Array, grid: jax.Array, keys: jax.A
         curvatures = jnp.stack([jnp.ones(()), kappa])
         valley = surfaces.quadratic(curvatures, angle=math.pi / 6)
         noisy = surfaces.with_gradient_noise(valley, NOISE)
-        tx = make(fraction / kappa)
+        tx = optimizers.momentum(fraction / kappa, decay)
         path = surfaces.trajectory(tx, noisy, valley.start, config.noisy_steps, key=key)
         loss = jnp.mean(path.losses[-tail:])
         return jnp.where(jnp.isfinite(loss), loss, jnp.inf)
@@ -163,12 +154,11 @@ def noisy_losses(make: Callable, kappas: jax.Array, grid: jax.Array, keys: jax.A
     return losses[jnp.arange(len(kappas)), best, : config.seeds], grid[best]
 
 
-def noise_alone(name: str, keys: jax.Array) -> jax.Array:
+def noise_alone(decay: jax.Array, keys: jax.Array) -> jax.Array:
     """Mean loss of the second half of 400 steps from the optimum, effective rate 1.5 / h2."""
-    effective = 1.5 / 20
-    rate = effective if name == "gradient descent" else effective * (1 - DECAY)
+    tx = optimizers.momentum(1.5 / 20 * (1 - decay), decay)
     noisy = surfaces.with_gradient_noise(surfaces.quadratic((1.0, 20.0)), NOISE)
-    follow = functools.partial(surfaces.trajectory, maker(name)(rate), noisy, jnp.zeros(2), 400)
+    follow = functools.partial(surfaces.trajectory, tx, noisy, jnp.zeros(2), 400)
     return jax.vmap(lambda key: jnp.mean(follow(key=key).losses[200:]))(keys)
 
 

@@ -13,6 +13,7 @@ runs, and the function has one minimum. Beyond 0.78 the path overshoots.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -54,40 +55,45 @@ FULL = Config(long_steps=100_000)
 def run(config: Config) -> dict[str, Any]:
     """The paths of 150 steps for every beta, and how they go on, in float64."""
     with jax.enable_x64(True):
-        surface = surfaces.banana()
-        decays = jnp.array(config.decays)
+        return {"grid": surface_grid(surfaces.banana(), points=81), **measure(config)}
 
-        def paths(decay: jax.Array) -> surfaces.Trajectory:
-            rule = optimizers.momentum(RATE, decay)
-            return surfaces.trajectory(rule, surface, surface.start, STEPS)
 
-        def goes_on(decay: jax.Array) -> surfaces.Descent:
-            rule = optimizers.momentum(RATE, decay)
-            return surfaces.descend(
-                rule, surface, surface.start, tolerance=1e-13, max_steps=config.long_steps
-            )
+@functools.partial(jax.jit, static_argnames="config")
+def measure(config: Config) -> dict[str, Any]:
+    """All numbers, in one program."""
+    surface = surfaces.banana()
+    decays = jnp.array(config.decays)
 
-        path = jax.vmap(paths)(decays)
-        later = jax.vmap(goes_on)(decays)
-        steps = path.updates
-        lengths = jnp.linalg.norm(steps, axis=-1)
-        cosines = jnp.sum(steps[:, 1:] * steps[:, :-1], -1) / (lengths[:, 1:] * lengths[:, :-1])
-        last_gradient = jax.vmap(jax.grad(surface))(path.points[:, -1])
-        return {
-            "grid": surface_grid(surface, points=81),
-            "decays": config.decays,
-            "points": path.points,
-            "losses": path.losses,
-            "reversals": jnp.sum(cosines < 0, axis=1),
-            "reversals_early": jnp.sum(cosines[:, : EARLY - 1] < 0, axis=1),
-            "turn_early": jnp.degrees(jnp.mean(jnp.arccos(cosines[:, : EARLY - 1]), axis=1)),
-            "distance": jnp.linalg.norm(path.points[:, -1] - surface.optimum[None], axis=-1),
-            "gradient_norm": jnp.linalg.norm(last_gradient, axis=-1),
-            "long_steps": config.long_steps,
-            "distance_later": jnp.linalg.norm(later.point - surface.optimum[None], axis=-1),
-            "loss_later": later.loss,
-            "steps_later": later.steps,
-        }
+    def paths(decay: jax.Array) -> surfaces.Trajectory:
+        rule = optimizers.momentum(RATE, decay)
+        return surfaces.trajectory(rule, surface, surface.start, STEPS)
+
+    def goes_on(decay: jax.Array) -> surfaces.Descent:
+        rule = optimizers.momentum(RATE, decay)
+        return surfaces.descend(
+            rule, surface, surface.start, tolerance=1e-13, max_steps=config.long_steps
+        )
+
+    path = jax.vmap(paths)(decays)
+    later = jax.vmap(goes_on)(decays)
+    steps = path.updates
+    lengths = jnp.linalg.norm(steps, axis=-1)
+    cosines = jnp.sum(steps[:, 1:] * steps[:, :-1], -1) / (lengths[:, 1:] * lengths[:, :-1])
+    last_gradient = jax.vmap(jax.grad(surface))(path.points[:, -1])
+    return {
+        "decays": config.decays,
+        "points": path.points,
+        "losses": path.losses,
+        "reversals": jnp.sum(cosines < 0, axis=1),
+        "reversals_early": jnp.sum(cosines[:, : EARLY - 1] < 0, axis=1),
+        "turn_early": jnp.degrees(jnp.mean(jnp.arccos(cosines[:, : EARLY - 1]), axis=1)),
+        "distance": jnp.linalg.norm(path.points[:, -1] - surface.optimum[None], axis=-1),
+        "gradient_norm": jnp.linalg.norm(last_gradient, axis=-1),
+        "long_steps": config.long_steps,
+        "distance_later": jnp.linalg.norm(later.point - surface.optimum[None], axis=-1),
+        "loss_later": later.loss,
+        "steps_later": later.steps,
+    }
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -63,21 +63,22 @@ FULL = Config(rates=60, max_steps=20_000, grid=800)
 
 def run(config: Config) -> dict[str, Any]:
     """Paths, steps at equal settings, spectral radii, and the second-order term."""
-    start = jnp.array(valley().start, jnp.float32)
-    fractions = jnp.geomspace(0.05, 1.3, config.rates)
-    kappas = jnp.array(config.condition_numbers)
+    start = np.array(valley().start, np.float32)
+    fractions = np.geomspace(0.05, 1.3, config.rates, dtype=np.float32)
+    kappas = np.array(config.condition_numbers, np.float32)
     results: dict[str, Any] = {
         "grid": surface_grid(valley()),
         "condition_numbers": config.condition_numbers,
         "fractions": fractions,
         "max_steps": config.max_steps,
-        "radius law momentum": (jnp.sqrt(kappas) - 1) / (jnp.sqrt(kappas) + 1),
-        "radius law nesterov": 1 - 2 / jnp.sqrt(3 * kappas + 1),
+        "radius law momentum": (np.sqrt(kappas) - 1) / (np.sqrt(kappas) + 1),
+        "radius law nesterov": 1 - 2 / np.sqrt(3 * kappas + 1),
         "radius law gradient descent": (kappas - 1) / (kappas + 1),
         **hidden_curvature(start, config.steps),
     }
     for name in NAMES:
         results |= measure(name, start, kappas, fractions, config)
+        results[f"{name} radius"] = smallest_radius(name, kappas, config.grid)
     return results
 
 
@@ -85,14 +86,13 @@ def run(config: Config) -> dict[str, Any]:
 def measure(
     name: str, start: jax.Array, kappas: jax.Array, fractions: jax.Array, config: Config
 ) -> dict[str, jax.Array]:
-    """All that is known of one method, in one program."""
+    """One method's path, overshoot and steps, in one program."""
     path = surfaces.trajectory(rule(name), valley(), start, config.steps)
     passed = jnp.max(-path.points * jnp.sign(start)[None], axis=0) / jnp.abs(start)
     return {
         f"{name} path": path.points,
         f"{name} overshoot": jnp.maximum(passed, 0),
         f"{name} steps": steps_to_tolerance(name, kappas, fractions, config.max_steps),
-        f"{name} radius": smallest_radius(name, kappas, config.grid),
     }
 
 
@@ -111,28 +111,26 @@ def steps_to_tolerance(
     return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(kappas, fractions)
 
 
-def smallest_radius(name: str, kappas: jax.Array, points: int) -> jax.Array:
+def smallest_radius(name: str, kappas: np.ndarray, points: int) -> np.ndarray:
     """The best worst-case factor per step over alpha and rho (rho = 0 for gradient descent).
 
     A coordinate of curvature h follows z^2 - b z + c: b = 1 + rho - a, c = rho for momentum, both
     times 1 - a with b = 1 + rho for Nesterov, a = alpha h.
     """
-    fractions = jnp.linspace(0.0, 4.0, 2 * points + 1)[1:-1]
-    decays = jnp.zeros(1) if name == "gradient descent" else 1 - jnp.geomspace(1, 1e-3, points)
+    fractions = np.linspace(0.0, 4.0, 2 * points + 1)[1:-1]
+    decays = np.zeros(1) if name == "gradient descent" else 1 - np.geomspace(1, 1e-3, points)
 
-    def radius(a: jax.Array, rho: jax.Array) -> jax.Array:
+    def radius(a: np.ndarray, rho: np.ndarray) -> np.ndarray:
         c = rho * (1 - a) if name == "nesterov" else rho
         b = (1 + rho) * (1 - a) if name == "nesterov" else 1 + rho - a
-        root = jnp.sqrt((b**2 - 4 * c).astype(jnp.complex64))
-        return jnp.maximum(jnp.abs(b + root), jnp.abs(b - root)) / 2
+        root = np.emath.sqrt(b**2 - 4 * c)
+        return np.maximum(np.abs(b + root), np.abs(b - root)) / 2
 
-    def best(kappa: jax.Array) -> jax.Array:
-        a, rho = fractions[:, None], decays[None, :]
-        return jnp.min(jnp.maximum(radius(a, rho), radius(a / kappa, rho)))
-
-    return jax.vmap(best)(kappas)
+    a, rho = fractions[:, None], decays[None, :]
+    return np.array([np.maximum(radius(a, rho), radius(a / kappa, rho)).min() for kappa in kappas])
 
 
+@functools.partial(jax.jit, static_argnames="steps")
 def hidden_curvature(start: jax.Array, steps: int) -> dict[str, Any]:
     """Nesterov's step minus momentum's from the same point and velocity, against -alpha rho H v."""
     rate, inside = RATES["momentum"], optimizers.momentum(RATES["momentum"], DECAY, lr_inside=True)

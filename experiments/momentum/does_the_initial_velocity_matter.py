@@ -68,7 +68,7 @@ def run(config: Config) -> dict[str, Any]:
             "ratios": noisy[:, 1:, np.array(TIMES)] / noisy[:, :1, np.array(TIMES)],
             "settled": jnp.argmax(worst["noisy"] <= MARGIN, axis=1),
             "coast_decays": COASTING,
-            "coast": jax.vmap(coast)(jnp.array(COASTING)),
+            "coast": jax.jit(jax.vmap(coast))(jnp.array(COASTING)),
         }
 
 

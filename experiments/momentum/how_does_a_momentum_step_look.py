@@ -13,6 +13,7 @@ literally, "momentum minus current gradient" diverges at once.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -50,33 +51,39 @@ FULL = Config(steps=300)
 def run(config: Config) -> dict[str, Any]:
     """Momentum's path, the arrows of both rules at one iterate, and the literal readings."""
     with jax.enable_x64(True):
-        start, gradient = jnp.array(rotated_valley().start), jax.grad(rotated_valley())
-        rule = optimizers.momentum(RATE, DECAY, lr_inside=True)
-        path = surfaces.trajectory(rule, rotated_valley(), start, config.steps)
-        x, v = path.points[config.iterate], path.updates[config.iterate - 1]
-        ahead = optimizers.lookahead_point(x, v, DECAY)
-        state = optax.tree.set(rule.init(x), velocity=v)
-        momentum_step, _ = rule.update(gradient(x), state)
-        nesterov_step, _ = rule.update(gradient(ahead), state)
-        points, lookaheads, steps = nesterov_path(start, config.steps)
-        ahead_gradients = jax.vmap(gradient)(lookaheads)
-        next_gradients = jax.vmap(gradient)(points + steps)
-        lengths = jnp.linalg.norm(ahead_gradients, axis=1)
-        return {
-            "grid": surface_grid(rotated_valley(), view_of(x, ahead, x - RATE * gradient(x))),
-            "x": x,
-            "rho_v": DECAY * v,
-            "momentum_arrow": -RATE * gradient(x),
-            "nesterov_arrow": -RATE * gradient(ahead),
-            "momentum_step": momentum_step,
-            "nesterov_step": nesterov_step,
-            "distance_of_points": jnp.linalg.norm(points + steps - lookaheads, axis=1),
-            "alpha_gradient": RATE * lengths,
-            "gradient_difference": jnp.linalg.norm(next_gradients - ahead_gradients, axis=1)
-            / lengths,
-            "literal_losses": literal_losses(config.literal_steps),
-            "right_losses": path.losses[: config.literal_steps + 1],
-        }
+        found = measure(config)
+        corners = [found["x"], found["x"] + found["rho_v"], found["x"] + found["momentum_arrow"]]
+        return {"grid": surface_grid(rotated_valley(), view_of(*corners)), **found}
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def measure(config: Config) -> dict[str, jax.Array]:
+    """All numbers, in one program."""
+    start, gradient = jnp.array(rotated_valley().start), jax.grad(rotated_valley())
+    rule = optimizers.momentum(RATE, DECAY, lr_inside=True)
+    path = surfaces.trajectory(rule, rotated_valley(), start, config.steps)
+    x, v = path.points[config.iterate], path.updates[config.iterate - 1]
+    ahead = optimizers.lookahead_point(x, v, DECAY)
+    state = optax.tree.set(rule.init(x), velocity=v)
+    momentum_step, _ = rule.update(gradient(x), state)
+    nesterov_step, _ = rule.update(gradient(ahead), state)
+    points, lookaheads, steps = nesterov_path(start, config.steps)
+    ahead_gradients = jax.vmap(gradient)(lookaheads)
+    next_gradients = jax.vmap(gradient)(points + steps)
+    lengths = jnp.linalg.norm(ahead_gradients, axis=1)
+    return {
+        "x": x,
+        "rho_v": DECAY * v,
+        "momentum_arrow": -RATE * gradient(x),
+        "nesterov_arrow": -RATE * gradient(ahead),
+        "momentum_step": momentum_step,
+        "nesterov_step": nesterov_step,
+        "distance_of_points": jnp.linalg.norm(points + steps - lookaheads, axis=1),
+        "alpha_gradient": RATE * lengths,
+        "gradient_difference": jnp.linalg.norm(next_gradients - ahead_gradients, axis=1) / lengths,
+        "literal_losses": literal_losses(config.literal_steps),
+        "right_losses": path.losses[: config.literal_steps + 1],
+    }
 
 
 def view_of(*points: jax.Array) -> list[tuple[float, float]]:

@@ -11,6 +11,7 @@ holds are look-ahead points, so the loss read off them is that of x + rho v.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -56,28 +57,32 @@ FULL = Config(steps=1000)
 
 def run(config: Config) -> dict[str, Any]:
     """Differences per surface and schedule, and both kinds of points on the valley."""
-    middle = config.steps // 2
     results: dict[str, Any] = {"grid": surface_grid(valley()), "names": list(SURFACES)}
     with jax.enable_x64(True):
-        for name, (make, rate) in SURFACES.items():
-            surface = make()
-            falling = schedules.multistep_decay(rate, (middle,))
-            for kind, schedule in (("constant", rate), ("falling", falling)):
-                points, leads = first_form(surface, schedule, DECAY, config.steps)
-                rewritten = second_form(surface, schedule, DECAY, config.steps)
-                printed = as_printed(surface, schedule, config.steps)
-                size = jnp.max(jnp.abs(leads))
-                results[f"{name} {kind}"] = jnp.max(jnp.abs(rewritten - leads), axis=1) / size
-                results[f"{name} {kind} printed"] = jnp.max(jnp.abs(printed - leads)) / size
-            if name == "valley":
-                points, leads = first_form(surface, rate, DECAY, config.steps)
-                results |= {"points": points, "lookaheads": leads}
-        growing = schedules.join(
-            [schedules.constant(0.5), schedules.constant(0.9)], boundaries=[10]
-        )
-        leads = first_form(valley(), 0.02, growing, config.steps)[1]
-        moved = second_form(valley(), 0.02, growing, config.steps)
-        results["changing rho"] = jnp.max(jnp.abs(moved - leads), axis=1) / jnp.max(jnp.abs(leads))
+        return results | differences(config)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def differences(config: Config) -> dict[str, jax.Array]:
+    """All numbers, in one program."""
+    middle, results = config.steps // 2, {}
+    for name, (make, rate) in SURFACES.items():
+        surface = make()
+        falling = schedules.multistep_decay(rate, (middle,))
+        for kind, schedule in (("constant", rate), ("falling", falling)):
+            points, leads = first_form(surface, schedule, DECAY, config.steps)
+            rewritten = second_form(surface, schedule, DECAY, config.steps)
+            printed = as_printed(surface, schedule, config.steps)
+            size = jnp.max(jnp.abs(leads))
+            results[f"{name} {kind}"] = jnp.max(jnp.abs(rewritten - leads), axis=1) / size
+            results[f"{name} {kind} printed"] = jnp.max(jnp.abs(printed - leads)) / size
+        if name == "valley":
+            points, leads = first_form(surface, rate, DECAY, config.steps)
+            results |= {"points": points, "lookaheads": leads}
+    growing = schedules.join([schedules.constant(0.5), schedules.constant(0.9)], boundaries=[10])
+    leads = first_form(valley(), 0.02, growing, config.steps)[1]
+    moved = second_form(valley(), 0.02, growing, config.steps)
+    results["changing rho"] = jnp.max(jnp.abs(moved - leads), axis=1) / jnp.max(jnp.abs(leads))
     return results
 
 

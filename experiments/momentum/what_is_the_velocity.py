@@ -12,6 +12,7 @@ gradient has a tenth, or a hundredth, of the weight.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -46,36 +47,42 @@ FULL = Config(steps=1000, constant_steps=10_000)
 
 def run(config: Config) -> dict[str, Any]:
     """Velocity, sum and average along one path per rho, and under a constant gradient."""
+    shown = np.unique(np.geomspace(1, config.constant_steps, 60).astype(int))
+    results = {"decays": config.decays, "rate": RATE, "shown": shown}
     with jax.enable_x64(True):
-        decays = jnp.array(config.decays)
-        start = jnp.array(rotated_valley().start)
+        return results | measure(config, tuple(shown - 1))
 
-        def one(decay: jax.Array) -> dict[str, jax.Array]:
-            inside = optimizers.momentum(RATE, decay, lr_inside=True)
-            path = surfaces.trajectory(inside, rotated_valley(), start, config.steps)
-            velocity, gradients = path.updates, path.gradients
-            age = jnp.arange(config.steps)[:, None] - jnp.arange(config.steps)[None, :]
-            weights = jnp.where(age >= 0, decay ** jnp.maximum(age, 0), 0.0)
-            total = jnp.sum(weights, axis=1, keepdims=True)
-            largest = jnp.max(jnp.abs(velocity))
-            average = moving_average(decay, gradients)
-            return {
-                "weights": weights[-1][-40:] * RATE,
-                "sum_error": jnp.max(jnp.abs(velocity + RATE * weights @ gradients), 1) / largest,
-                "average_error": jnp.max(jnp.abs(velocity + RATE * total * average), 1) / largest,
-                "last_error": jnp.max(jnp.abs(velocity + RATE * gradients), 1) / largest,
-                "last_weight": 1 / total[-1, 0],
-            }
 
-        def constant(decay: jax.Array) -> jax.Array:
-            gradients = jnp.ones((config.constant_steps, 1))
-            rule = optimizers.scale_by_momentum(decay)
-            return follow(rule, gradients)[:, 0] / moving_average(decay, gradients)[:, 0]
+@functools.partial(jax.jit, static_argnames=("config", "shown"))
+def measure(config: Config, shown: tuple[int, ...]) -> dict[str, jax.Array]:
+    """All numbers, in one program."""
+    decays = jnp.array(config.decays)
+    start = jnp.array(rotated_valley().start)
 
-        shown = np.unique(np.geomspace(1, config.constant_steps, 60).astype(int))
-        ratio = jax.vmap(constant)(decays)
-        results = {"decays": config.decays, "rate": RATE, "shown": shown} | jax.vmap(one)(decays)
-        return results | {"ratio": ratio[:, shown - 1]}
+    def one(decay: jax.Array) -> dict[str, jax.Array]:
+        inside = optimizers.momentum(RATE, decay, lr_inside=True)
+        path = surfaces.trajectory(inside, rotated_valley(), start, config.steps)
+        velocity, gradients = path.updates, path.gradients
+        age = jnp.arange(config.steps)[:, None] - jnp.arange(config.steps)[None, :]
+        weights = jnp.where(age >= 0, decay ** jnp.maximum(age, 0), 0.0)
+        total = jnp.sum(weights, axis=1, keepdims=True)
+        largest = jnp.max(jnp.abs(velocity))
+        average = moving_average(decay, gradients)
+        return {
+            "weights": weights[-1][-40:] * RATE,
+            "sum_error": jnp.max(jnp.abs(velocity + RATE * weights @ gradients), 1) / largest,
+            "average_error": jnp.max(jnp.abs(velocity + RATE * total * average), 1) / largest,
+            "last_error": jnp.max(jnp.abs(velocity + RATE * gradients), 1) / largest,
+            "last_weight": 1 / total[-1, 0],
+        }
+
+    def constant(decay: jax.Array) -> jax.Array:
+        gradients = jnp.ones((config.constant_steps, 1))
+        rule = optimizers.scale_by_momentum(decay)
+        return follow(rule, gradients)[:, 0] / moving_average(decay, gradients)[:, 0]
+
+    ratio = jax.vmap(constant)(decays)
+    return jax.vmap(one)(decays) | {"ratio": ratio[:, np.array(shown)]}
 
 
 def follow(rule: optax.GradientTransformation, gradients: jax.Array) -> jax.Array:

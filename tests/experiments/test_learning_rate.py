@@ -44,7 +44,7 @@ def test_the_two_call_orders_cut_one_epoch_apart():
 def test_steps_on_the_valley_are_those_of_the_geometric_law():
     """The flat coordinate shrinks by 1 - rate; the steep one is long gone at these rates."""
     tested = jnp.array([0.001, 0.01, 0.05, 0.101])
-    steps = rates.valley_steps(tested, max_steps=20_000)
+    steps = rates.descend_valley(tested, max_steps=20_000)["steps"]
     goal = 1e-3 * math.hypot(3, 20) / 3
     law = [math.ceil(math.log(goal) / math.log1p(-rate)) for rate in (0.001, 0.01, 0.05)]
     np.testing.assert_allclose(steps[:3], law, atol=1)
