@@ -46,8 +46,8 @@ def run(config: Config) -> dict[str, Any]:
     """|y| over the steps, the steps to leave, and AdaGrad's effective rate."""
     shown = np.unique(np.logspace(0, np.log10(config.steps), 100).astype(int))
     with jax.enable_x64(True):
-        plain, left, _ = follow("gradient descent", RATES["gradient descent"], 10.0, config)
-        arms = [follow("adagrad", rate, distance, config) for rate, distance in ARMS]
+        (plain, left, _), arms = jax.tree.map(np.asarray, jax.jit(both, static_argnums=0)(config))
+    along, adagrad_left, effective = arms
     return {
         "shown": shown,
         "steps": config.steps,
@@ -55,15 +55,23 @@ def run(config: Config) -> dict[str, Any]:
         "plain": plain[shown],
         "plain_left": left,
         "arms": ARMS,
-        "along": [arm[0][shown] for arm in arms],
-        "left": [arm[1] for arm in arms],
-        "effective": [arm[2][shown - 1] for arm in arms],
+        "along": along[:, shown],
+        "left": adagrad_left,
+        "effective": effective[:, shown - 1],
     }
 
 
+def both(config: Config) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
+    """Gradient descent from distance 10, and the arms of AdaGrad."""
+    rates, distances = jnp.array(ARMS).T
+    plain = follow("gradient descent", RATES["gradient descent"], 10.0, config)
+    arms = jax.vmap(lambda rate, distance: follow("adagrad", rate, distance, config))
+    return plain, arms(rates, distances)
+
+
 def follow(
-    name: str, rate: float, distance: float, config: Config
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    name: str, rate: float | jax.Array, distance: float | jax.Array, config: Config
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """From the first y0: |y| and the effective rate; for each y0 the steps until |y| = 1."""
     surface = surfaces.saddle(angle=ANGLE)
     turn = jnp.array([[math.cos(ANGLE), -math.sin(ANGLE)], [math.sin(ANGLE), math.cos(ANGLE)]])
@@ -77,8 +85,8 @@ def follow(
         left = jnp.where(away.any(), away.argmax(), config.steps + 1)
         return along, left, effective_learning_rate(rate, squares)
 
-    along, left, effective = jax.jit(jax.vmap(one))(jnp.array(config.offsets))
-    return np.asarray(along[0]), np.asarray(left), np.asarray(effective[0])
+    along, left, effective = jax.vmap(one)(jnp.array(config.offsets))
+    return along[0], left, effective[0]
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -48,29 +48,34 @@ FULL = Config(seeds=100, steps=400, rates=33)
 
 def run(config: Config) -> dict[str, Any]:
     """Loss, squared errors of the weights and AdaGrad's rates, by method."""
-    rates = jnp.logspace(-3, 1, config.rates)
-    keys = jax.random.split(jax.random.key(0), config.seeds)
-    data = jax.vmap(lambda key: random_sparse_features(key, config.examples, FEATURES, noise=0.1))(
-        keys
-    )
-    shape = (config.seeds, config.steps, config.batch)
-    batches = jax.random.randint(jax.random.key(1), shape, 0, config.examples)
+    rates = np.logspace(-3, 1, config.rates, dtype=np.float32)
+    races = jax.tree.map(np.asarray, jax.jit(race_all, static_argnums=3)(0, 1, rates, config))
     errors, losses, best = {}, {}, {}
-    effective = jnp.zeros([])
-    for name in METHODS:
-        loss, error, squares = race(name, rates, data, batches)
-        best[name] = jnp.argmin(jnp.nan_to_num(loss, nan=jnp.inf).mean(axis=1))
+    for name, (loss, error, _) in races.items():
+        best[name] = np.argmin(np.nan_to_num(loss, nan=np.inf).mean(axis=1, dtype=float))
         errors[name], losses[name] = error[best[name]], loss[best[name]]
-        if name == "adagrad":
-            effective = effective_learning_rate(rates[best[name]], squares[best[name]])
+    chosen = best["adagrad"]
     return {
         "frequencies": 0.5 / np.arange(1, FEATURES + 1),
-        "effective": effective,
+        "effective": effective_learning_rate(rates[chosen], races["adagrad"][2][chosen]),
         "errors": errors,
         "losses": losses,
         "rates": {name: rates[best[name]] for name in METHODS},
         "edge": {name: best[name] in (0, config.rates - 1) for name in METHODS},
     }
+
+
+def race_all(
+    data_seed: jax.Array, batch_seed: jax.Array, rates: jax.Array, config: Config
+) -> dict[str, tuple[jax.Array, ...]]:
+    """The same data and mini-batches for both methods."""
+    keys = jax.random.split(jax.random.key(data_seed), config.seeds)
+    data = jax.vmap(lambda key: random_sparse_features(key, config.examples, FEATURES, noise=0.1))(
+        keys
+    )
+    shape = (config.seeds, config.steps, config.batch)
+    batches = jax.random.randint(jax.random.key(batch_seed), shape, 0, config.examples)
+    return {name: race(name, rates, data, batches) for name in METHODS}
 
 
 def race(
@@ -97,7 +102,7 @@ def race(
         return loss, (weights - data.weights) ** 2, squares
 
     per_seed = jax.vmap(one, (None, 0, 0))
-    return jax.jit(jax.vmap(per_seed, (0, None, None)))(rates, data, batches)
+    return jax.vmap(per_seed, (0, None, None))(rates, data, batches)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -69,10 +69,10 @@ FULL = Config(steps=50_000, side=21, scan=201)
 def run(config: Config) -> dict[str, Any]:
     """Paths from the lecture's start, measures from the grid of starts, critical points."""
     beale = surfaces.beale()
-    offsets = jnp.linspace(-0.25, 0.25, config.side)
-    corner = jnp.stack(jnp.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)
-    starts = beale.start[None] + jnp.concatenate([jnp.zeros((1, 2)), corner])
-    paths = {name: follow(name, rate, starts, config.steps) for name, rate in METHODS.items()}
+    offsets = np.linspace(-0.25, 0.25, config.side, dtype=np.float32)
+    corner = np.stack(np.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)
+    starts = np.asarray(beale.start) + np.vstack([np.zeros(2, np.float32), corner])
+    paths = jax.tree.map(np.asarray, jax.jit(follow, static_argnums=1)(starts, config.steps))
     shown = drawn_steps(config.steps)
     return {
         "grid": surface_grid(beale, VIEW),
@@ -85,13 +85,16 @@ def run(config: Config) -> dict[str, Any]:
     }
 
 
-def follow(name: str, rate: float, starts: jax.Array, steps: int) -> np.ndarray:
-    """The points of all paths, [start, step, 2]."""
+def follow(starts: jax.Array, steps: int) -> dict[str, jax.Array]:
+    """The points of all paths by method, [start, step, 2]."""
 
-    def one(start: jax.Array) -> jax.Array:
-        return surfaces.trajectory(rule(name, rate), surfaces.beale(), start, steps).points
+    def one(start: jax.Array) -> dict[str, jax.Array]:
+        return {
+            name: surfaces.trajectory(rule(name, rate), surfaces.beale(), start, steps).points
+            for name, rate in METHODS.items()
+        }
 
-    return np.asarray(jax.jit(jax.vmap(one))(starts))
+    return jax.vmap(one)(starts)
 
 
 def drawn_steps(steps: int) -> np.ndarray:
@@ -127,14 +130,18 @@ def critical_points(side: int) -> dict[str, Any]:
             damped = h @ h + 1e-3 * jnp.linalg.norm(g) * jnp.eye(2)
             return x - jnp.linalg.solve(damped, h @ g), None
 
-        axis = jnp.linspace(-10, 10, side)
-        seeds = jnp.stack(jnp.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-        ends = jax.jit(jax.vmap(lambda x: jax.lax.scan(body, x, length=200)[0]))(seeds)
-        small = np.asarray(jnp.linalg.norm(jax.vmap(gradient)(ends), axis=1) < 1e-9)
-        near = np.asarray(jnp.max(jnp.abs(ends), axis=1) <= 10)
-        found = np.unique(np.round(np.asarray(ends)[small & near], 6) + 0.0, axis=0)
-        eigenvalues = jnp.linalg.eigvalsh(jax.vmap(hessian)(jnp.asarray(found)))
-    return {"points": found, "eigenvalues": np.asarray(eigenvalues), "starts": side**2}
+        def newton(x: jax.Array) -> tuple[jax.Array, ...]:
+            end = jax.lax.scan(body, x, length=200)[0]
+            return end, gradient(end), hessian(end)
+
+        axis = np.linspace(-10, 10, side)
+        seeds = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+        ends, gradients, hessians = map(np.asarray, jax.jit(jax.vmap(newton))(seeds))
+    small = np.linalg.norm(gradients, axis=1) < 1e-9
+    kept = small & (np.max(np.abs(ends), axis=1) <= 10)
+    found, first = np.unique(np.round(ends[kept], 6) + 0.0, axis=0, return_index=True)
+    eigenvalues = np.linalg.eigvalsh(hessians[kept][first])
+    return {"points": found, "eigenvalues": eigenvalues, "starts": side**2}
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

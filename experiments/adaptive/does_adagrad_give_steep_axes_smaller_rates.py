@@ -61,15 +61,24 @@ FULL = Config(seeds=100, steps=20_000, rates=31)
 
 def run(config: Config) -> dict[str, Any]:
     """The paths and their rates, the correlations, and the tuned number of steps."""
+    return {
+        "grid": surface_grid(valley()),
+        **jax.jit(measure, static_argnums=2)(0, 1, config),
+        "condition_numbers": config.condition_numbers,
+        "budget": config.steps,
+    }
+
+
+def measure(many_seed: jax.Array, tuning_seed: jax.Array, config: Config) -> dict[str, Any]:
+    """All that is computed."""
     start = jnp.array(valley().start)
     descent = surfaces.trajectory(
         rule("gradient descent", ZIGZAG_RATE), valley(), start, config.path_steps
     )
     path = surfaces.trajectory(rule("adagrad"), valley(), start, config.path_steps)
     rates = effective_learning_rate(RATES["adagrad"], jnp.cumsum(path.gradients**2, axis=0))
-    grid = jnp.logspace(-4, 1, config.rates)
+    starts = jax.random.normal(jax.random.key(tuning_seed), (config.seeds // 2, 2))
     return {
-        "grid": surface_grid(valley()),
         "paths": {"gradient descent": descent.points, "adagrad": path.points},
         "straightness": {
             "gradient descent": path_ratio(descent.points),
@@ -79,10 +88,8 @@ def run(config: Config) -> dict[str, Any]:
         "root_ratio": jnp.sqrt(
             jnp.sum(path.gradients[:, 1] ** 2) / jnp.sum(path.gradients[:, 0] ** 2)
         ),
-        "many": in_ten_dimensions(config),
-        "condition_numbers": config.condition_numbers,
-        "steps_to_tolerance": {name: tuned(name, grid, config) for name in TUNED},
-        "budget": config.steps,
+        "many": in_ten_dimensions(many_seed, config),
+        "steps_to_tolerance": {name: tuned(name, starts, config) for name in TUNED},
     }
 
 
@@ -92,7 +99,7 @@ def path_ratio(points: jax.Array) -> jax.Array:
     return length / jnp.linalg.norm(points[-1] - points[0])
 
 
-def in_ten_dimensions(config: Config) -> dict[str, jax.Array]:
+def in_ten_dimensions(seed: jax.Array, config: Config) -> dict[str, jax.Array]:
     """Rates along the Hessian's eigenvectors, these on the axes or turned at random."""
     curvatures = jnp.logspace(0, 3, 10)
 
@@ -107,22 +114,21 @@ def in_ten_dimensions(config: Config) -> dict[str, jax.Array]:
         along = jnp.sum(basis**2 * rates[:, None], axis=0)
         return along, jnp.corrcoef(jnp.log(curvatures), jnp.log(along))[0, 1]
 
-    start_key, turn_key = jax.random.split(jax.random.key(0))
+    start_key, turn_key = jax.random.split(jax.random.key(seed))
     starts = jax.random.normal(start_key, (config.seeds, 10))
-    bases = np.linalg.qr(np.asarray(jax.random.normal(turn_key, (config.seeds, 10, 10))))[0]
-    follow = jax.jit(jax.vmap(one))
-    on_axes, correlation = follow(starts, jnp.broadcast_to(jnp.eye(10), bases.shape))
-    turned, turned_correlation = follow(starts, jnp.asarray(bases))
+    bases = jnp.linalg.qr(jax.random.normal(turn_key, (config.seeds, 10, 10)))[0]
+    both = jnp.stack([jnp.broadcast_to(jnp.eye(10), bases.shape), bases])
+    rates, correlations = jax.vmap(jax.vmap(one), (None, 0))(starts, both)
     return {
         "curvatures": curvatures,
-        "on_axes": on_axes[:20],
-        "turned": turned[:20],
-        "correlation": correlation,
-        "turned_correlation": turned_correlation,
+        "on_axes": rates[0, :20],
+        "turned": rates[1, :20],
+        "correlation": correlations[0],
+        "turned_correlation": correlations[1],
     }
 
 
-def tuned(name: str, rates: jax.Array, config: Config) -> jax.Array:
+def tuned(name: str, starts: jax.Array, config: Config) -> jax.Array:
     """Fewest steps, over the rates, after which the distance stays under 1 % of the start's; the
     mean over the starts, one number a condition number."""
 
@@ -132,10 +138,10 @@ def tuned(name: str, rates: jax.Array, config: Config) -> jax.Array:
         outside = ~(jnp.linalg.norm(points, axis=1) < 0.01 * jnp.linalg.norm(start))
         return jnp.max(jnp.where(outside, jnp.arange(1, config.steps + 2), 0))
 
-    starts = jax.random.normal(jax.random.key(1), (config.seeds // 2, 2))
     per_start = jax.vmap(needed, (None, None, 0))
     per_rate = jax.vmap(per_start, (None, 0, None))
-    per_number = jax.jit(jax.vmap(per_rate, (0, None, None)))
+    per_number = jax.vmap(per_rate, (0, None, None))
+    rates = jnp.logspace(-4, 1, config.rates)
     steps = per_number(jnp.array(config.condition_numbers), rates, starts)
     return jnp.min(jnp.mean(steps, axis=2), axis=1)
 
@@ -177,7 +183,8 @@ def draw(results: dict[str, Any]) -> Figure:
     """From above; the rate of each axis; rates against curvature; what it is good for."""
     fig, (above, axis_rates, curvature, benefit) = figure(2, 2, width=4.8)
     draw_surface(above, results["grid"], start=valley().start, optimum=(0, 0))
-    for name, points in results["paths"].items():
+    for name in TUNED:
+        points = results["paths"][name]
         ratio = results["straightness"][name]
         draw_path(above, points, name, label=f"{name}: path / straight line {ratio:.2f}")
     above.legend(loc="upper right")

@@ -14,6 +14,7 @@ there is a spike. With other decays the correction enlarges the first steps.
 """
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import jax
@@ -61,26 +62,33 @@ FULL = Config(seeds=100, rates=(0.0005, 0.001, 0.003, 0.01, 0.03, 0.1))
 
 def run(config: Config) -> dict[str, Any]:
     """Ratios of the steps under constant and noisy gradients, and the first losses."""
-    b1, b2 = jnp.meshgrid(jnp.array(config.b1), jnp.array(config.b2), indexing="ij")
-    grid = jax.vmap(lambda a, b: ratios(jnp.ones(100), a, b))(b1.ravel(), b2.ravel())
-    constant = ratios(jnp.ones(config.long), 0.9, 0.999)
-    noise = jax.random.normal(jax.random.key(0), (config.seeds, 50))
-    noisy = jax.vmap(lambda n: ratios(1 + n, 0.9, 0.999))(noise)
-    losses = {str(on): train(config, correct=on) for on in (True, False)}
+    grid, constant, noisy = map(np.asarray, jax.jit(all_ratios, static_argnums=1)(0, config))
+    digits = load("digits").train
+    images = np.asarray(digits.image, np.float32).reshape(-1, 64) / 255
+    losses = jax.jit(train, static_argnums=3)(1, images, digits.label, config)
     return {
         "data_set": "digits",
         "constant": constant[:50],
-        "maximum": jnp.max(constant),
-        "maximum_at": jnp.argmax(constant) + 1,
-        "under_one_percent": jnp.argmax(constant < 1.01) + 1,
+        "maximum": np.max(constant),
+        "maximum_at": np.argmax(constant) + 1,
+        "under_one_percent": np.argmax(constant < 1.01) + 1,
         "noisy": noisy,
         "b1": config.b1,
         "b2": config.b2,
-        "first_ratio": grid[:, 0].reshape(b1.shape),
-        "largest_ratio": grid.max(axis=1).reshape(b1.shape),
+        "first_ratio": grid[..., 0],
+        "largest_ratio": grid.max(axis=-1),
         "rates": config.rates,
         "losses": losses,
     }
+
+
+def all_ratios(seed: jax.Array, config: Config) -> tuple[jax.Array, ...]:
+    """On the grid of decays under a constant gradient; at Adam's under a constant and noisy one."""
+    per_b2 = jax.vmap(lambda a, b: ratios(jnp.ones(100), a, b), (None, 0))
+    grid = jax.vmap(per_b2, (0, None))(jnp.array(config.b1), jnp.array(config.b2))
+    noise = jax.random.normal(jax.random.key(seed), (config.seeds, 50))
+    noisy = jax.vmap(lambda n: ratios(1 + n, 0.9, 0.999))(noise)
+    return grid, ratios(jnp.ones(config.long), 0.9, 0.999), noisy
 
 
 def ratios(gradients: jax.Array, b1: jax.Array | float, b2: jax.Array | float) -> jax.Array:
@@ -106,33 +114,34 @@ def draw_seed(key: jax.Array, config: Config, examples: int) -> tuple[Any, jax.A
     return (first, second), jax.random.randint(keys[2], (config.steps, 64), 0, examples)
 
 
-def train(config: Config, *, correct: bool) -> jax.Array:
+def train(
+    seed: jax.Array, inputs: jax.Array, targets: jax.Array, config: Config
+) -> dict[str, jax.Array]:
     """Loss on all digits by [rate, seed, step]; the same networks and batches for all."""
-    digits = load("digits").train
-    inputs = jnp.asarray(digits.image, float).reshape(-1, 64) / 255
-    targets = jnp.asarray(digits.label)
-    keys = jax.random.split(jax.random.key(1), config.seeds)
+    keys = jax.random.split(jax.random.key(seed), config.seeds)
     networks, batches = jax.vmap(lambda key: draw_seed(key, config, len(inputs)))(keys)
 
     def loss(params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
         logits = jax.nn.relu(x @ params[0]) @ params[1]
         return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
 
-    def one(rate: jax.Array, params: Any, batches: jax.Array, x: jax.Array) -> jax.Array:
+    def one(correct: bool, rate: jax.Array, params: Any, batches: jax.Array) -> jax.Array:
         tx = adam(rate, bias_correction=correct)
 
         def body(carry: Any, batch: jax.Array) -> Any:
             params, state = carry
-            before = loss(params, x, targets)
-            gradient = jax.grad(loss)(params, x[batch], targets[batch])
+            before = loss(params, inputs, targets)
+            gradient = jax.grad(loss)(params, inputs[batch], targets[batch])
             updates, state = tx.update(gradient, state)
             return (optax.apply_updates(params, updates), state), before
 
         return jax.lax.scan(body, (params, tx.init(params)), batches)[1]
 
-    per_seed = jax.vmap(one, (None, 0, 0, None))
-    per_rate = jax.jit(jax.vmap(per_seed, (0, None, None, None)))
-    return per_rate(jnp.array(config.rates), networks, batches, inputs)
+    def per_rate(correct: bool) -> jax.Array:
+        per_seed = jax.vmap(partial(one, correct), (None, 0, 0))
+        return jax.vmap(per_seed, (0, None, None))(jnp.array(config.rates), networks, batches)
+
+    return {str(correct): per_rate(correct) for correct in (True, False)}
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

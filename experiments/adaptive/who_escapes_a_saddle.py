@@ -61,27 +61,32 @@ FULL = Config(steps=20_000, film=160, frames=81)
 def run(config: Config) -> dict[str, Any]:
     """Paths from y0 = 0.01 and steps until |y| = 1 by method, angle and y0."""
     offsets = 10.0 ** -np.array(config.exponents)
-    paths, escapes, ridge = {}, {}, {}
     with jax.enable_x64(True):
-        for name in METHODS:
-            points, steps = escape(name, np.append(offsets, 0.0), config.steps)
-            escapes[name], ridge[name] = steps[:, :-1], steps[0, -1]
-            paths[name] = [points[i, : config.film + 1] for i in (0, -1)]
+        seen = jax.jit(escape_all, static_argnums=1)(np.append(offsets, 0.0), config)
     law = np.log(1 / offsets) / np.log1p(2 * RATES["gradient descent"])
     return {
         "grids": [surface_grid(surfaces.saddle(angle=math.radians(a)), points=41) for a in (0, 45)],
-        "paths": paths,
+        "paths": {name: points for name, (points, _) in seen.items()},
         "offsets": offsets,
         "angles": ANGLES,
-        "escapes": escapes,
-        "ridge": ridge,
+        "escapes": {name: np.asarray(steps)[:, :-1] for name, (_, steps) in seen.items()},
+        "ridge": {name: np.asarray(steps)[0, -1] for name, (_, steps) in seen.items()},
         "law": law,
         "steps": config.steps,
         "shown": np.unique(np.linspace(0, config.film, config.frames).astype(int)),
     }
 
 
-def escape(name: str, offsets: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def escape_all(offsets: jax.Array, config: Config) -> dict[str, tuple[jax.Array, jax.Array]]:
+    """By method: the shown points unturned and turned by 45 degrees, and the steps to |y| = 1."""
+    seen = {name: escape(name, offsets, config.steps) for name in METHODS}
+    return {
+        name: (points[jnp.array([0, -1]), : config.film + 1], steps)
+        for name, (points, steps) in seen.items()
+    }
+
+
+def escape(name: str, offsets: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
     """Points from the first y0 by [angle, step, 2], and steps to |y| = 1 by [angle, y0]."""
 
     def one(angle: jax.Array, offset: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -92,9 +97,9 @@ def escape(name: str, offsets: np.ndarray, steps: int) -> tuple[np.ndarray, np.n
         return points, jnp.where(outside.any(), outside.argmax(), steps + 1)
 
     per_offset = jax.vmap(one, (None, 0))
-    per_angle = jax.jit(jax.vmap(per_offset, (0, None)))
-    points, escapes = per_angle(jnp.radians(jnp.array(ANGLES, float)), jnp.array(offsets))
-    return np.asarray(points[:, 0]), np.asarray(escapes)
+    angles = jnp.radians(jnp.array(ANGLES, float))
+    points, escapes = jax.vmap(per_offset, (0, None))(angles, offsets)
+    return points[:, 0], escapes
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

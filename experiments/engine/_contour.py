@@ -15,8 +15,8 @@ def surface_grid(surface, view=None, *, points: int = 61) -> dict[str, np.ndarra
     """The losses of a 2-D surface on a grid over `view`, for the results: keys `x`, `y`, `loss`."""
     (left, right), (bottom, top) = view or surface.view
     x, y = np.linspace(left, right, points), np.linspace(bottom, top, points)
-    grid = jnp.stack(jnp.meshgrid(jnp.asarray(x), jnp.asarray(y)), axis=-1)
-    return {"x": x, "y": y, "loss": np.asarray(jax.vmap(jax.vmap(surface))(grid))}
+    grid = jnp.asarray(np.stack(np.meshgrid(x, y), axis=-1))
+    return {"x": x, "y": y, "loss": np.asarray(jax.jit(jax.vmap(jax.vmap(surface)))(grid))}
 
 
 def draw_surface(

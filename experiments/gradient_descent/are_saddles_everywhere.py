@@ -40,22 +40,16 @@ class Config:
     spread_draws: int = 1000
 
 
-SMOKE = Config(dimensions=(1, 2, 3), large=(2, 10), draws=20_000, spread_draws=200)
+SMOKE = Config(dimensions=(1, 2, 3), large=(10,), draws=20_000, spread_draws=200)
 FULL = Config(dimensions=(1, 2, 3, 4, 5, 6, 7), draws=4_000_000, spread_draws=20_000)
 
 
 def run(config: Config) -> dict[str, Any]:
     """How often all eigenvalues are positive, and which share is negative."""
-    minima = []
-    for dimension in config.dimensions:
-        negative = jax.jit(lambda keys, n=dimension: jax.vmap(lambda k: inertia(k, n))(keys))
-        keys = jax.random.split(jax.random.key(dimension), config.draws)
-        minima.append(jnp.sum(negative(keys) == 0))
+    minima, matrices = jax.jit(measure, static_argnums=1)(0, config)
     spread = {}
-    for dimension in config.large:
-        keys = jax.random.split(jax.random.key(100 + dimension), config.spread_draws)
-        draw_one = jax.jit(jax.vmap(lambda key, n=dimension: surfaces.random_goe(key, n)))
-        shares = np.mean(np.linalg.eigvalsh(np.asarray(draw_one(keys))) < 0, axis=1)
+    for dimension, drawn in zip(config.large, matrices, strict=True):
+        shares = np.mean(np.linalg.eigvalsh(drawn) < 0, axis=1)
         places, counts = np.unique(shares, return_counts=True)
         spread[str(dimension)] = {"shares": places, "frequencies": counts / config.spread_draws}
     return {
@@ -67,9 +61,19 @@ def run(config: Config) -> dict[str, Any]:
     }
 
 
-def inertia(key: jax.Array, dimension: int) -> jax.Array:
-    """Number of negative eigenvalues of a random Hessian."""
-    return negative_pivots(surfaces.random_goe(key, dimension))
+def measure(seed: jax.Array, config: Config) -> tuple[list[jax.Array], list[jax.Array]]:
+    """Numbers of minima among the draws, by dimension; and the large Hessians."""
+
+    def hessians(seed: jax.Array, dimension: int, draws: int) -> jax.Array:
+        keys = jax.random.split(jax.random.key(seed), draws)
+        return jax.vmap(lambda key: surfaces.random_goe(key, dimension))(keys)
+
+    def minima(dimension: int) -> jax.Array:
+        drawn = hessians(seed + dimension, dimension, config.draws)
+        return jnp.sum(jax.vmap(negative_pivots)(drawn) == 0)
+
+    large = [hessians(seed + 100 + n, n, config.spread_draws) for n in config.large]
+    return [minima(n) for n in config.dimensions], large
 
 
 def negative_pivots(matrix: jax.Array) -> jax.Array:

@@ -72,11 +72,11 @@ def read_table(name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(inputs, np.float64), (target - target.mean()) / target.std()
 
 
-def forms_of(inputs: np.ndarray) -> jax.Array:
+def forms_of(inputs: np.ndarray) -> np.ndarray:
     """The table raw, centred and standardised, each with a column of ones."""
     scale = standardize(inputs)
-    three = jnp.stack([jnp.asarray(inputs), inputs - scale.mean, scale.apply(inputs)])
-    return jnp.concatenate([jnp.ones_like(three[..., :1]), three], axis=-1)
+    three = np.stack([inputs, inputs - np.asarray(scale.mean), scale.apply(inputs)])
+    return np.concatenate([np.ones_like(three[..., :1]), three], axis=-1)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -94,15 +94,15 @@ def run(config: Config) -> dict[str, Any]:
 
 def measure(inputs: np.ndarray, target: np.ndarray, config: Config) -> dict[str, Any]:
     """One table in its three forms."""
-    forms, targets = forms_of(inputs), jnp.asarray(target)
-    values = np.linalg.eigvalsh(np.asarray(jnp.swapaxes(forms, 1, 2) @ forms) / len(target))
+    forms = forms_of(inputs)
+    values = np.linalg.eigvalsh(np.swapaxes(forms, 1, 2) @ forms / len(target))
     largest = values[:, -1:]
     smallest = np.min(np.where(values > config.cut * largest, values, np.inf), axis=1)
     best = forms[2] @ np.linalg.lstsq(forms[2], target)[0]  # the same for all three forms
-    least = 0.5 * jnp.mean((best - targets) ** 2)
+    least = 0.5 * np.mean((best - target) ** 2)
 
     def one(inputs: jax.Array, limit: jax.Array) -> tuple[jax.Array, ...]:
-        surface = surfaces.least_squares(inputs, targets)
+        surface = surfaces.least_squares(inputs, jnp.asarray(target))
         rule = optimizers.gradient_descent(config.fraction * limit)
         path = surfaces.trajectory(rule, surface.loss, jnp.zeros(inputs.shape[1]), config.steps)
         moving = jnp.any(path.gradients != 0, axis=0)  # a pixel that is always 0 has no gradient
@@ -110,7 +110,7 @@ def measure(inputs: np.ndarray, target: np.ndarray, config: Config) -> dict[str,
         left = (path.losses[-1] - least) / (path.losses[0] - least)
         return jnp.sum(flips * moving) / jnp.sum(moving), jnp.max(flips), left
 
-    flips, most_flips, left = jax.jit(jax.vmap(one))(forms, jnp.asarray(2 / largest[:, 0]))
+    flips, most_flips, left = jax.jit(jax.vmap(one))(forms, 2 / largest[:, 0])
     conditions = largest[:, 0] / smallest
     return {"conditions": conditions, "flips": flips, "most_flips": most_flips, "left": left}
 
@@ -122,16 +122,22 @@ def picture(form: str, config: Config) -> dict[str, Any]:
     """
     inputs, target = read_table(PICTURED)
     two = forms_of(inputs[:, PAIR])[{"raw": 1, "standardised": 2}[form]][:, 1:]
-    surface = surfaces.least_squares(two, jnp.asarray(target))
-    limit = 2 / jnp.linalg.eigvalsh(two.T @ two / len(two))[-1]
-    rule = optimizers.gradient_descent(config.fraction * limit)
-    path = surfaces.trajectory(rule, surface, jnp.zeros(2), min(config.steps, 40))
-    reach = jnp.max(jnp.abs(jnp.concatenate([path.points, surface.optimum[None]])), axis=0)
-    (right, top) = map(float, 1.3 * reach)
+    rate = config.fraction * 2 / np.linalg.eigvalsh(two.T @ two / len(two))[-1]
+    optimum = np.linalg.lstsq(two, target)[0]
+
+    def loss(weights: jax.Array) -> jax.Array:
+        return surfaces.least_squares(jnp.asarray(two), jnp.asarray(target))(weights)
+
+    def descend(rate: jax.Array) -> jax.Array:
+        rule = optimizers.gradient_descent(rate)
+        return surfaces.trajectory(rule, loss, jnp.zeros(2), min(config.steps, 40)).points
+
+    path = np.asarray(jax.jit(descend)(rate))
+    right, top = 1.3 * np.max(np.abs(np.vstack([path, optimum])), axis=0)
     return {
-        "grid": surface_grid(surface, ((-right, right), (-top, top))),
-        "path": path.points,
-        "optimum": surface.optimum,
+        "grid": surface_grid(loss, ((-right, right), (-top, top))),
+        "path": path,
+        "optimum": optimum,
     }
 
 

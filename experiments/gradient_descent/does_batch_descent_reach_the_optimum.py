@@ -12,6 +12,7 @@ logistic regression from 5.4 to 10.7, descent at 0.7 of 2 / L* still goes down a
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -54,24 +55,27 @@ RISE = 1e-10  # relative: float64 differences of a loss that no longer changes
 def run(config: Config) -> dict[str, Any]:
     """One path on the contour; then losses of both regressions at rates around the limit."""
     inputs, targets = line_fit()
-    line = surfaces.least_squares(jnp.asarray(inputs), jnp.asarray(targets))
-    path = surfaces.trajectory(
-        optimizers.gradient_descent(LINE_RATE), line, jnp.asarray(line_start()), config.path_steps
-    )
+    labels = (targets > targets.mean()).astype(float)
+    labels[::8] = 1 - labels[::8]  # so that no line separates them
+
+    def line(theta: jax.Array) -> jax.Array:
+        return surfaces.least_squares(jnp.asarray(inputs), jnp.asarray(targets))(theta)
+
+    def logistic(theta: jax.Array) -> jax.Array:
+        return surfaces.logistic_regression(jnp.asarray(inputs), jnp.asarray(labels))(theta)
+
+    def descend() -> surfaces.Trajectory:
+        rule = optimizers.gradient_descent(LINE_RATE)
+        return surfaces.trajectory(rule, line, jnp.asarray(line_start()), config.path_steps)
+
+    path = jax.jit(descend)()
     with jax.enable_x64(True):
-        inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
-        labels = (targets > targets.mean()).astype(float)
-        labels = labels.at[::8].set(1 - labels[::8])  # so that no line separates them
-        convex = {
-            "linear": surfaces.least_squares(inputs, targets),
-            "logistic": surfaces.logistic_regression(inputs, labels),
-        }
-        rates = {name: around_limit(surface, config) for name, surface in convex.items()}
+        rates = {"linear": around_limit(line, config), "logistic": around_limit(logistic, config)}
     return {
         "grid": surface_grid(line, LINE_VIEW),
         "path": path.points,
         "losses": path.losses,
-        "optimum": line.optimum,
+        "optimum": np.linalg.lstsq(inputs, targets)[0],
         "rate": LINE_RATE,
         "fractions": config.fractions,
         "steps": config.steps,
@@ -79,20 +83,21 @@ def run(config: Config) -> dict[str, Any]:
     }
 
 
-def around_limit(surface: surfaces.Surface, config: Config) -> dict[str, Any]:
+def around_limit(surface: Callable[[jax.Array], jax.Array], config: Config) -> dict[str, Any]:
     """Largest relative rise of the loss in one step, for each rate; and both curvatures."""
-    hessian, gradient = jax.jit(jax.hessian(surface)), jax.jit(jax.grad(surface))
-    newton = surface.start
+    derivatives = jax.jit(lambda x: (surface(x), jax.grad(surface)(x), jax.hessian(surface)(x)))
+    start = newton = np.zeros(2)
     for _ in range(20):
-        newton = newton - np.linalg.solve(hessian(newton), gradient(newton))
-    curvatures = [np.linalg.eigvalsh(hessian(point))[-1] for point in (surface.start, newton)]
+        _, gradient, hessian = derivatives(newton)
+        newton = newton - np.linalg.solve(hessian, gradient)
+    curvatures = [np.linalg.eigvalsh(derivatives(point)[2])[-1] for point in (start, newton)]
 
     def losses(rate: jax.Array) -> jax.Array:
         rule = optimizers.gradient_descent(rate)
-        return surfaces.trajectory(rule, surface, surface.start, config.steps).losses
+        return surfaces.trajectory(rule, surface, start, config.steps).losses
 
     rates = 2 * np.array(config.fractions) / curvatures[1]
-    values, least = np.asarray(jax.jit(jax.vmap(losses))(rates)), float(surface(newton))
+    values, least = np.asarray(jax.jit(jax.vmap(losses))(rates)), float(derivatives(newton)[0])
     return {
         "largest_curvature": curvatures[0],
         "curvature_at_optimum": curvatures[1],

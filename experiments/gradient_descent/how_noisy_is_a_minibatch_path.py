@@ -63,13 +63,31 @@ FULL = Config(seeds=200, epochs=100, ends=1000)
 
 def run(config: Config) -> dict[str, Any]:
     """The lecture's two paths, path lengths for each batch size, scatter for each rate."""
+    measured = jax.jit(measure, static_argnums=2)(1, 2, config)
+    return {
+        "grid": surface_grid(line, LINE_VIEW),
+        **measured,
+        "rate": LINE_RATE,
+        "steps": config.steps,
+        "batch_sizes": config.batch_sizes,
+        "rates": config.rates,
+        "ends": config.ends,
+    }
+
+
+def line(theta: jax.Array) -> jax.Array:
+    """The loss on all examples."""
+    return surfaces.least_squares(*map(jnp.asarray, line_fit()))(theta)
+
+
+def measure(paths_seed: jax.Array, ends_seed: jax.Array, config: Config) -> dict[str, Any]:
+    """All that is computed."""
     inputs, targets = map(jnp.asarray, line_fit())
     surface = surfaces.least_squares(inputs, targets)
     start = jnp.asarray(line_start(), inputs.dtype)
     rule = optimizers.gradient_descent(LINE_RATE)
     size = len(targets)
-    one_epoch = epoch_order(jax.random.key(0), size, 1, order="cyclic").indices
-    keys = jax.random.split(jax.random.key(1), config.seeds)
+    keys = jax.random.split(jax.random.key(paths_seed), config.seeds)
 
     def ratio(key: jax.Array, batch_size: jax.Array) -> jax.Array:
         """Batches of `batch_size` different examples; 64 of 64 is the full gradient."""
@@ -84,17 +102,11 @@ def run(config: Config) -> dict[str, Any]:
 
     ratios = jax.vmap(jax.vmap(ratio, (None, 0)), (0, None))
     return {
-        "grid": surface_grid(surface, LINE_VIEW),
         "batch_path": surfaces.trajectory(rule, surface, start, size).points,
-        "single_path": follow(one_epoch, jnp.asarray(LINE_RATE), start),
+        "single_path": follow(jnp.arange(size)[:, None], jnp.asarray(LINE_RATE), start),
         "optimum": surface.optimum,
-        "rate": LINE_RATE,
-        "steps": config.steps,
-        "batch_sizes": config.batch_sizes,
-        "ratios": jax.jit(ratios)(keys, jnp.array(config.batch_sizes)),
-        "rates": config.rates,
-        "distances": {k: rms(d) for k, d in distances(surface.optimum, config).items()},
-        "ends": config.ends,
+        "ratios": ratios(keys, jnp.array(config.batch_sizes)),
+        "distances": distances(surface.optimum, ends_seed, config),
     }
 
 
@@ -113,24 +125,18 @@ def follow(rows: jax.Array, rate: jax.Array, start: jax.Array) -> jax.Array:
     return jnp.concatenate([start[None], points])
 
 
-def distances(optimum: jax.Array, config: Config) -> dict[str, jax.Array]:
-    """Distance from the optimum after the last epoch: for each order, descent and rate."""
-    keys = jax.random.split(jax.random.key(2), config.ends)
-    rows = jax.jit(jax.vmap(lambda key: orders(key, config.epochs)))(keys)
+def distances(optimum: jax.Array, seed: jax.Array, config: Config) -> dict[str, jax.Array]:
+    """Root mean square, over the descents, of the distance from the optimum after the last epoch:
+    for each order and rate."""
+    keys = jax.random.split(jax.random.key(seed), config.ends)
+    rows = jax.vmap(lambda key: orders(key, config.epochs))(keys)
 
     def one(rows: jax.Array, rate: jax.Array) -> jax.Array:
         return jnp.linalg.norm(follow(rows, rate, optimum)[-1] - optimum)
 
-    rates = jnp.array(config.rates)
-    measured = jax.jit(jax.vmap(jax.vmap(jax.vmap(one, (None, 0)), (0, None)), (1, None)))(
-        rows, rates
-    )
-    return dict(zip(ORDERS, measured, strict=True))
-
-
-def rms(distances: jax.Array) -> jax.Array:
-    """Root mean square over the descents."""
-    return jnp.sqrt(jnp.mean(distances**2, axis=0))
+    per_rate = jax.vmap(one, (None, 0))
+    measured = jax.vmap(jax.vmap(per_rate, (0, None)), (1, None))(rows, jnp.array(config.rates))
+    return dict(zip(ORDERS, jnp.sqrt(jnp.mean(measured**2, axis=1)), strict=True))
 
 
 def orders(key: jax.Array, epochs: int) -> jax.Array:

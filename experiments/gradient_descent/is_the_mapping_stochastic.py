@@ -47,7 +47,26 @@ NON_FINITE = ("outputs", "variances")
 
 def run(config: Config) -> dict[str, Any]:
     """Outputs of both mappings, and the gradients of mini-batches at one point."""
-    outputs_key, order_key = jax.random.split(jax.random.key(0))
+    outputs, order, gradients, full = map(np.asarray, jax.jit(measure, static_argnums=1)(0, config))
+    counts, edges = np.histogram(gradients, bins=50)
+    return {
+        "inputs": config.inputs,
+        "outputs": outputs[:150],
+        "variances": np.var(outputs, axis=0),
+        "draws": config.draws,
+        "index_counts": np.bincount(order.ravel(), minlength=len(line_fit()[1])),
+        "batch_size": config.batch_size,
+        "gradient_mean": gradients.mean(),
+        "gradient_deviation": gradients.std(),
+        "batches": len(gradients),
+        "full_gradient": full,
+        "histogram": {"counts": counts, "edges": edges},
+    }
+
+
+def measure(seed: jax.Array, config: Config) -> tuple[jax.Array, ...]:
+    """Outputs by [draw, input]; the mini-batches, their gradients of the slope, the full one."""
+    outputs_key, order_key = jax.random.split(jax.random.key(seed))
     x = jnp.array(config.inputs)
     normal = jax.random.normal(outputs_key, (config.draws, len(config.inputs)))
     outputs = normal * jnp.sqrt(x)[None, :]
@@ -58,28 +77,14 @@ def run(config: Config) -> dict[str, Any]:
     def batches(key: jax.Array) -> jax.Array:
         return epoch_order(key, size, config.batch_size, order="with_replacement").indices
 
-    order = jax.jit(jax.vmap(batches))(keys).reshape(-1, config.batch_size)
+    order = jax.vmap(batches)(keys).reshape(-1, config.batch_size)
 
     def slope_gradient(rows: jax.Array) -> jax.Array:
         errors = inputs[rows] @ jnp.asarray(line_start(), inputs.dtype) - targets[rows]
         return jnp.mean(errors * inputs[rows, 1])
 
     full = jax.grad(surfaces.least_squares(inputs, targets))(jnp.asarray(line_start()))[1]
-    gradients = jax.jit(jax.vmap(slope_gradient))(order)
-    counts, edges = np.histogram(gradients, bins=50)
-    return {
-        "inputs": x,
-        "outputs": outputs[:150],
-        "variances": jnp.var(outputs, axis=0),
-        "draws": config.draws,
-        "index_counts": jnp.bincount(order.ravel(), length=size),
-        "batch_size": config.batch_size,
-        "gradient_mean": gradients.mean(),
-        "gradient_deviation": gradients.std(),
-        "batches": len(gradients),
-        "full_gradient": full,
-        "histogram": {"counts": counts, "edges": edges},
-    }
+    return outputs, order, jax.vmap(slope_gradient)(order), full
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

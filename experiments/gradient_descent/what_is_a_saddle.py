@@ -62,14 +62,19 @@ def critical_points() -> dict[str, tuple[surfaces.Surface, jax.Array, bool]]:
 
 def run(config: Config) -> dict[str, Any]:
     """Gradient, eigenvalues, and the change of the loss along the eigenvectors, at every point."""
+
+    def descend() -> jax.Array:
+        rule, surface = optimizers.gradient_descent(config.rate), surfaces.saddle()
+        return surfaces.trajectory(rule, surface, surface.start, config.steps).points
+
     with jax.enable_x64(True):
-        measured = {name: measure(*row, config.probe) for name, row in critical_points().items()}
-    surface = surfaces.saddle()
-    rule = optimizers.gradient_descent(config.rate)
+        measured = jax.jit(
+            lambda: {name: measure(*row, config.probe) for name, row in critical_points().items()}
+        )()
     return {
-        "points": measured,
-        "grid": surface_grid(surface),
-        "path": surfaces.trajectory(rule, surface, surface.start, config.steps).points,
+        "points": {name: measured[name] for name in critical_points()},  # jit sorts the keys
+        "grid": surface_grid(surfaces.saddle()),
+        "path": jax.jit(descend)(),
         "rate": config.rate,
     }
 

@@ -35,6 +35,7 @@ POINTS = {
     "flat inflection": (surfaces.inflection(), np.array(0.0)),
     "saddle": (surfaces.saddle(offset=0.1), np.zeros(2)),
 }
+BALLS = ("local minimum", "flat inflection")
 TENTH = 0.1
 
 
@@ -66,16 +67,14 @@ def course(x: jax.Array) -> jax.Array:
 
 def run(config: Config) -> dict[str, Any]:
     """Steps near each point, balls rolling into two of them, and one long descent."""
-    start = jnp.asarray(0.0)
-    rule = optimizers.gradient_descent(config.rate)
-    xs = surfaces.trajectory(rule, course, start, config.course_steps).points
+    grid = np.linspace(0.0, 8.2, 165, dtype=np.float32)
+    near_points, rolling, xs, (losses, slopes) = jax.jit(measure, static_argnums=2)(3, grid, config)
     places, counts = np.unique(np.floor(np.asarray(xs) / 0.1).astype(int), return_counts=True)
-    grid = jnp.linspace(0.0, 8.2, 165)
     return {
-        "near": {name: near(name, config) for name in POINTS},
-        "balls": {name: balls(name) for name in ("local minimum", "flat inflection")},
-        "course": {"x": grid, "loss": jax.vmap(course)(grid)},
-        "slope": jax.vmap(jax.grad(course))(grid),
+        "near": {name: near_points[name] for name in POINTS},  # jit sorts the keys
+        "balls": {name: rolling[name] for name in BALLS},
+        "course": {"x": grid, "loss": losses},
+        "slope": slopes,
         "places": 0.1 * places[:-1] + 0.05,
         "counts": counts[:-1],
         "end": xs[-1],
@@ -83,6 +82,18 @@ def run(config: Config) -> dict[str, Any]:
         "batch_size": config.batch_size,
         "seeds": config.seeds,
     }
+
+
+def measure(seed: jax.Array, grid: jax.Array, config: Config) -> tuple[Any, ...]:
+    """All that is computed: near the points, the balls, the descent, and the course itself."""
+    keys = jax.random.split(jax.random.key(seed), config.seeds)
+    rule = optimizers.gradient_descent(config.rate)
+    return (
+        {name: near(name, keys, config) for name in POINTS},
+        {name: balls(name) for name in BALLS},
+        surfaces.trajectory(rule, course, jnp.asarray(0.0), config.course_steps).points,
+        jax.vmap(jax.value_and_grad(course))(grid),
+    )
 
 
 def balls(name: str) -> dict[str, Any]:
@@ -99,7 +110,7 @@ def balls(name: str) -> dict[str, Any]:
     }
 
 
-def near(name: str, config: Config) -> dict[str, Any]:
+def near(name: str, keys: jax.Array, config: Config) -> dict[str, Any]:
     """Mean step near a point over the first step from the start, and distances after `long`."""
     surface, point = POINTS[name]
     rule = optimizers.gradient_descent(config.rate)
@@ -117,8 +128,7 @@ def near(name: str, config: Config) -> dict[str, Any]:
         )
         return jnp.mean(moves[: config.steps]) / (config.rate * usual), away
 
-    keys = jax.random.split(jax.random.key(3), config.seeds)
-    both = jax.jit(jax.vmap(jax.vmap(one, (0, None)), (None, 0)))
+    both = jax.vmap(jax.vmap(one, (0, None)), (None, 0))
     (still, moved), away = both(keys, jnp.array([0.0, 1.0]))
     middle = jnp.median(away, axis=1)[:, ::5]
     return {"without": still, "with": moved, "away": jnp.minimum(middle, 10.0)}

@@ -50,40 +50,44 @@ FULL = Config(seeds=200)
 
 def run(config: Config) -> dict[str, Any]:
     """Three steps on a bowl, and -update / gradient of each weight on the shared valley."""
+    steps, (points, gradients, updates) = jax.jit(measure, static_argnums=1)(0, config)
     bowl = surfaces.quadratic(CURVATURES, angle=ANGLE)
-    path = surfaces.trajectory(
-        optimizers.gradient_descent(RATE), bowl, jnp.array([-2.4, 0.9]), steps=3
-    )
-    noisy = surfaces.with_gradient_noise(valley(), config.variance)
-    keys = jax.random.split(jax.random.key(0), config.seeds)
-
-    def ratios(name: str) -> jax.Array:
-        def one(key: jax.Array) -> jax.Array:
-            start = jnp.array(valley().start, jnp.float32)
-            seen = surfaces.trajectory(rule(name), noisy, start, config.steps, key=key)
-            return -seen.updates / seen.gradients
-
-        return jax.jit(jax.vmap(one))(keys)
-
-    steps = {name: ratios(name) for name in METHODS}
     return {
         "grid": surface_grid(bowl, ((-2.9, 0.7), (-1.2, 1.5))),
-        "points": path.points,
-        "gradients": path.gradients,
+        "points": points,
+        "gradients": gradients,
         "deviations": [
-            off_right_angle(p, u) for p, u in zip(path.points, path.updates, strict=False)
+            off_right_angle(p, u) for p, u in zip(np.asarray(points), updates, strict=False)
         ],
-        "spread": {name: spread(name, r) for name, r in steps.items()},
-        "ratios": {name: r[0] for name, r in steps.items()},
+        "spread": {name: spread(name, np.asarray(r)) for name, r in steps.items()},
+        "ratios": {name: np.asarray(r)[0] for name, r in steps.items()},
         "rate": RATES["gradient descent"],
         "seeds": config.seeds,
     }
 
 
-def spread(name: str, ratios: jax.Array) -> jax.Array:
+def measure(seed: jax.Array, config: Config) -> tuple[dict[str, jax.Array], tuple[jax.Array, ...]]:
+    """-update / gradient by method, [seed, step, weight]; the path on the bowl."""
+    noisy = surfaces.with_gradient_noise(valley(), config.variance)
+    start = jnp.array(valley().start, jnp.float32)
+
+    def ratios(key: jax.Array) -> dict[str, jax.Array]:
+        seen = {
+            name: surfaces.trajectory(rule(name), noisy, start, config.steps, key=key)
+            for name in METHODS
+        }
+        return {name: -path.updates / path.gradients for name, path in seen.items()}
+
+    keys = jax.random.split(jax.random.key(seed), config.seeds)
+    bowl, descent = surfaces.quadratic(CURVATURES, angle=ANGLE), optimizers.gradient_descent(RATE)
+    path = surfaces.trajectory(descent, bowl, jnp.array([-2.4, 0.9]), steps=3)
+    return jax.vmap(ratios)(keys), (path.points, path.gradients, path.updates)
+
+
+def spread(name: str, ratios: np.ndarray) -> np.floating:
     """Relative difference of both weights' ratios: the largest one for plain descent."""
-    differences = jnp.abs(ratios[..., 0] / ratios[..., 1] - 1)
-    return jnp.max(differences) if name == "gradient descent" else jnp.median(differences)
+    differences = np.abs(ratios[..., 0] / ratios[..., 1] - 1)
+    return np.max(differences) if name == "gradient descent" else np.median(differences)
 
 
 def off_right_angle(point: jax.Array, update: jax.Array) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
@@ -44,7 +45,8 @@ def test_gradient_descent_leaves_the_saddle_by_its_law():
     """The first t with y0 (1 + 2 alpha)^t >= 1, whatever the angle, and never from the ridge."""
     config = dataclasses.replace(who_escapes_a_saddle.SMOKE, exponents=(2, 5))
     offsets = np.array([1e-2, 1e-5, 0.0])
-    escapes = who_escapes_a_saddle.escape("gradient descent", offsets, config.steps)[1]
+    escape = jax.jit(who_escapes_a_saddle.escape, static_argnums=(0, 2))
+    escapes = escape("gradient descent", offsets, config.steps)[1]
     want = np.ceil(np.log(1 / offsets[:2]) / np.log(1.04))
     np.testing.assert_array_equal(escapes[:, :2], np.tile(want, (4, 1)))
     assert escapes[0, 2] == config.steps + 1
