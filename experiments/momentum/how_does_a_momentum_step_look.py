@@ -57,7 +57,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def measure(config: Config) -> dict[str, jax.Array]:
+def measure(config: Config) -> dict[str, Any]:
     """All numbers, in one program."""
     start, gradient = jnp.array(rotated_valley().start), jax.grad(rotated_valley())
     rule = optimizers.momentum(RATE, DECAY, lr_inside=True)
