@@ -72,6 +72,23 @@ def test_bfloat16_hyper_parameters_are_not_rounded(case):
     )
 
 
+def test_wide_hyper_parameters_do_not_widen_the_state(case):
+    with jax.enable_x64(True):
+        hyper = {name: jnp.asarray(pair[0], jnp.float64) for name, pair in case.hyper.items()}
+        tx, params = build(case, **hyper), params_tree(jnp.float32)
+        state = tx.init(params)
+        step = jax.eval_shape(tx.update, gradients(params, 0), state, params, **case.extra)
+        chex.assert_trees_all_equal_shapes_and_dtypes(step, jax.eval_shape(lambda: (params, state)))
+
+
+def test_integer_gradients_are_not_rounded_to_nothing(case):
+    tx, params = build(case), {"w": jnp.array([1.0, -3.0])}
+    whole = {"w": jnp.array([1, -3])}
+    got, _ = tx.update(whole, tx.init(params), params, **case.extra)
+    want, _ = tx.update(params, tx.init(params), params, **case.extra)
+    chex.assert_trees_all_close(got, want, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "params",
     [{}, {"a": None, "b": jnp.ones(2)}, FrozenDict({"x": (jnp.ones(2), [jnp.ones(())])})],

@@ -164,6 +164,7 @@ def adam_to_sgd(
             lambda a, v: jnp.where(switched, -sgd_rate * v, -adam_rate * a), adam_steps, moved
         )
         sgd_step = jnp.where(switched, optax.safe_increment(state.sgd_step), 0)
-        return narrow(steps, updates), AdamToSgdState(adam, switched, sgd_step, moved, control)
+        after = AdamToSgdState(adam, switched, sgd_step, moved, control)
+        return narrow(steps, updates), narrow(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)

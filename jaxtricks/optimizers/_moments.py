@@ -28,9 +28,17 @@ def widen(updates: PyTree) -> PyTree:
     return jax.tree.map(convert, updates)
 
 
-def narrow(updates: PyTree, like: PyTree) -> PyTree:
-    """Converts `updates` back to the dtypes of `like`."""
-    return jax.tree.map(lambda u, g: jnp.asarray(u, jnp.result_type(g)), updates, like)
+def narrow(tree: PyTree, like: PyTree) -> PyTree:
+    """Converts back to the dtypes of `like`: updates to the gradients', a new state to the old.
+
+    Where `like` holds whole numbers the leaf stays as it is: a step is a fraction.
+    """
+
+    def convert(leaf: PyTree, other: PyTree) -> PyTree:
+        dtype = jnp.result_type(other)
+        return jnp.asarray(leaf, dtype if jnp.issubdtype(dtype, jnp.floating) else None)
+
+    return jax.tree.map(convert, tree, like)
 
 
 def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
@@ -44,16 +52,20 @@ def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
         share = 1 - decay
         return jnp.where(share < 0.5, m + share * (g - m), g - decay * (g - m))
 
-    return jax.tree.map(mix, moment, updates)
+    return narrow(jax.tree.map(mix, moment, updates), moment)
 
 
 def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
     r"""Returns $1 - \beta^t$, $t$ = `count` + 1: what the weights of `average` add up to by then.
 
     Dividing by it is the bias correction. Written as $-\mathrm{expm1}(t \log \beta)$, because
-    $1 - \beta^t$ loses five digits at 0.999.
+    $1 - \beta^t$ loses five digits at 0.999; at $\beta = 0$, where the logarithm has no slope, as
+    it stands.
     """
-    return -jnp.expm1((count + 1.0) * jnp.log1p(-(1 - decay)))
+    times = count + 1.0
+    none = decay == 0
+    logarithm = jnp.log1p(-jnp.where(none, 0.5, 1 - decay))
+    return jnp.where(none, 1 - jnp.power(decay, times), -jnp.expm1(times * logarithm))
 
 
 @jax.custom_jvp

@@ -107,7 +107,7 @@ def scale_by_rmsprop(
         scale = weight_sum(rho, state.step) if bias_correction else 1.0
         wide, last, deviation = widen(updates), (), ()
         if centered:
-            last = wide
+            last = jax.tree.map(jnp.array, wide)  # a copy: the caller may donate the gradient
             surprise = jax.tree.map(
                 lambda g, h, d: (g - h) + d, wide, state.last_gradient, state.deviation
             )
@@ -121,7 +121,7 @@ def scale_by_rmsprop(
             lambda g, r: g / divisor(r / scale, eps, eps_inside=eps_inside), wide, second
         )
         after = RmspropState(optax.safe_increment(state.step), second, last, deviation)
-        return narrow(steps, updates), after
+        return narrow(steps, updates), narrow(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -146,6 +146,7 @@ def swats(
             velocity,
         )
         learned = learn(state, adam_steps, wide)
-        return narrow(steps, updates), SwatsState(adam, *learned, velocity)
+        after = SwatsState(adam, *learned, velocity)
+        return narrow(steps, updates), narrow(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)
