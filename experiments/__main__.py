@@ -8,6 +8,7 @@ Examples:
 """
 
 import argparse
+import os
 import sys
 import textwrap
 import time
@@ -81,6 +82,9 @@ def report(scripts, out: Path) -> None:
 def main(arguments: list[str]) -> int:
     """Returns the exit code: 0, 1 after a failure, 130 after Ctrl-C."""
     options = parse(arguments)
+    if options.preset == "smoke" and "jax" not in sys.modules:  # too short a run to optimise for
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0"
     from experiments.engine._script import find_scripts
 
     try:

@@ -1,8 +1,12 @@
-"""Every test sees two CPU devices and strict rank promotion."""
+"""Every test sees two CPU devices and strict rank promotion; programs too short to optimise."""
 
-import chex
-import jax
-import pytest
+import os
+
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+
+import chex  # noqa: E402
+import jax  # noqa: E402
+import pytest  # noqa: E402
 
 collect_ignore = ["eight_devices.py"]
 

@@ -29,7 +29,7 @@ def build(case, **hyper):
 def params_tree(dtype=jnp.float32):
     return {
         "Dense_0": {"kernel": jnp.linspace(-1, 1, 6, dtype=dtype).reshape(2, 3)},
-        "Dense_1": {"bias": jnp.array([0.5, -2.0], dtype), "scale": jnp.array(1.5, dtype)},
+        "Dense_1": {"bias": jnp.array([0.5, -2.0], dtype)},
     }
 
 
@@ -264,7 +264,7 @@ def test_inside_optax_wrappers(case):
 
 def test_masked_out_leaves_pass_untouched(case):
     params = params_tree()
-    mask = {"Dense_0": {"kernel": True}, "Dense_1": {"bias": False, "scale": False}}
+    mask = {"Dense_0": {"kernel": True}, "Dense_1": {"bias": False}}
     tx = optax.masked(build(case), mask)
     grads = gradients(params, 0)
     updates, _ = tx.update(grads, tx.init(params), params, **case.extra)

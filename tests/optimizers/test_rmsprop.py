@@ -42,11 +42,9 @@ def test_variance_of_a_constant_gradient_has_a_closed_form():
 
 
 def test_centered_never_takes_the_root_of_a_negative_variance():
-    """Constant gradients end with a rounded r - m^2 below 0: optax answers NaN, we g / eps."""
+    """Under constant gradients a rounded r - m^2 may fall below 0; ours tends to g / eps."""
     gradients = jnp.broadcast_to(jnp.linspace(0.1, 3.0, 30), (300, 30))
-    theirs = optax.scale_by_stddev(0.9, eps=1e-3, eps_in_sqrt=False)
     ours = optimizers.scale_by_rmsprop(0.9, eps=1e-3, centered=True)
-    assert jnp.any(jnp.isnan(updates_of(theirs, gradients)))
     got = updates_of(ours, gradients)
     assert jnp.all(jnp.isfinite(got))
     assert jnp.all(jnp.abs(got) <= gradients / 1e-3 * (1 + 1e-5))
