@@ -3,6 +3,7 @@
 import inspect
 import pathlib
 import re
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_python_blocks_run_in_order():
-    namespace: dict[str, object] = {}
+    namespace: dict[str, Any] = {}
     for block in BLOCKS:
         exec(block, namespace)
     assert namespace["losses"].shape == (64,)
