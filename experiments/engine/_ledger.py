@@ -70,7 +70,7 @@ def ledger(records: list[dict[str, Any]]) -> str:
         "## Overstated explanations and misprints (classes C and D)",
         "",
         *_table(
-            ("id", "class", "where", "printed", "right", "demonstrated by"),
+            ("id", "class", "where", "printed", "right", "measured"),
             (
                 (
                     e.id,
@@ -78,7 +78,7 @@ def ledger(records: list[dict[str, Any]]) -> str:
                     e.where,
                     e.printed,
                     e.right,
-                    _demonstrated(e.id, verdicts, e.size or ""),
+                    _demonstrated(e.id, e.kind, verdicts),
                 )
                 for e in catalogue.errata().values()
                 if e.kind in "CD"
@@ -111,9 +111,9 @@ def _judged(subject: str, verdicts: dict[str, tuple[dict, dict]]) -> tuple[str, 
     return f"**{verdict['outcome']}**", verdict["measured"], _picture_link(record)
 
 
-def _demonstrated(subject: str, verdicts: dict[str, tuple[dict, dict]], size: str) -> str:
+def _demonstrated(subject: str, kind: str, verdicts: dict[str, tuple[dict, dict]]) -> str:
     if subject not in verdicts:
-        return size
+        return NOT_YET if kind == "C" else "a misprint"
     verdict, record = verdicts[subject]
     return f"{verdict['measured']} ({_picture_link(record)})"
 
