@@ -45,15 +45,8 @@ def check_range(
     """
     if isinstance(value, jax.core.Tracer):
         return
-    if (
-        isinstance(value, bool | str | bytes)
-        or not isinstance(value, int | float | np.generic | np.ndarray | jax.Array)
-        or np.ndim(value) != 0
-        or not jnp.issubdtype(jnp.result_type(value), jnp.number)
-        or jnp.issubdtype(jnp.result_type(value), jnp.complexfloating)
-    ):
-        raise TypeError(f"{name} must be a real scalar, got {value!r}.")
-    number = float(value)
+    check_scalar(name, value)
+    number = float(value)  # pyrefly: ignore[bad-argument-type]
     inside = (
         np.isfinite(number)
         and (low is None or number >= low)
@@ -65,6 +58,39 @@ def check_range(
         left = f"[{low}" if low is not None else "(-inf" if above is None else f"({above}"
         right = f"{high}]" if high is not None else "inf)" if below is None else f"{below})"
         raise ValueError(f"{name} must be in {left}, {right}, got {value}.")
+
+
+def check_scalar(name: str, value: object) -> None:
+    """Checks a real scalar of any value, NaN included; a tracer passes.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if isinstance(value, jax.core.Tracer):
+        return
+    if (
+        isinstance(value, bool | str | bytes)
+        or not isinstance(value, int | float | np.generic | np.ndarray | jax.Array)
+        or np.ndim(value) != 0
+        or not jnp.issubdtype(jnp.result_type(value), jnp.number)
+        or jnp.issubdtype(jnp.result_type(value), jnp.complexfloating)
+    ):
+        raise TypeError(f"{name} must be a real scalar, got {value!r}.")
+
+
+def check_pair(name: str, value: object) -> None:
+    """Checks a tuple or list of two.
+
+    Raises:
+        TypeError: it is none.
+
+    Example:
+        >>> check_pair("betas", 0.9)
+        Traceback (most recent call last):
+        TypeError: betas must be a pair, got 0.9.
+    """
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise TypeError(f"{name} must be a pair, got {value!r}.")
 
 
 def check_integer(name: str, value: object, *, low: int) -> None:

@@ -6,21 +6,27 @@ that a run which starts with NaN is not stuck with it, and one which ends in it 
 
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, ScalarLike
+
+from jaxtricks._checks import check_scalar
 
 Mode = Literal["min", "max"]
 ThresholdMode = Literal["signed", "rel", "abs"]
 
 
-def observe(value: ScalarLike) -> Float[Array, ""]:
+def observe(value: object) -> Float[Array, ""]:
     """Converts an observed metric to a scalar of JAX's default float type.
 
     Raises:
-        ValueError: it is no scalar.
+        ValueError: it is an array with axes.
+        TypeError: it is no real scalar.
     """
-    if jnp.ndim(value) != 0:
+    if isinstance(value, np.ndarray | jax.Array) and value.ndim != 0:
         raise ValueError(f"value must be a scalar, got shape {jnp.shape(value)}.")
+    check_scalar("value", value)
     return jnp.asarray(value, jnp.result_type(float))
 
 

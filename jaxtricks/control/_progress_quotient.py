@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_integer, check_pair, check_range
 from jaxtricks.control._generalization_loss import loss_percent
 from jaxtricks.control._machine import Machine
 from jaxtricks.control._observation import observe
@@ -79,10 +79,14 @@ def progress_quotient(
         memory = TrainingStrip(*(jnp.where(end, a, b) for a, b in zip(fresh, after, strict=True)))
         return end & ((loss > alpha * gain) | jnp.isinf(loss)), memory
 
+    def validation(value: PyTree) -> ScalarLike:
+        check_pair("value", value)
+        return value[0]
+
     return stopping(
         judge,
         fresh,
-        metric=lambda value: value[0],
+        metric=validation,
         min_delta=0.0,
         mode="min",
         keep_params=keep_params,

@@ -183,3 +183,16 @@ def test_prechelt_rules_restore_the_lowest_error():
 def test_bad_arguments(make, name):
     with pytest.raises((TypeError, ValueError), match=name):
         make()
+
+
+@pytest.mark.parametrize("bad", ["0.1", True, 1j, [1.0]])
+def test_a_metric_that_is_no_number_is_named(bad):
+    rule = control.early_stopping(1, keep_params=False)
+    with pytest.raises(TypeError, match="value must be a real scalar, got"):
+        rule.update(bad, rule.init())
+
+
+def test_progress_quotient_wants_a_pair():
+    rule = control.progress_quotient(0.5, 2, keep_params=False)
+    with pytest.raises(TypeError, match="value must be a pair, got 1.0"):
+        rule.update(1.0, rule.init())

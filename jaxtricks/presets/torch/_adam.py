@@ -3,7 +3,7 @@
 import optax
 from jaxtyping import ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_pair, check_range
 from jaxtricks.optimizers import scale_by_adam
 from jaxtricks.presets.torch._penalized import penalized
 from jaxtricks.schedules import ScalarOrSchedule
@@ -44,6 +44,7 @@ def adam(
     References:
         S-OPT-17.
     """
+    check_pair("betas", betas)
     check_range("betas[0]", betas[0], low=0.0, below=1.0)
     check_range("betas[1]", betas[1], low=0.0, below=1.0)
     check_range("eps", eps, low=0.0)
