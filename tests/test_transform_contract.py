@@ -102,7 +102,10 @@ def test_odd_trees(case, params):
 
 def test_ignores_unknown_extra_arguments(case):
     tx, params = build(case), params_tree()
-    tx.update(gradients(params, 0), tx.init(params), params, **case.extra, unknown=object())
+    grads = gradients(params, 0)
+    got, _ = tx.update(grads, tx.init(params), params, **case.extra, unknown=object())
+    want, _ = tx.update(grads, tx.init(params), params, **case.extra)
+    chex.assert_trees_all_equal(got, want)
 
 
 def test_zero_gradients_stay_finite(case):
