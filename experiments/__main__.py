@@ -106,6 +106,8 @@ def main(arguments: list[str]) -> int:
         print(f"cannot write to {options.out}: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
+        if any(options.out.glob("*.json")):
+            write_ledger(options.out)
         print(f"\ninterrupted: {options.out} keeps every finished experiment", file=sys.stderr)
         return INTERRUPTED
     report(scripts, options.out)

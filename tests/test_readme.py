@@ -5,6 +5,8 @@ import pathlib
 import re
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from jaxtricks import control, data, optimizers, schedules, surfaces
@@ -16,8 +18,11 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 def test_python_blocks_run_in_order():
     namespace: dict[str, Any] = {}
-    for block in BLOCKS:
-        exec(block, namespace)
+    with jax.numpy_rank_promotion("allow"):  # a user's default
+        for block in BLOCKS:
+            exec(block, namespace)
+        start = {"kernel": jnp.ones((3, 2)), "bias": jnp.zeros(2)}
+        assert namespace["metric"] < namespace["loss"](start, namespace["x"])
     assert namespace["losses"].shape == (64,)
     assert namespace["params"]["kernel"].shape == (3, 2)
 

@@ -122,6 +122,9 @@ def prepare_folder(out: Path) -> None:
         OSError: it cannot.
     """
     out.mkdir(parents=True, exist_ok=True)
+    readme = out / "README.md"
+    if readme.exists() and not readme.read_text().startswith("# Ledger"):
+        raise FileExistsError(f"{readme} is no ledger of ours and would be overwritten")
     probe = out / f".probe-{os.getpid()}"
     probe.write_bytes(b"")
     probe.unlink()

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
+from experiments import catalogue
+
 ROOT = Path(__file__).resolve().parents[1]
 NOT_SCRIPTS = {"engine", "catalogue", "performance"}
 SUBJECT = re.compile(r"[CEF]-\d{3}|E-\d{2}")
@@ -88,6 +90,8 @@ def find_scripts(only: tuple[str, ...] = ()) -> list[Script]:
             wanted = wanted.removeprefix("experiments/").removesuffix(".py")
             fitting = [s for s in scripts if wanted in (s.name, s.stem, s.name.split("/")[0])]
         if not fitting:
-            raise ValueError(f"no experiment fits {wanted!r}; --list shows them all.")
+            known = {*catalogue.claims(), *catalogue.errata(), *catalogue.figures()}
+            why = "no experiment yet for" if wanted in known else "no experiment fits"
+            raise ValueError(f"{why} {wanted!r}; --list shows them all.")
         chosen += [script for script in fitting if script not in chosen]
     return chosen

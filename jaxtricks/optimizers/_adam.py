@@ -49,7 +49,8 @@ def scale_by_adam(
         eps_inside: $\sqrt{\hat v + \varepsilon}$ instead; this $\varepsilon$ acts like the root of
             one outside.
         eps_hat: adds $\varepsilon$ to the *uncorrected* root, as section 2 of the paper and Keras:
-            $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t / (\sqrt{v_t} + \varepsilon)$.
+            $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t / (\sqrt{v_t} + \varepsilon)$; with
+            `eps_inside` to the uncorrected $v_t$ under it.
         bias_correction: False leaves both moments as they are; at (0.9, 0.999) the first step is
             then 3.16 times larger.
 

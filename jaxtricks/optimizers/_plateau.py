@@ -31,8 +31,12 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
         machine: its answer is the scale, as that of `control.plateau()`, which begins at 1. One
             that begins at the learning rate makes this link the rate: put `optax.scale(-1)` after.
 
+    Inside a `scan` the metric must be there at every update or at none: scan over all updates of an
+    epoch but the first, or run the machine once an epoch outside and give its answer as the rate.
+
     Raises:
-        TypeError: `machine` is no `control.Machine`, or a leaf is complex.
+        TypeError: `machine` is no `control.Machine` or answers no scale (a stopping rule says
+            whether to stop), or a leaf is complex.
 
     Example:
         >>> from jaxtricks.control import plateau
@@ -52,6 +56,10 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
     def init(params: PyTree) -> PlateauScaleState:
         check_real_tree("params", params)
         scale, control = machine.update(None, machine.init(params), params)
+        if not jnp.issubdtype(jnp.result_type(scale), jnp.floating):
+            raise TypeError(
+                f"machine must answer a scale, got one that answers {jnp.result_type(scale)}."
+            )
         return PlateauScaleState(jnp.array(scale), control)  # a copy: the state may be donated
 
     def update(

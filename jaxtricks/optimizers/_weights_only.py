@@ -11,7 +11,12 @@ def weights_only(params: PyTree) -> PyTree:
     decays them too, which is no mask at all.
 
     Args:
-        params: the parameters; only the names matter.
+        params: the parameters; only the names matter. A box around a leaf, as Flax's partitioning
+            and nnx have it, does not.
+
+    Raises:
+        ValueError: a leaf has no name. `optax.inject_hyperparams` brings that about unless
+            `static_args` lists `mask`: it takes any function for a schedule.
 
     Example:
         >>> import jax.numpy as jnp
@@ -24,6 +29,13 @@ def weights_only(params: PyTree) -> PyTree:
 
     def is_weight(path: tuple, leaf: PyTree) -> bool:
         del leaf
-        return jax.tree_util.keystr(path[-1:], simple=True) not in ("bias", "scale")
+        names = [jax.tree_util.keystr((key,), simple=True) for key in path]
+        named = [name for name in names if not name.isdigit() and name != "value"]
+        if not named:
+            where = jax.tree_util.keystr(path) or "itself"
+            raise ValueError(
+                f"params must have named leaves to go by, the leaf {where} has no name."
+            )
+        return named[-1] not in ("bias", "scale")
 
     return jax.tree_util.tree_map_with_path(is_weight, params)

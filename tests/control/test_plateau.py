@@ -168,3 +168,9 @@ def test_rate_carried_by_the_machine():
     )
     update, _ = tx.update(jnp.ones(()), tx.init(jnp.ones(())))
     assert update == -0.5
+
+
+def test_a_stopping_rule_is_no_scale():
+    tx = optimizers.scale_by_plateau(control.early_stopping(1, keep_params=False))
+    with pytest.raises(TypeError, match="machine must answer a scale, got one that answers bool"):
+        tx.init(jnp.zeros(2))

@@ -214,6 +214,18 @@ def test_scripts_are_found_by_topic_name_and_id():
         find_scripts(("C-999",))
 
 
+def test_a_claim_without_a_script_is_told_from_an_unknown_one():
+    with pytest.raises(ValueError, match="no experiment yet for 'C-150'"):
+        find_scripts(("C-150",))
+
+
+def test_a_readme_that_is_no_ledger_is_not_overwritten(capsys, tmp_path):
+    (tmp_path / "README.md").write_text("# My project")
+    assert command_line.main(["--smoke", "--out", str(tmp_path)]) == 1
+    assert "would be overwritten" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["README.md"]
+
+
 def test_unknown_name_is_an_error_with_a_message(capsys):
     assert command_line.main(["--only", "nonsense"]) == 1
     assert "no experiment fits 'nonsense'" in capsys.readouterr().err
