@@ -6,6 +6,7 @@ the updates go back to the gradient's dtype.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree, ScalarLike
 
 
@@ -92,5 +93,10 @@ def divisor(
     A zero, which only `eps = 0` allows, becomes infinity, so that a coordinate that was never
     updated is not updated; its gradient is then 0 too.
     """
-    total = root(second_moment + eps) if eps_inside else root(second_moment) + eps
+    if eps_inside:  # the maximum changes nothing, but keeps XLA from its slower reciprocal root
+        total = jnp.maximum(root(second_moment + eps), 0)
+    else:
+        total = root(second_moment) + eps
+    if not isinstance(eps, jax.core.Tracer) and np.asarray(eps) > 0:
+        return total
     return jnp.where(total == 0, jnp.inf, total)
