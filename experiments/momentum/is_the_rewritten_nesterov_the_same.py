@@ -3,7 +3,8 @@
 002:311-338 puts x~ = x + rho v and gets x~ <- x~ - rho v + (1 + rho) v'. Compared in float64 on
 three surfaces, at a constant and at a falling rate: x + rho v of the first form (`lookahead_point`)
 with the points of `nesterov`, and with the lecture's four lines of code as printed. The same means
-to 1e-10 of the path's size at every step. Also measured: what goes wrong if rho changes on the way.
+to 1e-10 of the path's size at every step. Also measured: what goes wrong if rho changes on the way
+(at step 10, before a first look 75: an illustration, not judged).
 
 Command: python -m experiments --only is_the_rewritten_nesterov_the_same      (CPU, about 2 s)
 Found: yes, to rounding, also while the rate falls; not while rho changes; and the parameters one
