@@ -4,8 +4,9 @@
 "only the original SGD" needs it. Three parts: the signatures of optax; Adam with b1 = 0.9 against
 b1 = 0, each at the best rate of one grid (chosen on other seeds), mean log10 ratio of the final
 losses over paired seeds below 0, on a noisy turned valley (kappa = 100) and on logistic regression
-over real pixels; and whether plain SGD is the only rule with such an argument. (After a first look the final loss became
-the mean of the last 8 points, before every fourth of the last 30: no outcome changed.)
+over real pixels; and whether plain SGD is the only rule with such an argument.
+(After a first look the final loss became the mean of the last 8 points, before every fourth of the
+last 30: no outcome changed.)
 
 Command: python -m experiments --only does_adam_need_momentum      (CPU, about 4 s)
 Found: Adam's memory is its b1, and 0.9 beats 0 on both problems (by half on the valley, by 0.2 % on

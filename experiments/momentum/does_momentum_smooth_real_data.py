@@ -6,10 +6,10 @@ digit is a 1, mean removed. Full batch. Gradient descent has its best rate 2 / (
 and Nesterov 0.4 / h2 (the ratio of the shared scenes), rho = 0.9. (The first version kept 1.9 / h2
 for gradient descent on both tables; there the steep coordinate flips whatever the table, C-007, so
 that standardising could not show.) The amplitude is the mean step along the steep axis ("vertical")
-after `warm_up` steps, chosen knowing how it would come out: by the swing of the position momentum
-does not decay faster than gradient descent. C-024, with mini-batches: root mean square velocity over gradient along each
-axis; 1 / sqrt(1 - rho^2) = 2.29 for unrelated gradients, less if they cancel, up to 10 if they
-accumulate.
+after `warm_up` steps, chosen knowing how it would come out: momentum's swing of the position decays
+more slowly than gradient descent's. C-024, with mini-batches: root mean square velocity over
+gradient along each axis; 1 / sqrt(1 - rho^2) = 2.29 for unrelated gradients, less if they cancel,
+up to 10 if they accumulate.
 
 Command: python -m experiments --only does_momentum_smooth_real_data      (CPU, about 4 s)
 Found: vertical steps shrink from gradient descent over momentum to Nesterov, and gradient descent's
