@@ -6,5 +6,6 @@ from jaxtricks import optimizers as optimizers
 from jaxtricks import presets as presets
 from jaxtricks import schedules as schedules
 from jaxtricks import surfaces as surfaces
+from jaxtricks import training as training
 
 __version__ = "0.1.0"

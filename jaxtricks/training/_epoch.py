@@ -1,0 +1,72 @@
+"""One pass over the examples as one scan, which stops itself at the first NaN."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding
+from jaxtyping import Array, Key
+
+from jaxtricks.data import Order
+from jaxtricks.training._evaluate import take
+from jaxtricks.training._state import TrainState
+from jaxtricks.training._step import Batch, Metrics, TrainStep
+
+TrainEpoch = Callable[[TrainState, Batch, Order, Key[Array, ""]], tuple[TrainState, Metrics]]
+
+
+def make_train_epoch(
+    step: TrainStep, *, unroll: int | bool = 1, sharding: NamedSharding | None = None
+) -> TrainEpoch:
+    """Makes `epoch(state, examples, order, key) -> (state, metrics)`: one step per row of `order`.
+
+    The examples stay where they are, as uint8 if they are, and each step gathers its rows. From
+    the first step on whose metrics say `non_finite > 0` the state does not change any more: it is
+    the one before that step, and its `step` says which step that was.
+
+    Args:
+        step: from `make_train_step`, not jitted.
+        unroll: steps per iteration of the loop, `True` for all of them: the same numbers, longer
+            compilation. On a CPU a native convolution's gradient is 10 to 40 times slower inside
+            a loop (see `loop_form`).
+        sharding: of a batch, to divide it among devices; None leaves it to the compiler.
+
+    Returns:
+        The epoch; its metrics are those of each step, stacked. Jit it, and donate the state.
+    """
+
+    def epoch(
+        state: TrainState, examples: Batch, order: Order, key: Key[Array, ""]
+    ) -> tuple[TrainState, Metrics]:
+        def body(carry: tuple, row: tuple) -> tuple[tuple, Metrics]:
+            state, halted = carry
+            batch = take(examples, *row)
+            if sharding is not None:
+                batch = jax.lax.with_sharding_constraint(batch, sharding)
+            new, metrics = step(state, batch, key)
+            halted = halted | (metrics["non_finite"] > 0)
+            return (jax.tree.map(lambda a, b: jnp.where(halted, a, b), state, new), halted), metrics
+
+        start = (state, jnp.zeros((), bool))
+        (state, _), metrics = jax.lax.scan(body, start, tuple(order), unroll=unroll)
+        return state, metrics
+
+    return epoch
+
+
+def mean_over_steps(metrics: Metrics) -> Metrics:
+    """One number per metric from those of an epoch's steps.
+
+    Means with the batches' weights, so a ragged last batch counts by its examples; of
+    `"non_finite"` and `"weight"` the sums, of `"learning_rate"` the last.
+    """
+    weight = metrics["weight"]
+    total = jnp.sum(weight)
+    means = {
+        name: jnp.sum(weight * values) / jnp.where(total > 0, total, 1)
+        for name, values in metrics.items()
+    }
+    exceptions = {"weight": total, "non_finite": jnp.sum(metrics["non_finite"])}
+    if "learning_rate" in metrics:
+        exceptions["learning_rate"] = metrics["learning_rate"][-1]
+    return {**means, **exceptions}

@@ -1,0 +1,85 @@
+"""Metrics over a whole split, every example counted once."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from jaxtricks._checks import check_integer
+from jaxtricks.data import epoch_order
+from jaxtricks.training._step import Batch, Loss, Metrics, across, with_weight
+from jaxtricks.training._state import TrainState
+
+EvalStep = Callable[[TrainState, Batch], Metrics]
+
+
+def make_eval_step(loss: Loss, *, axis_name: str | None = None) -> EvalStep:
+    """Makes `step(state, batch) -> sums`: weighted sums of the loss and metrics, and the weight.
+
+    Sums of several batches add up; divide by `sums["weight"]` at the end. The model is called with
+    `train=False` and no keys, so the answer is deterministic.
+
+    Args:
+        loss: per-example losses, see `Loss`.
+        axis_name: of a mapped axis to sum over; else None.
+
+    Example:
+        >>> from jaxtricks.training import init_state
+        >>> import optax
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2, (model_state, {})
+        >>> state = init_state(jnp.zeros(()), optax.sgd(0.1))
+        >>> sums = make_eval_step(loss)(state, {"x": jnp.array([1.0, 2.0])})
+        >>> float(sums["loss"]), float(sums["weight"])
+        (5.0, 2.0)
+
+    References:
+        S-MOD-02, S-STP-06; notes 000:25, 001:98-104.
+    """
+
+    def step(state: TrainState, batch: Batch) -> Metrics:
+        batch = with_weight(batch)
+        losses, (_, metrics) = loss(state.params, state.model_state, batch, {}, train=False)
+        weight = batch["weight"]
+        sums = {
+            name: jnp.sum(weight * values) for name, values in {**metrics, "loss": losses}.items()
+        }
+        return across({**sums, "weight": jnp.sum(weight)}, axis_name)
+
+    return step
+
+
+def evaluate(eval_step: EvalStep, state: TrainState, examples: PyTree, batch_size: int) -> Metrics:
+    """Means over all examples, in batches of which the last is padded with weight 0.
+
+    One `lax.scan`: jit it, with `batch_size` static.
+
+    Args:
+        eval_step: from `make_eval_step`.
+        state: the model.
+        examples: a tree of arrays whose first axis is the example.
+        batch_size: at least 1; a larger one than there are examples means all at once.
+
+    Raises:
+        ValueError: there is no example, or `batch_size` is under 1.
+    """
+    check_integer("batch_size", batch_size, low=1)
+    size = len(jax.tree.leaves(examples)[0])
+    order = epoch_order(
+        jax.random.key(0), size, min(batch_size, size), order="cyclic", remainder="weight"
+    )
+
+    def body(total: Metrics, row: tuple) -> tuple[Metrics, None]:
+        return jax.tree.map(jnp.add, total, eval_step(state, take(examples, *row))), None
+
+    first = eval_step(state, take(examples, order.indices[0], order.weights[0]))
+    rest = (order.indices[1:], order.weights[1:])
+    sums, _ = jax.lax.scan(body, first, rest)
+    return {name: value / sums["weight"] for name, value in sums.items() if name != "weight"}
+
+
+def take(examples: Batch, indices: Array, weights: Array) -> dict[str, Array]:
+    """The rows of a batch; a weight of the examples' own is multiplied by the batch's."""
+    batch = {name: values[indices] for name, values in examples.items()}
+    return {**batch, "weight": weights * batch.get("weight", 1)}

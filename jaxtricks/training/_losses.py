@@ -1,0 +1,114 @@
+"""Per-example losses of a classifier, ready for `make_train_step`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Key, PyTree, ScalarLike
+
+from jaxtricks._checks import check_instance, check_integer, check_range
+from jaxtricks.training._step import Loss
+
+
+def classification_loss(
+    model: nn.Module,
+    *,
+    preprocess: Callable[[Array], Float[Array, "..."]] | None = None,
+    label_smoothing: ScalarLike = 0.0,
+    class_weights: Float[Array, " classes"] | Sequence[float] | None = None,
+    top_k: Sequence[int] = (),
+) -> Loss:
+    r"""Softmax cross-entropy of `model.apply(variables, images, train=train)`, example by example.
+
+    $-\sum_c q_c \log p_c$ with $q$ the label's one-hot row, mixed with the uniform distribution by
+    `label_smoothing`, and multiplied by the label's class weight. Computed by log-sum-exp, so large
+    gaps between scores stay finite. The batch has `"image"` and `"label"`: whole numbers, or a row
+    of class probabilities for each example, as mixing makes them.
+
+    Args:
+        model: gives logits `[batch, classes]`; its `__call__` takes `train` by keyword.
+        preprocess: applied to the images first, inside the step. None divides uint8 by 255 and
+            leaves floats alone.
+        label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$.
+        class_weights: one per class; each example's loss is multiplied by its label's. The mean
+            over a batch still divides by the number of examples (PyTorch divides by the weights'
+            sum).
+        top_k: besides `"accuracy"`, metrics `"top_5_accuracy"` for each 5 in it.
+
+    Returns:
+        The loss, with the metric `"accuracy"`: 1 where the largest logit is the label's.
+
+    Raises:
+        TypeError: `model` is no Flax module.
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> class Doubled(nn.Module):
+        ...     def __call__(self, x, *, train):
+        ...         return 2 * x
+        >>> loss = classification_loss(Doubled())
+        >>> batch = {"image": jnp.array([[0.0, 0.0], [0.0, 90.0]]), "label": jnp.array([0, 0])}
+        >>> losses, (_, metrics) = loss({}, {}, batch, {}, train=False)
+        >>> losses.round(4).tolist(), metrics["accuracy"].tolist()
+        ([0.6931, 180.0], [1.0, 0.0])
+
+    References:
+        S-LOS-01, S-LOS-03; notes 002:917-923, 002:969.
+    """
+    check_instance("model", model, nn.Module)
+    check_range("label_smoothing", label_smoothing, low=0.0, below=1.0)
+    for k in top_k:
+        check_integer("top_k", k, low=1)
+    weights = None if class_weights is None else jnp.asarray(class_weights, jnp.float32)
+
+    def loss(
+        params: PyTree,
+        model_state: PyTree,
+        batch: Mapping[str, Array],
+        keys: dict[str, Key[Array, ""]],
+        *,
+        train: bool,
+    ) -> Any:
+        images = batch["image"]
+        images = to_unit(images) if preprocess is None else preprocess(images)
+        variables = {"params": params, **model_state}
+        if train:
+            logits, model_state = model.apply(
+                variables, images, train=True, rngs=keys, mutable=list(model_state)
+            )
+        else:
+            logits = model.apply(variables, images, train=False)
+        target = probabilities(batch["label"], logits.shape[-1])
+        smooth = (1 - label_smoothing) * target + label_smoothing / logits.shape[-1]
+        losses = optax.softmax_cross_entropy(logits, smooth)
+        if weights is not None:
+            losses = losses * (target @ weights)
+        best = jnp.argmax(target, axis=-1)
+        metrics = {"accuracy": in_top(logits, best, 1)}
+        metrics |= {f"top_{k}_accuracy": in_top(logits, best, k) for k in top_k}
+        return losses, (model_state, metrics)
+
+    return loss
+
+
+def to_unit(images: Array) -> Float[Array, "..."]:
+    """Divides whole numbers by 255; floats stay."""
+    if jnp.issubdtype(images.dtype, jnp.floating):
+        return images
+    return images.astype(jnp.float32) / 255
+
+
+def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
+    """One-hot rows of whole labels; rows of probabilities stay."""
+    return labels if labels.ndim == 2 else jax.nn.one_hot(labels, classes)
+
+
+def in_top(
+    logits: Float[Array, "batch classes"], labels: Array, k: int
+) -> Float[Array, " batch"]:
+    """1 where fewer than `k` classes score higher than the label's."""
+    chosen = jnp.take_along_axis(logits, labels[:, None], axis=1)
+    return (jnp.sum(logits > chosen, axis=1) < k).astype(jnp.float32)

@@ -1,0 +1,68 @@
+"""Everything that training changes, in one tree."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int32, PyTree
+
+from jaxtricks._checks import check_instance, check_real_tree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """What a train step takes and gives back; change it by `dataclasses.replace`.
+
+    Attributes:
+        step: finished updates; the next one uses `schedule(step)`.
+        params: what the gradient is taken by.
+        model_state: what the model keeps besides, such as `{"batch_stats": ...}`; `{}` if nothing.
+        opt_state: of the gradient transformation.
+        learning_rate_scale: multiplies every update. A control rule sets it between epochs, and
+            nothing is traced again.
+    """
+
+    step: Int32[Array, ""]
+    params: PyTree
+    model_state: PyTree
+    opt_state: PyTree
+    learning_rate_scale: Float[Array, ""]
+
+
+def init_state(
+    params: PyTree, tx: optax.GradientTransformation, model_state: PyTree | None = None
+) -> TrainState:
+    """Makes the state before the first update.
+
+    Args:
+        params: a tree of real arrays, such as `variables["params"]`.
+        tx: the rule whose state it will hold.
+        model_state: the model's other variables, without `"params"`.
+
+    Raises:
+        TypeError: `tx` is no gradient transformation, or a leaf of `params` is complex.
+
+    Example:
+        >>> state = init_state({"w": jnp.ones(2)}, optax.sgd(0.1))
+        >>> int(state.step), float(state.learning_rate_scale), state.model_state
+        (0, 1.0, {})
+
+    References:
+        S-DAT-08; notes 003:5.
+    """
+    check_instance("tx", tx, optax.GradientTransformation)
+    check_real_tree("params", params)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        model_state={} if model_state is None else model_state,
+        opt_state=tx.init(params),
+        learning_rate_scale=jnp.ones((), jnp.float32),
+    )
+
+
+def variables(state: TrainState) -> dict[str, PyTree]:
+    """What `model.apply` takes: the parameters and what the model keeps besides."""
+    return {"params": state.params, **state.model_state}

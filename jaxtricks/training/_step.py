@@ -1,0 +1,186 @@
+"""One update: sample batch, forward, backward, step."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int32, Key, PyTree, ScalarLike
+
+from jaxtricks._checks import check_instance, check_integer
+from jaxtricks.training._state import TrainState
+
+Batch = Mapping[str, Array]
+Metrics = dict[str, Array]
+
+
+class Loss(Protocol):
+    """`(params, model_state, batch, keys, *, train) -> (losses, (model_state, metrics))`.
+
+    `losses` and every metric hold one number for each example of the batch. `keys` maps the names
+    of the rng streams to keys. `classification_loss` makes one from a Flax module.
+    """
+
+    def __call__(
+        self,
+        params: PyTree,
+        model_state: PyTree,
+        batch: Batch,
+        keys: dict[str, Key[Array, ""]],
+        *,
+        train: bool,
+    ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Array]]]: ...
+
+
+TrainStep = Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
+
+
+def make_train_step(
+    loss: Loss,
+    tx: optax.GradientTransformation,
+    *,
+    penalty: Callable[[PyTree], Float[Array, ""]] | None = None,
+    accumulate: int = 1,
+    rng_streams: Sequence[str] = ("dropout",),
+    learning_rate: ScalarLike | optax.Schedule | None = None,
+    axis_name: str | None = None,
+) -> TrainStep:
+    r"""Makes the pure function `step(state, batch, key) -> (state, metrics)`.
+
+    The gradient is that of $\sum_i w_i \ell_i / \sum_i w_i + R(\theta)$ with the sums over the
+    whole batch, on however many devices it lies, so ragged and padded batches are exact; the
+    weights are `batch["weight"]`, 1 where there are none. Step t of stream s draws from
+    `fold_in(fold_in(fold_in(key, t), part), s)`: pass the same key to every step.
+
+    Args:
+        loss: per-example losses, see `Loss`.
+        tx: the rule, whole; compose clipping in front of it (`optax.clip_by_global_norm`). It is
+            given the batch's mean loss as `value`.
+        penalty: $R$, added once whatever the number of devices or parts.
+        accumulate: in how many parts the batch goes through the model, one after another, for
+            the memory of one part. Batch statistics are those of each part.
+        rng_streams: names of the streams that the model draws from; never `"params"`.
+        learning_rate: that of `tx`, only to be reported.
+        axis_name: of the mapped axis under `pmap_step`; else None.
+
+    Returns:
+        The step. Its metrics are means over the batch with its weights: `"loss"` (without the
+        penalty) and those of `loss`; and `"penalty"` if there is one, `"learning_rate"` (if given,
+        with the state's scale), `"weight"`, their sum, `"gradient_norm"`, and `"non_finite"`, the number of entries of the
+        loss, the gradient and the new parameters that are NaN or infinite.
+
+    Raises:
+        TypeError: `tx` is no gradient transformation, or `accumulate` no integer.
+        ValueError: `accumulate` is under 1, a stream is called `"params"`, or, when the step is
+            traced, the batch cannot be divided by `accumulate`.
+
+    Example:
+        >>> from jaxtricks.optimizers import gradient_descent
+        >>> from jaxtricks.training import init_state
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2 / 2, (model_state, {})
+        >>> tx = gradient_descent(1.0)
+        >>> step = make_train_step(loss, tx, rng_streams=())
+        >>> batch = {"x": jnp.array([1.0, 3.0, 9.0]), "weight": jnp.array([1.0, 1.0, 0.0])}
+        >>> state, metrics = step(init_state(jnp.zeros(()), tx), batch, jax.random.key(0))
+        >>> float(state.params), float(metrics["loss"])
+        (2.0, 2.5)
+
+    References:
+        S-DAT-08, S-OPT-04, S-LOS-04; notes 000:77-84, 003:5.
+    """
+    check_instance("tx", tx, optax.GradientTransformation)
+    check_integer("accumulate", accumulate, low=1)
+    if "params" in rng_streams:
+        raise ValueError('rng_streams must not hold "params": Flax falls back to it silently.')
+    rule = optax.with_extra_args_support(tx)
+
+    def weighted_sums(params: PyTree, model_state: PyTree, part: Any, key: Array) -> Any:
+        keys = {name: jax.random.fold_in(key, i) for i, name in enumerate(rng_streams)}
+        losses, (model_state, metrics) = loss(params, model_state, part, keys, train=True)
+        sums = {
+            name: jnp.sum(part["weight"] * values)
+            for name, values in {**metrics, "loss": losses}.items()
+        }
+        return sums["loss"], (model_state, sums)
+
+    def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
+        key = jax.random.fold_in(key, state.step)
+        if axis_name is not None:
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        batch = with_weight(batch)
+        gradients, model_state, sums = in_parts(
+            jax.grad(weighted_sums, has_aux=True), state, batch, key, accumulate
+        )
+        sums, gradients = across((sums, gradients), axis_name)
+        mass = across(jnp.sum(batch["weight"]), axis_name)
+        weight = jnp.where(mass > 0, mass, 1)
+        metrics = {name: value / weight for name, value in sums.items()}
+        gradients = jax.tree.map(lambda g: (g / weight).astype(g.dtype), gradients)
+        if penalty is not None:
+            metrics["penalty"], extra = jax.value_and_grad(penalty)(state.params)
+            gradients = jax.tree.map(jnp.add, gradients, extra)
+        updates, opt_state = rule.update(
+            gradients, state.opt_state, state.params, value=metrics["loss"]
+        )
+        scale = state.learning_rate_scale
+        updates = jax.tree.map(lambda u: (scale * u).astype(u.dtype), updates)
+        params = optax.apply_updates(state.params, updates)
+        if learning_rate is not None:
+            rate = learning_rate(state.step) if callable(learning_rate) else learning_rate
+            metrics["learning_rate"] = scale * rate
+        metrics["weight"] = mass
+        metrics["gradient_norm"] = optax.tree.norm(gradients)
+        metrics["non_finite"] = count_non_finite((metrics["loss"], gradients, params))
+        count = optax.safe_increment(state.step)
+        return TrainState(count, params, model_state, opt_state, scale), metrics
+
+    return step
+
+
+def with_weight(batch: Batch) -> dict[str, Array]:
+    """The batch with weights, 1 for each example where there were none."""
+    size = len(jax.tree.leaves(batch)[0])
+    return {"weight": jnp.ones((size,), jnp.float32), **batch}
+
+
+def in_parts(
+    gradient: Callable, state: TrainState, batch: Batch, key: Key[Array, ""], parts: int
+) -> tuple[PyTree, PyTree, Metrics]:
+    """Sums gradients and metrics over equal parts of the batch, threading the model's state."""
+    if parts == 1:
+        g, (model_state, sums) = gradient(
+            state.params, state.model_state, batch, jax.random.fold_in(key, 0)
+        )
+        return g, model_state, sums
+    size = len(batch["weight"])
+    if size % parts:
+        raise ValueError(f"accumulate must divide the batch of {size} examples, got {parts}.")
+    split = jax.tree.map(lambda x: x.reshape(parts, size // parts, *x.shape[1:]), batch)
+
+    def body(carry: Any, row: Any) -> tuple[Any, None]:
+        total, model_state = carry
+        part, number = row
+        g, (model_state, sums) = gradient(
+            state.params, model_state, part, jax.random.fold_in(key, number)
+        )
+        return (jax.tree.map(jnp.add, total, (g, sums)), model_state), None
+
+    first = jax.tree.map(lambda x: x[0], split)
+    g, (model_state, sums) = gradient(
+        state.params, state.model_state, first, jax.random.fold_in(key, 0)
+    )
+    rest = (jax.tree.map(lambda x: x[1:], split), jnp.arange(1, parts))
+    ((g, sums), model_state), _ = jax.lax.scan(body, ((g, sums), model_state), rest)
+    return g, model_state, sums
+
+
+def across(tree: PyTree, axis_name: str | None) -> PyTree:
+    """Sums over the devices of a mapped axis."""
+    return tree if axis_name is None else jax.lax.psum(tree, axis_name)
+
+
+def count_non_finite(tree: PyTree) -> Int32[Array, ""]:
+    """How many entries are NaN or infinite."""
+    return sum(jnp.sum(~jnp.isfinite(x), dtype=jnp.int32) for x in jax.tree.leaves(tree))
