@@ -1,9 +1,12 @@
 """The classic neural-network training tricks as pure functions of JAX arrays."""
 
+from jaxtricks import averaging as averaging
 from jaxtricks import control as control
 from jaxtricks import data as data
+from jaxtricks import models as models
 from jaxtricks import optimizers as optimizers
 from jaxtricks import presets as presets
+from jaxtricks import regularizers as regularizers
 from jaxtricks import schedules as schedules
 from jaxtricks import surfaces as surfaces
 from jaxtricks import training as training

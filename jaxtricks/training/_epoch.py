@@ -44,6 +44,8 @@ def make_train_epoch(
             if sharding is not None:
                 batch = jax.lax.with_sharding_constraint(batch, sharding)
             new, metrics = step(state, batch, key)
+            if "non_finite" not in metrics:
+                return (new, halted), metrics
             halted = halted | (metrics["non_finite"] > 0)
             return (jax.tree.map(lambda a, b: jnp.where(halted, a, b), state, new), halted), metrics
 
@@ -66,7 +68,9 @@ def mean_over_steps(metrics: Metrics) -> Metrics:
         name: jnp.sum(weight * values) / jnp.where(total > 0, total, 1)
         for name, values in metrics.items()
     }
-    exceptions = {"weight": total, "non_finite": jnp.sum(metrics["non_finite"])}
+    exceptions = {"weight": total}
+    if "non_finite" in metrics:
+        exceptions["non_finite"] = jnp.sum(metrics["non_finite"])
     if "learning_rate" in metrics:
         exceptions["learning_rate"] = metrics["learning_rate"][-1]
     return {**means, **exceptions}

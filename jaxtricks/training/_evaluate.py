@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import NamedSharding
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_integer
 from jaxtricks.data import epoch_order
-from jaxtricks.training._step import Batch, Loss, Metrics, across, with_weight
 from jaxtricks.training._state import TrainState
+from jaxtricks.training._step import Batch, Loss, Metrics, across, with_weight
 
 EvalStep = Callable[[TrainState, Batch], Metrics]
 
@@ -50,7 +51,14 @@ def make_eval_step(loss: Loss, *, axis_name: str | None = None) -> EvalStep:
     return step
 
 
-def evaluate(eval_step: EvalStep, state: TrainState, examples: PyTree, batch_size: int) -> Metrics:
+def evaluate(
+    eval_step: EvalStep,
+    state: TrainState,
+    examples: PyTree,
+    batch_size: int,
+    *,
+    sharding: NamedSharding | None = None,
+) -> Metrics:
     """Means over all examples, in batches of which the last is padded with weight 0.
 
     One `lax.scan`: jit it, with `batch_size` static.
@@ -60,26 +68,39 @@ def evaluate(eval_step: EvalStep, state: TrainState, examples: PyTree, batch_siz
         state: the model.
         examples: a tree of arrays whose first axis is the example.
         batch_size: at least 1; a larger one than there are examples means all at once.
+        sharding: of a batch, to divide it among devices, of which each gets as many rows; None
+            leaves it to the compiler.
 
     Raises:
         ValueError: there is no example, or `batch_size` is under 1.
     """
     check_integer("batch_size", batch_size, low=1)
     size = len(jax.tree.leaves(examples)[0])
-    order = epoch_order(
-        jax.random.key(0), size, min(batch_size, size), order="cyclic", remainder="weight"
-    )
+    rows = padded_size(batch_size, size, sharding)
+    order = epoch_order(jax.random.key(0), size, rows, order="cyclic", remainder="weight")
+
+    def sums_of(indices: Array, weights: Array) -> Metrics:
+        batch = take(examples, indices, weights)
+        if sharding is not None:
+            batch = jax.lax.with_sharding_constraint(batch, sharding)
+        return eval_step(state, batch)
 
     def body(total: Metrics, row: tuple) -> tuple[Metrics, None]:
-        return jax.tree.map(jnp.add, total, eval_step(state, take(examples, *row))), None
+        return jax.tree.map(jnp.add, total, sums_of(*row)), None
 
-    first = eval_step(state, take(examples, order.indices[0], order.weights[0]))
+    first = sums_of(order.indices[0], order.weights[0])
     rest = (order.indices[1:], order.weights[1:])
     sums, _ = jax.lax.scan(body, first, rest)
     return {name: value / sums["weight"] for name, value in sums.items() if name != "weight"}
 
 
+def padded_size(batch_size: int, size: int, sharding: NamedSharding | None) -> int:
+    """Rows of an evaluation batch: no more than there are examples, but as many on each device."""
+    devices = 1 if sharding is None else sharding.num_devices
+    return -(-min(batch_size, size) // devices) * devices
+
+
 def take(examples: Batch, indices: Array, weights: Array) -> dict[str, Array]:
     """The rows of a batch; a weight of the examples' own is multiplied by the batch's."""
-    batch = {name: values[indices] for name, values in examples.items()}
+    batch = {name: jnp.asarray(values)[indices] for name, values in examples.items()}
     return {**batch, "weight": weights * batch.get("weight", 1)}

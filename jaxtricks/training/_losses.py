@@ -1,6 +1,6 @@
 """Per-example losses of a classifier, ready for `make_train_step`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
 from jaxtricks._checks import check_instance, check_integer, check_range
-from jaxtricks.training._step import Loss
+from jaxtricks.training._step import Batch, Loss
 
 
 def classification_loss(
@@ -67,12 +67,12 @@ def classification_loss(
     def loss(
         params: PyTree,
         model_state: PyTree,
-        batch: Mapping[str, Array],
+        batch: Batch,
         keys: dict[str, Key[Array, ""]],
         *,
         train: bool,
     ) -> Any:
-        images = batch["image"]
+        images = jnp.asarray(batch["image"])
         images = to_unit(images) if preprocess is None else preprocess(images)
         variables = {"params": params, **model_state}
         if train:
@@ -81,7 +81,7 @@ def classification_loss(
             )
         else:
             logits = model.apply(variables, images, train=False)
-        target = probabilities(batch["label"], logits.shape[-1])
+        target = probabilities(jnp.asarray(batch["label"]), logits.shape[-1])
         smooth = (1 - label_smoothing) * target + label_smoothing / logits.shape[-1]
         losses = optax.softmax_cross_entropy(logits, smooth)
         if weights is not None:

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int32, PyTree
+from jaxtyping import PyTree
 
 from jaxtricks._checks import check_instance, check_real_tree
 
@@ -15,20 +15,22 @@ from jaxtricks._checks import check_instance, check_real_tree
 class TrainState:
     """What a train step takes and gives back; change it by `dataclasses.replace`.
 
+    Fields are not typed by shape, because mapping stacks them.
+
     Attributes:
-        step: finished updates; the next one uses `schedule(step)`.
+        step: int32, finished updates; the next one uses `schedule(step)`.
         params: what the gradient is taken by.
         model_state: what the model keeps besides, such as `{"batch_stats": ...}`; `{}` if nothing.
         opt_state: of the gradient transformation.
-        learning_rate_scale: multiplies every update. A control rule sets it between epochs, and
+        learning_rate_scale: float32, multiplies every update. A control rule sets it between epochs, and
             nothing is traced again.
     """
 
-    step: Int32[Array, ""]
+    step: PyTree
     params: PyTree
     model_state: PyTree
     opt_state: PyTree
-    learning_rate_scale: Float[Array, ""]
+    learning_rate_scale: PyTree
 
 
 def init_state(

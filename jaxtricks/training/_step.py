@@ -1,20 +1,22 @@
 """One update: sample batch, forward, backward, step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int32, Key, PyTree, ScalarLike
 
 from jaxtricks._checks import check_instance, check_integer
 from jaxtricks.training._state import TrainState
 
-Batch = Mapping[str, Array]
+Batch = Mapping[str, Array | np.ndarray]
 Metrics = dict[str, Array]
 
 
+@runtime_checkable
 class Loss(Protocol):
     """`(params, model_state, batch, keys, *, train) -> (losses, (model_state, metrics))`.
 
@@ -44,6 +46,7 @@ def make_train_step(
     accumulate: int = 1,
     rng_streams: Sequence[str] = ("dropout",),
     learning_rate: ScalarLike | optax.Schedule | None = None,
+    diagnostics: bool = True,
     axis_name: str | None = None,
 ) -> TrainStep:
     r"""Makes the pure function `step(state, batch, key) -> (state, metrics)`.
@@ -62,6 +65,8 @@ def make_train_step(
             the memory of one part. Batch statistics are those of each part.
         rng_streams: names of the streams that the model draws from; never `"params"`.
         learning_rate: that of `tx`, only to be reported.
+        diagnostics: whether to report `"gradient_norm"` and `"non_finite"`. Small models in large
+            populations are faster without; NaN then shows in the losses only.
         axis_name: of the mapped axis under `pmap_step`; else None.
 
     Returns:
@@ -131,8 +136,9 @@ def make_train_step(
             rate = learning_rate(state.step) if callable(learning_rate) else learning_rate
             metrics["learning_rate"] = scale * rate
         metrics["weight"] = mass
-        metrics["gradient_norm"] = optax.tree.norm(gradients)
-        metrics["non_finite"] = count_non_finite((metrics["loss"], gradients, params))
+        if diagnostics:
+            metrics["gradient_norm"] = jnp.sqrt(sum_of_squares(gradients))
+            metrics["non_finite"] = count_non_finite((metrics["loss"], gradients, params))
         count = optax.safe_increment(state.step)
         return TrainState(count, params, model_state, opt_state, scale), metrics
 
@@ -181,6 +187,20 @@ def across(tree: PyTree, axis_name: str | None) -> PyTree:
     return tree if axis_name is None else jax.lax.psum(tree, axis_name)
 
 
+def sum_of_squares(tree: PyTree) -> Float[Array, ""]:
+    """Of all entries, as inner products: several times as fast on a CPU as reductions."""
+    full = (x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in jax.tree.leaves(tree))
+    return sum(jnp.vdot(x, x) for x in full)
+
+
 def count_non_finite(tree: PyTree) -> Int32[Array, ""]:
-    """How many entries are NaN or infinite."""
-    return sum(jnp.sum(~jnp.isfinite(x), dtype=jnp.int32) for x in jax.tree.leaves(tree))
+    """How many entries are NaN or infinite; they are counted only if there is one."""
+
+    def count(tree: PyTree) -> Int32[Array, ""]:
+        return sum(jnp.sum(~jnp.isfinite(x), dtype=jnp.int32) for x in jax.tree.leaves(tree))
+
+    def none(tree: PyTree) -> Int32[Array, ""]:
+        del tree
+        return jnp.zeros((), jnp.int32)
+
+    return jax.lax.cond(jnp.isfinite(sum_of_squares(tree)), none, count, tree)

@@ -1,0 +1,46 @@
+"""The last update of each learning-rate cycle: when to take a snapshot."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, ScalarLike
+
+from jaxtricks._checks import check_integer
+
+_LAST_COUNT = 2**31 - 1
+
+
+def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike], Bool[Array, ""]]:
+    """Makes `at(count)`: whether update `count`, from 0, is the last one of its cycle.
+
+    The cycles are those of `schedules.cosine_restarts(rate, first_steps, multiplier=multiplier)`:
+    the rate is near its lowest in that update and jumps back in the next. With multiplier 1 it is
+    every `first_steps`-th update. Exact up to the largest int32.
+
+    Args:
+        first_steps: the first cycle's length, at least 1.
+        multiplier: how many times longer each cycle is than the last, at least 1.
+
+    Raises:
+        ValueError: `first_steps` or `multiplier` is under 1.
+        TypeError: one is no integer.
+
+    Example:
+        >>> at = cycle_ends(2, multiplier=2)
+        >>> [count for count in range(20) if at(count)]
+        [1, 5, 13]
+
+    References:
+        S-ENS-02; note 002:957. Huang et al., [Snapshot ensembles](https://arxiv.org/abs/1704.00109),
+        2017.
+    """
+    check_integer("first_steps", first_steps, low=1)
+    check_integer("multiplier", multiplier, low=1)
+    if multiplier == 1:
+        return lambda count: jnp.remainder(jnp.asarray(count), first_steps) == first_steps - 1
+    ends, end, length = [], first_steps - 1, first_steps
+    while end <= _LAST_COUNT:
+        ends.append(end)
+        length *= multiplier
+        end += length
+    return lambda count: jnp.any(jnp.asarray(count) == jnp.asarray(ends, jnp.int32))

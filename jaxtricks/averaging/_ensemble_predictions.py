@@ -1,0 +1,80 @@
+"""The mean prediction of several classifiers."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxtricks._checks import check_choice
+
+
+def ensemble_predictions(
+    logits: Float[Array, "members batch classes"],
+    *,
+    average: Literal["probabilities", "logits"] = "probabilities",
+    weights: Float[Array, " members"] | Sequence[float] | None = None,
+) -> Float[Array, "batch classes"]:
+    r"""Averages the members' predictions; returns log-probabilities, `exp` of which sum to 1.
+
+    With shares $w_m$ of the weights, which add up to 1,
+    $\log \sum_m w_m \operatorname{softmax}(z_m)$ ("probabilities"), by log-sum-exp, so that no
+    probability is rounded to 0 on the way, or $\log \operatorname{softmax}(\sum_m w_m z_m)$
+    ("logits"), the normalised geometric mean of the probabilities. A member that is sure of its
+    class decides a mean of logits, not one of probabilities.
+
+    Members are separately trained models, snapshots of one run, crops of one image, or dropout
+    masks: `jax.vmap` over them gives the logits.
+
+    Args:
+        logits: scores before softmax; log-probabilities will do.
+        average: what is averaged.
+        weights: one per member, at least 0 and not all 0, not necessarily adding up to 1; a member
+            of weight 0 is ignored, whatever it predicts. None weighs all alike.
+
+    Returns:
+        Log-probabilities in float32 or wider.
+
+    Raises:
+        ValueError: `logits` has no member or not three axes, `average` is unknown, or `weights`
+            has another length, a negative or infinite weight, or none above 0.
+        TypeError: `logits` are not real and floating.
+
+    Example:
+        >>> logits = jnp.log(jnp.array([[[0.99, 0.01]], [[0.4, 0.6]], [[0.4, 0.6]]]))
+        >>> for options in ({}, {"average": "logits"}, {"weights": [0.0, 1.0, 1.0]}):
+        ...     print(f"{jnp.exp(ensemble_predictions(logits, **options))[0, 0]:.3f}")
+        0.597
+        0.779
+        0.400
+
+    References:
+        S-ENS-01, S-ENS-02; notes 002:956-957, 003:47, 004:716-722.
+    """
+    check_choice("average", average, ("probabilities", "logits"))
+    if not jnp.issubdtype(logits.dtype, jnp.floating):
+        raise TypeError(f"logits must be real and floating, got {logits.dtype}.")
+    if logits.ndim != 3 or logits.shape[0] == 0:
+        raise ValueError(f"logits must be [members, batch, classes], got shape {logits.shape}.")
+    scores = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    share = _shares(weights, logits.shape[0])[:, None, None].astype(scores.dtype)
+    counts = share > 0
+    if average == "logits":
+        return jax.nn.log_softmax(jnp.sum(share * jnp.where(counts, scores, 0), axis=0))
+    members = jax.nn.log_softmax(jnp.where(counts, scores, 0))
+    return jax.nn.logsumexp(members, axis=0, b=share)
+
+
+def _shares(weights: Array | Sequence[float] | None, members: int) -> Float[Array, " members"]:
+    if weights is None:
+        return jnp.full(members, 1 / members)
+    if np.shape(weights) != (members,):
+        raise ValueError(f"weights must be one per member, {members}, got {weights}.")
+    if not isinstance(weights, jax.core.Tracer):
+        values = np.asarray(weights)
+        if not (np.all(np.isfinite(values)) and np.all(values >= 0) and np.any(values > 0)):
+            raise ValueError(f"weights must be finite, at least 0 and not all 0, got {weights}.")
+    weights = jnp.asarray(weights, jnp.result_type(float))
+    return weights / jnp.sum(weights)

@@ -1,0 +1,81 @@
+"""The plain mean of the parameters along a run."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree
+
+from jaxtricks._checks import check_integer, check_same_tree
+from jaxtricks.averaging._averager import Averager, check_floating_tree
+from jaxtricks.optimizers._moments import full_moment
+
+
+class PolyakAverageState(NamedTuple):
+    """The running mean.
+
+    Attributes:
+        count: updates so far.
+        average: of the parameters since the start; zeros before it.
+    """
+
+    count: Int[Array, ""]
+    average: PyTree
+
+
+def polyak_average(*, start: int | Int[Array, ""] = 0) -> Averager:
+    r"""Averages all parameters from update `start` on, with equal weights.
+
+    $\bar\theta_n = \bar\theta_{n-1} + (\theta_n - \bar\theta_{n-1}) / n$, which is the mean of the
+    $n$ parameters since the start.
+
+    The batch-norm statistics of the average are not its own: re-estimate them with
+    `recalibrate_batch_norm`; the average itself does not.
+
+    Args:
+        start: updates to let pass first, at least 0, because early parameters are far off and
+            would never be forgotten; until then the average is the latest parameters.
+
+    Raises:
+        ValueError: `start` is negative; in `update`, `params` has another structure than in `init`.
+        TypeError: `start` is no integer; in `init` and `update`, a leaf is not real and floating.
+
+    Example:
+        >>> averager = polyak_average(start=1)
+        >>> state = averager.init(jnp.zeros(()))
+        >>> for value in (9.0, 1.0, 2.0, 6.0):
+        ...     mean, state = averager.update(jnp.array(value), state)
+        ...     print(float(mean))
+        9.0
+        1.0
+        1.5
+        3.0
+
+    References:
+        S-ENS-03, note 002:958. Polyak and Juditsky, Acceleration of stochastic approximation by
+        averaging, 1992.
+    """
+    check_integer("start", start, low=0)
+
+    def init(params: PyTree) -> PolyakAverageState:
+        check_floating_tree("params", params)
+        return PolyakAverageState(jnp.zeros([], jnp.int32), full_moment(params))
+
+    def update(params: PyTree, state: PolyakAverageState) -> tuple[PyTree, PolyakAverageState]:
+        check_floating_tree("params", params)
+        check_same_tree("params", params, "the first params", state.average)
+        started = state.count >= start
+        size = jnp.maximum(state.count - start, 0) + 1.0
+
+        def keep(mean: Array, leaf: Array) -> Array:
+            return jnp.where(started, mean + (leaf - mean) / size, mean).astype(mean.dtype)
+
+        def show(mean: Array, leaf: Array) -> Array:
+            return jnp.where(started, mean, leaf).astype(jnp.result_type(leaf))
+
+        kept = jax.tree.map(keep, state.average, params)
+        after = PolyakAverageState(optax.safe_increment(state.count), kept)
+        return jax.tree.map(show, kept, params), after
+
+    return Averager(init, update)

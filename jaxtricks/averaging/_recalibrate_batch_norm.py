@@ -1,0 +1,167 @@
+"""The batch-norm statistics of a model whose weights did not come from training."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax import traverse_util
+from jaxtyping import Array, PyTree
+
+from jaxtricks._checks import check_instance, check_integer
+
+_PROBE = 2.0**60  # a statistic next to which any batch's own is rounded away
+
+
+def recalibrate_batch_norm(
+    apply: Callable[[Any, Any], Mapping[str, PyTree]],
+    variables: Mapping[str, PyTree],
+    examples: PyTree,
+    batch_size: int,
+    *,
+    unbiased: bool = False,
+) -> dict[str, PyTree]:
+    r"""Re-estimates the batch-norm statistics at fixed weights, from training batches.
+
+    $\mu = \mathrm{mean}_b\, \mu_b$ and $\sigma^2 = \mathrm{mean}_b\, \sigma_b^2$, every batch
+    weighing the same. Do so for averaged weights: the statistics kept in training belong to other
+    weights. The model runs once over the batches in training mode, where each layer normalises by
+    the batch, so all layers are estimated at once. The next training step may go on from them.
+
+    Any layer will do that keeps floating statistics $r$ in the collection `"batch_stats"`, does not
+    use them in training, and moves them by $r \leftarrow d r + (1 - d) b$, such as
+    `flax.linen.BatchNorm`. The keep factor $d$ is found by starting from a huge $r$, next to which
+    $b$ vanishes, and $b$ by starting from 0: it is right to $10^{-7} / (1 - d)$ of itself. A
+    statistic that the model does not move ($d = 1$) stays, and so do whole numbers in the
+    collection. A model without the collection has nothing to estimate: its state comes back as it
+    is, and `apply` is not called.
+
+    Args:
+        apply: `(variables, batch) -> model state`: runs the model in training mode and returns the
+            collections that it updated; not jitted.
+        variables: `"params"` and the model's other collections.
+        examples: a tree of arrays whose first axis is the example, in random order (batches sorted
+            by class vary too little), preprocessed as in training.
+        batch_size: that of training; what is left over by whole batches is not used.
+        unbiased: whether to multiply the variance of each `flax.linen.BatchNorm` by
+            $N / (N - 1)$, $N$ the values per feature in a batch. Other layers keep their own
+            convention.
+
+    Returns:
+        The collections other than `"params"`, with new statistics.
+
+    Raises:
+        ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
+            number, `apply` returned no `"batch_stats"`, or `unbiased` finds no layer, or one with
+            a single value per feature.
+        TypeError: `batch_size` is no integer, or `apply` returned no mapping.
+
+    Example:
+        >>> class Model(nn.Module):
+        ...     @nn.compact
+        ...     def __call__(self, x, *, train):
+        ...         return nn.BatchNorm(use_running_average=not train)(x)
+        >>> model, x = Model(), jnp.array([[1.0], [3.0], [2.0], [6.0]])
+        >>> variables = model.init(jax.random.key(0), x, train=False)
+        >>> def apply(variables, x):
+        ...     return model.apply(variables, x, train=True, mutable=["batch_stats"])[1]
+        >>> state = recalibrate_batch_norm(apply, variables, x, batch_size=2)
+        >>> for name, statistic in state["batch_stats"]["BatchNorm_0"].items():
+        ...     print(name, statistic.round(4))
+        mean [3.]
+        var [2.5]
+
+    References:
+        S-NRM-02, S-ENS-03; notes 002:80-88, 002:958.
+    """
+    steps = _batches(examples, batch_size)
+    state = {name: tree for name, tree in variables.items() if name != "params"}
+    if "batch_stats" not in variables:
+        return state
+    old = variables["batch_stats"]
+
+    def batch(step: Array | int) -> PyTree:
+        def rows(leaf: Array) -> Array:
+            return jax.lax.dynamic_slice_in_dim(leaf, step * batch_size, batch_size)
+
+        return jax.tree.map(rows, examples)
+
+    def moved(stats: PyTree, step: Array | int) -> PyTree:
+        return _statistics(apply({**variables, "batch_stats": stats}, batch(step)))
+
+    zeros = _filled(old, 0.0)
+
+    def body(total: PyTree, step: Array) -> tuple[PyTree, None]:
+        return jax.tree.map(_add, total, moved(zeros, step)), None
+
+    keep = jax.tree.map(lambda leaf: leaf / _PROBE, moved(_filled(old, _PROBE), 0))
+    total, _ = jax.lax.scan(body, zeros, jnp.arange(steps))
+    factors = _bessel(apply, variables, batch) if unbiased else jax.tree.map(lambda _: 1.0, old)
+
+    def estimate(total: Array, keep: Array, factor: float, before: Array) -> Array:
+        if not jnp.issubdtype(before.dtype, jnp.floating):
+            return before
+        taken = jnp.where(keep == 1, 1, 1 - keep)
+        mean = factor * total / (steps * taken)
+        return jnp.where(keep == 1, before, mean).astype(before.dtype)
+
+    return {**state, "batch_stats": jax.tree.map(estimate, total, keep, factors, old)}
+
+
+def _batches(examples: PyTree, batch_size: int) -> int:
+    """How many whole batches there are."""
+    check_integer("batch_size", batch_size, low=1)
+    sizes = {len(leaf) for leaf in jax.tree.leaves(examples)}
+    if len(sizes) != 1:
+        raise ValueError(f"examples must be arrays of one length, got lengths {sorted(sizes)}.")
+    (size,) = sizes
+    if batch_size > size:
+        raise ValueError(f"batch_size {batch_size} leaves no whole batch of {size} examples.")
+    return size // batch_size
+
+
+def _filled(stats: PyTree, value: float) -> PyTree:
+    """The same tree, every floating statistic at `value`, in float32 or wider."""
+
+    def fill(leaf: Array) -> Array:
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            return leaf
+        return jnp.full_like(leaf, value, dtype=jnp.promote_types(leaf.dtype, jnp.float32))
+
+    return jax.tree.map(fill, stats)
+
+
+def _add(total: Array, moved: Array) -> Array:
+    return (total + moved).astype(total.dtype)
+
+
+def _statistics(updated: Mapping[str, PyTree]) -> PyTree:
+    check_instance("what apply returned", updated, Mapping)
+    if "batch_stats" not in updated:
+        raise ValueError(f'apply must return "batch_stats" too, got {sorted(updated)}.')
+    return updated["batch_stats"]
+
+
+def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -> PyTree:
+    """A tree like the statistics: N / (N - 1) at the variances of Flax's own layers, else 1."""
+    factors = jax.tree.map(lambda _: 1.0, variables["batch_stats"])
+    flat = traverse_util.flatten_dict(factors)
+    found = []
+
+    def record(run: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
+        layer = context.module
+        if isinstance(layer, nn.BatchNorm) and context.method_name == "__call__":
+            x = args[0] if args else kwargs["x"]
+            size = x.size // layer.get_variable("batch_stats", "var").size
+            if size < 2:
+                raise ValueError(f"unbiased needs two values per feature, got {size}.")
+            flat[(*layer.path, "var")] = size / (size - 1)
+            found.append(layer.path)
+        return run(*args, **kwargs)
+
+    with nn.intercept_methods(record):
+        jax.eval_shape(lambda variables: apply(variables, batch(0)), variables)
+    if not found:
+        raise ValueError("unbiased found no flax.linen.BatchNorm; is apply jitted?")
+    return traverse_util.unflatten_dict(flat)

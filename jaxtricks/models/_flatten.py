@@ -1,0 +1,40 @@
+"""Images as rows."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
+
+
+def flatten(images: Shaped[Array, "batch *rest"]) -> Float[Array, "batch features"]:
+    """Lays out each image as one row; rows stay.
+
+    Args:
+        images: `[n, height, width, channels]` or `[n, features]`, floating.
+
+    Raises:
+        TypeError: the images are not floating.
+        ValueError: they have another rank, or no entries.
+
+    Example:
+        >>> flatten(jnp.zeros((2, 28, 28, 1))).shape
+        (2, 784)
+
+    References:
+        S-DAT-05; notes 000:78-79.
+    """
+    check_images(images, ranks=(2, 4))
+    return images.reshape(len(images), -1)
+
+
+def check_images(images: Shaped[Array, "..."], *, ranks: tuple[int, ...]) -> None:
+    """Checks the rank of floating images.
+
+    Raises:
+        TypeError: they are not floating.
+        ValueError: they have another rank, or no entries.
+    """
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise TypeError(f"images must be floating, got {images.dtype}: preprocess them first.")
+    if images.ndim not in ranks or not images.size:
+        names = {2: "[n, features]", 4: "[n, height, width, channels]"}
+        wanted = " or ".join(names[rank] for rank in ranks)
+        raise ValueError(f"images must be {wanted} and not empty, got the shape {images.shape}.")

@@ -1,0 +1,56 @@
+"""The metrics of each epoch as lines of JSON, in a file that only grows."""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def append(path: pathlib.Path, record: Record) -> None:
+    """Adds a line and waits until it is on the disk.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(path: pathlib.Path, epochs: int) -> list[Record]:
+    """The records of the first `epochs` epochs; what comes after them is not looked at.
+
+    Raises:
+        ValueError: there are fewer, or one is damaged.
+    """
+    lines = whole_lines(path)[:epochs]
+    try:
+        records = [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged before the checkpoint's epoch {epochs}.") from error
+    if [record["epoch"] for record in records] != list(range(1, epochs + 1)):
+        raise ValueError(
+            f"{path} has {len(records)} epochs, but the checkpoint was saved after {epochs}."
+        )
+    return records
+
+
+def cut(path: pathlib.Path, epochs: int) -> None:
+    """Drops what comes after the first `epochs` lines, a torn last line included.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    size = sum(map(len, whole_lines(path)[:epochs]))
+    with path.open("r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+
+
+def whole_lines(path: pathlib.Path) -> list[bytes]:
+    """The lines of a file that end as such."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return [line for line in lines if line.endswith(b"\n")]

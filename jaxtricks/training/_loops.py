@@ -1,0 +1,173 @@
+"""The two ways to run an epoch from the host: as one program, or one step at a time."""
+
+import collections
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+from jaxtyping import Array, Key, PyTree
+
+from jaxtricks.data import Order, epoch_order
+from jaxtricks.training._devices import finished, place, replicated
+from jaxtricks.training._epoch import make_train_epoch
+from jaxtricks.training._evaluate import EvalStep, evaluate, padded_size, take
+from jaxtricks.training._source import Examples, gather, own_rows, size_of
+from jaxtricks.training._state import TrainState
+from jaxtricks.training._step import Batch, TrainStep
+
+Numbers = dict[str, np.ndarray | np.generic]
+
+
+class Loop(NamedTuple):
+    """What `fit` calls.
+
+    Attributes:
+        put: moves a tree to the devices of the run.
+        epoch: `(state, order, key) -> (state, metrics)`; the state given is used up. At a step
+            that is not finite it stops, with the state before it, and that step's metrics come
+            last.
+        again: `(state, indices, weights, key) -> state`: one step once more.
+        evaluate: the validation metrics.
+    """
+
+    put: Callable[[PyTree], PyTree]
+    epoch: Callable[[TrainState, Order, Key[Array, ""]], tuple[TrainState, Numbers]]
+    again: Callable[[TrainState, Array, Array, Key[Array, ""]], TrainState]
+    evaluate: Callable[[TrainState], Numbers]
+
+
+def scan_loop(
+    step: TrainStep,
+    eval_step: EvalStep,
+    train: Examples,
+    validation: Examples,
+    batch_size: int,
+    sharding: NamedSharding | None,
+) -> Loop:
+    """Each epoch is one program; all examples lie on each device."""
+    put, compiled = on_devices(sharding)
+    train, validation = put(dict(train)), put(dict(validation))
+    run = compiled(make_train_epoch(step, sharding=sharding), donate_argnums=0)
+    measure = compiled(
+        lambda state, examples: evaluate(eval_step, state, examples, batch_size, sharding=sharding)
+    )
+    one = compiled(lambda state, examples, row, key: step(state, take(examples, *row), key)[0])
+
+    def epoch(state: TrainState, order: Order, key: Key[Array, ""]) -> tuple[TrainState, Numbers]:
+        state, metrics = finished(run(state, train, order, key), sharding)
+        metrics = jax.device_get(metrics)
+        bad = np.flatnonzero(metrics["non_finite"])
+        if bad.size:
+            metrics = {name: values[: bad[0] + 1] for name, values in metrics.items()}
+        return state, metrics
+
+    def again(state: TrainState, indices: Array, weights: Array, key: Key[Array, ""]) -> TrainState:
+        return finished(one(state, train, (indices, weights), key), sharding)
+
+    def measured(state: TrainState) -> Numbers:
+        return jax.device_get(finished(measure(state, validation), sharding))
+
+    return Loop(put, epoch, again, measured)
+
+
+def host_loop(
+    step: TrainStep,
+    eval_step: EvalStep,
+    train: Examples,
+    validation: Examples,
+    batch_size: int,
+    sharding: NamedSharding | None,
+) -> Loop:
+    """Each step is a call of a compiled step; its batch is gathered on the host."""
+    put, compiled = on_devices(sharding)
+    sums_of = compiled(eval_step)
+    measured_size = padded_size(batch_size, size_of(validation), sharding)
+
+    def batch(examples: Examples, indices: np.ndarray, weights: np.ndarray) -> Batch:
+        mine = own_rows(sharding, len(indices))
+        rows = gather(examples, indices[mine], weights[mine])
+        return rows if sharding is None else place(rows, sharding)
+
+    def again(state: TrainState, indices: Array, weights: Array, key: Key[Array, ""]) -> TrainState:
+        rows = batch(train, np.asarray(indices), np.asarray(weights))
+        return finished(step(copy(state), rows, key), sharding)[0]
+
+    def epoch(state: TrainState, order: Order, key: Key[Array, ""]) -> tuple[TrainState, Numbers]:
+        kept, rows, history = copy(state), jax.device_get(order), []
+
+        def steps() -> Iterator[Numbers]:
+            nonlocal state
+            for indices, weights in zip(*rows, strict=True):
+                state, metrics = finished(
+                    step(state, batch(train, indices, weights), key), sharding
+                )
+                yield metrics
+
+        for metrics in fetched(steps()):
+            history.append(metrics)
+            if metrics["non_finite"]:  # a few steps late, so from the start once more
+                state = kept
+                for row in zip(*(part[: len(history) - 1] for part in rows), strict=True):
+                    state = again(state, *row, key)
+                break
+        return state, {name: np.stack([m[name] for m in history]) for name in history[0]}
+
+    def measured(state: TrainState) -> Numbers:
+        order = epoch_order(
+            jax.random.key(0),
+            size_of(validation),
+            measured_size,
+            order="cyclic",
+            remainder="weight",
+        )
+        parts = (
+            finished(sums_of(state, batch(validation, *row)), sharding)
+            for row in zip(*jax.device_get(order), strict=True)
+        )
+        total: Numbers = {}
+        for sums in fetched(parts):
+            total = {name: value + total.get(name, 0) for name, value in sums.items()}
+        return {k: v / total["weight"] for k, v in total.items() if k != "weight"}
+
+    return Loop(put, epoch, again, measured)
+
+
+def on_devices(sharding: NamedSharding | None) -> tuple[Callable, Callable]:
+    """How to put a tree on all devices of a run, and how to compile what gives such trees."""
+    if sharding is None:
+        return jax.device_put, jax.jit
+    whole = replicated(sharding)
+
+    def put(tree: PyTree) -> PyTree:
+        if sharding.is_fully_addressable:
+            return jax.device_put(tree, whole)
+        return jax.tree.map(
+            lambda x: jax.make_array_from_process_local_data(whole, np.asarray(x)), tree
+        )
+
+    def compiled(function: Callable, **options: int) -> Callable:
+        return jax.jit(function, out_shardings=whole, **options)
+
+    return put, compiled
+
+
+@jax.jit
+def copy(tree: PyTree) -> PyTree:
+    """New buffers, where the old ones are, because those that are donated are gone."""
+    return jax.tree.map(jnp.copy, tree)
+
+
+def fetched(results: Iterable[PyTree]) -> Iterator[PyTree]:
+    """Copies results to the host, each two later than it was asked for.
+
+    The device need not wait for the host, and no more batches than that pile up.
+    """
+    waiting = collections.deque()
+    for result in results:
+        waiting.append(result)
+        if len(waiting) > 2:
+            yield jax.device_get(waiting.popleft())
+    yield from map(jax.device_get, waiting)

@@ -1,0 +1,48 @@
+"""The error that ends a run at the first NaN or infinity."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+from jaxtricks.training._state import TrainState
+
+
+class NonFiniteError(FloatingPointError):
+    """A step gave a NaN or an infinity.
+
+    Attributes:
+        step: the number of that step: so many updates were finished before it.
+        learning_rate: at that step; None if the step does not report it.
+        path: where in the state after the step the first such entry is, parameters first, such as
+            `.params['Dense_0']['kernel']`; None if only the loss or the gradient has one.
+        state: the one before the step.
+    """
+
+    def __init__(
+        self, step: int, learning_rate: float | None, path: str | None, state: TrainState
+    ) -> None:
+        rate = "not reported" if learning_rate is None else f"{learning_rate:g}"
+        super().__init__(
+            f"step {step} gave a NaN or an infinity, first in "
+            f"{path or 'the loss or its gradient'}; learning rate {rate}. "
+            "The error's `state` is the one before the step."
+        )
+        self.step = step
+        self.learning_rate = learning_rate
+        self.path = path
+        self.state = state
+
+
+def first_non_finite(state: TrainState) -> str | None:
+    """The path of the first leaf with a NaN or an infinity, parameters first."""
+    parts: list[tuple[str, PyTree]] = [
+        (".params", state.params),
+        (".model_state", state.model_state),
+        (".opt_state", state.opt_state),
+    ]
+    for name, tree in parts:
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+            real = jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+            if real and not bool(jnp.all(jnp.isfinite(leaf))):
+                return name + jax.tree_util.keystr(path)
+    return None

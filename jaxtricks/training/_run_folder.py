@@ -1,0 +1,120 @@
+"""A run's folder: `history.jsonl` and `checkpoints`, made, continued and written to."""
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key
+
+from jaxtricks.training import _history
+from jaxtricks.training._checkpoint import restore, save
+from jaxtricks.training._history import Record
+from jaxtricks.training._position import Control, Position
+from jaxtricks.training._source import Examples, fingerprint
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """The files of one run. All processes save checkpoints, the first writes the rest."""
+
+    path: pathlib.Path
+    configuration: Mapping[str, Any]
+    control: Control
+
+    def open(self, *, resume: bool) -> None:
+        """Makes the folder and finds out whether it can be written to; nothing in it is changed.
+
+        Raises:
+            FileExistsError: it holds a run, and `resume` is False.
+            OSError: it cannot be made or written to.
+        """
+        history, checkpoints = self.path / "history.jsonl", self.path / "checkpoints"
+        with naming(self.path):
+            begun = history.exists() and history.stat().st_size > 0
+            begun = begun or (checkpoints.is_dir() and any(checkpoints.iterdir()))
+        if begun and not resume:
+            raise FileExistsError(
+                f"{self.path} holds a run: continue it with resume=True, or take another folder."
+            )
+        if jax.process_index() == 0:
+            with naming(self.path):
+                checkpoints.mkdir(parents=True, exist_ok=True)
+                probe = self.path / ".writable"
+                probe.write_bytes(b"0")
+                probe.unlink()
+                history.open("a").close()
+
+    def restore(self, start: Position, save_every: int) -> tuple[Position, list[Record]]:
+        """The newest intact checkpoint and the history up to it; `start` if there is none.
+
+        Raises:
+            NoIntactCheckpoint: all are damaged.
+            FileNotFoundError: there is none, but the history is of a run that had saved one.
+            ValueError: it is of another configuration, or the history does not fit.
+        """
+        history, position = self.path / "history.jsonl", start
+        try:
+            found = restore(self.path / "checkpoints", start, configuration=self.configuration)
+        except FileNotFoundError:
+            if len(_history.whole_lines(history)) > save_every:
+                raise
+        else:
+            position = found.tree
+        records = _history.read(history, int(position.epoch))
+        if jax.process_index() == 0:
+            with naming(self.path):
+                _history.cut(history, len(records))
+        return position, records
+
+    def append(self, record: Record) -> None:
+        """Adds an epoch to the history."""
+        if jax.process_index() == 0:
+            with naming(self.path):
+                _history.append(self.path / "history.jsonl", record)
+
+    def save(self, position: Position, record: Record) -> None:
+        """Adds a checkpoint."""
+        save(
+            self.path / "checkpoints",
+            position,
+            step=record["step"],
+            metric=record[f"validation.{self.control.monitor}"],
+            mode=self.control.mode,
+            configuration=self.configuration,
+        )
+
+
+def facts_of(
+    train: Examples,
+    validation: Examples,
+    batch_size: int,
+    key: Key[Array, ""],
+    control: Control,
+) -> dict[str, Any]:
+    """What must be the same for a run to go on as if it had not been interrupted."""
+    return {
+        "batch_size": batch_size,
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "monitor": control.monitor,
+        "mode": control.mode,
+        "train": fingerprint(train, batch_size),
+        "validation": fingerprint(validation, batch_size),
+    }
+
+
+@contextlib.contextmanager
+def naming(path: pathlib.Path) -> Iterator[None]:
+    """Names the folder in an error of the file system.
+
+    Raises:
+        OSError: with the folder's name and the system's reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"the run cannot be written: {error.strerror or error}"
+        raise OSError(error.errno, message, str(path)) from error

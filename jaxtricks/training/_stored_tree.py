@@ -1,0 +1,157 @@
+"""The leaves of a tree as orbax arrays, and a description by which a wrong tree is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+SHOWN = 5
+
+
+def describe(name: str, tree: PyTree) -> list[dict]:
+    """Lists path, shape and dtype of all leaves, None included, as JSON has them.
+
+    Raises:
+        TypeError: a leaf is no array, number, PRNG key or None.
+        ValueError: there is no array.
+    """
+    leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_none)
+    description = []
+    for path, leaf in leaves:
+        key = jax.tree_util.keystr(path)
+        description.append({"path": key, **describe_leaf(f"{name}{key}", leaf)})
+    if not any(is_stored(leaf) for _, leaf in leaves):
+        raise ValueError(f"{name} must hold an array with an element, got {tree!r}.")
+    return description
+
+
+def describe_leaf(name: str, leaf: Any) -> dict:
+    """Shape and dtype; of arrays also what NumPy cannot say: a weak type, or a key's algorithm."""
+    if leaf is None or is_number(leaf):
+        return {"shape": [], "dtype": type(leaf).__name__}
+    if not isinstance(leaf, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic) or not (
+        is_key(leaf) or any(jnp.issubdtype(leaf.dtype, kind) for kind in (jnp.number, jnp.bool_))
+    ):
+        raise TypeError(f"{name} must be an array, a number, a PRNG key or None, got {leaf!r}.")
+    description: dict[str, Any] = {"shape": list(leaf.shape), "dtype": str(leaf.dtype)}
+    if isinstance(leaf, jax.Array) and is_key(leaf):
+        description["key"] = str(jax.random.key_impl(leaf))
+    if getattr(leaf, "weak_type", False):
+        description["weak"] = True
+    return description
+
+
+def check_same_description(saved: list[dict], like: list[dict]) -> None:
+    """Checks paths, shapes and dtypes.
+
+    Raises:
+        ValueError: they differ; the message names the paths.
+    """
+    old, new = ({leaf["path"]: spell(leaf) for leaf in leaves} for leaves in (saved, like))
+    lines = [
+        f"like{path}: saved {old.get(path, 'nothing')}, got {new.get(path, 'nothing')}"
+        for path in {**old, **new}
+        if old.get(path) != new.get(path)
+    ]
+    if lines:
+        more = f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+        raise ValueError(f"like is not the tree that was saved: {'; '.join(lines[:SHOWN])}{more}.")
+
+
+def spell(leaf: dict) -> str:
+    """A shape and dtype as JAX writes them, such as `float32[3,4]`."""
+    return f"{leaf['dtype']}[{','.join(map(str, leaf['shape']))}]"
+
+
+def stored_leaves(tree: PyTree) -> dict[str, jax.Array | np.ndarray]:
+    """The arrays to write, by the position of their leaf."""
+    leaves = enumerate(jax.tree.leaves(tree, is_leaf=is_none))
+    return {str(index): stored_form(leaf) for index, leaf in leaves if is_stored(leaf)}
+
+
+def stored_form(leaf: Any) -> jax.Array | np.ndarray:
+    """On the host, unless other processes hold a part of it; of a key its words."""
+    if isinstance(leaf, jax.Array):
+        leaf = jax.random.key_data(leaf) if is_key(leaf) else leaf
+        return np.asarray(leaf) if leaf.is_fully_addressable else leaf
+    return np.asarray(leaf)
+
+
+def write_leaves(path: Path, leaves: dict[str, jax.Array | np.ndarray]) -> None:
+    """Writes arrays; every process calls it, and each array is written once."""
+    import orbax.checkpoint as ocp
+
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        checkpointer.save(path, args=ocp.args.StandardSave(leaves))
+
+
+def read_tree(path: Path, like: PyTree, description: list[dict]) -> PyTree:
+    """Reads the leaves into the structure and onto the devices of `like`."""
+    import orbax.checkpoint as ocp
+
+    leaves, structure = jax.tree.flatten(like, is_leaf=is_none)
+    wanted = {str(i): abstract_form(leaf) for i, leaf in enumerate(leaves) if is_stored(leaf)}
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        arrays = checkpointer.restore(path, args=ocp.args.StandardRestore(wanted))
+    values = (
+        rebuild(leaf, saved, arrays.get(str(index)))
+        for index, (leaf, saved) in enumerate(zip(leaves, description, strict=True))
+    )
+    return jax.tree.unflatten(structure, values)
+
+
+def abstract_form(leaf: Any) -> jax.ShapeDtypeStruct | np.ndarray:
+    """What orbax reads a leaf into: memory of the host, or a part for each process."""
+    if not isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
+        return np.asarray(leaf)
+    form = jax.eval_shape(jax.random.key_data, leaf) if is_key(leaf) else leaf
+    if leaf.sharding is None or leaf.sharding.is_fully_addressable:
+        return np.broadcast_to(np.zeros((), form.dtype), form.shape)
+    return jax.ShapeDtypeStruct(form.shape, form.dtype, sharding=leaf.sharding)
+
+
+def rebuild(leaf: Any, saved: dict, value: Any) -> Any:
+    """Makes the kind of leaf that `leaf` is from what was read; None was not stored."""
+    if leaf is None:
+        return None
+    if is_number(leaf):
+        return value.item()
+    if value is None:
+        form = abstract_form(leaf)
+        value = np.zeros(form.shape, form.dtype)
+    if isinstance(leaf, np.ndarray | np.generic):
+        return value if isinstance(leaf, np.ndarray) else value[()]
+    if isinstance(value, np.ndarray):
+        committed = getattr(leaf, "committed", True)
+        value = weakly_typed(value) if saved.get("weak") else value
+        value = jax.device_put(value, leaf.sharding if committed else None, may_alias=False)
+    return jax.random.wrap_key_data(value, impl=saved["key"]) if "key" in saved else value
+
+
+def weakly_typed(values: np.ndarray) -> jax.Array:
+    """The same numbers, with the type of a Python number, which gives way in promotions."""
+    zero = jnp.asarray(np.zeros((), values.dtype).item())
+    return jnp.broadcast_to(zero, values.shape).at[...].set(values)
+
+
+def is_stored(leaf: Any) -> bool:
+    """Whether there is something to write: orbax refuses arrays without elements."""
+    return leaf is not None and 0 not in np.shape(leaf)
+
+
+def is_number(leaf: Any) -> bool:
+    """Whether this is a number of Python's own; `np.float64` is a float to Python."""
+    return isinstance(leaf, bool | int | float) and not isinstance(leaf, np.generic)
+
+
+def is_key(leaf: Any) -> bool:
+    """Whether these are typed PRNG keys."""
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def is_none(leaf: Any) -> bool:
+    """Makes None a leaf of its own."""
+    return leaf is None

@@ -1,0 +1,159 @@
+"""Laws 2 to 4 and 7 for every averager; the table is complete."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxtricks import averaging
+
+INT32_MAX = 2**31 - 1
+STEPS = 6
+
+
+class Case(NamedTuple):
+    """`hyper`: every hyper-parameter that may be traced, two values; `static`: the others."""
+
+    make: Callable[..., averaging.Averager]
+    hyper: Mapping[str, tuple[float, float]] = {}
+    static: Mapping[str, object] = {}
+
+
+AVERAGERS = {
+    "exponential_average": Case(
+        averaging.exponential_average,
+        hyper={"decay": (0.9, 0.5), "start": (1, 3)},
+        static={"debias": True, "warm_start": False},
+    ),
+    "exponential_average, from the first parameters": Case(
+        averaging.exponential_average,
+        hyper={"decay": (0.9, 0.5), "start": (1, 3)},
+        static={"debias": False, "warm_start": True},
+    ),
+    "polyak_average": Case(averaging.polyak_average, hyper={"start": (1, 3)}),
+    "snapshots": Case(
+        averaging.snapshots, static={"capacity": 2, "at": averaging.cycle_ends(1, multiplier=2)}
+    ),
+}
+
+
+@pytest.fixture(params=AVERAGERS.values(), ids=list(AVERAGERS))
+def case(request):
+    return request.param
+
+
+def build(case, **hyper):
+    values = {name: pair[0] for name, pair in case.hyper.items()}
+    return case.make(**{**case.static, **values, **hyper})
+
+
+def params_at(step):
+    value = jnp.asarray(step, jnp.float32)
+    return {"w": jnp.arange(3.0) * value, "b": ((value**2).astype(jnp.bfloat16), None), "e": ()}
+
+
+def run(averager, update=None):
+    """The outputs, stacked, and the last state."""
+    update, state, outputs = update or averager.update, averager.init(params_at(0)), []
+    for step in range(1, STEPS + 1):
+        output, state = update(params_at(step), state)
+        outputs.append(output)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs), state
+
+
+def scan(averager, start=None):
+    """The same in one loop."""
+    start = averager.init(params_at(0)) if start is None else start
+    state, outputs = jax.lax.scan(
+        lambda state, step: averager.update(params_at(step), state)[::-1],
+        start,
+        jnp.arange(1, STEPS + 1),
+    )
+    return outputs, state
+
+
+def test_every_averager_is_in_the_table():
+    factories = {
+        function
+        for name, function in vars(averaging).items()
+        if inspect.isfunction(function)
+        and inspect.signature(function).return_annotation == averaging.Averager
+    }
+    assert factories == {case.make for case in AVERAGERS.values()}
+    for case in AVERAGERS.values():
+        parameters = set(inspect.signature(case.make).parameters)
+        assert parameters == set(case.hyper) | set(case.static)
+
+
+def test_every_averager_says_what_becomes_of_batch_norm(case):
+    assert "`recalibrate_batch_norm`" in case.make.__doc__
+
+
+def test_output_keeps_dtypes_and_state_is_wide_and_stable(case):
+    averager = build(case)
+    start = averager.init(params_at(0))
+    output, state = averager.update(params_at(1), start)
+    chex.assert_trees_all_equal_shapes_and_dtypes(state, start)
+    output = output.params if isinstance(output, averaging.Snapshots) else output
+    assert output["w"].dtype == jnp.float32 and output["b"][0].dtype == jnp.bfloat16
+    assert output["b"][1] is None and output["e"] == ()
+    if hasattr(state, "average"):
+        assert state.average["b"][0].dtype == jnp.float32
+
+
+def test_jit_agrees_and_traces_once(case):
+    averager = build(case)
+    traced = jax.jit(chex.assert_max_traces(averager.update, n=1))
+    chex.assert_trees_all_close(run(averager, traced), run(averager), rtol=1e-6)
+
+
+def test_scan_agrees_and_the_first_parameters_may_be_donated(case):
+    averager, first = build(case), params_at(0)
+    start = averager.init(first)
+    jax.tree.map(lambda leaf: leaf.delete(), first)
+    got = scan(averager, start)
+    chex.assert_trees_all_close(got, run(averager), rtol=1e-6)
+
+
+def test_state_may_be_donated(case):
+    averager = build(case)
+    donating = jax.jit(lambda params, state: averager.update(params, state)[1], donate_argnums=1)
+    state = donating(params_at(2), donating(params_at(1), averager.init(params_at(0))))
+    _, want = averager.update(params_at(1), averager.init(params_at(0)))
+    chex.assert_trees_all_close(state, averager.update(params_at(2), want)[1], rtol=1e-6)
+
+
+def test_vmap_over_each_hyper_parameter_equals_the_loop(case):
+    for name, values in case.hyper.items():
+        chex.clear_trace_counter()
+
+        @jax.vmap
+        @chex.assert_max_traces(n=1)
+        def sweep(value, name=name):
+            return scan(build(case, **{name: value}))[0]
+
+        loop = [scan(build(case, **{name: value}))[0] for value in values]
+        want = jax.tree.map(lambda *x: jnp.stack(x), *loop)
+        assert not jnp.array_equal(want["w"][0], want["w"][1]), f"{name} makes no difference"
+        chex.assert_trees_all_close(sweep(jnp.array(values)), want, rtol=2e-5)
+
+
+def test_counters_saturate(case):
+    averager = build(case)
+    state = averager.init(params_at(0))._replace(count=jnp.int32(INT32_MAX))
+    output, state = averager.update(params_at(1), state)
+    assert state.count == INT32_MAX
+    assert all(jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(output))
+
+
+def test_other_parameters_than_at_first_are_refused(case):
+    averager = build(case)
+    state = averager.init({"w": jnp.ones(2)})
+    with pytest.raises(ValueError, match="params must have the structure of the first params"):
+        averager.update({"v": jnp.ones(2)}, state)
+    with pytest.raises(ValueError, match=r"params\['w'\] must have the shape .*\(2,\), got \(3,\)"):
+        averager.update({"w": jnp.ones(3)}, state)

@@ -1,0 +1,208 @@
+"""The notes' networks: parameters counted by hand, layer orders, compiled and mapped over keys."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxtricks import models
+
+KEY = jax.random.key(0)
+MNIST, CIFAR = jnp.ones((1, 28, 28, 1)), jnp.ones((1, 32, 32, 3))
+DIGITS = jax.random.uniform(jax.random.key(1), (6, 8, 8, 1))
+
+NETWORKS = {
+    "S-ARC-01": models.tensorflow_mlp(),
+    "S-ARC-02": models.pytorch_mlp(),
+    "S-ARC-03": models.three_layer_net(20),
+    "S-ARC-04": models.deep_mlp(3, width=12, batch_norm=True),
+    "S-ARC-05": models.batch_norm_mlp(),
+    "S-ARC-06": models.linear_model(),
+    "small CNN": models.SmallCNN((4, 8), hidden=16, rate=0.5, batch_norm=True),
+    "ResNet": models.ResNet(depth=8, width=2),
+}
+
+
+def parameters(net, images):
+    shapes = jax.eval_shape(lambda: net.init(KEY, images, train=False))["params"]
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+def dense(*sizes):
+    return sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+
+
+@pytest.mark.parametrize(
+    "net, images, count",
+    [
+        (models.tensorflow_mlp(), MNIST, 200960 + 32896 + 8256 + 2080 + 330),
+        (models.pytorch_mlp(), MNIST, 157000 + 40200 + 2010),
+        (models.three_layer_net(), MNIST, 78500 + 10100 + 1010),
+        (models.deep_mlp(width=100), MNIST, 78500 + 9 * 10100 + 1010),
+        (models.batch_norm_mlp(), MNIST, 78500 + 2 * 10100 + 1010 + 3 * 200),
+        (models.batch_norm_mlp(batch_norm=False), MNIST, 78500 + 2 * 10100 + 1010),
+        (models.linear_model(), MNIST, 7850),
+        (models.SmallCNN(), MNIST, 320 + 18496 + 401536 + 1290),
+        (models.SmallCNN(batch_norm=True), CIFAR, 896 + 18496 + 524416 + 1290 + 2 * 32 + 2 * 64),
+        (models.ResNet(20), CIFAR, 269722),
+        (models.ResNet(56), CIFAR, 853018),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_parameters_are_as_many_as_counted_by_hand(net, images, count):
+    assert parameters(net, images) == count
+
+
+@pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
+def test_networks_compile_map_over_keys_and_are_deterministic_in_evaluation(net):
+    @jax.jit
+    @jax.vmap
+    def run(params_key, mask_key):
+        variables = net.init(params_key, DIGITS, train=False)
+        rngs = {"dropout": mask_key}
+        trained, updated = net.apply(
+            variables, DIGITS, train=True, rngs=rngs, mutable=["batch_stats"]
+        )
+        return net.apply(variables, DIGITS, train=False, rngs=rngs), trained, updated
+
+    one, other = jax.random.split(KEY)
+    evaluated, trained, updated = run(jnp.stack([one, one, other]), jnp.stack([one, other, one]))
+    chex.assert_shape((evaluated, trained), (3, 6, 10))
+    chex.assert_tree_all_finite((evaluated, trained, updated))
+    chex.assert_trees_all_equal(evaluated[0], evaluated[1])
+    assert jnp.any(evaluated[0] != evaluated[2])
+    draws = getattr(net, "rates", getattr(net, "rate", 0.0)) != 0.0
+    assert bool(jnp.any(trained[0] != trained[1])) is draws
+    normalises = "batch_stats" in updated
+    assert bool(jnp.any(trained != evaluated)) is (draws or normalises)
+
+
+@pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
+def test_train_has_no_default(net):
+    with pytest.raises(TypeError, match="train"):
+        net.init(KEY, DIGITS)
+
+
+def test_images_and_their_rows_give_the_same_logits():
+    net = models.three_layer_net(5)
+    variables = net.init(KEY, DIGITS, train=False)
+    rows = DIGITS.reshape(6, 64)
+    chex.assert_trees_all_equal(
+        net.apply(variables, DIGITS, train=False), net.apply(variables, rows, train=False)
+    )
+
+
+@pytest.mark.parametrize("activation, same", [(nn.relu, True), (nn.sigmoid, False)])
+def test_dropout_before_and_after_an_activation_agree_for_relu_only(activation, same):
+    after = models.MLP((20, 10), activation, 0.5)
+    before = after.clone(dropout_position="before_activation")
+    variables = after.init(KEY, DIGITS, train=False)
+    a, b = (
+        net.apply(variables, DIGITS, train=True, rngs={"dropout": KEY}) for net in (after, before)
+    )
+    assert bool(jnp.allclose(a, b, atol=1e-6)) is same
+
+
+def test_batch_norm_stands_before_the_activation():
+    net = models.batch_norm_mlp()
+    variables = net.init(KEY, DIGITS, train=False)
+    _, seen = net.apply(
+        variables,
+        DIGITS,
+        train=True,
+        mutable=["batch_stats", "intermediates"],
+        capture_intermediates=True,
+    )
+    normalised = seen["intermediates"]["BatchNorm_0"]["__call__"][0]
+    chex.assert_trees_all_close(normalised.mean(0), jnp.zeros(100), atol=1e-5)
+    second = seen["intermediates"]["Dense_1"]["__call__"][0]
+    layer = variables["params"]["Dense_1"]
+    want = nn.sigmoid(normalised) @ layer["kernel"] + layer["bias"][None]
+    chex.assert_trees_all_close(second, want, rtol=1e-4, atol=1e-5)
+
+
+def test_the_deep_network_starts_from_a_deviation_of_a_hundredth_and_loses_the_signal():
+    net = models.deep_mlp(10, width=100)
+    variables = net.init(KEY, DIGITS, train=False)
+    assert abs(variables["params"]["Dense_5"]["kernel"].std() - 0.01) < 0.0005
+    assert jnp.abs(net.apply(variables, DIGITS, train=False)).max() < 1e-9
+
+
+def test_rates_may_be_mapped():
+    def run(rate):
+        net = models.MLP((16, 10), rates=rate)
+        variables = net.init(KEY, DIGITS, train=False)
+        return net.apply(variables, DIGITS, train=True, rngs={"dropout": KEY})
+
+    rates = jnp.array([0.0, 0.5])
+    got = jax.vmap(run)(rates)
+    chex.assert_trees_all_close(got, jnp.stack([run(0.0), run(0.5)]), rtol=1e-5, atol=1e-6)
+
+
+def test_both_forms_of_convolution_give_the_same_logits_and_gradients():
+    net = models.SmallCNN((4, 8), hidden=16)
+    variables = net.init(KEY, DIGITS, train=False)
+
+    def loss(variables, form):
+        logits = net.clone(form=form).apply(variables, DIGITS, train=True)
+        return jnp.sum(jnp.sin(logits)), logits
+
+    run = jax.jit(jax.grad(loss, has_aux=True), static_argnums=1)
+    got, want = run(variables, "patches"), run(variables, "native")
+    chex.assert_trees_all_close(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_without_its_branches_a_residual_network_is_its_shortcuts():
+    net = models.ResNet(depth=8, width=2)
+    apply = jax.jit(lambda variables: net.apply(variables, DIGITS, train=False))
+    variables = jax.jit(lambda: net.init(KEY, DIGITS, train=False))()
+    params = variables["params"]
+    for branch in (2, 4, 6):
+        params[f"BatchNorm_{branch}"]["scale"] = jnp.zeros_like(
+            params[f"BatchNorm_{branch}"]["scale"]
+        )
+    stem = models.Conv(2, use_bias=False).apply({"params": params["Conv_0"]}, DIGITS)
+    stem = nn.relu(stem / jnp.sqrt(1 + 1e-5))
+    left = jnp.mean(stem[:, ::4, ::4], (1, 2))
+    kernel = params["Dense_0"]["kernel"]
+    assert kernel.shape == (8, 10)
+    want = left @ kernel[3:5]  # one channel of zeros in front of them at first, then two more
+    chex.assert_trees_all_close(apply(variables), want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: models.MLP(()), "features must not be empty"),
+        (lambda: models.MLP((3, 0, 2)), r"features\[1\] must be at least 1, got 0"),
+        (lambda: models.MLP((3, -1)), r"features\[1\] must be at least 1, got -1"),
+        (lambda: models.MLP((3, 3, 2), rates=(0.5,)), "rates must be one, or .* 2 .*, got 1"),
+        (lambda: models.MLP((3, 2), rates=1.5), "rates must be in .* got 1.5"),
+        (lambda: models.tensorflow_mlp(-0.5), "rates must be in .* got -0.5"),
+        (lambda: models.tensorflow_mlp(classes=0), r"features\[4\] must be at least 1, got 0"),
+        (lambda: models.deep_mlp(0), "depth must be at least 1, got 0"),
+        (lambda: models.SmallCNN(()), "features must not be empty"),
+        (lambda: models.SmallCNN((0,)), r"features\[0\] must be at least 1, got 0"),
+        (lambda: models.SmallCNN(rate=2.0), "rate must be in .* got 2.0"),
+        (lambda: models.ResNet(depth=18), "depth must be 6n . 2 .* got 18"),
+        (lambda: models.ResNet(depth=2), "depth must be 6n . 2 .* got 2"),
+        (lambda: models.ResNet(width=0), "width must be at least 1, got 0"),
+    ],
+)
+def test_bad_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
+def test_images_of_the_wrong_rank_or_type_are_refused(net):
+    with pytest.raises(ValueError, match=r"images must be .* got the shape \(8, 8, 1\)"):
+        net.init(KEY, DIGITS[0], train=False)
+    with pytest.raises(TypeError, match="images must be floating, got uint8"):
+        net.init(KEY, (255 * DIGITS).astype(jnp.uint8), train=False)
+
+
+def test_a_small_cnn_needs_images_that_it_can_halve():
+    with pytest.raises(ValueError, match=r"images must be 16x16 or larger, got \(6, 8, 8, 1\)"):
+        models.SmallCNN((4, 4, 4, 4)).init(KEY, DIGITS, train=False)

@@ -1,0 +1,43 @@
+"""Every example counts once, whatever the batches."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from jaxtricks import training
+from tests.training.nets import Net, examples, start
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 16, 20, 100])
+def test_means_do_not_depend_on_the_batches(batch_size):
+    net = Net(rate=0.5, batch_norm=True)
+    state, loss = start(net, optax.sgd(0.1))
+    data = examples(20)
+    losses, (_, metrics) = loss(state.params, state.model_state, data, {}, train=False)
+    got = jax.jit(
+        lambda state, data: training.evaluate(
+            training.make_eval_step(loss), state, data, batch_size
+        )
+    )(state, data)
+    assert set(got) == {"loss", "accuracy"}
+    assert float(got["loss"]) == pytest.approx(float(np.mean(losses)), rel=1e-6)
+    assert float(got["accuracy"]) == pytest.approx(float(np.mean(metrics["accuracy"])), rel=1e-6)
+
+
+def test_examples_of_weight_zero_do_not_count():
+    net = Net()
+    state, loss = start(net, optax.sgd(0.1))
+    eval_step = training.make_eval_step(loss)
+    data = examples(10)
+    weighted = {**data, "weight": np.float32([1] * 6 + [0] * 4)}
+    some = {name: values[:6] for name, values in data.items()}
+    got = training.evaluate(eval_step, state, weighted, 4)
+    want = training.evaluate(eval_step, state, some, 4)
+    assert float(got["loss"]) == pytest.approx(float(want["loss"]), rel=1e-6)
+
+
+def test_batch_size_must_be_positive():
+    state, loss = start(Net(), optax.sgd(0.1))
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        training.evaluate(training.make_eval_step(loss), state, examples(4), 0)

@@ -1,0 +1,169 @@
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxtricks.control import early_stopping, plateau
+from jaxtricks.training import (
+    data_sharding,
+    init_state,
+    jit_step,
+    make_run,
+    make_train_epoch,
+    pmap_step,
+    shard_step,
+)
+from jaxtricks.training._fit import fit
+from tests.training.small_run import BATCH, EPOCHS, examples, parts
+
+KEY = jax.random.key(3)
+TRAIN, VALIDATION = examples(72, 0), examples(33, 1)
+
+
+class Rows:
+    """A source without arrays of its own."""
+
+    def __init__(self, columns):
+        self.columns = columns
+        self.asked = []
+
+    def __len__(self):
+        return len(self.columns["label"])
+
+    def __getitem__(self, indices):
+        self.asked.append(np.asarray(indices))
+        return {name: values[indices] for name, values in self.columns.items()}
+
+
+def run_fit(step, eval_step, state, *, train=TRAIN, validation=VALIDATION, **options):
+    settings = {"key": KEY, "epochs": EPOCHS, "batch_size": BATCH, **options}
+    return fit(step, eval_step, state, train, validation, **settings)
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    step, eval_step, state = parts()
+    run = make_run(
+        make_train_epoch(step),
+        eval_step,
+        epochs=EPOCHS,
+        batch_size=BATCH,
+        plateau=plateau(0.5, patience=0, threshold=0.5),
+        stopping=early_stopping(EPOCHS),
+    )
+    return jax.jit(run)(state, TRAIN, VALIDATION, KEY)
+
+
+def agree(got, wanted):
+    for split in ("train", "validation"):
+        for name, values in getattr(wanted, split).items():
+            column = [record[f"{split}.{name}"] for record in got.history]
+            one_picture = 1.01 / 33 if name == "accuracy" else 1e-6
+            np.testing.assert_allclose(column, values, rtol=2e-5, atol=one_picture, err_msg=name)
+    chex.assert_trees_all_close(
+        jax.device_get((got.state, got.stopping)),
+        jax.device_get((wanted.state, wanted.stopping)),
+        rtol=2e-4,
+        atol=1e-5,
+    )
+
+
+def rules():
+    return {
+        "plateau": plateau(0.5, patience=0, threshold=0.5),
+        "stopping": early_stopping(EPOCHS),
+    }
+
+
+def test_scan_gives_the_numbers_of_make_run(wanted):
+    step, eval_step, state = parts()
+    got = run_fit(step, eval_step, state, **rules())
+    agree(got, wanted)
+    assert got.epochs == EPOCHS
+    assert float(got.state.learning_rate_scale) < 1
+    chex.assert_trees_all_equal(got.best, got.stopping.best_params)
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+
+
+def test_host_gives_the_numbers_of_make_run_from_rows_alone(wanted):
+    step, eval_step, state = parts()
+    train, validation = Rows(TRAIN), Rows(VALIDATION)
+    got = run_fit(
+        jit_step(step),
+        eval_step,
+        state,
+        train=train,
+        validation=validation,
+        loop="host",
+        **rules(),
+    )
+    agree(got, wanted)
+    assert max(map(len, train.asked)) == BATCH
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+
+
+@pytest.mark.parametrize("loop", ["scan", "host"])
+def test_two_devices_give_the_numbers_of_one(wanted, loop):
+    step, eval_step, state = parts()
+    sharding = data_sharding()
+    step = step if loop == "scan" else shard_step(step, sharding)
+    agree(run_fit(step, eval_step, state, loop=loop, sharding=sharding, **rules()), wanted)
+
+
+def test_pmap_step_trains_on_two_devices():
+    step, eval_step, state = parts(axis_name="devices")
+    got = run_fit(pmap_step(step), eval_step, state, loop="host")
+    first, last = got.history[0], got.history[-1]
+    assert last["validation.loss"] < first["validation.loss"]
+    assert {record["train.weight"] for record in got.history} == {len(TRAIN["label"])}
+
+
+@pytest.mark.parametrize("loop", ["scan", "host"])
+@pytest.mark.parametrize("size", [1, 15, 33])
+def test_validation_counts_every_example_once_on_two_devices(loop, size):
+    state, sharding = init_state({}, optax.identity()), data_sharding()
+
+    def nothing(state, batch, key):
+        del key
+        return state, {"non_finite": jnp.zeros((), jnp.int32), "weight": jnp.sum(batch["weight"])}
+
+    def count(state, batch):
+        number = batch["weight"] * jnp.asarray(batch["number"], jnp.float32)
+        return {"loss": jnp.sum(number), "weight": jnp.sum(batch["weight"])}
+
+    validation = {**examples(size, 1), "number": np.arange(1, size + 1)}
+    step = nothing if loop == "scan" else shard_step(nothing, sharding)
+    got = run_fit(step, count, state, validation=validation, epochs=1, loop=loop, sharding=sharding)
+    assert got.history[0]["validation.loss"] == pytest.approx((size + 1) / 2)
+
+
+def test_the_last_batch_of_an_epoch_counts_by_its_examples():
+    step, eval_step, state = parts()
+    got = run_fit(step, eval_step, state, train=examples(17, 0), epochs=1)
+    assert got.history[0]["train.weight"] == 17
+
+
+def test_early_stopping_ends_the_run_with_either_exit():
+    step, eval_step, state = parts()
+    rule = early_stopping(1, min_delta=10.0)
+    got = run_fit(step, eval_step, state, epochs=9, stopping=rule)
+    assert (got.epochs, int(got.stopping.best_step), len(got.history)) == (3, 1, 3)
+    once = run_fit(step, eval_step, state, epochs=1)
+    chex.assert_trees_all_equal(got.best, once.best)
+    with pytest.raises(AssertionError):
+        chex.assert_trees_all_equal(got.best["params"], got.state.params)
+
+
+def test_the_hook_sees_every_epoch_and_can_end_the_run():
+    step, eval_step, state = parts()
+    seen = []
+
+    def hook(epoch, state, record):
+        seen.append((epoch, int(state.step), record["epoch"], record["step"]))
+        return epoch == 2
+
+    got = run_fit(step, eval_step, state, on_epoch=hook)
+    assert seen == [(1, 5, 1, 5), (2, 10, 2, 10)]
+    assert got.epochs == 2

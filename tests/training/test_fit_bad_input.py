@@ -1,0 +1,174 @@
+"""Each mistake is one clear error before anything is compiled."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxtricks.control import early_stopping
+from jaxtricks.data import Split
+from jaxtricks.training import (
+    classification_loss,
+    data_sharding,
+    init_state,
+    make_eval_step,
+    make_train_step,
+    pmap_step,
+)
+from jaxtricks.training._fit import fit
+from tests.training.small_run import examples, parts
+
+TRAIN = examples(24, 0)
+
+
+@pytest.fixture(autouse=True)
+def _no_compilation(monkeypatch):
+    """Nothing is compiled that takes more than a scalar or a key."""
+    monkeypatch.setattr("jaxtricks.training._fit.scan_loop", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr("jaxtricks.training._fit.host_loop", lambda *_: pytest.fail("it ran"))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return parts()
+
+
+def run(model, **changes):
+    step, eval_step, state = model
+    settings = {
+        "step": step,
+        "eval_step": eval_step,
+        "state": state,
+        "train": TRAIN,
+        "validation": TRAIN,
+        "key": jax.random.key(0),
+        "epochs": 1,
+        "batch_size": 8,
+        "progress": False,
+        **changes,
+    }
+    return fit(**settings)
+
+
+def with_labels(*labels):
+    return {**TRAIN, "label": np.resize(np.array(labels, np.int32), 24)}
+
+
+def with_images(images):
+    return {**TRAIN, "image": images}
+
+
+@pytest.mark.parametrize(
+    "changes, error, message",
+    [
+        ({"train": with_labels(0, 3)}, ValueError, "label"),
+        ({"train": with_labels(0, -1)}, ValueError, "label"),
+        ({"train": with_images(np.zeros((24, 4), np.uint8))}, ValueError, "image"),
+        ({"train": with_images(np.zeros((24, 4, 4, 1), np.int32))}, (TypeError, ValueError), "image"),
+        (
+            {"train": with_images(np.full((24, 4, 4, 1), np.nan, np.float32))},
+            ValueError,
+            "image",
+        ),
+        ({"train": {}}, ValueError, "train has no examples"),
+        ({"validation": examples(0, 0)}, ValueError, "validation has no examples"),
+        ({"train": Split(**TRAIN)}, TypeError, r"train must be a dict.*Split; give \._asdict"),
+        ({"batch_size": 25}, ValueError, "batch_size must not be over the 24 examples, got 25"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"epochs": 0}, ValueError, "epochs must be at least 1"),
+        ({"save_every": 0}, ValueError, "save_every must be at least 1"),
+        ({"batch_size": 7, "sharding": True}, ValueError, "7 examples cannot be divided among 2"),
+        ({"monitor": "error"}, ValueError, r"monitor must be .*'accuracy', 'loss'.*'error'"),
+        ({"mode": "max", "stopping": early_stopping(1)}, ValueError, "mode must be that of the"),
+        ({"resume": True}, ValueError, "resume=True needs a folder"),
+        ({"tensorboard": True}, ValueError, "tensorboard=True needs a folder"),
+    ],
+)
+def test_what_is_wrong_is_named(model, changes, error, message):
+    if "sharding" in changes:
+        changes = {**changes, "sharding": data_sharding()}
+    with pytest.raises(error, match=message):
+        run(model, classes=3, **changes)
+
+
+def test_a_split_with_a_mistake_is_named(model):
+    with pytest.raises(ValueError) as error:
+        run(model, classes=3, validation=with_labels(0, 3))
+    assert error.value.__notes__ == ["This is in `validation`."]
+
+
+def test_a_source_needs_the_host_loop(model):
+    class Rows:
+        def __len__(self):
+            return 24
+
+        def __getitem__(self, indices):
+            return {name: values[indices] for name, values in TRAIN.items()}
+
+    with pytest.raises(TypeError, match='train must be a dict of arrays for loop="scan"'):
+        run(model, train=Rows())
+
+
+def test_devices_that_cannot_share_a_mapped_batch():
+    step, eval_step, state = parts(axis_name="devices")
+    with pytest.raises(ValueError, match="7 examples cannot be divided among 2"):
+        run((pmap_step(step), eval_step, state), loop="host", batch_size=7)
+
+
+def test_a_missing_rng_stream():
+    model = parts(rng_streams=())
+    with pytest.raises(Exception, match='"dropout"') as error:
+        run(model)
+    assert "rng_streams" in error.value.__notes__[0]
+
+
+def test_a_model_without_train():
+    class Plain(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return nn.Dense(3)(x.reshape(len(x), -1))
+
+    loss = classification_loss(Plain())
+    tx = optax.sgd(0.1)
+    params = Plain().init(jax.random.key(0), jnp.zeros((1, 4, 4, 1)))["params"]
+    with pytest.raises(TypeError, match="train") as error:
+        run((make_train_step(loss, tx), make_eval_step(loss), init_state(params, tx)))
+    assert "take `train` by keyword" in error.value.__notes__[0]
+
+
+def test_a_state_of_another_rule(model):
+    step, eval_step, state = model
+    for tx in (optax.sgd(0.1), optax.sgd(0.1, momentum=0.9), optax.rmsprop(0.1)):
+        wrong = init_state(state.params, tx, state.model_state)
+        with pytest.raises(Exception) as error:
+            run((step, eval_step, wrong))
+        text = str(error.value) + "".join(getattr(error.value, "__notes__", []))
+        assert "init_state" in text and "opt_state" in text
+
+
+def test_a_state_that_the_step_changes_the_tree_of(model):
+    step, eval_step, state = model
+
+    def grown(state, batch, key):
+        state, metrics = step(state, batch, key)
+        params = {**state.params, "extra": jnp.zeros(3)}
+        return type(state)(
+            state.step, params, state.model_state, state.opt_state, state.learning_rate_scale
+        ), metrics
+
+    with pytest.raises(ValueError, match=r"'extra'.* is missing before and float32\[3\] after"):
+        run((grown, eval_step, state))
+
+
+def test_a_state_that_is_none(model):
+    step, eval_step, state = model
+    with pytest.raises(TypeError, match="state|TrainState"):
+        run((step, eval_step, {"params": state.params}))
+
+
+def test_a_step_without_diagnostics(model):
+    step, eval_step, state = parts(diagnostics=False)
+    with pytest.raises(ValueError, match="diagnostics=True"):
+        run((step, eval_step, state))

@@ -1,0 +1,294 @@
+"""What a run writes, how it goes on, and what it refuses."""
+
+import json
+import os
+import sys
+import types
+import warnings
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxtricks.control import early_stopping, plateau
+from jaxtricks.training import (
+    NoIntactCheckpoint,
+    data_sharding,
+    init_state,
+    make_eval_step,
+    make_train_step,
+    restore,
+    save,
+)
+from jaxtricks.training._fit import fit
+
+KEY = jax.random.key(0)
+NUMBERS = {"x": np.arange(8, dtype=np.float32)}
+RATE = optax.adam(0.1)
+
+
+def distance(params, model_state, batch, keys, *, train):
+    noise = jax.random.normal(keys["noise"], ()) if train else 0.0
+    return (params["w"] - batch["x"] + noise) ** 2, (model_state, {})
+
+
+STEP = make_train_step(distance, RATE, rng_streams=("noise",))
+EVAL_STEP = make_eval_step(distance)
+
+
+def start(tx=RATE):
+    return init_state({"w": jnp.zeros(())}, tx)
+
+
+def run(epochs, folder=None, *, step=STEP, state=None, train=NUMBERS, **options):
+    settings = {"key": KEY, "batch_size": 4, "plateau": plateau(), **options}
+    state = start() if state is None else state
+    return fit(step, EVAL_STEP, state, train, NUMBERS, epochs=epochs, folder=folder, **settings)
+
+
+def records(folder):
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+def timeless(history):
+    return [{**record, "seconds": None} for record in history]
+
+
+def same(got, wanted):
+    chex.assert_trees_all_equal(got.state, wanted.state)
+    chex.assert_trees_all_equal(got.stopping, wanted.stopping)
+    assert timeless(got.history) == timeless(wanted.history)
+
+
+def test_a_folder_holds_the_history_and_the_last_and_best_position(tmp_path):
+    got = run(4, tmp_path)
+    assert records(tmp_path) == got.history
+    assert [record["epoch"] for record in got.history] == [1, 2, 3, 4]
+    assert [record["step"] for record in got.history] == [2, 4, 6, 8]
+    assert {"train.loss", "validation.loss", "seconds"} < set(got.history[0])
+    losses = [record["validation.loss"] for record in got.history]
+    like = restored_like(got)
+    assert restore(tmp_path / "checkpoints", like).step == 8
+    best = restore(tmp_path / "checkpoints", like, which="best")
+    assert best.step == 2 * (1 + int(np.argmin(losses)))
+    same(got, run(4))
+
+
+def restored_like(got):
+    from jaxtricks.training._position import Position
+
+    return Position(got.state, plateau().init(), got.stopping, np.int32(0))
+
+
+@pytest.mark.parametrize("save_every", [1, 3])
+def test_more_epochs_go_on_as_if_there_had_been_no_end(tmp_path, save_every):
+    run(2, tmp_path, save_every=save_every)
+    got = run(5, tmp_path, resume=True, save_every=save_every)
+    same(got, run(5))
+    assert records(tmp_path) == got.history
+    same(run(5, tmp_path, resume=True), got)
+
+
+def test_lines_after_the_checkpoint_and_a_torn_one_are_cut_off(tmp_path):
+    wanted = run(3, tmp_path / "whole")
+    run(2, tmp_path / "torn")
+    with (tmp_path / "torn" / "history.jsonl").open("a") as history:
+        history.write('{"epoch": 3, "step": 6}\n{"epoch": 4, "st')
+    got = run(3, tmp_path / "torn", resume=True)
+    same(got, wanted)
+    assert records(tmp_path / "torn") == got.history
+
+
+def test_a_run_that_rule_or_hook_has_ended_stays_ended_or_goes_on(tmp_path):
+    rule = early_stopping(0, min_delta=1e6)
+    first = run(5, tmp_path / "rule", stopping=rule)
+    assert first.epochs == 2
+    assert run(5, tmp_path / "rule", stopping=rule, resume=True).epochs == 2
+    hooked = run(5, tmp_path / "hook", save_every=9, on_epoch=lambda epoch, state, record: True)
+    assert hooked.epochs == 1
+    same(run(3, tmp_path / "hook", resume=True), run(3))
+
+
+def test_a_run_without_a_checkpoint_begins_anew(tmp_path):
+    (tmp_path / "history.jsonl").write_text('{"epo')
+    same(run(2, tmp_path, resume=True), run(2))
+
+
+def test_a_folder_with_a_run_is_not_touched(tmp_path):
+    run(1, tmp_path)
+    before = (tmp_path / "history.jsonl").read_bytes()
+    with pytest.raises(FileExistsError, match="resume=True"):
+        run(2, tmp_path)
+    assert (tmp_path / "history.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"train": {"x": np.arange(8, dtype=np.float32) + 1}}, "fit.train.sha256"),
+        ({"batch_size": 2}, "fit.batch_size: saved 4, now 2"),
+        ({"key": jax.random.key(1)}, "fit.key"),
+        ({"configuration": {"rate": 0.2}}, "caller.rate: saved 0.1, now 0.2"),
+    ],
+)
+def test_another_run_is_refused_and_the_difference_named(tmp_path, change, message):
+    run(1, tmp_path, configuration={"rate": 0.1})
+    before = records(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        run(2, tmp_path, resume=True, **{"configuration": {"rate": 0.1}, **change})
+    assert records(tmp_path) == before
+
+
+def test_another_rule_is_refused_and_the_difference_named(tmp_path):
+    run(1, tmp_path)
+    tx = optax.sgd(0.1, momentum=0.9)
+    step = make_train_step(distance, tx, rng_streams=("noise",))
+    with pytest.raises(ValueError, match=r"opt_state.*trace"):
+        run(2, tmp_path, step=step, state=start(tx), resume=True)
+
+
+def test_damaged_checkpoints_are_passed_over_until_there_is_none(tmp_path):
+    wanted = run(3, tmp_path)
+    newest, *older = sorted((tmp_path / "checkpoints").iterdir(), reverse=True)
+    (newest / "meta.json").write_text("{}")
+    with pytest.warns(UserWarning, match="passed over"):
+        got = run(3, tmp_path, resume=True)
+    same(got, wanted)
+    for folder in (tmp_path / "checkpoints").iterdir():
+        (folder / "meta.json").write_text("{}")
+    before = (tmp_path / "history.jsonl").read_bytes()
+    with pytest.raises(NoIntactCheckpoint):
+        run(4, tmp_path, resume=True)
+    assert (tmp_path / "history.jsonl").read_bytes() == before
+
+
+def test_a_lost_checkpoint_folder_is_no_beginning(tmp_path):
+    run(3, tmp_path)
+    (tmp_path / "checkpoints").rename(tmp_path / "elsewhere")
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        run(4, tmp_path, resume=True)
+    assert len(records(tmp_path)) == 3
+
+
+def test_an_interruption_keeps_the_finished_epochs(tmp_path):
+    def interrupt(epoch, state, record):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(5, tmp_path, on_epoch=interrupt)
+    assert len(records(tmp_path)) == 3
+    same(run(5, tmp_path, resume=True), run(5))
+
+
+def test_a_folder_that_cannot_be_made_is_named_before_anything_runs(tmp_path):
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "run"
+    with pytest.raises(OSError, match="cannot be written") as error:
+        run(1, folder, on_epoch=lambda *_: pytest.fail("it ran"))
+    assert str(folder) in str(error.value)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs resource limits")
+def test_a_full_disk_names_the_folder_and_leaves_the_earlier_epochs(tmp_path):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(epoch, state, record):
+        if epoch == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (8, hard))
+
+    try:
+        with pytest.raises(OSError) as error:
+            run(4, tmp_path, on_epoch=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(tmp_path) in str(error.value)
+    same(run(4, tmp_path, resume=True), run(4))
+
+
+def test_tensorboard_gets_every_number_at_its_step(tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder, purge_step):
+            self.folder = folder
+            written.append(("purge", purge_step))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            written.append(("closed", error[0]))
+
+        def add_scalar(self, name, value, step):
+            written.append((name, value, step))
+
+        def flush(self):
+            pass
+
+    monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Writer))
+    got = run(1, tmp_path, tensorboard=True)
+    assert ("validation/loss", got.history[0]["validation.loss"], 2) in written
+    assert written[0] == ("purge", None) and written[-1] == ("closed", None)
+    run(2, tmp_path, tensorboard=True, resume=True)
+    assert ("purge", 3) in written
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(ImportError, match="pip install tensorboardX"):
+        run(3, tmp_path, tensorboard=True, resume=True)
+
+
+def test_a_bar_is_shown_on_a_terminal_only(capsys):
+    run(1, progress=True)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("loop", ["scan", "host"])
+@pytest.mark.parametrize("devices", [1, 2])
+def test_nan_ends_the_run_with_the_state_before_it(tmp_path, loop, devices):
+    """1 / (5 - w) with gradient descent that moves w by 1 each step is infinite at the sixth."""
+
+    def pole(params, model_state, batch, keys, *, train):
+        slope = params["b"]["w"] + 0 * params["a"]
+        cost = jnp.where(params["a"] > 4.5, jnp.nan, 1.0) * slope
+        return cost + 0 * batch["x"], (model_state, {})
+
+    def towards(updates, state, params=None):
+        del params
+        ones = jax.tree.map(jnp.ones_like, updates)
+        return {"a": ones["a"], "b": updates["b"]}, state
+
+    tx = optax.GradientTransformation(lambda params: (), towards)
+    step = make_train_step(pole, tx, learning_rate=0.5, rng_streams=())
+    state = init_state({"a": jnp.zeros(()), "b": {"w": jnp.zeros(())}}, tx)
+    compiled = step if loop == "scan" else jax.jit(step, donate_argnums=0)
+    sharding = None if devices == 1 else data_sharding()
+    with pytest.raises(FloatingPointError, match="step 5 .*'b'.*'w'.* rate 0.5") as error:
+        fit(
+            compiled,
+            lambda state, batch: {"loss": jnp.zeros(()), "weight": jnp.ones(())},
+            state,
+            NUMBERS,
+            NUMBERS,
+            key=KEY,
+            epochs=9,
+            batch_size=2,
+            loop=loop,
+            sharding=sharding,
+            folder=tmp_path,
+        )
+    found = error.value
+    assert (found.step, found.learning_rate, found.path) == (5, 0.5, ".params['b']['w']")
+    assert int(found.state.step) == 5 and float(found.state.params["a"]) == 5
+    chex.assert_tree_all_finite(found.state)
+    assert [record["epoch"] for record in records(tmp_path)] == [1]
+    assert restore_step(tmp_path) == 4
+
+
+def restore_step(folder):
+    names = [path.name for path in (folder / "checkpoints").iterdir()]
+    return max(int(name) for name in names)

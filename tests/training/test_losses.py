@@ -1,0 +1,79 @@
+"""The classification loss against optax, identities and hand-made cases."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxtricks import training
+
+LOGITS = jnp.array([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0], [100.0, 0.0, -3.0]])
+LABELS = jnp.array([0, 2, 1])
+
+
+class Echo(nn.Module):
+    """Gives back its input as logits."""
+
+    def __call__(self, x, *, train):
+        return x
+
+
+def losses_of(labels=LABELS, logits=LOGITS, **options):
+    loss = training.classification_loss(Echo(), **options)
+    return loss({}, {}, {"image": logits, "label": labels}, {}, train=False)
+
+
+def test_equals_optax_and_stays_finite_at_large_gaps():
+    losses, (model_state, metrics) = losses_of()
+    want = optax.softmax_cross_entropy_with_integer_labels(LOGITS, LABELS)
+    chex.assert_trees_all_close(losses, want, rtol=1e-6)
+    assert float(losses[2]) == pytest.approx(100.0)
+    assert model_state == {}
+    assert metrics["accuracy"].tolist() == [1.0, 1.0, 0.0]
+
+
+def test_loss_of_mixed_labels_is_the_mixture_of_the_losses():
+    first, second = jax.nn.one_hot(LABELS, 3), jax.nn.one_hot((LABELS + 1) % 3, 3)
+    mixed = losses_of(0.3 * first + 0.7 * second)[0]
+    apart = 0.3 * losses_of(first)[0] + 0.7 * losses_of(second)[0]
+    chex.assert_trees_all_close(mixed, apart, rtol=1e-6)
+
+
+def test_smoothing_mixes_with_the_uniform_distribution():
+    uniform = jnp.full((3, 3), 1 / 3)
+    want = 0.9 * losses_of()[0] + 0.1 * losses_of(uniform)[0]
+    chex.assert_trees_all_close(losses_of(label_smoothing=0.1)[0], want, rtol=1e-6)
+
+
+def test_class_weights_multiply_the_losses_of_their_class():
+    weighted = losses_of(class_weights=(1.0, 5.0, 0.5))[0]
+    chex.assert_trees_all_close(weighted, losses_of()[0] * jnp.array([1.0, 0.5, 5.0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("k, want", [(1, [1, 1, 0]), (2, [1, 1, 1]), (3, [1, 1, 1])])
+def test_top_k_counts_labels_among_the_k_largest(k, want):
+    metrics = losses_of(top_k=(k,))[1][1]
+    assert metrics[f"top_{k}_accuracy"].tolist() == want
+
+
+def test_smoothing_may_be_traced():
+    values = jax.vmap(lambda s: losses_of(label_smoothing=s)[0][0])(jnp.array([0.0, 0.1]))
+    assert float(values[0]) == pytest.approx(float(losses_of()[0][0]))
+    assert float(values[1]) > float(values[0])
+
+
+def test_whole_numbers_are_scaled_and_floats_left_alone():
+    grey = jnp.array([[255, 0]], jnp.uint8)
+    loss = training.classification_loss(Echo())
+    for image, gap in ((grey, 1.0), (grey.astype(jnp.float32), 255.0)):
+        losses, _ = loss({}, {}, {"image": image, "label": jnp.array([1])}, {}, train=False)
+        assert float(losses[0]) == pytest.approx(float(jnp.logaddexp(gap, 0.0)), rel=1e-6)
+
+
+def test_preprocess_replaces_the_scaling():
+    loss = training.classification_loss(Echo(), preprocess=lambda x: x * 2.0)
+    batch = {"image": jnp.array([[1.0, 0.0]]), "label": jnp.array([0])}
+    losses, _ = loss({}, {}, batch, {}, train=False)
+    assert float(losses[0]) == pytest.approx(float(jnp.logaddexp(0.0, -2.0)), rel=1e-5)

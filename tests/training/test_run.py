@@ -1,0 +1,149 @@
+"""The epoch and the whole run: what stops, what goes on, and that nothing else matters."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtricks import control, optimizers, training
+from jaxtricks.data import epoch_order
+from tests.training.nets import Net, examples, start
+
+KEY = jax.random.key(3)
+NET = Net(rate=0.2, batch_norm=True)
+
+
+def make(rate=0.3, **options):
+    """A state and the run of one rate."""
+    tx = optimizers.momentum(rate, 0.5)
+    state, loss = start(NET, tx)
+    step = training.make_train_step(loss, tx)
+    run = training.make_run(
+        training.make_train_epoch(step), training.make_eval_step(loss), batch_size=10, **options
+    )
+    return state, run
+
+
+def test_epoch_equals_a_loop_of_steps_and_unrolling_changes_nothing():
+    tx = optimizers.adam(0.01)
+    state, loss = start(NET, tx)
+    step = training.make_train_step(loss, tx)
+    data = examples(25)
+    order = epoch_order(KEY, 25, 10, remainder="weight")
+    want = state
+    for indices, weights in zip(order.indices, order.weights, strict=True):
+        rows = {name: values[indices] for name, values in data.items()}
+        want, _ = jax.jit(step)(want, {**rows, "weight": weights}, KEY)
+    for unroll in (1, True):
+        epoch = jax.jit(training.make_train_epoch(step, unroll=unroll))
+        got, metrics = epoch(state, jax.tree.map(jnp.asarray, data), order, KEY)
+        chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
+        assert metrics["weight"].tolist() == [10.0, 10.0, 5.0]
+
+
+def test_epoch_keeps_the_state_before_the_first_nan():
+    tx = optimizers.gradient_descent(lambda count: jnp.where(count == 2, jnp.nan, 0.1))
+    state, loss = start(Net(), tx)
+    epoch = training.make_train_epoch(training.make_train_step(loss, tx))
+    data, order = jax.tree.map(jnp.asarray, examples(40)), epoch_order(KEY, 40, 10)
+    end, metrics = jax.jit(epoch)(state, data, order, KEY)
+    first_two = jax.tree.map(lambda x: x[:2], order)
+    want, _ = jax.jit(epoch)(state, data, first_two, KEY)
+    assert int(end.step) == 2
+    chex.assert_trees_all_equal(end.params, want.params)
+    assert (metrics["non_finite"] > 0).tolist() == [False, False, True, True]
+
+
+def test_means_over_steps_weigh_a_ragged_batch_by_its_examples():
+    steps = {
+        "loss": jnp.array([1.0, 4.0]),
+        "weight": jnp.array([3.0, 1.0]),
+        "non_finite": jnp.array([0, 2]),
+        "learning_rate": jnp.array([0.2, 0.1]),
+    }
+    means = training.mean_over_steps(steps)
+    want = {"loss": 1.75, "weight": 4.0, "non_finite": 2, "learning_rate": 0.1}
+    assert {name: float(value) for name, value in means.items()} == pytest.approx(want)
+
+
+def test_run_learns_and_stops_and_keeps_the_best():
+    rule = control.early_stopping(patience=2, mode="max")
+    state, run = make(epochs=30, stopping=rule, monitor="accuracy")
+    result = jax.jit(run)(state, examples(60), examples(30, seed=1), KEY)
+    epochs = int(result.epochs)
+    accuracy = np.asarray(result.validation["accuracy"])
+    assert 3 <= epochs < 30 and np.nanmax(accuracy) > 0.9
+    assert np.isfinite(accuracy[:epochs]).all() and np.isnan(accuracy[epochs:]).all()
+    best = int(np.nanargmax(accuracy))
+    assert int(result.stopping.best_step) == best + 1 and epochs == best + 4
+    assert int(result.state.step) == 6 * epochs
+    shorter, until_best = make(epochs=best + 1)
+    want = jax.jit(until_best)(shorter, examples(60), examples(30, seed=1), KEY).state
+    chex.assert_trees_all_close(
+        result.stopping.best_params, training.variables(want), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_plateau_scales_the_updates_of_the_next_epochs():
+    plateau = control.plateau(0.0, patience=0, threshold=1e9)
+    state, run = make(epochs=4, plateau=plateau)
+    result = jax.jit(run)(state, examples(30), examples(12, seed=1), KEY)
+    frozen, until = make(epochs=2)
+    want = jax.jit(until)(frozen, examples(30), examples(12, seed=1), KEY)
+    assert float(result.state.learning_rate_scale) == 0.0
+    chex.assert_trees_all_close(result.state.params, want.state.params, rtol=1e-6)
+
+
+def test_a_stopped_run_freezes_while_others_go_on():
+    data, held_back = examples(30), examples(12, seed=1)
+
+    def one(rate, key):
+        state, run = make(rate, epochs=6, stopping=control.early_stopping(patience=0))
+        return run(state, data, held_back, key)
+
+    rates = jnp.array([0.0, 0.05, 2.0])
+    together = jax.jit(jax.vmap(one, (0, None)))(rates, KEY)
+    assert len(set(together.epochs.tolist())) > 1
+    for i, rate in enumerate(rates):
+        alone = jax.jit(one)(rate, KEY)
+        assert int(alone.epochs) == int(together.epochs[i])
+        got = jax.tree.map(lambda x, i=i: x[i], together.state.params)
+        chex.assert_trees_all_close(got, alone.state.params, rtol=1e-4, atol=1e-5)
+
+
+def population_run(key, rate, data):
+    state, run = make(rate, epochs=3, stopping=control.early_stopping(patience=0))
+    result = run(state, data, data, key)
+    return result.state.params, result.epochs
+
+
+def test_a_trial_depends_on_its_key_and_its_hyper_parameters_alone():
+    keys, rates = jax.random.split(KEY, 5), jnp.array([0.0, 0.1, 0.2, 0.3, 2.0])
+    shared = (jax.tree.map(jnp.asarray, examples(24)),)
+    params, epochs = training.train_population(population_run, keys, rates, shared=shared)
+    one_device = training.train_population(
+        population_run, keys, rates, shared=shared, devices=jax.devices()[:1]
+    )
+    chex.assert_trees_all_equal((params, epochs), one_device)
+    order = np.array([3, 1, 4])
+    part = training.train_population(population_run, keys[order], rates[order], shared=shared)
+    chex.assert_trees_all_equal(part, jax.tree.map(lambda x: x[order], (params, epochs)))
+    for chunk in (2, None):
+        mapped = training.train_population(
+            population_run, keys, rates, shared=shared, form="vmap", chunk=chunk
+        )
+        chex.assert_trees_all_close(mapped, (params, epochs), rtol=1e-4, atol=1e-5)
+
+
+def test_bad_populations_are_refused():
+    keys = jax.random.split(KEY, 3)
+    run = population_run
+    with pytest.raises(ValueError, match=r"as many keys as trials, at least 1, got \[2, 3\]"):
+        training.train_population(run, keys, jnp.ones(2))
+    with pytest.raises(ValueError, match="form must be one of 'map', 'vmap', got 'scan'"):
+        training.train_population(run, keys, jnp.ones(3), form="scan")
+    with pytest.raises(ValueError, match="chunk must be at least 1, got 0"):
+        training.train_population(run, keys, jnp.ones(3), chunk=0)
+    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
+        make(epochs=0)

@@ -1,0 +1,144 @@
+"""The step against closed forms: weights, parts, penalties, keys, and what it reports."""
+
+import dataclasses
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxtricks import optimizers, schedules, training
+
+
+def squared(params, model_state, batch, keys, *, train):
+    """Halved squares, so that the gradient is the mean error."""
+    errors = params["w"] - batch["x"]
+    return errors**2 / 2, (model_state, {"error": errors})
+
+
+def noisy(params, model_state, batch, keys, *, train):
+    noise = jax.random.normal(keys["dropout"], batch["x"].shape)
+    return params["w"] * noise, ({"seen": model_state["seen"] + 1}, {"noise": noise})
+
+
+BATCH = {"x": jnp.array([1.0, 2.0, 3.0, 10.0]), "weight": jnp.array([1.0, 2.0, 1.0, 0.0])}
+MEAN = 2.0
+KEY = jax.random.key(0)
+
+
+def start(tx, model_state=None):
+    return training.init_state({"w": jnp.zeros(())}, tx, model_state)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 4])
+def test_weighted_mean_has_a_closed_form_whatever_the_number_of_parts(accumulate):
+    tx = optimizers.gradient_descent(0.5)
+    step = training.make_train_step(squared, tx, accumulate=accumulate, rng_streams=())
+    state, metrics = jax.jit(step)(start(tx), BATCH, KEY)
+    chex.assert_trees_all_close(state.params["w"], jnp.float32(0.5 * MEAN), rtol=1e-6)
+    assert int(state.step) == 1
+    want = {"loss": (1 + 8 + 9) / 8, "error": -MEAN, "gradient_norm": MEAN, "weight": 4.0}
+    for name, value in want.items():
+        assert metrics[name] == pytest.approx(value, rel=1e-6), name
+    assert int(metrics["non_finite"]) == 0
+
+
+def test_padding_of_weight_zero_changes_nothing():
+    tx = optimizers.adam(0.1)
+    step = jax.jit(training.make_train_step(squared, tx, rng_streams=()))
+    whole = {"x": BATCH["x"][:3], "weight": BATCH["weight"][:3]}
+    chex.assert_trees_all_close(step(start(tx), BATCH, KEY), step(start(tx), whole, KEY))
+
+
+def test_without_weights_every_example_counts_alike():
+    tx = optimizers.gradient_descent(1.0)
+    step = training.make_train_step(squared, tx, rng_streams=())
+    state, _ = step(start(tx), {"x": BATCH["x"]}, KEY)
+    assert float(state.params["w"]) == 4.0
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_penalty_is_added_once(accumulate):
+    tx = optimizers.gradient_descent(1.0)
+    step = training.make_train_step(
+        squared, tx, penalty=lambda p: 3 * p["w"], accumulate=accumulate, rng_streams=()
+    )
+    state, metrics = step(start(tx), BATCH, KEY)
+    assert float(state.params["w"]) == pytest.approx(MEAN - 3)
+    assert float(metrics["penalty"]) == 0.0 and float(metrics["loss"]) == pytest.approx(18 / 8)
+
+
+def test_mapped_axis_sums_over_all_its_members():
+    tx = optimizers.gradient_descent(1.0)
+    step = training.make_train_step(
+        squared, tx, penalty=lambda p: 3 * p["w"], rng_streams=(), axis_name="i"
+    )
+    parts = jax.tree.map(lambda x: x.reshape(2, 2), BATCH)
+    mapped = jax.vmap(step, in_axes=(None, 0, None), out_axes=0, axis_name="i")
+    state, metrics = mapped(start(tx), parts, KEY)
+    chex.assert_trees_all_close(state.params["w"], jnp.full(2, MEAN - 3), rtol=1e-6)
+    chex.assert_trees_all_close(metrics["weight"], jnp.full(2, 4.0))
+
+
+def test_draws_differ_by_step_part_and_member_and_are_repeatable():
+    tx = optimizers.gradient_descent(0.0)
+    model_state = {"seen": jnp.zeros((), jnp.int32)}
+    batch = {"x": jnp.zeros(4)}
+    step = training.make_train_step(noisy, tx, accumulate=2)
+    state, first = step(start(tx, model_state), batch, KEY)
+    assert int(state.model_state["seen"]) == 2
+    _, second = step(state, batch, KEY)
+    _, again = step(start(tx, model_state), batch, KEY)
+    assert float(first["noise"]) == float(again["noise"]) != float(second["noise"])
+    member = training.make_train_step(noisy, tx, axis_name="i")
+    losses = jax.vmap(
+        lambda b: member(start(tx, model_state), b, KEY)[0].model_state["seen"], axis_name="i"
+    )
+    chex.assert_trees_all_equal(losses({"x": jnp.zeros((3, 4))}), jnp.ones(3, jnp.int32))
+
+
+def test_reported_rate_follows_the_schedule_and_the_scale():
+    rate = schedules.step_decay(1.0, factor=0.5, every_steps=1)
+    tx = optimizers.gradient_descent(rate)
+    step = training.make_train_step(squared, tx, rng_streams=(), learning_rate=rate)
+    state = dataclasses.replace(start(tx), learning_rate_scale=jnp.float32(0.25))
+    state, metrics = step(state, BATCH, KEY)
+    assert float(metrics["learning_rate"]) == 0.25
+    assert float(state.params["w"]) == pytest.approx(0.25 * MEAN)
+    assert float(step(state, BATCH, KEY)[1]["learning_rate"]) == 0.125
+
+
+@pytest.mark.parametrize("bad, count", [(jnp.nan, 3), (jnp.inf, 3)])
+def test_non_finite_entries_are_counted(bad, count):
+    tx = optimizers.gradient_descent(1.0)
+    step = training.make_train_step(squared, tx, rng_streams=())
+    _, metrics = step(start(tx), {"x": jnp.array([1.0, bad])}, KEY)
+    assert int(metrics["non_finite"]) == count  # the loss, one gradient, one parameter
+
+
+def test_rule_is_given_the_loss():
+    seen = []
+
+    def update(updates, state, params=None, *, value, **extra_args):
+        seen.append(float(value))
+        return updates, state
+
+    tx = optax.GradientTransformationExtraArgs(lambda params: (), update)
+    training.make_train_step(squared, tx, rng_streams=())(start(tx), BATCH, KEY)
+    assert seen == [pytest.approx(18 / 8)]
+
+
+def test_bad_arguments_are_named():
+    tx = optax.sgd(0.1)
+    with pytest.raises(TypeError, match="tx must be"):
+        training.make_train_step(squared, None)
+    with pytest.raises(ValueError, match="accumulate must be at least 1, got 0"):
+        training.make_train_step(squared, tx, accumulate=0)
+    with pytest.raises(ValueError, match='must not hold "params"'):
+        training.make_train_step(squared, tx, rng_streams=("params",))
+    step = training.make_train_step(squared, tx, accumulate=3, rng_streams=())
+    with pytest.raises(ValueError, match="divide the batch of 4 examples, got 3"):
+        step(start(tx), BATCH, KEY)
+    with pytest.raises(TypeError, match="params"):
+        training.init_state({"w": jnp.zeros((), complex)}, tx)
