@@ -112,16 +112,28 @@ def check_integer(name: str, value: object, *, low: int) -> None:
         raise ValueError(f"{name} must be at least {low}, got {number}.")
 
 
+def check_length(name: str, value: object, *, low: int) -> None:
+    """Checks a number of updates or observations, which are counted in int32; a tracer passes.
+
+    Raises:
+        TypeError: not an integer.
+        ValueError: smaller than `low`, or larger than an int32.
+    """
+    check_integer(name, value, low=low)
+    if not isinstance(value, jax.core.Tracer) and np.asarray(value) > 2**31 - 1:
+        raise ValueError(f"{name} must be at most {2**31 - 1}, got {value}.")
+
+
 def check_increasing(name: str, values: Sequence[int], *, low: int) -> None:
     """Checks that there are whole numbers, each larger than the one before and at least `low`.
 
     Raises:
         TypeError: this is no sequence, or one is no integer.
-        ValueError: there is none, one is smaller than `low`, or the order is wrong.
+        ValueError: there is none, one is out of range (see `check_length`), or the order is wrong.
     """
     check_instance(name, values, Sequence)
     for index, value in enumerate(values):
-        check_integer(f"{name}[{index}]", value, low=low)
+        check_length(f"{name}[{index}]", value, low=low)
     if not values or any(a >= b for a, b in itertools.pairwise(values)):
         raise ValueError(f"{name} must be increasing and not empty, got {values}.")
 
@@ -136,6 +148,16 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
 
 
+def check_flag(name: str, value: object) -> None:
+    """Checks a boolean, which is static: an array is none.
+
+    Raises:
+        TypeError: anything else, however true.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a bool, got {value!r}.")
+
+
 def check_instance(name: str, value: object, kind: type) -> None:
     """Checks that `value` is of the kind that is used as such.
 
@@ -144,6 +166,37 @@ def check_instance(name: str, value: object, kind: type) -> None:
     """
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be a {kind.__name__}, got {value!r}.")
+
+
+def check_key(name: str, value: object) -> None:
+    """Checks one typed random key; a traced one passes.
+
+    Raises:
+        TypeError: a number, a legacy uint32 key or anything else.
+        ValueError: an array of keys.
+
+    Example:
+        >>> check_key("key", 0)
+        Traceback (most recent call last):
+        TypeError: key must be a typed key such as jax.random.key(0), got 0.
+    """
+    if not isinstance(value, jax.Array) or not jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        raise TypeError(f"{name} must be a typed key such as jax.random.key(0), got {value!r}.")
+    if value.shape:
+        raise ValueError(f"{name} must be one key, got {value.shape} of them.")
+
+
+def check_functions(name: str, value: object, kind: type) -> None:
+    """Checks a named tuple of functions, of which `kind` is the type.
+
+    Raises:
+        TypeError: it is none, or a field is no function.
+    """
+    check_instance(name, value, kind)
+    for field in kind._fields:  # pyrefly: ignore[missing-attribute]
+        member = getattr(value, field)
+        if not callable(member):
+            raise TypeError(f"{name}.{field} must be a function, got {member!r}.")
 
 
 def check_real_tree(name: str, tree: PyTree) -> None:

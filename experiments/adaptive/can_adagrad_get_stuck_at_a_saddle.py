@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, exact, figure, method
+from experiments.engine import Verdict, exact, figure, method
 from experiments.scenes import RATES, rule
 from jaxtricks import surfaces
 from jaxtricks.optimizers import effective_learning_rate
@@ -117,21 +117,22 @@ def draw(results: dict[str, Any]) -> Figure:
     along.loglog(results["shown"], results["plain"], **method("gradient descent"))
     for i, (rate, distance) in enumerate(results["arms"]):
         style = {
-            "color": COLOURS[0 if rate == 0.5 else 3],
-            "linestyle": "-" if distance == 10 else ":",
+            "color": method("adagrad")["color"],
+            "linestyle": ("-" if distance == 10 else ":") if rate == 0.5 else ("--", "-.")[i % 2],
             "label": f"AdaGrad {rate}, from {distance:.0f}",
         }
         along.loglog(results["shown"], results["along"][i], **style)
         effective.loglog(results["shown"], results["effective"][i], **style)
         gone = results["left"][i] <= results["steps"]
-        if gone.any():
-            left.loglog(results["offsets"][gone], results["left"][i][gone], marker="o", **style)
+        left.loglog(results["offsets"][gone], results["left"][i][gone], marker="o", **style)
+        stuck = results["offsets"][~gone]
+        left.plot(stuck, np.full(len(stuck), results["steps"]), "^", ms=7, color=style["color"])
     left.loglog(results["offsets"], results["plain_left"], marker="o", **method("gradient descent"))
     left.axhline(results["steps"], color="black", linewidth=1)
-    left.text(results["offsets"][-1], results["steps"] * 1.1, "over the budget: AdaGrad 0.01")
+    left.text(results["offsets"][-1], results["steps"] * 1.5, "AdaGrad 0.01: not away by then")
     along.set(xlabel="step", ylabel="|y|", title="distance from the ridge, $y_0$ = 0.01")
     effective.set(xlabel="step", ylabel="effective rate", title="AdaGrad's effective rate")
     left.set(xlabel="$y_0$", ylabel="steps until |y| = 1", title="steps to leave")
-    left.set_ylim(10, 3 * results["steps"])
+    left.set_ylim(5, 4 * results["steps"])
     fig.legend(*along.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return fig

@@ -113,7 +113,9 @@ def draw_bars(axes: Axes, results: dict[str, Any]) -> None:
     labels = []
     for name in METHODS:
         step = results["arrival"][name]
-        labels.append(f"{name}\n" + (f"arrives at {step}" if step <= results["steps"] else "never"))
+        labels.append(
+            f"{name}\n" + (f"arrives at step {step}" if step <= results["steps"] else "never")
+        )
     axes.set_yticks(rows, labels)
     axes.set(xlabel="overshoot, % of the start's distance", xlim=(0, 110))
     axes.set_title("all rates as shared, none tuned")

@@ -156,7 +156,11 @@ def draw(results: dict[str, Any]) -> Figure:
         xscale="log", yscale="log", xlabel=r"$\sqrt{f_1 / f_j}$ (rare features to the right)",
         ylabel="effective rate of feature j / of feature 1",
     )  # fmt: skip
-    ratio.set_title(f"slope of log rate on log frequency: {rate_slope(results):.2f}")
+    ratio.set_xticks([1, 2, 3, 4, 5, 6, 7], list("1234567"))
+    ratio.set_yticks([1, 2, 3, 5, 10], ["1", "2", "3", "5", "10"])
+    ratio.minorticks_off()
+    seeds = len(results["effective"])
+    ratio.set_title(f"log rate on log frequency: slope {rate_slope(results):.2f}, {seeds} seeds")
     ratio.legend()
     for name in METHODS:
         mean, low, high = np.array(
@@ -167,6 +171,6 @@ def draw(results: dict[str, Any]) -> Figure:
     error.axvspan(frequencies[-1], frequencies[-RAREST], color="grey", alpha=0.15, lw=0)
     error.set(xscale="log", yscale="log", xlabel="frequency of the feature (grey: the rarest 10)")
     error.set_ylabel("squared error of its weight")
-    error.set_title(f"{len(results['effective'])} seeds, mean and 95 %")
+    error.set_title(f"{seeds} seeds, mean and 95 %")
     error.legend(loc="lower left")
     return fig

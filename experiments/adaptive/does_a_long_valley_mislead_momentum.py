@@ -207,6 +207,7 @@ def animate(results: dict[str, Any]) -> Animation:
     draw_surface(
         above, results["grid"], start=(1, 1.5), optimum=(3, 0.5), logarithmic=True, bar=False
     )
+    above.lines[-1].set_markerfacecolor("white")  # the palette of the GIF has no star yellow
     above.set(xlabel="x", ylabel="y")
     lines, curves = {}, {}
     for name in METHODS:
@@ -229,7 +230,7 @@ def animate(results: dict[str, Any]) -> Animation:
             heads[name].set_data(so_far[-1:, 0], so_far[-1:, 1])
             radius = np.linalg.norm(so_far - np.array([3.0, 0.5]), axis=1)
             curves[name].set_data(shown[: frame + 1] + 1, radius)
-        above.set_title(f"Beale's valley, step {shown[frame]:.0f}")
+        above.set_title(f"Beale's valley, step {shown[frame]:.0f} (redder = lower loss)")
 
     return Animation(fig, show, len(last), milliseconds=90)
 
@@ -241,14 +242,14 @@ def draw_measures(axes: Axes, results: dict[str, Any]) -> None:
         xlabel="step + 1", ylabel="distance to the minimum",
     )  # fmt: skip
     axes.axhline(RADIUS, color="black", linestyle=":", linewidth=1)
-    axes.set_title("distance; path / straight line; lowest y; first step within 0.1")
-    lines = [f"{'':16} {'path':>6} {'low y':>6} {'hit':>6}"]
+    axes.set_title(f"dotted: {RADIUS}, the distance that counts as a hit")
+    lines = [f"{'':16} {'path/straight':>14} {'lowest y':>9} {'hit at':>7}"]
     for name in METHODS:
         measures = results["measures"][name]
         hit = measures["hit"][0]
         text = f"{hit:.0f}" if hit <= results["steps"] else "never"
         lines.append(
-            f"{name:16} {measures['ratio'][0]:6.2f} {measures['lowest'][0]:6.2f} {text:>6}"
+            f"{name:16} {measures['ratio'][0]:14.2f} {measures['lowest'][0]:9.2f} {text:>7}"
         )
     axes.text(
         0.03, 0.97, "\n".join(lines), transform=axes.transAxes,

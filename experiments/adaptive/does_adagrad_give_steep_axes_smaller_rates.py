@@ -203,7 +203,8 @@ def draw(results: dict[str, Any]) -> Figure:
             **{k: v for k, v in method(name).items() if k != "linestyle"},
         )  # fmt: skip
     benefit.set(xlabel="condition number", ylabel="steps to 1 % of the start")
-    benefit.set_title("both tuned on one grid of rates")
+    starts = len(results["many"]["on_axes"]) // 2
+    benefit.set_title(f"both tuned on one grid of rates, mean of {starts} starts")
     benefit.legend()
     return fig
 
@@ -221,5 +222,5 @@ def draw_curvature(axes: Axes, many: dict[str, Any]) -> None:
             label=f"{text}: correlation {corr:.2f}",
         )  # fmt: skip
     axes.set(xlabel="curvature along the eigenvector", ylabel="effective rate")
-    axes.set_title(f"10 dimensions, {len(many['on_axes'])} starts, 100 steps")
+    axes.set_title(f"10 dimensions, {len(many['on_axes'])} starts (dots, line: median), 100 steps")
     axes.legend()

@@ -11,8 +11,8 @@ was carried down to 0.0001 and made twice as fine before the verdict was taken.)
 
 Command: python -m experiments --only does_adagrads_rate_decay_to_nothing      (CPU, about 4 s)
 Found: the rate does decay with slope -1/2, and RMSProp's does not. That learning stops is
-undecided: with a tuned rate both end at the same loss; at the notes' 0.01 AdaGrad is a little
-behind from the shared start and hopelessly behind from 100 times as far.
+undecided: with tuned rates no difference shows from the shared start; at the notes' 0.01 AdaGrad is
+a little behind from there and hopelessly behind from 10 and 100 times as far.
 """
 
 import dataclasses
@@ -222,6 +222,7 @@ def draw_race(axes: Axes, results: dict[str, Any]) -> None:
         for values, style in ((tuned, "-"), (loss[at_notes], ":")):
             mean, low, high = np.array([interval(row) for row in values]).T
             label = f"{name}, " + ("tuned" if style == "-" else "rate 0.01")
+            axes.plot(results["distances"], mean, "o", ms=4, color=look["color"])
             band(
                 axes, results["distances"], mean, low, high,
                 color=look["color"], linestyle=style, label=label,
@@ -229,5 +230,5 @@ def draw_race(axes: Axes, results: dict[str, Any]) -> None:
     axes.set(xscale="log", yscale="log", xlabel="distance of the start, 1 = the shared one")
     axes.set_ylabel("mean loss of the last tenth")
     seeds = results["loss"]["adagrad"].shape[2]
-    axes.set_title(f"noisy valley, {results['steps']} steps, {seeds} seeds, 95 %")
+    axes.set_title(f"noise, {results['steps']} steps, mean and 95 %, {seeds} seeds")
     axes.legend()

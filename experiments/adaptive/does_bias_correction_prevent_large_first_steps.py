@@ -219,13 +219,13 @@ def draw_ratio(axes: Axes, results: dict[str, Any]) -> None:
     axes.plot(t, results["constant"], "o", ms=5, color=RIGHT, label="constant gradient")
     axes.plot(
         t[::3], np.median(results["noisy"], axis=0)[::3], "x", ms=7, mew=1.5, color="#E69F00",
-        label="gradient 1 + N(0, 1)",
+        label="gradient 1 + N(0, 1), median",
     )  # fmt: skip
     law = (1 - 0.9**t) / np.sqrt(1 - 0.999**t)
     axes.plot(t, law, "k:", label=r"$(1-\beta_1^t)/\sqrt{1-\beta_2^t}$")
     axes.annotate(
         f"maximum {results['maximum']:.2f} at t = {results['maximum_at']:.0f}",
-        (results["maximum_at"], results["maximum"]), (20, 3.2), arrowprops={"arrowstyle": "->"},
+        (results["maximum_at"], results["maximum"]), (8, 4.0), arrowprops={"arrowstyle": "->"},
     )  # fmt: skip
     axes.set(xlabel="step t", ylabel="step without / with correction", ylim=(0, None))
     axes.set_title(r"Adam, $\beta = (0.9, 0.999)$")

@@ -8,7 +8,8 @@ over the largest one's. Epsilon stands outside the root, 1e-7 (notes 002 and 003
 
 Command: python -m experiments --only does_scaling_equalise_the_steps      (CPU, about 2 s)
 Found: with 1e-7 outside the root, yes, over all 6 decades; with 1e-6 inside, gradients under 1e-3
-get smaller steps, in proportion. A weight that is never updated has a cache of 0.
+(under 1e-4 in AdaGrad's sum of 100 squares) get smaller steps, in proportion. A weight that is
+never updated has a cache of 0.
 """
 
 import dataclasses

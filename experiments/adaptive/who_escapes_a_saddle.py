@@ -10,7 +10,7 @@ log(1 / y0) / log(1 + 2 alpha) steps.
 Command: python -m experiments --only who_escapes_a_saddle      (CPU, about 4 s)
 Found: gradient descent is slow but does not stop, and follows the law. AdaGrad and RMSProp leave in
 2 to 9 steps; AdaDelta is no faster than NAG from 0.01. Turned by 45 degrees AdaGrad needs 11 to 42
-steps and AdaDelta about as many as gradient descent.
+steps, and AdaDelta 369 to 438, from 0.01 three times as many as gradient descent.
 """
 
 import dataclasses
@@ -158,7 +158,9 @@ def animate(results: dict[str, Any]) -> Animation:
     fig, (plain, turned, needed) = figure(1, 3, width=4.2, height=4.3)
     movers = []
     for panel, axes in enumerate((plain, turned)):
-        draw_surface(axes, results["grids"][panel], bar=False, names=("$x$", "$y$"))
+        start = results["paths"][METHODS[0]][panel][0]
+        draw_surface(axes, results["grids"][panel], start=start, bar=False, names=("$x$", "$y$"))
+        axes.plot(0, 0, "k+", ms=9, label="saddle")
         axes.set_aspect("equal")
         for name in METHODS:
             (line,) = axes.plot([], [], lw=2, **method(name))
@@ -173,7 +175,7 @@ def animate(results: dict[str, Any]) -> Animation:
             line.set_data(points[: step + 1, 0], points[: step + 1, 1])
             head.set_data(points[step : step + 1, 0], points[step : step + 1, 1])
         plain.set_title(f"$x^2 - y^2$ from (1, 0.01), step {step}")
-        turned.set_title(f"turned by 45°, step {step}")
+        turned.set_title(f"turned by 45°, step {step} (redder = lower loss)")
 
     return Animation(fig, show, len(results["shown"]), milliseconds=90)
 
@@ -188,5 +190,6 @@ def draw_escapes(axes: Axes, results: dict[str, Any]) -> None:
     axes.plot([], [], "k-", label="unturned")
     axes.plot([], [], "k--", label="turned by 45°")
     axes.set(xlabel="start's distance from the ridge, $y_0$", ylabel="steps until |y| = 1")
-    axes.set_title("steps to leave")
-    axes.legend()
+    axes.set_title("steps to leave, colours as on the left")
+    axes.set_ylim(bottom=0.25)
+    axes.legend(loc="lower left")

@@ -12,6 +12,9 @@ from experiments.engine._style import RIGHT as RIGHT
 from experiments.engine._style import band as band
 from experiments.engine._style import figure as figure
 from experiments.engine._style import method as method
+from experiments.engine._tuning import Arm as Arm
+from experiments.engine._tuning import Tuned as Tuned
+from experiments.engine._tuning import tune as tune
 from experiments.engine._verdict import Verdict as Verdict
 from experiments.engine._verdict import combine as combine
 from experiments.engine._verdict import exact as exact

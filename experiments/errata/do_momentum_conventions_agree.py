@@ -145,12 +145,11 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """Positions, velocities and losses."""
     fig, (rate, sums, valley) = figure(1, 3, width=4.3)
-    for (name, y), colour, line in zip(
-        results["positions"].items(), (RIGHT, LITERAL), ("-", "--"), strict=True
-    ):
+    for name, colour, line in (("outside", COLOURS[0], "-"), ("inside", COLOURS[1], "--")):
+        y = results["positions"][name]
         rate.plot(y, color=colour, linestyle=line, label=f"rate {name} $v$: {y[-1]:.1f}")
     rate.axvline(DROP, color="grey", linestyle=":", linewidth=1)
-    rate.set(xlabel="step", ylabel="position", title="E-05: gradient 1, rate 0.1, then 0.01")
+    rate.set(xlabel="step", ylabel="position", title="E-05: gradient 1, rate 0.1 to 0.01 (dotted)")
     rate.legend(loc="upper right")
     show_sums(sums, results)
     for losses, rho, steps, colour in zip(

@@ -166,7 +166,9 @@ def draw(results: dict[str, Any]) -> Figure:
     ragged.loglog(last, np.maximum(rms[:, 1], 1e-9), "s-", color=RIGHT, label="weighted by size")
     ragged.set(xlabel="examples in the last batch (others 128)", ylim=(3e-10, 50))
     ragged.set(ylabel="rms error of the mean gradient / std")
-    ragged.set_title("E-15: 8 batches, the last one ragged")
+    ragged.set_title(
+        f"E-15: 8 batches, the last one ragged, {len(results['note_errors'])} data sets"
+    )
     ragged.legend(loc="upper left", ncols=2)
     sgd, printed = results["sgd_error"], results["printed_error"]
     seen = np.arange(sgd.shape[1])

@@ -22,12 +22,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import (
-    COLOURS,
     Verdict,
     draw_path,
     draw_surface,
     exact,
     figure,
+    method,
     surface_grid,
 )
 from jaxtricks import optimizers, surfaces
@@ -135,8 +135,9 @@ def draw(results: dict[str, Any]) -> Figure:
         path = results["paths"][name]
         draw_surface(axes, results["grids"][name], start=path[0], bar=False)
         draw_path(axes, path, "adagrad", label=f"adagrad, {10 * len(path) - 10} steps", every=10)
+        axes.locator_params(nbins=5)
         axes.plot(0, 0, "k+", ms=9, label="saddle")
-        axes.set_title(f"E-37: saddle turned by {name} degrees")
+        axes.set_title(f"E-37: turned by {name} degrees (redder = lower loss)")
         axes.legend(loc="lower right")
     show_steps(steps, results)
     return fig
@@ -147,7 +148,9 @@ def show_steps(axes: Axes, results: dict[str, Any]) -> None:
     for i, distance in enumerate(results["distances"]):
         values = results["steps"]["adagrad"][:, i]
         label = f"adagrad from {distance:g}"
-        axes.semilogy(degrees, values, "^-", color=COLOURS[i], label=label)
+        axes.semilogy(
+            degrees, values, ("^:", "^-")[i], color=method("adagrad")["color"], label=label
+        )
     descent = results["steps"]["gradient descent"][:, -1]
     axes.semilogy(degrees, descent, "o--", color="#D55E00", label="gradient descent")
     axes.axhline(limit, color="grey", linestyle=":", label=f"limit {limit}: not away")

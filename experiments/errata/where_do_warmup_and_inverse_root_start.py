@@ -106,6 +106,7 @@ def draw(results: dict[str, Any]) -> Figure:
     warmup.plot(first, r["zero"][: 2 * n], "o--", ms=4, color=COLOURS[5], label='from 0: "zero"')
     label = '$t$ from 1: "first_step"'
     warmup.plot(first, r["first_step"][: 2 * n], "s-", ms=4, color=COLOURS[0], label=label)
+    warmup.set_xticks(range(0, 2 * n + 1, n // 2))
     warmup.set_title(f"E-43: linear warmup, {n} updates")
     count = np.arange(len(r["noam"]))
     root.plot(

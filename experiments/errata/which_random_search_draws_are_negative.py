@@ -97,7 +97,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """The drawn pairs, and the share of negative and rising ones."""
     fig, (printed, right, shares) = figure(1, 3, width=4.1)
-    show_pairs(printed, results["printed"]["shown"], LITERAL, "printed: 10*uniform")
+    show_pairs(
+        printed, results["printed"]["shown"], LITERAL, "printed: 10*uniform (grey: rate < 0)"
+    )
     show_pairs(right, results["right"]["shown"], RIGHT, "right: 10**uniform")
     right.set(xscale="log", yscale="log")
     printed.axvline(0, color="black", linewidth=1)

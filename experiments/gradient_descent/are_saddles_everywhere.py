@@ -132,7 +132,7 @@ def draw(results: dict[str, Any]) -> Figure:
     )  # fmt: skip
     minima.plot(n[~seen], high[~seen], "v", color="#0072B2", label="none drawn: upper limit")
     minima.plot(list(LAW), list(LAW.values()), "k_", ms=16, mew=1.5, label="closed form")
-    minima.plot(n, 3.0 ** (-(n**2) / 4), "k:", lw=1, label=r"$3^{-n^2/4}$, decay for large n")
+    minima.plot(n, 3.0 ** (-(n**2) / 4), "k:", lw=1, label=r"$3^{-n^2/4}$, decay (no factor)")
     minima.set(xlabel="dimension n", ylabel="P(all eigenvalues > 0)", yscale="log")
     minima.set_xticks(n)
     minima.set_title("critical points that are minima")
@@ -149,8 +149,10 @@ def draw_spread(axes: Axes, results: dict[str, Any]) -> None:
         axes.plot(
             row["shares"], row["frequencies"], marker + "-", color=colour, label=f"n = {dimension}"
         )
-    axes.set(xlabel="share of negative eigenvalues", ylabel="frequency", xlim=(-0.05, 1.05))
+    axes.set(
+        xlabel="share of negative eigenvalues", ylabel="share of the draws", xlim=(-0.05, 1.05)
+    )
     axes.annotate("minimum", (0, 0), (0, 12), textcoords="offset points", ha="left")
     axes.annotate("maximum", (1, 0), (0, 12), textcoords="offset points", ha="right")
-    axes.set_title(f"about half go down ({results['spread_draws']:,.0f} draws)")
+    axes.set_title(f"about half of the directions go down ({results['spread_draws']:,.0f} draws)")
     axes.legend(loc="upper right")

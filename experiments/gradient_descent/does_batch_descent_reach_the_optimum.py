@@ -139,14 +139,20 @@ def draw(results: dict[str, Any]) -> Figure:
     above.set_title(f"batch gradient descent, rate {results['rate']}")
     above.legend(loc="lower left")
     draw_curves(curves, results)
-    for name, colour, marker in (("linear", "#0072B2", "o"), ("logistic", "#E69F00", "s")):
-        rises = np.maximum(results[name]["rises"], 1e-12)
-        limit.loglog(results["fractions"], rises, marker + "-", color=colour, label=name)
+    floor = 1e-6  # where the loss never rises; the least rise that does is 1e-4
+    for name, colour, marker, size in (
+        ("linear", "#0072B2", "o", 8),
+        ("logistic", "#E69F00", "s", 4),
+    ):
+        rises = np.where(results[name]["rises"] > RISE, results[name]["rises"], floor)
+        limit.loglog(results["fractions"], rises, marker + "-", color=colour, ms=size, label=name)
+    limit.set_yticks([floor, 1e-4, 1e-2, 1], ["none", "$10^{-4}$", "$10^{-2}$", "1"])
+    limit.minorticks_off()
     lowest = results["logistic"]["curvature_at_optimum"] / results["logistic"]["largest_curvature"]
-    limit.axvline(1, color="black", linestyle=":", label="2 / L*")
+    limit.axvline(1, color="black", linestyle=":", label="2 / L* (linear: 2 / L)")
     limit.axvline(lowest, color="#E69F00", linestyle=":", label="2 / L, logistic")
     limit.set(xlabel="rate / (2 / L*)", ylabel="largest relative rise of the loss in a step")
-    limit.set_title("no step up under the limit (at the floor: none)")
+    limit.set_title(f"no step up under 2 / L ({results['steps']:.0f} steps)")
     limit.legend(loc="upper left")
     return fig
 
@@ -157,7 +163,7 @@ def draw_curves(axes: Axes, results: dict[str, Any]) -> None:
     wanted = [f for f in (0.03, 0.1, 0.5, 0.99, 1.01, 1.1) if f in fractions]
     for fraction, colour in zip(wanted, COLOURS, strict=False):
         excess = results["linear"]["excess"][int(np.argmin(np.abs(fractions - fraction)))]
-        axes.semilogy(np.maximum(excess, 1e-9), color=colour, label=f"{fraction:g}")
+        axes.semilogy(excess, color=colour, label=f"{fraction:g}")
     axes.set(xlabel="step", ylabel="(loss − minimum) / (first loss − minimum)", ylim=(1e-9, 1e4))
     axes.set_title("linear regression, rates as shares of 2 / L")
     axes.legend(loc="lower right", ncols=2, title="rate / (2 / L)")

@@ -89,12 +89,16 @@ def draw(results: dict[str, Any]) -> Figure:
     above.set_title(f"gradient descent, rate {results['rate']} (limit 0.1)")
     above.legend(loc="upper right")
     kappa = results["condition_numbers"]
-    rates.semilogx(kappa, results["flips_steep"], "o-", color="#D55E00", label="flips/step, steep")
-    rates.semilogx(kappa, results["flips_flat"], "s-", color="#0072B2", label="flips/step, flat")
+    rates.semilogx(kappa, results["flips_steep"], "o-", color="#D55E00", label="sign flips, steep")
+    rates.semilogx(kappa, results["flips_flat"], "s-", color="#0072B2", label="sign flips, flat")
     shrink = np.abs(results["shrink_flat"])
-    rates.semilogx(kappa, shrink, "^-", color="#009E73", label="shrink factor/step, flat")
+    rates.semilogx(kappa, shrink, "^-", color="#009E73", label="shrink factor, flat")
     rates.semilogx(kappa, results["shrink_flat_law"], "k:", label=r"law $|1 - \alpha h_1|$")
-    rates.set(xlabel="condition number $h_2 / h_1$", ylabel="per step", ylim=(-0.05, 1.05))
-    rates.set_title("what grows with the condition number")
+    rates.set(
+        xlabel="condition number $h_2 / h_1$",
+        ylabel="flips, or factor, per step",
+        ylim=(-0.05, 1.05),
+    )
+    rates.set_title("each at the same share of its limit $2 / h_2$")
     rates.legend(loc="center right")
     return fig

@@ -107,8 +107,8 @@ def draw(results: dict[str, Any]) -> Figure:
     curves.legend(loc="lower right")
     kappa = results["condition_numbers"]
     for name, colour, marker in zip(RATES, COLOURS, "os", strict=False):
-        label = "1 / L" if name == "1 / L" else r"best, $2 / (h_1 + h_2)$"
-        steps.loglog(kappa, results["steps"][name], marker, color=colour, label=f"rate {label}")
+        label = "rate 1 / L" if name == "1 / L" else r"best rate, $2 / (h_1 + h_2)$"
+        steps.loglog(kappa, results["steps"][name], marker, color=colour, label=label)
         steps.loglog(kappa, results["law"][name], "-", color=colour, lw=1)
     steps.plot([], [], "k-", lw=1, label="closed form")
     steps.set(xlabel=r"condition number $\kappa$", ylabel="steps to a gradient of 1e-6")

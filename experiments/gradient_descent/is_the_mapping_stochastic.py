@@ -125,12 +125,15 @@ def draw(results: dict[str, Any]) -> Figure:
     draw_stochastic(many, results, x)
     histogram = results["histogram"]
     gradient.stairs(histogram["counts"], histogram["edges"], fill=True, color="#56B4E9")
-    label = f"full gradient {results['full_gradient']:.2f}"
-    gradient.axvline(results["full_gradient"], color="black", label=label)
-    label = f"mean of the batches {results['gradient_mean']:.2f}"
-    gradient.axvline(results["gradient_mean"], color="#E69F00", linestyle="--", label=label)
+    label = f"full gradient {results['full_gradient']:.3f}"
+    top = 0.72  # below the legend
+    gradient.axvline(results["full_gradient"], 0, top, color="black", label=label)
+    error = results["gradient_deviation"] / np.sqrt(results["batches"])
+    mean = f"{results['gradient_mean']:.3f} ± {error:.3f}"
+    label = f"mean of {results['batches']:,} batches\n{mean} (standard error)"
+    gradient.axvline(results["gradient_mean"], 0, top, color="#E69F00", ls="--", label=label)
     gradient.set(xlabel=r"$\partial J / \partial \theta_1$ of a mini-batch", ylabel="mini-batches")
-    gradient.set_ylim(0, 1.35 * histogram["counts"].max())
+    gradient.set_ylim(0, 1.45 * histogram["counts"].max())
     gradient.set_title(f"SGD: batches of {results['batch_size']}, indices uniform")
     gradient.legend(loc="upper right")
     return fig
@@ -146,5 +149,5 @@ def draw_stochastic(axes: Axes, results: dict[str, Any], x: np.ndarray) -> None:
     axes.axvspan(-1.3, 0, color="#7F7F7F", alpha=0.3, lw=0)
     axes.text(-0.65, 0, "x < 0: no variance", rotation=90, ha="center", va="center")
     axes.set(xlabel="x", ylabel="f(x)", xlim=(-1.3, 4.3), ylim=(-6.5, 6.5))
-    axes.set_title(r"stochastic: $f(x) \sim N(0, x)$, variance x")
+    axes.set_title(rf"stochastic: $f(x) \sim N(0, x)$, {len(outputs)} draws at each x")
     axes.legend(loc="upper left", bbox_to_anchor=(0.25, 1.0))

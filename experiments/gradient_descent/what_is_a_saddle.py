@@ -5,8 +5,8 @@ The lecture: a place with zero first derivative where the Hessian has eigenvalue
 float64 at every critical point of the lecture's surfaces that has a closed form, minima included.
 
 Command: python -m experiments --only what_is_a_saddle      (CPU, about 2 s)
-Found: the definition holds at all three saddles, also where the slopes are unlike, 38 to 1 at the
-pass between two valleys; Beale's saddle (0, 1) has eigenvalues of 27.75 and -27.75.
+Found: the definition holds at all three saddles, also where the curvatures are unlike, 38 to 1 at
+the pass between two valleys; Beale's saddle (0, 1) has eigenvalues of 27.75 and -27.75.
 """
 
 import dataclasses
@@ -132,9 +132,11 @@ def draw(results: dict[str, Any]) -> Figure:
         arrow = {"arrowstyle": "-|>", "color": COLOURS[0] if value > 0 else COLOURS[1], "lw": 2.5}
         for sign in (-1, 1):
             above.annotate("", sign * 0.7 * vector, (0, 0), arrowprops=arrow)
-    above.plot(0, 0, "ko", ms=6)
-    above.set_title("eigenvectors at the saddle")
-    above.legend(loc="upper right")
+        way = "up" if value > 0 else "down"
+        above.plot([], [], color=arrow["color"], lw=2.5, label=rf"$\lambda = {value:+.0f}$: {way}")
+    above.plot(0, 0, "ko", ms=6, label="saddle")
+    above.set_title(f"eigenvectors at the saddle; descent at rate {results['rate']}")
+    above.legend(loc="upper right", frameon=True, framealpha=0.8, edgecolor="none")
     draw_values(values, results)
     return fig
 
@@ -150,8 +152,8 @@ def draw_solid(axes: Any, grid: dict[str, np.ndarray], path: np.ndarray) -> None
     axes.plot(*path.T, height, ".-", color="#D55E00", ms=4, label="gradient descent")
     axes.plot([0], [0], [0], "ko", ms=6)
     axes.set(xlabel="x", ylabel="y", title="height $x^2 - y^2$, gradient 0 at the dot")
+    axes.set(xticks=(-1, 0, 1), yticks=(-1, 0, 1), zticks=(-2, -1, 0, 1, 2))
     axes.view_init(elev=28, azim=-62)
-    axes.legend(loc="upper left", fontsize=8)
 
 
 def draw_values(axes: Any, results: dict[str, Any]) -> None:
@@ -159,11 +161,15 @@ def draw_values(axes: Any, results: dict[str, Any]) -> None:
     for place, point in enumerate(results["points"].values()):
         for value in point["eigenvalues"]:
             colour = COLOURS[0] if value > 0 else COLOURS[1]
-            axes.plot(value, place, "o", color=colour, ms=7)
+            axes.plot(value, place, "o" if value > 0 else "s", color=colour, ms=7)
     axes.axvline(0, color="black", lw=0.8)
     axes.set_xscale("symlog", linthresh=0.1)
     axes.set_yticks(range(len(results["points"])), results["points"])
     axes.invert_yaxis()
     axes.set(
-        xlim=(-100, 2000), xlabel="eigenvalues of the Hessian", title="saddles: one of each sign"
+        xlim=(-100, 2000),
+        xlabel="eigenvalues of the Hessian (symmetric logarithm)",
+        title="saddles: one of each sign; minima: both positive",
     )
+    places = (-100, -10, -1, 0, 1, 10, 100, 1000)
+    axes.set_xticks(places, [f"{place:g}" for place in places])

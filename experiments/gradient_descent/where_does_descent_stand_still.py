@@ -153,11 +153,19 @@ def draw(results: dict[str, Any]) -> Figure:
     for panel, (name, ball) in zip(axes, results["balls"].items(), strict=False):
         panel.plot(ball["x"], ball["loss"], color="black")
         heights = np.interp(ball["points"], ball["x"], ball["loss"])
-        panel.plot(ball["points"], heights, "o", color="#D55E00", ms=4, label="gradient descent")
-        panel.plot(ball["points"][-1], heights[-1], "o", color="#D55E00", ms=10, mec="black")
+        steps = 4 * (len(heights) - 1)
+        label = "gradient descent, every 4th step"
+        panel.plot(ball["points"], heights, "o", color="#D55E00", ms=4, label=label)
+        panel.plot(
+            ball["points"][0], heights[0], "o", mfc="white", mec="black", ms=8, label="start"
+        )
+        panel.plot(
+            ball["points"][-1], heights[-1], "o", color="#D55E00", ms=10, mec="black",
+            label=f"after {steps} steps",
+        )  # fmt: skip
         panel.set(xlabel="x", ylabel="loss", ylim=(-1.9, 2.6))
-        panel.set_title(f"{name}: stops with gradient {ball['gradient']:.1g}")
-        panel.legend(loc="upper center")
+        panel.set_title(f"{name}: gradient {ball['gradient']:.1g} at the end")
+        panel.legend(loc="upper left" if name == "flat inflection" else "upper center")
     axes[0].annotate("lower minimum", (-1.06, -1.51), (-0.3, -1.6), arrowprops={"arrowstyle": "->"})
     draw_away(axes[2], results)
     draw_course(axes[3], axes[4], results)
@@ -176,9 +184,9 @@ def draw_away(axes: Axes, results: dict[str, Any]) -> None:
     axes.plot([], [], "k-", label="without noise")
     axes.plot([], [], "k--", label=f"with noise, B = {results['batch_size']:.0f}")
     axes.set(xlabel="step", ylabel="distance from the point (cut at 10)")
-    axes.set_title(f"median of {results['seeds']:.0f} seeds")
-    axes.set_ylim(1e-7, 1e5)
-    axes.legend(loc="upper left", ncols=2)
+    axes.set_title(f"from 0.01 away, median of {results['seeds']:.0f} seeds")
+    axes.set_ylim(5e-8, 40)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.1))
 
 
 def draw_course(above: Axes, below: Axes, results: dict[str, Any]) -> None:
@@ -222,5 +230,5 @@ def draw_steps(axes: Axes, results: dict[str, Any]) -> None:
     axes.set_yscale("log")
     axes.set_xticks(range(len(results["near"])), results["near"])
     axes.set(ylabel="mean step / first step", ylim=(1e-5, 3), xlim=(-0.5, 2.5))
-    axes.set_title(f"steps near each point, 95 % of {results['seeds']:.0f} seeds")
+    axes.set_title(f"steps near each point, mean and 95 %, {results['seeds']:.0f} seeds")
     axes.legend(loc="lower right")

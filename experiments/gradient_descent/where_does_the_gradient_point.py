@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from experiments.engine import Verdict, draw_path, draw_surface, exact, figure, surface_grid
 from experiments.engine import method as look
@@ -120,11 +121,13 @@ def draw(results: dict[str, Any]) -> Figure:
     """The labelled steps, and the learning rate that each weight gets."""
     fig, (steps, rates) = figure(1, 2, width=5.2, height=4.0)
     draw_steps(steps, results)
-    for name in ("gradient descent", "adagrad"):
-        for weight, style in ((0, "-"), (1, "--")):
+    for name in ("gradient descent", "adagrad", "rmsprop"):
+        for weight, style, width in ((0, "-", 3.5), (1, "--", 1.5)):
             ratio = results["ratios"][name][:, weight]
-            label = f"{name}, $w_{weight + 1}$"
-            rates.plot(ratio, **look(name) | {"linestyle": style, "label": label})
+            label = f"{name}, {('flat', 'steep')[weight]} $w_{weight + 1}$"
+            alpha = (0.45, 1)[weight]  # so that the second line shows on the first
+            own = {"linestyle": style, "label": label, "linewidth": width, "alpha": alpha}
+            rates.plot(ratio, **look(name) | own)
     rates.set(xlabel="step", ylabel="−update / gradient", ylim=(0, None))
     rates.set_title("the rate of each weight (one seed of noisy gradients)")
     rates.legend(loc="upper right")
@@ -134,7 +137,8 @@ def draw(results: dict[str, Any]) -> Figure:
 def draw_steps(axes: Axes, results: dict[str, Any]) -> None:
     """theta(1) to theta(4), with the contour through each point and the angle to it."""
     grid, points = results["grid"], results["points"]
-    draw_surface(axes, grid, optimum=(0, 0), names=(r"$\theta_1$", r"$\theta_2$"), bar=False)
+    names = r"$\theta_1$", r"$\theta_2$"
+    draw_surface(axes, grid, start=points[0], optimum=(0, 0), names=names)
     ellipse = np.linspace(0, 2 * np.pi, 200)
     cos, sin = math.cos(ANGLE), math.sin(ANGLE)
     turn, root = np.array([[cos, -sin], [sin, cos]]), np.sqrt(np.array(CURVATURES))[:, None]
@@ -143,14 +147,20 @@ def draw_steps(axes: Axes, results: dict[str, Any]) -> None:
         circle = radius * np.array([np.cos(ellipse), np.sin(ellipse)])
         axes.plot(*(turn @ (circle / root)), "k-", lw=0.8)
     draw_path(axes, points, "gradient descent")
+    halo = [withStroke(linewidth=2, foreground="white")]
     for number, (here, there) in enumerate(zip(points, points[1:], strict=False), start=1):
         arrow = {"arrowstyle": "-|>", "color": "#D55E00", "lw": 2, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", there, here, arrowprops=arrow)
         label = rf"$-\eta g^{{({number})}}$"
-        axes.annotate(label, (here + there) / 2, (8, 6), textcoords="offset points", fontsize=10)
+        axes.annotate(
+            label, (here + there) / 2, (8, 6), textcoords="offset points", path_effects=halo
+        )
     for number, point in enumerate(points, start=1):
         label = rf"$\theta^{{({number})}}$"
-        axes.annotate(label, point, (-14, -18), textcoords="offset points", fontsize=11)
+        axes.annotate(
+            label, point, (-15, -19), textcoords="offset points", fontsize=11, path_effects=halo
+        )
+    axes.legend(loc="lower right", frameon=True, framealpha=0.8, edgecolor="none")
     axes.set_aspect("equal")
     degrees = np.max(results["deviations"])
     axes.set_title(f"steps leave contours at 90° (within {degrees:.1g}°)")

@@ -80,7 +80,7 @@ def draw(results: dict[str, Any]) -> Figure:
             )
         axes.set(xlabel="epoch", yscale="log")
     for cut in results["cuts_train_first"]:
-        whole.axvline(cut, color="grey", lw=0.6, ls=":")
+        whole.axvline(cut, 0, 0.82, color="grey", lw=0.6, ls=":")  # below the legend
     whole.set(ylabel="learning rate", xticks=(0, 30, 60, 90), ylim=(2e-5, 0.3))
     whole.set_title("StepLR(step_size=30, gamma=0.1) from 0.05")
     whole.legend(loc="upper right")

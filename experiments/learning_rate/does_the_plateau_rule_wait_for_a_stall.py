@@ -149,7 +149,9 @@ def draw(results: dict[str, Any]) -> Figure:
         for cut in cuts(tenth):
             axes[i].axvline(cut, color="grey", lw=0.7, ls=":")
             rate.axvline(cut, color="grey", lw=0.7, ls=":")
-        rate.set(yscale="log", ylim=(1e-8, 0.5), xlabel="epoch")
+        rate.set(yscale="log", ylim=(1e-7, 0.5), xlabel="epoch")
+    axes[0].plot([], [], "x", ms=4, color=COLOURS[3], label="bad")
+    axes[0].legend(loc="upper right", ncol=2)
     axes[0].set_ylabel("loss")
     axes[3].set_ylabel("learning rate")
     axes[3].legend(loc="lower left")
@@ -161,6 +163,5 @@ def draw_loss(axes: Axes, name: str, loss: np.ndarray) -> None:
     epochs = np.arange(len(loss))
     bad = np.append(False, np.diff(loss) >= 0)
     axes.plot(epochs[~bad], loss[~bad], ".", color=COLOURS[2], label="better than ever")
-    axes.plot(epochs[bad], loss[bad], "x", ms=4, color=COLOURS[3], label="bad")
+    axes.plot(epochs[bad], loss[bad], "x", ms=4, color=COLOURS[3])
     axes.set(title=f"{name} (dotted: cuts, patience {PATIENCE})", ylim=(0, 2.6))
-    axes.legend(loc="upper right", ncol=2)

@@ -114,7 +114,7 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.set(xscale="log", yscale="log", xlabel="step size / iterations")
         axes.set_title(f"from rate {rate:g}, divided by 10 at each cut")
     panels[0].set_ylabel("training loss at the stop / nats")
-    panels[0].legend(title="stopped after (its.)", loc="lower left")
+    panels[0].legend(title="stopped after / iterations", loc="lower left")
     seeds = results["losses"].shape[2]
     fig.suptitle(
         f"digits, mean and 95 % interval, {seeds} seeds; shaded: the lecture's 1k and 10k",

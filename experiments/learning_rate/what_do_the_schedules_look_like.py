@@ -144,7 +144,9 @@ def draw_noam(axes: Axes, results: dict[str, Any]) -> None:
         axes.plot(results["noam_steps"], curve, look, color=COLOURS[i], label=label)
         peak = results["peak_steps"][i], results["peak_formulas"][i]
         axes.plot(*peak, "o", color=COLOURS[i], ms=5, mec="white")
-    axes.set(xlabel="step", ylabel="rate", ylim=(0, None))
+    top = 1.2 * results["noam"].max()
+    ticks = np.linspace(0, results["noam_steps"][-1] + 99, 5)
+    axes.set(xlabel="step", ylabel="rate", ylim=(0, top), xticks=ticks)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, -3))
     axes.set_title(r"Transformer (dots: $1 / \sqrt{d w}$ at step w)")
     axes.legend()

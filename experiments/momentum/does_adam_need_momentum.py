@@ -16,17 +16,15 @@ the images); but plain SGD is not the only rule with the argument: RMSProp takes
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, combine, exact, figure, interval, paired
-from experiments.momentum._final_loss import final_loss
+from experiments.momentum._final_loss import at_best_rates
 from experiments.momentum._images import minibatch_loss, small_digit_table
 from jaxtricks import optimizers, surfaces
 
@@ -74,18 +72,15 @@ def run(config: Config) -> dict[str, Any]:
     grid = np.geomspace(1e-4, 1.0, config.rates, dtype=np.float32)
     results: dict[str, Any] = {"data_set": name, "b1": config.b1, "grid": grid}
     results |= {"steps": config.steps, "arguments": arguments()}
-    for problem, arms in (
+    for problem, scene in (
         ("valley", (noisy, valley, valley.start)),
         ("images", (batches, digits, digits.start)),
     ):
-        values = np.asarray(sweep(*arms, grid, config))
-        tuning = values[:, :, config.seeds :].mean(axis=2)
-        best = tuning.argmin(axis=1)
-        results |= {
-            f"{problem} tuning": tuning,
-            f"{problem} best rate": grid[best],
-            f"{problem} loss": values[np.arange(len(best)), best, : config.seeds],
-        }
+        tuned = at_best_rates(
+            jax.random.key(2), optimizers.adam, config.b1, grid, *scene, steps=config.steps,
+            tail=8, tuning_seeds=config.tuning_seeds, seeds=config.seeds,
+        )  # fmt: skip
+        results |= {f"{problem} {name}": values for name, values in tuned.items()}
     return results
 
 
@@ -96,26 +91,6 @@ def arguments() -> dict[str, str]:
         names = [name for name in inspect.signature(factory).parameters if name in MEMORY]
         table[rule] = ", ".join(names) or "none"
     return table
-
-
-def sweep(
-    noisy: Callable, clean: Callable, start: jax.Array, grid: jax.Array, config: Config
-) -> jax.Array:
-    """Mean clean loss of the last eight points `[b1, rate, seed]`; the arms share their keys."""
-    tail = 8
-
-    def one(b1: jax.Array, rate: jax.Array, key: jax.Array) -> jax.Array:
-        rule = optimizers.adam(rate, b1)
-        return final_loss(rule, noisy, clean, start, key, steps=config.steps, tail=tail)
-
-    @jax.jit
-    def all_runs() -> jax.Array:
-        keys = jax.random.split(jax.random.key(2), config.seeds + config.tuning_seeds)
-        over_keys = jax.vmap(one, (None, None, 0))
-        over_rates = jax.vmap(over_keys, (None, 0, None))
-        return jax.vmap(over_rates, (0, None, None))(jnp.array(config.b1), grid, keys)
-
-    return all_runs()
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -156,7 +131,7 @@ def draw(results: dict[str, Any]) -> Figure:
         for i, b1 in enumerate(results["b1"]):
             y = results[f"{problem} tuning"][i]
             axes.loglog(results["grid"], y, "o-", ms=3, color=COLOURS[i], label=f"{b1:g}")
-        axes.set(xlabel="rate", ylabel="loss at the end", title=title)
+        axes.set(xlabel="rate", ylabel="loss at the end, mean of tuning seeds", title=title)
         axes.legend(title=r"$\beta_1$")
     at = np.arange(len(results["b1"]))
     for j, problem in enumerate(PROBLEMS):

@@ -190,28 +190,30 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """The lecture's contour with one seed, the loss over all seeds, and both tuned comparisons."""
     fig, (above, losses, steps, noisy) = figure(2, 2, width=4.8, height=3.5)
-    draw_surface(above, results["grid"], start=results["momentum path"][0], optimum=(0, 0))
+    draw_surface(
+        above, results["grid"], start=results["momentum path"][0], optimum=(0, 0), logarithmic=True
+    )
     reach = 0.01 * results["start_loss"]
     for name in NAMES:
         draw_path(above, results[f"{name} path"], name)
         draw_losses(losses, results[f"{name} losses"], results["thin"], name)
     above.set_title("gradient noise N(0, I), rate 0.02, one seed (redder = lower loss)")
-    above.legend(loc="lower right")
+    above.legend(loc="lower right", frameon=True)
     losses.axhline(reach, color="grey", linestyle=":", label="1 % of the start's")
     seeds = len(results["momentum losses"])
     losses.set(xlabel="step", ylabel="loss", yscale="log")
     below = [results["thin"] * settled(results[f"{name} losses"], reach) for name in NAMES]
     losses.set_title(
         f"the same, mean and 95 % interval, {seeds} seeds\n"
-        f"below 1 % for good from step {below[0]}, with momentum {below[1]}"
+        f"under 1 % for good from step {below[0]}, momentum {below[1]}"
     )
     losses.legend()
     kappa = results["condition_numbers"]
-    for name in NAMES:
+    for name, shift in zip(NAMES, (0.96, 1.04), strict=True):
         steps.loglog(kappa, results[f"{name} steps"], marker="o", **method(name))
         rows = np.array([interval(row) for row in results[f"{name} noisy loss"]])
         bars = np.abs(rows[:, 1:] - rows[:, :1]).T
-        noisy.errorbar(kappa, rows[:, 0], bars, marker="o", capsize=3, **method(name))
+        noisy.errorbar(shift * kappa, rows[:, 0], bars, marker="o", capsize=3, **method(name))
     steps.set(xlabel=r"condition number $\kappa$", ylabel=r"steps to $10^{-6}$ of the gradient")
     steps.set_title("without noise, best rate of the grid")
     noisy.set(xlabel=r"condition number $\kappa$", ylabel="final loss", xscale="log", yscale="log")

@@ -187,8 +187,9 @@ def draw(results: dict[str, Any]) -> Figure:
             draw_one(axes[3 * row + column], results, kind, name)
     fig.suptitle(
         f"{results['data_set']}, {results['examples']} images: is it a 1, from ink (percent) and "
-        "spread (pixels)? Full batch, the valley's own axes, vertical steps counted after the "
-        f"first {results['warm_up']}"
+        "spread (pixels)? Full batch, the valley's own axes\n"
+        f"vertical = along the steep axis, counted after the first {results['warm_up']} steps; "
+        "circle: start, star: optimum; redder = lower loss"
     )
     return fig
 
@@ -200,7 +201,7 @@ def draw_one(axes: Axes, results: dict[str, Any], kind: str, name: str) -> None:
         results[f"{kind} grid"],
         start=path[0],
         optimum=results[f"{kind} optimum"],
-        names=("flat axis", "steep axis"),
+        names=("weight along the flat axis", "weight, steep axis"),
         bar=False,
     )
     draw_path(axes, path, name)

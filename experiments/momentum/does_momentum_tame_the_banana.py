@@ -29,6 +29,7 @@ from experiments.engine import (
     draw_surface,
     exact,
     figure,
+    method,
     surface_grid,
 )
 from jaxtricks import optimizers, surfaces
@@ -143,9 +144,14 @@ def draw(results: dict[str, Any]) -> Figure:
     for place, i in zip((0, 1, 3, 4, 5), order, strict=True):
         draw_one(axes[place], results, i)
     for i, decay in enumerate(results["decays"]):
-        axes[2].semilogy(results["losses"][i], color=COLOURS[i], label=rf"$\beta$ = {decay:g}")
-    axes[2].set(xlabel="step", ylabel="loss (minimum 0)", title=f"{STEPS} steps at rate {RATE}")
+        colour = method("gradient descent")["color"] if decay == 0 else COLOURS[i]
+        axes[2].semilogy(results["losses"][i], color=colour, label=rf"$\beta$ = {decay:g}")
+    axes[2].set(xlabel="step", ylabel="loss (minimum 0)", title="loss at each point")
     axes[2].legend(loc="lower left")
+    fig.suptitle(
+        f"Goh's banana, {STEPS} steps at rate {RATE}, their reversals and the last distance to the "
+        "optimum; redder = lower loss (logarithm)"
+    )
     return fig
 
 
@@ -165,5 +171,6 @@ def draw_one(axes: Axes, results: dict[str, Any], i: int) -> None:
         rf"$\beta$ = {results['decays'][i]:g}: {results['reversals'][i]} reversals, "
         f"ends {results['distance'][i]:.2g} away"
     )
-    if i == 0:
-        axes.legend(loc="lower center", ncols=3)
+    axes.set_ylim(bottom=min(results["grid"]["y"][0], 1.1 * results["points"][i, :, 1].min()))
+    if i in (0, 2):
+        axes.legend(loc="upper center")

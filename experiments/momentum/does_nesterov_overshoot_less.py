@@ -212,8 +212,11 @@ def draw(results: dict[str, Any]) -> Figure:
     above.legend(loc="lower right", fontsize=8)
     flat.axhline(0, color="grey", linewidth=0.8)
     flat.set(xlabel="step", ylabel="$w_1$ (flat coordinate)", title="overshoot: above 0")
-    steps.set(xlabel=r"rate $\alpha h_2$", ylabel=r"steps to $10^{-6}$ of the gradient")
-    steps.set_title(rf"same rate, $\rho$ = {DECAY}, $\kappa$ = 100")
+    steps.set(
+        xlabel=r"rate times largest curvature, $\alpha h_2$",
+        ylabel=r"steps to $10^{-6}$ of the gradient",
+    )
+    steps.set_title(rf"same rate, $\rho$ = {DECAY}, $\kappa$ = 100 (runs that arrive)")
     radii.set(xlabel=r"condition number $\kappa$", ylabel="1 − best factor per step")
     radii.set_title(r"both tuned over ($\alpha$, $\rho$); dotted: theory; higher is faster")
     for axes in (flat, steps, radii):

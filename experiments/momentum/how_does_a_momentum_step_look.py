@@ -161,6 +161,7 @@ def draw(results: dict[str, Any]) -> Figure:
             panel.plot(*lead, "D", mfc="#CC79A7", mec="black", ms=7, zorder=6, label=r"$x+\rho v$")
         panel.set_aspect("equal")
         panel.legend(loc="lower left", framealpha=0.9, frameon=True)
+    fig.suptitle("redder = lower loss; the optimum, (0, 0), lies above the picture")
     axes[0].set_title(r"momentum: step = $\rho v - \alpha \nabla f(x)$")
     axes[1].set_title(r"Nesterov: step = $\rho v - \alpha \nabla f(x + \rho v)$")
     return fig

@@ -152,9 +152,9 @@ def draw(results: dict[str, Any]) -> Figure:
     x, lead = results["points"][shown], results["lookaheads"][shown]
     for a, b in zip(x, lead, strict=True):
         above.plot(*zip(a, b, strict=True), color="grey", linewidth=0.8, zorder=3)
-    draw_path(above, x, "momentum", label="$x$ (first form)")
+    above.plot(*x.T, "ks-", ms=3.5, linewidth=1, zorder=4, label="$x$ (first form)")
     draw_path(above, lead, "nesterov", label=r"$\tilde x = x + \rho v$ (rewritten)")
-    above.set_title(rf"25 steps, rate 0.02, $\rho$ = {DECAY}")
+    above.set_title(rf"25 steps, rate 0.02, $\rho$ = {DECAY} (redder = lower loss)")
     above.legend(loc="lower right")
     for i, name in enumerate(results["names"]):
         for kind, line in (("constant", "-"), ("falling", "--")):
@@ -164,6 +164,6 @@ def draw(results: dict[str, Any]) -> Figure:
         np.maximum(results["changing rho"], 1e-18), "k:", label=r"valley, $\rho$ from 0.5 to 0.9"
     )
     errors.set(xlabel="step", ylabel="difference / size of the path", ylim=(1e-18, 1e6))
-    errors.set_title("rewritten against first form (float64)")
+    errors.set_title(r"rewritten against first form (float64; $10^{-18}$: equal)")
     errors.legend(loc="upper left", ncols=2, fontsize=8)
     return fig

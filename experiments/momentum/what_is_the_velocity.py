@@ -7,8 +7,8 @@ against the average by optax.ema with bias correction; and v against the last gr
 
 Command: python -m experiments --only what_is_the_velocity      (CPU, about 1 s)
 Found: the sum, to rounding. Divided by the sum of its weights it is the moving average, so a
-constant gradient is not averaged but multiplied by almost 10 at 0.9 and 100 at 0.99; the last
-gradient has a tenth, or a hundredth, of the weight.
+constant gradient is not averaged but multiplied by almost 10 at 0.9 and 100 at 0.99; the last of
+100 gradients has 10 % of the weight at 0.9, 1.6 % at 0.99.
 """
 
 import dataclasses
@@ -138,22 +138,22 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The weights, the identity's error, and the sum over the average."""
-    fig, (bars, errors, ratios) = figure(1, 3, width=4.2)
+    fig, (weights, errors, ratios) = figure(1, 3, width=4.2)
     age = np.arange(results["weights"].shape[1])[::-1]
     for i, decay in enumerate(results["decays"]):
         look = {"color": COLOURS[i], "label": rf"$\rho$ = {decay:g}"}
-        bars.bar(age + 0.27 * (i - 1), results["weights"][i], 0.27, **look)
+        weights.plot(age, results["weights"][i], ".-", linewidth=0.8, **look)
         errors.semilogy(np.maximum(results["sum_error"][i], 1e-18), **look)
         errors.semilogy(results["last_error"][i], color=COLOURS[i], linestyle=":")
         ratios.loglog(results["shown"], results["ratio"][i], **look)
         ratios.axhline(1 / (1 - decay), color=COLOURS[i], linestyle=":", linewidth=0.8)
-    bars.set(xlabel="age of the gradient, $t - j$ (steps)", ylabel=r"weight $\eta \rho^{t-j}$")
-    bars.set(title=rf"what the velocity remembers, $\eta$ = {results['rate']}")
+    weights.set(xlabel="age of the gradient, $t - j$ (steps)", ylabel=r"weight $\eta \rho^{t-j}$")
+    weights.set(title=rf"what the velocity remembers, $\eta$ = {results['rate']}")
     errors.set(xlabel="step", ylabel="difference / largest velocity", ylim=(1e-18, 1e1))
     errors.set_title("solid: from the weighted sum\ndotted: from the last gradient alone")
-    ratios.set(xlabel="step", ylabel="velocity / moving average")
+    ratios.set(xlabel="step", ylabel="velocity / moving average", ylim=(0.8, 700))
     ratios.set_title("constant gradient: not an average\n" r"(dotted: $1/(1-\rho)$)")
-    bars.legend()
+    weights.legend(loc="center right")
     errors.legend(loc="center right")
     ratios.legend(loc="upper left")
     return fig

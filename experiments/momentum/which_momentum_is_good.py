@@ -13,16 +13,14 @@ every rho from 0 to 0.99 does the same on the images.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, combine, figure, interval, paired
-from experiments.momentum._final_loss import final_loss
+from experiments.momentum._final_loss import at_best_rates
 from experiments.momentum._images import minibatch_loss, small_digit_table
 from jaxtricks import optimizers, surfaces
 
@@ -50,7 +48,7 @@ FULL = Config(rates=30, steps=2000, seeds=20, tuning_seeds=10)
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Final losses `[rho, rate, seed]` of both problems; the rate is chosen on the last seeds."""
+    """Final losses `[rho, seed]` of both problems at the tuned rates."""
     curvatures = np.geomspace(1.0, 100.0, 10, dtype=np.float32)
     bowl = surfaces.quadratic(curvatures)
     noisy = surfaces.with_gradient_noise(bowl, 1.0)
@@ -59,42 +57,20 @@ def run(config: Config) -> dict[str, Any]:
     largest = np.linalg.norm(inputs, 2) ** 2 / len(inputs) / 4
     batches = minibatch_loss(inputs, labels, 32)
     grid = np.geomspace(1e-4, 3.0, config.rates, dtype=np.float32)
-    tail = max(config.steps // 10, 1)
-    losses = {
-        "quadratic": sweep(noisy, bowl, bowl.start, grid / 100.0, config, tail),
-        "images": sweep(batches, digits, digits.start, grid / largest, config, 1),
+    scenes = {
+        "quadratic": (100.0, (noisy, bowl, bowl.start), max(config.steps // 10, 1)),
+        "images": (largest, (batches, digits, digits.start), 1),
     }
     results: dict[str, Any] = {"data_set": name, "decays": config.decays, "grid": grid}
     results["steps"] = config.steps
-    for problem, values in losses.items():
-        values = np.asarray(values)
-        tuning = values[:, :, config.seeds :].mean(axis=2)
-        best = tuning.argmin(axis=1)
-        results |= {
-            f"{problem} tuning": tuning,
-            f"{problem} best rate": grid[best],
-            f"{problem} loss": values[np.arange(len(best)), best, : config.seeds],
-        }
+    for problem, (curvature, scene, tail) in scenes.items():
+        tuned = at_best_rates(
+            jax.random.key(1), optimizers.momentum, config.decays, grid / curvature, *scene,
+            steps=config.steps, tail=tail, tuning_seeds=config.tuning_seeds, seeds=config.seeds,
+        )  # fmt: skip
+        tuned["best rate"] *= curvature
+        results |= {f"{problem} {name}": values for name, values in tuned.items()}
     return results
-
-
-def sweep(
-    noisy: Callable, clean: Callable, start: jax.Array, rates: jax.Array, config: Config, tail: int
-) -> jax.Array:
-    """Final clean losses of all runs; the arms share their keys. Diverged runs count as 1e6."""
-
-    def one(decay: jax.Array, rate: jax.Array, key: jax.Array) -> jax.Array:
-        rule = optimizers.momentum(rate, decay)
-        return final_loss(rule, noisy, clean, start, key, steps=config.steps, tail=tail)
-
-    @jax.jit
-    def all_runs() -> jax.Array:
-        keys = jax.random.split(jax.random.key(1), config.seeds + config.tuning_seeds)
-        over_keys = jax.vmap(one, (None, None, 0))
-        over_rates = jax.vmap(over_keys, (None, 0, None))
-        return jax.vmap(over_rates, (0, None, None))(jnp.array(config.decays), rates, keys)
-
-    return all_runs()
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -128,7 +104,8 @@ def draw(results: dict[str, Any]) -> Figure:
         for i, decay in enumerate(results["decays"]):
             y = results[f"{problem} tuning"][i]
             curves.loglog(results["grid"], y, "o-", ms=3, color=COLOURS[i], label=f"{decay:g}")
-        curves.set(xlabel=r"rate $\alpha h_{max}$", ylabel="loss at the end", title=titles[problem])
+        curves.set(xlabel=r"rate times largest curvature, $\alpha h_{max}$", title=titles[problem])
+        curves.set_ylabel("loss at the end, mean of tuning seeds")
         tuned.set_yscale("log" if problem == "quadratic" else "linear")
         curves.set_ylim(lowest * 0.8, results[f"{problem} tuning"][0][0] * 3)
         rows = np.array([interval(values) for values in results[f"{problem} loss"]])

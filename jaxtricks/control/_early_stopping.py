@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_choice, check_integer, check_range
+from jaxtricks._checks import check_choice, check_length, check_range
 from jaxtricks.control._machine import Machine
 from jaxtricks.control._observation import Mode
 from jaxtricks.control._stopping import Progress, stopping
@@ -51,7 +51,7 @@ def early_stopping(
     References:
         S-STP-01 to 04, notes 000:27, 001:70 and 002:947-948.
     """
-    check_integer("patience", patience, low=0)
+    check_length("patience", patience, low=0)
     check_range("min_delta", min_delta, low=0.0)
     check_choice("mode", mode, ("min", "max"))
 

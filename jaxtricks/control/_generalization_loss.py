@@ -5,6 +5,7 @@ from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
 
 from jaxtricks._checks import check_range
 from jaxtricks.control._machine import Machine
+from jaxtricks.control._observation import check_error
 from jaxtricks.control._stopping import Progress, stopping
 
 
@@ -26,15 +27,18 @@ def generalization_loss(alpha: ScalarLike, *, keep_params: bool = True) -> Machi
     validation error up to $t$. `update(error, state, params)` returns whether to stop, and a
     `StoppingState`, as `early_stopping` does.
 
-    The errors must not be negative: a ratio to a negative best means nothing. An error that is NaN
-    or infinite, after a finite one, is an infinite loss and stops.
+    Errors are at least 0: with a negative best the ratio falls as the error rises, and the rule
+    would never stop. A concrete negative error is refused; a traced one cannot be, so under `jit`
+    the answer to it means nothing. An error that is NaN or infinite, after a finite one, is an
+    infinite loss and stops.
 
     Args:
         alpha: in percent, at least 0; the paper's run from 1 to 5.
         keep_params: whether the state carries the best parameters.
 
     Raises:
-        ValueError: `alpha` is negative or not finite; in `init` and `update`, `params` is missing.
+        ValueError: `alpha` is negative or not finite; in `init` and `update`, `params` is missing;
+            in `update`, the error is negative.
 
     Example:
         >>> rule = generalization_loss(5.0, keep_params=False)
@@ -54,10 +58,14 @@ def generalization_loss(alpha: ScalarLike, *, keep_params: bool = True) -> Machi
         del value
         return loss_percent(progress) > alpha, memory
 
+    def error(value: PyTree) -> ScalarLike:
+        check_error("value", value)
+        return value
+
     return stopping(
         judge,
         (),
-        metric=lambda value: value,
+        metric=error,
         min_delta=0.0,
         mode="min",
         keep_params=keep_params,

@@ -30,6 +30,18 @@ def observe(value: object) -> Float[Array, ""]:
     return jnp.asarray(value, jnp.result_type(float))
 
 
+def check_error(name: str, value: object) -> None:
+    """Refuses a negative error, as the rules with a ratio do; a tracer or an infinity passes.
+
+    Raises:
+        ValueError: it is negative, or an array with axes.
+        TypeError: it is no real scalar.
+    """
+    observe(value)
+    if not isinstance(value, jax.core.Tracer) and -np.inf < np.asarray(value) < 0:
+        raise ValueError(f"{name} must be at least 0: a ratio to it is taken, got {value}.")
+
+
 def nothing_yet(mode: Mode) -> Float[Array, ""]:
     """The best value before any observation: the worst there is."""
     return observe(jnp.inf if mode == "min" else -jnp.inf)

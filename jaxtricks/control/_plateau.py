@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_choice, check_integer, check_range
+from jaxtricks._checks import check_choice, check_instance, check_length, check_range
 from jaxtricks.control._machine import Machine
 from jaxtricks.control._observation import Mode, ThresholdMode, improves, nothing_yet, observe
 
@@ -69,7 +69,7 @@ def plateau(
         S-SCH-05, note 001:36-45; factor=10: E-13; optax's earlier cut: S-LIB-04.
     """
     check_range("factor", factor, low=0.0, below=1.0)
-    check_integer("patience", patience, low=0)
+    check_length("patience", patience, low=0)
     for name, number in {
         "initial": initial,
         "min_value": min_value,
@@ -79,7 +79,7 @@ def plateau(
         check_range(name, number, low=0.0)
     check_choice("mode", mode, ("min", "max"))
     check_choice("threshold_mode", threshold_mode, ("signed", "rel", "abs"))
-    check_integer("cooldown", cooldown, low=0)
+    check_length("cooldown", cooldown, low=0)
 
     def init(params: PyTree | None = None) -> PlateauState:
         del params
@@ -94,6 +94,7 @@ def plateau(
         value: ScalarLike | None, state: PlateauState, params: PyTree | None = None
     ) -> tuple[Float[Array, ""], PlateauState]:
         del params
+        check_instance("state", state, PlateauState)
         if value is None:
             return state.value, state
         seen, cooling = observe(value), state.cooldown_count > 0

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_integer, check_pair, check_range
+from jaxtricks._checks import check_length, check_pair, check_range
 from jaxtricks.control._generalization_loss import loss_percent
 from jaxtricks.control._machine import Machine
-from jaxtricks.control._observation import observe
+from jaxtricks.control._observation import check_error, observe
 from jaxtricks.control._stopping import Progress, stopping
 
 
@@ -35,8 +35,9 @@ def progress_quotient(
     The observed value is a pair, `update((validation, training), state, params)`. It returns
     whether to stop, and a `StoppingState`, as `early_stopping` does.
 
-    The errors must not be negative. A validation error that is NaN or infinite at the end of a
-    strip, after a finite one, stops. A training error that is NaN leaves the strip without $P_k$,
+    Errors are at least 0, as in `generalization_loss`: concrete negative ones are refused, traced
+    ones give an answer that means nothing. A validation error that is NaN or infinite at the end of
+    a strip, after a finite one, stops. A training error that is NaN leaves the strip without $P_k$,
     and such a strip does not.
 
     Args:
@@ -46,8 +47,8 @@ def progress_quotient(
 
     Raises:
         ValueError: `alpha` is negative or not finite, or `strip` is under 1; in `init` and
-            `update`, `params` is missing.
-        TypeError: `strip` is no integer.
+            `update`, `params` is missing; in `update`, an error is negative.
+        TypeError: `strip` is no integer, or the observed value no pair.
 
     Example:
         >>> rule = progress_quotient(0.5, 2, keep_params=False)
@@ -62,7 +63,7 @@ def progress_quotient(
         2; S-STP-05, note 002:950-952.
     """
     check_range("alpha", alpha, low=0.0)
-    check_integer("strip", strip, low=1)
+    check_length("strip", strip, low=1)
     fresh = TrainingStrip(jnp.zeros([], jnp.int32), observe(0.0), observe(jnp.inf))
 
     def judge(
@@ -81,6 +82,8 @@ def progress_quotient(
 
     def validation(value: PyTree) -> ScalarLike:
         check_pair("value", value)
+        for place, error in enumerate(value):
+            check_error(f"value[{place}]", error)
         return value[0]
 
     return stopping(

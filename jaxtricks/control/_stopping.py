@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_same_tree
+from jaxtricks._checks import check_flag, check_instance, check_same_tree
 from jaxtricks.control._machine import Machine
 from jaxtricks.control._observation import Mode, improves, nothing_yet, observe
 
@@ -68,6 +68,7 @@ def stopping(
         mode: "min" or "max".
         keep_params: whether the state carries the best parameters.
     """
+    check_flag("keep_params", keep_params)
 
     def init(params: PyTree | None = None) -> StoppingState:
         _check_params(params, keep_params)
@@ -84,6 +85,8 @@ def stopping(
     def update(
         value: PyTree, state: StoppingState, params: PyTree | None = None
     ) -> tuple[Bool[Array, ""], StoppingState]:
+        check_instance("state", state, StoppingState)
+        check_same_tree("state.memory", state.memory, "this rule's", memory)
         if value is None:
             return state.stopped, state
         _check_params(params, keep_params)

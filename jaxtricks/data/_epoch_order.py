@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, Key
 
-from jaxtricks._checks import check_choice, check_integer
+from jaxtricks._checks import check_choice, check_integer, check_key
 
 
 class Order(NamedTuple):
@@ -38,6 +38,7 @@ def epoch_order(
 
     Raises:
         ValueError: a size is under 1, a name is unknown, or dropping would leave no batch.
+        TypeError: `key` is no typed key.
 
     Example:
         >>> order = epoch_order(jax.random.key(0), 5, 2, order="cyclic", remainder="weight")
@@ -47,6 +48,7 @@ def epoch_order(
     References:
         S-OPT-02, S-OPT-03; notes 000:112-121, 001:115-119, 002:175, 004:22.
     """
+    check_key("key", key)
     check_integer("size", size, low=1)
     check_integer("batch_size", batch_size, low=1)
     check_choice("order", order, ("reshuffle", "cyclic", "with_replacement"))

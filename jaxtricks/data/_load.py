@@ -5,9 +5,9 @@ import os
 
 import numpy as np
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_instance, check_integer
 from jaxtricks.data._digits import read_digits
-from jaxtricks.data._splits import Splits, divide, select, stratified_choice
+from jaxtricks.data._splits import Splits, check_part, divide, select, stratified_choice
 from jaxtricks.data._tfds import prepared_version, read_tfds
 
 
@@ -37,6 +37,7 @@ def load(
         ImportError: a package is missing; the message names the extra.
         FileNotFoundError: the data set is not prepared; the message has the command that does it.
         ValueError: an argument is out of range, or the data are of another kind.
+        TypeError: an argument is of another type.
 
     Example:
         >>> digits = load("digits", validation=100)
@@ -46,6 +47,10 @@ def load(
     References:
         S-DAT-07; notes 002:53-54, 002:980.
     """
+    check_instance("name", name, str)
+    check_part("validation", validation)
+    check_part("test", test)
+    check_integer("seed", seed, low=0)
     if limit is not None:
         check_integer("limit", limit, low=1)
     rng = np.random.default_rng(seed)
@@ -65,10 +70,14 @@ def load(
 def available(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
     """Says whether `load(name)` finds its packages and its files. It reads no data.
 
+    Raises:
+        TypeError: an argument is of another type.
+
     Example:
         >>> available("mnist", "/nowhere")
         False
     """
+    check_instance("name", name, str)
     if name == "digits":
         return importlib.util.find_spec("sklearn") is not None
     try:

@@ -23,6 +23,19 @@ class Splits(NamedTuple):
     test: Split
 
 
+def check_part(name: str, part: object) -> None:
+    """Checks a fraction in `[0, 1)` or a number of examples.
+
+    Raises:
+        ValueError: it is out of range.
+        TypeError: it is no real number.
+    """
+    if isinstance(part, float):
+        check_range(name, part, low=0.0, below=1.0)
+    else:
+        check_integer(name, part, low=0)
+
+
 def divide(
     split: Split, name: str, part: float | int, rng: np.random.Generator
 ) -> tuple[Split, Split]:
@@ -35,8 +48,7 @@ def divide(
         rng: draws which examples.
 
     Raises:
-        ValueError: `part` is out of range.
-        TypeError: `part` is no real number.
+        ValueError: `part` would be all of them.
 
     Example:
         >>> some = Split(np.zeros((6, 1, 1, 1), np.uint8), np.array([0, 0, 0, 0, 1, 1], np.int32))
@@ -46,9 +58,7 @@ def divide(
     """
     size = len(split.label)
     if isinstance(part, float):
-        check_range(name, part, low=0.0, below=1.0)
         part = round(part * size)
-    check_integer(name, part, low=0)
     if part >= size:
         raise ValueError(f"{name} must leave some of the {size} examples, got {part}.")
     taken = stratified_choice(split.label, part, rng)

@@ -46,7 +46,7 @@ def standardize(
         ddof: 1 divides the squares by $n - 1$ instead of $n$.
 
     Raises:
-        ValueError: there are too few examples.
+        ValueError: there are too few examples, or they have no such axis.
         TypeError: the examples are not real numbers.
 
     Example:
@@ -61,7 +61,12 @@ def standardize(
     values = np.asarray(examples)
     if values.dtype.kind in "cOSUMm":
         raise TypeError(f"examples must be real numbers, got {values.dtype}.")
-    if math.prod(values.shape[a] for a in np.atleast_1d(axis)) <= ddof:
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    for place in axes:
+        check_integer("axis", place, low=-values.ndim)
+    if not axes or max(axes) >= values.ndim or len({a % values.ndim for a in axes}) < len(axes):
+        raise ValueError(f"axis must name axes of examples, shape {values.shape}, got {axis}.")
+    if math.prod(values.shape[place] for place in axes) <= ddof:
         raise ValueError(f"there are too few examples for ddof {ddof}, shape {values.shape}.")
     mean = np.mean(values, axis=axis, dtype=np.float64, keepdims=True)
     std = np.std(values, axis=axis, dtype=np.float64, keepdims=True, ddof=ddof)

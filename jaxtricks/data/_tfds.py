@@ -1,5 +1,6 @@
 """Image classes prepared by TensorFlow Datasets, read without TensorFlow."""
 
+import difflib
 import io
 import os
 from pathlib import Path
@@ -15,13 +16,19 @@ def prepared_version(name: str, data_dir: str | os.PathLike[str] | None) -> Path
 
     Raises:
         FileNotFoundError: there is none; the message says how to prepare it.
+        TypeError: `data_dir` is no path.
     """
+    if not isinstance(data_dir, str | os.PathLike | None):
+        raise TypeError(f"data_dir must be a path, got {data_dir!r}.")
     default = os.environ.get("TFDS_DATA_DIR", Path.home() / "tensorflow_datasets")
     root = Path(default if data_dir is None else data_dir).expanduser()
     versions = [file.parent for file in (root / name).glob("*.*.*/dataset_info.json")]
     if not versions:
+        prepared = [file.parents[1].name for file in root.glob("*/*.*.*/dataset_info.json")]
+        alike = difflib.get_close_matches(name, ["digits", *prepared], n=1)
+        hint = f": did you mean {alike[0]!r}?" if alike else "."
         raise FileNotFoundError(
-            f"{name} is not prepared in {root}. If it is elsewhere, say so by data_dir or "
+            f"{name} is not prepared in {root}{hint} If it is elsewhere, say so by data_dir or "
             f"TFDS_DATA_DIR. {how_to_prepare(name, root)}"
         )
     return max(versions, key=lambda path: tuple(int(part) for part in path.name.split(".")))

@@ -1,4 +1,9 @@
-"""Update rules as gradient transformations: `scale_by_x` is the rule, `x` has a learning rate."""
+"""Update rules as gradient transformations: `scale_by_x` is the rule, `x` has a learning rate.
+
+As in optax, `update(updates, state, params, **extra_args)` hands the same extra arguments (`value`,
+`weight`) to every link of a chain, and each takes those that it knows. Nobody can tell a misspelt
+one from one that is meant for another link: it is dropped without an error.
+"""
 
 from jaxtricks.optimizers._accumulate import accumulate as accumulate
 from jaxtricks.optimizers._adadelta import adadelta as adadelta

@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import (
     check_choice,
-    check_instance,
-    check_integer,
+    check_functions,
+    check_length,
     check_range,
     check_real_tree,
     check_same_tree,
@@ -76,8 +76,8 @@ def accumulate(
     References:
         S-OPT-04, 000:127; its ragged last batch: E-15; S-LIB-09.
     """
-    check_instance("tx", tx, optax.GradientTransformation)
-    check_integer("every", every, low=1)
+    check_functions("tx", tx, optax.GradientTransformation)
+    check_length("every", every, low=1)
     check_choice("weighting", weighting, ("example", "batch"))
     rule = optax.with_extra_args_support(tx)
 

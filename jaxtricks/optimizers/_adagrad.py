@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree, ScalarLike
 
-from jaxtricks._checks import check_range, check_real_tree, check_same_tree
+from jaxtricks._checks import check_flag, check_range, check_real_tree, check_same_tree
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.optimizers._moments import divisor, full_moment, narrow, widen
 from jaxtricks.schedules import ScalarOrSchedule
@@ -39,7 +39,7 @@ def scale_by_adagrad(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a leaf is complex.
+        TypeError: a flag is no bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_adagrad()
@@ -57,6 +57,7 @@ def scale_by_adagrad(
         2011; outside: S-OPT-11, 002:353-382 and 003:31-33; inside: S-OPT-12, 004:196-211; $r_0$:
         E-42.
     """
+    check_flag("eps_inside", eps_inside)
     check_range("eps", eps, low=0.0)
     check_range("initial_accumulator", initial_accumulator, low=0.0)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_range, check_real_tree, check_same_tree
+from jaxtricks._checks import check_flag, check_range, check_real_tree, check_same_tree
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.optimizers._moments import (
     average,
@@ -56,7 +56,7 @@ def scale_by_adam(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a leaf is complex.
+        TypeError: a flag is no bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_adam()
@@ -71,6 +71,9 @@ def scale_by_adam(
     for name, beta in (("b1", b1), ("b2", b2)):
         if not callable(beta):
             check_range(name, beta, low=0.0, below=1.0)
+    check_flag("eps_inside", eps_inside)
+    check_flag("eps_hat", eps_hat)
+    check_flag("bias_correction", bias_correction)
     check_range("eps", eps, low=0.0)
 
     def init(params: PyTree) -> AdamState:

@@ -9,7 +9,8 @@ from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import (
     check_choice,
-    check_integer,
+    check_functions,
+    check_length,
     check_range,
     check_real_tree,
     check_same_tree,
@@ -70,8 +71,8 @@ def adam_to_sgd(
         learning_rate: Adam's rate, at least 0, a number or a schedule of all updates.
         when: how many updates Adam makes (an integer, 0 for none; it may be traced), or a control
             rule that says when to stop Adam, such as `control.early_stopping`. The rule observes
-            `update(..., value=...)`; None is no observation. The update that brings the signal is
-            already SGD's.
+            `update(..., value=...)`, for `progress_quotient` a pair; None is no observation. The
+            update that brings the signal is already SGD's.
         sgd_learning_rate: SGD's rate, at least 0, a number or a schedule that counts from the
             switch.
         momentum: $\rho$ in `[0, 1)`, a number or a schedule that counts from the switch.
@@ -89,7 +90,8 @@ def adam_to_sgd(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: `when` is neither an integer nor a control rule, or a leaf is complex.
+        TypeError: `when` is neither an integer nor a control rule that answers whether to stop, a
+            flag is no bool, or a leaf is complex.
 
     Example:
         >>> tx = adam_to_sgd(0.1, when=2, sgd_learning_rate=0.01, velocity="reset")
@@ -113,8 +115,10 @@ def adam_to_sgd(
         if not callable(rate):
             check_range(name, rate, low=0.0, below=1.0 if name == "momentum" else None)
     check_choice("velocity", velocity, ("carry", "reset"))
-    if not isinstance(when, Machine):
-        check_integer("when", when, low=0)
+    if isinstance(when, Machine):
+        check_functions("when", when, Machine)
+    else:
+        check_length("when", when, low=0)
     rule = scale_by_adam(
         b1, b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
     )
@@ -130,13 +134,16 @@ def adam_to_sgd(
         )
 
     def observe(
-        state: AdamToSgdState, value: ScalarLike | None, params: PyTree | None
+        state: AdamToSgdState, value: PyTree | None, params: PyTree | None
     ) -> tuple[Bool[Array, ""], PyTree]:
         if not isinstance(when, Machine):
             return state.switched | (state.adam.step >= when), ()
         if value is None:
             return state.switched, state.control
         should_stop, control = when.update(value, state.control, params)
+        kind = jnp.result_type(should_stop)
+        if not jnp.issubdtype(kind, jnp.bool_):
+            raise TypeError(f"when must answer whether to stop, got a rule that answers {kind}.")
         return state.switched | should_stop, control
 
     def update(
@@ -144,7 +151,7 @@ def adam_to_sgd(
         state: AdamToSgdState,
         params: PyTree | None = None,
         *,
-        value: ScalarLike | None = None,
+        value: PyTree | None = None,
         **extra_args: object,
     ) -> tuple[PyTree, AdamToSgdState]:
         del extra_args

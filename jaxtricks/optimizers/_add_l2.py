@@ -3,7 +3,7 @@
 import optax
 from jaxtyping import ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_flag, check_range
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
 
@@ -44,4 +44,5 @@ def add_l2(
         two: E-22. PyTorch: S-OPT-08, 001:21-23.
     """
     check_range("strength", strength, low=0.0)
+    check_flag("half", half)
     return added_term(lambda w: strength * w if half else 2 * strength * w, mask)

@@ -3,7 +3,7 @@
 import jax
 from jaxtyping import PyTree, ScalarLike
 
-from jaxtricks._checks import check_range, check_real_tree
+from jaxtricks._checks import check_flag, check_range, check_real_tree
 from jaxtricks.optimizers._moments import divisor, widen
 
 
@@ -28,7 +28,7 @@ def effective_learning_rate(
 
     Raises:
         ValueError: a hyper-parameter is out of range.
-        TypeError: a leaf is complex.
+        TypeError: a flag is no bool, or a leaf is complex.
 
     Example:
         >>> import jax.numpy as jnp
@@ -41,6 +41,7 @@ def effective_learning_rate(
     """
     check_range("learning_rate", learning_rate, low=0.0)
     check_range("eps", eps, low=0.0)
+    check_flag("eps_inside", eps_inside)
     check_real_tree("second_moment", second_moment)
     return jax.tree.map(
         lambda r: learning_rate / divisor(r, eps, eps_inside=eps_inside),

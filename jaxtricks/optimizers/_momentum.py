@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_range, check_real_tree, check_same_tree
+from jaxtricks._checks import check_flag, check_range, check_real_tree, check_same_tree
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.optimizers._moments import full_moment, narrow, widen
 from jaxtricks.schedules import ScalarOrSchedule, value_at
@@ -44,7 +44,7 @@ def scale_by_momentum(
     Raises:
         ValueError: `decay` or `dampening` is out of range, `nesterov` meets a dampening, or the
             updates do not match the parameters.
-        TypeError: a leaf is complex.
+        TypeError: a flag is no bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_momentum(0.5)
@@ -64,6 +64,8 @@ def scale_by_momentum(
         check_range("decay", decay, low=0.0, below=1.0)
     check_range("dampening", dampening, low=0.0, below=1.0)
     check_range("initial_velocity", initial_velocity)
+    check_flag("dampen_first", dampen_first)
+    check_flag("nesterov", nesterov)
     if nesterov and not isinstance(dampening, jax.core.Tracer) and float(dampening) != 0:
         raise ValueError(f"nesterov goes without dampening, got dampening {dampening}.")
 
@@ -113,6 +115,7 @@ def momentum(
 
     Raises:
         ValueError: a hyper-parameter is out of range.
+        TypeError: a flag is no bool.
 
     Example:
         >>> tx = momentum(0.1, 0.9)
@@ -126,6 +129,7 @@ def momentum(
         Outside: S-OPT-05, notes 001:11-13 and 002:229-239. Inside: S-OPT-06, notes 003:15-17 and
         004:63-85. Why they differ: E-05.
     """
+    check_flag("lr_inside", lr_inside)
     rule = scale_by_momentum(decay, dampening=dampening, nesterov=nesterov)
     rate = gradient_descent(learning_rate)
     return optax.chain(rate, rule) if lr_inside else optax.chain(rule, rate)

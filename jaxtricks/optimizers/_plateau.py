@@ -5,9 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PyTree, ScalarLike
+from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._checks import check_instance, check_real_tree
+from jaxtricks._checks import check_functions, check_real_tree
 from jaxtricks.control import Machine
 from jaxtricks.optimizers._moments import narrow, widen
 
@@ -35,8 +35,8 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
     epoch but the first, or run the machine once an epoch outside and give its answer as the rate.
 
     Raises:
-        TypeError: `machine` is no `control.Machine` or answers no scale (a stopping rule says
-            whether to stop), or a leaf is complex.
+        TypeError: `machine` is no `control.Machine` of functions, or answers no scale (a stopping
+            rule says whether to stop), or a leaf is complex.
 
     Example:
         >>> from jaxtricks.control import plateau
@@ -51,7 +51,7 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
         S-SCH-05, note 001:36-45; `optax.contrib.reduce_on_plateau` needs the metric at every
         update and cuts one observation earlier: S-LIB-04.
     """
-    check_instance("machine", machine, Machine)
+    check_functions("machine", machine, Machine)
 
     def init(params: PyTree) -> PlateauScaleState:
         check_real_tree("params", params)
@@ -67,7 +67,7 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
         state: PlateauScaleState,
         params: PyTree | None = None,
         *,
-        value: ScalarLike | None = None,
+        value: PyTree | None = None,
         **extra_args: object,
     ) -> tuple[PyTree, PlateauScaleState]:
         del extra_args

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_range, check_real_tree, check_same_tree
+from jaxtricks._checks import check_flag, check_range, check_real_tree, check_same_tree
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.optimizers._moments import (
     average,
@@ -68,7 +68,7 @@ def scale_by_rmsprop(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a leaf is complex.
+        TypeError: a flag is no bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_rmsprop(0.9)
@@ -88,6 +88,9 @@ def scale_by_rmsprop(
     """
     if not callable(decay):
         check_range("decay", decay, low=0.0, below=1.0)
+    check_flag("eps_inside", eps_inside)
+    check_flag("bias_correction", bias_correction)
+    check_flag("centered", centered)
     check_range("eps", eps, low=0.0)
     check_range("initial_accumulator", initial_accumulator, low=0.0)
 
@@ -179,6 +182,7 @@ def rmsprop(
         centered=centered,
         initial_accumulator=initial_accumulator,
     )
+    check_flag("lr_inside", lr_inside)
     rate = gradient_descent(learning_rate)
     if momentum is None:
         return optax.chain(rule, rate)

@@ -23,11 +23,12 @@ def scale_by_depth(
 
     Args:
         factor: $c \ge 0$; 1 changes nothing, 0 trains the last layer only.
-        depth: a tree of numbers $d$ that is the parameters' or a prefix of it, or a function that
-            makes one of the updates, which have the parameters' names.
+        depth: a tree of numbers $d \ge 0$ that is the parameters' or a prefix of it, or a function
+            that makes one of the updates, which have the parameters' names.
 
     Raises:
-        ValueError: `factor` is negative or not finite, or the depths do not fit the updates.
+        ValueError: `factor` is negative or not finite, a depth is negative, or the depths do
+            not fit the updates.
         TypeError: a depth is no number, or a leaf is complex.
 
     Example:
@@ -41,6 +42,8 @@ def scale_by_depth(
         2018, section 3.2, with 1 / 2.6; S-PRE-03, 004:541.
     """
     check_range("factor", factor, low=0.0)
+    if not callable(depth):
+        _check_depths(depth)
 
     def init(params: PyTree) -> optax.EmptyState:
         check_real_tree("params", params)
@@ -55,8 +58,7 @@ def scale_by_depth(
         del params, extra_args
         check_real_tree("updates", updates)
         depths = depth(updates) if callable(depth) else depth
-        for path, number in jax.tree_util.tree_leaves_with_path(depths):
-            check_range(f"depth{jax.tree_util.keystr(path)}", number)
+        _check_depths(depths)
         base = jnp.asarray(factor, float)
 
         def scale(number: ScalarLike, u: Array) -> Array:
@@ -66,3 +68,8 @@ def scale_by_depth(
         return narrow(steps, updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _check_depths(depths: PyTree) -> None:
+    for path, number in jax.tree_util.tree_leaves_with_path(depths):
+        check_range(f"depth{jax.tree_util.keystr(path)}", number, low=0.0)

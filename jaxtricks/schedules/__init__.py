@@ -4,6 +4,9 @@ The first update has the rate `schedule(0)`; formulas whose time starts at 1 use
 so. Every length is a number of updates, and a number of epochs is `steps_per_epoch` times it:
 "divide by 10 after 30 epochs" is `step_decay(0.1, 30 * steps_per_epoch)`. Called once an epoch with
 the epoch's number, the same functions count epochs.
+
+A count may be a fraction or a traced value, and a whole array under `jax.vmap`. The rate is a
+float32 scalar.
 """
 
 from jaxtricks.schedules._constant import constant as constant

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def constant(value: ScalarLike) -> Schedule:
@@ -26,7 +26,8 @@ def constant(value: ScalarLike) -> Schedule:
     """
     check_range("value", value, low=0.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         del count
         return jnp.asarray(value, jnp.float32)
 

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks._checks import check_integer, check_length, check_range
+from jaxtricks.schedules._schedule import Schedule, counted
 
 _LAST_COUNT = 2**31 - 1
 
@@ -50,14 +50,15 @@ def cosine_restarts(
         note 002:541-546.
     """
     check_range("initial", initial, low=0.0)
-    check_integer("first_steps", first_steps, low=1)
+    check_length("first_steps", first_steps, low=1)
     check_integer("multiplier", multiplier, low=1)
     check_range("final", final, low=0.0)
     check_range("peak_factor", peak_factor, above=0.0, high=1.0)
     check_range("final_factor", final_factor, above=0.0, high=1.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
-        cycle, progress = _position(jnp.asarray(count), first_steps, multiplier)
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
+        cycle, progress = _position(count, first_steps, multiplier)
         peak = initial * jnp.power(peak_factor, cycle)
         low = final * jnp.power(final_factor, cycle)
         return low + 0.5 * (peak - low) * (1 + jnp.cos(jnp.pi * progress))

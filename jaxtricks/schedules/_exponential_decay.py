@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
@@ -31,7 +31,8 @@ def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
     check_range("initial", initial, low=0.0)
     check_range("rate", rate, low=0.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         return initial * jnp.exp(-rate * jnp.asarray(count, jnp.float32))
 
     return schedule

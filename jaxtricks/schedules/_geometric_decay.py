@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks._checks import check_length, check_range
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) -> Schedule:
@@ -32,9 +32,10 @@ def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) ->
     """
     check_range("initial", initial, above=0.0)
     check_range("final", final, above=0.0)
-    check_integer("total_steps", total_steps, low=1)
+    check_length("total_steps", total_steps, low=1)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         elapsed = jnp.clip(count, 0, total_steps)
         left = (total_steps - elapsed) / total_steps
         return jnp.power(initial, left) * jnp.power(final, elapsed / total_steps)

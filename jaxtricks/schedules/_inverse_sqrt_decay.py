@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def inverse_sqrt_decay(initial: ScalarLike, *, offset: ScalarLike = 1) -> Schedule:
@@ -32,7 +32,8 @@ def inverse_sqrt_decay(initial: ScalarLike, *, offset: ScalarLike = 1) -> Schedu
     check_range("initial", initial, low=0.0)
     check_range("offset", offset, above=0.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         return initial / jnp.sqrt(jnp.asarray(count, jnp.float32) + offset)
 
     return schedule

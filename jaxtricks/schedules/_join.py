@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_increasing, check_instance
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
@@ -43,12 +43,13 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
             f"boundaries must be one fewer than the {len(schedules)} schedules, got {boundaries}."
         )
 
-    def joined(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def joined(count: Array) -> Float[Array, ""]:
         value = jnp.asarray(schedules[0](count))
         for schedule, start in zip(schedules[1:], boundaries, strict=True):
             # a schedule that has not begun sees 0, where it is defined, and not a negative count
             own = schedule(jnp.maximum(count, start) - start)
-            value = jnp.where(jnp.asarray(count) < start, value, own)
+            value = jnp.where(count < start, value, own)
         return value
 
     return joined

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks._checks import check_length, check_range
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0.0) -> Schedule:
@@ -35,9 +35,10 @@ def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
     """
     check_range("initial", initial, low=0.0)
     check_range("final", final, low=0.0)
-    check_integer("total_steps", total_steps, low=1)
+    check_length("total_steps", total_steps, low=1)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         elapsed = jnp.clip(count, 0, total_steps)
         left = total_steps - elapsed
         return initial * (left / total_steps) + final * (elapsed / total_steps)

@@ -5,8 +5,8 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_choice, check_integer, check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks._checks import check_choice, check_length, check_range
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def linear_warmup(
@@ -39,11 +39,12 @@ def linear_warmup(
         S-SCH-14, note 002:588-602; formula against text: E-43.
     """
     check_range("peak", peak, low=0.0)
-    check_integer("warmup_steps", warmup_steps, low=1)
+    check_length("warmup_steps", warmup_steps, low=1)
     check_choice("start", start, ("first_step", "zero"))
     first = 1 if start == "first_step" else 0
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         return peak * ((jnp.clip(count, 0, warmup_steps - first) + first) / warmup_steps)
 
     return schedule

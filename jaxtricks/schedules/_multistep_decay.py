@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_increasing, check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def multistep_decay(
@@ -42,8 +42,9 @@ def multistep_decay(
     check_increasing("boundaries", boundaries, low=1)
     check_range("factor", factor, above=0.0, below=1.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
-        passed = jnp.sum(jnp.asarray(count) >= jnp.asarray(boundaries), dtype=jnp.float32)
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
+        passed = jnp.sum(count >= jnp.asarray(boundaries), dtype=jnp.float32)
         return initial * jnp.power(factor, passed)
 
     return schedule

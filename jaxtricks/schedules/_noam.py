@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks._checks import check_integer, check_length, check_range
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def noam(model_size: int, warmup_steps: int = 4000, *, scale: ScalarLike = 1.0) -> Schedule:
@@ -32,10 +32,11 @@ def noam(model_size: int, warmup_steps: int = 4000, *, scale: ScalarLike = 1.0) 
         S-SCH-12, notes 002:560 and 002:594.
     """
     check_integer("model_size", model_size, low=1)
-    check_integer("warmup_steps", warmup_steps, low=1)
+    check_length("warmup_steps", warmup_steps, low=1)
     check_range("scale", scale, low=0.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         t = jnp.asarray(count, jnp.float32) + 1
         shape = jnp.minimum(1 / jnp.sqrt(t), t * warmup_steps**-1.5)
         return scale * model_size**-0.5 * shape

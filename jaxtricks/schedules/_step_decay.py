@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks._checks import check_length, check_range
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def step_decay(initial: ScalarLike, every_steps: int, factor: ScalarLike = 0.1) -> Schedule:
@@ -34,10 +34,11 @@ def step_decay(initial: ScalarLike, every_steps: int, factor: ScalarLike = 0.1) 
         S-SCH-03, S-SCH-04, notes 002:524 and 001:47-60; the order of `step` and `train`: E-21.
     """
     check_range("initial", initial, low=0.0)
-    check_integer("every_steps", every_steps, low=1)
+    check_length("every_steps", every_steps, low=1)
     check_range("factor", factor, above=0.0, below=1.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         cuts = jnp.asarray(jnp.floor_divide(count, every_steps), jnp.float32)
         return initial * jnp.power(factor, cuts)
 

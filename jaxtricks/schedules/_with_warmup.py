@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Literal
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_instance
 from jaxtricks.schedules._linear_warmup import linear_warmup
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks.schedules._schedule import Schedule, counted
 
 
 def with_warmup(
@@ -42,7 +42,8 @@ def with_warmup(
     check_instance("schedule", schedule, Callable)
     ramp = linear_warmup(1.0, warmup_steps, start=start)
 
-    def warmed(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def warmed(count: Array) -> Float[Array, ""]:
         return ramp(count) * schedule(jnp.maximum(count, warmup_steps) - warmup_steps)
 
     return warmed

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range, check_real_tree
-from jaxtricks.surfaces._surface import as_point
+from jaxtricks._checks import check_instance, check_integer, check_range, check_real_tree
+from jaxtricks.surfaces._surface import as_point, scalar_loss
 
 
 class Descent(NamedTuple):
@@ -43,7 +43,8 @@ def descend(
 
     Raises:
         ValueError: an argument is out of range, or `start` does not fit the surface.
-        TypeError: `max_steps` is no integer, `start` is complex, or the surface gives no scalar.
+        TypeError: an argument is of another kind, `start` is complex, or the surface gives no
+            scalar.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent
@@ -56,12 +57,13 @@ def descend(
     References:
         S-OPT-01; notes 000:102-108, 002:147-160.
     """
+    check_instance("tx", tx, optax.GradientTransformation)
+    loss_and_gradient = jax.value_and_grad(scalar_loss(surface, "x"))
     check_range("tolerance", tolerance, low=0.0)
     check_integer("max_steps", max_steps, low=1)
     check_real_tree("start", start)
     start = as_point(start)
     tx = optax.with_extra_args_support(tx)
-    loss_and_gradient = jax.value_and_grad(surface)
 
     def unfinished(carry: PyTree) -> Array:
         _, _, _, gradient, step = carry

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_integer, check_key
 
 
 def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
@@ -21,6 +21,7 @@ def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
 
     Raises:
         ValueError: `dimension` is under 1.
+        TypeError: `key` is no typed key.
 
     Example:
         >>> matrix = random_goe(jax.random.key(0), 3)
@@ -31,6 +32,7 @@ def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
         Dean and Majumdar, [Large deviations of extreme eigenvalues of random
         matrices](https://arxiv.org/abs/cond-mat/0609651), 2006; S-FUN-08; notes 002:196.
     """
+    check_key("key", key)
     check_integer("dimension", dimension, low=1)
     gaussian = jax.random.normal(key, (dimension, dimension))
     return (gaussian + gaussian.T) / jnp.sqrt(2.0)

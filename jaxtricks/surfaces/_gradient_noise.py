@@ -8,7 +8,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Key, ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_key, check_range
+from jaxtricks.surfaces._surface import scalar_loss
 
 
 def with_gradient_noise(
@@ -29,7 +30,8 @@ def with_gradient_noise(
 
     Raises:
         ValueError: a variance is negative, the matrix is not square, symmetric and positive
-            semidefinite, or `batch_size` is not positive.
+            semidefinite, or `batch_size` is not positive; later, `x` has another length.
+        TypeError: `surface` is no function of `x`, or `covariance` is not made of real numbers.
 
     Example:
         >>> noisy = with_gradient_noise(lambda x: jnp.sum(x**2), 1.0, 100)
@@ -42,22 +44,31 @@ def with_gradient_noise(
     References:
         S-FUN-07; notes 002:175-177.
     """
+    loss_of = scalar_loss(surface, "x")
     check_range("batch_size", batch_size, above=0.0)
     root = _covariance_root(covariance)
 
     def loss(key: Key[Array, ""], x: Array) -> Float[Array, ""]:
+        check_key("key", key)
         x = jnp.asarray(x)
+        if root.ndim and x.shape != root.shape[:1]:
+            raise ValueError(f"covariance has length {len(root)}, got x of shape {x.shape}.")
         scale = jnp.asarray(root / jnp.sqrt(batch_size), x.dtype)
         normal = jax.random.normal(key, x.shape, x.dtype)
         noise = scale @ normal if scale.ndim == 2 else scale * normal
-        return surface(x) + jnp.sum(noise * (x - jax.lax.stop_gradient(x)))
+        return loss_of(x) + jnp.sum(noise * (x - jax.lax.stop_gradient(x)))
 
     return loss
 
 
 def _covariance_root(covariance: ArrayLike | Sequence[ScalarLike]) -> Array:
     """Gives standard deviations, or the matrix R with R R^T = covariance."""
-    matrix = jnp.asarray(covariance)
+    try:
+        matrix = jnp.asarray(covariance)
+    except (TypeError, ValueError):
+        matrix = jnp.zeros(0)
+    if jnp.iscomplexobj(matrix) or matrix.size == 0:
+        raise TypeError(f"covariance must be made of real numbers, got {covariance!r}.")
     matrix = matrix.astype(jnp.result_type(matrix, float))
     concrete = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(covariance))
     if matrix.ndim < 2:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_instance, check_integer, check_pair, check_range
 from jaxtricks.surfaces._surface import Interval, Surface
 
 
@@ -29,13 +29,16 @@ def grid(
         view: `((xmin, xmax), (ymin, ymax))`, the surface's own if None.
 
     Raises:
-        ValueError: the surface is not two-dimensional, there is no view, or `size` is under 2.
+        ValueError: the surface is not two-dimensional, there is no view or an empty one, or `size`
+            is under 2.
+        TypeError: an argument is of another kind.
 
     Example:
         >>> from jaxtricks.surfaces import quadratic
         >>> grid(quadratic((2.0, 0.0)), 3, view=((-1.0, 1.0), (0.0, 1.0))).loss[0].tolist()
         [1.0, 0.0, 1.0]
     """
+    check_instance("surface", surface, Surface)
     check_integer("size", size, low=2)
     view = surface.view if view is None else view
     if jnp.shape(surface.start) != (2,) or view is None:
@@ -43,6 +46,11 @@ def grid(
             f"grid needs a surface over the plane and a view, got points of shape "
             f"{jnp.shape(surface.start)} and view {view}."
         )
+    check_pair("view", view)
+    for axis, interval in enumerate(view):
+        check_pair(f"view[{axis}]", interval)
+        check_range(f"view[{axis}][0]", interval[0])
+        check_range(f"view[{axis}][1]", interval[1], above=interval[0])
     x, y = (jnp.linspace(low, high, size) for low, high in view)
 
     def at(column: Float[Array, ""], row: Float[Array, ""]) -> Float[Array, ""]:

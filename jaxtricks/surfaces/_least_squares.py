@@ -2,20 +2,22 @@
 
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Real
 
-from jaxtricks._checks import check_choice
-from jaxtricks.surfaces._surface import Surface
+from jaxtricks._checks import check_choice, check_flag
+from jaxtricks.surfaces._surface import Surface, as_point
 
 Reduction = Literal["mean", "sum"]
 
 
 def least_squares(
-    inputs: Float[Array, "examples features"],
-    targets: Float[Array, " examples"],
+    inputs: Real[Array, "examples features"],
+    targets: Real[Array, " examples"],
     *,
-    weights: Float[Array, " examples"] | None = None,
+    weights: Real[Array, " examples"] | None = None,
     reduction: Reduction = "mean",
     half: bool = True,
 ) -> Surface:
@@ -25,15 +27,16 @@ def least_squares(
     it is the mini-batch objective. For an intercept append a column of ones.
 
     Args:
-        inputs: $x_i$.
+        inputs: $x_i$; integers become floats.
         targets: $y_i$.
-        weights: how much each example counts, at least 0; 0 for the padding of a ragged batch.
+        weights: how much each example counts, at least 0 and not all 0; 0 pads a ragged batch.
         reduction: `"mean"` divides by the total weight, `"sum"` does not, so that its gradient and
             its largest stable learning rate depend on $m$.
         half: whether to keep the $\frac12$.
 
     Raises:
-        ValueError: an unknown `reduction`.
+        ValueError: an unknown `reduction`, shapes that do not fit, nothing to fit, or bad weights.
+        TypeError: not arrays of real numbers.
 
     Example:
         >>> import jax
@@ -45,6 +48,9 @@ def least_squares(
         S-OPT-01, S-LOS-02; notes 000:102-108, 001:117-119.
     """
     check_choice("reduction", reduction, ("mean", "sum"))
+    check_flag("half", half)
+    check_examples(inputs, "targets", targets, weights)
+    inputs, targets, weights = as_point((inputs, targets, weights))
     weights = jnp.ones_like(targets) if weights is None else weights
     root = jnp.sqrt(weights)
     optimum = jnp.linalg.lstsq(inputs * root[:, None], targets * root)[0]
@@ -54,6 +60,32 @@ def least_squares(
         return total((0.5 if half else 1.0) * errors**2, weights, reduction)
 
     return Surface(loss, start=jnp.zeros_like(inputs, shape=inputs.shape[1:]), optimum=optimum)
+
+
+def check_examples(inputs: Array, name: str, outputs: Array, weights: Array | None) -> None:
+    """Checks inputs, the outputs called `name` and, if given, weights of a regression.
+
+    Raises:
+        TypeError: not arrays of real numbers.
+        ValueError: shapes do not fit, there is no example, or weights are negative or all 0.
+    """
+    given = {"inputs": inputs, name: outputs} | ({} if weights is None else {"weights": weights})
+    real = (jnp.bool_, jnp.integer, jnp.floating)
+    for key, value in given.items():
+        array = isinstance(value, np.ndarray | jax.Array)
+        if not array or not any(jnp.issubdtype(value.dtype, kind) for kind in real):
+            raise TypeError(f"{key} must be an array of real numbers, got {value!r}.")
+        if key == "inputs" and (value.ndim != 2 or value.size == 0):
+            raise ValueError(f"inputs must be a matrix and not empty, got shape {value.shape}.")
+        if key != "inputs" and value.shape != inputs.shape[:1]:
+            raise ValueError(
+                f"{key} must have one number per row of inputs, shape {inputs.shape[:1]}, "
+                f"got shape {value.shape}."
+            )
+    if weights is not None and not isinstance(weights, jax.core.Tracer):
+        known = np.asarray(weights)  # in numpy: under `jit` even the `jnp` of a constant is traced
+        if not (np.all(known >= 0) and 0 < known.sum() < np.inf):
+            raise ValueError(f"weights must be at least 0 and not all 0, got {weights}.")
 
 
 def total(

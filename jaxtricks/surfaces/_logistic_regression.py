@@ -3,18 +3,18 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float, Real
 
 from jaxtricks._checks import check_choice
-from jaxtricks.surfaces._least_squares import Reduction, total
-from jaxtricks.surfaces._surface import Surface
+from jaxtricks.surfaces._least_squares import Reduction, check_examples, total
+from jaxtricks.surfaces._surface import Surface, as_point
 
 
 def logistic_regression(
-    inputs: Float[Array, "examples features"],
-    labels: Float[Array, " examples"] | Integer[Array, " examples"],
+    inputs: Real[Array, "examples features"],
+    labels: Real[Array, " examples"],
     *,
-    weights: Float[Array, " examples"] | None = None,
+    weights: Real[Array, " examples"] | None = None,
     reduction: Reduction = "mean",
 ) -> Surface:
     r"""Makes the cross-entropy of $\hat y_i = \sigma(x_i^T \theta)$ with labels in $[0, 1]$.
@@ -25,11 +25,13 @@ def logistic_regression(
     Args:
         inputs: $x_i$; for an intercept append a column of ones.
         labels: $y_i$.
-        weights: how much each example counts, at least 0.
+        weights: how much each example counts, at least 0 and not all 0.
         reduction: see `least_squares`.
 
     Raises:
-        ValueError: an unknown `reduction`, or a label outside `[0, 1]`.
+        ValueError: an unknown `reduction`, a label outside `[0, 1]`, shapes that do not fit,
+            nothing to fit, or bad weights.
+        TypeError: not arrays of real numbers.
 
     Example:
         >>> surface = logistic_regression(jnp.array([[1.0], [2.0]]), jnp.array([0, 1]))
@@ -40,12 +42,12 @@ def logistic_regression(
         S-OPT-01, S-LOS-02; notes 000:102, 001:117.
     """
     check_choice("reduction", reduction, ("mean", "sum"))
+    check_examples(inputs, "labels", labels, weights)
     if not isinstance(labels, jax.core.Tracer):
-        known = np.asarray(
-            labels
-        )  # in numpy, as under `jit` even the `jnp` of a constant is traced
+        known = np.asarray(labels)  # in numpy: under `jit` even the `jnp` of a constant is traced
         if not np.all((known >= 0) & (known <= 1)):
             raise ValueError(f"labels must be in [0, 1], got {labels}.")
+    inputs, labels, weights = as_point((inputs, labels, weights))
     weights = jnp.ones_like(inputs, shape=labels.shape) if weights is None else weights
 
     def loss(theta: Float[Array, " features"]) -> Float[Array, ""]:

@@ -38,8 +38,9 @@ def quadratic(
     References:
         S-FUN-01; notes 002:166-168, 003:15, 004:33, 004:169.
     """
-    shape = jnp.asarray(curvatures).shape
-    if len(shape) != 1 or shape[0] == 0:
+    array = isinstance(curvatures, np.ndarray | jax.Array)
+    listed = isinstance(curvatures, Sequence) and not isinstance(curvatures, str | bytes)
+    if not (curvatures.ndim == 1 if array else listed) or len(curvatures) == 0:
         raise ValueError(f"curvatures must be a list of numbers, got {curvatures!r}.")
     if not isinstance(curvatures, jax.core.Tracer):
         for i, curvature in enumerate(curvatures):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_integer, check_key, check_range
 
 
 class SparseFeatures(NamedTuple):
@@ -42,6 +42,7 @@ def random_sparse_features(
 
     Raises:
         ValueError: an argument is out of range.
+        TypeError: `key` is no typed key.
 
     Example:
         >>> data = random_sparse_features(jax.random.key(0), 1000, 100)
@@ -51,6 +52,7 @@ def random_sparse_features(
     References:
         S-FUN-09; notes 004:198-199.
     """
+    check_key("key", key)
     check_integer("examples", examples, low=1)
     check_integer("features", features, low=1)
     check_range("exponent", exponent, low=0.0)

@@ -1,10 +1,12 @@
 """What a surface is: an objective with the points and the window its pictures need."""
 
+import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._checks import check_same_tree
@@ -42,6 +44,34 @@ class Surface(NamedTuple):
         """
         check_same_tree("x", x, "the surface's start", self.start)
         return self.loss(as_point(x))
+
+
+def scalar_loss(surface: Callable[..., Array], *takes: str) -> Callable[..., Array]:
+    """Makes `surface` raise when it gives no real scalar.
+
+    Raises:
+        TypeError: it is no function of the arguments `takes`.
+    """
+    if not callable(surface):
+        raise TypeError(f"surface must be a function, got {surface!r}.")
+    signature = inspect.signature(surface)
+    try:
+        signature.bind(*takes)
+    except TypeError:
+        raise TypeError(
+            f"surface must be a function of ({', '.join(takes)}), got {surface!r}, which takes "
+            f"({', '.join(signature.parameters)})."
+        ) from None
+
+    def loss(*arguments: PyTree) -> Array:
+        value = surface(*arguments)
+        number = isinstance(value, float | np.generic | np.ndarray | jax.Array)
+        got = jax.typeof(value) if number else value
+        if not number or got.shape or not jnp.issubdtype(got.dtype, jnp.floating):
+            raise TypeError(f"surface must give a floating scalar, got {got!r}.")
+        return value
+
+    return loss
 
 
 def as_point(x: PyTree) -> PyTree:

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from jaxtricks._checks import check_integer, check_real_tree
-from jaxtricks.surfaces._surface import as_point
+from jaxtricks._checks import check_instance, check_integer, check_key, check_real_tree
+from jaxtricks.surfaces._surface import as_point, scalar_loss
 
 
 class Trajectory(NamedTuple):
@@ -53,7 +53,8 @@ def trajectory(
 
     Raises:
         ValueError: `steps` is under 1, or `start` does not fit the surface.
-        TypeError: `steps` is no integer, `start` is complex, or the surface gives no scalar.
+        TypeError: an argument is of another kind, `start` is complex, or the surface takes other
+            arguments or gives no scalar.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent
@@ -65,13 +66,17 @@ def trajectory(
     References:
         S-OPT-01, S-DAT-08; notes 000:102-108, 003:5.
     """
+    check_instance("tx", tx, optax.GradientTransformation)
+    if key is not None:
+        check_key("key", key)
+    loss_of = scalar_loss(surface, *(("x",) if key is None else ("key", "x")))
     check_integer("steps", steps, low=1)
     check_real_tree("start", start)
     start = as_point(start)
     tx = optax.with_extra_args_support(tx)
 
     def objective(x: PyTree, step: Int[Array, ""]) -> Float[Array, ""]:
-        return surface(x) if key is None else surface(jax.random.fold_in(key, step), x)
+        return loss_of(x) if key is None else loss_of(jax.random.fold_in(key, step), x)
 
     def body(carry: PyTree, step: Int[Array, ""]) -> tuple[PyTree, PyTree]:
         x, state = carry

@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from jaxtricks import control, optimizers
+from tests.untyped import untyped
 
 NAN = float("nan")
 
@@ -174,3 +175,24 @@ def test_a_stopping_rule_is_no_scale():
     tx = optimizers.scale_by_plateau(control.early_stopping(1, keep_params=False))
     with pytest.raises(TypeError, match="machine must answer a scale, got one that answers bool"):
         tx.init(jnp.zeros(2))
+
+
+@pytest.mark.parametrize("state", [None, (1, 2), control.early_stopping(1).init(jnp.zeros(2))])
+@pytest.mark.parametrize("value", [None, 1.0])
+def test_a_state_of_something_else_is_refused(value, state):
+    with untyped(), pytest.raises(TypeError, match="state must be a PlateauState, got"):
+        control.plateau().update(value, state)
+
+
+@pytest.mark.parametrize(
+    "machine, message",
+    [
+        (control.Machine(1, 2), "machine.init must be a function, got 1"),
+        (control.plateau()._replace(update=2), "machine.update must be a function, got 2"),
+        (tuple(control.plateau()), "machine must be a Machine, got"),
+        (0.1, "machine must be a Machine, got 0.1"),
+    ],
+)
+def test_what_is_no_machine_is_refused(machine, message):
+    with untyped(), pytest.raises(TypeError, match=message):
+        optimizers.scale_by_plateau(machine)

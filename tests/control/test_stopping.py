@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxtricks import control
+from tests.untyped import untyped
 
 NAN = float("nan")
 
@@ -196,3 +197,39 @@ def test_progress_quotient_wants_a_pair():
     rule = control.progress_quotient(0.5, 2, keep_params=False)
     with pytest.raises(TypeError, match="value must be a pair, got 1.0"):
         rule.update(1.0, rule.init())
+
+
+@pytest.mark.parametrize("state", [None, (1, 2), control.plateau().init()])
+def test_a_state_of_something_else_is_refused(state):
+    rule = control.early_stopping(1, keep_params=False)
+    with untyped(), pytest.raises(TypeError, match="state must be a StoppingState, got"):
+        rule.update(1.0, state)
+
+
+def test_a_state_of_another_rule_is_refused():
+    state = control.generalization_loss(5.0, keep_params=False).init()
+    with pytest.raises(ValueError, match="state.memory must have the structure of this rule's"):
+        control.progress_quotient(5.0, 2, keep_params=False).update((1.0, 1.0), state)
+
+
+@pytest.mark.parametrize(
+    "rule, value, message",
+    [
+        (control.generalization_loss(5.0, keep_params=False), -1.0, "value .* got -1.0"),
+        (control.generalization_loss(5.0, keep_params=False), jnp.bfloat16(-2), "value .* got -2"),
+        (
+            control.progress_quotient(5.0, 2, keep_params=False),
+            (-1.0, 1),
+            r"value\[0\] .* got -1.0",
+        ),
+        (
+            control.progress_quotient(5.0, 2, keep_params=False),
+            (1, -1.0),
+            r"value\[1\] .* got -1.0",
+        ),
+    ],
+)
+def test_a_negative_error_is_refused_where_a_ratio_is_taken(rule, value, message):
+    with pytest.raises(ValueError, match=message):
+        rule.update(value, rule.init())
+    jax.jit(rule.update)(value, rule.init())

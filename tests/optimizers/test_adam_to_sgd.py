@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from jaxtricks import optimizers
-from jaxtricks.control import Machine, early_stopping
+from jaxtricks.control import Machine, early_stopping, plateau, progress_quotient
 from tests.trajectories import updates_of
+from tests.untyped import untyped
 
 GRADIENTS = jax.random.normal(jax.random.key(0), (12, 5))
 
@@ -173,3 +174,35 @@ def test_adams_averages_go_on_after_the_switch():
 def test_bad_arguments(options, error):
     with pytest.raises(error, match=list(options)[-1]):
         switching(**options)
+
+
+@pytest.mark.parametrize(
+    "when, message",
+    [
+        (Machine(1, 2), "when.init must be a function, got 1"),
+        ((1, 2), r"when must be an integer, got \(1, 2\)"),
+        (None, "when must be an integer, got None"),
+        (True, "when must be an integer, got True"),
+        (lambda count: count, "when must be an integer, got <function"),
+    ],
+)
+def test_what_is_no_control_rule_is_refused(when, message):
+    with untyped(), pytest.raises(TypeError, match=message):
+        switching(when)
+
+
+def test_a_rule_that_does_not_stop_is_refused():
+    tx = switching(plateau(0.1, 2))
+    with pytest.raises(TypeError, match="when must answer whether to stop, got .* float32"):
+        tx.update(jnp.ones(2), tx.init(jnp.zeros(2)), value=1.0)
+
+
+def test_a_rule_that_observes_a_pair():
+    """PQ with strips of 1 stops at the first loss: the third pair, and its update, is SGD's."""
+    tx = switching(progress_quotient(1.0, 1))
+    state = tx.init(jnp.zeros(2))
+    for step, error in enumerate((2.0, 1.0, 1.5)):
+        _, state = tx.update(jnp.ones(2), state, jnp.zeros(2), value=(error, 1.0))
+        assert bool(state.switched) == (step == 2)
+    with pytest.raises(TypeError, match="value must be a pair, got 1.0"):
+        tx.update(jnp.ones(2), state, jnp.zeros(2), value=1.0)

@@ -80,9 +80,24 @@ def test_refusals():
         optimizers.layer_depth([jnp.ones(2)])
     with pytest.raises(ValueError, match="factor must be in .* got -1"):
         optimizers.scale_by_depth(-1.0)
-    tx = optimizers.scale_by_depth(0.5, {"Dense_0": "first", "Dense_1": 0})
-    with pytest.raises(TypeError, match=r"depth\['Dense_0'\] must be a real scalar, got 'first'"):
-        tx.update(PARAMS, tx.init(PARAMS))
     tx = optimizers.scale_by_depth(0.5, {"Dense_0": 1})
     with pytest.raises(ValueError, match="depth must be a prefix of"):
+        tx.update(PARAMS, tx.init(PARAMS))
+
+
+@pytest.mark.parametrize(
+    "depth, error, message",
+    [
+        ({"Dense_0": -1, "Dense_1": 0}, ValueError, r"depth\['Dense_0'\] must be in .* got -1"),
+        ({"Dense_0": "first"}, TypeError, r"depth\['Dense_0'\] must be a real scalar, got 'first'"),
+        (jnp.ones(2), TypeError, "depth must be a real scalar, got"),
+        (True, TypeError, "depth must be a real scalar, got True"),
+        (float("nan"), ValueError, "depth must be in .* got nan"),
+    ],
+)
+def test_bad_depths_are_refused_when_they_are_written_down_and_when_computed(depth, error, message):
+    with pytest.raises(error, match=message):
+        optimizers.scale_by_depth(0.5, depth)
+    tx = optimizers.scale_by_depth(0.5, lambda updates: depth)
+    with pytest.raises(error, match=message):
         tx.update(PARAMS, tx.init(PARAMS))

@@ -13,6 +13,7 @@ import pytest
 from jaxtricks import presets
 from tests.golden.tables import PLATEAUS, TORCH_RULES, TORCH_SCHEDULES
 from tests.presets import parity
+from tests.untyped import untyped
 
 NOT_OURS = {
     "params",
@@ -131,3 +132,9 @@ def test_the_table_is_what_the_installed_pytorch_computes(tmp_path):
     chex.assert_trees_all_close(golden, live, rtol=1e-6)
     for key in ("signatures", "schedules", "plateaus"):
         assert parity.facts("torch", tmp_path)[key] == parity.facts("torch")[key]
+
+
+@pytest.mark.parametrize("milestones", [30, None, {30: 0.1}])
+def test_milestones_that_are_no_sequence_are_refused(milestones):
+    with untyped(), pytest.raises(TypeError, match="milestones must be a Sequence, got"):
+        presets.torch.multistep_lr(0.1, milestones)

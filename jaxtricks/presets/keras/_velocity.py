@@ -3,7 +3,7 @@
 import optax
 from jaxtyping import ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_flag, check_range
 from jaxtricks.optimizers import scale_by_momentum
 
 
@@ -21,6 +21,7 @@ def velocity(
         (0, 1, 1)
     """
     check_range("momentum", momentum, low=0.0, below=1.0)
+    check_flag("nesterov", nesterov)
     if isinstance(momentum, int | float) and momentum == 0:
         return ()
     return (scale_by_momentum(momentum, nesterov=nesterov),)

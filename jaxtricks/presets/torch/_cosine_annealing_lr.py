@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_length, check_range
 from jaxtricks.schedules import Schedule
+from jaxtricks.schedules._schedule import counted
 
 
 def cosine_annealing_lr(
@@ -34,10 +35,11 @@ def cosine_annealing_lr(
         S-SCH-10, note 002:548-554.
     """
     check_range("initial_rate", initial_rate, low=0.0)
-    check_integer("T_max", T_max, low=1)
+    check_length("T_max", T_max, low=1)
     check_range("eta_min", eta_min, low=0.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         halves = jnp.floor_divide(count, T_max)
         phase = count - halves * T_max  # an integer: far counts keep their digits
         left = jnp.where(halves % 2 == 0, T_max - phase, phase) / T_max

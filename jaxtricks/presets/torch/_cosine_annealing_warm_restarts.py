@@ -2,7 +2,7 @@
 
 from jaxtyping import ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_integer, check_length, check_range
 from jaxtricks.schedules import Schedule, cosine_restarts
 
 
@@ -33,7 +33,7 @@ def cosine_annealing_warm_restarts(
         S-SCH-09, note 002:541-546.
     """
     check_range("initial_rate", initial_rate, low=0.0)
-    check_integer("T_0", T_0, low=1)
+    check_length("T_0", T_0, low=1)
     check_integer("T_mult", T_mult, low=1)
     check_range("eta_min", eta_min, low=0.0)
     return cosine_restarts(initial_rate, T_0, multiplier=T_mult, final=eta_min)

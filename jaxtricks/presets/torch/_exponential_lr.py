@@ -5,6 +5,7 @@ from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_range
 from jaxtricks.schedules import Schedule
+from jaxtricks.schedules._schedule import counted
 
 
 def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:
@@ -28,7 +29,8 @@ def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:
     check_range("initial_rate", initial_rate, low=0.0)
     check_range("gamma", gamma, low=0.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         return initial_rate * jnp.power(gamma, jnp.asarray(count, jnp.float32))
 
     return schedule

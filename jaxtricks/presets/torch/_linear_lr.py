@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_length, check_range
 from jaxtricks.schedules import Schedule
+from jaxtricks.schedules._schedule import counted
 
 
 def linear_lr(
@@ -39,9 +40,10 @@ def linear_lr(
     check_range("initial_rate", initial_rate, low=0.0)
     check_range("start_factor", start_factor, above=0.0, high=1.0)
     check_range("end_factor", end_factor, low=0.0, high=1.0)
-    check_integer("total_iters", total_iters, low=0)
+    check_length("total_iters", total_iters, low=0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         done = jnp.minimum(count, total_iters)
         left = total_iters - done if total_iters else 1
         length = max(total_iters, 1)

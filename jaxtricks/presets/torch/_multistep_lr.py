@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_instance, check_length, check_range
 from jaxtricks.schedules import Schedule
+from jaxtricks.schedules._schedule import counted
 
 
 def multistep_lr(
@@ -21,7 +22,7 @@ def multistep_lr(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: a milestone is no integer.
+        TypeError: `milestones` is no sequence, or one is no integer.
 
     Example:
         >>> rate = multistep_lr(0.1, [2, 4])
@@ -32,12 +33,14 @@ def multistep_lr(
         S-SCH-08, note 002:531-539.
     """
     check_range("initial_rate", initial_rate, low=0.0)
+    check_instance("milestones", milestones, Sequence)
     for place, milestone in enumerate(milestones):
-        check_integer(f"milestones[{place}]", milestone, low=1)
+        check_length(f"milestones[{place}]", milestone, low=1)
     check_range("gamma", gamma, low=0.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
-        passed = jnp.asarray(count) >= jnp.asarray(milestones, jnp.int32)
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
+        passed = count >= jnp.asarray(milestones, jnp.int32)
         return initial_rate * jnp.power(gamma, jnp.sum(passed, dtype=jnp.float32))
 
     return schedule

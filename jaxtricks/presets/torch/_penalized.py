@@ -3,7 +3,7 @@
 import optax
 from jaxtyping import ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_flag, check_range
 from jaxtricks.optimizers import add_l2, gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule
 
@@ -36,6 +36,7 @@ def penalized(
     if not callable(lr):
         check_range("lr", lr, low=0.0)
     check_range("weight_decay", weight_decay, low=0.0)
+    check_flag("maximize", maximize)
     sign = (optax.with_extra_args_support(optax.scale(-1.0)),) if maximize else ()
     decay = () if left_out(weight_decay) else (add_l2(weight_decay),)
     return optax.chain(*sign, *decay, *rule, gradient_descent(lr))

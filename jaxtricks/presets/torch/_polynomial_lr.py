@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_length, check_range
 from jaxtricks.schedules import Schedule
+from jaxtricks.schedules._schedule import counted
 
 
 def polynomial_lr(
@@ -30,10 +31,11 @@ def polynomial_lr(
         S-SCH-13, note 002:573-580.
     """
     check_range("initial_rate", initial_rate, low=0.0)
-    check_integer("total_iters", total_iters, low=0)
+    check_length("total_iters", total_iters, low=0)
     check_range("power", power, low=0.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         left = total_iters - jnp.minimum(count, total_iters) if total_iters else 1
         return initial_rate * jnp.power(jnp.float32(left / max(total_iters, 1)), power)
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_flag, check_range
 from jaxtricks.optimizers import scale_by_momentum
 from jaxtricks.presets.torch._penalized import left_out, penalized
 from jaxtricks.schedules import ScalarOrSchedule
@@ -51,6 +51,7 @@ def sgd(
     """
     check_range("momentum", momentum, low=0.0, below=1.0)
     check_range("dampening", dampening, low=0.0, below=1.0)
+    check_flag("nesterov", nesterov)
     if nesterov and left_out(momentum):
         raise ValueError(f"nesterov needs momentum above 0, got momentum {momentum}.")
     rule = ()

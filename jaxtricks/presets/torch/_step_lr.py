@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_length, check_range
 from jaxtricks.schedules import Schedule
+from jaxtricks.schedules._schedule import counted
 
 
 def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -> Schedule:
@@ -31,10 +32,11 @@ def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -
         S-SCH-04, S-API-07; note 001:49-58.
     """
     check_range("initial_rate", initial_rate, low=0.0)
-    check_integer("step_size", step_size, low=1)
+    check_length("step_size", step_size, low=1)
     check_range("gamma", gamma, low=0.0)
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
         cuts = jnp.asarray(jnp.floor_divide(count, step_size), jnp.float32)
         return initial_rate * jnp.power(gamma, cuts)
 

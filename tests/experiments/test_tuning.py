@@ -1,0 +1,135 @@
+"""The tuned-budget runner: equal trials, shared keys, fresh seeds, and no NaN among the winners."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.engine import Arm, tune
+
+KEY = jax.random.key(0)
+
+
+def parabola(key, rate):
+    """Least at 0.3, without noise."""
+    del key
+    return (rate - 0.3) ** 2 + 1.0
+
+
+def draw(key, trial):
+    """The key's own number, the same for every trial."""
+    del trial
+    return jax.random.uniform(key)
+
+
+def test_the_best_trial_of_a_parabola():
+    """Distances from 0.3: 0.2, 0.7, 0.05; and 0.3, 0.1, 0.6."""
+    arms = {
+        "a": Arm(parabola, np.array([0.5, 1.0, 0.25])),
+        1: Arm(parabola, np.array([0, 0.4, 0.9])),
+    }
+    found = tune(KEY, arms, tuning_seeds=2, seeds=4)
+    assert {name: arm.best for name, arm in found.items()} == {"a": 2, 1: 1}
+    assert [float(arm.trial) for arm in found.values()] == pytest.approx([0.25, 0.4])
+    np.testing.assert_allclose(found["a"].tuning, np.outer([1.04, 1.49, 1.0025], [1, 1]), rtol=1e-6)
+    np.testing.assert_allclose(found["a"].tested, np.full(4, 1.0025), rtol=1e-6)
+
+
+def test_the_winner_has_the_least_mean_and_not_the_least_loss():
+    """Uniform in [0, 1], mean 0.5, against 0.3 for certain."""
+
+    def loss(key, spread):
+        return 0.3 + spread * (jax.random.uniform(key) - 0.3)
+
+    found = tune(KEY, {"a": Arm(loss, np.array([1.0, 0.0]))}, tuning_seeds=200, seeds=1)["a"]
+    assert found.tuning[0].min() < found.tuning[1].min()
+    assert found.best == 1
+
+
+def test_no_key_serves_both_tuning_and_test_and_all_arms_share_all():
+    """5 tuning keys, seen by each of 3 trials, and 7 others."""
+    arms = {name: Arm(draw, np.zeros(3)) for name in ("a", "b")}
+    a, b = tune(KEY, arms, tuning_seeds=5, seeds=7).values()
+    assert len({*a.tuning[0].tolist(), *a.tested.tolist()}) == 12
+    np.testing.assert_array_equal(a.tuning, np.broadcast_to(a.tuning[0], (3, 5)))
+    np.testing.assert_array_equal(a.tuning, b.tuning)
+    np.testing.assert_array_equal(a.tested, b.tested)
+
+
+def test_the_tests_are_those_of_the_winner_on_the_first_keys():
+    def test(key, trial):
+        return {"rate": trial["rate"], "drawn": draw(key, trial)}
+
+    def loss(key, trial):
+        return parabola(key, trial["rate"]) + trial["shift"][0]
+
+    trials = {"rate": np.array([0.3, 0.4]), "shift": np.array([[1.0], [0.0]])}
+    found = tune(KEY, {"a": Arm(loss, trials, test)}, tuning_seeds=2, seeds=3)["a"]
+    assert found.trial["shift"].shape == (1,)
+    np.testing.assert_allclose(found.tested["rate"], np.full(3, 0.4), rtol=1e-6)
+    fresh = jax.random.split(KEY, 5)[:3]
+    np.testing.assert_array_equal(found.tested["drawn"], jax.vmap(jax.random.uniform)(fresh))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_trial_that_is_not_finite_on_one_seed_cannot_win(bad):
+    """Trial 0 is the better one, but on the seeds that draw more than a half."""
+
+    def loss(key, trial):
+        return jnp.where((trial == 0) & (jax.random.uniform(key) > 0.5), bad, trial)
+
+    found = tune(KEY, {"a": Arm(loss, np.array([0.0, 1.0]))}, tuning_seeds=20, seeds=2)["a"]
+    finite = np.isfinite(found.tuning)
+    assert finite[0].any() and not finite[0].all()
+    assert found.best == 1
+
+
+def test_no_finite_trial_names_the_arm():
+    def loss(key, trial):
+        return parabola(key, trial) + jnp.nan
+
+    arms = {"sound": Arm(parabola, np.ones(2)), "wild": Arm(loss, np.ones(2))}
+    with pytest.raises(ValueError, match="'wild': none of 2 trials has finite losses"):
+        tune(KEY, arms, tuning_seeds=1, seeds=1)
+
+
+def test_a_winner_may_diverge_in_the_test():
+    """That is a finding, and not the tuner's to hide."""
+    arm = Arm(parabola, np.ones(2), lambda key, trial: trial * jnp.nan)
+    assert np.isnan(tune(KEY, {"a": arm}, tuning_seeds=1, seeds=3)["a"].tested).all()
+
+
+def test_unequal_budgets_are_refused():
+    arms = {"a": Arm(parabola, np.ones(3)), "b": Arm(parabola, np.ones(4))}
+    with pytest.raises(ValueError, match="equal numbers of trials, got {'a': 3, 'b': 4}"):
+        tune(KEY, arms, tuning_seeds=1, seeds=1)
+
+
+@pytest.mark.parametrize("trials", [0.1, np.ones(0), {}, (np.ones(2), np.ones(3)), (np.ones(2), 1)])
+def test_trials_without_one_first_axis_are_refused(trials):
+    with pytest.raises(ValueError, match="'a': trials must be arrays with one first axis"):
+        tune(KEY, {"a": Arm(parabola, trials)}, tuning_seeds=1, seeds=1)
+
+
+@pytest.mark.parametrize("tuning_seeds, seeds", [(0, 1), (1, 0)])
+def test_no_seeds_are_refused(tuning_seeds, seeds):
+    with pytest.raises(ValueError, match="seeds must be at least 1"):
+        tune(KEY, {"a": Arm(parabola, np.ones(2))}, tuning_seeds=tuning_seeds, seeds=seeds)
+
+
+def test_a_loss_that_is_no_scalar_is_refused():
+    arms = {"a": Arm(lambda key, trial: jnp.ones(3), np.ones(2))}
+    with pytest.raises(ValueError, match="a loss must be a scalar, got shape \\(3,\\)"):
+        tune(KEY, arms, tuning_seeds=1, seeds=1)
+
+
+def test_arms_of_one_function_share_one_program():
+    traced = []
+
+    def loss(key, rate):
+        traced.append(rate)
+        return parabola(key, rate)
+
+    arms = {name: Arm(loss, np.full(3, float(name))) for name in range(4)}
+    tune(KEY, arms, tuning_seeds=2, seeds=5)
+    assert len(traced) == 2  # for the tuning, and for the test
