@@ -2,6 +2,7 @@
 
 Examples:
     python -m experiments                         all default figures into ./figures
+    python -m experiments --tier 2                and those that take up to 20 minutes each
     python -m experiments --list                  what there is
     python -m experiments --only C-013 --only F-038
     python -m experiments --full --out paper_figs
@@ -27,6 +28,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="list the scripts and what they own")
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME|ID", help="topic, question or C-013"
+    )
+    parser.add_argument(
+        "--tier", type=int, choices=(1, 2), default=1, help="2: also scripts of many minutes each"
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--smoke", dest="preset", action="store_const", const="smoke", help="seconds")
@@ -95,6 +99,8 @@ def main(arguments: list[str]) -> int:
     if options.list:
         show_list(scripts)
         return 0
+    if not options.only and options.preset != "smoke":
+        scripts = [script for script in scripts if script.tier <= options.tier]
     from experiments.engine._ledger import write_ledger
     from experiments.engine._run import prepare_folder
 

@@ -58,6 +58,11 @@ class Script:
         return getattr(self.module, "NON_FINITE", ())
 
     @property
+    def tier(self) -> int:
+        """How long the default preset takes: 1 up to two minutes, 2 up to twenty."""
+        return getattr(self.module, "TIER", 1)
+
+    @property
     def animate(self) -> Callable | None:
         return getattr(self.module, "animate", None)
 

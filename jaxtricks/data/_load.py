@@ -7,8 +7,9 @@ import numpy as np
 
 from jaxtricks._checks import check_instance, check_integer
 from jaxtricks.data._digits import read_digits
-from jaxtricks.data._splits import Splits, check_part, divide, select, stratified_choice
-from jaxtricks.data._tfds import prepared_version, read_tfds
+from jaxtricks.data._export import exported_file, read_exported
+from jaxtricks.data._splits import Splits, at_most, check_part, divide, select, stratified_choice
+from jaxtricks.data._tfds import check_folder, prepared_version, read_tfds
 
 
 def load(
@@ -25,8 +26,9 @@ def load(
     Args:
         name: `"digits"`, which comes with scikit-learn, or the TensorFlow Datasets name of images
             with classes and the splits `train` and `test`, such as `"mnist"`, prepared before.
-        data_dir: where prepared data sets are; else the environment's `TFDS_DATA_DIR`, else
-            `~/tensorflow_datasets`.
+        data_dir: where `<name>.npz` is, written by `export`, or else a prepared data set. None
+            takes `<name>.npz` in the environment's `JAXTRICKS_DATA_DIR`, if it is there, or else
+            what is prepared in `TFDS_DATA_DIR`, by default `~/tensorflow_datasets`.
         validation: how much of the training examples to set apart, a fraction in `[0, 1)` or a
             number, with every class's share.
         test: the same for the test examples; only for digits, which come unsplit.
@@ -36,7 +38,8 @@ def load(
     Raises:
         ImportError: a package is missing; the message names the extra.
         FileNotFoundError: the data set is not prepared; the message has the command that does it.
-        ValueError: an argument is out of range, or the data are of another kind.
+        ValueError: an argument is out of range, the data are of another kind, or an exported file
+            is damaged.
         TypeError: an argument is of another type.
 
     Example:
@@ -48,6 +51,7 @@ def load(
         S-DAT-07; notes 002:53-54, 002:980.
     """
     check_instance("name", name, str)
+    check_folder("data_dir", data_dir)
     check_part("validation", validation)
     check_part("test", test)
     check_integer("seed", seed, low=0)
@@ -61,6 +65,8 @@ def load(
                 select(part, stratified_choice(part.label, min(limit, len(part.label)), rng))
                 for part in parts
             )
+    elif (file := exported_file(name, data_dir)) is not None:
+        parts = tuple(select(part, at_most(part.label, limit, rng)) for part in read_exported(file))
     else:
         parts = read_tfds(name, data_dir, limit, rng)
     train, held_back = divide(parts[0], "validation", validation, rng)
@@ -78,8 +84,11 @@ def available(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool
         False
     """
     check_instance("name", name, str)
+    check_folder("data_dir", data_dir)
     if name == "digits":
         return importlib.util.find_spec("sklearn") is not None
+    if exported_file(name, data_dir) is not None:
+        return True
     try:
         prepared_version(name, data_dir)
     except FileNotFoundError:

@@ -70,6 +70,15 @@ def select(split: Split, mask: Bool[np.ndarray, " n"]) -> Split:
     return Split(split.image[mask], split.label[mask])
 
 
+def at_most(
+    labels: Int[np.ndarray, " n"], limit: int | None, rng: np.random.Generator
+) -> Bool[np.ndarray, " n"]:
+    """Marks `limit` examples, a stratified choice, or all if there are no more; then draws none."""
+    if limit is None or limit >= len(labels):
+        return np.ones(len(labels), bool)
+    return stratified_choice(labels, limit, rng)
+
+
 def stratified_choice(
     labels: Int[np.ndarray, " n"], count: int, rng: np.random.Generator
 ) -> Bool[np.ndarray, " n"]:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from jaxtricks._checks import check_choice, check_integer, check_pair
+from jaxtricks._checks import check_choice, check_flag, check_integer, check_pair
 from jaxtricks.models._flatten import check_images
 
 Pair = tuple[int, int]
@@ -51,6 +51,7 @@ class Conv(nn.Module):
 
     def __post_init__(self) -> None:
         check_integer("features", self.features, low=1)
+        check_flag("use_bias", self.use_bias)
         check_pair("kernel_size", self.kernel_size)
         for name, sizes in (("kernel_size", self.kernel_size), ("strides", both(self.strides))):
             for size in sizes:
@@ -69,7 +70,8 @@ class Conv(nn.Module):
         kernel = self.param("kernel", self.kernel_init, shape)
         form = self.form or ("patches" if jax.default_backend() == "cpu" else "native")
         convolve = by_patches if form == "patches" else natively
-        y = convolve(images, kernel, both(self.strides))
+        wide = jnp.promote_types(images.dtype, kernel.dtype)
+        y = convolve(images.astype(wide), kernel.astype(wide), both(self.strides))
         if self.use_bias:
             y += self.param("bias", nn.initializers.zeros, (self.features,))[None, None, None]
         return y

@@ -6,7 +6,7 @@ from typing import Literal
 import flax.linen as nn
 from jaxtyping import Array, Float, ScalarLike, Shaped
 
-from jaxtricks._checks import check_choice, check_instance, check_integer, check_range
+from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer, check_range
 from jaxtricks.models._flatten import flatten
 from jaxtricks.regularizers import BatchNorm, Dropout
 
@@ -70,8 +70,10 @@ class MLP(nn.Module):
             )
         for rate in rates:
             check_range("rates", rate, low=0.0, high=1.0)
+        check_flag("batch_norm", self.batch_norm)
         positions = ("after_activation", "before_activation")
         check_choice("dropout_position", self.dropout_position, positions)
+        self.features = tuple(self.features)  # so that the network can be hashed
         super().__post_init__()
 
     @nn.compact

@@ -46,6 +46,7 @@ class Sequential(nn.Module):
         for index, layer in enumerate(self.layers):
             if not callable(layer):
                 raise TypeError(f"layers[{index}] must be callable, got {layer!r}.")
+        self.layers = tuple(self.layers)  # so that the network can be hashed
         super().__post_init__()
 
     def __call__(self, x: Array, *, train: bool) -> Array:

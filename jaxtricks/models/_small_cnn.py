@@ -6,7 +6,7 @@ from typing import Literal
 import flax.linen as nn
 from jaxtyping import Array, Float, ScalarLike, Shaped
 
-from jaxtricks._checks import check_instance, check_integer, check_range
+from jaxtricks._checks import check_flag, check_instance, check_integer, check_range
 from jaxtricks.models._conv import Conv
 from jaxtricks.models._flatten import check_images
 from jaxtricks.models._pool import max_pool
@@ -57,7 +57,9 @@ class SmallCNN(nn.Module):
             check_integer(f"features[{index}]", size, low=1)
         check_integer("hidden", self.hidden, low=1)
         check_integer("classes", self.classes, low=1)
+        check_flag("batch_norm", self.batch_norm)
         check_range("rate", self.rate, low=0.0, high=1.0)
+        self.features = tuple(self.features)  # so that the network can be hashed
         super().__post_init__()
 
     @nn.compact

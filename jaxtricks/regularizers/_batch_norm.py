@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_flag, check_range
 
 
 class BatchNorm(nn.Module):
@@ -65,6 +65,9 @@ class BatchNorm(nn.Module):
     def __post_init__(self) -> None:
         check_range("decay", self.decay, low=0.0, high=1.0)
         check_range("eps", self.eps, low=0.0)
+        check_flag("unbiased_running_var", self.unbiased_running_var)
+        check_flag("use_scale", self.use_scale)
+        check_flag("use_bias", self.use_bias)
         super().__post_init__()
 
     @nn.compact

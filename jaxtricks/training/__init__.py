@@ -14,7 +14,10 @@ from jaxtricks.training._epoch import make_train_epoch as make_train_epoch
 from jaxtricks.training._epoch import mean_over_steps as mean_over_steps
 from jaxtricks.training._evaluate import evaluate as evaluate
 from jaxtricks.training._evaluate import make_eval_step as make_eval_step
+from jaxtricks.training._fit import Fit as Fit
+from jaxtricks.training._fit import fit as fit
 from jaxtricks.training._losses import classification_loss as classification_loss
+from jaxtricks.training._non_finite import NonFiniteError as NonFiniteError
 from jaxtricks.training._population import train_population as train_population
 from jaxtricks.training._run import Run as Run
 from jaxtricks.training._run import make_run as make_run

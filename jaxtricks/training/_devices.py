@@ -52,8 +52,13 @@ def place(batch: PyTree, sharding: NamedSharding) -> PyTree:
 
     Raises:
         ValueError: the rows cannot be divided equally.
+
+    Example:
+        >>> placed = place({"x": np.arange(4.0)}, data_sharding(jax.devices()[:1]))
+        >>> placed["x"].sharding.spec, placed["x"].tolist()
+        (PartitionSpec('data',), [0.0, 1.0, 2.0, 3.0])
     """
-    check_divisible(batch, len(sharding.addressable_devices), "devices of this process")
+    check_divisible(batch, len(sharding.addressable_devices), "devices")
     return jax.tree.map(
         lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), batch
     )

@@ -1,6 +1,7 @@
 """The loop around a run: validation, control, files, and an end that loses nothing."""
 
 import contextlib
+import functools
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from jaxtricks.training._fit_checks import (
 )
 from jaxtricks.training._history import Record
 from jaxtricks.training._loops import host_loop, scan_loop
-from jaxtricks.training._position import Control, begin, orders, remaining, stopped
+from jaxtricks.training._position import Control, begin, order_of, remaining, stopped
 from jaxtricks.training._reports import bar, event_files
 from jaxtricks.training._run_folder import RunFolder, facts_of
 from jaxtricks.training._source import Examples, batch_shapes, size_of
@@ -113,8 +114,8 @@ def fit(
             the model's and the rule's settings. The batch size, the key, the examples and the
             state's shapes are compared without it.
         on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
-            before its checkpoint; to end the run it returns True. The next epoch uses the state up: copy
-            what you keep.
+            before its checkpoint; to end the run it returns True. The next epoch uses the state
+            up: copy what you keep.
         progress: shows a bar if tqdm is installed and there is a terminal.
         tensorboard: writes event files into the folder's `tensorboard`.
 
@@ -132,7 +133,7 @@ def fit(
         ImportError: tensorboardX is not installed, and `tensorboard` is True.
 
     Example:
-        >>> import jax.numpy as jnp, optax
+        >>> import jax.numpy as jnp, numpy as np, optax
         >>> from jaxtricks.training import init_state, make_eval_step, make_train_step
         >>> def loss(params, model_state, batch, keys, *, train):
         ...     return (params - batch["x"]) ** 2, (model_state, {})
@@ -167,14 +168,14 @@ def fit(
     if files is not None:
         start, history = files.restore(start, save_every)
     order_key, step_key = jax.random.split(key)
-    order_of = orders(order_key, size_of(train), batch_size)
+    order = functools.partial(order_of, order_key, size=size_of(train), batch_size=batch_size)
     position = start
     with contextlib.ExitStack() as stack:
         reports = [history.append] if files is None else [history.append, files.append]
         reports.append(stack.enter_context(bar(epochs, len(history), monitor, show=progress)))
         curves = pathlib.Path(folder, "tensorboard") if folder and tensorboard else None
         reports.append(stack.enter_context(event_files(curves, int(start.state.step))))
-        for position, record in remaining(run, control, order_of, step_key, start, epochs):
+        for position, record in remaining(run, control, order, step_key, start, epochs):
             for report in reports:
                 report(record)
             ended = on_epoch is not None and bool(on_epoch(len(history), position.state, record))

@@ -1,6 +1,7 @@
 """The two ways to run an epoch from the host: as one program, or one step at a time."""
 
 import collections
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -16,61 +17,57 @@ from jaxtricks.training._epoch import make_train_epoch
 from jaxtricks.training._evaluate import EvalStep, evaluate, padded_size, take
 from jaxtricks.training._source import Examples, gather, own_rows, size_of
 from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import Batch, TrainStep
+from jaxtricks.training._step import Batch, Metrics, TrainStep
 
 Numbers = dict[str, np.ndarray | np.generic]
+Row = tuple[Array | np.ndarray, Array | np.ndarray]
 
 
 class Loop(NamedTuple):
     """What `fit` calls.
 
     Attributes:
-        put: moves a tree to the devices of the run.
+        put: puts all of a tree on each device of the run.
         epoch: `(state, order, key) -> (state, metrics)`; the state given is used up. At a step
             that is not finite it stops, with the state before it, and that step's metrics come
             last.
-        again: `(state, indices, weights, key) -> state`: one step once more.
+        again: `(state, row of the order, key) -> state`: one step once more.
         evaluate: the validation metrics.
     """
 
     put: Callable[[PyTree], PyTree]
     epoch: Callable[[TrainState, Order, Key[Array, ""]], tuple[TrainState, Numbers]]
-    again: Callable[[TrainState, Array, Array, Key[Array, ""]], TrainState]
+    again: Callable[[TrainState, Row, Key[Array, ""]], TrainState]
     evaluate: Callable[[TrainState], Numbers]
 
 
 def scan_loop(
     step: TrainStep,
     eval_step: EvalStep,
-    train: Examples,
-    validation: Examples,
+    train: Batch,
+    validation: Batch,
     batch_size: int,
     sharding: NamedSharding | None,
 ) -> Loop:
     """Each epoch is one program; all examples lie on each device."""
-    put, compiled = on_devices(sharding)
-    train, validation = put(dict(train)), put(dict(validation))
-    run = compiled(make_train_epoch(step, sharding=sharding), donate_argnums=0)
-    measure = compiled(
-        lambda state, examples: evaluate(eval_step, state, examples, batch_size, sharding=sharding)
-    )
-    one = compiled(lambda state, examples, row, key: step(state, take(examples, *row), key)[0])
+    train, validation = (put(dict(rows), sharding) for rows in (train, validation))
 
     def epoch(state: TrainState, order: Order, key: Key[Array, ""]) -> tuple[TrainState, Numbers]:
-        state, metrics = finished(run(state, train, order, key), sharding)
-        metrics = jax.device_get(metrics)
+        state, metrics = scan_epoch(step, sharding, state, train, order, key)
+        metrics = jax.device_get(finished(metrics, sharding))
         bad = np.flatnonzero(metrics["non_finite"])
         if bad.size:
             metrics = {name: values[: bad[0] + 1] for name, values in metrics.items()}
         return state, metrics
 
-    def again(state: TrainState, indices: Array, weights: Array, key: Key[Array, ""]) -> TrainState:
-        return finished(one(state, train, (indices, weights), key), sharding)
+    def again(state: TrainState, row: Row, key: Key[Array, ""]) -> TrainState:
+        return finished(one_step(step, sharding, state, train, row, key), sharding)
 
     def measured(state: TrainState) -> Numbers:
-        return jax.device_get(finished(measure(state, validation), sharding))
+        sums = measure(eval_step, sharding, batch_size, state, validation)
+        return jax.device_get(finished(sums, sharding))
 
-    return Loop(put, epoch, again, measured)
+    return Loop(functools.partial(put, sharding=sharding), epoch, again, measured)
 
 
 def host_loop(
@@ -82,8 +79,6 @@ def host_loop(
     sharding: NamedSharding | None,
 ) -> Loop:
     """Each step is a call of a compiled step; its batch is gathered on the host."""
-    put, compiled = on_devices(sharding)
-    sums_of = compiled(eval_step)
     measured_size = padded_size(batch_size, size_of(validation), sharding)
 
     def batch(examples: Examples, indices: np.ndarray, weights: np.ndarray) -> Batch:
@@ -91,8 +86,8 @@ def host_loop(
         rows = gather(examples, indices[mine], weights[mine])
         return rows if sharding is None else place(rows, sharding)
 
-    def again(state: TrainState, indices: Array, weights: Array, key: Key[Array, ""]) -> TrainState:
-        rows = batch(train, np.asarray(indices), np.asarray(weights))
+    def again(state: TrainState, row: Row, key: Key[Array, ""]) -> TrainState:
+        rows = batch(train, *jax.device_get(row))
         return finished(step(copy(state), rows, key), sharding)[0]
 
     def epoch(state: TrainState, order: Order, key: Key[Array, ""]) -> tuple[TrainState, Numbers]:
@@ -111,7 +106,7 @@ def host_loop(
             if metrics["non_finite"]:  # a few steps late, so from the start once more
                 state = kept
                 for row in zip(*(part[: len(history) - 1] for part in rows), strict=True):
-                    state = again(state, *row, key)
+                    state = again(state, row, key)
                 break
         return state, {name: np.stack([m[name] for m in history]) for name in history[0]}
 
@@ -124,7 +119,7 @@ def host_loop(
             remainder="weight",
         )
         parts = (
-            finished(sums_of(state, batch(validation, *row)), sharding)
+            finished(sums_of(eval_step, sharding, state, batch(validation, *row)), sharding)
             for row in zip(*jax.device_get(order), strict=True)
         )
         total: Numbers = {}
@@ -132,26 +127,72 @@ def host_loop(
             total = {name: value + total.get(name, 0) for name, value in sums.items()}
         return {k: v / total["weight"] for k, v in total.items() if k != "weight"}
 
-    return Loop(put, epoch, again, measured)
+    return Loop(functools.partial(put, sharding=sharding), epoch, again, measured)
 
 
-def on_devices(sharding: NamedSharding | None) -> tuple[Callable, Callable]:
-    """How to put a tree on all devices of a run, and how to compile what gives such trees."""
+@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+def scan_epoch(
+    step: TrainStep,
+    sharding: NamedSharding | None,
+    state: TrainState,
+    examples: Batch,
+    order: Order,
+    key: Key[Array, ""],
+) -> tuple[TrainState, Metrics]:
+    """An epoch, compiled once for all runs with the same step."""
+    epoch = make_train_epoch(step, sharding=sharding)
+    return whole(epoch(state, examples, order, key), sharding)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def one_step(
+    step: TrainStep,
+    sharding: NamedSharding | None,
+    state: TrainState,
+    examples: Batch,
+    row: Row,
+    key: Key[Array, ""],
+) -> TrainState:
+    """One step of such an epoch."""
+    return whole(step(state, take(examples, *row), key)[0], sharding)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def measure(
+    eval_step: EvalStep,
+    sharding: NamedSharding | None,
+    batch_size: int,
+    state: TrainState,
+    examples: Batch,
+) -> Metrics:
+    """The means over a split that lies on the devices."""
+    return whole(evaluate(eval_step, state, examples, batch_size, sharding=sharding), sharding)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def sums_of(
+    eval_step: EvalStep, sharding: NamedSharding | None, state: TrainState, batch: Batch
+) -> Metrics:
+    """The sums over one batch."""
+    return whole(eval_step(state, batch), sharding)
+
+
+def whole(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
+    """Has all of a result on each device, where every process can read it."""
     if sharding is None:
-        return jax.device_put, jax.jit
-    whole = replicated(sharding)
+        return tree
+    return jax.lax.with_sharding_constraint(tree, replicated(sharding))
 
-    def put(tree: PyTree) -> PyTree:
-        if sharding.is_fully_addressable:
-            return jax.device_put(tree, whole)
-        return jax.tree.map(
-            lambda x: jax.make_array_from_process_local_data(whole, np.asarray(x)), tree
-        )
 
-    def compiled(function: Callable, **options: int) -> Callable:
-        return jax.jit(function, out_shardings=whole, **options)
-
-    return put, compiled
+def put(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
+    """Puts all of a tree on each device."""
+    if sharding is None:
+        return jax.device_put(tree)
+    if sharding.is_fully_addressable:
+        return jax.device_put(tree, replicated(sharding))
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(replicated(sharding), np.asarray(x)), tree
+    )
 
 
 @jax.jit

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree, Shaped
 
 from jaxtricks._checks import check_choice, check_integer
@@ -77,6 +77,8 @@ def train_population(
         form = "map" if mesh.devices.flat[0].platform == "cpu" else "vmap"
     rows = np.minimum(np.arange(-(-len(keys) // mesh.size) * mesh.size), len(keys) - 1)
     trials = jax.tree.map(lambda x: jnp.asarray(x)[rows], (keys, hyper_parameters))
+    trials = jax.device_put(trials, NamedSharding(mesh, PartitionSpec("trials")))
+    shared = jax.device_put(shared, NamedSharding(mesh, PartitionSpec()))
     out = _all_trials(run, mesh, 1 if form == "map" else chunk or len(rows), trials, shared)
     return jax.tree.map(lambda x: _to_host(x[: len(keys)]), out)
 

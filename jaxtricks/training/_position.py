@@ -1,13 +1,14 @@
 """Where a run stands between two epochs, and how it gets to the next."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Key, PyTree, ScalarLike
 
 from jaxtricks.control import Machine
 from jaxtricks.data import Order, epoch_order
@@ -47,13 +48,10 @@ def begin(loop: Loop, state: TrainState, control: Control) -> Position:
     )
 
 
-def orders(key: Key[Array, ""], size: int, batch_size: int) -> Callable[[np.int32], Order]:
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def order_of(key: Key[Array, ""], epoch: ScalarLike, size: int, batch_size: int) -> Order:
     """Each epoch's order, a function of the key and the epoch."""
-    return jax.jit(
-        lambda epoch: epoch_order(
-            jax.random.fold_in(key, epoch), size, batch_size, remainder="weight"
-        )
-    )
+    return epoch_order(jax.random.fold_in(key, epoch), size, batch_size, remainder="weight")
 
 
 def stopped(position: Position, control: Control) -> bool:
@@ -110,7 +108,7 @@ def train(
     state, metrics = loop.epoch(state, order, key)
     last = len(metrics["non_finite"]) - 1
     if metrics["non_finite"][last]:
-        after = loop.again(state, order.indices[last], order.weights[last], key)
+        after = loop.again(state, (order.indices[last], order.weights[last]), key)
         rate = float(metrics["learning_rate"][last]) if "learning_rate" in metrics else None
         raise NonFiniteError(start + last, rate, first_non_finite(after), state)
     return state, jax.device_get(jax.jit(mean_over_steps)(metrics))
@@ -122,8 +120,8 @@ def observe(
     """Lets both rules see the metric; the plateau rule sets the state's scale."""
     state, lowered = position.state, position.plateau
     if control.plateau is not None:
-        scale, lowered = jax.jit(control.plateau.update)(value, lowered)
+        scale, lowered = control.plateau.update(value, lowered)
         scale = np.asarray(scale, state.learning_rate_scale.dtype)
         state = dataclasses.replace(state, learning_rate_scale=loop.put(scale))
-    _, watched = jax.jit(control.stopping.update)(value, position.stopping, variables(state))
+    _, watched = control.stopping.update(value, position.stopping, variables(state))
     return position._replace(state=state, plateau=lowered, stopping=watched)

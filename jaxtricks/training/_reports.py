@@ -45,7 +45,7 @@ def event_files(folder: pathlib.Path | None, step: int) -> Iterator[Report]:
         yield lambda record: None
         return
     try:
-        from tensorboardX import SummaryWriter
+        from tensorboardX import SummaryWriter  # pyrefly: ignore[missing-import]
     except ImportError as error:
         raise ImportError(
             "tensorboard=True needs tensorboardX: pip install tensorboardX."

@@ -71,9 +71,10 @@ def make_train_step(
 
     Returns:
         The step. Its metrics are means over the batch with its weights: `"loss"` (without the
-        penalty) and those of `loss`; and `"penalty"` if there is one, `"learning_rate"` (if given,
-        with the state's scale), `"weight"`, their sum, `"gradient_norm"`, and `"non_finite"`, the number of entries of the
-        loss, the gradient and the new parameters that are NaN or infinite.
+        penalty) and those of `loss`; besides `"penalty"` if there is one, `"learning_rate"` (if
+        given, times the state's scale), `"weight"`, the sum of the weights, `"gradient_norm"`, and
+        `"non_finite"`, how many entries of the loss, the gradient and the new parameters are NaN
+        or infinite.
 
     Raises:
         TypeError: `tx` is no gradient transformation, or `accumulate` no integer.

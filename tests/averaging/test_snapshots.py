@@ -23,7 +23,6 @@ def kept_steps(averager, updates):
     "capacity, at, updates, want",
     [
         (3, cycle_ends(1), 5, [3, 4, 5]),
-        (2, cycle_ends(3), 8, [3, 6]),
         (2, cycle_ends(3), 9, [6, 9]),
         (4, cycle_ends(2, multiplier=2), 20, [2, 6, 14]),
         (2, cycle_ends(9), 8, []),

@@ -1,7 +1,5 @@
 """Reading digits, and images prepared by TFDS, from a small set written here and from real ones."""
 
-import builtins
-import io
 import os
 import re
 import shutil
@@ -10,58 +8,7 @@ import numpy as np
 import pytest
 
 from jaxtricks import data
-
-SIZES = {"train": 60, "test": 20}
-
-
-def picture(index, split):
-    """Every pixel differs from picture to picture, so that a mix-up shows."""
-    shift = 100 if split == "test" else 0
-    return (np.arange(48).reshape(4, 4, 3) * 3 + index + shift).astype(np.uint8)
-
-
-def write_tiny(folder, image_feature=True):
-    """Prepares a TFDS data set of 4 x 4 PNG pictures in three classes; picture i is of i % 3."""
-    import tensorflow_datasets as tfds
-    from PIL import Image
-
-    def png(image):
-        file = io.BytesIO()
-        Image.fromarray(image).save(file, "PNG")
-        file.seek(0)
-        return file
-
-    class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        VERSION = tfds.core.Version("1.0.0")
-
-        def _info(self):
-            features: dict[str, object] = {"label": tfds.features.ClassLabel(num_classes=3)}
-            if image_feature:
-                features["image"] = tfds.features.Image(shape=(4, 4, 3))
-            return tfds.core.DatasetInfo(
-                builder=self, features=tfds.features.FeaturesDict(features)
-            )
-
-        def _split_generators(self, dl_manager):
-            del dl_manager
-            return {split: self._generate_examples(split) for split in SIZES}
-
-        def _generate_examples(self, split):
-            for i in range(SIZES[split]):
-                example: dict[str, object] = {"label": i % 3}
-                if image_feature:
-                    example["image"] = png(picture(i, split))
-                yield i, example
-
-    builder = Tiny(data_dir=folder, file_format="array_record")
-    builder.download_and_prepare()
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tfds")
-    write_tiny(folder)
-    return folder
+from tests.data.tiny_set import picture, refuse_packages, write_tiny
 
 
 def index_of(image):
@@ -116,6 +63,7 @@ def test_data_not_prepared(tmp_path):
     assert f"mnist is not prepared in {tmp_path}" in message
     assert "install jaxtricks[prepare]" in message
     assert "tfds.builder('mnist'" in message and "download_and_prepare()" in message
+    assert "data.export('mnist', 'FOLDER')" in message and "JAXTRICKS_DATA_DIR" in message
 
 
 def test_the_command_of_the_message_is_one_tfds_takes(tmp_path):
@@ -139,21 +87,14 @@ def test_format_only_tensorflow_reads(tiny, tmp_path):
 
 
 def test_no_images(tmp_path):
-    write_tiny(tmp_path, image_feature=False)
+    write_tiny(tmp_path, image=None)
     with pytest.raises(ValueError, match=r"it has no \['image'\]"):
         data.load("tiny", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize("name, package", [("digits", "sklearn"), ("mnist", "tensorflow_datasets")])
 def test_missing_package_names_the_extra(name, package, monkeypatch):
-    real = builtins.__import__
-
-    def refuse(module, *rest):
-        if module.split(".")[0] == package:
-            raise ImportError(module)
-        return real(module, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    refuse_packages(monkeypatch, package)
     with pytest.raises(ImportError, match=r"install jaxtricks\[data\]"):
         data.load(name)
 
@@ -196,6 +137,43 @@ def test_digits_limit_and_empty_parts():
 def test_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         data.load("digits", **arguments)
+
+
+def test_images_of_several_sizes(tmp_path):
+    write_tiny(tmp_path, image=lambda i, split: picture(i, split)[: 2 + i % 2], shape=(None, 4, 3))
+    with pytest.raises(ValueError, match=r"images of one shape, got \(2, 4, 3\) and \(3, 4, 3\)"):
+        data.load("tiny", data_dir=tmp_path)
+
+
+def test_grey_files_in_a_coloured_set_become_coloured(tmp_path):
+    """As TFDS decodes them: each channel is the grey value."""
+    write_tiny(tmp_path, image=lambda i, split: picture(i, split)[..., 0])
+    splits = data.load("tiny", data_dir=tmp_path, validation=0)
+    assert splits.test.image.shape == (20, 4, 4, 3)
+    for image in splits.test.image:
+        grey = picture(index_of(image) - 100, "test")[..., :1]
+        assert np.array_equal(image, np.repeat(grey, 3, axis=-1))
+
+
+@pytest.mark.parametrize(
+    "feature, message",
+    [("label", "one class per image, its feature label is"), ("image", "must have uint8 images")],
+)
+def test_other_kinds_of_features(feature, message, tmp_path):
+    write_tiny(tmp_path, plain=feature)
+    with pytest.raises(ValueError, match=message):
+        data.load("tiny", data_dir=tmp_path)
+
+
+@pytest.mark.skipif(not data.available("cifar10"), reason="CIFAR-10 is not prepared")
+def test_real_cifar10():
+    """5,000 and 1,000 images of each class; the usual means, which JPEG copies keep closely."""
+    splits = data.load("cifar10", validation=0)
+    for part, count in ((splits.train, 5000), (splits.test, 1000)):
+        assert part.image.shape == (10 * count, 32, 32, 3)
+        assert np.bincount(part.label).tolist() == [count] * 10
+    means = splits.train.image.mean(axis=(0, 1, 2)) / 255
+    assert np.allclose(means, [0.4914, 0.4822, 0.4465], atol=2e-3)
 
 
 @pytest.mark.skipif(not data.available("mnist"), reason="MNIST is not prepared")

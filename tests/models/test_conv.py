@@ -45,6 +45,14 @@ def test_patches_are_the_default_on_a_cpu():
     assert "conv_general_dilated" in text
 
 
+@pytest.mark.parametrize("form", ["patches", "native"])
+def test_half_precision_images_meet_single_precision_weights(form):
+    conv = Conv(1, form=form, kernel_init=nn.initializers.ones)
+    x = jnp.ones((1, 4, 4, 1), jnp.bfloat16)
+    y = jnp.asarray(conv.apply(conv.init(KEY, x), x))
+    assert y.dtype == jnp.float32 and y[0, 1, 1, 0] == 9
+
+
 def test_without_a_bias_there_is_none():
     assert set(Conv(1, use_bias=False).init(KEY, jnp.ones((1, 4, 4, 1)))["params"]) == {"kernel"}
 

@@ -1,12 +1,17 @@
 """The notes' networks: parameters counted by hand, layer orders, compiled and mapped over keys."""
 
+import functools
+
 import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxtricks import models
+from jaxtricks.regularizers import BatchNorm
+from tests.untyped import untyped
 
 KEY = jax.random.key(0)
 MNIST, CIFAR = jnp.ones((1, 28, 28, 1)), jnp.ones((1, 32, 32, 3))
@@ -22,6 +27,21 @@ NETWORKS = {
     "small CNN": models.SmallCNN((4, 8), hidden=16, rate=0.5, batch_norm=True),
     "ResNet": models.ResNet(depth=8, width=2),
 }
+
+
+@functools.partial(jax.jit, static_argnames="net")
+def initialised(net):
+    return net.init(KEY, DIGITS, train=False)
+
+
+@functools.partial(jax.jit, static_argnames="net")
+def trained(net, variables):
+    return net.apply(variables, DIGITS, train=True, rngs={"dropout": KEY})
+
+
+@functools.partial(jax.jit, static_argnames="net")
+def evaluated(net, variables, images=DIGITS):
+    return net.apply(variables, images, train=False)
 
 
 def parameters(net, images):
@@ -84,36 +104,31 @@ def test_train_has_no_default(net):
         net.init(KEY, DIGITS)
 
 
+def test_networks_can_be_static_arguments():
+    for net in (models.MLP([4, 2]), models.SmallCNN([4]), models.Sequential([models.MLP([2])])):
+        assert hash(net) == hash(net.clone())
+
+
 def test_images_and_their_rows_give_the_same_logits():
     net = models.three_layer_net(5)
-    variables = net.init(KEY, DIGITS, train=False)
-    rows = DIGITS.reshape(6, 64)
-    chex.assert_trees_all_equal(
-        net.apply(variables, DIGITS, train=False), net.apply(variables, rows, train=False)
-    )
+    variables, rows = initialised(net), DIGITS.reshape(6, 64)
+    chex.assert_trees_all_equal(evaluated(net, variables), evaluated(net, variables, rows))
 
 
 @pytest.mark.parametrize("activation, same", [(nn.relu, True), (nn.sigmoid, False)])
 def test_dropout_before_and_after_an_activation_agree_for_relu_only(activation, same):
     after = models.MLP((20, 10), activation, 0.5)
     before = after.clone(dropout_position="before_activation")
-    variables = after.init(KEY, DIGITS, train=False)
-    a, b = (
-        net.apply(variables, DIGITS, train=True, rngs={"dropout": KEY}) for net in (after, before)
-    )
-    assert bool(jnp.allclose(a, b, atol=1e-6)) is same
+    variables = initialised(after)
+    assert np.allclose(trained(after, variables), trained(before, variables), atol=1e-6) is same
 
 
 def test_batch_norm_stands_before_the_activation():
     net = models.batch_norm_mlp()
-    variables = net.init(KEY, DIGITS, train=False)
-    _, seen = net.apply(
-        variables,
-        DIGITS,
-        train=True,
-        mutable=["batch_stats", "intermediates"],
-        capture_intermediates=True,
-    )
+    variables = initialised(net)
+    seen = jax.jit(
+        lambda v: net.apply(v, DIGITS, train=True, mutable=True, capture_intermediates=True)[1]
+    )(variables)
     normalised = seen["intermediates"]["BatchNorm_0"]["__call__"][0]
     chex.assert_trees_all_close(normalised.mean(0), jnp.zeros(100), atol=1e-5)
     second = seen["intermediates"]["Dense_1"]["__call__"][0]
@@ -124,39 +139,41 @@ def test_batch_norm_stands_before_the_activation():
 
 def test_the_deep_network_starts_from_a_deviation_of_a_hundredth_and_loses_the_signal():
     net = models.deep_mlp(10, width=100)
-    variables = net.init(KEY, DIGITS, train=False)
-    assert abs(variables["params"]["Dense_5"]["kernel"].std() - 0.01) < 0.0005
-    assert jnp.abs(net.apply(variables, DIGITS, train=False)).max() < 1e-9
+    variables = initialised(net)
+    assert abs(np.std(variables["params"]["Dense_5"]["kernel"]) - 0.01) < 0.0005
+    assert np.abs(evaluated(net, variables)).max() < 1e-9
 
 
 def test_rates_may_be_mapped():
+    variables = initialised(models.MLP((16, 10)))
+
+    @jax.jit
+    @jax.vmap
     def run(rate):
         net = models.MLP((16, 10), rates=rate)
-        variables = net.init(KEY, DIGITS, train=False)
         return net.apply(variables, DIGITS, train=True, rngs={"dropout": KEY})
 
-    rates = jnp.array([0.0, 0.5])
-    got = jax.vmap(run)(rates)
-    chex.assert_trees_all_close(got, jnp.stack([run(0.0), run(0.5)]), rtol=1e-5, atol=1e-6)
+    want = [trained(models.MLP((16, 10), rates=rate), variables) for rate in (0.0, 0.5)]
+    got = run(jnp.array([0.0, 0.5]))
+    chex.assert_trees_all_close(got, np.stack(want), rtol=1e-5, atol=1e-6)
 
 
 def test_both_forms_of_convolution_give_the_same_logits_and_gradients():
-    net = models.SmallCNN((4, 8), hidden=16)
-    variables = net.init(KEY, DIGITS, train=False)
+    net = models.SmallCNN((2, 3), hidden=4)
+    variables = initialised(net)
 
     def loss(variables, form):
         logits = net.clone(form=form).apply(variables, DIGITS, train=True)
         return jnp.sum(jnp.sin(logits)), logits
 
-    run = jax.jit(jax.grad(loss, has_aux=True), static_argnums=1)
-    got, want = run(variables, "patches"), run(variables, "native")
+    run = jax.grad(loss, has_aux=True)
+    got, want = jax.jit(lambda v: (run(v, "patches"), run(v, "native")))(variables)
     chex.assert_trees_all_close(got, want, rtol=1e-4, atol=1e-5)
 
 
 def test_without_its_branches_a_residual_network_is_its_shortcuts():
     net = models.ResNet(depth=8, width=2)
-    apply = jax.jit(lambda variables: net.apply(variables, DIGITS, train=False))
-    variables = jax.jit(lambda: net.init(KEY, DIGITS, train=False))()
+    variables = initialised(net)
     params = variables["params"]
     for branch in (2, 4, 6):
         params[f"BatchNorm_{branch}"]["scale"] = jnp.zeros_like(
@@ -168,7 +185,7 @@ def test_without_its_branches_a_residual_network_is_its_shortcuts():
     kernel = params["Dense_0"]["kernel"]
     assert kernel.shape == (8, 10)
     want = left @ kernel[3:5]  # one channel of zeros in front of them at first, then two more
-    chex.assert_trees_all_close(apply(variables), want, rtol=1e-4, atol=1e-5)
+    chex.assert_trees_all_close(evaluated(net, variables), want, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +209,22 @@ def test_without_its_branches_a_residual_network_is_its_shortcuts():
 )
 def test_bad_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make, flag",
+    [
+        (lambda: models.MLP((2,), batch_norm=1), "batch_norm"),
+        (lambda: models.SmallCNN(batch_norm=None), "batch_norm"),
+        (lambda: models.Conv(2, use_bias="no"), "use_bias"),
+        (lambda: BatchNorm(unbiased_running_var=1), "unbiased_running_var"),
+        (lambda: BatchNorm(use_scale=1), "use_scale"),
+        (lambda: BatchNorm(use_bias=1), "use_bias"),
+    ],
+)
+def test_flags_must_be_bools(make, flag):
+    with untyped(), pytest.raises(TypeError, match=f"{flag} must be a bool, got"):
         make()
 
 

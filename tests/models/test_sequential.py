@@ -1,5 +1,7 @@
 """Layers in turn: who gets `train`, who draws what, and the rules of train and evaluation."""
 
+import functools
+
 import chex
 import flax.linen as nn
 import jax
@@ -13,6 +15,7 @@ KEY = jax.random.key(0)
 ROWS = 1 + jax.random.uniform(jax.random.key(1), (6, 8))
 
 
+@functools.partial(jax.jit, static_argnames=("net", "train"))
 def run(net, *, train, key=KEY, x=ROWS):
     variables = net.init(KEY, x, train=False)
     rngs = {"dropout": key}

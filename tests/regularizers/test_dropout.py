@@ -1,68 +1,73 @@
 """Dropout: its laws, its one stream, and the same mask on any number of devices."""
 
+import math
+
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxtricks.regularizers import Dropout, dropout
 
 KEY = jax.random.key(0)
+compiled = jax.jit(dropout)
 
 
-RATES = jnp.array([0.1, 0.25, 0.5, 0.9])
+RATES = np.array([0.1, 0.25, 0.5, 0.9], np.float32)
 
 
 @pytest.mark.parametrize("shape", [(20001,), (20, 10, 10, 7)])
 def test_drops_the_share_that_it_is_told_and_scales_the_rest(shape):
-    x = jax.random.uniform(jax.random.key(1), shape, minval=1, maxval=2)
-    for rate, y in zip(RATES, jax.vmap(lambda rate: dropout(KEY, x, rate))(RATES), strict=True):
+    x = jnp.linspace(1, 2, math.prod(shape)).reshape(shape)
+    mapped = jax.jit(jax.vmap(lambda rate: dropout(KEY, x, rate)))(RATES)
+    for rate, y in zip(RATES, np.asarray(mapped), strict=True):
         kept = y != 0
-        chex.assert_trees_all_close(y, jnp.where(kept, x / (1 - rate), 0), rtol=1e-6)
+        np.testing.assert_allclose(y, np.where(kept, x / (1 - rate), 0), rtol=1e-6)
         assert abs(kept.mean() - (1 - rate)) < 4 * (rate * (1 - rate) / x.size) ** 0.5
 
 
 @pytest.mark.parametrize("distance", [1, 2, 128])
 def test_neighbours_are_dropped_independently(distance):
-    kept = dropout(KEY, jnp.ones(40000), 0.5) != 0
-    same = jnp.mean(kept[:-distance] == kept[distance:])
+    kept = np.asarray(compiled(KEY, jnp.ones(40000), 0.5)) != 0
+    same = np.mean(kept[:-distance] == kept[distance:])
     assert abs(same - 0.5) < 4 * 0.5 / 40000**0.5
 
 
 def test_rate_0_keeps_and_rate_1_drops_everything():
     x = jnp.linspace(1, 2, 1001)
-    chex.assert_trees_all_equal(dropout(KEY, x, 0.0), x)
-    chex.assert_trees_all_equal(dropout(KEY, x, 1.0), jnp.zeros_like(x))
+    chex.assert_trees_all_equal(compiled(KEY, x, 0.0), x)
+    chex.assert_trees_all_equal(compiled(KEY, x, 1.0), jnp.zeros_like(x))
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.0])
 def test_gradients_are_finite_and_zero_for_dropped_entries(rate):
-    x = jnp.linspace(1, 2, 100)
-    by_x, by_rate = jax.grad(lambda x, rate: jnp.sum(dropout(KEY, x, rate)), (0, 1))(x, rate)
-    chex.assert_trees_all_close(by_x, dropout(KEY, jnp.ones(100), rate))
+    x = jnp.arange(1.0, 101)
+    gradient = jax.jit(jax.grad(lambda x, rate: jnp.sum(dropout(KEY, x, rate)), (0, 1)))
+    by_x, by_rate = gradient(x, rate)
+    chex.assert_trees_all_close(by_x, compiled(KEY, jnp.ones(100), rate))
     assert jnp.isfinite(by_rate)
 
 
 def test_the_rate_may_be_mapped():
-    rates, x = jnp.array([0.0, 0.3, 1.0]), jnp.ones((4, 5))
-    got = jax.vmap(lambda rate: dropout(KEY, x, rate))(rates)
-    want = jnp.stack([dropout(KEY, x, float(rate)) for rate in rates])
+    rates, x = np.array([0.0, 0.3, 1.0], np.float32), jnp.ones((4, 5))
+    got = jax.jit(jax.vmap(dropout, (None, None, 0)))(KEY, x, rates)
+    want = np.stack([compiled(KEY, x, rate) for rate in rates])
     chex.assert_trees_all_close(got, want, rtol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (3, 0), (5, 1)])
+@pytest.mark.parametrize("shape", [(), (3, 0), (5, 1)])
 def test_odd_shapes_and_half_precision_stay(shape):
-    y = dropout(KEY, jnp.ones(shape, jnp.bfloat16), 0.5)
+    y = compiled(KEY, jnp.ones(shape, jnp.bfloat16), 0.5)
     assert y.shape == shape and y.dtype == jnp.bfloat16
 
 
 def test_sharded_masks_are_those_of_one_device():
     x = jnp.ones((8, 33))
-    run = jax.jit(dropout)
     sharding = NamedSharding(Mesh(jax.devices()[:2], ("data",)), PartitionSpec("data"))
-    got = jax.block_until_ready(run(KEY, jax.device_put(x, sharding), 0.5))
-    chex.assert_trees_all_equal(jax.device_get(got), jax.device_get(run(KEY, x, 0.5)))
+    got = jax.block_until_ready(compiled(KEY, jax.device_put(x, sharding), 0.5))
+    chex.assert_trees_all_equal(jax.device_get(got), jax.device_get(compiled(KEY, x, 0.5)))
 
 
 def test_the_layer_draws_only_in_training_and_only_if_it_drops():

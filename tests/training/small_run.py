@@ -1,5 +1,7 @@
 """A small run with all that is easily lost: dropout, running averages, moments, a schedule."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import numpy as np
@@ -36,6 +38,7 @@ def examples(size, seed):
     return Split(image, label)._asdict()
 
 
+@functools.cache  # the same step is compiled once
 def parts(*, axis_name=None, rate=0.01, width=16, steps=20, **options):
     """A step, an evaluation step and a state."""
     schedule = cosine_decay(rate, total_steps=steps)

@@ -1,8 +1,8 @@
 """Run in a process of its own: training that is killed again and again ends as if it never was.
 
-Each run is a fork of this process, which has imported JAX and never used it. One chain: run, SIGKILL,
-resume, with kills at any time and kills inside a save. The end is compared bit for bit with the
-run that nobody disturbed.
+Each run is a fork of this process, which has imported JAX and never used it. One chain: run,
+SIGKILL, resume, with kills at any time and kills inside a save, and now and then a torn line in
+the history. The end is compared bit for bit with the run that nobody disturbed.
 """
 
 import json
@@ -20,8 +20,7 @@ import numpy as np
 import orbax.checkpoint  # noqa: F401
 
 from jaxtricks.control import early_stopping, plateau
-from jaxtricks.training import data_sharding
-from jaxtricks.training._fit import fit
+from jaxtricks.training import data_sharding, fit
 from tests.training.small_run import BATCH, examples, parts
 
 EPOCHS = 30

@@ -8,6 +8,7 @@ import pytest
 from jaxtricks.control import early_stopping, plateau
 from jaxtricks.training import (
     data_sharding,
+    fit,
     init_state,
     jit_step,
     make_run,
@@ -15,7 +16,6 @@ from jaxtricks.training import (
     pmap_step,
     shard_step,
 )
-from jaxtricks.training._fit import fit
 from tests.training.small_run import BATCH, EPOCHS, examples, parts
 
 KEY = jax.random.key(3)
@@ -141,8 +141,8 @@ def test_validation_counts_every_example_once_on_two_devices(loop, size):
 
 def test_the_last_batch_of_an_epoch_counts_by_its_examples():
     step, eval_step, state = parts()
-    got = run_fit(step, eval_step, state, train=examples(17, 0), epochs=1)
-    assert got.history[0]["train.weight"] == 17
+    got = run_fit(step, eval_step, state, epochs=1)
+    assert got.history[0]["train.weight"] == len(TRAIN["label"]) == 4 * BATCH + 8
 
 
 def test_early_stopping_ends_the_run_with_either_exit():

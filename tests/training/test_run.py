@@ -9,6 +9,7 @@ import pytest
 from jaxtricks import control, optimizers, training
 from jaxtricks.data import epoch_order
 from tests.training.nets import Net, examples, start
+from tests.untyped import untyped
 
 KEY = jax.random.key(3)
 NET = Net(rate=0.2, batch_norm=True)
@@ -139,9 +140,14 @@ def test_a_trial_depends_on_its_key_and_its_hyper_parameters_alone():
 def test_bad_populations_are_refused():
     keys = jax.random.split(KEY, 3)
     run = population_run
+    with untyped(), pytest.raises(TypeError, match="keys must be a vector of typed keys"):
+        training.train_population(run, jnp.zeros((3, 2), jnp.uint32), jnp.ones(3))
     with pytest.raises(ValueError, match=r"as many keys as trials, at least 1, got \[2, 3\]"):
         training.train_population(run, keys, jnp.ones(2))
-    with pytest.raises(ValueError, match="form must be one of 'map', 'vmap', got 'scan'"):
+    with (
+        untyped(),
+        pytest.raises(ValueError, match="form must be one of 'map', 'vmap', got 'scan'"),
+    ):
         training.train_population(run, keys, jnp.ones(3), form="scan")
     with pytest.raises(ValueError, match="chunk must be at least 1, got 0"):
         training.train_population(run, keys, jnp.ones(3), chunk=0)

@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from jaxtricks import optimizers, schedules, training
+from tests.untyped import untyped
 
 
 def squared(params, model_state, batch, keys, *, train):
@@ -131,7 +132,7 @@ def test_rule_is_given_the_loss():
 
 def test_bad_arguments_are_named():
     tx = optax.sgd(0.1)
-    with pytest.raises(TypeError, match="tx must be"):
+    with untyped(), pytest.raises(TypeError, match="tx must be"):
         training.make_train_step(squared, None)
     with pytest.raises(ValueError, match="accumulate must be at least 1, got 0"):
         training.make_train_step(squared, tx, accumulate=0)

@@ -1,0 +1,1 @@
+"""Several models as one: independent ones, those of one run, their averaged weights."""

@@ -1,0 +1,126 @@
+"""Whole runs of a network on images, looked at after every epoch: the raw material of ensembles."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxtricks import data
+from jaxtricks.averaging import Averager, ensemble_predictions
+from jaxtricks.training import classification_loss, init_state, make_train_step, train_population
+
+BATCH = 32
+LATEST = Averager(lambda params: (), lambda params, state: (params, state))
+Examples = dict[str, np.ndarray]
+
+
+class Sets(NamedTuple):
+    """Images as uint8 and their labels, and the name of the data set."""
+
+    train: Examples
+    validation: Examples
+    test: Examples
+    name: str
+
+
+def load(name: str, limit: int) -> Sets:
+    """At most `limit` test examples, and as many to train with, a fifth of them to choose by.
+
+    Digits where `name` is not prepared: 1,006 to train with, 252 to choose by, 539 to test.
+    """
+    name = name if data.available(name) else "digits"
+    splits = data.load(name, validation=0.2, test=0.3, limit=limit)
+    return Sets(*(split._asdict() for split in splits), name)
+
+
+def train(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    key: jax.Array,
+    examples: Examples,
+    look: Callable[[Any, Any], Any],
+    *,
+    epochs: int,
+    averager: Averager = LATEST,
+) -> Any:
+    """Trains in batches of 32 and stacks `look(state, average)` of every epoch's end.
+
+    The averager sees the parameters after each update. The key decides the first weights and the
+    order of the examples.
+    """
+    init_key, run_key = jax.random.split(key)
+    order_key, step_key = jax.random.split(run_key)
+    image = jnp.asarray(examples["image"][:1], jnp.float32)
+    state = init_state(model.init(init_key, image, train=False)["params"], tx)
+    loss = classification_loss(model)
+    step = make_train_step(loss, tx, rng_streams=(), diagnostics=False)
+
+    def advance(carry: tuple, rows: jax.Array) -> tuple[tuple, Any]:
+        state, kept = carry
+        batch = {name: jnp.asarray(values)[rows] for name, values in examples.items()}
+        state, _ = step(state, batch, step_key)
+        average, kept = averager.update(state.params, kept)
+        return (state, kept), average
+
+    def epoch(carry: tuple, number: jax.Array) -> tuple[tuple, Any]:
+        order_of_epoch = jax.random.fold_in(order_key, number)
+        rows = data.epoch_order(order_of_epoch, len(examples["label"]), BATCH).indices
+        carry, _ = jax.lax.scan(lambda carry, row: (advance(carry, row)[0], None), carry, rows[:-1])
+        carry, average = advance(carry, rows[-1])  # only the last average of an epoch is made
+        return carry, look(carry[0], average)
+
+    start = (state, averager.init(state.params))
+    return jax.lax.scan(epoch, start, jnp.arange(epochs))[1]
+
+
+def steps_per_epoch(examples: Examples) -> int:
+    """Whole batches; what is left over waits for another epoch's order."""
+    return len(examples["label"]) // BATCH
+
+
+def logits(model: nn.Module, params: Any, examples: Examples) -> jax.Array:
+    """The model's answers to all images of a set at once."""
+    images = jnp.asarray(examples["image"], jnp.float32) / 255
+    return model.apply({"params": params}, images, train=False)
+
+
+def error(scores: jax.Array, labels: jax.Array) -> jax.Array:
+    """Share of the examples, in percent, whose label does not score highest."""
+    return 100 * jnp.mean(jnp.argmax(scores, axis=-1) != labels, axis=-1)
+
+
+def cross_entropy(scores: jax.Array, labels: jax.Array) -> jax.Array:
+    """Mean over the examples, in nats, of scores `[..., examples, classes]`."""
+    chosen = jax.nn.log_softmax(scores)[..., jnp.arange(len(labels)), labels]
+    return -jnp.mean(chosen, axis=-1)
+
+
+def ensemble_errors(scores: jax.Array, labels: jax.Array, members: np.ndarray) -> jax.Array:
+    """Errors of ensembles; a row of `members` has 1 for each model in it, `scores` one a model."""
+
+    def one(weights: jax.Array) -> jax.Array:
+        return error(ensemble_predictions(scores, weights=weights), labels)
+
+    return jax.lax.map(one, jnp.asarray(members, jnp.float32))
+
+
+def last_of(chosen: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
+    """A row for each count: 1 at the last so many of the epochs that are `chosen`, else 0."""
+    after = np.cumsum(chosen[::-1])[::-1]
+    return np.array([(chosen & (after <= count)) for count in counts], np.float32)
+
+
+def over_seeds(
+    run: Callable[..., Any], arms: dict[str, np.ndarray], seeds: int, shared: tuple[Examples, ...]
+) -> dict[str, np.ndarray]:
+    """Results `[arm, seed, ...]` of `run(key, arm, *shared)`; all arms share the seeds' keys."""
+    count = len(next(iter(arms.values())))
+    keys = jax.random.split(jax.random.key(0), seeds)
+    every_key = keys[np.tile(np.arange(seeds), count)]
+    every_arm = jax.tree.map(lambda values: np.repeat(values, seeds, axis=0), arms)
+    results = train_population(run, every_key, every_arm, shared=shared)
+    return jax.tree.map(lambda x: x.reshape(count, seeds, *x.shape[1:]), results)

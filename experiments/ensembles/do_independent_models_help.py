@@ -1,0 +1,131 @@
+"""Does the mean prediction of independently trained models beat one model?
+
+Notes 002:956 and 004:721: train several models and average their predictions. Members are 64-unit
+ReLU nets, plain SGD, batches of 32, 15 epochs, that differ in their first weights and the order of
+the examples; the rate is the one with the least mean validation error on three other keys. k = 1 to
+8 members, ten disjoint sets of 8. C-138: test error, mean of the 8 members minus ensemble of the
+first k, paired by set; confirmed if positive at every k from 2 to 8. Cross-entropy is drawn, not
+judged: the mean of probabilities cannot have a larger one than its members' mean (Jensen).
+
+Command: python -m experiments --only do_independent_models_help      (CPU, about N s)
+Found: not yet.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
+from experiments.ensembles import _runs as runs
+from jaxtricks import models, optimizers
+from jaxtricks.averaging import ensemble_predictions
+
+FIGURES = ()
+CLAIMS = ("C-138",)
+
+MEMBERS = 8
+AVERAGES = ("probabilities", "logits")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`limit`: of the training and validation examples together, and of the test's."""
+
+    data_set: str = "mnist"
+    limit: int = 5000
+    hidden: int = 64
+    epochs: int = 15
+    rates: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8)
+    tuning_seeds: int = 3
+    seeds: int = 10
+
+
+SMOKE = Config("digits", limit=500, hidden=16, epochs=2, rates=(0.1, 0.2), tuning_seeds=1, seeds=2)
+FULL = Config(limit=60_000, hidden=256, seeds=20)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Validation errors `[rate, seed]` of the tuning, then of every set's ensembles `[seed, k]`."""
+    sets = runs.load(config.data_set, config.limit)
+    model = models.MLP((config.hidden, 10))
+
+    def one(key: jax.Array, arm: Any, train: Any, *others: Any) -> list[jax.Array]:
+        def look(state: Any, _: Any) -> list[jax.Array]:
+            return [runs.logits(model, state.params, some) for some in others]
+
+        tx, key = optimizers.gradient_descent(arm["rate"]), jax.random.fold_in(key, arm["member"])
+        looks = runs.train(model, tx, key, train, look, epochs=config.epochs)
+        return [scores[-1] for scores in looks]
+
+    rates = np.array(config.rates, np.float32)
+    # Members of the tests are 0 to 7, so the tuning's member has keys of its own.
+    tuning = {"rate": rates, "member": np.full(len(rates), MEMBERS)}
+    scores, _ = runs.over_seeds(one, tuning, config.tuning_seeds, sets[:3])
+    tuned = np.asarray(runs.error(scores, sets.validation["label"]))
+    rate = rates[np.argmin(tuned.mean(axis=1))]
+    arms = {"rate": np.full(MEMBERS, rate), "member": np.arange(MEMBERS)}
+    _, scores = runs.over_seeds(one, arms, config.seeds, sets[:3])
+    return {
+        "data_set": sets.name,
+        "rates": rates,
+        "tuning errors": tuned,
+        "rate": rate,
+        **ensembles(jnp.moveaxis(scores, 0, 1), sets.test["label"]),
+    }
+
+
+@jax.jit
+def ensembles(scores: jax.Array, labels: jax.Array) -> dict[str, jax.Array]:
+    """Errors and cross-entropies of the members `[seed, member]` and of the first k `[seed, k]`."""
+    out = {"member error": runs.error(scores, labels)}
+    out["member cross-entropy"] = runs.cross_entropy(scores, labels)
+    for average in AVERAGES:
+        # One member at a time: [k, examples, classes] for each seed.
+        every = jax.lax.map(
+            lambda members, average=average: jnp.stack(
+                [ensemble_predictions(members[:k], average=average) for k in range(1, MEMBERS + 1)]
+            ),
+            scores,
+        )
+        out[f"{average} error"] = runs.error(every, labels)
+        out[f"{average} cross-entropy"] = runs.cross_entropy(every, labels)
+    return out
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Every ensemble of 2 to 8 against the mean of the single models."""
+    single, errors = results["member error"].mean(axis=1), results["probabilities error"]
+    parts = [
+        paired(
+            "C-138",
+            single - errors[:, k - 1],
+            f"k = {k}: {errors[:, k - 1].mean():.2f} %, gain",
+            claimed="positive",
+        )
+        for k in range(2, MEMBERS + 1)
+    ]
+    text = f"test error of one model {single.mean():.2f} %; " + "; ".join(
+        part.measured for part in parts
+    )
+    return [combine("C-138", parts, text)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Errors and cross-entropies against k."""
+    fig, axes = figure(1, 2, width=4.8, height=3.5)
+    sizes = 1 + np.arange(MEMBERS)
+    for panel, (metric, unit) in zip(axes, (("error", "%"), ("cross-entropy", "nats")), strict=True):
+        single = results[f"member {metric}"].mean(axis=1)
+        panel.axhline(single.mean(), color="black", ls=":", label="one model, mean of all")
+        for average, colour in zip(AVERAGES, COLOURS, strict=False):
+            rows = np.array([interval(column) for column in results[f"{average} {metric}"].T])
+            band(panel, sizes, *rows.T, color=colour, label=f"mean of {average}", marker="o")
+        panel.set(xlabel="models in the ensemble, $k$", ylabel=f"test {metric} / {unit}")
+        panel.legend()
+    axes[0].set_title(f"{results['data_set']}, rate {results['rate']:g}")
+    axes[1].set_title(f"mean and 95 % interval of {len(single)} sets of models")
+    return fig

@@ -1,0 +1,64 @@
+"""Networks of this topic on real images, trained as one scan with a rate for every update."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxtricks import data, training
+
+Examples = dict[str, np.ndarray]
+
+
+def read_images(wanted: str, count: int, *, validation: float = 0.2) -> tuple[list[Examples], str]:
+    """Training, validation and test examples and the set's name: `wanted`, or else digits.
+
+    `count` are for training, the share `validation` of them set apart, and at most `count` for the
+    test. Pixels are averaged over 2 x 2 blocks; those of digits already are, over 4 x 4.
+    """
+    name = wanted if data.available(wanted) else "digits"
+    splits = data.load(name, limit=count, validation=validation)
+    if name != "digits":
+        splits = [split._replace(image=halved(split.image)) for split in splits]
+    return [split._asdict() for split in splits], name
+
+
+def halved(images: np.ndarray) -> np.ndarray:
+    """Means over 2 x 2 pixels, uint8 as before."""
+    n, height, width, channels = images.shape
+    blocks = images.reshape(n, height // 2, 2, width // 2, 2, channels)
+    return np.uint8(np.rint(blocks.mean(axis=(2, 4))))
+
+
+def stream(key: jax.Array, size: int, steps: int, batch: int) -> data.Order:
+    """Reshuffled epochs one after another, cut into batches of any size.
+
+    Equal keys give equal streams: two batch sizes see the same examples in the same order.
+    """
+
+    def epoch(number: jax.Array) -> jax.Array:
+        return data.epoch_order(jax.random.fold_in(key, number), size, size).indices[0]
+
+    places = jax.lax.map(epoch, jnp.arange(-(-steps * batch // size))).reshape(-1)
+    indices = places[: steps * batch].reshape(steps, batch)
+    return data.Order(indices, jnp.ones(indices.shape))
+
+
+def start(
+    model: nn.Module, tx: optax.GradientTransformation, key: jax.Array, examples: Examples
+) -> training.TrainState:
+    """The state before the first update."""
+    variables = model.init(key, jnp.zeros((1, *examples["image"].shape[1:])), train=False)
+    params = variables.pop("params")
+    return training.init_state(params, tx, variables)
+
+
+def make_epoch(model: nn.Module, tx: optax.GradientTransformation) -> Callable:
+    """Cross-entropy training by `tx`, as many updates as the order has rows."""
+    step = training.make_train_step(
+        training.classification_loss(model), tx, rng_streams=(), diagnostics=False
+    )
+    return training.make_train_epoch(step)

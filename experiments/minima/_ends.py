@@ -1,0 +1,63 @@
+"""Training one-hidden-layer networks of every width to their ends, from good and bad starts."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from experiments.learning_rate import _networks as networks
+from jaxtricks import data, models, optimizers, schedules, training
+
+RATE, BATCH, CLASSES = 0.01, 64, 10
+Examples = networks.Examples
+
+
+def trainer(width: int, *, steps: int, marks: int, curved: bool) -> Callable[..., dict[str, Any]]:
+    """Makes `run(key, gain, fit, held)`: losses of both sets at `marks` even times, and the end.
+
+    A tanh layer (smooth, so that Hessians mean something) and one of logits. The first weights are
+    LeCun's times `gain`, the biases 0; Adam's rate falls from 0.01 to 0 as a cosine. If `curved`,
+    the end's gradient and Hessian come too.
+    """
+    model = models.MLP((width, CLASSES), activation=nn.tanh)
+    tx = optimizers.adam(schedules.cosine_decay(RATE, steps))
+    epoch = networks.make_epoch(model, tx)
+    look = training.make_eval_step(training.classification_loss(model))
+
+    def mean_loss(state: training.TrainState, examples: Examples) -> jax.Array:
+        sums = look(state, examples)
+        return sums["loss"] / sums["weight"]
+
+    def run(key: jax.Array, gain: jax.Array, fit: Examples, held: Examples) -> dict[str, Any]:
+        init_key, order_key = jax.random.split(key)
+        state = networks.start(model, tx, init_key, fit)
+        state = dataclasses.replace(state, params=jax.tree.map(lambda w: gain * w, state.params))
+        order = networks.stream(order_key, len(fit["label"]), steps, BATCH)
+        parts = jax.tree.map(lambda x: x.reshape(marks, -1, BATCH), order)
+
+        def part(state: training.TrainState, rows: data.Order) -> tuple[Any, dict[str, jax.Array]]:
+            state, _ = epoch(state, fit, rows, key)
+            return state, {"train": mean_loss(state, fit), "test": mean_loss(state, held)}
+
+        end, losses = jax.lax.scan(part, state, parts)
+        if not curved:
+            return losses
+        flat, restore = ravel_pytree(end.params)
+
+        def loss(flat: jax.Array) -> jax.Array:
+            return mean_loss(dataclasses.replace(end, params=restore(flat)), fit)
+
+        return losses | curvature(loss, flat)
+
+    return run
+
+
+def curvature(loss: Callable[[jax.Array], jax.Array], at: jax.Array) -> dict[str, jax.Array]:
+    """Norm of the gradient, and least and largest eigenvalue of the Hessian."""
+    eigenvalues = jnp.linalg.eigvalsh(jax.hessian(loss)(at))
+    slope = jnp.linalg.norm(jax.grad(loss)(at))
+    return {"slope": slope, "lowest": eigenvalues[0], "highest": eigenvalues[-1]}

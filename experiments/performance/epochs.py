@@ -1,0 +1,201 @@
+"""What does an epoch of a small network cost, and what do sixteen seeds cost?
+
+The notes' network (784-256-128-64-32-10, two dropout layers of 0.5, 000:49-55) with Adam on 60,000
+images of MNIST's shape, batches of 128, the last one ragged; the examples lie on the device as
+uint8. Contenders: the epoch as one scan; the same step called from Python; PyTorch with its fused
+Adam (CPU only, where torch is installed), with the number of threads that is best for it. The peak
+is that of a large matrix product in the same rounds. Then 16 seeds as one program over one.
+
+    python -m experiments.performance.epochs --out paper_figs/performance/epochs.json
+
+About 2 minutes on 2 CPU cores.
+"""
+
+import argparse
+import functools
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.performance._timing import interleaved, setting, spread, write_record
+from jaxtricks import data, models, optimizers, training
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch")
+WIDTHS = (784, 256, 128, 64, 32, 10)
+BATCH = 128
+SEEDS = 16
+SIDE = 2048
+
+
+def arrays(size: int) -> dict[str, np.ndarray]:
+    """Random images and labels: what they show has no influence on the time."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (size, 28, 28, 1), dtype=np.uint8)
+    return {"image": image, "label": rng.integers(0, 10, size, dtype=np.int32)}
+
+
+def parts() -> tuple[Callable, Callable]:
+    """`start(key)` makes a state; `step` is the pure step."""
+    net, tx = models.tensorflow_mlp(), optimizers.adam(1e-3)
+    step = training.make_train_step(training.classification_loss(net), tx, diagnostics=False)
+
+    def start(key: jax.Array) -> training.TrainState:
+        variables = net.init(key, jnp.zeros((1, 28, 28, 1)), train=False)
+        return training.init_state(variables["params"], tx)
+
+    return start, step
+
+
+def our_epoch(examples: dict[str, jax.Array]) -> Callable[[], None]:
+    """The whole epoch is one program."""
+    start, step = parts()
+    epoch = jax.jit(training.make_train_epoch(step), donate_argnums=0)
+    state, key, order = start(jax.random.key(0)), jax.random.key(1), order_of(examples)
+
+    def run() -> None:
+        nonlocal state
+        state, _ = jax.block_until_ready(epoch(state, examples, order, key))
+
+    return run
+
+
+def host_loop(examples: dict[str, jax.Array]) -> Callable[[], None]:
+    """Python calls a compiled step, which gathers its batch on the device."""
+    start, step = parts()
+    state, key, order = start(jax.random.key(0)), jax.random.key(1), order_of(examples)
+    rows = list(zip(*order, strict=True))
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def compiled(state: Any, examples: Any, indices: Any, weights: Any, key: Any) -> Any:
+        batch = {name: values[indices] for name, values in examples.items()}
+        return step(state, {**batch, "weight": weights}, key)
+
+    def run() -> None:
+        nonlocal state
+        for indices, weights in rows:
+            state, _ = compiled(state, examples, indices, weights, key)
+        jax.block_until_ready(state)
+
+    return run
+
+
+def order_of(examples: dict[str, jax.Array]) -> data.Order:
+    size = len(examples["label"])
+    return data.epoch_order(jax.random.key(2), size, BATCH, remainder="weight")
+
+
+def torch_epoch(examples: dict[str, np.ndarray], threads: int) -> Callable[[], None]:
+    """The same work in PyTorch, written as its users write it."""
+    import torch
+
+    layers: list[Any] = []
+    for i, (before, after) in enumerate(zip(WIDTHS[:-1], WIDTHS[1:], strict=True)):
+        layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
+        layers += [torch.nn.Dropout(0.5)] if i < 2 else []
+    net = torch.nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
+    criterion = torch.nn.CrossEntropyLoss()
+    image = torch.from_numpy(examples["image"]).reshape(len(examples["label"]), -1)
+    label = torch.from_numpy(examples["label"]).long()
+
+    def run() -> None:
+        torch.set_num_threads(threads)
+        order = torch.randperm(len(label))
+        for rows in torch.split(order, BATCH):
+            optimizer.zero_grad(set_to_none=True)
+            criterion(net(image[rows].float() / 255), label[rows]).backward()
+            optimizer.step()
+
+    return run
+
+
+def population(examples: dict[str, jax.Array], seeds: int) -> Callable[[], None]:
+    """An epoch of every seed in one program; each seed has its own order and its own draws."""
+    keys = jax.random.split(jax.random.key(3), seeds)
+    run = one_seed()
+
+    def all_seeds() -> None:
+        training.train_population(run, keys, (), shared=(examples,))
+
+    return all_seeds
+
+
+@functools.cache
+def one_seed() -> Callable[..., jax.Array]:
+    start, step = parts()
+    epoch = training.make_train_epoch(step)
+
+    def run(key: jax.Array, nothing: tuple, examples: dict[str, jax.Array]) -> jax.Array:
+        del nothing
+        init_key, order_key, step_key = jax.random.split(key, 3)
+        order = data.epoch_order(order_key, len(examples["label"]), BATCH, remainder="weight")
+        _, metrics = epoch(start(init_key), examples, order, step_key)
+        return training.mean_over_steps(metrics)["loss"]
+
+    return run
+
+
+def matrix_product() -> Callable[[], None]:
+    square = jnp.ones((SIDE, SIDE))
+    product = jax.jit(lambda x: x @ x)
+    return lambda: jax.block_until_ready(product(square))
+
+
+def floating_point_operations(size: int) -> int:
+    """Of the matrix products of an epoch: forward, and twice backward but for the input."""
+    products = [a * b for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)]
+    return 2 * -(-size // BATCH) * BATCH * (3 * sum(products) - products[0])
+
+
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser("python -m experiments.performance.epochs")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each")
+    parser.add_argument("--examples", type=int, default=60_000)
+    options = parser.parse_args(arguments)
+    if jax.default_backend() == "cpu" and len(jax.devices()) == 1:
+        print("set JAX_NUM_CPU_DEVICES to the number of cores: the seeds use one device only")
+    on_host = arrays(options.examples)
+    on_device = jax.device_put(on_host, jax.devices()[0])
+    contenders = {"scan": our_epoch(on_device), "host loop": host_loop(on_device)}
+    if importlib.util.find_spec("torch") and jax.default_backend() == "cpu":
+        for threads in range(1, (os.cpu_count() or 1) + 1):
+            contenders[f"torch, threads {threads}"] = torch_epoch(on_host, threads)
+    contenders |= {"one seed": population(on_device, 1), "seeds": population(on_device, SEEDS)}
+    contenders["product"] = matrix_product()
+    wall = interleaved(contenders, options.rounds).wall
+    best = min((n for n in wall if n.startswith("torch")), key=lambda n: np.median(wall[n]), default=None)
+    peak = 2 * SIDE**3 / wall["product"]
+    record = {
+        **setting(PACKAGES),
+        "examples": options.examples,
+        "rounds": options.rounds,
+        "seeds": SEEDS,
+        "devices": len(jax.devices()),
+        "seconds": {name: spread(values) for name, values in wall.items()},
+        "over_ours": {
+            name: spread(wall[name] / wall["scan"])
+            for name in ("host loop", *((best,) if best else ()))
+        },
+        "peak_gigaflops": spread(peak / 1e9),
+        "share_of_peak": spread(
+            floating_point_operations(options.examples) / wall["scan"] / peak
+        ),
+        "seeds_over_one": spread(wall["seeds"] / wall["one seed"]),
+        "seeds_over_scan": spread(wall["seeds"] / wall["scan"]),
+    }
+    for key, value in record.items():
+        print(f"{key:16} {value}")
+    if options.out:
+        write_record(options.out, record)
+    return record
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""What can be wrong with examples, found before anything is compiled."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Shaped
+
+from jaxtricks._checks import check_instance, check_integer
+
+Values = Shaped[np.ndarray, "n *rest"]
+
+
+def check_examples(
+    examples: Mapping[str, Shaped[jax.Array | np.ndarray, "..."]], *, classes: int | None = None
+) -> None:
+    """Checks a dict of arrays whose first axis is the example; it changes nothing.
+
+    `"image"` is uint8 `[n, height, width, channels]`, or floating after preprocessing, then also
+    `[n, features]`. `"label"` is whole `[n]`, from 0, or floating `[n, classes]`, each row
+    probabilities. `"weight"` is floating `[n]`, not negative. Arrays of other names are only
+    compared in length and searched for NaN and infinities.
+
+    Args:
+        examples: such as `split._asdict()`.
+        classes: how many there are; None checks only that no label is negative.
+
+    Raises:
+        TypeError: something is no array, or of another type than these.
+        ValueError: there is no example, or lengths, shapes or values are not as above. Floating
+            `[n, height, width, channels]` images of whole numbers up to more than 1 were not
+            preprocessed, and are refused too.
+
+    Example:
+        >>> image = np.zeros((2, 8, 8, 1), np.uint8)
+        >>> check_examples({"image": image, "label": np.array([0, 9])}, classes=10)
+        >>> check_examples({"image": image, "label": np.array([0, 10])}, classes=10)
+        Traceback (most recent call last):
+        ValueError: label must be under the 10 classes, got 10 in example 1.
+
+    References:
+        S-DAT-08; notes 003:5.
+    """
+    check_instance("examples", examples, Mapping)
+    if classes is not None:
+        check_integer("classes", classes, low=1)
+    arrays = {}
+    for name, values in examples.items():
+        if not isinstance(values, jax.Array | np.ndarray):
+            raise TypeError(f"{name} must be an array, got {values!r}.")
+        arrays[name] = np.asarray(values)
+        if not arrays[name].ndim:
+            raise ValueError(f"{name} must have an axis of examples, got {values!r}.")
+    sizes = {name: len(values) for name, values in arrays.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"examples must have arrays of one length, got {sizes}.")
+    if not sizes or not min(sizes.values()):
+        raise ValueError(f"examples must not be empty, got {sizes}.")
+    for name, values in arrays.items():
+        check_finite(name, values)
+    if "image" in arrays:
+        check_image(arrays["image"])
+    if "label" in arrays:
+        check_label(arrays["label"], classes)
+    if "weight" in arrays:
+        check_weight(arrays["weight"])
+
+
+def check_finite(name: str, values: Values) -> None:
+    """Refuses NaN and infinities."""
+    if is_floating(values):
+        where = np.argwhere(~np.isfinite(values))
+        if len(where):
+            value = values[tuple(where[0])]
+            raise ValueError(f"{name} must be finite, got {value} in example {where[0][0]}.")
+
+
+def check_image(images: Values) -> None:
+    """Refuses images that a model would take for something else."""
+    if images.dtype != np.uint8 and not is_floating(images):
+        raise TypeError(
+            f"image must be uint8 (0 to 255), or floating after preprocessing, got {images.dtype}."
+        )
+    preprocessed = is_floating(images)
+    if images.ndim != 4 and not (preprocessed and images.ndim == 2) or not images.size:
+        rows = " or [n, features]" if preprocessed else ""
+        raise ValueError(
+            f"image must be [n, height, width, channels]{rows}, got the shape {images.shape}."
+        )
+    if preprocessed and images.ndim == 4 and images.min() >= 0 and images.max() > 1:
+        if np.array_equal(images, np.floor(images)):
+            raise ValueError(
+                f"image must be preprocessed or uint8, got {images.dtype} with whole numbers up "
+                f"to {images.max()}."
+            )
+
+
+def check_label(labels: Values, classes: int | None) -> None:
+    """Refuses labels that are neither whole numbers nor rows of probabilities, or out of range."""
+    whole = np.issubdtype(labels.dtype, np.integer)
+    if not whole and not is_floating(labels):
+        raise TypeError(f"label must be whole or floating, got {labels.dtype}.")
+    if labels.ndim != (1 if whole else 2):
+        wanted = "whole [n]" if whole else "floating [n, classes]"
+        raise ValueError(f"label must be {wanted}, got {labels.dtype} {list(labels.shape)}.")
+    if whole:
+        refuse("label", "not be negative", labels, labels < 0)
+        if classes is not None:
+            refuse("label", f"be under the {classes} classes", labels, labels >= classes)
+        return
+    if labels.shape[1] != classes and classes is not None:
+        raise ValueError(f"label must have {classes} columns, got {labels.shape[1]}.")
+    sums = labels.astype(np.float64).sum(axis=1)
+    tolerance = 4 * float(jnp.finfo(labels.dtype).eps) * labels.shape[1]
+    refuse("label", "not be negative", labels.min(axis=1), labels.min(axis=1) < 0)
+    refuse("label", "have rows that sum to 1", sums, np.abs(sums - 1) > tolerance)
+
+
+def check_weight(weights: Values) -> None:
+    """Refuses weights that are not one number of at least 0 per example."""
+    if not is_floating(weights):
+        raise TypeError(f"weight must be floating, got {weights.dtype}.")
+    if weights.ndim != 1:
+        raise ValueError(f"weight must be [n], got the shape {weights.shape}.")
+    refuse("weight", "not be negative", weights, weights < 0)
+
+
+def refuse(name: str, rule: str, values: Values, broken: Values) -> None:
+    """Raises with the first value that breaks a rule, if there is one."""
+    where = np.flatnonzero(broken)
+    if len(where):
+        raise ValueError(f"{name} must {rule}, got {values[where[0]]} in example {where[0]}.")
+
+
+def is_floating(values: Values) -> bool:
+    """Whether these are floats, those of half the width included that NumPy has no kind for."""
+    return bool(jnp.issubdtype(values.dtype, jnp.floating))

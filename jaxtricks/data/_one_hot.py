@@ -1,0 +1,39 @@
+"""Classes as rows of probabilities."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32, Int
+
+from jaxtricks._checks import check_integer
+
+
+def one_hot(
+    labels: Int[Array | np.ndarray, "*batch"], classes: int
+) -> Float32[Array, "*batch classes"]:
+    """Turns class c into a row with 1 at place c and 0 elsewhere.
+
+    Args:
+        labels: from 0 to `classes - 1`. Under `jit` they are not checked, and one out of range
+            gives a row of zeros.
+        classes: at least 1.
+
+    Raises:
+        TypeError: a label is not whole.
+        ValueError: a label is out of range.
+
+    Example:
+        >>> one_hot(np.array([1, 0]), 3).tolist()
+        [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+
+    References:
+        S-DAT-06; notes 002:917.
+    """
+    check_integer("classes", classes, low=1)
+    if not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
+        raise TypeError(f"labels must be whole, got {labels!r}.")
+    if not isinstance(labels, jax.core.Tracer):
+        outside = np.asarray(labels)[(np.asarray(labels) < 0) | (np.asarray(labels) >= classes)]
+        if outside.size:
+            raise ValueError(f"labels must be in [0, {classes}), got {outside[0]}.")
+    return jax.nn.one_hot(jnp.asarray(labels), classes, dtype=jnp.float32)

@@ -1,0 +1,86 @@
+"""Run in a process of its own: the step on 1, 2 and 8 devices, sharded and under `pmap`."""
+
+import jax
+
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_num_cpu_devices", 8)
+
+import chex  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+
+from jaxtricks import optimizers, training  # noqa: E402
+from jaxtricks.data import epoch_order  # noqa: E402
+from tests.training.nets import Net, examples, start  # noqa: E402
+
+KEY = jax.random.key(5)
+BATCH = {**examples(32), "weight": np.linspace(0, 2, 32, dtype=np.float32)}
+TX = optimizers.momentum(0.1, 0.9)
+
+
+def three_steps(compile_step, axis_name=None, rate=0.0):
+    """Parameters, statistics and metrics after three steps."""
+    net = Net(rate=rate, batch_norm=True, axis_name=axis_name)
+    state, loss = start(net, TX)
+    step = training.make_train_step(
+        loss, TX, penalty=lambda p: 0.01 * jnp.sum(p["Dense_0"]["kernel"] ** 2), axis_name=axis_name
+    )
+    step = compile_step(step)
+    for _ in range(3):
+        state, metrics = step(state, BATCH, KEY)
+    return jax.device_get((training.variables(state), metrics))
+
+
+def first_gradient(compile_step, axis_name=None):
+    """What one step of rate 1 takes off."""
+    tx = optimizers.gradient_descent(1.0)
+    state, loss = start(Net(axis_name=axis_name), tx)
+    before = jax.device_get(state.params)
+    step = compile_step(training.make_train_step(loss, tx, axis_name=axis_name))
+    after, _ = step(state, BATCH, KEY)
+    return jax.tree.map(lambda a, b: a - b, before, jax.device_get(after.params))
+
+
+def main():
+    for rate in (0.0, 0.5):
+        want = three_steps(training.jit_step, rate=rate)
+        for count in (1, 2, 8):
+            sharding = training.data_sharding(jax.devices()[:count])
+            got = three_steps(
+                lambda s, sharding=sharding: training.shard_step(s, sharding), rate=rate
+            )
+            chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
+            if rate == 0:
+                devices = jax.devices()[:count]
+                got = three_steps(
+                    lambda s, devices=devices: training.pmap_step(s, devices=devices), "devices"
+                )
+                chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
+    want = first_gradient(training.jit_step)
+    sharding = training.data_sharding()
+    for got in (
+        first_gradient(lambda s: training.shard_step(s, sharding)),
+        first_gradient(training.pmap_step, "devices"),
+    ):
+        ratios = jax.tree.map(lambda g, w: np.vdot(g, w) / np.vdot(w, w), got, want)
+        for ratio in jax.tree.leaves(ratios):
+            assert abs(ratio - 1) < 1e-5, ratios
+    sharded_epoch()
+    print("all agree")
+
+
+def sharded_epoch():
+    """A scan over divided batches equals the one-device epoch, masks included."""
+    state, loss = start(Net(rate=0.5, batch_norm=True), TX)
+    step = training.make_train_step(loss, TX)
+    data, order = examples(40), epoch_order(KEY, 40, 16, remainder="weight")
+    want = jax.jit(training.make_train_epoch(step))(state, data, order, KEY)
+    sharding = training.data_sharding()
+    everywhere = jax.device_put((state, data, order), training.replicated(sharding))
+    epoch = jax.jit(training.make_train_epoch(step, sharding=sharding))
+    got = jax.block_until_ready(epoch(*everywhere, KEY))
+    chex.assert_trees_all_close(jax.device_get(got), jax.device_get(want), rtol=1e-5, atol=1e-6)
+
+
+if __name__ == "__main__":
+    main()
