@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import jaxtricks
-from jaxtricks import control, optimizers, presets, schedules, surfaces
+from jaxtricks import averaging, control, optimizers, presets, schedules, surfaces
 from tests.cases import CONTROLS, SCHEDULES, TRANSFORMS
 from tests.presets import cases as preset_cases
 from tests.untyped import untyped
@@ -92,13 +92,21 @@ def flags():
     given = {c.make: {**c.static, **first_values(c)} for table in tables for c in table.values()}
     given[optimizers.effective_learning_rate] = {"learning_rate": 0.1, "second_moment": 1.0}
     given[surfaces.least_squares] = {"inputs": jnp.ones((2, 1)), "targets": jnp.ones(2)}
+    given[averaging.exponential_average] = {"decay": 0.9}
     packages = [getattr(jaxtricks, room) for room in ROOMS] + [presets.torch, presets.keras]
     for package in packages:
         for name, function in public_functions(package).items():
             for parameter in inspect.signature(function).parameters.values():
                 if parameter.annotation is bool:
                     label = f"{package.__name__}.{name}-{parameter.name}"
-                    yield pytest.param(function, given[function], parameter.name, id=label)
+                    arguments = given.get(function) or nothing(function)
+                    yield pytest.param(function, arguments, parameter.name, id=label)
+
+
+def nothing(function):
+    """None for whatever must be given, for functions that look at their flags first."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: None for p in parameters if p.default is p.empty}
 
 
 def first_values(case):
@@ -127,7 +135,7 @@ def test_public_functions_are_documented_and_named_by_the_rules(room):
         if name.startswith("random_"):
             assert parameters[0].name == "key", f"{room}.{name}"
         for parameter in parameters:
-            if parameter.name == "train":
+            if parameter.name == "train" and parameter.annotation is bool:
                 assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
                 assert parameter.default is inspect.Parameter.empty
 

@@ -146,7 +146,7 @@ def draw(results: dict[str, Any]) -> Figure:
         chosen(best(results, "constant")).mean(), color="black", ls=":",
         label="constant: chosen by validation",
     )  # fmt: skip
-    curves.set(xlabel="epoch", ylabel="test error / %", yscale="log", title="each checkpoint")
+    curves.set(xlabel="epoch", ylabel="test error / %", title="each checkpoint")
     ensembles.set(xlabel="checkpoints averaged, $k$", ylabel="test error / %", xticks=COUNTS)
     ensembles.set_title("mean prediction of the last $k$")
     seeds = results["constant"]["test"].shape[1]
@@ -170,3 +170,5 @@ def draw_gains(axes: Axes, results: dict[str, Any], kind: str, colour: str) -> N
             axes.plot(results["rates"], rows[:, 0], **look)
     axes.axhline(0, color="black", lw=0.8)
     axes.set(xscale="log", xlabel="learning rate (of cycles: the first)", ylabel="gain / points")
+    axes.set_xticks(results["rates"], [f"{rate:g}" for rate in results["rates"]])
+    axes.minorticks_off()

@@ -125,7 +125,7 @@ def draw(results: dict[str, Any]) -> Figure:
             rows = np.array([interval(column) for column in results[f"{average} {metric}"].T])
             band(panel, sizes, *rows.T, color=colour, label=f"mean of {average}", marker="o")
         panel.set(xlabel="models in the ensemble, $k$", ylabel=f"test {metric} / {unit}")
-        panel.legend()
+    axes[0].legend()
     axes[0].set_title(f"{results['data_set']}, rate {results['rate']:g}")
     axes[1].set_title(f"mean and 95 % interval of {len(single)} sets of models")
     return fig

@@ -23,13 +23,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Arm, Verdict, combine, figure, interval, paired, tune
-from experiments.learning_rate._networks import Examples, make_epoch, read_images, start, stream
-from jaxtricks import models, optimizers, schedules, training
+from experiments.learning_rate import _small_mlp as mlp
+from experiments.learning_rate._networks import read_images
+from jaxtricks import data, optimizers, schedules
 
 CLAIMS = ("C-053",)
 
 RATES = 0.03 * 2.0 ** np.arange(10)
-BATCH, HIDDEN, CLASSES = 32, 64, 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,16 +69,20 @@ def tables(steps: int) -> dict[str, jax.Array]:
 
 def run(config: Config) -> dict[str, Any]:
     """Per schedule: validation losses [rate, tuning seed], the best rate, and the fresh tests."""
-    (fit, held_back, test), name = read_images("mnist", config.count)
+    splits, name = read_images("mnist", config.count)
+    fit, held_back, test = (mlp.examples(data.Split(**split)) for split in splits)
+    sizes = (fit.x.shape[1], 64, 10)
 
-    def trained(key: jax.Array, rates: jax.Array) -> training.TrainState:
-        return train(key, rates, fit)
+    def trained(key: jax.Array, rates: jax.Array) -> mlp.Params:
+        tx = optimizers.gradient_descent(lambda count: rates[count])
+        return mlp.train(tx, key, fit, config.steps, sizes=sizes).params
 
     def score(key: jax.Array, rates: jax.Array) -> jax.Array:
-        return measure(trained(key, rates), held_back)["loss"]
+        return mlp.loss(trained(key, rates), held_back)
 
     def exam(key: jax.Array, rates: jax.Array) -> dict[str, jax.Array]:
-        return measure(trained(key, rates), test)
+        end = trained(key, rates)
+        return {"loss": mlp.loss(end, test), "accuracy": mlp.accuracy(end, test)}
 
     curves = tables(config.steps)
     arms = {
@@ -88,27 +92,16 @@ def run(config: Config) -> dict[str, Any]:
     return {
         "data_set": name,
         "steps": config.steps,
-        "curves": curves,
+        "curves": {kind: curve[:: max(config.steps // 100, 1)] for kind, curve in curves.items()},
         "best": {kind: arm.best for kind, arm in found.items()},
-        "tuning": {kind: np.minimum(arm.tuning, 1e3).mean(axis=1) for kind, arm in found.items()},
+        "tuning": {kind: tuning_curve(arm.tuning) for kind, arm in found.items()},
         "tested": {kind: arm.tested for kind, arm in found.items()},
     }
 
 
-def train(key: jax.Array, rates: jax.Array, fit: Examples) -> training.TrainState:
-    """A run with one rate for every update; the key decides first weights and order."""
-    init_key, order_key = jax.random.split(key)
-    model = models.MLP((HIDDEN, CLASSES))
-    tx = optimizers.gradient_descent(lambda count: rates[count])
-    order = stream(order_key, len(fit["label"]), len(rates), BATCH)
-    state, _ = make_epoch(model, tx)(start(model, tx, init_key, fit), fit, order, key)
-    return state
-
-
-def measure(state: training.TrainState, examples: Examples) -> dict[str, jax.Array]:
-    """Mean loss and accuracy."""
-    loss = training.classification_loss(models.MLP((HIDDEN, CLASSES)))
-    return training.evaluate(training.make_eval_step(loss), state, examples, 1000)
+def tuning_curve(losses: np.ndarray) -> np.ndarray:
+    """Means over the tuning seeds; 1000 stands for any larger loss and for NaN."""
+    return np.where(losses < 1e3, losses, 1e3).mean(axis=1)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -139,7 +132,8 @@ def draw(results: dict[str, Any]) -> Figure:
     looks = [(COLOURS[i % 7], "-" if i < 7 else "--") for i in range(len(kinds))]
     for kind, (colour, line) in zip(kinds, looks, strict=True):
         look = {"color": colour, "ls": line, "label": kind}
-        curves.semilogy(RATES[results["best"][kind]] * results["curves"][kind], **look)
+        curve = RATES[results["best"][kind]] * np.asarray(results["curves"][kind])
+        curves.semilogy(np.linspace(0, results["steps"], len(curve)), curve, **look)
         tuning.loglog(RATES, results["tuning"][kind], marker="o", ms=3, **look)
     curves.set(xlabel="update", ylabel="learning rate", ylim=(1e-3, 30))
     curves.set_title("each with its best first rate")

@@ -49,7 +49,7 @@ class Config:
     count: int = 1250
 
 
-SMOKE = Config(widths=(2, 6), seeds=5, controls=1, steps=40, marks=2, count=200)
+SMOKE = Config(widths=(2, 6), seeds=10, controls=1, steps=40, marks=2, count=200)
 FULL = Config(
     widths=(2, 4, 8, 16, 32, 64, 128, 256, 512),
     seeds=100, controls=30, steps=20_000, marks=20, count=5000,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_instance, check_integer, check_range, check_same_tree
+from jaxtricks._checks import check_flag, check_integer, check_range, check_same_tree
 from jaxtricks.averaging._averager import Averager, check_floating_tree
 from jaxtricks.optimizers._moments import average, full_moment, weight_sum, widen
 
@@ -72,8 +72,8 @@ def exponential_average(
         [Adam](https://arxiv.org/abs/1412.6980), 2015, section 3.
     """
     check_range("decay", decay, low=0.0, below=1.0)
-    check_instance("debias", debias, bool)
-    check_instance("warm_start", warm_start, bool)
+    check_flag("debias", debias)
+    check_flag("warm_start", warm_start)
     check_integer("start", start, low=0)
 
     def init(params: PyTree) -> ExponentialAverageState:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import traverse_util
 from jaxtyping import Array, PyTree
 
-from jaxtricks._checks import check_instance, check_integer
+from jaxtricks._checks import check_flag, check_instance, check_integer
 
 _PROBE = 2.0**60  # a statistic next to which any batch's own is rounded away
 
@@ -75,6 +75,7 @@ def recalibrate_batch_norm(
     References:
         S-NRM-02, S-ENS-03; notes 002:80-88, 002:958.
     """
+    check_flag("unbiased", unbiased)
     steps = _batches(examples, batch_size)
     state = {name: tree for name, tree in variables.items() if name != "params"}
     if "batch_stats" not in variables:

@@ -46,6 +46,11 @@ def export(
             brings to each machine.
         TypeError: an argument is of another type.
 
+    Example:
+        >>> export("digits", "anywhere")
+        Traceback (most recent call last):
+        ValueError: name must be of a prepared data set, got 'digits' of scikit-learn.
+
     References:
         S-DAT-02; notes 002:54.
     """

@@ -41,6 +41,7 @@ def resize(
     References:
         S-DAT-01; notes 002:53.
     """
+    check_flag("antialias", antialias)
     images = jnp.asarray(images)
     if images.dtype != jnp.uint8 and not jnp.issubdtype(images.dtype, jnp.floating):
         raise TypeError(f"images must be uint8 or floating, got {images.dtype}.")
@@ -52,7 +53,6 @@ def resize(
     for length in size:
         check_integer("size", length, low=1)
     check_choice("method", method, METHODS)
-    check_flag("antialias", antialias)
     shape = (len(images), *size, images.shape[3])
     if jnp.issubdtype(images.dtype, jnp.floating):
         return jax.image.resize(images, shape, method, antialias)

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, ScalarLike
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_flag, check_integer
 from jaxtricks.models._mlp import MLP
 
 SMALL_NORMAL = nn.initializers.normal(0.01)
@@ -111,6 +111,7 @@ def deep_mlp(
     References:
         S-ARC-04; notes 004:321.
     """
+    check_flag("batch_norm", batch_norm)
     check_integer("depth", depth, low=1)
     return MLP(
         (*[width] * depth, classes),
@@ -131,6 +132,7 @@ def batch_norm_mlp(
         classes: number of logits.
 
     Raises:
+        TypeError: `batch_norm` is no bool.
         ValueError: `classes` is under 1.
 
     Example:
@@ -141,6 +143,7 @@ def batch_norm_mlp(
         S-ARC-05; notes 004:495-506; the MNIST network of
         Ioffe and Szegedy, [Batch normalization](https://arxiv.org/abs/1502.03167), 2015.
     """
+    check_flag("batch_norm", batch_norm)
     return MLP(
         (100, 100, 100, classes),
         activation=nn.sigmoid,

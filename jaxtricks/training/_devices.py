@@ -30,15 +30,20 @@ def data_sharding(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
     """Divides the first axis of a batch among devices; None means all of them.
 
     Example:
-        >>> data_sharding(jax.devices()[:1]).spec
-        PartitionSpec('data',)
+        >>> tuple(data_sharding(jax.devices()[:1]).spec)
+        ('data',)
     """
     mesh = Mesh(np.array(jax.devices() if devices is None else devices), ("data",))
     return NamedSharding(mesh, PartitionSpec("data"))
 
 
 def replicated(sharding: NamedSharding) -> NamedSharding:
-    """Keeps all of every array on each of the devices of a sharding."""
+    """Keeps all of every array on each of the devices of a sharding.
+
+    Example:
+        >>> tuple(replicated(data_sharding()).spec)
+        ()
+    """
     return NamedSharding(sharding.mesh, PartitionSpec())
 
 
@@ -55,8 +60,8 @@ def place(batch: PyTree, sharding: NamedSharding) -> PyTree:
 
     Example:
         >>> placed = place({"x": np.arange(4.0)}, data_sharding(jax.devices()[:1]))
-        >>> placed["x"].sharding.spec, placed["x"].tolist()
-        (PartitionSpec('data',), [0.0, 1.0, 2.0, 3.0])
+        >>> tuple(placed["x"].sharding.spec), placed["x"].tolist()
+        (('data',), [0.0, 1.0, 2.0, 3.0])
     """
     check_divisible(batch, len(sharding.addressable_devices), "devices")
     return jax.tree.map(
@@ -77,6 +82,17 @@ def shard_step(step: TrainStep, sharding: NamedSharding) -> TrainStep:
 
     Raises:
         ValueError: when called, if the batch cannot be divided among the devices.
+
+    Example:
+        >>> import optax
+        >>> from jaxtricks.training import init_state, make_train_step
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2, (model_state, {})
+        >>> tx, batch = optax.sgd(0.25), {"x": np.array([1.0, 3.0], np.float32)}
+        >>> step = shard_step(make_train_step(loss, tx), data_sharding(jax.devices()[:1]))
+        >>> state, _ = step(init_state(np.zeros((), np.float32), tx), batch, jax.random.key(0))
+        >>> float(state.params)
+        1.0
 
     References:
         "Scale": the same step under `jit` with a mesh.
@@ -112,6 +128,18 @@ def pmap_step(
 
     Raises:
         ValueError: when called, if the batch cannot be divided among the devices.
+
+    Example:
+        >>> import optax
+        >>> from jaxtricks.training import init_state, make_train_step
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2, (model_state, {})
+        >>> tx, batch = optax.sgd(0.25), {"x": np.array([1.0, 3.0], np.float32)}
+        >>> step = make_train_step(loss, tx, axis_name="devices")
+        >>> mapped = pmap_step(step, devices=jax.devices()[:1])
+        >>> state, _ = mapped(init_state(np.zeros((), np.float32), tx), batch, jax.random.key(0))
+        >>> float(state.params)
+        1.0
     """
     devices = jax.local_devices() if devices is None else list(devices)
     mapped = jax.pmap(

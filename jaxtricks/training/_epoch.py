@@ -33,6 +33,19 @@ def make_train_epoch(
 
     Returns:
         The epoch; its metrics are those of each step, stacked. Jit it, and donate the state.
+
+    Example:
+        >>> import optax
+        >>> from jaxtricks.data import epoch_order
+        >>> from jaxtricks.training import init_state, make_train_step
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2, (model_state, {})
+        >>> tx, examples = optax.sgd(0.25), {"x": jnp.array([1.0, 3.0])}
+        >>> epoch = jax.jit(make_train_epoch(make_train_step(loss, tx)))
+        >>> key, order = jax.random.key(0), epoch_order(jax.random.key(1), 2, 1, order="cyclic")
+        >>> state, metrics = epoch(init_state(jnp.zeros(()), tx), examples, order, key)
+        >>> metrics["loss"].tolist(), float(state.params)
+        ([1.0, 6.25], 1.75)
     """
 
     def epoch(
@@ -61,6 +74,11 @@ def mean_over_steps(metrics: Metrics) -> Metrics:
 
     Means with the batches' weights, so a ragged last batch counts by its examples; of
     `"non_finite"` and `"weight"` the sums, of `"learning_rate"` the last.
+
+    Example:
+        >>> steps = {"loss": jnp.array([1.0, 4.0]), "weight": jnp.array([3.0, 1.0])}
+        >>> float(mean_over_steps(steps)["loss"])
+        1.75
     """
     weight = metrics["weight"]
     total = jnp.sum(weight)

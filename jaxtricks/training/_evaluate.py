@@ -73,6 +73,15 @@ def evaluate(
 
     Raises:
         ValueError: there is no example, or `batch_size` is under 1.
+
+    Example:
+        >>> import optax
+        >>> from jaxtricks.training import init_state
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2, (model_state, {})
+        >>> state, eval_step = init_state(jnp.zeros(()), optax.sgd(0.1)), make_eval_step(loss)
+        >>> evaluate(eval_step, state, {"x": jnp.array([1.0, 2.0, 4.0])}, batch_size=2)
+        {'loss': Array(7., dtype=float32)}
     """
     check_integer("batch_size", batch_size, low=1)
     size = len(jax.tree.leaves(examples)[0])
@@ -88,9 +97,9 @@ def evaluate(
     def body(total: Metrics, row: tuple) -> tuple[Metrics, None]:
         return jax.tree.map(jnp.add, total, sums_of(*row)), None
 
-    first = sums_of(order.indices[0], order.weights[0])
-    rest = (order.indices[1:], order.weights[1:])
-    sums, _ = jax.lax.scan(body, first, rest)
+    shapes = jax.eval_shape(sums_of, order.indices[0], order.weights[0])
+    nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    sums, _ = jax.lax.scan(body, nothing, tuple(order))
     return {name: value / sums["weight"] for name, value in sums.items() if name != "weight"}
 
 

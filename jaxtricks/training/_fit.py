@@ -11,6 +11,7 @@ import jax
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
+from jaxtricks._checks import check_flag
 from jaxtricks.control import Machine, early_stopping
 from jaxtricks.training._evaluate import EvalStep
 from jaxtricks.training._fit_checks import (
@@ -148,6 +149,8 @@ def fit(
     References:
         S-DAT-08, S-STP-01 to 06; notes 000:25-27, 003:5.
     """
+    for name, flag in (("resume", resume), ("progress", progress), ("tensorboard", tensorboard)):
+        check_flag(name, flag)
     machine = early_stopping(epochs, mode=mode) if stopping is None else stopping
     control = Control(plateau, machine, monitor, mode)
     wanted = {} if folder is not None else {"resume": resume, "tensorboard": tensorboard}

@@ -68,6 +68,21 @@ def make_run(
     Raises:
         ValueError: a length is under 1.
         TypeError: a machine is none.
+
+    Example:
+        >>> import optax
+        >>> from jaxtricks import control
+        >>> from jaxtricks.training import init_state, make_eval_step, make_train_epoch
+        >>> from jaxtricks.training import make_train_step
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2, (model_state, {})
+        >>> tx, some, others = optax.sgd(0.25), {"x": jnp.ones(4)}, {"x": jnp.zeros(2)}
+        >>> epoch = make_train_epoch(make_train_step(loss, tx))
+        >>> stopping = control.early_stopping(patience=1)
+        >>> run = make_run(epoch, make_eval_step(loss), epochs=9, batch_size=4, stopping=stopping)
+        >>> result = jax.jit(run)(init_state(jnp.zeros(()), tx), some, others, jax.random.key(0))
+        >>> int(result.epochs), float(result.stopping.best_params["params"])
+        (3, 0.5)
     """
     check_integer("epochs", epochs, low=1)
     check_integer("batch_size", batch_size, low=1)

@@ -22,8 +22,8 @@ class TrainState:
         params: what the gradient is taken by.
         model_state: what the model keeps besides, such as `{"batch_stats": ...}`; `{}` if nothing.
         opt_state: of the gradient transformation.
-        learning_rate_scale: float32, multiplies every update. A control rule sets it between epochs, and
-            nothing is traced again.
+        learning_rate_scale: float32, multiplies every update. A control rule sets it between
+            epochs, and nothing is traced again.
     """
 
     step: PyTree
@@ -66,5 +66,11 @@ def init_state(
 
 
 def variables(state: TrainState) -> dict[str, PyTree]:
-    """What `model.apply` takes: the parameters and what the model keeps besides."""
+    """What `model.apply` takes: the parameters and what the model keeps besides.
+
+    Example:
+        >>> state = init_state(jnp.ones(2), optax.sgd(0.1), {"batch_stats": jnp.zeros(1)})
+        >>> list(variables(state))
+        ['params', 'batch_stats']
+    """
     return {"params": state.params, **state.model_state}

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int32, Key, PyTree, ScalarLike
 
-from jaxtricks._checks import check_instance, check_integer
+from jaxtricks._checks import check_flag, check_instance, check_integer
 from jaxtricks.training._state import TrainState
 
 Batch = Mapping[str, Array | np.ndarray]
@@ -96,6 +96,7 @@ def make_train_step(
     References:
         S-DAT-08, S-OPT-04, S-LOS-04; notes 000:77-84, 003:5.
     """
+    check_flag("diagnostics", diagnostics)
     check_instance("tx", tx, optax.GradientTransformation)
     check_integer("accumulate", accumulate, low=1)
     if "params" in rng_streams:

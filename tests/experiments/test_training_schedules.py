@@ -1,0 +1,91 @@
+"""The schedules' experiments on networks, where what they compute has a closed form."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.learning_rate import _networks as networks
+from experiments.learning_rate import do_decaying_schedules_beat_the_best_constant_rate as decaying
+from experiments.learning_rate import does_cutting_the_rate_make_the_loss_jump as cutting
+from experiments.learning_rate import does_warmup_permit_larger_rates as warmup
+
+
+def test_halved_images_are_means_of_four_pixels():
+    image = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1) * 4
+    assert networks.halved(image)[0, :, :, 0].tolist() == [[10, 18], [42, 50]]
+
+
+@pytest.mark.parametrize("batch", [3, 7, 14])
+def test_a_stream_visits_every_example_once_an_epoch_whatever_the_batch(batch):
+    order = networks.stream(jax.random.key(0), 7, 42 // batch, batch)
+    epochs = np.asarray(order.indices).reshape(6, 7)
+    assert (np.sort(epochs, axis=1) == np.arange(7)).all()
+    np.testing.assert_array_equal(
+        epochs, np.asarray(networks.stream(jax.random.key(0), 7, 6, 7)[0])
+    )
+    assert len(np.unique(epochs, axis=0)) > 1
+
+
+def test_every_decaying_shape_begins_at_one_and_never_rises():
+    curves = {kind: np.asarray(curve) for kind, curve in decaying.tables(300).items()}
+    for kind, curve in curves.items():
+        assert curve.shape == (300,) and curve[0] == 1, kind
+        assert (np.diff(curve) <= 0).all(), kind
+    assert curves["step"][[99, 100, 200]] == pytest.approx([1, 0.1, 0.01])
+    assert curves["residual"][[149, 150, 225]] == pytest.approx([1, 0.1, 0.01])
+    for kind in ("exponential", "1/t"):
+        assert curves[kind][-1] == pytest.approx(0.01, rel=0.02)
+
+
+def test_residual_schedule_is_cut_between_the_windows():
+    rates = np.asarray(cutting.rate_tables(1280))
+    cuts = np.flatnonzero(np.diff(rates[0])) + 1
+    assert cuts.tolist() == [40 * at for at in cutting.CUT_AT.values()] == [640, 960]
+    assert rates[0][[0, 640, 960]] == pytest.approx([0.1, 0.01, 0.001])
+
+
+def test_a_drop_of_known_size_is_found_in_units_of_its_noise():
+    """Windows alternate by 0.1 about a level that falls by 1: changes of +-0.2 have sd 0.2138."""
+    losses = np.where(np.arange(32) % 2, 0.1, -0.1) + 3.0 - (np.arange(32) >= 16)
+    assert cutting.change(losses, 16, 1) == pytest.approx(-1.2)
+    assert cutting.change(losses, 16, 2) == pytest.approx(-1.0)
+    assert cutting.noise(losses, 16) == pytest.approx(0.2 * np.sqrt(48 / 49 * 7 / 6))
+
+
+def test_windows_are_means_of_their_blocks():
+    blocks = np.arange(cutting.WINDOWS * cutting.BLOCKS, dtype=float)
+    np.testing.assert_allclose(cutting.windows(blocks), 5 * np.arange(32) + 2)
+
+
+def test_warmups_reach_the_peak_after_twenty_updates():
+    peaks = jnp.array([0.4, 0.8])
+    flat, gradual, constant = np.split(np.asarray(warmup.rate_tables(peaks, 50, 20)), [2, 4])
+    np.testing.assert_allclose(flat, np.repeat(peaks[:, None], 50, axis=1))
+    np.testing.assert_allclose(gradual[:, [0, 9, 19, 49]], peaks[:, None] * [0.05, 0.5, 1, 1])
+    np.testing.assert_allclose(constant[0, [0, 19, 20]], [0.0125, 0.0125, 0.8])
+
+
+def test_slope_of_an_exponential_is_its_exponent():
+    losses = 10.0 ** (0.25 * np.arange(30))[None]
+    assert warmup.slopes(losses, 10) == pytest.approx(0.25)
+
+
+def test_the_rate_above_all_that_train_is_too_high():
+    ends = {0.2: 2.2, 0.4: 0.3, 0.8: 1.0, 1.6: 2.3}  # the smallest is only slow
+    losses = np.full((4, 1, 20), 2.4)
+    losses[..., 1:] = np.array([*ends.values()])[:, None, None]
+    arm = {"loss": losses}
+    assert warmup.trains(arm)[:, 0].tolist() == [False, True, True, False]
+    assert warmup.too_high({"none": arm}) == 3
+    assert warmup.largest_peak(arm, np.array([*ends])) == pytest.approx([0.8])
+
+
+def test_equal_batch_sizes_make_equal_runs():
+    """The rule of the rate's place in time: the same run whether rates are per batch or not."""
+    (fit, _, test), _ = networks.read_images("digits", 2500, validation=0)
+    rates = np.full(3, 0.05, np.float32)
+    key = jax.random.key(2)
+    small = jax.jit(warmup.train_small)(key, rates, fit, test)
+    assert small["loss"].shape == (3,)
+    assert small["loss"][2] < small["loss"][0]
