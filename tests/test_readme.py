@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxtricks import control, data, optimizers, schedules, surfaces
+from jaxtricks import averaging, control, data, models, optimizers, schedules, surfaces
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -19,15 +19,21 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 def test_python_blocks_run_in_order():
     namespace: dict[str, Any] = {}
     with jax.numpy_rank_promotion("allow"):  # a user's default
-        for block in BLOCKS:
+        for block in BLOCKS[:2]:
             exec(block, namespace)
         start = {"kernel": jnp.ones((3, 2)), "bias": jnp.zeros(2)}
         assert namespace["metric"] < namespace["loss"](start, namespace["x"])
+        for block in BLOCKS[2:]:
+            exec(block, namespace)
     assert namespace["losses"].shape == (64,)
     assert namespace["params"]["kernel"].shape == (3, 2)
+    assert namespace["result"].history[-1]["validation.accuracy"] > 0.5
+    assert namespace["accuracies"].shape == (4, 2)
 
 
-@pytest.mark.parametrize("room", [control, data, optimizers, schedules, surfaces])
+@pytest.mark.parametrize(
+    "room", [averaging, control, data, models, optimizers, schedules, surfaces]
+)
 def test_every_public_function_is_in_the_table_of_tricks(room):
     table = README.split("## The tricks")[1].split("## The experiments")[0]
     for name, function in vars(room).items():

@@ -34,7 +34,8 @@ def load(name: str, limit: int) -> Sets:
     """
     name = name if data.available(name) else "digits"
     splits = data.load(name, validation=0.2, test=0.3, limit=limit)
-    return Sets(*(split._asdict() for split in splits), name)
+    train, validation, test = (split._asdict() for split in splits)
+    return Sets(train, validation, test, name)
 
 
 def train(
@@ -49,8 +50,8 @@ def train(
 ) -> Any:
     """Trains in batches of 32 and stacks `look(state, average)` of every epoch's end.
 
-    The averager sees the parameters after each update. The key decides the first weights and the
-    order of the examples.
+    The averager sees the first weights and those after each update. The key decides the first
+    weights and the order of the examples.
     """
     init_key, run_key = jax.random.split(key)
     order_key, step_key = jax.random.split(run_key)
@@ -59,19 +60,18 @@ def train(
     loss = classification_loss(model)
     step = make_train_step(loss, tx, rng_streams=(), diagnostics=False)
 
-    def advance(carry: tuple, rows: jax.Array) -> tuple[tuple, Any]:
+    def advance(carry: tuple, rows: jax.Array) -> tuple[tuple, None]:
         state, kept = carry
+        _, kept = averager.update(state.params, kept)
         batch = {name: jnp.asarray(values)[rows] for name, values in examples.items()}
-        state, _ = step(state, batch, step_key)
-        average, kept = averager.update(state.params, kept)
-        return (state, kept), average
+        return (step(state, batch, step_key)[0], kept), None
 
     def epoch(carry: tuple, number: jax.Array) -> tuple[tuple, Any]:
         order_of_epoch = jax.random.fold_in(order_key, number)
         rows = data.epoch_order(order_of_epoch, len(examples["label"]), BATCH).indices
-        carry, _ = jax.lax.scan(lambda carry, row: (advance(carry, row)[0], None), carry, rows[:-1])
-        carry, average = advance(carry, rows[-1])  # only the last average of an epoch is made
-        return carry, look(carry[0], average)
+        (state, kept), _ = jax.lax.scan(advance, carry, rows)
+        average, _ = averager.update(state.params, kept)  # the next epoch's first step keeps it
+        return (state, kept), look(state, average)
 
     start = (state, averager.init(state.params))
     return jax.lax.scan(epoch, start, jnp.arange(epochs))[1]
@@ -90,7 +90,8 @@ def logits(model: nn.Module, params: Any, examples: Examples) -> jax.Array:
 
 def error(scores: jax.Array, labels: jax.Array) -> jax.Array:
     """Share of the examples, in percent, whose label does not score highest."""
-    return 100 * jnp.mean(jnp.argmax(scores, axis=-1) != labels, axis=-1)
+    highest = jnp.argmax(scores, axis=-1)
+    return 100 * jnp.mean(highest != jnp.broadcast_to(labels, highest.shape), axis=-1)
 
 
 def cross_entropy(scores: jax.Array, labels: jax.Array) -> jax.Array:
@@ -116,7 +117,7 @@ def last_of(chosen: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
 
 def over_seeds(
     run: Callable[..., Any], arms: dict[str, np.ndarray], seeds: int, shared: tuple[Examples, ...]
-) -> dict[str, np.ndarray]:
+) -> Any:
     """Results `[arm, seed, ...]` of `run(key, arm, *shared)`; all arms share the seeds' keys."""
     count = len(next(iter(arms.values())))
     keys = jax.random.split(jax.random.key(0), seeds)

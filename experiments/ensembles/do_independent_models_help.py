@@ -2,16 +2,20 @@
 
 Notes 002:956 and 004:721: train several models and average their predictions. Members are 64-unit
 ReLU nets, plain SGD, batches of 32, 15 epochs, that differ in their first weights and the order of
-the examples; the rate is the one with the least mean validation error on three other keys. k = 1 to
-8 members, ten disjoint sets of 8. C-138: test error, mean of the 8 members minus ensemble of the
+the examples; the rate is the one with the least mean validation error of ten other members. k = 1
+to 8, ten disjoint sets of 8. C-138: test error, mean of the 8 members minus ensemble of the
 first k, paired by set; confirmed if positive at every k from 2 to 8. Cross-entropy is drawn, not
 judged: the mean of probabilities cannot have a larger one than its members' mean (Jensen).
 
-Command: python -m experiments --only do_independent_models_help      (CPU, about N s)
-Found: not yet.
+Command: python -m experiments --only do_independent_models_help      (CPU, about 35 s)
+Found: yes, at every k: MNIST, 4,000 training images, rate 0.4: test error 5.79 % for one model,
+5.55 % for two, 5.27 % for eight (gain 0.52 points [0.45, 0.57]); 85 % of the gain is there with
+four. The mean of logits does as well in error, but the mean of probabilities has the smaller
+cross-entropy (0.190 against 0.211 nats; one model 0.235).
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -40,16 +44,15 @@ class Config:
     hidden: int = 64
     epochs: int = 15
     rates: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8)
-    tuning_seeds: int = 3
     seeds: int = 10
 
 
-SMOKE = Config("digits", limit=500, hidden=16, epochs=2, rates=(0.1, 0.2), tuning_seeds=1, seeds=2)
+SMOKE = Config(data_set="digits", limit=500, hidden=16, epochs=2, rates=(0.2,), seeds=2)
 FULL = Config(limit=60_000, hidden=256, seeds=20)
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Validation errors `[rate, seed]` of the tuning, then of every set's ensembles `[seed, k]`."""
+    """Validation errors `[rate, seed]` of the tuning, and test results of every set `[seed, k]`."""
     sets = runs.load(config.data_set, config.limit)
     model = models.MLP((config.hidden, 10))
 
@@ -61,38 +64,41 @@ def run(config: Config) -> dict[str, Any]:
         looks = runs.train(model, tx, key, train, look, epochs=config.epochs)
         return [scores[-1] for scores in looks]
 
+    def train_member(number: int, rate: np.float32) -> list[np.ndarray]:
+        arm = {"rate": np.array([rate]), "member": np.array([number])}
+        return [scores[0] for scores in runs.over_seeds(one, arm, config.seeds, sets[:3])]
+
     rates = np.array(config.rates, np.float32)
-    # Members of the tests are 0 to 7, so the tuning's member has keys of its own.
-    tuning = {"rate": rates, "member": np.full(len(rates), MEMBERS)}
-    scores, _ = runs.over_seeds(one, tuning, config.tuning_seeds, sets[:3])
-    tuned = np.asarray(runs.error(scores, sets.validation["label"]))
+    labels = sets.validation["label"]
+    tuned = np.stack([runs.error(train_member(MEMBERS, rate)[0], labels) for rate in rates])
     rate = rates[np.argmin(tuned.mean(axis=1))]
-    arms = {"rate": np.full(MEMBERS, rate), "member": np.arange(MEMBERS)}
-    _, scores = runs.over_seeds(one, arms, config.seeds, sets[:3])
+    scores = np.stack([train_member(number, rate)[1] for number in range(MEMBERS)])
     return {
         "data_set": sets.name,
         "rates": rates,
         "tuning errors": tuned,
         "rate": rate,
-        **ensembles(jnp.moveaxis(scores, 0, 1), sets.test["label"]),
+        **ensembles(scores, sets.test["label"]),
     }
 
 
 @jax.jit
 def ensembles(scores: jax.Array, labels: jax.Array) -> dict[str, jax.Array]:
-    """Errors and cross-entropies of the members `[seed, member]` and of the first k `[seed, k]`."""
-    out = {"member error": runs.error(scores, labels)}
-    out["member cross-entropy"] = runs.cross_entropy(scores, labels)
+    """From `[member, seed, ...]`: metrics of members `[seed, member]` and ensembles `[seed, k]`."""
+    metrics = {"error": runs.error, "cross-entropy": runs.cross_entropy}
+    out = {f"member {name}": metric(scores, labels).T for name, metric in metrics.items()}
+
+    def first_members(weights: jax.Array, average: Any) -> dict[str, jax.Array]:
+        def predict(of_seed: jax.Array) -> jax.Array:
+            return ensemble_predictions(of_seed, average=average, weights=weights)
+
+        mean = jax.vmap(predict, in_axes=1)(scores)
+        return {f"{average} {name}": metric(mean, labels) for name, metric in metrics.items()}
+
     for average in AVERAGES:
-        # One member at a time: [k, examples, classes] for each seed.
-        every = jax.lax.map(
-            lambda members, average=average: jnp.stack(
-                [ensemble_predictions(members[:k], average=average) for k in range(1, MEMBERS + 1)]
-            ),
-            scores,
-        )
-        out[f"{average} error"] = runs.error(every, labels)
-        out[f"{average} cross-entropy"] = runs.cross_entropy(every, labels)
+        sizes = jnp.tri(MEMBERS)  # row k - 1: the first k
+        every = jax.lax.map(functools.partial(first_members, average=average), sizes)
+        out |= {name: values.T for name, values in every.items()}
     return out
 
 
@@ -118,7 +124,9 @@ def draw(results: dict[str, Any]) -> Figure:
     """Errors and cross-entropies against k."""
     fig, axes = figure(1, 2, width=4.8, height=3.5)
     sizes = 1 + np.arange(MEMBERS)
-    for panel, (metric, unit) in zip(axes, (("error", "%"), ("cross-entropy", "nats")), strict=True):
+    for panel, (metric, unit) in zip(
+        axes, (("error", "%"), ("cross-entropy", "nats")), strict=True
+    ):
         single = results[f"member {metric}"].mean(axis=1)
         panel.axhline(single.mean(), color="black", ls=":", label="one model, mean of all")
         for average, colour in zip(AVERAGES, COLOURS, strict=False):

@@ -8,8 +8,13 @@ average has it. C-140: test error at the end, last weights minus average, paired
 if the average is better under both schedules. F-095: the curve's roughness is the standard
 deviation of the changes of the test error from epoch to epoch in the second half.
 
-Command: python -m experiments --only is_the_average_of_the_weights_a_good_final_model (CPU, N s)
-Found: not yet.
+Command: python -m experiments --only is_the_average_of_the_weights_a_good_final_model (CPU, 60 s)
+Found: as good as the last weights at the best rate, not better. MNIST, 4,000 training images: at a
+constant 0.4 the average with decay 0.9 has 5.75 %, the last weights 5.76 % (gain 0.01 points
+[-0.02, 0.04]); under a decay of the rate both have 6.01 %. On the way it is better and smoother
+(0.71 points over all epochs, roughness 0.10 against 0.20), and it pays where the constant rate is
+not the best (0.3 to 0.4 points at 0.1 and 0.8 with decay 0.99). The net fits its examples, so at
+the best rate its weights hardly move at the end.
 """
 
 import dataclasses
@@ -50,16 +55,17 @@ FULL = Config(limit=60_000, hidden=256, seeds=20)
 
 
 def all_decays(decays: tuple[float, ...]) -> Averager:
-    """One averager for several decays: its average has a first axis of them."""
+    """One averager for several decays, the first axis of its average; skips the first weights."""
     every = jnp.array(decays)
 
+    def one(decay: jax.Array) -> Averager:
+        return exponential_average(decay, start=1)
+
     def init(params: Any) -> Any:
-        return jax.vmap(lambda decay: exponential_average(decay).init(params))(every)
+        return jax.vmap(lambda decay: one(decay).init(params))(every)
 
     def update(params: Any, state: Any) -> tuple[Any, Any]:
-        return jax.vmap(lambda decay, kept: exponential_average(decay).update(params, kept))(
-            every, state
-        )
+        return jax.vmap(lambda decay, kept: one(decay).update(params, kept))(every, state)
 
     return Averager(init, update)
 

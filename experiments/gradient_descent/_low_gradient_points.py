@@ -52,11 +52,12 @@ def find_critical(loss: Loss, start: jax.Array, steps: int) -> jax.Array:
 
     def step(carry: tuple, _: None) -> tuple[tuple, None]:
         theta, gradient, damping = carry
-        values, vectors = jnp.linalg.eigh(jax.hessian(loss)(theta))
-        along = vectors.T @ gradient
-        proposed = theta - vectors @ (along * values / (values**2 + damping))
+        hessian = jax.hessian(loss)(theta)
+        damped = hessian @ hessian + damping * jnp.eye(len(theta))
+        factor = jax.scipy.linalg.cho_factor(damped)
+        proposed = theta - jax.scipy.linalg.cho_solve(factor, hessian @ gradient)
         new = jax.grad(loss)(proposed)
-        better = jnp.linalg.norm(new) < jnp.linalg.norm(gradient)
+        better = jnp.linalg.norm(new) < jnp.linalg.norm(gradient)  # not if the factor is NaN
         theta = jnp.where(better, proposed, theta)
         gradient = jnp.where(better, new, gradient)
         return (theta, gradient, jnp.where(better, damping / 3, damping * 4)), None
@@ -75,22 +76,20 @@ def low_gradient_points(
     starts: tuple[int, ...],
     newton_steps: int,
 ) -> dict[str, Any]:
-    """Loss, gradient norm and Hessian eigenvalues where descent ends and of critical points.
+    """Loss, gradient's norm and Hessian where descent ends, and of critical points.
 
     The critical points are sought from the descent's path after `starts` steps. First axis: the
-    descent's end, then one for each start. `first_slope`: norm of the gradient at the beginning.
+    descent's end, then one for each start. `slope` is relative to the norm at the beginning.
     """
     loss, start = training_loss(key, inputs, labels, hidden)
     path = descend(loss, start, descent_steps)
-    found = jax.lax.map(lambda theta: find_critical(loss, theta, newton_steps), path[jnp.array(starts)])
+    found = jax.lax.map(
+        lambda theta: find_critical(loss, theta, newton_steps), path[jnp.array(starts)]
+    )
     points = jnp.concatenate([path[-1:], found])
-
-    def measure(theta: jax.Array) -> dict[str, jax.Array]:
-        return {
-            "loss": loss(theta),
-            "slope": jnp.linalg.norm(jax.grad(loss)(theta)),
-            "eigenvalues": jnp.linalg.eigvalsh(jax.hessian(loss)(theta)),
-        }
-
-    first = jnp.linalg.norm(jax.grad(loss)(start))
-    return {"first_slope": first, **jax.lax.map(measure, points)}
+    slopes = jnp.linalg.norm(jax.vmap(jax.grad(loss))(points), axis=1)
+    return {
+        "loss": jax.vmap(loss)(points),
+        "slope": slopes / jnp.linalg.norm(jax.grad(loss)(start)),
+        "hessian": jax.lax.map(jax.hessian(loss), points),
+    }

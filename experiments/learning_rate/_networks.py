@@ -13,15 +13,17 @@ from jaxtricks import data, training
 Examples = dict[str, np.ndarray]
 
 
-def read_images(wanted: str, count: int, *, validation: float = 0.2) -> tuple[list[Examples], str]:
+def read_images(
+    wanted: str, count: int, *, validation: float = 0.2, halve: bool = True
+) -> tuple[list[Examples], str]:
     """Training, validation and test examples and the set's name: `wanted`, or else digits.
 
     `count` are for training, the share `validation` of them set apart, and at most `count` for the
-    test. Pixels are averaged over 2 x 2 blocks; those of digits already are, over 4 x 4.
+    test. `halve`: pixels are averaged over 2 x 2 blocks; those of digits already are, over 4 x 4.
     """
     name = wanted if data.available(wanted) else "digits"
     splits = data.load(name, limit=count, validation=validation)
-    if name != "digits":
+    if halve and name != "digits":
         splits = [split._replace(image=halved(split.image)) for split in splits]
     return [split._asdict() for split in splits], name
 

@@ -9,8 +9,11 @@ validation loss of the same tuning seeds. Metric: test loss at the end on fresh 
 minus decaying; every shape must win.
 
 Command: python -m experiments --only do_decaying_schedules_beat_the_best_constant_rate
-(CPU, about N s)
-Found: not run yet.
+(CPU, about 20 s)
+Found: not all of them. Step, cosine, line and the residual network's cuts do (test loss 0.22 to
+0.205, constant 0.233). The curves that fall at once do not: exponential 0.250, 1/sqrt(t) 0.298, 1/t
+0.335. With five times the steps and four times the images (5 seeds, outside the default run) the
+exponential wins too (0.127, constant 0.142); 1/t (0.205) and 1/sqrt(t) (0.230) still lose.
 """
 
 import dataclasses
@@ -30,6 +33,8 @@ from jaxtricks import data, optimizers, schedules
 CLAIMS = ("C-053",)
 
 RATES = 0.03 * 2.0 ** np.arange(10)
+DECAYING = ("step", "exponential", "1/t", "cosine", "linear", "1/sqrt(t)", "residual")
+KINDS = ("constant", *DECAYING)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +114,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     tested, best = results["tested"], results["best"]
     constant = tested["constant"]
     parts = []
-    for kind in list(tested)[1:]:
+    for kind in DECAYING:
         text = (
             f"{kind} from {RATES[best[kind]]:.2g} ends at {tested[kind]['loss'].mean():.3f} "
             f"(accuracy {tested[kind]['accuracy'].mean():.1%}), gain"
@@ -128,9 +133,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """The tuned rates over the run, the tuning, and the tests."""
     fig, (curves, tuning, tests) = figure(1, 3, width=4.6, height=3.6)
-    kinds = list(results["tested"])
-    looks = [(COLOURS[i % 7], "-" if i < 7 else "--") for i in range(len(kinds))]
-    for kind, (colour, line) in zip(kinds, looks, strict=True):
+    looks = [("grey", "--"), *((colour, "-") for colour in COLOURS)]
+    for kind, (colour, line) in zip(KINDS, looks, strict=True):
         look = {"color": colour, "ls": line, "label": kind}
         curve = RATES[results["best"][kind]] * np.asarray(results["curves"][kind])
         curves.semilogy(np.linspace(0, results["steps"], len(curve)), curve, **look)
@@ -142,15 +146,14 @@ def draw(results: dict[str, Any]) -> Figure:
     tuning.set(xlabel="first learning rate", ylabel="validation loss / nats")
     tuning.set_ylim(0.85 * lowest, 3)
     tuning.set_title("tuning: equal trials")
-    at = np.arange(len(kinds))
-    losses = [results["tested"][kind]["loss"] for kind in kinds]
+    losses = [results["tested"][kind]["loss"] for kind in KINDS]
     for place, (colour, _) in enumerate(looks):
         mean, low, high = interval(losses[place])
         tests.errorbar(place, mean, [[mean - low], [high - mean]], fmt="o", capsize=4, color=colour)
         shift = np.full(len(losses[place]), place + 0.25)
         tests.plot(shift, losses[place], ".", ms=3, color=colour, alpha=0.5)
-    tests.axhline(np.mean(losses[0]), color="black", ls=":", lw=1)
-    tests.set_xticks(at, kinds, rotation=35, ha="right")
+    tests.axhline(np.mean(losses[0]), color="grey", ls=":", lw=1)
+    tests.set_xticks(np.arange(len(KINDS)), KINDS, rotation=35, ha="right")
     tests.set(ylabel="test loss / nats")
     tests.set_title(f"{results['data_set']}: mean, 95 %, {len(losses[0])} fresh seeds")
     return fig

@@ -10,12 +10,17 @@ ends; at the first cut by more than at the constant 0.1, whose run is the same u
 smaller test error at the end than the better constant rate (by validation loss). F-055: the fall is
 more than 3 standard deviations of the changes among the eight windows before it.
 
-Command: python -m experiments --only does_cutting_the_rate_make_the_loss_jump      (CPU, about N s)
-Found: not run yet.
+Command: python -m experiments --only does_cutting_the_rate_make_the_loss_jump    (CPU, about 4 min)
+Found: the first cut makes both jump: training loss -0.05, validation error -6.5 points beyond the
+constant's. The second is not seen in the loss and moves the validation error by -0.7. A window is
+1280 images, so 3 standard deviations are reached by the validation error's mean curve (5.5), not by
+the training loss (1.8; 1.2 a seed). At the end the schedule (test error 51.7 %) beats both constant
+rates (55.9 % and 56.5 %), and the cosine (50.2 %) beats it.
 """
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -38,12 +43,11 @@ ARMS |= {"cosine": COLOURS[2]}
 CUTS, CONSTANT, LOW, COSINE = ARMS
 WINDOWS, BLOCKS = 32, 5  # of a run, and of each window
 CUT_AT = {"first": WINDOWS // 2, "second": 3 * WINDOWS // 4}
-BATCH = 32
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`count`: images; `steps`: a multiple of 160, the number of blocks.
+    """`count`: images; `steps`: a multiple of 160, the number of blocks; `halve`: the images.
 
     `depth`: of the residual network; 0 stands for a 16-10 net, because a residual one takes
     seconds to compile.
@@ -53,21 +57,25 @@ class Config:
     steps: int = 1280
     depth: int = 8
     width: int = 8
+    batch: int = 32
+    halve: bool = True
     seeds: int = 5
 
 
 SMOKE = Config(count=300, steps=160, depth=0, seeds=2)
-FULL = Config(count=50_000, steps=64_000, depth=20, width=16)
+FULL = Config(count=50_000, steps=64_000, depth=20, width=16, batch=128, halve=False)
 
 
 def run(config: Config) -> dict[str, Any]:
     """Of every arm and seed, `[arm, seed, ...]`: means of blocks, validation, and test."""
-    (fit, held_back, test), name = read_images("cifar10", config.count, validation=0.1)
+    (fit, held_back, test), name = read_images(
+        "cifar10", config.count, validation=0.1, halve=config.halve
+    )
     tables = np.asarray(rate_tables(config.steps))
     rows, seeds = np.indices((len(tables), config.seeds)).reshape(2, -1)
     keys = jax.random.split(jax.random.key(0), config.seeds)
     found = training.train_population(
-        trainer(config.depth, config.width), keys[seeds], tables[rows],
+        trainer(config.depth, config.width, config.batch), keys[seeds], tables[rows],
         shared=(fit, held_back, test),
     )  # fmt: skip
     shape = (len(tables), config.seeds)
@@ -89,7 +97,7 @@ def rate_tables(steps: int) -> jax.Array:
 
 
 @functools.cache
-def trainer(depth: int, width: int):
+def trainer(depth: int, width: int, batch: int) -> Callable:
     """The function that trains the network once, with a rate for every update."""
     model = models.ResNet(depth, width) if depth else models.MLP((16, 10))
     eval_step = training.make_eval_step(training.classification_loss(model))
@@ -101,13 +109,13 @@ def trainer(depth: int, width: int):
         momentum = optimizers.momentum(lambda count: rates[count], 0.9)
         tx = optax.chain(optimizers.add_l2(1e-4), momentum)
         epoch = make_epoch(model, tx)
-        order = stream(order_key, len(fit["label"]), len(rates), BATCH)
+        order = stream(order_key, len(fit["label"]), len(rates), batch)
 
         def window(state: training.TrainState, order: data.Order) -> tuple:
             state, metrics = epoch(state, fit, order, key)
             return state, (metrics, training.evaluate(eval_step, state, held_back, 500))
 
-        windows = jax.tree.map(lambda x: x.reshape(WINDOWS, -1, BATCH), order)
+        windows = jax.tree.map(lambda x: x.reshape(WINDOWS, -1, batch), order)
         state, (metrics, held) = jax.lax.scan(window, start(model, tx, init_key, fit), windows)
         blocks = {
             name: values.reshape(WINDOWS * BLOCKS, -1).mean(axis=1)
@@ -150,10 +158,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             apart = changes[CUTS] - (changes[CONSTANT] if name == "first" else 0)
             text = f"{name} cut, {metric}" + (" less the constant's" if name == "first" else "")
             parts.append(paired("C-048", apart, text, claimed="negative"))
-        ratio = -change(loss[0], at, 1) / noise(loss[0], at)
-        falls.append(f"{name} {np.median(ratio):.1f} ({ratio.min():.1f} to {ratio.max():.1f})")
+        for metric, values in (("loss", loss[0]), ("validation error", error[0])):
+            each, mean = (-change(x, at, 1) / noise(x, at) for x in (values, values.mean(axis=0)))
+            falls.append(f"{name}, {metric} {np.median(each):.1f}, {mean:.1f}")
     jump = combine("C-048", parts)
-    text = f"{jump.measured}; fall in standard deviations, median of seeds: {', '.join(falls)}"
+    text = (
+        f"{jump.measured}; fall in standard deviations (median seed, mean curve): "
+        f"{'; '.join(falls)}"
+    )
     return [dataclasses.replace(jump, measured=text), end(results)]
 
 
@@ -198,5 +210,5 @@ def draw(results: dict[str, Any]) -> Figure:
     near.set(ylabel="training loss / nats")
     near.set_title(f"about the first cut: means of {width // BLOCKS} updates")
     held.set(ylabel="validation error", title=f"mean and 95 %, {seeds} seeds")
-    train.legend()
+    train.legend(title="dotted: the cuts")
     return fig

@@ -3,12 +3,16 @@
 The lecture's picture of SGDR (002:541-546). The rate is exact: cosine cycles of 2, 4, 8 and 16
 epochs from 0.05 (F-056: it must be 0.05 at each restart). A small convolutional network (8 and 16
 channels, 64 hidden units) on 1,600 CIFAR-10 images, momentum 0.9, batches of 32; the rate was fixed
-in advance, that of the SGDR paper. Measured after every epoch, paired by seed: the test error's rise
-from the last epoch of a cycle to the worst of the next cycle's first half, and its fall from one
-cycle's end to the next one's; both must be positive at each of the three restarts.
+in advance, that of the SGDR paper. Measured after every epoch, paired by seed: the rise of the test
+error from the last epoch of a cycle to the worst of the next cycle's first half, and its fall from
+one cycle's end to the next one's; both must be positive at each of the three restarts.
 
-Command: python -m experiments --only does_the_error_rise_at_restarts --tier 2  (CPU, about N s)
-Found: not yet.
+Command: python -m experiments --only does_the_error_rise_at_restarts --tier 2  (CPU, about 2 min)
+Found: the rate is 0.05 at each restart. The test error rises after all three, by 6.5, 8.4 and 8.3
+points, and is lower at the second and third cycle's end (73.8, 68.4, 63.1 %), but higher at the
+fourth's (65.8 %, +2.7 points [1.8, 3.6]): on 1,600 images that cycle overfits, the loss more than
+doubles. One seed of ten dies at the first restart (error 90 % from then on), so the first fall is
+no certain one (5.4 points [-1.0, 10.2]).
 """
 
 import dataclasses
@@ -103,12 +107,16 @@ def draw(results: dict[str, Any]) -> Figure:
         ends[:-1], restarts, "o", color=COLOURS[5],
         label=f"restarts: {', '.join(f'{value:g}' for value in restarts)}",
     )  # fmt: skip
-    rate.set(ylabel="learning rate", title=rf"cosine cycles, $\eta_{{\max}}$ = {PEAK}", ylim=(0, 0.06))
+    rate.set(
+        ylabel="learning rate", title=rf"cosine cycles, $\eta_{{\max}}$ = {PEAK}", ylim=(0, 0.06)
+    )
     rate.legend()
     for axes, (metric, unit) in zip((error, loss), METRICS.items(), strict=True):
         rows = np.array([interval(column) for column in results[metric].T])
         epochs = 1 + np.arange(len(rows))
         band(axes, epochs, *rows.T, color=COLOURS[0], marker="o", markersize="3")
+        axes.plot(epochs, results[metric].T, color="black", lw=0.4, alpha=0.5)
+        axes.plot([], [], color="black", lw=0.4, label="one seed")
         axes.plot(ends, rows[ends - 1, 0], "D", color=COLOURS[1], label="ends of cycles", zorder=5)
         axes.set(ylabel=f"test {metric} / {unit}", title=title(results, metric))
         axes.legend()

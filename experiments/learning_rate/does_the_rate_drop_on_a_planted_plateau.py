@@ -6,8 +6,10 @@ last bit. Gradient descent at rate 0.1, batches of 32; patience 3, 6 and 10 (PyT
 factor 0.1. The rates must be the planted ones, a cut at every (patience + 1)-th bad epoch, and
 those of patience 10 the golden table that PyTorch itself made for a loss that stands still.
 
-Command: python -m experiments --only does_the_rate_drop_on_a_planted_plateau      (CPU, about N s)
-Found: nothing yet.
+Command: python -m experiments --only does_the_rate_drop_on_a_planted_plateau      (CPU, about 7 s)
+Found: on MNIST all 15 runs cut after each 4, 7 and 11 bad epochs, and the 25 rates of patience 10
+are PyTorch's to all seven digits of the record. Nothing had been wrong with the rate: after the
+plateau only the most patient rule still learns, from 0.475 to 0.454.
 """
 
 import dataclasses

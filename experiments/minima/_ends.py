@@ -51,13 +51,9 @@ def trainer(width: int, *, steps: int, marks: int, curved: bool) -> Callable[...
         def loss(flat: jax.Array) -> jax.Array:
             return mean_loss(dataclasses.replace(end, params=restore(flat)), fit)
 
-        return losses | curvature(loss, flat)
+        return losses | {
+            "slope": jnp.linalg.norm(jax.grad(loss)(flat)),
+            "hessian": jax.hessian(loss)(flat),
+        }
 
     return run
-
-
-def curvature(loss: Callable[[jax.Array], jax.Array], at: jax.Array) -> dict[str, jax.Array]:
-    """Norm of the gradient, and least and largest eigenvalue of the Hessian."""
-    eigenvalues = jnp.linalg.eigvalsh(jax.hessian(loss)(at))
-    slope = jnp.linalg.norm(jax.grad(loss)(at))
-    return {"slope": slope, "lowest": eigenvalues[0], "highest": eigenvalues[-1]}

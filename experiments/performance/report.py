@@ -9,7 +9,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-RECORDS = ("update_rules", "trajectories", "imports")
+RECORDS = (
+    "update_rules",
+    "trajectories",
+    "epochs",
+    "random_search",
+    "conv_steps",
+    "streams",
+    "imports",
+)
 ABOUT_RULES = """\
 One update of a ResNet-50-shaped tree ({leaves} leaves, {floats:,} floats), parameters and state
 donated; medians of {rounds} rounds in which all take turns, in milliseconds. The *floor* is a
@@ -82,6 +90,88 @@ def trajectories_section(record: dict[str, Any]) -> str:
     return f"## Scanned trajectories\n\n{about}\n{table(head, rows)}\n{gain}\n{made_on(record)}"
 
 
+def epochs_section(record: dict[str, Any]) -> str:
+    rows = (
+        (
+            name,
+            middle(seconds),
+            ratio(record["over_ours"][name]) if name in record["over_ours"] else "",
+        )
+        for name, seconds in record["seconds"].items()
+        if name != "product"
+    )
+    about = (
+        "An epoch of the notes' network 784-256-128-64-32-10 (dropout, Adam, batches of 128) on "
+        f"{record['examples']:,} images; {record['rounds']} rounds. *Seeds* are {record['seeds']} "
+        f"seeds as one program on {record['devices']} devices, *one seed* one of them.\n"
+    )
+    text = (
+        f"The scan reaches {ratio(record['share_of_peak'])} of a large matrix product's "
+        f"{middle(record['peak_gigaflops'])} Gflop/s. {record['seeds']} seeds cost "
+        f"{ratio(record['seeds_over_one'])} times one.\n"
+    )
+    head = ("", "seconds", "over the scan")
+    return f"## An epoch\n\n{about}\n{table(head, rows)}\n{text}\n{made_on(record)}"
+
+
+def search_section(record: dict[str, Any]) -> str:
+    ours = ("ours", middle(record["seconds"]["ours"]), "", "")
+    rows = (
+        (
+            name,
+            middle(record["seconds"][name]),
+            ratio(over),
+            ratio(record["over_first_call"][name]),
+        )
+        for name, over in record["over_ours"].items()
+    )
+    about = (
+        f"{record['trials']} settings of rate and weight decay, {record['epochs']} epochs each, of "
+        "a 64-128-128-10 network on digits (Adam, batches of 32), by `train_population` on "
+        f"{record['devices']} devices. Its first call, tracing and compilation included, took "
+        f"{record['first_call_seconds']:.2f} s.\n"
+    )
+    head = ("", "seconds", "over ours", "over our first call")
+    return f"## Random search\n\n{about}\n{table(head, (ours, *rows))}\n{made_on(record)}"
+
+
+def conv_section(record: dict[str, Any]) -> str:
+    rows = (
+        (
+            name,
+            middle(record["milliseconds"][name]),
+            middle(record["images_per_second"][name]),
+            ratio(record["over_ours"][name]) if name != record["ours"] else "",
+        )
+        for name in record["milliseconds"]
+    )
+    about = (
+        f"One step of ResNet-{record['depth']} of width {record['width']} on {record['batch']} "
+        "images of 32 x 32 x 3; *patches* and *native* are the two forms of our convolution.\n"
+    )
+    head = ("", "milliseconds", "images per second", f"over {record['ours']}")
+    return f"## A convolutional step\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
+
+
+def streams_section(record: dict[str, Any]) -> str:
+    rows = (
+        (
+            way,
+            f"{found['images_per_second'][1]:,.0f}",
+            str(found["peak_host_megabytes"]),
+            str(found["peak_device_megabytes"] or ""),
+        )
+        for way, found in record["ways"].items()
+    )
+    about = (
+        f"An epoch of batches of {record['batch']} of {record['data_set']}, without training: on "
+        "the device in a scan, on the host by NumPy, through `data.stream`, and through it from "
+        "files.\n"
+    )
+    head = ("", "images per second", "peak host MB", "peak device MB")
+    return f"## Reading\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
+
+
 def imports_section(record: dict[str, Any]) -> str:
     added, theirs = (record["seconds"][name] for name in ("added", "theirs"))
     text = (
@@ -101,6 +191,10 @@ def page(folder: Path) -> str:
             f"`{folder.name}/`.\n",
             rules_section(records["update_rules"]),
             trajectories_section(records["trajectories"]),
+            epochs_section(records["epochs"]),
+            search_section(records["random_search"]),
+            conv_section(records["conv_steps"]),
+            streams_section(records["streams"]),
             imports_section(records["imports"]),
         )
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.gradient_descent import (
+    _low_gradient_points,
     are_saddles_everywhere,
     do_unscaled_features_cause_zigzag,
     how_noisy_is_a_minibatch_path,
@@ -26,6 +27,15 @@ def test_negative_pivots_count_negative_eigenvalues(dimension):
     matrices = jnp.asarray(matrices + np.swapaxes(matrices, 1, 2))
     pivots = jax.vmap(are_saddles_everywhere.negative_pivots)(matrices)
     np.testing.assert_array_equal(pivots, np.sum(np.linalg.eigvalsh(matrices) < 0, axis=1))
+
+
+@pytest.mark.parametrize("start, found", [(0.7, 1.0), (-0.7, -1.0)])
+def test_critical_points_are_found_whatever_their_index(start, found):
+    """x^3 / 3 - x + y^2 has a minimum at x = 1 and a saddle at x = -1."""
+    end = _low_gradient_points.find_critical(
+        lambda p: p[0] ** 3 / 3 - p[0] + p[1] ** 2, jnp.array([start, 0.5]), 40
+    )
+    np.testing.assert_allclose(end, [found, 0.0], atol=1e-5)
 
 
 def test_wilson_interval():

@@ -9,7 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.performance import imports, report, trajectories, update_rules
+from experiments.performance import (
+    conv_steps,
+    epochs,
+    imports,
+    random_search,
+    report,
+    streams,
+    trajectories,
+    update_rules,
+)
 from experiments.performance._resnet50 import (
     leaves_from,
     random_tree,
@@ -108,6 +117,7 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     small = ["--rounds", "1", "--steps", "5", "--rates", "3"]
     paths = trajectories.main([*small, "--out", f"{folder}/trajectories.json"])
     imports.main(["--rounds", "2", "--out", f"{folder}/imports.json"])
+    runs = train_a_little(folder)
     record = json.loads((folder / "update_rules.json").read_text())
     assert set(record["rules"]) == {"momentum", "adam"}
     assert record["leaves"] == 2 and record["floats"] == 16
@@ -122,3 +132,28 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     page = (tmp_path / "performance.md").read_text()
     assert all(f"| {name} |" in page for name in record["rules"])
     assert "adds 0.100 s" in page
+    assert runs["epochs"]["seeds"] == 3
+    assert all(f"## {title}" in page for title in ("An epoch", "Random search", "Reading"))
+
+
+def train_a_little(folder):
+    """The benchmarks of training on few examples, in this process."""
+    records = {
+        "epochs": epochs.main(
+            ["--rounds", "1", "--examples", "130", "--seeds", "3", "--out", f"{folder}/epochs.json"]
+        ),
+        "random_search": random_search.main(
+            ["--rounds", "1", "--trials", "2", "--out", f"{folder}/random_search.json"]
+        ),
+        "conv_steps": conv_steps.main(
+            ["--rounds", "1", "--batch", "4", "--width", "2", "--depth", "8"]
+            + ["--out", f"{folder}/conv_steps.json"]
+        ),
+    }
+    found = {way: streams.measure("digits", way, 1) for way in ("device", "host", "stream")}
+    assert {run["images"] for run in found.values()} == {1438}
+    assert all(0 < run["images_per_second"][1] for run in found.values())
+    record = {"data_set": "digits", "batch": 128, "ways": found, "device": "none"}
+    (folder / "streams.json").write_text(json.dumps({**record, "versions": {}, "load": 0}))
+    assert records["random_search"]["best_accuracy"] > 0
+    return records

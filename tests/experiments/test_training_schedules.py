@@ -1,7 +1,8 @@
 """The schedules' experiments on networks, where what they compute has a closed form."""
 
+import re
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -38,6 +39,19 @@ def test_every_decaying_shape_begins_at_one_and_never_rises():
         assert curves[kind][-1] == pytest.approx(0.01, rel=0.02)
 
 
+def test_every_shape_is_judged_against_the_constant_rate():
+    """Losses 1 for the constant, less for the others by 0.1, 0.2, ...: those are the gains."""
+    losses = dict(zip(decaying.KINDS, 1 - 0.1 * np.arange(8), strict=True))
+    tested = {
+        kind: {"loss": np.full(5, losses[kind]), "accuracy": np.ones(5)} for kind in sorted(losses)
+    }
+    best = dict.fromkeys(losses, 0)
+    (verdict,) = decaying.judge({"data_set": "", "steps": 1, "tested": tested, "best": best})
+    assert verdict.outcome == "confirmed"
+    gains = re.findall(r"gain: (\S+)", verdict.measured)
+    assert [float(gain) for gain in gains] == pytest.approx(0.1 * np.arange(1, 8))
+
+
 def test_residual_schedule_is_cut_between_the_windows():
     rates = np.asarray(cutting.rate_tables(1280))
     cuts = np.flatnonzero(np.diff(rates[0])) + 1
@@ -58,11 +72,13 @@ def test_windows_are_means_of_their_blocks():
     np.testing.assert_allclose(cutting.windows(blocks), 5 * np.arange(32) + 2)
 
 
-def test_warmups_reach_the_peak_after_twenty_updates():
-    peaks = jnp.array([0.4, 0.8])
-    flat, gradual, constant = np.split(np.asarray(warmup.rate_tables(peaks, 50, 20)), [2, 4])
-    np.testing.assert_allclose(flat, np.repeat(peaks[:, None], 50, axis=1))
-    np.testing.assert_allclose(gradual[:, [0, 9, 19, 49]], peaks[:, None] * [0.05, 0.5, 1, 1])
+def test_warmups_reach_the_peak_after_their_length():
+    peaks = np.array([0.4, 0.8], np.float32)
+    tables = np.asarray(warmup.rate_tables(peaks, 50, 5, 20))
+    none, short, long, constant = np.split(tables, [2, 4, 6])
+    np.testing.assert_allclose(none, np.repeat(peaks[:, None], 50, axis=1))
+    np.testing.assert_allclose(short[:, [0, 3, 4, 49]], peaks[:, None] * [0.2, 0.8, 1, 1])
+    np.testing.assert_allclose(long[:, [0, 9, 19, 49]], peaks[:, None] * [0.05, 0.5, 1, 1])
     np.testing.assert_allclose(constant[0, [0, 19, 20]], [0.0125, 0.0125, 0.8])
 
 
@@ -73,19 +89,20 @@ def test_slope_of_an_exponential_is_its_exponent():
 
 def test_the_rate_above_all_that_train_is_too_high():
     ends = {0.2: 2.2, 0.4: 0.3, 0.8: 1.0, 1.6: 2.3}  # the smallest is only slow
-    losses = np.full((4, 1, 20), 2.4)
-    losses[..., 1:] = np.array([*ends.values()])[:, None, None]
-    arm = {"loss": losses}
+    arm = {"early": np.full((4, 1, 20), 2.4), "end": np.array([*ends.values()])[:, None]}
     assert warmup.trains(arm)[:, 0].tolist() == [False, True, True, False]
     assert warmup.too_high({"none": arm}) == 3
     assert warmup.largest_peak(arm, np.array([*ends])) == pytest.approx([0.8])
 
 
-def test_equal_batch_sizes_make_equal_runs():
-    """The rule of the rate's place in time: the same run whether rates are per batch or not."""
+def test_standing_still_both_batch_sizes_see_the_same_examples():
+    """At rate 0 the means of 64 small batches are those of the large one, on the same weights."""
     (fit, _, test), _ = networks.read_images("digits", 2500, validation=0)
-    rates = np.full(3, 0.05, np.float32)
-    key = jax.random.key(2)
-    small = jax.jit(warmup.train_small)(key, rates, fit, test)
-    assert small["loss"].shape == (3,)
-    assert small["loss"][2] < small["loss"][0]
+    rates = np.zeros(4, np.float32)
+    runs = [
+        jax.jit(train)(jax.random.key(2), rates, fit, test)
+        for train in (warmup.train_small, warmup.train_large)
+    ]
+    for name in runs[0]:
+        np.testing.assert_allclose(runs[0][name], runs[1][name], rtol=1e-5, err_msg=name)
+    assert len(set(np.asarray(runs[0]["early"]).tolist())) == 4

@@ -1,0 +1,35 @@
+"""Five small tasks to judge the defaults of optimizers by."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+
+from experiments.optimizers._races import Images, read
+from jaxtricks import models
+
+
+class Task(NamedTuple):
+    """A network and its images."""
+
+    model: nn.Module
+    images: Images
+
+
+def tasks(names: tuple[str, ...], count: int, width: int) -> dict[str, Task]:
+    """Those of the five that are named, with `count` images each and layers of `width`.
+
+    Digits or MNIST averaged to 14 x 14, and CIFAR-10 averaged to 16 x 16; digits where a set is not
+    prepared. "linear": softmax regression on MNIST. "mlp": two hidden ReLU layers on MNIST. "deep":
+    four tanh layers on digits. "batch norm": two ReLU layers with batch norm on CIFAR-10. "cnn":
+    two convolutions of an eighth and a quarter of `width` on CIFAR-10.
+    """
+    half = max(width // 2, 1)
+    networks = {
+        "linear": ("mnist", models.linear_model()),
+        "mlp": ("mnist", models.MLP((width, width, 10))),
+        "deep": ("digits", models.MLP((half, half, half, half, 10), activation=nn.tanh)),
+        "batch norm": ("cifar10", models.MLP((width, width, 10), batch_norm=True)),
+        "cnn": ("cifar10", models.SmallCNN((max(width // 8, 1), max(width // 4, 1)), half)),
+    }
+    sets = {kind: read(kind, count) for kind in {networks[name][0] for name in names}}
+    return {name: Task(networks[name][1], sets[networks[name][0]]) for name in names}

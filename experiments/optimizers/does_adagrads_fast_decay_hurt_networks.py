@@ -1,0 +1,122 @@
+"""Does AdaGrad's fast decay hurt a convolutional network?
+
+004:215: sums of squares only grow, so that AdaGrad's rate decays too fast. A network of two
+convolutions on 2,000 CIFAR-10 images averaged to 16 x 16 (or digits), batches of 32. AdaGrad;
+RMSProp, which is AdaGrad but for its moving average; SGD, whose rate does not decay at all: each
+with one of 10 rates over four decades, chosen by the error on 500 held-back images, mean of 2
+tuning seeds. C-029: test accuracy at the end on 5 fresh seeds, AdaGrad minus RMSProp and minus
+SGD, both claimed negative. Besides, the same at the rate 0.01 that the notes give AdaGrad.
+
+Command: python -m experiments --only does_adagrads_fast_decay_hurt_networks      (CPU, about N s)
+Found: not run yet.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from matplotlib.figure import Figure
+
+from experiments.engine import Arm, Verdict, band, combine, figure, interval, method, paired, tune
+from experiments.optimizers._races import racer, read
+from jaxtricks import models, optimizers
+
+CLAIMS = ("C-029",)
+
+RULES: dict[str, tuple[Callable[..., optax.GradientTransformation], float]] = {
+    "adagrad": (optimizers.adagrad, 1e-4),
+    "rmsprop": (optimizers.rmsprop, 1e-5),
+    "gradient descent": (optimizers.gradient_descent, 1e-3),
+}
+"""Each rule and the smallest of its rates; the largest is 10^4 times it."""
+NOTES_RATE = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`count`: images, a fifth to choose by; `steps`: a multiple of 20; `seeds`, others to tune."""
+
+    data_set: str = "cifar10"
+    count: int = 2500
+    features: tuple[int, int] = (8, 16)
+    hidden: int = 32
+    steps: int = 400
+    rates: int = 10
+    tuning_seeds: int = 2
+    seeds: int = 5
+
+
+SMOKE = Config("digits", 100, features=(2, 2), hidden=8, steps=20, rates=2, seeds=2)
+FULL = Config(count=50_000, features=(32, 64), hidden=128, steps=20_000, rates=17, seeds=10)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Per rule: errors in percent `[rate, tuning seed]`, and curves `[seed, part]` of the best."""
+    images = read(config.data_set, config.count)
+    model = models.SmallCNN(config.features, config.hidden)
+    field = {}
+    for name, (make, least) in RULES.items():
+        score, exam = racer(model, images, make, steps=config.steps)
+        rates = np.geomspace(least, 1e4 * least, config.rates, dtype=np.float32)
+        field[name] = Arm(score, rates, exam)
+    found = tune(
+        jax.random.key(0), field, tuning_seeds=config.tuning_seeds, seeds=config.seeds
+    )
+    return {
+        "data_set": images.name,
+        "steps": config.steps,
+        "rates": {name: arm.trials for name, arm in field.items()},
+        "tuning": {name: tuned.tuning for name, tuned in found.items()},
+        "best": {name: tuned.trial for name, tuned in found.items()},
+        "loss": {name: tuned.tested["loss"] for name, tuned in found.items()},
+        "error": {name: tuned.tested["error"] for name, tuned in found.items()},
+    }
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """AdaGrad against the rule that forgets, and the one that does not decay."""
+    accuracy = {name: 100 - errors[:, -1] for name, errors in results["error"].items()}
+    each = ", ".join(
+        f"{name} {values.mean():.1f} (train loss {results['loss'][name][:, -1].mean():.2f}, rate "
+        f"{results['best'][name]:.2g})"
+        for name, values in accuracy.items()
+    )
+    return [
+        combine(
+            "C-029",
+            [
+                paired("C-029", accuracy["adagrad"] - accuracy[other], text, claimed="negative")
+                for other, text in (
+                    ("rmsprop", f"test accuracy / %: {each}; AdaGrad minus RMSProp"),
+                    ("gradient descent", "minus SGD"),
+                )
+            ],
+        )
+    ]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Held-back error against the rate, and curves at the best rates."""
+    fig, (tuning, losses, errors) = figure(1, 3, width=4.4, height=3.4)
+    for name, values in results["tuning"].items():
+        rates, look = results["rates"][name], method(name)
+        tuning.plot(rates, values.mean(axis=1), "o", ms=3, **look)
+        tuning.plot(rates, values, ".", ms=3, alpha=0.5, **look | {"label": None, "ls": ""})
+        for axes, key in ((losses, "loss"), (errors, "error")):
+            rows = np.array([interval(column) for column in results[key][name].T])
+            share = 100 * (np.arange(len(rows)) + (0.5 if key == "loss" else 1)) / len(rows)
+            label = f"{name}, {results['best'][name]:.2g}"
+            band(axes, share, *rows.T, **look | {"label": label})
+            axes.set_xlabel(f"part of the {results['steps']} updates / %")
+    tuning.set(xscale="log", xlabel="learning rate", ylabel="error on held-back images / %")
+    tuning.set_title(f"tuning: mean of {values.shape[1]} seeds")
+    tuning.legend()
+    losses.set(ylabel="train loss of the batches / nats", title="train loss at the best rate")
+    losses.legend(title="best rate")
+    seeds = len(results["error"]["adagrad"])
+    errors.set(ylabel="test error / %", title=f"test error, mean and 95 %, {seeds} seeds")
+    fig.suptitle(f"{results['data_set']}, two convolutions", fontsize=9)
+    return fig

@@ -1,0 +1,156 @@
+"""Does momentum SGD with a decaying rate end above Adam, and does Adam lead at first?
+
+002:612-614 and 004:276-279: Adam is fast at first, decayed SGD with momentum ends slightly better
+but needs careful tuning. A network of two convolutions on 2,000 CIFAR-10 images averaged to
+16 x 16, batches of 32. Cosine-decayed SGD with momentum, Adam with a constant rate as the lecture
+has it, Adam with the same decay (which tells decay from rule), and Adam that gives way to SGD at
+half time; 20 random trials each of two hyper-parameters over equally wide ranges, the best chosen
+by the error on 500 held-back images, mean of 2 tuning seeds; 5 fresh seeds for the test. C-041:
+train loss in 5-10 % of the updates, Adam minus SGD, claimed negative. C-040: test accuracy at the
+end, SGD minus Adam, claimed positive, and the median trial falls farther below the best for SGD.
+
+Command: python -m experiments --only does_decayed_momentum_end_above_adam      (CPU, about N s)
+Found: not run yet.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.engine import (
+    COLOURS,
+    Arm,
+    Verdict,
+    band,
+    combine,
+    exact,
+    figure,
+    interval,
+    method,
+    paired,
+    tune,
+)
+from experiments.optimizers._races import adam_then_sgd, arms, racer, read
+from jaxtricks import models
+
+FIGURES = ("F-040",)
+CLAIMS = ("C-040", "C-041")
+TIER = 2
+
+SWITCH = "switch at 0.5"
+LABELS = {
+    "sgd": "SGD + momentum, decayed",
+    "adam": "Adam, constant rate",
+    "adam, decayed": "Adam, decayed",
+    SWITCH: "Adam, at half time SGD",
+}
+LOOKS = {
+    "sgd": method("momentum"),
+    "adam": method("adam"),
+    "adam, decayed": {"color": COLOURS[0], "linestyle": "-."},
+    SWITCH: method("adam to sgd"),
+}
+EARLY = 1  # the second of 20 parts of a run: 5 to 10 % of its updates
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`count`: images, a fifth to choose by; `steps`: a multiple of 20; `seeds`, others to tune."""
+
+    data_set: str = "cifar10"
+    count: int = 2500
+    features: tuple[int, int] = (8, 16)
+    hidden: int = 32
+    steps: int = 600
+    trials: int = 20
+    tuning_seeds: int = 2
+    seeds: int = 5
+
+
+SMOKE = Config("digits", 100, features=(2, 2), hidden=8, steps=20, trials=2, seeds=2)
+FULL = Config(count=50_000, features=(32, 64), hidden=128, steps=20_000, tuning_seeds=3, seeds=10)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Per arm: errors in percent `[trial, tuning seed]`, the best trial, curves `[seed, part]`."""
+    images = read(config.data_set, config.count)
+    model = models.SmallCNN(config.features, config.hidden)
+    score, exam = racer(model, images, adam_then_sgd(config.steps), steps=config.steps)
+    field = arms(config.steps, config.trials, (0.5,))
+    found = tune(
+        jax.random.key(0),
+        {name: Arm(score, trials, exam) for name, trials in field.items()},
+        tuning_seeds=config.tuning_seeds,
+        seeds=config.seeds,
+    )
+    return {
+        "data_set": images.name,
+        "steps": config.steps,
+        "tuning": {name: tuned.tuning for name, tuned in found.items()},
+        "best": {name: tuned.trial for name, tuned in found.items()},
+        "loss": {name: tuned.tested["loss"] for name, tuned in found.items()},
+        "error": {name: tuned.tested["error"] for name, tuned in found.items()},
+    }
+
+
+def shortfall(tuning: np.ndarray) -> float:
+    """How far the median trial is from the best, in points of error, mean over tuning seeds."""
+    means = tuning.mean(axis=1)
+    return float(np.median(means) - means.min())
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """The end and the need of tuning; the start."""
+    accuracy = {name: 100 - errors[:, -1] for name, errors in results["error"].items()}
+    ends = ", ".join(f"{LABELS[name]} {values.mean():.1f}" for name, values in accuracy.items())
+    text = f"test accuracy at the end / %: {ends}; SGD minus Adam at a constant rate"
+    end = paired("C-040", accuracy["sgd"] - accuracy["adam"], text, claimed="positive")
+    control = interval(accuracy["sgd"] - accuracy["adam, decayed"])
+    falls = {name: shortfall(tuning) for name, tuning in results["tuning"].items()}
+    words = (
+        f"minus decayed Adam {control[0]:.2g} [{control[1]:.2g}, {control[2]:.2g}]; the median "
+        f"trial is {falls['sgd']:.1f} points below the best for SGD, {falls['adam']:.1f} for Adam"
+    )
+    tuning = exact("C-040", falls["sgd"] > falls["adam"], words)
+    early = {name: losses[:, EARLY] for name, losses in results["loss"].items()}
+    text = (
+        f"train loss in 5-10 % of the updates: Adam {early['adam'].mean():.3f}, SGD "
+        f"{early['sgd'].mean():.3f}; Adam minus SGD"
+    )
+    start = paired("C-041", early["adam"] - early["sgd"], text, claimed="negative")
+    return [combine("C-040", [end, tuning]), start]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Train loss and test error over the updates, and the errors of all trials."""
+    fig, (losses, errors, spread) = figure(1, 3, width=4.5, height=3.5)
+    for axes, key in ((losses, "loss"), (errors, "error")):
+        for name, curves in results[key].items():
+            rows = np.array([interval(column) for column in curves.T])
+            share = 100 * (np.arange(len(rows)) + (0.5 if key == "loss" else 1)) / len(rows)
+            band(axes, share, *rows.T, **{**LOOKS[name], "label": LABELS[name]})
+        axes.set_xlabel(f"part of the {results['steps']} updates / %")
+    losses.axvspan(5, 10, color="black", alpha=0.08, lw=0)
+    losses.set(ylabel="train loss of the batches / nats", title="train loss; shaded: 5 to 10 %")
+    errors.set(ylabel="test error / %", title="test error")
+    draw_trials(spread, results["tuning"])
+    fig.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncol=4)
+    seeds = len(results["error"]["sgd"])
+    fig.suptitle(
+        f"{results['data_set']}: best trial of each method, mean and 95 % interval of {seeds} seeds",
+        fontsize=9,
+    )
+    return fig
+
+
+def draw_trials(axes: Axes, tuning: dict[str, np.ndarray]) -> None:
+    """Held-back error of the trials of every arm, sorted."""
+    for name, errors in tuning.items():
+        means = np.sort(errors.mean(axis=1))
+        axes.plot(1 + np.arange(len(means)), means, "o", ms=3, **LOOKS[name] | {"label": None})
+    axes.set(xlabel="rank of the trial", ylabel="error on held-back images / %")
+    axes.set_title(f"all {len(means)} trials, mean of {errors.shape[1]} tuning seeds")

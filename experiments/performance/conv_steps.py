@@ -1,0 +1,148 @@
+"""What does a step of a residual network cost?
+
+ResNet-20 for images of 32 x 32 x 3 (269,722 parameters), momentum, batch of 128: our compiled step
+with either form of the convolution against PyTorch's, with channels last. On a GPU PyTorch runs
+under bfloat16 autocast, ours in float32 at JAX's default precision of matrix products.
+
+    python -m experiments.performance.conv_steps --out paper_figs/performance/conv_steps.json
+
+About a minute on 2 CPU cores.
+"""
+
+import argparse
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.performance._timing import interleaved, setting, spread, write_record
+from jaxtricks import models, optimizers, training
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch")
+FORMS = ("patches", "native")
+
+
+def batch_of(size: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)
+    return {"image": image, "label": rng.integers(0, 10, size, dtype=np.int32)}
+
+
+def our_step(form: Any, batch: dict[str, np.ndarray], depth: int, width: int) -> Callable[[], None]:
+    """State donated; the images are scaled inside the step."""
+    net, tx = models.ResNet(depth, width=width, form=form), optimizers.momentum(0.1, 0.9)
+    variables = net.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
+    params = variables.pop("params")
+    state, key = training.init_state(params, tx, variables), jax.random.key(1)
+    step = training.jit_step(
+        training.make_train_step(training.classification_loss(net), tx, diagnostics=False)
+    )
+    placed = jax.device_put(batch)
+
+    def run() -> None:
+        nonlocal state
+        state, _ = jax.block_until_ready(step(state, placed, key))
+
+    return run
+
+
+def torch_net(depth: int, width: int) -> Any:
+    """The same network: option A's shortcuts, batch norm after each convolution."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    class Block(nn.Module):
+        def __init__(self, before: int, after: int, stride: int):
+            super().__init__()
+            self.stride, self.more = stride, after - before
+            self.first = nn.Conv2d(before, after, 3, stride, 1, bias=False)
+            self.second = nn.Conv2d(after, after, 3, 1, 1, bias=False)
+            self.norms = nn.ModuleList([nn.BatchNorm2d(after), nn.BatchNorm2d(after)])
+
+        def forward(self, x: Any) -> Any:
+            y = F.relu(self.norms[0](self.first(x)))
+            y = self.norms[1](self.second(y))
+            x = x[:, :, :: self.stride, :: self.stride]
+            return F.relu(y + F.pad(x, (0, 0, 0, 0, 0, self.more)))
+
+    layers: list[Any] = [nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    before = width
+    for stage in range(3):
+        for block in range((depth - 2) // 6):
+            after = width * 2**stage
+            layers.append(Block(before, after, 2 if stage and not block else 1))
+            before = after
+    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 10))
+    return net.to(memory_format=torch.channels_last)
+
+
+def torch_step(
+    batch: dict[str, np.ndarray], depth: int, width: int, threads: int
+) -> Callable[[], None]:
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    net = torch_net(depth, width).to(device)
+    optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
+    criterion = torch.nn.CrossEntropyLoss()
+    image = torch.from_numpy(batch["image"]).permute(0, 3, 1, 2)
+    image = image.contiguous(memory_format=torch.channels_last).to(device)
+    label = torch.from_numpy(batch["label"]).long().to(device)
+
+    def run() -> None:
+        if device == "cpu":
+            torch.set_num_threads(threads)
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            loss = criterion(net(image.float() / 255), label)
+        loss.backward()
+        optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return run
+
+
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser("python -m experiments.performance.conv_steps")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--width", type=int, default=16, help="channels of the first stage")
+    parser.add_argument("--depth", type=int, default=20)
+    options = parser.parse_args(arguments)
+    size = options.depth, options.width
+    batch = batch_of(options.batch)
+    contenders = {form: our_step(form, batch, *size) for form in FORMS}
+    if importlib.util.find_spec("torch"):
+        for threads in range(1, (os.cpu_count() or 1) + 1):
+            contenders[f"torch, threads {threads}"] = torch_step(batch, *size, threads)
+    wall = interleaved(contenders, options.rounds).wall
+    ours = min(FORMS, key=lambda name: np.median(wall[name]))
+    rivals = [name for name in wall if name != ours]
+    record = {
+        **setting(PACKAGES),
+        "batch": options.batch,
+        "depth": options.depth,
+        "width": options.width,
+        "rounds": options.rounds,
+        "ours": ours,
+        "milliseconds": {name: spread(1e3 * values) for name, values in wall.items()},
+        "images_per_second": {n: spread(options.batch / values) for n, values in wall.items()},
+        "over_ours": {name: spread(wall[name] / wall[ours]) for name in rivals},
+    }
+    for key, value in record.items():
+        print(f"{key:20} {value}")
+    if options.out:
+        write_record(options.out, record)
+    return record
+
+
+if __name__ == "__main__":
+    main()

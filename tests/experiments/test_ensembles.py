@@ -1,0 +1,101 @@
+"""Numbers of the ensemble and restart experiments that have a closed form."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.ensembles import _runs as runs
+from experiments.ensembles import (
+    do_checkpoint_ensembles_help,
+    do_independent_models_help,
+    do_real_ensembles_cost_too_much,
+    is_the_average_of_the_weights_a_good_final_model,
+)
+from experiments.learning_rate import are_restarts_useful, does_the_error_rise_at_restarts
+from jaxtricks import models, optimizers
+from jaxtricks.averaging import exponential_average
+
+
+def test_last_of_takes_the_last_chosen_epochs():
+    chosen = np.array([False, True, False, True, True, False])
+    rows = runs.last_of(chosen, (1, 2, 9))
+    assert rows.tolist() == [[0, 0, 0, 0, 1, 0], [0, 0, 0, 1, 1, 0], [0, 1, 0, 1, 1, 0]]
+
+
+def test_members_that_err_on_different_examples_make_a_faultless_ensemble():
+    """Each of three models is sure, and wrong on one of three examples: two outvote it."""
+    wrong = jnp.eye(3)
+    scores = 5.0 * jnp.stack([1 - wrong, wrong], axis=-1)  # all labels are 0
+    labels = jnp.zeros(3, jnp.int32)
+    assert runs.error(scores, labels) == pytest.approx([100 / 3] * 3)
+    together = runs.ensemble_errors(scores, labels, np.array([[1, 0, 0], [1, 1, 1]]))
+    assert together == pytest.approx([100 / 3, 0.0])
+    found = do_independent_models_help.ensembles(jnp.tile(scores, (3, 1, 1))[:8, None], labels)
+    assert found["member error"].shape == (1, 8)
+    assert found["probabilities error"][0, 2] == found["logits error"][0, 2] == 0
+
+
+def test_cross_entropy_of_equal_scores_is_the_logarithm_of_the_classes():
+    labels = np.array([0, 3, 9])
+    assert runs.cross_entropy(jnp.zeros((2, 3, 10)), labels) == pytest.approx([np.log(10)] * 2)
+
+
+def test_train_averages_the_weights_after_every_update():
+    """Polyak by hand: without memory the average is the last weights, so its look is 0."""
+    sets = runs.load("digits", 200)
+    looks = runs.train(
+        models.linear_model(),
+        optimizers.gradient_descent(0.1),
+        jax.random.key(0),
+        sets.train,
+        lambda state, average: (state.step, jax.tree.map(jnp.subtract, state.params, average)),
+        epochs=2,
+        averager=exponential_average(0.0, start=1),
+    )
+    assert looks[0].tolist() == [5, 10]  # 160 examples in batches of 32
+    assert all(np.all(leaf == 0) for leaf in jax.tree.leaves(looks[1]))
+
+
+def test_averages_of_all_decays_leave_out_the_first_weights():
+    averager = is_the_average_of_the_weights_a_good_final_model.all_decays((0.0, 0.5))
+    state = averager.init(jnp.zeros(()))
+    for value in (100.0, 3.0, 6.0):
+        mean, state = averager.update(jnp.array(value), state)
+    assert mean == pytest.approx([6.0, (0.5 * 3 + 6) / 1.5])
+
+
+def test_arms_share_the_keys_of_the_seeds():
+    def draw(key: jax.Array, arm: dict[str, jax.Array]) -> jax.Array:
+        return arm["scale"] * jax.random.normal(key)
+
+    found = runs.over_seeds(draw, {"scale": np.array([1.0, 2.0], np.float32)}, 3, ())
+    assert found.shape == (2, 3)
+    assert found[1] == pytest.approx(2 * found[0])
+    assert len(np.unique(found[0])) == 3
+
+
+def test_roughness_is_that_of_the_second_half():
+    smooth, zigzag = np.arange(8.0), np.array([9, -9, 9, 9, 0, 1, 0, 1.0])
+    found = is_the_average_of_the_weights_a_good_final_model.roughness(np.stack([smooth, zigzag]))
+    assert found == pytest.approx([0.0, np.std([1, -1, 1])])
+
+
+def test_the_chosen_checkpoint_is_the_latest_of_equals():
+    errors = {"validation": np.array([[3.0, 1.0, 1.0, 2.0]]), "test": np.array([[4.0, 5, 6, 7]])}
+    assert do_checkpoint_ensembles_help.chosen(errors).tolist() == [6.0]
+    kept = are_restarts_useful.anytime(errors["validation"], errors["test"])
+    assert kept.tolist() == [[4.0, 5.0, 6.0, 6.0]]
+
+
+def test_rises_look_at_the_first_half_of_the_next_cycle():
+    curve = np.array([[9.0, 5, 8, 6, 4, 3]])
+    results = {"cycle ends": np.array([2, 6]), "error": curve}
+    assert does_the_error_rise_at_restarts.rises(results, "error").tolist() == [[3.0]]
+
+
+def test_an_ensemble_costs_at_most_as_much_as_its_models_one_after_another():
+    seconds = np.array([[1.0, 2.0], [3.0, 6.0], [4.0, 8.0]])
+    results = {"sizes": np.array([1, 2, 8]), "training": seconds}
+    found = do_real_ensembles_cost_too_much.ratios(results, "training")
+    assert found == pytest.approx([1.0, 2.0, 4.0])
