@@ -28,7 +28,7 @@ def test_python_blocks_run_in_order():
     assert namespace["losses"].shape == (64,)
     assert namespace["params"]["kernel"].shape == (3, 2)
     assert namespace["result"].history[-1]["validation.accuracy"] > 0.5
-    assert namespace["accuracies"].shape == (4, 2)
+    assert namespace["accuracies"].shape == (4,)
 
 
 @pytest.mark.parametrize(
