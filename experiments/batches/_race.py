@@ -5,7 +5,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,21 +21,72 @@ RULE = optimizers.gradient_descent(1.0)  # the state's scale is the rate: one pr
 
 
 class Racer(NamedTuple):
-    """Compiled functions of one batch size.
+    """One batch size on one set of examples.
 
     Attributes:
-        race: `(key, rate, target, limit) -> (epochs, losses)`: epochs until the loss of the first
-            1,024 training examples is at most `target`, inf if not within `limit`; and the loss at
-            the start and after every 1 / `checks` of an epoch, NaN after the end.
-        epoch: `(state, key) -> state`, one epoch and nothing else.
-        start: `(key, rate) -> state`.
+        examples: to train with, on the device.
+        batch: examples of an update.
         checks: looks per epoch.
+        advance: `(state, examples, indices, key) -> state`, an update per row of `indices`.
     """
 
-    race: Callable[..., tuple[Any, Any]]
-    epoch: Callable[..., Any]
-    start: Callable[..., Any]
+    examples: Examples
+    batch: int
     checks: int
+    advance: Callable[..., training.TrainState]
+
+    def start(self, key: jax.Array, rate: float) -> training.TrainState:
+        """The state before the first update."""
+        return start(key, rate, self.examples["image"].shape[1:])
+
+    def parts(self, key: jax.Array, epoch: int) -> jax.Array:
+        """The indices of an epoch `[look, update, example]`."""
+        rows = order(key, epoch, len(self.examples["label"]), self.batch)
+        return rows.reshape(self.checks, -1, self.batch)
+
+    def race(
+        self, key: jax.Array, rate: float, target: float, limit: float
+    ) -> tuple[float, list[float]]:
+        """Epochs until the loss of the first 1,024 examples is `target`, and the loss at each look.
+
+        The epochs are inf if they would be over `limit`.
+        """
+        state = self.start(key, rate)
+        sample = {name: values[:SAMPLE] for name, values in self.examples.items()}
+        losses, parts = [float(look(state, sample))], self.parts(key, 0)
+        while not losses[-1] <= target:
+            done = len(losses) - 1
+            if done >= limit * self.checks or not math.isfinite(losses[-1]):
+                return math.inf, losses
+            epoch, part = divmod(done, self.checks)
+            if part == 0 and epoch > 0:
+                parts = self.parts(key, epoch)
+            state = self.advance(state, self.examples, parts[part], key)
+            losses.append(float(look(state, sample)))
+        return (len(losses) - 1) / self.checks, losses
+
+    def epoch(self, state: training.TrainState, key: jax.Array) -> training.TrainState:
+        """The first epoch."""
+        for rows in self.parts(key, 0):
+            state = self.advance(state, self.examples, rows, key)
+        return state
+
+
+def racer(examples: Examples, batch: int, *, accumulate: int = 1) -> Racer:
+    """Gradient descent on a 64-unit ReLU net in reshuffled batches, whole ones only."""
+    step = training.make_train_step(
+        LOSS, RULE, accumulate=accumulate, rng_streams=(), diagnostics=False
+    )
+    train_epoch = training.make_train_epoch(step)
+
+    def advance(
+        state: training.TrainState, examples: Examples, indices: jax.Array, key: jax.Array
+    ) -> training.TrainState:
+        rows = data.Order(indices, jnp.ones(indices.shape))
+        return train_epoch(state, examples, rows, key)[0]
+
+    checks = math.gcd(len(examples["label"]) // batch, CHECKS)
+    return Racer(jax.device_put(examples), batch, checks, jax.jit(advance))
 
 
 @functools.partial(jax.jit, static_argnums=2)
@@ -46,62 +97,17 @@ def start(key: jax.Array, rate: jax.Array, shape: tuple[int, ...]) -> training.T
     return dataclasses.replace(training.init_state(params, RULE), learning_rate_scale=scale)
 
 
-def racer(examples: Examples, batch: int, *, accumulate: int = 1, epochs: int) -> Racer:
-    """Gradient descent on a 64-unit ReLU net in reshuffled batches; at most `epochs` of them.
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def order(key: jax.Array, epoch: jax.Array, size: int, batch: int) -> jax.Array:
+    """The indices of an epoch's updates."""
+    return data.epoch_order(jax.random.fold_in(key, epoch), size, batch).indices
 
-    The examples that fill no whole batch are left out of each epoch.
-    """
-    size = len(examples["label"])
-    steps = size // batch
-    checks = math.gcd(steps, CHECKS)
-    step = training.make_train_step(
-        LOSS, RULE, accumulate=accumulate, rng_streams=(), diagnostics=False
-    )
-    train_epoch = training.make_train_epoch(step)
-    shape = examples["image"].shape[1:]
-    examples = jax.device_put(examples)
-    sample = {name: values[:SAMPLE] for name, values in examples.items()}
-    look = training.make_eval_step(LOSS)
 
-    def order(key: jax.Array, number: jax.Array) -> data.Order:
-        return data.epoch_order(jax.random.fold_in(key, number), size, batch)
-
-    @jax.jit
-    def race_on(
-        examples: Examples, sample: Examples, key: jax.Array, rate: jax.Array,
-        target: jax.Array, limit: jax.Array,
-    ) -> tuple[jax.Array, jax.Array]:  # fmt: skip
-        def loss_of(state: training.TrainState) -> jax.Array:
-            sums = look(state, sample)
-            return sums["loss"] / sums["weight"]
-
-        def going(carry: tuple) -> jax.Array:
-            _, losses, done = carry
-            return (losses[done] > target) & (done < limit * checks)
-
-        def advance(carry: tuple) -> tuple:
-            state, losses, done = carry
-            rows = jax.tree.map(
-                lambda x: x.reshape(checks, -1, batch)[done % checks], order(key, done // checks)
-            )
-            state, _ = train_epoch(state, examples, rows, key)
-            return state, losses.at[done + 1].set(loss_of(state)), done + 1
-
-        state = start(key, rate, shape)
-        losses = jnp.full(epochs * checks + 1, jnp.nan).at[0].set(loss_of(state))
-        _, losses, done = jax.lax.while_loop(going, advance, (state, losses, 0))
-        return jnp.where(losses[done] <= target, done / checks, jnp.inf), losses
-
-    @jax.jit
-    def epoch_on(examples: Examples, state: Any, key: jax.Array) -> training.TrainState:
-        return train_epoch(state, examples, order(key, 0), key)[0]
-
-    return Racer(
-        functools.partial(race_on, examples, sample),
-        functools.partial(epoch_on, examples),
-        lambda key, rate: start(key, rate, shape),
-        checks,
-    )
+@jax.jit
+def look(state: training.TrainState, sample: Examples) -> jax.Array:
+    """The mean loss."""
+    sums = training.make_eval_step(LOSS)(state, sample)
+    return sums["loss"] / sums["weight"]
 
 
 class Tuned(NamedTuple):
@@ -111,13 +117,13 @@ class Tuned(NamedTuple):
         rate: with the least total of epochs over the tuning keys.
         totals: these of each rate, in the grid's order; inf if given up.
         epochs: that the rate needs with each of the fresh keys.
-        losses: of those runs, `[seed, look]`.
+        losses: of those runs, at each look.
     """
 
     rate: float
     totals: list[float]
     epochs: list[float]
-    losses: list[Any]
+    losses: list[list[float]]
 
 
 def tune_and_race(
@@ -142,15 +148,15 @@ def tune_and_race(
     for rate in sorted(rates, key=lambda rate: abs(math.log(rate / near))):
         best, total = min(totals.values()), 0.0
         for key in tuning_keys:
-            total += float(racer.race(key, rate, target, min(limit, best - total))[0])
+            total += racer.race(key, rate, target, min(limit, best - total))[0]
             if total >= best:
                 break
         totals[rate] = total if total < best else math.inf
     rate = min(totals, key=lambda rate: totals[rate])
-    runs = [jax.device_get(racer.race(key, rate, target, limit)) for key in keys]
+    runs = [racer.race(key, rate, target, limit) for key in keys]
     if not np.isfinite([totals[rate], *(epochs for epochs, _ in runs)]).all():
         raise ValueError(f"rate {rate} of {totals} misses {target} in {limit} epochs.")
-    return Tuned(rate, list(totals.values()), [float(e) for e, _ in runs], [x for _, x in runs])
+    return Tuned(rate, list(totals.values()), [e for e, _ in runs], [x for _, x in runs])
 
 
 def epoch_seconds(racer: Racer, rate: float, repeats: int) -> float:

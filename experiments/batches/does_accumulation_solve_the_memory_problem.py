@@ -84,9 +84,7 @@ def memory(
         parts = size // config.part
         steps = {
             "full batch": training.make_train_step(loss, rule, diagnostics=False),
-            "in parts": training.make_train_step(
-                loss, rule, accumulate=parts, diagnostics=False
-            ),
+            "in parts": training.make_train_step(loss, rule, accumulate=parts, diagnostics=False),
             "all gradients kept": keep_all(loss, rule, parts),
         }
         for arm, step in steps.items():
@@ -158,7 +156,10 @@ def differences(
         return optax.apply_updates(state.params, jax.tree.map(lambda u: u[-1], updates))
 
     out = {}
-    for name, batch in (("whole", {**whole, "weight": np.ones(size, np.float32)}), ("ragged", ragged)):
+    for name, batch in (
+        ("whole", {**whole, "weight": np.ones(size, np.float32)}),
+        ("ragged", ragged),
+    ):
         target = full(state, batch, jax.random.key(0))[0].params
         found = {
             "in parts": parted(state, batch, jax.random.key(0))[0].params,

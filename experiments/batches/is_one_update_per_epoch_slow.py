@@ -37,7 +37,7 @@ NON_FINITE = ("tuning", "curves")
 class Config:
     """`counts`: examples; `rates`: to choose from, those of both arms; `limit`: epochs at most."""
 
-    counts: tuple[int, ...] = (512, 1024, 2048, 4096)
+    counts: tuple[int, ...] = (1024, 2048, 4096)
     rates: tuple[float, ...] = (0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
     target: float = 0.3
     limit: int = 400
@@ -68,7 +68,7 @@ def run(config: Config) -> dict[str, Any]:
         rows: dict[str, list] = {"epochs": [], "seconds": [], "rates": [], "tuning": []}
         near = 1.28
         for count in counts:
-            runner = make_arm(fit, count, arm, config.limit)
+            runner = make_arm(fit, count, arm)
             tuned = tune_and_race(
                 runner, rates=config.rates, near=near, target=config.target, limit=config.limit,
                 tuning_keys=list(keys[config.seeds :]), keys=list(keys[: config.seeds]),
@@ -80,26 +80,34 @@ def run(config: Config) -> dict[str, Any]:
             rows["tuning"].append(tuned.totals)
         for key, values in rows.items():
             results[key].append(values)
-        results["curves"].append(np.array(tuned.losses))
+        results["curves"].append(padded(tuned.losses))
         results["checks"].append(runner.checks)
         runners.append(runner)
     gaps = differences(fit, counts[-1], runners[0], results["rates"][0][-1], config)
     return results | {"differences": gaps}
 
 
-def make_arm(fit: dict, count: int, arm: int, limit: int) -> Racer:
+def make_arm(fit: dict, count: int, arm: int) -> Racer:
     """The racer of an arm on the first `count` examples."""
     part = {name: values[:count] for name, values in fit.items()}
     if arm == 0:
-        return racer(part, count, accumulate=count // BATCH, epochs=limit)
-    return racer(part, BATCH, epochs=limit)
+        return racer(part, count, accumulate=count // BATCH)
+    return racer(part, BATCH)
+
+
+def padded(curves: list[list[float]]) -> np.ndarray:
+    """The curves as rows, NaN after their ends."""
+    rows = np.full((len(curves), max(map(len, curves))), np.nan)
+    for row, curve in zip(rows, curves, strict=True):
+        row[: len(curve)] = curve
+    return rows
 
 
 def differences(
     fit: dict, count: int, accumulated: Racer, rate: float, config: Config
 ) -> list[float]:
     """Largest difference in a parameter from the full batch, after each of some updates."""
-    whole = racer({name: values[:count] for name, values in fit.items()}, count, epochs=1)
+    whole = racer({name: values[:count] for name, values in fit.items()}, count)
     key, gaps = jax.random.key(0), []
     states = [runner.start(key, rate) for runner in (whole, accumulated)]
     for _ in range(config.updates):
@@ -141,8 +149,8 @@ def draw(results: dict[str, Any]) -> Figure:
     """Loss against epochs, and epochs and time against the number of examples."""
     fig, (curves, epochs, seconds) = figure(1, 3, width=4.5, height=3.5)
     for i, arm in enumerate(ARMS):
-        losses, checks = np.asarray(results["curves"][i]), results["checks"][i]
-        at = np.arange(losses.shape[1]) / checks
+        losses = results["curves"][i]
+        at = np.arange(losses.shape[1]) / results["checks"][i]
         curves.plot(at, losses.T, color=COLOURS[i], lw=0.9, alpha=0.7)
         curves.plot([], [], color=COLOURS[i], label=f"{arm}, rate {results['rates'][i][-1]:g}")
     curves.axhline(results["target"], color="gray", ls="--", lw=1, label="target")

@@ -89,7 +89,7 @@ def run(config: Config) -> dict[str, Any]:
         end = trained(key, rates)
         return {"loss": mlp.loss(end, test), "accuracy": mlp.accuracy(end, test)}
 
-    curves = tables(config.steps)
+    curves = {kind: np.asarray(curve) for kind, curve in tables(config.steps).items()}
     arms = {
         kind: Arm(score, np.float32(RATES[:, None] * curve), exam) for kind, curve in curves.items()
     }

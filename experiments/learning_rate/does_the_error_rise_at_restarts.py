@@ -9,8 +9,8 @@ one cycle's end to the next one's; both must be positive at each of the three re
 
 Command: python -m experiments --only does_the_error_rise_at_restarts --tier 2  (CPU, about 2 min)
 Found: the rate is 0.05 at each restart. The test error rises after all three, by 6.5, 8.4 and 8.3
-points, and is lower at the second and third cycle's end (73.8, 68.4, 63.1 %), but higher at the
-fourth's (65.8 %, +2.7 points [1.8, 3.6]): on 1,600 images that cycle overfits, the loss more than
+points, and is lower at the second and third cycle's end (73.8, 68.4, 63.0 %), but higher at the
+fourth's (65.7 %, +2.7 points [1.8, 3.6]): on 1,600 images that cycle overfits, the loss more than
 doubles. One seed of ten dies at the first restart (error 90 % from then on), so the first fall is
 no certain one (5.4 points [-1.0, 10.2]).
 """

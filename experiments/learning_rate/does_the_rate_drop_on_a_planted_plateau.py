@@ -8,8 +8,9 @@ those of patience 10 the golden table that PyTorch itself made for a loss that s
 
 Command: python -m experiments --only does_the_rate_drop_on_a_planted_plateau      (CPU, about 7 s)
 Found: on MNIST all 15 runs cut after each 4, 7 and 11 bad epochs, and the 25 rates of patience 10
-are PyTorch's to all seven digits of the record. Nothing had been wrong with the rate: after the
-plateau only the most patient rule still learns, from 0.475 to 0.454.
+are PyTorch's to all seven digits of the record. Nothing had been wrong with the rate: in the 10
+epochs after the plateau the loss of 0.475 falls to 0.475, 0.469 and 0.454, the more patient the
+lower.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """Races of optimizers: one network, one number of updates, any rule; Adam and SGD as one rule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -78,6 +78,25 @@ def racer(
     return sequential_vmap(score), sequential_vmap(exam)
 
 
+def one_of(makers: Sequence[Callable[..., optax.GradientTransformation]]) -> Rule:
+    """`makers[trial["rule"]](trial["rate"])`; all take each gradient: one program for all rules."""
+
+    def rule(trial: dict[str, jax.Array]) -> optax.GradientTransformation:
+        every = [make(trial["rate"]) for make in makers]
+
+        def init(params: Any) -> tuple:
+            return tuple(tx.init(params) for tx in every)
+
+        def update(updates: Any, state: tuple, params: Any = None) -> tuple[Any, tuple]:
+            pairs = [tx.update(updates, own, params) for tx, own in zip(every, state, strict=True)]
+            steps, state = zip(*pairs, strict=True)
+            return jax.tree.map(lambda *s: jnp.stack(s)[trial["rule"]], *steps), state
+
+        return optax.GradientTransformation(init, update)
+
+    return rule
+
+
 def adam_then_sgd(steps: int) -> Rule:
     """Adam for `trial["when"]` updates, then momentum SGD whose rate falls to 0 as a cosine.
 
@@ -88,15 +107,18 @@ def adam_then_sgd(steps: int) -> Rule:
     falling = schedules.cosine_decay(1.0, steps)
 
     def rule(trial: dict[str, jax.Array]) -> optax.GradientTransformation:
-        left = jnp.maximum(steps - trial["when"], 1)
+        faster = steps / jnp.maximum(steps - trial["when"], 1)
 
         def adam_rate(count: jax.Array) -> jax.Array:
             return trial["adam rate"] * jnp.where(trial["falling"], falling(count), 1.0)
 
+        def sgd_rate(count: jax.Array) -> jax.Array:
+            return trial["sgd rate"] * falling(faster * count)
+
         return optimizers.adam_to_sgd(
             adam_rate,
             when=trial["when"],
-            sgd_learning_rate=schedules.cosine_decay(trial["sgd rate"], left),
+            sgd_learning_rate=sgd_rate,
             momentum=trial["decay"],
             b1=trial["decay"],
         )

@@ -12,9 +12,11 @@ Found: not run yet.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from matplotlib.figure import Figure
@@ -47,7 +49,7 @@ SMOKE = Config(("linear",), 100, width=8, steps=20, trials=2, tuning_seeds=1, se
 FULL = Config(count=50_000, width=256, steps=10_000, tuning_seeds=3, seeds=5)
 
 
-def adam(trial: np.ndarray) -> optax.GradientTransformation:
+def adam(trial: jax.Array) -> optax.GradientTransformation:
     """Of `(rate, beta_1, beta_2)`."""
     return optimizers.adam(trial[0], trial[1], trial[2])
 
@@ -60,15 +62,76 @@ def draws(trials: int) -> np.ndarray:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Per task: errors in percent `[trial, tuning seed]`, and of the tests `[arm, seed]`."""
+    """Per task: errors in percent `[trial, tuning seed]`, and tests `[seed, arm]`, tuned first."""
     results: dict[str, Any] = {"sets": {}, "tuning": {}, "best": {}, "error": {}}
-    trials = draws(config.trials)
+    defaults = jnp.array([(rate, 0.9, 0.999) for rate in RATES])
     for name, (model, images) in tasks(config.names, config.count, config.width).items():
         score, exam = racer(model, images, adam, steps=config.steps, marks=1)
-        keys = {"tuning_seeds": config.tuning_seeds, "seeds": config.seeds}
-        found = tune(jax.random.key(0), {"adam": Arm(score, trials, exam)}, **keys)["adam"]
-        fresh = jax.random.split(jax.random.key(0), config.seeds + config.tuning_seeds)
-        fixed = np.array([(rate, 0.9, 0.999) for rate in RATES], np.float32)
+
+        def test(key: jax.Array, best: jax.Array, exam: Callable = exam) -> jax.Array:
+            every = jnp.concatenate([best[None], defaults])
+            return jax.lax.map(lambda trial: exam(key, trial)["error"][-1], every)
+
+        arm = Arm(score, draws(config.trials), test)
+        counts = {"tuning_seeds": config.tuning_seeds, "seeds": config.seeds}
+        found = tune(jax.random.key(0), {"adam": arm}, **counts)["adam"]
         results["sets"][name] = images.name
         results["tuning"][name], results["best"][name] = found.tuning, found.trial
+        results["error"][name] = found.tested
+    results["data_set"] = ", ".join(dict.fromkeys(results["sets"].values()))
     return results
+
+
+def regrets(results: dict[str, Any]) -> np.ndarray:
+    """Points of accuracy that the defaults lose, `[task, seed, rate]`."""
+    errors = np.stack(list(results["error"].values()))
+    return errors[..., 1:] - errors[..., :1]
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Both rates must lose less than a point on average."""
+    lost, names = regrets(results), list(results["error"])
+    parts = []
+    for i, rate in enumerate(RATES):
+        each = zip(names, lost[..., i].mean(axis=1), strict=True)
+        text = (
+            f"rate {rate:g}: points lost, "
+            + ", ".join(f"{name} {points:.2f}" for name, points in each)
+            + f", mean {lost[..., i].mean():.2f}; {GOOD:g} minus the mean"
+        )
+        margin = GOOD - lost[..., i].mean(axis=0)
+        parts.append(paired("C-038", margin, text, claimed="positive"))
+    return [combine("C-038", parts)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """The regret on every task, and where the defaults lie among the trials."""
+    fig, (regret, field) = figure(1, 2, width=5.6, height=3.6)
+    lost, names = regrets(results), list(results["error"])
+    labels = [f"{name}\n{results['sets'][name]}" for name in names]
+    seeds = lost.shape[1]
+    at = np.arange(len(names))
+    for i, rate in enumerate(RATES):
+        look = {"color": COLOURS[i], "label": f"rate {rate:g}"}
+        rows = np.array([interval(values) for values in lost[..., i]])
+        bars = np.abs(rows[:, 1:] - rows[:, :1]).T
+        regret.errorbar(at + 0.2 * i - 0.1, rows[:, 0], bars, fmt="o", capsize=4, **look)
+    regret.axhline(0, color="black", lw=0.8)
+    regret.axhline(GOOD, color="black", lw=0.8, ls="--", label="one point")
+    regret.set_xticks(at, labels)
+    regret.set(ylabel="points of test accuracy lost", title="default minus tuned Adam")
+    regret.legend()
+    for place, name in enumerate(names):
+        means = results["tuning"][name].mean(axis=1)
+        field.plot(np.full(len(means), place), means, ".", color="black", ms=4, alpha=0.5)
+        for i, _ in enumerate(RATES):
+            mean = results["error"][name][:, 1 + i].mean()
+            field.plot(place + 0.25, mean, "<", color=COLOURS[i], ms=5)
+    field.plot([], [], ".", color="black", label="a trial, held-back error")
+    for i, rate in enumerate(RATES):
+        field.plot([], [], "<", ls="", color=COLOURS[i], label=f"rate {rate:g}, test error")
+    field.set_xticks(at, labels)
+    field.set(ylabel="error / %", yscale="log", title=f"all {len(means)} trials and the defaults")
+    field.legend()
+    fig.suptitle(f"five small tasks, mean and 95 % interval of {seeds} seeds", fontsize=9)
+    return fig

@@ -141,7 +141,7 @@ def draw(results: dict[str, Any]) -> Figure:
     fig.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncol=4)
     seeds = len(results["error"]["sgd"])
     fig.suptitle(
-        f"{results['data_set']}: best trial of each method, mean and 95 % interval of {seeds} seeds",
+        f"{results['data_set']}: best trial of each method, mean and 95 % of {seeds} seeds",
         fontsize=9,
     )
     return fig

@@ -92,11 +92,13 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     accuracy = {name: 100 - errors[:, -1] for name, errors in results["error"].items()}
     switching = np.mean([accuracy[name] for name in SWITCHES], axis=0)
     each = ", ".join(f"{values.mean():.2f} {name}" for name, values in accuracy.items())
+    control = interval(switching - accuracy["adam, decayed"])
+    decayed = f"(minus decayed Adam {control[0]:.2g} [{control[1]:.2g}, {control[2]:.2g}])"
     parts = [
         paired("C-042", switching - accuracy[pure], text, claimed="positive")
         for pure, text in (
             ("adam", f"test accuracy / %: {each}; mean of the three switches minus Adam"),
-            ("sgd", "minus SGD"),
+            ("sgd", f"{decayed} and minus SGD"),
         )
     ]
     return [combine("C-042", parts)]
@@ -110,8 +112,8 @@ def draw(results: dict[str, Any]) -> Figure:
             rows = np.array([interval(column) for column in results[key][name].T])
             share = 100 * (np.arange(len(rows)) + (0.5 if key == "loss" else 1)) / len(rows)
             band(axes, share, *rows.T, **look)
-        axes.set(xlabel=f"part of the {results['steps']} updates / %", yscale="log")
-    losses.set(ylabel="train loss of the batches / nats", title="train loss")
+        axes.set_xlabel(f"part of the {results['steps']} updates / %")
+    losses.set(ylabel="train loss of the batches / nats", title="train loss", yscale="log")
     errors.set(ylabel="test error / %", title="test error")
     for place, (name, look) in enumerate(LOOKS.items()):
         values = results["error"][name][:, -1]

@@ -1,8 +1,9 @@
 """What does a step of a residual network cost?
 
 ResNet-20 for images of 32 x 32 x 3 (269,722 parameters), momentum, batch of 128: our compiled step
-with either form of the convolution against PyTorch's, with channels last. On a GPU PyTorch runs
-under bfloat16 autocast, ours in float32 at JAX's default precision of matrix products.
+with either form of the convolution, called from Python and inside a scan, against PyTorch's, with
+channels last: the measurement behind `training.loop_form`. On a GPU PyTorch runs under bfloat16
+autocast, ours in float32 at JAX's default precision of matrix products.
 
     python -m experiments.performance.conv_steps --out paper_figs/performance/conv_steps.json
 
@@ -21,10 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.performance._timing import interleaved, setting, spread, write_record
-from jaxtricks import models, optimizers, training
+from jaxtricks import data, models, optimizers, training
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch")
 FORMS = ("patches", "native")
+LENGTH = 4  # steps of a scan
 
 
 def batch_of(size: int) -> dict[str, np.ndarray]:
@@ -33,20 +35,38 @@ def batch_of(size: int) -> dict[str, np.ndarray]:
     return {"image": image, "label": rng.integers(0, 10, size, dtype=np.int32)}
 
 
-def our_step(form: Any, batch: dict[str, np.ndarray], depth: int, width: int) -> Callable[[], None]:
-    """State donated; the images are scaled inside the step."""
+def prepared(form: Any, depth: int, width: int) -> tuple[training.TrainState, Any]:
+    """The first state and the pure step."""
     net, tx = models.ResNet(depth, width=width, form=form), optimizers.momentum(0.1, 0.9)
     variables = net.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
     params = variables.pop("params")
-    state, key = training.init_state(params, tx, variables), jax.random.key(1)
-    step = training.jit_step(
-        training.make_train_step(training.classification_loss(net), tx, diagnostics=False)
-    )
-    placed = jax.device_put(batch)
+    step = training.make_train_step(training.classification_loss(net), tx, diagnostics=False)
+    return training.init_state(params, tx, variables), step
+
+
+def our_step(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[], None]:
+    """State donated; the images are scaled inside the step."""
+    state, step = prepared(form, *size)
+    compiled, placed, key = training.jit_step(step), jax.device_put(batch), jax.random.key(1)
 
     def run() -> None:
         nonlocal state
-        state, _ = jax.block_until_ready(step(state, placed, key))
+        state, _ = jax.block_until_ready(compiled(state, placed, key))
+
+    return run
+
+
+def our_scan(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[], None]:
+    """The same step, `LENGTH` times in a loop of the compiled program."""
+    state, step = prepared(form, *size)
+    epoch = jax.jit(training.make_train_epoch(step), donate_argnums=0)
+    rows = jnp.tile(jnp.arange(len(batch["label"])), (LENGTH, 1))
+    order = data.Order(rows, jnp.ones(rows.shape))
+    placed, key = jax.device_put(batch), jax.random.key(1)
+
+    def run() -> None:
+        nonlocal state
+        state, _ = jax.block_until_ready(epoch(state, placed, order, key))
 
     return run
 
@@ -123,7 +143,10 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if importlib.util.find_spec("torch"):
         for threads in range(1, (os.cpu_count() or 1) + 1):
             contenders[f"torch, threads {threads}"] = torch_step(batch, *size, threads)
+    contenders |= {f"{form}, scan": our_scan(form, batch, *size) for form in FORMS}
     wall = interleaved(contenders, options.rounds).wall
+    for form in FORMS:
+        wall[f"{form}, scan"] /= LENGTH
     ours = min(FORMS, key=lambda name: np.median(wall[name]))
     rivals = [name for name in wall if name != ours]
     record = {

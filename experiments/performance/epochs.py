@@ -167,7 +167,10 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if importlib.util.find_spec("torch") and jax.default_backend() == "cpu":
         for threads in range(1, (os.cpu_count() or 1) + 1):
             contenders[f"torch, threads {threads}"] = torch_epoch(on_host, threads)
-    contenders |= {"one seed": population(on_device, 1), "seeds": population(on_device, options.seeds)}
+    contenders |= {
+        "one seed": population(on_device, 1),
+        "seeds": population(on_device, options.seeds),
+    }
     contenders["product"] = matrix_product()
     wall = interleaved(contenders, options.rounds).wall
     torches = [name for name in wall if name.startswith("torch")]

@@ -16,6 +16,7 @@ from jaxtricks.training._evaluate import evaluate as evaluate
 from jaxtricks.training._evaluate import make_eval_step as make_eval_step
 from jaxtricks.training._fit import Fit as Fit
 from jaxtricks.training._fit import fit as fit
+from jaxtricks.training._loop_form import loop_form as loop_form
 from jaxtricks.training._losses import classification_loss as classification_loss
 from jaxtricks.training._non_finite import NonFiniteError as NonFiniteError
 from jaxtricks.training._population import train_population as train_population

@@ -107,6 +107,6 @@ def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
 
 
 def in_top(logits: Float[Array, "batch classes"], labels: Array, k: int) -> Float[Array, " batch"]:
-    """1 where fewer than `k` classes score higher than the label's."""
+    """1 where fewer than `k` classes score higher than the label's; NaN counts as higher."""
     chosen = jnp.take_along_axis(logits, labels[:, None], axis=1)
-    return (jnp.sum(logits > chosen, axis=1) < k).astype(jnp.float32)
+    return (jnp.sum(~(logits <= chosen), axis=1) < k).astype(jnp.float32)

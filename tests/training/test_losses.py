@@ -58,6 +58,12 @@ def test_top_k_counts_labels_among_the_k_largest(k, want):
     assert metrics[f"top_{k}_accuracy"].tolist() == want
 
 
+def test_a_label_is_never_found_among_nan():
+    """A network that has blown up is not right about everything."""
+    metrics = losses_of(logits=jnp.full((3, 3), jnp.nan), top_k=(2,))[1][1]
+    assert metrics["accuracy"].tolist() == metrics["top_2_accuracy"].tolist() == [0, 0, 0]
+
+
 def test_smoothing_may_be_traced():
     values = jax.vmap(lambda s: losses_of(label_smoothing=s)[0][0])(jnp.array([0.0, 0.1]))
     assert float(values[0]) == pytest.approx(float(losses_of()[0][0]))

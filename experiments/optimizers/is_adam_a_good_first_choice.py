@@ -1,0 +1,121 @@
+"""Is Adam a good first choice?
+
+002:612 and 004:276: Adam is the first choice, and usually good. Seven rules without any tuning, on
+five small tasks (see `_tasks.py`), batches of 32, 400 updates: rates of 0.01 for gradient descent,
+momentum and Nesterov (0.9 both) as in Keras and for AdaGrad as in 004:208; 0.001 for RMSProp (decay
+0.9) and Adam; 1 for AdaDelta, as in its paper. For each task and seed the rules are ranked by test
+error, 1 the best, equal errors sharing the mean. C-039, mean rank over the tasks, 5 seeds: Adam's
+is below 4, the middle (usually good), and below that of the best other rule (first choice).
+
+Command: python -m experiments --only is_adam_a_good_first_choice      (CPU, about N s)
+Found: not run yet.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import Verdict, combine, figure, interval, method, paired
+from experiments.optimizers._races import one_of, racer
+from experiments.optimizers._tasks import tasks
+from jaxtricks import optimizers
+
+CLAIMS = ("C-039",)
+
+RULES = {
+    "gradient descent": (optimizers.gradient_descent, 0.01),
+    "momentum": (optimizers.momentum, 0.01),
+    "nesterov": (optimizers.nesterov, 0.01),
+    "adagrad": (optimizers.adagrad, 0.01),
+    "adadelta": (optimizers.adadelta, 1.0),
+    "rmsprop": (optimizers.rmsprop, 0.001),
+    "adam": (optimizers.adam, 0.001),
+}
+ADAM = list(RULES).index("adam")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`count`: images of a task; `width`: of its layers."""
+
+    names: tuple[str, ...] = ("linear", "mlp", "deep", "batch norm", "cnn")
+    count: int = 2500
+    width: int = 64
+    steps: int = 400
+    seeds: int = 5
+
+
+SMOKE = Config(("linear",), 100, width=8, steps=20, seeds=2)
+FULL = Config(count=50_000, width=256, steps=10_000, seeds=10)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Per task: test errors in percent `[rule, seed]`."""
+    keys = jax.random.split(jax.random.key(0), config.seeds)
+    makers, rates = zip(*RULES.values(), strict=True)
+    trials = {"rate": np.float32(rates), "rule": np.arange(len(RULES))}
+    results: dict[str, Any] = {"sets": {}, "error": {}, "steps": config.steps}
+    for name, (model, images) in tasks(config.names, config.count, config.width).items():
+        _, exam = racer(model, images, one_of(makers), steps=config.steps, marks=1)
+        over_rules = jax.vmap(jax.vmap(exam, (0, None)), (None, 0))
+        tested = jax.device_get(jax.jit(over_rules)(keys, trials))
+        results["error"][name] = tested["error"][..., -1]
+        results["sets"][name] = images.name
+    results["data_set"] = ", ".join(dict.fromkeys(results["sets"].values()))
+    return results
+
+
+def ranks(errors: np.ndarray) -> np.ndarray:
+    """Ranks along the first axis, 1 for the least; equal values share the mean of theirs."""
+    errors = np.asarray(errors)
+    less = np.sum(errors[None] < errors[:, None], axis=1)
+    equal = np.sum(errors[None] == errors[:, None], axis=1)
+    return less + (equal + 1) / 2
+
+
+def mean_ranks(results: dict[str, Any]) -> np.ndarray:
+    """Over the tasks, `[rule, seed]`."""
+    return np.mean([ranks(errors) for errors in results["error"].values()], axis=0)
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """Adam against the middle rank, and against its best rival."""
+    mean = mean_ranks(results)
+    names, means = list(RULES), mean.mean(axis=1)
+    rival = min(set(range(len(names))) - {ADAM}, key=lambda i: means[i])
+    each = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, means, strict=True))
+    middle = (len(names) + 1) / 2
+    text = f"mean ranks: {each}; {middle:g} minus Adam's"
+    parts = [
+        paired("C-039", middle - mean[ADAM], text, claimed="positive"),
+        paired("C-039", mean[rival] - mean[ADAM], f"{names[rival]} minus Adam", claimed="positive"),
+    ]
+    return [combine("C-039", parts)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Test errors on every task, and the mean ranks."""
+    fig, (errors, order) = figure(1, 2, width=5.4, height=3.6, width_ratios=(3, 2))
+    tasks_, mean = list(results["error"]), mean_ranks(results)
+    for i, name in enumerate(RULES):
+        look = method(name) | {"linestyle": ""}
+        rows = np.array([interval(results["error"][task][i]) for task in tasks_])
+        bars = np.abs(rows[:, 1:] - rows[:, :1]).T
+        at = np.arange(len(tasks_)) + 0.1 * (i - 3)
+        errors.errorbar(at, rows[:, 0], bars, fmt="o", ms=4, capsize=2, **look)
+        centre, low, high = interval(mean[i])
+        bars = [[centre - low], [high - centre]]
+        order.errorbar([centre], [i], xerr=bars, fmt="o", capsize=4, color=look["color"])
+    errors.set_xticks(range(len(tasks_)), [f"{t}\n{results['sets'][t]}" for t in tasks_])
+    errors.set(ylabel="test error / %", yscale="log")
+    errors.set_title(f"test error after {results['steps']} updates, no tuning")
+    errors.legend(ncol=2)
+    order.axvline((len(RULES) + 1) / 2, color="black", ls="--", lw=0.8, label="middle")
+    order.set_yticks(range(len(RULES)), list(RULES))
+    order.set(xlabel="mean rank over the tasks, 1 is best", title="ranks")
+    order.legend()
+    fig.suptitle(f"mean and 95 % interval of {mean.shape[1]} seeds", fontsize=9)
+    return fig
