@@ -1,1 +1,1 @@
-"""How many examples an update should see: memory, speed, noise, and what a loop reports (000, 001)."""
+"""How many examples an update should see: memory, speed, noise, and what a loop reports."""

@@ -8,11 +8,15 @@ compiled program: arguments, results that reuse none of them, and temporaries; n
 C-004: a line through the bytes of one full batch must fit with R^2 > 0.99, and 128 examples need
 less than all. C-002: the accumulated update must be the full batch's within 1e-6, the last part
 whole or ragged, and its bytes must grow by at most 1 % of the full batch's a further example. The
-note's "store" is read as a running sum of batches that come one by one; measured besides: all
-examples on the device in uint8 and taken in parts, and every gradient kept until the end.
+note's "store" is read as a running sum of batches that come one by one (a reading chosen, not
+measured); besides: all examples on the device and taken in parts, and every gradient kept.
 
-Command: python -m experiments --only does_accumulation_solve_the_memory_problem  (CPU, about N s)
-Found: nothing yet.
+Command: python -m experiments --only does_accumulation_solve_the_memory_problem  (CPU, about 20 s)
+Found: yes, as a running sum. A full batch takes 7.9 kB an example, by that line 480 MB for MNIST's
+60,000 and 2.2 MB for 128; batches of 64 one by one take 3.3 MB whatever their number and give the
+same update within 1.5e-8. All examples in uint8 on the device cost 1.6 kB each (twice their bytes).
+Keeping every gradient costs 16 kB an example, twice the full batch: read to the letter the note's
+remedy is worse than the disease.
 """
 
 import dataclasses
@@ -60,10 +64,11 @@ def run(config: Config) -> dict[str, Any]:
     name = "mnist" if data.available("mnist") else "digits"
     examples = data.load(name, limit=config.count, validation=0).train._asdict()
     rule = optimizers.gradient_descent(0.1)
-    loss = training.classification_loss(models.MLP((*config.hidden, 10)))
-    params = models.MLP((*config.hidden, 10)).init(
-        jax.random.key(0), jnp.asarray(examples["image"][:1], jnp.float32), train=False
-    )["params"]
+    model = models.MLP((*config.hidden, 10))
+    loss = training.classification_loss(model)
+    image = jnp.asarray(examples["image"][:1], jnp.float32)
+    init = jax.jit(model.init, static_argnames="train")
+    params = init(jax.random.key(0), image, train=False)["params"]
     state = training.init_state(params, rule)
     return {
         "data_set": name,
@@ -122,6 +127,8 @@ def program_bytes(step: Callable, state: Any, examples: dict, size: int) -> int:
     }
     lowered = jax.jit(step, donate_argnums=0).lower(state, batch, jax.random.key(0))
     used = lowered.compile().memory_analysis()
+    if used is None:
+        raise RuntimeError("this backend does not say how much memory a program takes.")
     held = used.argument_size_in_bytes + used.output_size_in_bytes - used.alias_size_in_bytes
     return held + used.temp_size_in_bytes
 
@@ -132,7 +139,6 @@ def differences(
     """Largest difference in a parameter from the full batch's update, after one update."""
     size = len(examples["label"]) // part * part
     whole = {name: values[:size] for name, values in examples.items()}
-    ragged = {**whole, "weight": np.float32(np.arange(size) < size - part // 2)}
     gradual = optimizers.accumulate(rule, size // part)
     full, parted = (
         jax.jit(training.make_train_step(loss, rule, accumulate=parts, diagnostics=False))
@@ -156,19 +162,22 @@ def differences(
         return optax.apply_updates(state.params, jax.tree.map(lambda u: u[-1], updates))
 
     out = {}
-    for name, batch in (
-        ("whole", {**whole, "weight": np.ones(size, np.float32)}),
-        ("ragged", ragged),
-    ):
+    for name, missing in (("whole", 0), ("ragged", part // 2)):
+        batch = {**whole, "weight": np.float32(np.arange(size) < size - missing)}
         target = full(state, batch, jax.random.key(0))[0].params
         found = {
             "in parts": parted(state, batch, jax.random.key(0))[0].params,
             "one by one": streamed(batch),
         }
         for arm, params in found.items():
-            gaps = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b)), params, target)
-            out[f"{arm}, {name}"] = float(max(jax.tree.leaves(gaps)))
+            out[f"{arm}, {name}"] = distance(params, target)
     return out
+
+
+def distance(params: Any, target: Any) -> float:
+    """The largest difference of two entries."""
+    trees = (jax.device_get(jax.tree.leaves(tree)) for tree in (params, target))
+    return max(float(np.abs(a - b).max()) for a, b in zip(*trees, strict=True))
 
 
 def line(results: dict[str, Any], arm: str) -> tuple[float, float, float]:
@@ -193,13 +202,13 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     )
     worst = max(results["differences"].values())
     same = exact("C-002", worst <= 1e-6, f"whole and ragged: at most {worst:.1e} from full batch")
-    growth = {arm: line(results, arm)[0] for arm in ARMS}
+    growth = {arm: round(line(results, arm)[0]) for arm in ARMS}
     flat = exact(
         "C-002",
         growth["one by one"] <= 0.01 * slope,
         f"one by one {results['bytes']['one by one'][0] / 1e6:.2f} MB for any number; bytes a "
-        f"further example: {growth['one by one']:.0f}, full batch {slope:.0f}, in parts "
-        f"{growth['in parts']:.0f}, all gradients kept {growth['all gradients kept']:.0f}",
+        f"further example: {growth['one by one']}, full batch {slope:.0f}, in parts "
+        f"{growth['in parts']}, all gradients kept {growth['all gradients kept']}",
     )
     return [combine("C-002", [same, flat]), combine("C-004", [linear, less])]
 

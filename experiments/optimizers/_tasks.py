@@ -18,16 +18,16 @@ class Task(NamedTuple):
 def tasks(names: tuple[str, ...], count: int, width: int) -> dict[str, Task]:
     """Those of the five that are named, with `count` images each and layers of `width`.
 
-    Digits or MNIST averaged to 14 x 14, and CIFAR-10 averaged to 16 x 16; digits where a set is not
-    prepared. "linear": softmax regression on MNIST. "mlp": two hidden ReLU layers on MNIST. "deep":
-    four tanh layers on digits. "batch norm": two ReLU layers with batch norm on CIFAR-10. "cnn":
-    two convolutions of an eighth and a quarter of `width` on CIFAR-10.
+    "linear": softmax regression on digits. "mlp": two hidden ReLU layers on MNIST averaged to
+    14 x 14. "deep": four tanh layers of half the width on the same. "batch norm": two ReLU layers
+    with batch norm on CIFAR-10 averaged to 16 x 16. "cnn": convolutions of an eighth and a quarter
+    of `width` on the same. Digits where a set is not prepared.
     """
     half = max(width // 2, 1)
     networks = {
-        "linear": ("mnist", models.linear_model()),
+        "linear": ("digits", models.linear_model()),
         "mlp": ("mnist", models.MLP((width, width, 10))),
-        "deep": ("digits", models.MLP((half, half, half, half, 10), activation=nn.tanh)),
+        "deep": ("mnist", models.MLP((half, half, half, half, 10), activation=nn.tanh)),
         "batch norm": ("cifar10", models.MLP((width, width, 10), batch_norm=True)),
         "cnn": ("cifar10", models.SmallCNN((max(width // 8, 1), max(width // 4, 1)), half)),
     }

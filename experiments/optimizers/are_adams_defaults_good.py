@@ -4,11 +4,13 @@
 tasks (see `_tasks.py`), batches of 32, the test error of Adam as the notes have it, with each rate,
 minus that of a tuned Adam: the best by held-back error of 20 trials, whose rate is random over
 3e-5 to 3e-2, 1 - beta_1 over 0.01 to 0.5 and 1 - beta_2 over 3e-4 to 0.1, all as logarithms. The
-defaults are among no trials. C-038: a default is good if it loses less than one point of accuracy,
+defaults are none of them. C-038: a default is good if it loses less than one point of accuracy,
 averaged over the tasks; 3 fresh seeds, 1 minus the mean regret claimed positive, for both rates.
 
-Command: python -m experiments --only are_adams_defaults_good      (CPU, about N s)
-Found: not run yet.
+Command: python -m experiments --only are_adams_defaults_good      (CPU, about 60 s)
+Found: not in 400 updates: 1e-3 loses 3.9 points on average and 5e-4 loses 7.4, most on linear and
+cnn; the tuned rates are 2 to 11 times 1e-3. It is mostly a matter of time: in a look afterwards at
+4,000 updates, without the cnn and with one tuning seed, they lose 1.7 and 1.9, undecided.
 """
 
 import dataclasses
@@ -27,9 +29,11 @@ from experiments.optimizers._tasks import tasks
 from jaxtricks import optimizers
 
 CLAIMS = ("C-038",)
+TIER = 2
 
 RATES = (1e-3, 5e-4)
 GOOD = 1.0  # points of accuracy
+TICKS = (5, 10, 20, 40, 80)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +82,7 @@ def run(config: Config) -> dict[str, Any]:
         results["sets"][name] = images.name
         results["tuning"][name], results["best"][name] = found.tuning, found.trial
         results["error"][name] = found.tested
-    results["data_set"] = ", ".join(dict.fromkeys(results["sets"].values()))
+    results["data_set"] = results["sets"][config.names[-1]]
     return results
 
 
@@ -111,6 +115,7 @@ def draw(results: dict[str, Any]) -> Figure:
     labels = [f"{name}\n{results['sets'][name]}" for name in names]
     seeds = lost.shape[1]
     at = np.arange(len(names))
+    trials = len(results["tuning"][names[0]])
     for i, rate in enumerate(RATES):
         look = {"color": COLOURS[i], "label": f"rate {rate:g}"}
         rows = np.array([interval(values) for values in lost[..., i]])
@@ -131,7 +136,9 @@ def draw(results: dict[str, Any]) -> Figure:
     for i, rate in enumerate(RATES):
         field.plot([], [], "<", ls="", color=COLOURS[i], label=f"rate {rate:g}, test error")
     field.set_xticks(at, labels)
-    field.set(ylabel="error / %", yscale="log", title=f"all {len(means)} trials and the defaults")
+    field.set(ylabel="error / %", yscale="log", title=f"all {trials} trials and the defaults")
+    field.set_yticks(TICKS, [f"{tick}" for tick in TICKS])
+    field.minorticks_off()
     field.legend()
     fig.suptitle(f"five small tasks, mean and 95 % interval of {seeds} seeds", fontsize=9)
     return fig

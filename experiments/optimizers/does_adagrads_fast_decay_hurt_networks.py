@@ -7,8 +7,10 @@ with one of 10 rates over four decades, chosen by the error on 500 held-back ima
 tuning seeds. C-029: test accuracy at the end on 5 fresh seeds, AdaGrad minus RMSProp and minus
 SGD, both claimed negative.
 
-Command: python -m experiments --only does_adagrads_fast_decay_hurt_networks      (CPU, about N s)
-Found: not run yet.
+Command: python -m experiments --only does_adagrads_fast_decay_hurt_networks      (CPU, about 70 s)
+Found: no. Tuned, AdaGrad (37.1 %) is level with RMSProp (37.0 %) and ahead of SGD at a constant
+rate (32.8 %). Its train loss begins to lag behind RMSProp's at the end only: 400 updates may be too
+few for its decay to be too fast. The full preset makes 20,000.
 """
 
 import dataclasses
@@ -23,6 +25,7 @@ from experiments.optimizers._races import one_of, racer, read
 from jaxtricks import models, optimizers
 
 CLAIMS = ("C-029",)
+TIER = 2
 
 RULES = {
     "adagrad": optimizers.adagrad,
@@ -34,11 +37,11 @@ LEAST = {"adagrad": 1e-4, "rmsprop": 1e-5, "gradient descent": 1e-3}
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`count`: images, a fifth to choose by; `steps`: a multiple of 20; `seeds`, others to tune."""
+    """`count`: images, a fifth to choose by; `steps`: a multiple of 10; `seeds`, others to tune."""
 
     data_set: str = "cifar10"
     count: int = 2500
-    features: tuple[int, int] = (8, 16)
+    features: tuple[int, ...] = (8, 16)
     hidden: int = 32
     steps: int = 400
     rates: int = 10
@@ -46,7 +49,7 @@ class Config:
     seeds: int = 5
 
 
-SMOKE = Config("digits", 100, features=(2, 2), hidden=8, steps=20, rates=2, seeds=2)
+SMOKE = Config("digits", 100, features=(2,), hidden=8, steps=20, rates=2, seeds=2)
 FULL = Config(count=50_000, features=(32, 64), hidden=128, steps=20_000, rates=17, seeds=10)
 
 
@@ -54,7 +57,7 @@ def run(config: Config) -> dict[str, Any]:
     """Per rule: errors in percent `[rate, tuning seed]`, and curves `[seed, part]` of the best."""
     images = read(config.data_set, config.count)
     model = models.SmallCNN(config.features, config.hidden)
-    score, exam = racer(model, images, one_of(list(RULES.values())), steps=config.steps)
+    score, exam = racer(model, images, one_of(list(RULES.values())), steps=config.steps, marks=10)
     rates = {
         name: np.geomspace(least, 1e4 * least, config.rates, dtype=np.float32)
         for name, least in LEAST.items()
@@ -115,7 +118,7 @@ def draw(results: dict[str, Any]) -> Figure:
             band(axes, share, *rows.T, **look | {"label": label})
             axes.set_xlabel(f"part of the {results['steps']} updates / %")
     tuning.set(xscale="log", xlabel="learning rate", ylabel="error on held-back images / %")
-    tuning.set_title(f"tuning: mean of {values.shape[1]} seeds")
+    tuning.set_title(f"tuning: mean of {results['tuning']['adagrad'].shape[1]} seeds")
     tuning.legend()
     losses.set(ylabel="train loss of the batches / nats", title="train loss at the best rate")
     losses.legend(title="best rate")

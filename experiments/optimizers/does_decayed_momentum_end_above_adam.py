@@ -1,16 +1,21 @@
 """Does momentum SGD with a decaying rate end above Adam, and does Adam lead at first?
 
-002:612-614 and 004:276-279: Adam is fast at first, decayed SGD with momentum ends slightly better
-but needs careful tuning. A network of two convolutions on 2,000 CIFAR-10 images averaged to
-16 x 16, batches of 32. Cosine-decayed SGD with momentum, Adam with a constant rate as the lecture
-has it, Adam with the same decay (which tells decay from rule), and Adam that gives way to SGD at
-half time; 20 random trials each of two hyper-parameters over equally wide ranges, the best chosen
-by the error on 500 held-back images, mean of 2 tuning seeds; 5 fresh seeds for the test. C-041:
-train loss in 5-10 % of the updates, Adam minus SGD, claimed negative. C-040: test accuracy at the
-end, SGD minus Adam, claimed positive, and the median trial falls farther below the best for SGD.
+002:612-614 and 004:276-279 (S-OPT-21): Adam is fast at first, decayed SGD with momentum ends
+slightly better but needs careful tuning. A network of two convolutions on 2,000 CIFAR-10 images
+averaged to 16 x 16 (or digits), batches of 32. Cosine-decayed SGD with momentum, Adam with a
+constant rate as the lecture has it, Adam with the same decay (which tells decay from rule), and
+Adam that gives way to SGD at half time; 20 random trials each of two hyper-parameters over equally
+wide ranges, the best chosen by the error on 500 held-back images, mean of 2 tuning seeds; 5 fresh
+seeds for the test. C-041: train loss in 5-10 % of the updates, Adam minus SGD, claimed negative.
+C-040: test accuracy at the end, SGD minus Adam, claimed positive, and the median trial falls
+farther below the best for SGD.
 
-Command: python -m experiments --only does_decayed_momentum_end_above_adam      (CPU, about N s)
-Found: not run yet.
+Command: python -m experiments --only does_decayed_momentum_end_above_adam      (CPU, about 200 s)
+Found: undecided at the end: 39.9 % against Adam's 39.2 %, while Adam with the same decay has 40.9 %
+and the switch 37.8 %: what gain there is seems to be the decay's. It does need more tuning: the
+median trial is 23 points below the best, Adam's 11. In 5-10 % of the updates (30 to 60 of them)
+Adam's loss is lower by 0.026, its interval just reaches 0; decayed Adam, whose best rate is larger,
+is far ahead. 600 updates are few: the full preset makes 20,000.
 """
 
 import dataclasses
@@ -63,7 +68,7 @@ class Config:
 
     data_set: str = "cifar10"
     count: int = 2500
-    features: tuple[int, int] = (8, 16)
+    features: tuple[int, ...] = (8, 16)
     hidden: int = 32
     steps: int = 600
     trials: int = 20
@@ -71,7 +76,7 @@ class Config:
     seeds: int = 5
 
 
-SMOKE = Config("digits", 100, features=(2, 2), hidden=8, steps=20, trials=2, seeds=2)
+SMOKE = Config("digits", 100, features=(2,), hidden=8, steps=20, trials=2, seeds=2)
 FULL = Config(count=50_000, features=(32, 64), hidden=128, steps=20_000, tuning_seeds=3, seeds=10)
 
 
@@ -152,5 +157,7 @@ def draw_trials(axes: Axes, tuning: dict[str, np.ndarray]) -> None:
     for name, errors in tuning.items():
         means = np.sort(errors.mean(axis=1))
         axes.plot(1 + np.arange(len(means)), means, "o", ms=3, **LOOKS[name] | {"label": None})
+    trials, seeds = tuning["sgd"].shape
+    axes.set_xticks(np.unique(np.linspace(1, trials, 5).round()))
     axes.set(xlabel="rank of the trial", ylabel="error on held-back images / %")
-    axes.set_title(f"all {len(means)} trials, mean of {errors.shape[1]} tuning seeds")
+    axes.set_title(f"all {trials} trials, mean of {seeds} tuning seeds")

@@ -8,8 +8,11 @@ budgets: 20 random trials each of two hyper-parameters over equally wide ranges,
 the error on held-back images, mean of 3 tuning seeds; 10 fresh seeds. C-042: test accuracy at the
 end, mean of the three switching arms minus Adam, and minus SGD, both claimed positive.
 
-Command: python -m experiments --only does_switching_from_adam_to_sgd_help      (CPU, about N s)
-Found: not run yet.
+Command: python -m experiments --only does_switching_from_adam_to_sgd_help      (CPU, about 45 s)
+Found: yes: 93.6, 94.1 and 93.9 % with switches at 25, 50 and 75 %, Adam 92.9 %, SGD 93.3 %. But
+Adam with the same decay comes to 93.8 %, no different: what helps is a good start and then a rate
+that falls, whichever rule it is. At half time the loss jumps first. Adam's lead over SGD at the
+start is plain here: a train loss of 0.56 against 0.68 in 5-10 % of the updates.
 """
 
 import dataclasses
@@ -35,6 +38,7 @@ from experiments.optimizers._races import adam_then_sgd, arms, racer, read
 from jaxtricks import models
 
 CLAIMS = ("C-042",)
+TIER = 2
 
 SHARES = (0.25, 0.5, 0.75)
 SWITCHES = tuple(f"switch at {share:g}" for share in SHARES)
@@ -92,14 +96,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     accuracy = {name: 100 - errors[:, -1] for name, errors in results["error"].items()}
     switching = np.mean([accuracy[name] for name in SWITCHES], axis=0)
     each = ", ".join(f"{values.mean():.2f} {name}" for name, values in accuracy.items())
-    control = interval(switching - accuracy["adam, decayed"])
-    decayed = f"(minus decayed Adam {control[0]:.2g} [{control[1]:.2g}, {control[2]:.2g}])"
+    mean, low, high = interval(switching - accuracy["adam, decayed"])
+    text = (
+        f"test accuracy / %: {each}; mean of the three switches minus decayed Adam {mean:.2g} "
+        f"[{low:.2g}, {high:.2g}], minus Adam"
+    )
     parts = [
-        paired("C-042", switching - accuracy[pure], text, claimed="positive")
-        for pure, text in (
-            ("adam", f"test accuracy / %: {each}; mean of the three switches minus Adam"),
-            ("sgd", f"{decayed} and minus SGD"),
-        )
+        paired("C-042", switching - accuracy["adam"], text, claimed="positive"),
+        paired("C-042", switching - accuracy["sgd"], "minus SGD", claimed="positive"),
     ]
     return [combine("C-042", parts)]
 

@@ -73,9 +73,9 @@ def our_scan(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[]
 
 def torch_net(depth: int, width: int) -> Any:
     """The same network: option A's shortcuts, batch norm after each convolution."""
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
+    import torch  # pyrefly: ignore[missing-import]
+    from torch import nn  # pyrefly: ignore[missing-import]
+    from torch.nn import functional as F  # pyrefly: ignore[missing-import]
 
     class Block(nn.Module):
         def __init__(self, before: int, after: int, stride: int):
@@ -105,7 +105,7 @@ def torch_net(depth: int, width: int) -> Any:
 def torch_step(
     batch: dict[str, np.ndarray], depth: int, width: int, threads: int
 ) -> Callable[[], None]:
-    import torch
+    import torch  # pyrefly: ignore[missing-import]
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     net = torch_net(depth, width).to(device)

@@ -91,7 +91,7 @@ def order_of(examples: dict[str, jax.Array]) -> data.Order:
 
 def torch_epoch(examples: dict[str, np.ndarray], threads: int) -> Callable[[], None]:
     """The same work in PyTorch, written as its users write it."""
-    import torch
+    import torch  # pyrefly: ignore[missing-import]
 
     layers: list[Any] = []
     for i, (before, after) in enumerate(zip(WIDTHS[:-1], WIDTHS[1:], strict=True)):

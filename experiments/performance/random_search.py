@@ -118,7 +118,7 @@ def host_loop(examples: tuple, trials: int) -> Callable[[], list[float]]:
 
 def torch_loop(examples: tuple, trials: int, threads: int) -> Callable[[], list[float]]:
     """The same search in PyTorch, written as its users write it."""
-    import torch
+    import torch  # pyrefly: ignore[missing-import]
 
     def tensors(part: dict[str, np.ndarray]) -> tuple:
         image = torch.from_numpy(np.array(part["image"])).float().reshape(len(part["label"]), -1)

@@ -74,6 +74,8 @@ class MLP(nn.Module):
         positions = ("after_activation", "before_activation")
         check_choice("dropout_position", self.dropout_position, positions)
         self.features = tuple(self.features)  # so that the network can be hashed
+        if isinstance(self.rates, Sequence):
+            self.rates = rates
         super().__post_init__()
 
     @nn.compact

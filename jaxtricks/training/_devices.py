@@ -127,7 +127,8 @@ def pmap_step(
         devices: None means all of this process.
 
     Raises:
-        ValueError: when called, if the batch cannot be divided among the devices.
+        ValueError: when called, if the batch cannot be divided among the devices, or the step sums
+            nothing over several of them.
 
     Example:
         >>> import optax
@@ -142,8 +143,18 @@ def pmap_step(
         1.0
     """
     devices = jax.local_devices() if devices is None else list(devices)
+
+    def summing(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
+        # Without sums the first device's share alone would train, and nothing would show it.
+        if len(devices) > 1 and "psum" not in str(jax.make_jaxpr(step)(state, batch, key)):
+            raise ValueError(
+                "step must sum over the devices: make_train_step(..., "
+                f"axis_name={axis_name!r}), got one that does not."
+            )
+        return step(state, batch, key)
+
     mapped = jax.pmap(
-        step,
+        summing,
         axis_name=axis_name,
         devices=devices,
         in_axes=(None, 0, None),

@@ -1,16 +1,23 @@
 """Metrics over a whole split, every example counted once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_instance, check_integer
 from jaxtricks.data import epoch_order
 from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import Batch, Loss, Metrics, across, with_weight
+from jaxtricks.training._step import (
+    Batch,
+    Loss,
+    Metrics,
+    across,
+    weighted_sums_of,
+    with_weight,
+)
 
 EvalStep = Callable[[TrainState, Batch], Metrics]
 
@@ -24,6 +31,10 @@ def make_eval_step(loss: Loss, *, axis_name: str | None = None) -> EvalStep:
     Args:
         loss: per-example losses, see `Loss`.
         axis_name: of a mapped axis to sum over; else None.
+
+    Raises:
+        ValueError: when the step is traced, if `loss` gives something else than one number per
+            example, or a metric by a name that a train step itself uses.
 
     Example:
         >>> from jaxtricks.training import init_state
@@ -43,9 +54,7 @@ def make_eval_step(loss: Loss, *, axis_name: str | None = None) -> EvalStep:
         batch = with_weight(batch)
         losses, (_, metrics) = loss(state.params, state.model_state, batch, {}, train=False)
         weight = batch["weight"]
-        sums = {
-            name: jnp.sum(weight * values) for name, values in {**metrics, "loss": losses}.items()
-        }
+        sums = weighted_sums_of(losses, metrics, weight)
         return across({**sums, "weight": jnp.sum(weight)}, axis_name)
 
     return step
@@ -54,7 +63,7 @@ def make_eval_step(loss: Loss, *, axis_name: str | None = None) -> EvalStep:
 def evaluate(
     eval_step: EvalStep,
     state: TrainState,
-    examples: PyTree,
+    examples: Batch,
     batch_size: int,
     *,
     sharding: NamedSharding | None = None,
@@ -66,13 +75,14 @@ def evaluate(
     Args:
         eval_step: from `make_eval_step`.
         state: the model.
-        examples: a tree of arrays whose first axis is the example.
+        examples: a dict of arrays whose first axis is the example.
         batch_size: at least 1; a larger one than there are examples means all at once.
         sharding: of a batch, to divide it among devices, of which each gets as many rows; None
             leaves it to the compiler.
 
     Raises:
-        ValueError: there is no example, or `batch_size` is under 1.
+        TypeError: `examples` is no dict.
+        ValueError: there is no example, the arrays differ in length, or `batch_size` is under 1.
 
     Example:
         >>> import optax
@@ -84,7 +94,7 @@ def evaluate(
         {'loss': Array(7., dtype=float32)}
     """
     check_integer("batch_size", batch_size, low=1)
-    size = len(jax.tree.leaves(examples)[0])
+    size = size_of_arrays("examples", examples)
     rows = padded_size(batch_size, size, sharding)
     order = epoch_order(jax.random.key(0), size, rows, order="cyclic", remainder="weight")
 
@@ -101,6 +111,20 @@ def evaluate(
     nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
     sums, _ = jax.lax.scan(body, nothing, tuple(order))
     return {name: value / sums["weight"] for name, value in sums.items() if name != "weight"}
+
+
+def size_of_arrays(name: str, examples: Batch) -> int:
+    """The number of examples: an index out of range would be clipped without a word.
+
+    Raises:
+        TypeError: this is no dict.
+        ValueError: there is no example, or the arrays differ in length.
+    """
+    check_instance(name, examples, Mapping)
+    sizes = {key: len(values) for key, values in examples.items()}
+    if len(set(sizes.values())) != 1 or not min(sizes.values()):
+        raise ValueError(f"{name} must have arrays of one length, at least 1, got {sizes}.")
+    return next(iter(sizes.values()))
 
 
 def padded_size(batch_size: int, size: int, sharding: NamedSharding | None) -> int:

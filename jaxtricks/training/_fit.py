@@ -93,7 +93,8 @@ def fit(
         eval_step: from `make_eval_step`, without an axis name.
         state: from `init_state`.
         train: a dict of arrays; for `loop="host"` also anything with `__len__` and
-            `__getitem__(indices) -> dict of rows`, for data larger than memory.
+            `__getitem__(indices) -> dict of rows`, for data larger than memory. Rows are read in a
+            thread of their own, a batch ahead.
         validation: likewise.
         key: of the whole run.
         epochs: at least 1. May grow when a run is resumed.

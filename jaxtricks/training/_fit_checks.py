@@ -10,10 +10,10 @@ from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._checks import check_choice, check_instance, check_integer
 from jaxtricks.control import Machine
-from jaxtricks.data import check_examples
+from jaxtricks.data import Source, check_examples
 from jaxtricks.training._devices import check_divisible
 from jaxtricks.training._evaluate import EvalStep
-from jaxtricks.training._source import Examples, Source, batch_shapes, gather, size_of
+from jaxtricks.training._source import Examples, batch_shapes, gather, size_of
 from jaxtricks.training._state import TrainState, variables
 from jaxtricks.training._step import TrainStep
 

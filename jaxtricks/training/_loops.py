@@ -3,6 +3,7 @@
 import collections
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
 
 import jax
@@ -11,11 +12,11 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
-from jaxtricks.data import Order, epoch_order
+from jaxtricks.data import Order
 from jaxtricks.training._devices import finished, place, replicated
 from jaxtricks.training._epoch import make_train_epoch
 from jaxtricks.training._evaluate import EvalStep, evaluate, padded_size, take
-from jaxtricks.training._source import Examples, gather, own_rows, size_of
+from jaxtricks.training._source import Examples, Rows, gather, own_rows, size_of
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import Batch, Metrics, TrainStep
 
@@ -78,56 +79,64 @@ def host_loop(
     batch_size: int,
     sharding: NamedSharding | None,
 ) -> Loop:
-    """Each step is a call of a compiled step; its batch is gathered on the host."""
-    measured_size = padded_size(batch_size, size_of(validation), sharding)
+    """Each step is a call of a compiled step; the host gathers its batch while another runs."""
+    size = size_of(validation)
+    rows = padded_size(batch_size, size, sharding)
+    places = np.arange(-(-size // rows) * rows).reshape(-1, rows)
+    in_turn = Order(places % size, np.float32(places < size))
 
-    def batch(examples: Examples, indices: np.ndarray, weights: np.ndarray) -> Batch:
+    def read(examples: Examples, indices: np.ndarray, weights: np.ndarray) -> Rows:
         mine = own_rows(sharding, len(indices))
-        rows = gather(examples, indices[mine], weights[mine])
+        return gather(examples, indices[mine], weights[mine])
+
+    def placed(rows: Rows) -> Batch:
         return rows if sharding is None else place(rows, sharding)
 
     def again(state: TrainState, row: Row, key: Key[Array, ""]) -> TrainState:
-        rows = batch(train, *jax.device_get(row))
-        return finished(step(copy(state), rows, key), sharding)[0]
+        batch = placed(read(train, *jax.device_get(row)))
+        return finished(step(copy(state), batch, key), sharding)[0]
 
     def epoch(state: TrainState, order: Order, key: Key[Array, ""]) -> tuple[TrainState, Numbers]:
-        kept, rows, history = copy(state), jax.device_get(order), []
+        kept, order, history = copy(state), jax.device_get(order), []
 
-        def steps() -> Iterator[Numbers]:
+        def steps(reader: Executor) -> Iterator[Numbers]:
             nonlocal state
-            for indices, weights in zip(*rows, strict=True):
-                state, metrics = finished(
-                    step(state, batch(train, indices, weights), key), sharding
-                )
+            for rows in ahead(reader, functools.partial(read, train), order):
+                state, metrics = finished(step(state, placed(rows), key), sharding)
                 yield metrics
 
-        for metrics in fetched(steps()):
-            history.append(metrics)
-            if metrics["non_finite"]:  # a few steps late, so from the start once more
-                state = kept
-                for row in zip(*(part[: len(history) - 1] for part in rows), strict=True):
-                    state = again(state, row, key)
-                break
+        with ThreadPoolExecutor(1) as reader:
+            for metrics in fetched(steps(reader)):
+                history.append(metrics)
+                if metrics["non_finite"]:  # a few steps late, so from the start once more
+                    state = kept
+                    for row in zip(*(part[: len(history) - 1] for part in order), strict=True):
+                        state = again(state, row, key)
+                    break
         return state, {name: np.stack([m[name] for m in history]) for name in history[0]}
 
     def measured(state: TrainState) -> Numbers:
-        order = epoch_order(
-            jax.random.key(0),
-            size_of(validation),
-            measured_size,
-            order="cyclic",
-            remainder="weight",
-        )
-        parts = (
-            finished(sums_of(eval_step, sharding, state, batch(validation, *row)), sharding)
-            for row in zip(*jax.device_get(order), strict=True)
-        )
         total: Numbers = {}
-        for sums in fetched(parts):
-            total = {name: value + total.get(name, 0) for name, value in sums.items()}
+        with ThreadPoolExecutor(1) as reader:
+            parts = (
+                finished(sums_of(eval_step, sharding, state, placed(rows)), sharding)
+                for rows in ahead(reader, functools.partial(read, validation), in_turn)
+            )
+            for sums in fetched(parts):
+                total = {name: value + total.get(name, 0) for name, value in sums.items()}
         return {k: v / total["weight"] for k, v in total.items() if k != "weight"}
 
     return Loop(functools.partial(put, sharding=sharding), epoch, again, measured)
+
+
+def ahead(reader: Executor, read: Callable[..., Rows], order: Order) -> Iterator[Rows]:
+    """Reads each batch of an epoch in a thread while the device has the one before it."""
+    coming = collections.deque()
+    for row in zip(*order, strict=True):
+        coming.append(reader.submit(read, *row))
+        if len(coming) > 1:
+            yield coming.popleft().result()
+    yield from (last.result() for last in coming)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)

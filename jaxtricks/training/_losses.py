@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
@@ -26,24 +27,29 @@ def classification_loss(
     $-\sum_c q_c \log p_c$ with $q$ the label's one-hot row, mixed with the uniform distribution by
     `label_smoothing`, and multiplied by the label's class weight. Computed by log-sum-exp, so large
     gaps between scores stay finite. The batch has `"image"` and `"label"`: whole numbers, or a row
-    of class probabilities for each example, as mixing makes them.
+    of class probabilities for each example, as mixing makes them. A whole label out of range makes
+    its example's loss NaN, which stops the run.
 
     Args:
         model: gives logits `[batch, classes]`; its `__call__` takes `train` by keyword.
         preprocess: applied to the images first, inside the step. None divides uint8 by 255 and
             leaves floats alone.
         label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$.
-        class_weights: one per class; each example's loss is multiplied by its label's. The mean
-            over a batch still divides by the number of examples (PyTorch divides by the weights'
-            sum).
-        top_k: besides `"accuracy"`, metrics `"top_5_accuracy"` for each 5 in it.
+        class_weights: one per class, at least 0; each example's loss is multiplied by its label's.
+            The mean over a batch still divides by the number of examples (PyTorch divides by the
+            weights' sum).
+        top_k: besides `"accuracy"`, metrics `"top_5_accuracy"` for each 5 in it, at most the number
+            of classes.
 
     Returns:
-        The loss, with the metric `"accuracy"`: 1 where the largest logit is the label's.
+        The loss, with the metric `"accuracy"`: 1 where the largest logit is the label's, and, of
+        equal ones, the first.
 
     Raises:
         TypeError: `model` is no Flax module.
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or, when the loss is traced, labels are neither
+            whole `[batch]` nor floating `[batch, classes]`, there are not as many class weights as
+            classes, or fewer classes than a `top_k`.
 
     Example:
         >>> class Doubled(nn.Module):
@@ -63,6 +69,11 @@ def classification_loss(
     for k in top_k:
         check_integer("top_k", k, low=1)
     weights = None if class_weights is None else jnp.asarray(class_weights, jnp.float32)
+    if weights is not None and not isinstance(weights, jax.core.Tracer):
+        if not (np.all(np.isfinite(weights)) and np.all(np.asarray(weights) >= 0)):
+            raise ValueError(
+                f"class_weights must be finite and at least 0, got {np.asarray(weights)}."
+            )
 
     def loss(
         params: PyTree,
@@ -75,14 +86,23 @@ def classification_loss(
         images = jnp.asarray(batch["image"])
         images = to_unit(images) if preprocess is None else preprocess(images)
         variables = {"params": params, **model_state}
+        logits: Any
         if train:
             logits, model_state = model.apply(
                 variables, images, train=True, rngs=keys, mutable=list(model_state)
             )
         else:
             logits = model.apply(variables, images, train=False)
-        target = probabilities(jnp.asarray(batch["label"]), logits.shape[-1])
-        smooth = (1 - label_smoothing) * target + label_smoothing / logits.shape[-1]
+        classes = logits.shape[-1]
+        if weights is not None and weights.shape != (classes,):
+            raise ValueError(
+                f"class_weights must be one per class, {classes}, got the shape {weights.shape}."
+            )
+        for k in top_k:
+            if k > classes:
+                raise ValueError(f"top_k must be at most the {classes} classes, got {k}.")
+        target = probabilities(jnp.asarray(batch["label"]), classes)
+        smooth = (1 - label_smoothing) * target + label_smoothing / classes
         losses = optax.softmax_cross_entropy(logits, smooth)
         if weights is not None:
             losses = losses * (target @ weights)
@@ -102,11 +122,26 @@ def to_unit(images: Array) -> Float[Array, "..."]:
 
 
 def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
-    """One-hot rows of whole labels; rows of probabilities stay."""
-    return labels if labels.ndim == 2 else jax.nn.one_hot(labels, classes)
+    """One-hot rows of whole labels, NaN for those out of range; rows of probabilities stay.
+
+    Raises:
+        ValueError: the labels are neither.
+    """
+    whole = jnp.issubdtype(labels.dtype, jnp.integer)
+    if labels.ndim != (1 if whole else 2) or not whole and labels.shape[1] != classes:
+        raise ValueError(
+            f"label must be whole [batch] or floating [batch, {classes}], "
+            f"got {labels.dtype} {list(labels.shape)}."
+        )
+    if not whole:
+        return labels
+    inside = (labels >= 0) & (labels < classes)
+    return jnp.where(inside[:, None], jax.nn.one_hot(labels, classes), jnp.nan)
 
 
 def in_top(logits: Float[Array, "batch classes"], labels: Array, k: int) -> Float[Array, " batch"]:
-    """1 where fewer than `k` classes score higher than the label's; NaN counts as higher."""
+    """1 where fewer than `k` classes come before the label's; NaN does, and of equals the first."""
     chosen = jnp.take_along_axis(logits, labels[:, None], axis=1)
-    return (jnp.sum(~(logits <= chosen), axis=1) < k).astype(jnp.float32)
+    first = jnp.arange(logits.shape[1])[None] < labels[:, None]
+    before = ~(logits <= chosen) | ((logits == chosen) & first)
+    return (jnp.sum(before, axis=1) < k).astype(jnp.float32)

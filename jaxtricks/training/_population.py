@@ -51,7 +51,7 @@ def train_population(
     Raises:
         ValueError: there is no trial, `keys` and `hyper_parameters` differ in number, or `chunk` is
             under 1.
-        TypeError: `keys` holds no typed keys.
+        TypeError: `keys` holds no typed keys, or a hyper-parameter has no axis of trials.
 
     Example:
         >>> def run(key, rate):
@@ -65,6 +65,10 @@ def train_population(
     """
     if not jnp.issubdtype(getattr(keys, "dtype", None), jax.dtypes.prng_key) or keys.ndim != 1:
         raise TypeError(f"keys must be a vector of typed keys (jax.random.split), got {keys!r}.")
+    for path, leaf in jax.tree_util.tree_leaves_with_path(hyper_parameters):
+        if not np.ndim(leaf):
+            name = f"hyper_parameters{jax.tree_util.keystr(path)}"
+            raise TypeError(f"{name} must be an array with an axis of trials, got {leaf!r}.")
     counts = {len(x) for x in jax.tree.leaves(hyper_parameters)} | {len(keys)}
     if len(counts) != 1 or not len(keys):
         raise ValueError(f"there must be as many keys as trials, at least 1, got {sorted(counts)}.")

@@ -12,7 +12,7 @@ from jaxtricks._checks import check_instance, check_integer
 from jaxtricks.control import Machine
 from jaxtricks.data import epoch_order
 from jaxtricks.training._epoch import TrainEpoch, mean_over_steps
-from jaxtricks.training._evaluate import EvalStep, evaluate
+from jaxtricks.training._evaluate import EvalStep, evaluate, size_of_arrays
 from jaxtricks.training._state import TrainState, variables
 from jaxtricks.training._step import Batch, Metrics
 
@@ -66,8 +66,9 @@ def make_run(
         monitor: the validation metric that both watch.
 
     Raises:
-        ValueError: a length is under 1.
-        TypeError: a machine is none.
+        ValueError: a length is under 1, or, when the run is traced, `batch_size` is over the
+            number of training examples, arrays differ in length, or there is no metric `monitor`.
+        TypeError: a machine is none, or, when traced, a split is no dict.
 
     Example:
         >>> import optax
@@ -92,7 +93,9 @@ def make_run(
 
     def run(state: TrainState, train: Batch, validation: Batch, key: Key[Array, ""]) -> Run:
         order_key, step_key = jax.random.split(key)
-        size = len(jax.tree.leaves(train)[0])
+        size = size_of_arrays("train", train)
+        if batch_size > size:
+            raise ValueError(f"batch_size must not be over the {size} examples, got {batch_size}.")
 
         def advance(carry: tuple, epoch: Array) -> tuple[tuple, tuple]:
             state, lowered, watched, _ = carry
@@ -102,6 +105,8 @@ def make_run(
             state, metrics = train_epoch(state, train, order, step_key)
             metrics = mean_over_steps(metrics)
             measured = evaluate(eval_step, state, validation, batch_size)
+            if monitor not in measured:
+                raise ValueError(f"monitor must be one of {sorted(measured)}, got {monitor!r}.")
             stop = jnp.zeros((), bool)
             if plateau is not None:
                 scale, lowered = plateau.update(measured[monitor], lowered)

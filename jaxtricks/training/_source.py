@@ -3,27 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import Float, Int
 
+from jaxtricks.data import Source
+
 Rows = dict[str, np.ndarray]
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Examples that need not fit into memory."""
-
-    def __len__(self) -> int:
-        """The number of examples."""
-        ...
-
-    def __getitem__(self, indices: Any, /) -> Any:
-        """The rows of some examples, in the order of their numbers: a dict of arrays."""
-        ...
 
 
 Examples = Mapping[str, Any] | Source

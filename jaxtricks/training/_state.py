@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
-from jaxtricks._checks import check_instance, check_real_tree
+from jaxtricks._checks import check_instance
 
 
 @jax.tree_util.register_dataclass
@@ -39,12 +39,13 @@ def init_state(
     """Makes the state before the first update.
 
     Args:
-        params: a tree of real arrays, such as `variables["params"]`.
+        params: a tree of real floating arrays, such as `variables["params"]`.
         tx: the rule whose state it will hold.
         model_state: the model's other variables, without `"params"`.
 
     Raises:
-        TypeError: `tx` is no gradient transformation, or a leaf of `params` is complex.
+        TypeError: `tx` is no gradient transformation, or a leaf of `params` is not real and
+            floating.
 
     Example:
         >>> state = init_state({"w": jnp.ones(2)}, optax.sgd(0.1))
@@ -55,7 +56,12 @@ def init_state(
         S-DAT-08; notes 003:5.
     """
     check_instance("tx", tx, optax.GradientTransformation)
-    check_real_tree("params", params)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            raise TypeError(
+                f"params{jax.tree_util.keystr(path)} must be real and floating, "
+                f"got {jnp.result_type(leaf)}: put what is not trained into model_state."
+            )
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,

@@ -35,6 +35,8 @@ class Loss(Protocol):
     ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Array]]]: ...
 
 
+RESERVED = frozenset({"loss", "weight", "penalty", "learning_rate", "gradient_norm", "non_finite"})
+
 TrainStep = Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
 
 
@@ -77,9 +79,11 @@ def make_train_step(
         or infinite.
 
     Raises:
-        TypeError: `tx` is no gradient transformation, or `accumulate` no integer.
+        TypeError: `tx` is no gradient transformation, `accumulate` no integer, `rng_streams` one
+            string, or `loss` or `penalty` no function.
         ValueError: `accumulate` is under 1, a stream is called `"params"`, or, when the step is
-            traced, the batch cannot be divided by `accumulate`.
+            traced, the batch cannot be divided by `accumulate`, or `loss` gives something else
+            than one number per example, or a metric by a name that the step itself uses.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent
@@ -99,6 +103,11 @@ def make_train_step(
     check_flag("diagnostics", diagnostics)
     check_instance("tx", tx, optax.GradientTransformation)
     check_integer("accumulate", accumulate, low=1)
+    for name, function in (("loss", loss), ("penalty", penalty)):
+        if not callable(function) and (name == "loss" or function is not None):
+            raise TypeError(f"{name} must be a function, got {function!r}.")
+    if isinstance(rng_streams, str):
+        raise TypeError(f"rng_streams must be a sequence of names, got {rng_streams!r}.")
     if "params" in rng_streams:
         raise ValueError('rng_streams must not hold "params": Flax falls back to it silently.')
     rule = optax.with_extra_args_support(tx)
@@ -106,10 +115,7 @@ def make_train_step(
     def weighted_sums(params: PyTree, model_state: PyTree, part: Any, key: Array) -> Any:
         keys = {name: jax.random.fold_in(key, i) for i, name in enumerate(rng_streams)}
         losses, (model_state, metrics) = loss(params, model_state, part, keys, train=True)
-        sums = {
-            name: jnp.sum(part["weight"] * values)
-            for name, values in {**metrics, "loss": losses}.items()
-        }
+        sums = weighted_sums_of(losses, metrics, part["weight"])
         return sums["loss"], (model_state, sums)
 
     def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
@@ -118,13 +124,15 @@ def make_train_step(
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
         batch = with_weight(batch)
         gradients, model_state, sums = in_parts(
-            jax.grad(weighted_sums, has_aux=True), state, batch, key, accumulate
+            widened(jax.grad(weighted_sums, has_aux=True)), state, batch, key, accumulate
         )
         sums, gradients = across((sums, gradients), axis_name)
         mass = across(jnp.sum(batch["weight"]), axis_name)
         weight = jnp.where(mass > 0, mass, 1)
         metrics = {name: value / weight for name, value in sums.items()}
-        gradients = jax.tree.map(lambda g: (g / weight).astype(g.dtype), gradients)
+        gradients = jax.tree.map(
+            lambda g, p: (g / weight).astype(jnp.result_type(p)), gradients, state.params
+        )
         if penalty is not None:
             metrics["penalty"], extra = jax.value_and_grad(penalty)(state.params)
             gradients = jax.tree.map(jnp.add, gradients, extra)
@@ -151,6 +159,36 @@ def with_weight(batch: Batch) -> dict[str, Array]:
     """The batch with weights, 1 for each example where there were none."""
     size = len(jax.tree.leaves(batch)[0])
     return {"weight": jnp.ones((size,), jnp.float32), **batch}
+
+
+def weighted_sums_of(
+    losses: Float[Array, " batch"], metrics: Metrics, weight: Float[Array, " batch"]
+) -> Metrics:
+    """Sums of the loss and each metric over the examples, with their weights.
+
+    Raises:
+        ValueError: one is not a number per example, or a metric has a name of the step's own.
+    """
+    for name in sorted(RESERVED & metrics.keys()):
+        raise ValueError(f"loss must not name a metric {name!r}: the step itself uses that name.")
+    values = {**metrics, "loss": losses}
+    for name, value in values.items():
+        if jnp.shape(value) != jnp.shape(weight):
+            raise ValueError(
+                f"loss must give one {name} per example, of the shape {jnp.shape(weight)}, "
+                f"got {jnp.shape(value)}."
+            )
+    return {name: jnp.sum(weight * value) for name, value in values.items()}
+
+
+def widened(gradient: Callable) -> Callable:
+    """Gives gradients in float32 or wider, for sums over parts and devices to be exact."""
+
+    def wide(*arguments: Any) -> tuple[PyTree, Any]:
+        g, aux = gradient(*arguments)
+        return jax.tree.map(lambda x: x.astype(jnp.promote_types(x.dtype, jnp.float32)), g), aux
+
+    return wide
 
 
 def in_parts(

@@ -105,7 +105,11 @@ def test_train_has_no_default(net):
 
 
 def test_networks_can_be_static_arguments():
-    for net in (models.MLP([4, 2]), models.SmallCNN([4]), models.Sequential([models.MLP([2])])):
+    for net in (
+        models.MLP([4, 2], rates=[0.5]),
+        models.SmallCNN([4]),
+        models.Sequential([models.MLP([2])]),
+    ):
         assert hash(net) == hash(net.clone())
 
 

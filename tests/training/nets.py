@@ -1,5 +1,7 @@
 """A small classifier and examples that the tests of this room share."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -36,7 +38,12 @@ def examples(size=48, seed=0):
 
 def start(net, tx, seed=0):
     """The state before training, and the loss."""
-    image = jnp.zeros((1, 4, 3, 1))
-    variables = net.clone(axis_name=None).init(jax.random.key(seed), image, train=False)
+    variables = initial(net.clone(axis_name=None), seed)
     params = variables.pop("params")
     return training.init_state(params, tx, variables), training.classification_loss(net)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def initial(net, seed):
+    """One program instead of many small ones."""
+    return net.init(jax.random.key(seed), jnp.zeros((1, 4, 3, 1)), train=False)

@@ -46,6 +46,7 @@ def parts(*, axis_name=None, rate=0.01, width=16, steps=20, **options):
     model = Small(width=width)
     loss = classification_loss(Small(axis_name, width))
     step = make_train_step(loss, tx, learning_rate=schedule, axis_name=axis_name, **options)
-    variables = model.init(jax.random.key(1), np.zeros((2, 4, 4, 1), np.float32), train=False)
+    image = np.zeros((2, 4, 4, 1), np.float32)
+    variables = jax.jit(functools.partial(model.init, train=False))(jax.random.key(1), image)
     state = init_state(variables["params"], tx, {"batch_stats": variables["batch_stats"]})
     return step, make_eval_step(classification_loss(model)), state

@@ -42,3 +42,12 @@ def test_batches_that_cannot_be_divided_are_refused():
             step(state, odd, jax.random.key(0))
     with pytest.raises(ValueError, match=match):
         training.place({"x": jnp.zeros(7)}, sharding)
+
+
+def test_a_step_that_does_not_sum_over_devices_is_refused():
+    """It would train on the first device's share alone."""
+    tx = optimizers.adam(0.1)
+    state, loss = start(Net(), tx)
+    step = training.pmap_step(training.make_train_step(loss, tx))
+    with pytest.raises(ValueError, match="step must sum over the devices: .*'devices'"):
+        step(state, examples(6), jax.random.key(0))

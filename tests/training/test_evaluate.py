@@ -7,6 +7,7 @@ import pytest
 
 from jaxtricks import training
 from tests.training.nets import Net, examples, start
+from tests.untyped import untyped
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 16, 20, 100])
@@ -41,3 +42,14 @@ def test_batch_size_must_be_positive():
     state, loss = start(Net(), optax.sgd(0.1))
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         training.evaluate(training.make_eval_step(loss), state, examples(4), 0)
+
+
+@pytest.mark.parametrize("longer", ["image", "label"])
+def test_arrays_of_other_lengths_are_refused(longer):
+    """Their indices would be clipped to the last example."""
+    state, loss = start(Net(), optax.sgd(0.1))
+    data = {**examples(4), longer: examples(9)[longer]}
+    with pytest.raises(ValueError, match="examples must have arrays of one length, .* 9"):
+        training.evaluate(training.make_eval_step(loss), state, data, 2)
+    with untyped(), pytest.raises(TypeError, match="examples must be a Mapping, got"):
+        training.evaluate(training.make_eval_step(loss), state, tuple(data.values()), 2)

@@ -1,3 +1,5 @@
+import threading
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -6,6 +8,7 @@ import optax
 import pytest
 
 from jaxtricks.control import early_stopping, plateau
+from jaxtricks.data import epoch_order
 from jaxtricks.training import (
     data_sharding,
     fit,
@@ -100,8 +103,32 @@ def test_host_gives_the_numbers_of_make_run_from_rows_alone(wanted):
         **rules(),
     )
     agree(got, wanted)
+    order_key, _ = jax.random.split(KEY)
+    orders = [
+        epoch_order(jax.random.fold_in(order_key, i), 72, BATCH, remainder="weight").indices
+        for i in range(EPOCHS)
+    ]
+    np.testing.assert_array_equal(train.asked[-5 * EPOCHS :], np.concatenate(orders))
     assert max(map(len, train.asked)) == BATCH
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_source_that_fails_is_heard_of_and_leaves_no_thread(part):
+    step, eval_step, state = parts()
+
+    class Broken(Rows):
+        def __getitem__(self, indices):
+            if threading.current_thread() is not threading.main_thread() and 40 in indices:
+                raise OSError("row 40 cannot be read")
+            return super().__getitem__(indices)
+
+    sources = {"train": Rows(TRAIN), "validation": Rows(TRAIN)}
+    sources[part] = Broken(TRAIN)
+    before = threading.active_count()
+    with pytest.raises(OSError, match="row 40"):
+        run_fit(jit_step(step), eval_step, state, **sources, loop="host")
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("loop", ["scan", "host"])

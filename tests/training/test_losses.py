@@ -31,7 +31,7 @@ def test_equals_optax_and_stays_finite_at_large_gaps():
     chex.assert_trees_all_close(losses, want, rtol=1e-6)
     assert float(losses[2]) == pytest.approx(100.0)
     assert model_state == {}
-    assert metrics["accuracy"].tolist() == [1.0, 1.0, 0.0]
+    assert metrics["accuracy"].tolist() == [1.0, 0.0, 0.0]
 
 
 def test_loss_of_mixed_labels_is_the_mixture_of_the_losses():
@@ -52,7 +52,7 @@ def test_class_weights_multiply_the_losses_of_their_class():
     chex.assert_trees_all_close(weighted, losses_of()[0] * jnp.array([1.0, 0.5, 5.0]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("k, want", [(1, [1, 1, 0]), (2, [1, 1, 1]), (3, [1, 1, 1])])
+@pytest.mark.parametrize("k, want", [(1, [1, 0, 0]), (2, [1, 0, 1]), (3, [1, 1, 1])])
 def test_top_k_counts_labels_among_the_k_largest(k, want):
     metrics = losses_of(top_k=(k,))[1][1]
     assert metrics[f"top_{k}_accuracy"].tolist() == want
@@ -83,3 +83,30 @@ def test_preprocess_replaces_the_scaling():
     batch = {"image": jnp.array([[1.0, 0.0]]), "label": jnp.array([0])}
     losses, _ = loss({}, {}, batch, {}, train=False)
     assert float(losses[0]) == pytest.approx(float(jnp.logaddexp(0.0, -2.0)), rel=1e-5)
+
+
+def test_equal_logits_are_right_about_one_class_only():
+    """As `argmax` has it: a dead network is at chance, not at 100 %."""
+    metrics = losses_of(jnp.arange(3), jnp.zeros((3, 3)), top_k=(2,))[1][1]
+    assert metrics["accuracy"].tolist() == [1, 0, 0]
+    assert metrics["top_2_accuracy"].tolist() == [1, 1, 0]
+
+
+def test_labels_out_of_range_are_nan_and_not_a_loss_of_zero():
+    losses = jax.jit(lambda labels: losses_of(labels)[0])(jnp.array([0, 3, -1]))
+    assert jnp.isnan(losses).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "labels, options, match",
+    [
+        (LABELS[:, None], {}, r"label must be whole \[batch\] .*, got int32 \[3, 1\]"),
+        (jnp.ones((3, 1)), {}, r"label must be .* floating \[batch, 3\], got float32 \[3, 1\]"),
+        (LABELS, {"class_weights": (1.0, 2.0)}, r"class_weights must be one per class, 3, got .*2"),
+        (LABELS, {"class_weights": (1.0, 2.0, -1.0)}, "class_weights must be .*at least 0, got"),
+        (LABELS, {"top_k": (4,)}, "top_k must be at most the 3 classes, got 4"),
+    ],
+)
+def test_labels_and_options_of_other_shapes_are_refused(labels, options, match):
+    with pytest.raises(ValueError, match=match):
+        losses_of(labels, **options)

@@ -153,3 +153,30 @@ def test_bad_populations_are_refused():
         training.train_population(run, keys, jnp.ones(3), chunk=0)
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
         make(epochs=0)
+
+
+def test_hyper_parameters_need_an_axis_of_trials():
+    keys = jax.random.split(KEY, 3)
+    for rate in (0.1, jnp.float32(0.1)):
+        with pytest.raises(TypeError, match=r"hyper_parameters\['rate'\] must be an array .*0.1"):
+            training.train_population(population_run, keys, {"rate": rate})
+
+
+def test_what_a_run_cannot_use_is_refused_when_it_is_traced():
+    def run_of(train, **options):
+        tx = optimizers.gradient_descent(0.1)
+        step = training.make_train_step(squared, tx, rng_streams=())
+        epoch, eval_step = training.make_train_epoch(step), training.make_eval_step(squared)
+        run = training.make_run(epoch, eval_step, **{"epochs": 1, "batch_size": 2, **options})
+        jax.eval_shape(run, training.init_state(jnp.zeros(()), tx), train, X, KEY)
+
+    def squared(params, model_state, batch, keys, *, train):
+        return (params - batch["x"]) ** 2, (model_state, {})
+
+    X = {"x": jnp.ones(4)}
+    with pytest.raises(ValueError, match="monitor must be one of .*'loss'.*, got 'accuracy'"):
+        run_of(X, monitor="accuracy")
+    with pytest.raises(ValueError, match="batch_size must not be over the 4 examples, got 5"):
+        run_of(X, batch_size=5)
+    with pytest.raises(ValueError, match="train must have arrays of one length, .*'y': 9"):
+        run_of({**X, "y": jnp.ones(9)})

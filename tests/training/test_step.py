@@ -143,3 +143,55 @@ def test_bad_arguments_are_named():
         step(start(tx), BATCH, KEY)
     with pytest.raises(TypeError, match="params"):
         training.init_state({"w": jnp.zeros((), complex)}, tx)
+
+
+@pytest.mark.parametrize(
+    "change, match",
+    [
+        (lambda losses: (losses[:, None], {}), r"one loss per example, .*\(4,\), got \(4, 1\)"),
+        (lambda losses: (losses.mean(), {}), r"one loss per example, .*\(4,\), got \(\)"),
+        (lambda losses: (losses, {"m": losses[:, None]}), r"one m per example, .* got \(4, 1\)"),
+        (lambda losses: (losses, {"weight": losses}), "must not name a metric 'weight'"),
+        (lambda losses: (losses, {"loss": losses}), "must not name a metric 'loss'"),
+    ],
+)
+def test_losses_that_would_be_weighted_wrongly_are_refused(change, match):
+    """A column of losses would be broadcast against the row of weights."""
+
+    def loss(params, model_state, batch, keys, *, train):
+        losses, (model_state, _) = squared(params, model_state, batch, keys, train=train)
+        losses, metrics = change(losses)
+        return losses, (model_state, metrics)
+
+    tx = optax.sgd(0.1)
+    with untyped(), pytest.raises(ValueError, match=match):
+        training.make_train_step(loss, tx, rng_streams=())(start(tx), BATCH, KEY)
+    with untyped(), pytest.raises(ValueError, match=match):
+        training.make_eval_step(loss)(start(tx), BATCH)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_sums_over_parts_are_not_rounded_to_the_parameters_type(dtype):
+    """In bfloat16 the sum of 256 parts of 5 each lost an eighth; the mean gradient is 1."""
+
+    def loss(params, model_state, batch, keys, *, train):
+        return params["w"].astype(jnp.float32) * batch["x"], (model_state, {})
+
+    tx = optax.sgd(1.0)
+    state = training.init_state({"w": jnp.zeros((), dtype)}, tx)
+    step = training.make_train_step(loss, tx, accumulate=256, rng_streams=())
+    state, _ = step(state, {"x": jnp.ones(1280)}, KEY)
+    assert state.params["w"].dtype == dtype
+    assert float(state.params["w"]) == -1.0
+
+
+def test_arguments_of_other_kinds_are_refused():
+    tx = optax.sgd(0.1)
+    with untyped(), pytest.raises(TypeError, match="loss must be a function, got 3"):
+        training.make_train_step(3, tx)
+    with untyped(), pytest.raises(TypeError, match="penalty must be a function, got 3"):
+        training.make_train_step(squared, tx, penalty=3)
+    with pytest.raises(TypeError, match="rng_streams must be a sequence of names, got 'dropout'"):
+        training.make_train_step(squared, tx, rng_streams="dropout")
+    with pytest.raises(TypeError, match=r"params\['n'\] must be real and floating, got int32"):
+        training.init_state({"n": jnp.zeros((), jnp.int32)}, tx)

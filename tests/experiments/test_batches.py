@@ -1,0 +1,94 @@
+"""Numbers of the batch experiments that have a closed form."""
+
+import dataclasses
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.batches import does_accumulation_solve_the_memory_problem as memory
+from experiments.batches import does_the_loop_test_on_training_data as loop
+from experiments.batches import is_the_batch_gradient_unbiased as unbiased
+from experiments.batches._race import racer, tune_and_race
+from jaxtricks import data, models, optimizers, surfaces, training
+
+
+def some_digits(count):
+    return {name: values[:count] for name, values in data.load("digits").train._asdict().items()}
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 4])
+@pytest.mark.parametrize("order", unbiased.ORDERS)
+def test_the_law_of_the_variance_over_all_batches(order, batch):
+    values = np.array([1.0, 2.0, 4.0, 9.0])
+    if order == "reshuffle":
+        batches = list(itertools.combinations(values, batch))
+    else:
+        batches = list(itertools.product(values, repeat=batch))
+    results = {"batch_sizes": np.array(batch), "examples": 4, "variance": np.var(values, ddof=1)}
+    exact = np.mean((np.mean(batches, axis=1) - values.mean()) ** 2)
+    assert unbiased.law(results, order) == pytest.approx(exact, abs=1e-12)
+
+
+def test_the_mean_of_the_examples_gradients_is_the_full_one():
+    inputs = jax.random.normal(jax.random.key(0), (20, 3))
+    labels = jnp.asarray(np.arange(20) % 2, jnp.float32)
+    theta = jnp.array([0.3, -1.0, 2.0])
+    each = unbiased.example_gradients(inputs, labels, theta)
+    full = jax.grad(surfaces.logistic_regression(inputs, labels))(theta)
+    np.testing.assert_allclose(np.mean(each, axis=0), full, rtol=1e-5)
+
+
+def test_keeping_all_gradients_costs_a_gradient_per_part_and_gives_the_same_update():
+    examples = some_digits(64)
+    model, rule, part = models.linear_model(), optimizers.gradient_descent(0.1), 8
+    params = model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)), train=False)["params"]
+    loss, state = training.classification_loss(model), training.init_state(params, rule)
+    config = memory.Config(sizes=(64, 4096), part=part)
+    used = memory.memory(loss, rule, state, examples, config)
+    growth = {arm: (rows[1] - rows[0]) / (4096 - 64) for arm, rows in used.items()}
+    assert growth["all gradients kept"] >= 4 * 650 / part
+    assert growth["in parts"] < growth["full batch"]
+    assert growth["one by one"] == 0
+    full = training.make_train_step(loss, rule)(state, examples, jax.random.key(0))[0]
+    kept = memory.keep_all(loss, rule, 8)(state, examples, jax.random.key(0))[0]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), kept.params, full.params)
+
+
+@dataclasses.dataclass
+class Table:
+    """Stands for a racer: the epochs of each rate and key are given."""
+
+    epochs: dict
+
+    def race(self, key, rate, target, limit):
+        needed = self.epochs[rate][key]
+        return (needed if needed <= limit else math.inf), [target]
+
+
+@pytest.mark.parametrize("near", [0.1, 1.0, 10.0])
+def test_giving_up_changes_no_winner(near):
+    table = Table({0.1: [9, 9, 7], 1.0: [2, 8, 3], 10.0: [5, 4, 6], 100.0: [1, math.inf, 1]})
+    found = tune_and_race(
+        table, rates=list(table.epochs), near=near, tuning_keys=[0, 1], keys=[2], target=0.5,
+        limit=50,
+    )  # fmt: skip
+    assert (found.rate, found.epochs, min(found.totals)) == (10.0, [6], 9)
+
+
+def test_a_race_looks_eight_times_an_epoch_and_ends_at_its_limit():
+    runner = racer(some_digits(64), 8)
+    assert runner.race(jax.random.key(0), 0.1, 10.0, 5)[0] == 0.0
+    epochs, losses = runner.race(jax.random.key(0), 0.1, -1.0, 2)
+    assert (epochs, len(losses)) == (math.inf, 1 + 2 * 8)
+    reached = runner.race(jax.random.key(0), 0.1, losses[5], 2)
+    assert reached == (5 / 8, losses[:6])
+
+
+def test_the_literal_test_is_the_training_accuracy_when_one_batch_is_all():
+    examples = some_digits(loop.BATCH)
+    rows = loop.trainer(3)(jax.random.key(0), jnp.array(False), examples, examples)
+    np.testing.assert_array_equal(rows["literal"], rows["train"])
