@@ -11,7 +11,7 @@ import jax
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
-from jaxtricks._checks import check_flag
+from jaxtricks._checks import check_flag, check_key
 from jaxtricks.control import Machine, early_stopping
 from jaxtricks.training._evaluate import EvalStep
 from jaxtricks.training._fit_checks import (
@@ -152,6 +152,9 @@ def fit(
     """
     for name, flag in (("resume", resume), ("progress", progress), ("tensorboard", tensorboard)):
         check_flag(name, flag)
+    check_key("key", key)
+    if on_epoch is not None and not callable(on_epoch):
+        raise TypeError(f"on_epoch must be a function, got {on_epoch!r}.")
     machine = early_stopping(epochs, mode=mode) if stopping is None else stopping
     control = Control(plateau, machine, monitor, mode)
     wanted = {} if folder is not None else {"resume": resume, "tensorboard": tensorboard}
@@ -170,7 +173,7 @@ def fit(
     run = make(step, eval_step, train, validation, batch_size, sharding)
     start, history = begin(run, state, control), []
     if files is not None:
-        start, history = files.restore(start, save_every)
+        start, history = files.restore(start)
     order_key, step_key = jax.random.split(key)
     order = functools.partial(order_of, order_key, size=size_of(train), batch_size=batch_size)
     position = start

@@ -71,6 +71,8 @@ def check_examples_of(
             raise TypeError(f'{name} must be a dict of arrays for loop="scan", got {examples!r}.')
         first = np.arange(min(batch_size, size_of(examples)))
         examples = gather(examples, first, np.ones(len(first), np.float32))
+    elif "weight" in examples and not np.any(examples["weight"]):
+        raise ValueError(f"{name} must have a weight above 0, got none.")
     try:
         check_examples(examples, classes=classes)
     except (TypeError, ValueError) as error:
@@ -152,9 +154,11 @@ def check_measuring(
     if plateau is not None:
         jax.eval_shape(plateau.update, value, plateau.init())
     jax.eval_shape(lambda: stopping.update(value, stopping.init(model), model))
-    first = getattr(stopping.init(model), "best_value", None)
-    if first is not None and (first > 0) != (mode == "min"):
-        raise ValueError(f"mode must be that of the stopping rule, got {mode!r}.")
+    states = {"plateau": plateau.init() if plateau else None, "stopping": stopping.init(model)}
+    for name, first in states.items():
+        best = getattr(first, "best_value", None)
+        if best is not None and (best > 0) != (mode == "min"):
+            raise ValueError(f"mode must be that of {name}, got {mode!r}.")
 
 
 def differences(old: PyTree, new: PyTree) -> str:

@@ -30,6 +30,7 @@ class RunFolder:
 
         Raises:
             FileExistsError: it holds a run, and `resume` is False.
+            FileNotFoundError: it has a history, but the folder of its checkpoints is gone.
             OSError: it cannot be made or written to.
         """
         history, checkpoints = self.path / "history.jsonl", self.path / "checkpoints"
@@ -40,6 +41,8 @@ class RunFolder:
             raise FileExistsError(
                 f"{self.path} holds a run: continue it with resume=True, or take another folder."
             )
+        if begun and not checkpoints.is_dir():
+            raise FileNotFoundError(f"{self.path} has a history, but no checkpoints.")
         if jax.process_index() == 0:
             with naming(self.path):
                 checkpoints.mkdir(parents=True, exist_ok=True)
@@ -48,21 +51,16 @@ class RunFolder:
                 probe.unlink()
                 history.open("a").close()
 
-    def restore(self, start: Position, save_every: int) -> tuple[Position, list[Record]]:
-        """The newest intact checkpoint and the history up to it; `start` if there is none.
+    def restore(self, start: Position) -> tuple[Position, list[Record]]:
+        """The newest intact checkpoint and the history up to it; `start` if none was saved yet.
 
         Raises:
             NoIntactCheckpoint: all are damaged.
-            FileNotFoundError: there is none, but the history is of a run that had saved one.
             ValueError: it is of another configuration, or the history does not fit.
         """
         history, position = self.path / "history.jsonl", start
-        try:
+        with contextlib.suppress(FileNotFoundError):
             found = restore(self.path / "checkpoints", start, configuration=self.configuration)
-        except FileNotFoundError:
-            if len(_history.whole_lines(history)) > save_every:
-                raise
-        else:
             position = found.tree
         records = _history.read(history, int(position.epoch))
         if jax.process_index() == 0:

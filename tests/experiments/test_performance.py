@@ -117,6 +117,7 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     small = ["--rounds", "1", "--steps", "5", "--rates", "3"]
     paths = trajectories.main([*small, "--out", f"{folder}/trajectories.json"])
     imports.main(["--rounds", "2", "--out", f"{folder}/imports.json"])
+    monkeypatch.setattr(conv_steps, "FORMS", ("patches",))
     runs = train_a_little(folder)
     record = json.loads((folder / "update_rules.json").read_text())
     assert set(record["rules"]) == {"momentum", "adam"}

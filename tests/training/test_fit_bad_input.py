@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxtricks.control import early_stopping
+from jaxtricks.control import early_stopping, plateau
 from jaxtricks.data import Split
 from jaxtricks.training import (
     classification_loss,
@@ -19,6 +19,7 @@ from jaxtricks.training import (
     pmap_step,
 )
 from tests.training.small_run import examples, parts
+from tests.untyped import untyped
 
 TRAIN = examples(24, 0)
 
@@ -85,7 +86,13 @@ def with_images(images):
         ({"save_every": 0}, ValueError, "save_every must be at least 1"),
         ({"batch_size": 7, "sharding": True}, ValueError, "7 examples cannot be divided among 2"),
         ({"monitor": "error"}, ValueError, r"monitor must be .*'accuracy', 'loss'.*'error'"),
-        ({"mode": "max", "stopping": early_stopping(1)}, ValueError, "mode must be that of the"),
+        ({"mode": "max", "stopping": early_stopping(1)}, ValueError, "mode must be that of stop"),
+        ({"plateau": plateau(mode="max")}, ValueError, "mode must be that of plateau, got 'min'"),
+        (
+            {"train": {**TRAIN, "weight": np.zeros(24)}},
+            ValueError,
+            "train must have a weight above",
+        ),
         ({"resume": True}, ValueError, "resume=True needs a folder"),
         ({"tensorboard": True}, ValueError, "tensorboard=True needs a folder"),
     ],
@@ -176,3 +183,16 @@ def test_a_step_without_diagnostics(model):
     step, eval_step, state = parts(diagnostics=False)
     with pytest.raises(ValueError, match="diagnostics=True"):
         run((step, eval_step, state))
+
+
+@pytest.mark.parametrize(
+    "changes, match",
+    [
+        ({"key": 0}, "key must be a typed key such as jax.random.key"),
+        ({"on_epoch": 3}, "on_epoch must be a function, got 3"),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_wrong_kinds_reach_the_loop_of_an_untyped_caller(model, changes, match):
+    with untyped(), pytest.raises(TypeError, match=match):
+        run(model, **changes)

@@ -111,6 +111,7 @@ def test_a_run_that_rule_or_hook_has_ended_stays_ended_or_goes_on(tmp_path):
 
 
 def test_a_run_without_a_checkpoint_begins_anew(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
     (tmp_path / "history.jsonl").write_text('{"epo')
     same(run(2, tmp_path, resume=True), run(2))
 
@@ -168,6 +169,17 @@ def test_a_lost_checkpoint_folder_is_no_beginning(tmp_path):
     (tmp_path / "checkpoints").rename(tmp_path / "elsewhere")
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         run(4, tmp_path, resume=True)
+    assert len(records(tmp_path)) == 3
+
+
+def test_a_run_that_died_before_its_first_checkpoint_begins_anew(tmp_path):
+    def die(epoch, state, record):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(3, tmp_path, save_every=3, on_epoch=die)
+    same(run(3, tmp_path, save_every=1, resume=True), run(3, None))
     assert len(records(tmp_path)) == 3
 
 
