@@ -71,7 +71,7 @@ def check_examples_of(
             raise TypeError(f'{name} must be a dict of arrays for loop="scan", got {examples!r}.')
         first = np.arange(min(batch_size, size_of(examples)))
         examples = gather(examples, first, np.ones(len(first), np.float32))
-    elif "weight" in examples and not np.any(examples["weight"]):
+    elif "weight" in examples and not np.any(np.asarray(examples["weight"])):
         raise ValueError(f"{name} must have a weight above 0, got none.")
     try:
         check_examples(examples, classes=classes)

@@ -27,8 +27,9 @@ def gather(
     examples: Examples, indices: Int[np.ndarray, " n"], weights: Float[np.ndarray, " n"]
 ) -> Rows:
     """The rows of a batch as `take` gives them, on the host."""
+    batch: Rows
     if isinstance(examples, Mapping):
-        batch = {name: np.asarray(values)[indices] for name, values in examples.items()}
+        batch = {str(name): np.asarray(values)[indices] for name, values in examples.items()}
     else:
         batch = {name: np.asarray(values) for name, values in examples[indices].items()}
     return {**batch, "weight": weights * batch.get("weight", np.float32(1))}
