@@ -38,7 +38,8 @@ def batch_of(size: int) -> dict[str, np.ndarray]:
 def prepared(form: Any, depth: int, width: int) -> tuple[training.TrainState, Any]:
     """The first state and the pure step."""
     net, tx = models.ResNet(depth, width=width, form=form), optimizers.momentum(0.1, 0.9)
-    variables = net.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
+    init = jax.jit(lambda key: net.init(key, jnp.zeros((1, 32, 32, 3)), train=False))
+    variables = init(jax.random.key(0))
     params = variables.pop("params")
     step = training.make_train_step(training.classification_loss(net), tx, diagnostics=False)
     return training.init_state(params, tx, variables), step

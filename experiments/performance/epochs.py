@@ -44,6 +44,7 @@ def parts() -> tuple[Callable, Callable]:
     net, tx = models.tensorflow_mlp(), optimizers.adam(1e-3)
     step = training.make_train_step(training.classification_loss(net), tx, diagnostics=False)
 
+    @jax.jit
     def start(key: jax.Array) -> training.TrainState:
         variables = net.init(key, jnp.zeros((1, 28, 28, 1)), train=False)
         return training.init_state(variables["params"], tx)

@@ -118,6 +118,8 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     paths = trajectories.main([*small, "--out", f"{folder}/trajectories.json"])
     imports.main(["--rounds", "2", "--out", f"{folder}/imports.json"])
     monkeypatch.setattr(conv_steps, "FORMS", ("patches",))
+    monkeypatch.setattr(conv_steps, "our_scan", conv_steps.our_step)  # spares a long compilation
+    monkeypatch.setattr(random_search, "host_loop", random_search.population)  # and two more
     runs = train_a_little(folder)
     record = json.loads((folder / "update_rules.json").read_text())
     assert set(record["rules"]) == {"momentum", "adam"}

@@ -1,0 +1,9 @@
+"""Experiments are tested on the bundled digits: quick, and the same on every machine."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_prepared_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nothing"))
+    monkeypatch.delenv("JAXTRICKS_DATA_DIR", raising=False)
