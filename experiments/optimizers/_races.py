@@ -10,6 +10,7 @@ import numpy as np
 import optax
 from jax.custom_batching import sequential_vmap
 
+from experiments.engine import Arm, tune
 from experiments.learning_rate import _networks as networks
 from jaxtricks import optimizers, schedules, training
 
@@ -154,4 +155,28 @@ def arms(steps: int, trials: int, shares: tuple[float, ...]) -> dict[str, dict[s
             f"switch at {share:g}": trial(round(share * steps), second, np.full(shape, 0.9))
             for share in shares
         },
+    }
+
+
+def switching_race(model: nn.Module, config: Any, shares: Sequence[float]) -> dict[str, Any]:
+    """All arms, with switches after `shares` of the updates, tuned and tested as `config` says.
+
+    By arm: errors in percent `[trial, tuning seed]`, the best trial, and its curves `[seed, part]`.
+    """
+    images = read(config.data_set, config.count)
+    score, exam = racer(model, images, adam_then_sgd(config.steps), steps=config.steps)
+    field = arms(config.steps, config.trials, shares)
+    found = tune(
+        jax.random.key(0),
+        {name: Arm(score, trials, exam) for name, trials in field.items()},
+        tuning_seeds=config.tuning_seeds,
+        seeds=config.seeds,
+    )
+    return {
+        "data_set": images.name,
+        "steps": config.steps,
+        "tuning": {name: tuned.tuning for name, tuned in found.items()},
+        "best": {name: tuned.trial for name, tuned in found.items()},
+        "loss": {name: tuned.tested["loss"] for name, tuned in found.items()},
+        "error": {name: tuned.tested["error"] for name, tuned in found.items()},
     }

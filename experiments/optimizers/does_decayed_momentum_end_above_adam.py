@@ -21,14 +21,12 @@ is far ahead. 600 updates are few: the full preset makes 20,000.
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import (
     COLOURS,
-    Arm,
     Verdict,
     band,
     combine,
@@ -37,9 +35,8 @@ from experiments.engine import (
     interval,
     method,
     paired,
-    tune,
 )
-from experiments.optimizers._races import adam_then_sgd, arms, racer, read
+from experiments.optimizers._races import switching_race
 from jaxtricks import models
 
 FIGURES = ("F-040",)
@@ -82,24 +79,8 @@ FULL = Config(count=50_000, features=(32, 64), hidden=128, steps=20_000, tuning_
 
 def run(config: Config) -> dict[str, Any]:
     """Per arm: errors in percent `[trial, tuning seed]`, the best trial, curves `[seed, part]`."""
-    images = read(config.data_set, config.count)
     model = models.SmallCNN(config.features, config.hidden)
-    score, exam = racer(model, images, adam_then_sgd(config.steps), steps=config.steps)
-    field = arms(config.steps, config.trials, (0.5,))
-    found = tune(
-        jax.random.key(0),
-        {name: Arm(score, trials, exam) for name, trials in field.items()},
-        tuning_seeds=config.tuning_seeds,
-        seeds=config.seeds,
-    )
-    return {
-        "data_set": images.name,
-        "steps": config.steps,
-        "tuning": {name: tuned.tuning for name, tuned in found.items()},
-        "best": {name: tuned.trial for name, tuned in found.items()},
-        "loss": {name: tuned.tested["loss"] for name, tuned in found.items()},
-        "error": {name: tuned.tested["error"] for name, tuned in found.items()},
-    }
+    return switching_race(model, config, (0.5,))
 
 
 def shortfall(tuning: np.ndarray) -> float:

@@ -18,13 +18,11 @@ start is plain here: a train loss of 0.56 against 0.68 in 5-10 % of the updates.
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import (
     COLOURS,
-    Arm,
     Verdict,
     band,
     combine,
@@ -32,9 +30,8 @@ from experiments.engine import (
     interval,
     method,
     paired,
-    tune,
 )
-from experiments.optimizers._races import adam_then_sgd, arms, racer, read
+from experiments.optimizers._races import switching_race
 from jaxtricks import models
 
 CLAIMS = ("C-042",)
@@ -71,24 +68,7 @@ FULL = Config(count=60_000, hidden=(256, 256), steps=20_000, seeds=20)
 
 def run(config: Config) -> dict[str, Any]:
     """Per arm: errors in percent `[trial, tuning seed]`, the best trial, curves `[seed, part]`."""
-    images = read(config.data_set, config.count)
-    model = models.MLP((*config.hidden, 10))
-    score, exam = racer(model, images, adam_then_sgd(config.steps), steps=config.steps)
-    field = arms(config.steps, config.trials, SHARES)
-    found = tune(
-        jax.random.key(0),
-        {name: Arm(score, trials, exam) for name, trials in field.items()},
-        tuning_seeds=config.tuning_seeds,
-        seeds=config.seeds,
-    )
-    return {
-        "data_set": images.name,
-        "steps": config.steps,
-        "tuning": {name: tuned.tuning for name, tuned in found.items()},
-        "best": {name: tuned.trial for name, tuned in found.items()},
-        "loss": {name: tuned.tested["loss"] for name, tuned in found.items()},
-        "error": {name: tuned.tested["error"] for name, tuned in found.items()},
-    }
+    return switching_race(models.MLP((*config.hidden, 10)), config, SHARES)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
