@@ -1,8 +1,10 @@
-"""Every test sees two CPU devices and strict rank promotion; programs too short to optimise."""
+"""Every test sees two CPU devices, strict rank promotion, and quick compilation."""
 
 import os
 
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+from experiments.__main__ import QUICK_COMPILATION
+
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_COMPILATION}"
 
 import chex  # noqa: E402
 import jax  # noqa: E402
