@@ -3,9 +3,12 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
 from jaxtricks._checks import check_range
+
+DIGITS = 16
 
 
 def dropout(
@@ -16,8 +19,8 @@ def dropout(
     $y_i = r_i x_i / (1 - p)$ with $r_i \sim \mathrm{Bernoulli}(1 - p)$: the expected value is
     $x_i$, so nothing changes at test time (inverted dropout). A dropped entry has no gradient.
 
-    The probability is rounded to a multiple of 2^-16: two entries share a random word, which
-    halves the cost of the mask.
+    The probability is rounded to a multiple of 2^-16, and costs as many random bits an entry as it
+    has binary digits: 1 at the rate 0.5, 15 at 0.1, 16 when it is traced.
 
     Args:
         key: draws the mask; the same key, shape and rate give the same mask on any devices.
@@ -30,7 +33,7 @@ def dropout(
 
     Example:
         >>> dropout(jax.random.key(0), jnp.ones(8), 0.5).tolist()
-        [2.0, 0.0, 2.0, 0.0, 2.0, 2.0, 0.0, 2.0]
+        [2.0, 2.0, 2.0, 0.0, 0.0, 2.0, 0.0, 2.0]
 
     References:
         S-REG-12, S-REG-14; notes 000:50, 001:79-92.
@@ -43,12 +46,30 @@ def dropout(
 
 
 def kept(key: Key[Array, ""], shape: tuple[int, ...], rate: ScalarLike) -> Bool[Array, "*shape"]:
-    """True with probability `1 - rate`, from 16 bits each; neighbours on the last axis share."""
+    """True with probability `1 - rate`, whose binary digits say how random bits are combined.
+
+    With the digits d_1 d_2 ... after the point and fair bits b_1 b_2 ..., "b_1 or what follows"
+    where d_1 is 1 and "b_1 and what follows" where it is 0 has that probability. A word holds the
+    bits of 32 neighbours on the last axis; trailing zeros need no bits.
+    """
+    xp = jnp if isinstance(rate, jax.core.Tracer) else np
+    share = xp.round((1 - xp.asarray(rate, xp.float32)) * 2**DIGITS).astype(xp.uint32)
+    digits = share >> xp.arange(DIGITS, dtype=xp.uint32)[::-1] & 1 != 0
+    if xp is np:
+        digits = np.trim_zeros(digits, "b")
     *rows, last = shape or (1,)
-    words = jax.random.bits(key, (*rows, -(-last // 2)), jnp.uint32)
-    halves = jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(*rows, words.shape[-1] * 2)
-    threshold = jnp.round((1 - jnp.asarray(rate, jnp.float32)) * 2**16).astype(jnp.uint32)
-    return (halves[..., :last].astype(jnp.uint32) < threshold).reshape(shape)
+    words = jax.random.bits(key, (len(digits), *rows, -(-last // 32)), jnp.uint32)
+
+    def combine(mask: Array, row: tuple[Array, Array]) -> tuple[Array, None]:
+        digit, word = row
+        return jnp.where(digit, word | mask, word & mask), None
+
+    mask = jnp.zeros(words.shape[1:], jnp.uint32)  # in a loop: fused, it is redone for each bit
+    mask, _ = jax.lax.scan(combine, mask, (digits, words), reverse=True)
+    places = jax.lax.broadcasted_iota(jnp.uint32, (*mask.shape, 32), mask.ndim)
+    bits = (mask[..., None] >> places) & 1
+    drawn = bits.reshape(*rows, mask.shape[-1] * 32)[..., :last].reshape(shape)
+    return (drawn != 0) | (share == 2**DIGITS)
 
 
 class Dropout(nn.Module):
@@ -67,9 +88,9 @@ class Dropout(nn.Module):
         >>> layer = Dropout(0.5)
         >>> layer.apply({}, jnp.ones(4), train=False).tolist()
         [1.0, 1.0, 1.0, 1.0]
-        >>> rngs = {"dropout": jax.random.key(1)}
+        >>> rngs = {"dropout": jax.random.key(0)}
         >>> layer.apply({}, jnp.ones(4), train=True, rngs=rngs).tolist()
-        [0.0, 0.0, 2.0, 0.0]
+        [2.0, 0.0, 2.0, 0.0]
 
     References:
         S-REG-12, S-MOD-01, S-MOD-05; notes 000:50-71, 001:79-113.

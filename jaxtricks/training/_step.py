@@ -112,10 +112,10 @@ def make_train_step(
         raise ValueError('rng_streams must not hold "params": Flax falls back to it silently.')
     rule = optax.with_extra_args_support(tx)
 
-    def weighted_sums(params: PyTree, model_state: PyTree, part: Any, key: Array) -> Any:
+    def part_of_mean(params: PyTree, model_state: PyTree, part: Any, mass: Array, key: Array) -> Any:
         keys = {name: jax.random.fold_in(key, i) for i, name in enumerate(rng_streams)}
         losses, (model_state, metrics) = loss(params, model_state, part, keys, train=True)
-        sums = weighted_sums_of(losses, metrics, part["weight"])
+        sums = weighted_sums_of(losses, metrics, part["weight"] / mass)
         return sums["loss"], (model_state, sums)
 
     def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
@@ -123,16 +123,13 @@ def make_train_step(
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
         batch = with_weight(batch)
-        gradients, model_state, sums = in_parts(
-            widened(jax.grad(weighted_sums, has_aux=True)), state, batch, key, accumulate
+        weight = across(jnp.sum(batch["weight"]), axis_name)
+        mass = jnp.where(weight > 0, weight, 1)
+        gradients, model_state, metrics = in_parts(
+            widened(jax.grad(part_of_mean, has_aux=True)), state, batch, mass, key, accumulate
         )
-        sums, gradients = across((sums, gradients), axis_name)
-        mass = across(jnp.sum(batch["weight"]), axis_name)
-        weight = jnp.where(mass > 0, mass, 1)
-        metrics = {name: value / weight for name, value in sums.items()}
-        gradients = jax.tree.map(
-            lambda g, p: (g / weight).astype(jnp.result_type(p)), gradients, state.params
-        )
+        metrics, gradients = across((metrics, gradients), axis_name)
+        gradients = jax.tree.map(lambda g, p: g.astype(p.dtype), gradients, state.params)
         if penalty is not None:
             metrics["penalty"], extra = jax.value_and_grad(penalty)(state.params)
             gradients = jax.tree.map(jnp.add, gradients, extra)
@@ -145,7 +142,7 @@ def make_train_step(
         if learning_rate is not None:
             rate = learning_rate(state.step) if callable(learning_rate) else learning_rate
             metrics["learning_rate"] = scale * rate
-        metrics["weight"] = mass
+        metrics["weight"] = weight
         if diagnostics:
             metrics["gradient_norm"] = jnp.sqrt(sum_of_squares(gradients))
             metrics["non_finite"] = count_non_finite((metrics["loss"], gradients, params))
@@ -192,13 +189,20 @@ def widened(gradient: Callable) -> Callable:
 
 
 def in_parts(
-    gradient: Callable, state: TrainState, batch: Batch, key: Key[Array, ""], parts: int
+    gradient: Callable,
+    state: TrainState,
+    batch: Batch,
+    mass: Float[Array, ""],
+    key: Key[Array, ""],
+    parts: int,
 ) -> tuple[PyTree, PyTree, Metrics]:
     """Sums gradients and metrics over equal parts of the batch, threading the model's state."""
+
+    def of_part(model_state: PyTree, part: Batch, number: Any) -> Any:
+        return gradient(state.params, model_state, part, mass, jax.random.fold_in(key, number))
+
     if parts == 1:
-        g, (model_state, sums) = gradient(
-            state.params, state.model_state, batch, jax.random.fold_in(key, 0)
-        )
+        g, (model_state, sums) = of_part(state.model_state, batch, 0)
         return g, model_state, sums
     size = len(batch["weight"])
     if size % parts:
@@ -207,16 +211,10 @@ def in_parts(
 
     def body(carry: Any, row: Any) -> tuple[Any, None]:
         total, model_state = carry
-        part, number = row
-        g, (model_state, sums) = gradient(
-            state.params, model_state, part, jax.random.fold_in(key, number)
-        )
+        g, (model_state, sums) = of_part(model_state, *row)
         return (jax.tree.map(jnp.add, total, (g, sums)), model_state), None
 
-    first = jax.tree.map(lambda x: x[0], split)
-    g, (model_state, sums) = gradient(
-        state.params, state.model_state, first, jax.random.fold_in(key, 0)
-    )
+    g, (model_state, sums) = of_part(state.model_state, jax.tree.map(lambda x: x[0], split), 0)
     rest = (jax.tree.map(lambda x: x[1:], split), jnp.arange(1, parts))
     ((g, sums), model_state), _ = jax.lax.scan(body, ((g, sums), model_state), rest)
     return g, model_state, sums

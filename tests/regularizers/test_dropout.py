@@ -28,7 +28,19 @@ def test_drops_the_share_that_it_is_told_and_scales_the_rest(shape):
         assert abs(kept.mean() - (1 - rate)) < 4 * (rate * (1 - rate) / x.size) ** 0.5
 
 
-@pytest.mark.parametrize("distance", [1, 2, 128])
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.25, 0.5, 0.9, 1.0])
+def test_a_known_rate_draws_the_mask_of_a_traced_one(rate):
+    known = jax.jit(lambda key: dropout(key, jnp.ones((7, 300)), rate))
+    chex.assert_trees_all_close(known(KEY), compiled(KEY, jnp.ones((7, 300)), rate), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rate, numbers", [(0.5, 1), (0.25, 2), (0.75, 2), (0.1, 15), (0.0, 0)])
+def test_a_mask_costs_as_many_random_bits_as_the_rate_has_digits(rate, numbers):
+    drawn = str(jax.make_jaxpr(lambda key: dropout(key, jnp.ones((4, 64)), rate))(KEY))
+    assert f"u32[{numbers},4,2]" in drawn
+
+
+@pytest.mark.parametrize("distance", [1, 2, 32, 128])
 def test_neighbours_are_dropped_independently(distance):
     kept = np.asarray(compiled(KEY, jnp.ones(40000), 0.5)) != 0
     same = np.mean(kept[:-distance] == kept[distance:])

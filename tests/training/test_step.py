@@ -185,6 +185,19 @@ def test_sums_over_parts_are_not_rounded_to_the_parameters_type(dtype):
     assert float(state.params["w"]) == -1.0
 
 
+def test_half_precision_does_not_overflow_in_a_large_batch():
+    """The sum of the gradients would be 122,880, over the largest float16 of 65,504."""
+
+    def steep(params, model_state, batch, keys, *, train):
+        return params * batch["x"], (model_state, {})
+
+    tx, batch = optimizers.gradient_descent(1.0), {"x": jnp.full((4096,), 30, jnp.float16)}
+    step = training.make_train_step(steep, tx, rng_streams=())
+    state, metrics = step(training.init_state(jnp.ones((), jnp.float16), tx), batch, KEY)
+    assert float(metrics["gradient_norm"]) == pytest.approx(30, rel=2e-3)
+    assert float(state.params) == pytest.approx(-29, rel=2e-3)
+
+
 def test_arguments_of_other_kinds_are_refused():
     tx = optax.sgd(0.1)
     with untyped(), pytest.raises(TypeError, match="loss must be a function, got 3"):
