@@ -1,6 +1,5 @@
 """The loop around a run: validation, control, files, and an end that loses nothing."""
 
-import contextlib
 import functools
 import os
 import pathlib
@@ -22,7 +21,7 @@ from jaxtricks.training._fit_checks import (
     check_step,
 )
 from jaxtricks.training._history import Record
-from jaxtricks.training._loops import host_loop, scan_loop
+from jaxtricks.training._loops import make_loop
 from jaxtricks.training._position import Control, begin, order_of, remaining, stopped
 from jaxtricks.training._reports import bar, event_files
 from jaxtricks.training._run_folder import RunFolder, facts_of
@@ -61,7 +60,7 @@ def fit(
     key: Key[Array, ""],
     epochs: int,
     batch_size: int,
-    loop: Literal["scan", "host"] = "scan",
+    loop: Literal["scan", "host"] | None = None,
     sharding: NamedSharding | None = None,
     plateau: Machine | None = None,
     stopping: Machine | None = None,
@@ -88,11 +87,11 @@ def fit(
     versions; lines of epochs after the checkpoint are cut off first. Ctrl-C keeps what was saved.
 
     Args:
-        step: from `make_train_step` for `loop="scan"`; for `"host"` compiled, by `jit_step`,
-            `shard_step` or `pmap_step`.
+        step: from `make_train_step`; for `loop="host"` compiled, by `jit_step`, `shard_step` or
+            `pmap_step`.
         eval_step: from `make_eval_step`, without an axis name.
         state: from `init_state`.
-        train: a dict of arrays; for `loop="host"` also anything with `__len__` and
+        train: a dict of arrays; but for `loop="scan"` also anything with `__len__` and
             `__getitem__(indices) -> dict of rows`, for data larger than memory. Rows are read in a
             thread of their own, a batch ahead.
         validation: likewise.
@@ -101,7 +100,8 @@ def fit(
         batch_size: of training and validation, at most the number of training examples; with
             several processes that of all together.
         loop: `"scan"` runs an epoch as one program on examples that lie on the device, `"host"`
-            gathers each batch on the host.
+            gathers each batch on the host and calls a compiled step. None takes what `loop_form`
+            measured to be faster, and `"host"` for examples that are no arrays, and compiles.
         sharding: from `data_sharding`, to divide batches among devices. With several processes
             each gathers only its rows.
         plateau: sets the factor by which updates are multiplied, such as `control.plateau()`.
@@ -169,21 +169,19 @@ def fit(
         facts = facts_of(train, validation, batch_size, key, control)
         files = RunFolder(pathlib.Path(folder), {"caller": configuration, "fit": facts}, control)
         files.open(resume=resume)
-    make = scan_loop if loop == "scan" else host_loop
-    run = make(step, eval_step, train, validation, batch_size, sharding)
+    run = make_loop(loop, step, eval_step, state, train, validation, key, batch_size, sharding)
     start, history = begin(run, state, control), []
     if files is not None:
         start, history = files.restore(start)
     order_key, step_key = jax.random.split(key)
     order = functools.partial(order_of, order_key, size=size_of(train), batch_size=batch_size)
-    position = start
-    with contextlib.ExitStack() as stack:
-        reports = [history.append] if files is None else [history.append, files.append]
-        reports.append(stack.enter_context(bar(epochs, len(history), monitor, show=progress)))
-        curves = pathlib.Path(folder, "tensorboard") if folder and tensorboard else None
-        reports.append(stack.enter_context(event_files(curves, int(start.state.step))))
+    position, written = start, [] if files is None else [files.append]
+    with (
+        bar(epochs, len(history), monitor, show=progress) as advance_bar,
+        event_files(folder, int(start.state.step), write=tensorboard) as add_points,
+    ):
         for position, record in remaining(run, control, order, step_key, start, epochs):
-            for report in reports:
+            for report in (history.append, *written, advance_bar, add_points):
                 report(record)
             ended = on_epoch is not None and bool(on_epoch(len(history), position.state, record))
             last = ended or len(history) == epochs or stopped(position, control)

@@ -20,7 +20,7 @@ from jaxtricks.training._step import TrainStep
 
 def check_settings(
     numbers: Mapping[str, int],
-    loop: str,
+    loop: str | None,
     mode: str,
     sharding: NamedSharding | None,
     plateau: Machine | None,
@@ -35,7 +35,8 @@ def check_settings(
     """
     for name, number in numbers.items():
         check_integer(name, number, low=1)
-    check_choice("loop", loop, ("scan", "host"))
+    if loop is not None:
+        check_choice("loop", loop, ("scan", "host"))
     check_choice("mode", mode, ("min", "max"))
     if sharding is not None:
         check_instance("sharding", sharding, NamedSharding)
@@ -48,7 +49,7 @@ def check_settings(
 
 
 def check_examples_of(
-    name: str, examples: Examples, batch_size: int, loop: str, classes: int | None
+    name: str, examples: Examples, batch_size: int, loop: str | None, classes: int | None
 ) -> None:
     """Checks one split: of a source that is no dict of arrays, its first batch.
 

@@ -2,9 +2,9 @@
 
 import collections
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,18 @@ from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks.data import Order
-from jaxtricks.training._devices import finished, place, replicated
+from jaxtricks.training._devices import finished, jit_step, place, replicated, shard_step
 from jaxtricks.training._epoch import make_train_epoch
 from jaxtricks.training._evaluate import EvalStep, evaluate, padded_size, take
-from jaxtricks.training._source import Examples, Rows, gather, own_rows, size_of
+from jaxtricks.training._loop_form import loop_form
+from jaxtricks.training._source import (
+    Examples,
+    Rows,
+    batch_shapes,
+    gather,
+    own_rows,
+    size_of,
+)
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import Batch, Metrics, TrainStep
 
@@ -40,6 +48,27 @@ class Loop(NamedTuple):
     epoch: Callable[[TrainState, Order, Key[Array, ""]], tuple[TrainState, Numbers]]
     again: Callable[[TrainState, Row, Key[Array, ""]], TrainState]
     evaluate: Callable[[TrainState], Numbers]
+
+
+def make_loop(
+    form: Literal["scan", "host"] | None,
+    step: TrainStep,
+    eval_step: EvalStep,
+    state: TrainState,
+    train: Examples,
+    validation: Examples,
+    key: Key[Array, ""],
+    batch_size: int,
+    sharding: NamedSharding | None,
+) -> Loop:
+    """The loop of a form; None: as `loop_form` says, for rows "host", and compiles the step."""
+    if form is None:
+        arrays = isinstance(train, Mapping) and isinstance(validation, Mapping)
+        form = loop_form(step, state, batch_shapes(train, batch_size), key) if arrays else "host"
+        if form == "host":
+            step = jit_step(step) if sharding is None else shard_step(step, sharding)
+    make = scan_loop if form == "scan" else host_loop
+    return make(step, eval_step, train, validation, batch_size, sharding)
 
 
 def scan_loop(
@@ -99,34 +128,38 @@ def host_loop(
     def epoch(state: TrainState, order: Order, key: Key[Array, ""]) -> tuple[TrainState, Numbers]:
         kept, order, history = copy(state), jax.device_get(order), []
 
-        def steps(reader: Executor) -> Iterator[Numbers]:
+        def advance(rows: Rows) -> Metrics:
             nonlocal state
-            for rows in ahead(reader, functools.partial(read, train), order):
-                state, metrics = finished(step(state, placed(rows), key), sharding)
-                yield metrics
+            state, metrics = finished(step(state, placed(rows), key), sharding)
+            return metrics
 
-        with ThreadPoolExecutor(1) as reader:
-            for metrics in fetched(steps(reader)):
-                history.append(metrics)
-                if metrics["non_finite"]:  # a few steps late, so from the start once more
-                    state = kept
-                    for row in zip(*(part[: len(history) - 1] for part in order), strict=True):
-                        state = again(state, row, key)
-                    break
+        for metrics in over_batches(advance, functools.partial(read, train), order):
+            history.append(metrics)
+            if metrics["non_finite"]:  # a few steps late, so from the start once more
+                state = kept
+                for row in zip(*(part[: len(history) - 1] for part in order), strict=True):
+                    state = again(state, row, key)
+                break
         return state, {name: np.stack([m[name] for m in history]) for name in history[0]}
 
     def measured(state: TrainState) -> Numbers:
+        def sums(rows: Rows) -> Metrics:
+            return finished(sums_of(eval_step, sharding, state, placed(rows)), sharding)
+
         total: Numbers = {}
-        with ThreadPoolExecutor(1) as reader:
-            parts = (
-                finished(sums_of(eval_step, sharding, state, placed(rows)), sharding)
-                for rows in ahead(reader, functools.partial(read, validation), in_turn)
-            )
-            for sums in fetched(parts):
-                total = {name: value + total.get(name, 0) for name, value in sums.items()}
+        for part in over_batches(sums, functools.partial(read, validation), in_turn):
+            total = {name: value + total.get(name, 0) for name, value in part.items()}
         return {k: v / total["weight"] for k, v in total.items() if k != "weight"}
 
     return Loop(functools.partial(put, sharding=sharding), epoch, again, measured)
+
+
+def over_batches(
+    function: Callable[[Rows], Metrics], read: Callable[..., Rows], order: Order
+) -> Iterator[PyTree]:
+    """Calls a function with each batch, which a thread reads meanwhile, and fetches the results."""
+    with ThreadPoolExecutor(1) as reader:
+        yield from fetched(map(function, ahead(reader, read, order)))
 
 
 def ahead(reader: Executor, read: Callable[..., Rows], order: Order) -> Iterator[Rows]:

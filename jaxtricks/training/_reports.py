@@ -1,7 +1,7 @@
 """Telling how a run goes: a bar on the terminal, curves for TensorBoard."""
 
 import contextlib
-import pathlib
+import os
 from collections.abc import Callable, Iterator
 
 import jax
@@ -31,17 +31,20 @@ def bar(epochs: int, done: int, monitor: str, *, show: bool) -> Iterator[Report]
 
 
 @contextlib.contextmanager
-def event_files(folder: pathlib.Path | None, step: int) -> Iterator[Report]:
-    """Event files in a folder; after an interruption, later points of the same run are hidden.
+def event_files(
+    folder: str | os.PathLike[str] | None, step: int, *, write: bool
+) -> Iterator[Report]:
+    """Writes curves; after an interruption, later points of the same run are hidden.
 
     Args:
-        folder: of the event files; None writes nothing.
+        folder: of the run; the files are in its `tensorboard`.
         step: finished updates when the run goes on.
+        write: False writes nothing.
 
     Raises:
         ImportError: tensorboardX is not installed.
     """
-    if folder is None or jax.process_index() != 0:
+    if folder is None or not write or jax.process_index() != 0:
         yield lambda record: None
         return
     try:
@@ -50,7 +53,9 @@ def event_files(folder: pathlib.Path | None, step: int) -> Iterator[Report]:
         raise ImportError(
             "tensorboard=True needs tensorboardX: pip install tensorboardX."
         ) from error
-    with SummaryWriter(str(folder), purge_step=step + 1 if step else None) as writer:
+    with SummaryWriter(
+        os.path.join(folder, "tensorboard"), purge_step=step + 1 if step else None
+    ) as writer:
 
         def report(record: Record) -> None:
             for name, value in record.items():

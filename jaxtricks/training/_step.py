@@ -112,7 +112,9 @@ def make_train_step(
         raise ValueError('rng_streams must not hold "params": Flax falls back to it silently.')
     rule = optax.with_extra_args_support(tx)
 
-    def part_of_mean(params: PyTree, model_state: PyTree, part: Any, mass: Array, key: Array) -> Any:
+    def part_of_mean(
+        params: PyTree, model_state: PyTree, part: Any, mass: Array, key: Array
+    ) -> Any:
         keys = {name: jax.random.fold_in(key, i) for i, name in enumerate(rng_streams)}
         losses, (model_state, metrics) = loss(params, model_state, part, keys, train=True)
         sums = weighted_sums_of(losses, metrics, part["weight"] / mass)

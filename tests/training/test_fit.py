@@ -7,15 +7,20 @@ import numpy as np
 import optax
 import pytest
 
+from jaxtricks import models
 from jaxtricks.control import early_stopping, plateau
 from jaxtricks.data import epoch_order
 from jaxtricks.training import (
+    _loops,
+    classification_loss,
     data_sharding,
     fit,
     init_state,
     jit_step,
+    make_eval_step,
     make_run,
     make_train_epoch,
+    make_train_step,
     pmap_step,
     shard_step,
 )
@@ -111,6 +116,30 @@ def test_host_gives_the_numbers_of_make_run_from_rows_alone(wanted):
     np.testing.assert_array_equal(train.asked[-5 * EPOCHS :], np.concatenate(orders))
     assert max(map(len, train.asked)) == BATCH
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_without_a_form_rows_are_trained_on_by_a_step_that_fit_compiles(wanted, sharded):
+    step, eval_step, state = parts()
+    sharding = data_sharding() if sharded else None
+    rows = {"train": Rows(TRAIN), "validation": Rows(VALIDATION)}
+    agree(run_fit(step, eval_step, state, **rows, sharding=sharding, **rules()), wanted)
+
+
+def test_without_a_form_a_native_convolution_is_kept_out_of_loops(monkeypatch):
+    forms = []
+    for name in ("scan_loop", "host_loop"):
+        whole = getattr(_loops, name)
+        monkeypatch.setattr(
+            _loops, name, lambda *args, whole=whole: forms.append(whole) or whole(*args)
+        )
+    for form in ("patches", "native"):
+        model = models.SmallCNN((2,), classes=3, form=form)
+        params = model.init(KEY, jnp.zeros((1, 4, 4, 1)), train=False)["params"]
+        loss, tx = classification_loss(model), optax.sgd(0.1)
+        step, eval_step = make_train_step(loss, tx), make_eval_step(loss)
+        run_fit(step, eval_step, init_state(params, tx), epochs=1)
+    assert [whole.__name__ for whole in forms] == ["scan_loop", "host_loop"]
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])
