@@ -80,11 +80,13 @@ def train_population(
     if form is None:
         form = "map" if mesh.devices.flat[0].platform == "cpu" else "vmap"
     rows = np.minimum(np.arange(-(-len(keys) // mesh.size) * mesh.size), len(keys) - 1)
-    trials = jax.tree.map(lambda x: jnp.asarray(x)[rows], (keys, hyper_parameters))
+    trials = (keys, hyper_parameters)
+    if len(rows) > len(keys):  # copies of the last trial, so that each device has as many
+        trials = jax.tree.map(lambda x: jnp.asarray(x)[rows], trials)
     trials = jax.device_put(trials, NamedSharding(mesh, PartitionSpec("trials")))
     shared = jax.device_put(shared, NamedSharding(mesh, PartitionSpec()))
     out = _all_trials(run, mesh, 1 if form == "map" else chunk or len(rows), trials, shared)
-    return jax.tree.map(lambda x: _to_host(x[: len(keys)]), out)
+    return jax.tree.map(lambda x: _to_host(x)[: len(keys)], out)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

@@ -126,7 +126,10 @@ def make_run(
                 carry, out = advance(carry, epoch)
                 return carry, jax.tree.map(lambda x: x.astype(jnp.float32), out)
 
-            carry, out = jax.lax.cond(stopped, skip, go, carry, epoch)
+            if stopping is None:
+                carry, out = go(carry, epoch)
+            else:
+                carry, out = jax.lax.cond(stopped, skip, go, carry, epoch)
             return carry, (*out, ~stopped)
 
         start = (
