@@ -1,13 +1,16 @@
 """What does a step of a residual network cost?
 
 ResNet-20 for images of 32 x 32 x 3 (269,722 parameters), momentum, batch of 128: our compiled step
-with either form of the convolution, called from Python and inside a scan, against PyTorch's, with
-channels last: the measurement behind `training.loop_form`. On a GPU PyTorch runs under bfloat16
-autocast, ours in float32 at JAX's default precision of matrix products.
+with either form of the convolution against PyTorch's, with channels last. On a GPU PyTorch runs
+under bfloat16 autocast, ours in float32 at JAX's default precision of matrix products. With
+`--scans` the steps inside a scan too, on a CPU very slow for the native form: the measurement behind
+`training.loop_form`.
 
     python -m experiments.performance.conv_steps --out paper_figs/performance/conv_steps.json
+    python -m experiments.performance.conv_steps --scans --depth 8 --batch 32 \
+        --out paper_figs/performance/conv_scans.json
 
-About a minute on 2 CPU cores.
+Each about 2 minutes on 2 CPU cores.
 """
 
 import argparse
@@ -137,6 +140,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--width", type=int, default=16, help="channels of the first stage")
     parser.add_argument("--depth", type=int, default=20)
+    parser.add_argument("--scans", action="store_true", help="also inside a scan")
     options = parser.parse_args(arguments)
     size = options.depth, options.width
     batch = batch_of(options.batch)
@@ -144,10 +148,10 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if importlib.util.find_spec("torch"):
         for threads in range(1, (os.cpu_count() or 1) + 1):
             contenders[f"torch, threads {threads}"] = torch_step(batch, *size, threads)
-    contenders |= {f"{form}, scan": our_scan(form, batch, *size) for form in FORMS}
-    wall = interleaved(contenders, options.rounds).wall
-    for form in FORMS:
-        wall[f"{form}, scan"] /= LENGTH
+    scans = {f"{form}, scan": our_scan(form, batch, *size) for form in FORMS if options.scans}
+    wall = interleaved(contenders | scans, options.rounds).wall
+    for name in scans:
+        wall[name] /= LENGTH
     ours = min(FORMS, key=lambda name: np.median(wall[name]))
     rivals = [name for name in wall if name != ours]
     record = {

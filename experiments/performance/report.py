@@ -15,6 +15,7 @@ RECORDS = (
     "epochs",
     "random_search",
     "conv_steps",
+    "conv_scans",
     "streams",
     "imports",
 )
@@ -135,7 +136,7 @@ def search_section(record: dict[str, Any]) -> str:
     return f"## Random search\n\n{about}\n{table(head, (ours, *rows))}\n{made_on(record)}"
 
 
-def conv_section(record: dict[str, Any]) -> str:
+def conv_section(title: str, record: dict[str, Any]) -> str:
     rows = (
         (
             name,
@@ -150,7 +151,7 @@ def conv_section(record: dict[str, Any]) -> str:
         "images of 32 x 32 x 3; *patches* and *native* are the two forms of our convolution.\n"
     )
     head = ("", "milliseconds", "images per second", f"over {record['ours']}")
-    return f"## A convolutional step\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
+    return f"## {title}\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
 
 
 def streams_section(record: dict[str, Any]) -> str:
@@ -193,7 +194,8 @@ def page(folder: Path) -> str:
             trajectories_section(records["trajectories"]),
             epochs_section(records["epochs"]),
             search_section(records["random_search"]),
-            conv_section(records["conv_steps"]),
+            conv_section("A convolutional step", records["conv_steps"]),
+            conv_section("A convolutional step inside a loop", records["conv_scans"]),
             streams_section(records["streams"]),
             imports_section(records["imports"]),
         )

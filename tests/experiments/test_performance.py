@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import chex
 import jax
@@ -27,6 +28,7 @@ from experiments.performance._resnet50 import (
 )
 from experiments.performance._rules import RULES
 from experiments.performance._timing import interleaved
+from jaxtricks import models
 
 TINY = {"kernel": (3, 4), "bias": (4,)}
 
@@ -117,9 +119,12 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     small = ["--rounds", "1", "--steps", "5", "--rates", "3"]
     paths = trajectories.main([*small, "--out", f"{folder}/trajectories.json"])
     imports.main(["--rounds", "2", "--out", f"{folder}/imports.json"])
+    monkeypatch.setattr(epochs, "SIDE", 64)
+    monkeypatch.setattr(models, "tensorflow_mlp", lambda: models.MLP((8, 10), rates=0.5))
+    monkeypatch.setattr(random_search, "NET", models.MLP((8, 10)))
     monkeypatch.setattr(conv_steps, "FORMS", ("patches",))
-    monkeypatch.setattr(conv_steps, "our_scan", conv_steps.our_step)  # spares a long compilation
-    monkeypatch.setattr(random_search, "host_loop", random_search.population)  # and two more
+    monkeypatch.setattr(conv_steps, "our_scan", idle)  # spares a long compilation
+    monkeypatch.setattr(random_search, "host_loop", idle)  # and two more
     runs = train_a_little(folder)
     record = json.loads((folder / "update_rules.json").read_text())
     assert set(record["rules"]) == {"momentum", "adam"}
@@ -137,6 +142,16 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     assert "adds 0.100 s" in page
     assert runs["epochs"]["seeds"] == 3
     assert all(f"## {title}" in page for title in ("An epoch", "Random search", "Reading"))
+    assert "inside a loop" in page and "| patches, scan |" in page
+
+
+def idle(*arguments):
+    """A contender that does nothing."""
+    return lambda: None
+
+
+def test_operations_are_those_of_the_measured_network():
+    assert models.tensorflow_mlp().features == epochs.WIDTHS[1:]
 
 
 def train_a_little(folder):
@@ -148,11 +163,10 @@ def train_a_little(folder):
         "random_search": random_search.main(
             ["--rounds", "1", "--trials", "2", "--out", f"{folder}/random_search.json"]
         ),
-        "conv_steps": conv_steps.main(
-            ["--rounds", "1", "--batch", "4", "--width", "2", "--depth", "8"]
-            + ["--out", f"{folder}/conv_steps.json"]
-        ),
     }
+    small = ["--scans", "--rounds", "1", "--batch", "4", "--width", "2", "--depth", "8"]
+    conv_steps.main([*small, "--out", f"{folder}/conv_steps.json"])
+    shutil.copy(folder / "conv_steps.json", folder / "conv_scans.json")
     found = {way: streams.measure("digits", way, 1) for way in ("device", "host", "stream")}
     assert {run["images"] for run in found.values()} == {1438}
     assert all(0 < run["images_per_second"][1] for run in found.values())
