@@ -55,7 +55,7 @@ class Config:
     count: int = 1024
 
 
-SMOKE = Config(sizes=(16, 32), part=8, hidden=(), count=64)
+SMOKE = Config(sizes=(16, 32), part=8, hidden=(), count=16)
 FULL = Config(sizes=(128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536), count=8192)
 
 
@@ -66,7 +66,7 @@ def run(config: Config) -> dict[str, Any]:
     rule = optimizers.gradient_descent(0.1)
     model = models.MLP((*config.hidden, 10))
     loss = training.classification_loss(model)
-    image = jnp.asarray(examples["image"][:1], jnp.float32)
+    image = np.float32(examples["image"][:1])
     init = jax.jit(model.init, static_argnames="train")
     params = init(jax.random.key(0), image, train=False)["params"]
     state = training.init_state(params, rule)

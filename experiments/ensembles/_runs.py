@@ -120,8 +120,7 @@ def over_seeds(
 ) -> Any:
     """Results `[arm, seed, ...]` of `run(key, arm, *shared)`; all arms share the seeds' keys."""
     count = len(next(iter(arms.values())))
-    keys = jax.random.split(jax.random.key(0), seeds)
-    every_key = keys[np.tile(np.arange(seeds), count)]
+    keys = jnp.tile(jax.random.split(jax.random.key(0), seeds), count)
     every_arm = jax.tree.map(lambda values: np.repeat(values, seeds, axis=0), arms)
-    results = train_population(run, every_key, every_arm, shared=shared)
+    results = train_population(run, keys, every_arm, shared=shared)
     return jax.tree.map(lambda x: x.reshape(count, seeds, *x.shape[1:]), results)

@@ -72,11 +72,10 @@ def run(config: Config) -> dict[str, Any]:
         "cifar10", config.count, validation=0.1, halve=config.halve
     )
     tables = np.asarray(rate_tables(config.steps))
-    rows, seeds = np.indices((len(tables), config.seeds)).reshape(2, -1)
-    keys = jax.random.split(jax.random.key(0), config.seeds)
+    keys = jnp.tile(jax.random.split(jax.random.key(0), config.seeds), len(tables))
     found = training.train_population(
-        trainer(config.depth, config.width, config.batch), keys[seeds], tables[rows],
-        shared=(fit, held_back, test),
+        trainer(config.depth, config.width, config.batch), keys,
+        np.repeat(tables, config.seeds, axis=0), shared=(fit, held_back, test),
     )  # fmt: skip
     shape = (len(tables), config.seeds)
     results = {key: values.reshape(*shape, *values.shape[1:]) for key, values in found.items()}

@@ -40,7 +40,7 @@ class Config:
     seeds: int = 10
 
 
-SMOKE = Config(steps=108, seeds=3)
+SMOKE = Config(steps=36, seeds=2)
 FULL = Config(steps=10_800, seeds=40)
 
 

@@ -56,10 +56,9 @@ def run(config: Config) -> dict[str, Any]:
     """Validation losses and the rates that follow them, `[patience, seed, epoch]`."""
     (fit, held, _), name = networks.read_images("mnist", config.count)
     patiences = np.repeat(np.int32(config.patiences), config.seeds)
-    keys = jax.random.split(jax.random.key(0), config.seeds)
-    every_key = keys[np.tile(np.arange(config.seeds), len(config.patiences))]
+    keys = jnp.tile(jax.random.split(jax.random.key(0), config.seeds), len(config.patiences))
     traces = training.train_population(
-        trainer(config, -(-len(fit["label"]) // BATCH)), every_key, patiences, shared=(fit, held)
+        trainer(config, -(-len(fit["label"]) // BATCH)), keys, patiences, shared=(fit, held)
     )
     shape = (len(config.patiences), config.seeds, config.epochs)
     golden = json.loads(GOLDEN.read_text())

@@ -28,6 +28,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,43 +43,45 @@ FIGURES = ("F-060",)
 CLAIMS = ("C-056", "C-057")
 TIER = 2
 
-SMALL, LARGE = 32, 2048
-FACTOR = LARGE // SMALL
+SMALL = 32
 BASE = 0.1 * SMALL / 256
-RULE = BASE * FACTOR
-PEAKS = RULE * 2.0 ** np.arange(-1, 3)
-AT_RULE = 1  # its place among the peaks
+AT_RULE = 1  # Goyal's place among the peaks
 PARTS = ("none", "short", "long")
 ARMS = {"none": COLOURS[5], "constant": COLOURS[1], "short": COLOURS[4], "long": COLOURS[0]}
 EARLY, LATE, PER_POINT = 21, 10, 4  # losses kept of the start, those averaged at the end; updates
-MODEL = models.MLP((64, 64, 10))
 WORST = 1e6  # stands for any larger loss and for NaN
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`count`: images; `steps`: large batches; `short`, `long`: warmups; `peaks`: how many."""
+    """`count`: images; `steps`: batches of `large`; `short`, `long`: warmups; `peaks`: how many."""
 
     count: int = 20_480
+    hidden: tuple[int, ...] = (64, 64)
+    large: int = 2048
     steps: int = 200
     short: int = 20
     long: int = 100
-    peaks: int = len(PEAKS)
+    peaks: int = 4
     seeds: int = 5
 
 
-SMOKE = Config(count=500, steps=32, short=4, long=12, peaks=3, seeds=2)
+SMOKE = Config(count=500, hidden=(), large=128, steps=24, short=4, long=12, peaks=2, seeds=2)
 FULL = Config(count=60_000, steps=1000, long=500, seeds=20)
 
 
 def run(config: Config) -> dict[str, Any]:
     """No warmup and both lengths, `[peak, seed, ...]`, and the other two arms: see `train`."""
     (fit, _, test), name = read_images("mnist", config.count, validation=0)
-    peaks, count = PEAKS[: config.peaks], config.peaks
+    parts, count = config.large // SMALL, config.peaks
+    peaks = BASE * parts * 2.0 ** np.arange(-AT_RULE, count - AT_RULE)
     tables = np.asarray(rate_tables(peaks, config.steps, config.short, config.long))
     keys = jax.random.split(jax.random.key(1), config.seeds)
-    large = over_seeds(train_large, keys, tables, fit, test)
-    small = over_seeds(train_small, keys, np.full((1, config.steps), BASE), fit, test)
+    model = models.MLP((*config.hidden, 10))
+    whole = functools.partial(train, model=model, batch=config.large, parts=1)
+    large = over_seeds(whole, keys, tables, fit, test)
+    divided = functools.partial(train, model=model, batch=SMALL, parts=parts)
+    small = over_seeds(divided, keys, np.full((1, config.steps), BASE), fit, test)
     results = {part: at(large, slice(i * count, (i + 1) * count)) for i, part in enumerate(PARTS)}
     results |= {"constant": at(large, -1), "small": at(small, 0)}
     lengths = {"short": config.short, "long": config.long}
@@ -92,7 +95,7 @@ def rate_tables(peaks: jax.Array, steps: int, short: int, long: int) -> jax.Arra
     def warmed(peak: jax.Array, length: int) -> jax.Array:
         return jax.vmap(schedules.linear_warmup(peak, length))(jnp.arange(steps))
 
-    jump = schedules.join((schedules.constant(BASE), schedules.constant(RULE)), (long,))
+    jump = schedules.join((schedules.constant(BASE), schedules.constant(peaks[AT_RULE])), (long,))
     parts = [jax.vmap(warmed, (0, None))(peaks, length) for length in (1, short, long)]
     return jnp.concatenate([*parts, jax.vmap(jump)(jnp.arange(steps))[None]])
 
@@ -101,10 +104,8 @@ def over_seeds(
     train: Callable, keys: jax.Array, tables: np.ndarray, fit: Examples, test: Examples
 ) -> dict[str, np.ndarray]:
     """Every table of rates from every key: `[table, seed, ...]`."""
-    rows, seeds = np.indices((len(tables), len(keys))).reshape(2, -1)
-    found = training.train_population(
-        train, keys[seeds], np.float32(tables[rows]), shared=(fit, test)
-    )
+    every_key, rows = jnp.tile(keys, len(tables)), np.repeat(tables, len(keys), axis=0)
+    found = training.train_population(train, every_key, np.float32(rows), shared=(fit, test))
     return {
         name: values.reshape(len(tables), len(keys), *values.shape[1:])
         for name, values in found.items()
@@ -112,19 +113,25 @@ def over_seeds(
 
 
 def train(
-    key: jax.Array, rates: jax.Array, fit: Examples, test: Examples, *, batch: int
+    key: jax.Array,
+    rates: jax.Array,
+    fit: Examples,
+    test: Examples,
+    *,
+    model: nn.Module,
+    batch: int,
+    parts: int,
 ) -> dict[str, jax.Array]:
-    """A run whose rates are one for every 2048 examples, as are its losses.
+    """A run whose rates are one for every `parts` batches, as are its losses.
 
     "early": the first losses; "end": the mean of the last; "error": on the training batches, means
     of 4 updates.
     """
     init_key, order_key = jax.random.split(key)
-    parts = LARGE // batch
     tx = optimizers.momentum(lambda count: rates[count // parts], 0.9)
     order = stream(order_key, len(fit["label"]), len(rates) * parts, batch)
-    state, metrics = make_epoch(MODEL, tx)(start(MODEL, tx, init_key, fit), fit, order, key)
-    eval_step = training.make_eval_step(training.classification_loss(MODEL))
+    state, metrics = make_epoch(model, tx)(start(model, tx, init_key, fit), fit, order, key)
+    eval_step = training.make_eval_step(training.classification_loss(model))
     final = training.evaluate(eval_step, state, test, 2000)
     losses = metrics["loss"].reshape(-1, parts).mean(axis=1)
     losses = jnp.where(losses < WORST, losses, WORST)
@@ -134,10 +141,6 @@ def train(
         "error": 1 - metrics["accuracy"].reshape(-1, PER_POINT * parts).mean(axis=1),
         "test error": 1 - final["accuracy"],
     }
-
-
-train_large = functools.partial(train, batch=LARGE)
-train_small = functools.partial(train, batch=SMALL)
 
 
 def at(arm: dict[str, np.ndarray], place: int | slice) -> dict[str, np.ndarray]:
@@ -189,8 +192,8 @@ def gain(results: dict[str, Any]) -> Verdict:
         for name, arm in arms.items()
     ]
     text = (
-        f"error over 20 updates, on the test at rate {RULE:g}: {'; '.join(errors)}; largest rate "
-        f"that trains: {', '.join(ranges)}"
+        f"error over 20 updates, on the test at rate {results['peaks'][AT_RULE]:g}: "
+        f"{'; '.join(errors)}; largest rate that trains: {', '.join(ranges)}"
     )
     parts = [
         paired(
@@ -222,11 +225,12 @@ def draw(results: dict[str, Any]) -> Figure:
         rows = results[part]["end"]
         ends.plot(peaks, np.median(rows, axis=1), **look)
         ends.plot(peaks, rows, "o", ms=3, color=ARMS[part], alpha=0.6)
-    seeds = results["none"]["end"].shape[1]
-    rule.set_title(f"{results['data_set']}: rate {RULE:g}, mean and 95 %, {seeds} seeds")
+    seeds, rate = results["none"]["end"].shape[1], peaks[AT_RULE]
+    rule.set_title(f"{results['data_set']}: rate {rate:g}, mean and 95 %, {seeds} seeds")
     high.set_title(f"rate {peaks[place]:g}: nothing trains without warmup")
     for axes in (rule, high):
-        axes.set(xlabel=f"update (examples seen / {LARGE})", ylabel="training error", ylim=(0, 1))
+        seen = f"update (examples seen / {SMALL * rate / BASE:.0f})"
+        axes.set(xlabel=seen, ylabel="training error", ylim=(0, 1))
     ends.set(xscale="log", yscale="log", xlabel="(peak) learning rate")
     ends.set_xticks(peaks, [f"{peak:g}" for peak in peaks])
     ends.set_xticks([], minor=True)

@@ -13,7 +13,12 @@ def resampled_sd(losses: np.ndarray, resamples: int = 2000) -> np.ndarray:
 
 
 def trend(subject: str, losses: np.ndarray, widths: np.ndarray, text: str) -> Verdict:
-    """Slope of log sd of `losses` `[seed, width]` against log width; claimed negative."""
+    """Slope of log sd of `losses` `[seed, width]` against log width; claimed negative.
+
+    One width has no slope: undecided.
+    """
+    if len(widths) < 2:
+        return Verdict(subject, "undecided", f"{text}: one width", seeds=len(losses))
 
     def slope(log_sd: np.ndarray) -> np.ndarray:
         return np.polyfit(np.log(widths), log_sd.T, 1)[0]

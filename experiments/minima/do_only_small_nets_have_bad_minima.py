@@ -27,6 +27,7 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from matplotlib import cm
 from matplotlib.axes import Axes
@@ -60,7 +61,7 @@ class Config:
     count: int = 1250
 
 
-SMOKE = Config(widths=(2, 6), seeds=10, controls=1, steps=40, marks=2, count=200)
+SMOKE = Config(widths=(2,), seeds=10, controls=1, steps=20, marks=2, count=200)
 FULL = Config(
     widths=(2, 4, 8, 16, 32, 64, 128, 256, 512),
     seeds=100, controls=30, steps=20_000, marks=20, count=5000,
@@ -72,7 +73,7 @@ def run(config: Config) -> dict[str, Any]:
     (fit, _, held), name = read_images("mnist", config.count)
     counts = [config.seeds, config.controls, config.controls]
     keys = jax.random.split(jax.random.key(0), config.seeds)
-    every_key = keys[np.concatenate([np.arange(count) for count in counts])]
+    every_key = jnp.concatenate([keys[:count] for count in counts])
     gains = np.repeat(np.float32(list(GAINS.values())), counts)
     ends: dict[str, list] = {"train": [], "test": []}
     results: dict[str, Any] = {"data_set": name, "widths": config.widths, "steps": config.steps}

@@ -61,7 +61,11 @@ EARLY = 1  # the second of 20 parts of a run: 5 to 10 % of its updates
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`count`: images, a fifth to choose by; `steps`: a multiple of 20; `seeds`, others to tune."""
+    """`count`: images, a fifth to choose by; `steps`: a multiple of 20; `seeds`, others to tune.
+
+    `features`: of the convolutions; none stands for softmax regression, because convolutions take
+    long to compile.
+    """
 
     data_set: str = "cifar10"
     count: int = 2500
@@ -73,13 +77,16 @@ class Config:
     seeds: int = 5
 
 
-SMOKE = Config("digits", 100, features=(2,), hidden=8, steps=20, trials=2, seeds=2)
+SMOKE = Config("digits", 100, features=(), steps=20, trials=2, seeds=2)
 FULL = Config(count=50_000, features=(32, 64), hidden=128, steps=20_000, tuning_seeds=3, seeds=10)
 
 
 def run(config: Config) -> dict[str, Any]:
     """Per arm: errors in percent `[trial, tuning seed]`, the best trial, curves `[seed, part]`."""
-    model = models.SmallCNN(config.features, config.hidden)
+    if config.features:
+        model = models.SmallCNN(config.features, config.hidden)
+    else:
+        model = models.linear_model()
     return switching_race(model, config, (0.5,))
 
 

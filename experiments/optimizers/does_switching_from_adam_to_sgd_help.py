@@ -62,7 +62,7 @@ class Config:
     seeds: int = 10
 
 
-SMOKE = Config("digits", 100, hidden=(8,), steps=20, trials=2, tuning_seeds=1, seeds=2)
+SMOKE = Config("digits", 100, hidden=(), steps=20, trials=2, tuning_seeds=1, seeds=2)
 FULL = Config(count=60_000, hidden=(256, 256), steps=20_000, seeds=20)
 
 

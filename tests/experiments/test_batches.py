@@ -34,18 +34,20 @@ def test_the_law_of_the_variance_over_all_batches(order, batch):
 
 
 def test_the_mean_of_the_examples_gradients_is_the_full_one():
-    inputs = jax.random.normal(jax.random.key(0), (20, 3))
-    labels = jnp.asarray(np.arange(20) % 2, jnp.float32)
-    theta = jnp.array([0.3, -1.0, 2.0])
-    each = unbiased.example_gradients(inputs, labels, theta)
-    full = jax.grad(surfaces.logistic_regression(inputs, labels))(theta)
+    inputs = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    labels = np.float32(np.arange(20) % 2)
+    theta = np.float32([0.3, -1.0, 2.0])
+    each = jax.jit(unbiased.example_gradients)(inputs, labels, theta)
+    loss = surfaces.logistic_regression(jnp.asarray(inputs), jnp.asarray(labels))
+    full = jax.jit(jax.grad(loss))(theta)
     np.testing.assert_allclose(np.mean(each, axis=0), full, rtol=1e-5)
 
 
 def test_keeping_all_gradients_costs_a_gradient_per_part_and_gives_the_same_update():
     examples = some_digits(64)
     model, rule, part = models.linear_model(), optimizers.gradient_descent(0.1), 8
-    params = model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)), train=False)["params"]
+    init = jax.jit(model.init, static_argnames="train")
+    params = init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)), train=False)["params"]
     loss, state = training.classification_loss(model), training.init_state(params, rule)
     config = memory.Config(sizes=(64, 4096), part=part)
     used = memory.memory(loss, rule, state, examples, config)
@@ -53,8 +55,8 @@ def test_keeping_all_gradients_costs_a_gradient_per_part_and_gives_the_same_upda
     assert growth["all gradients kept"] >= 4 * 650 / part
     assert growth["in parts"] < growth["full batch"]
     assert growth["one by one"] == 0
-    full = training.make_train_step(loss, rule)(state, examples, jax.random.key(0))[0]
-    kept = memory.keep_all(loss, rule, 8)(state, examples, jax.random.key(0))[0]
+    steps = training.make_train_step(loss, rule), memory.keep_all(loss, rule, 8)
+    full, kept = (jax.jit(step)(state, examples, jax.random.key(0))[0] for step in steps)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), kept.params, full.params)
 
 
@@ -90,5 +92,6 @@ def test_a_race_looks_eight_times_an_epoch_and_ends_at_its_limit():
 
 def test_the_literal_test_is_the_training_accuracy_when_one_batch_is_all():
     examples = some_digits(loop.BATCH)
-    rows = loop.trainer(3)(jax.random.key(0), jnp.array(False), examples, examples)
+    run = jax.jit(loop.trainer(models.MLP((16, 10), rates=0.5), 3))
+    rows = run(jax.random.key(0), False, examples, examples)
     np.testing.assert_array_equal(rows["literal"], rows["train"])

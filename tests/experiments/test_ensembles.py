@@ -25,13 +25,14 @@ def test_last_of_takes_the_last_chosen_epochs():
 
 def test_members_that_err_on_different_examples_make_a_faultless_ensemble():
     """Each of three models is sure, and wrong on one of three examples: two outvote it."""
-    wrong = jnp.eye(3)
-    scores = 5.0 * jnp.stack([1 - wrong, wrong], axis=-1)  # all labels are 0
-    labels = jnp.zeros(3, jnp.int32)
-    assert runs.error(scores, labels) == pytest.approx([100 / 3] * 3)
-    together = runs.ensemble_errors(scores, labels, np.array([[1, 0, 0], [1, 1, 1]]))
+    wrong = np.eye(3, dtype=np.float32)
+    scores = 5 * np.stack([1 - wrong, wrong], axis=-1)  # all labels are 0
+    labels = np.zeros(3, np.int32)
+    assert jax.jit(runs.error)(scores, labels) == pytest.approx([100 / 3] * 3)
+    together = jax.jit(runs.ensemble_errors)(scores, labels, np.array([[1, 0, 0], [1, 1, 1]]))
     assert together == pytest.approx([100 / 3, 0.0])
-    found = do_independent_models_help.ensembles(jnp.tile(scores, (3, 1, 1))[:8, None], labels)
+    members = np.tile(scores, (3, 1, 1))[:8, None]
+    found = do_independent_models_help.ensembles(members, labels)
     assert found["member error"].shape == (1, 8)
     assert found["probabilities error"][0, 2] == found["logits error"][0, 2] == 0
 
@@ -44,24 +45,29 @@ def test_cross_entropy_of_equal_scores_is_the_logarithm_of_the_classes():
 def test_train_averages_the_weights_after_every_update():
     """Polyak by hand: without memory the average is the last weights, so its look is 0."""
     sets = runs.load("digits", 200)
-    looks = runs.train(
-        models.linear_model(),
-        optimizers.gradient_descent(0.1),
-        jax.random.key(0),
-        sets.train,
-        lambda state, average: (state.step, jax.tree.map(jnp.subtract, state.params, average)),
-        epochs=2,
-        averager=exponential_average(0.0, start=1),
-    )
+
+    @jax.jit
+    def train(key, examples):
+        return runs.train(
+            models.linear_model(),
+            optimizers.gradient_descent(0.1),
+            key,
+            examples,
+            lambda state, average: (state.step, jax.tree.map(jnp.subtract, state.params, average)),
+            epochs=2,
+            averager=exponential_average(0.0, start=1),
+        )
+
+    looks = train(jax.random.key(0), sets.train)
     assert looks[0].tolist() == [5, 10]  # 160 examples in batches of 32
     assert all(np.all(leaf == 0) for leaf in jax.tree.leaves(looks[1]))
 
 
 def test_averages_of_all_decays_leave_out_the_first_weights():
     averager = is_the_average_of_the_weights_a_good_final_model.all_decays((0.0, 0.5))
-    state = averager.init(jnp.zeros(()))
+    state, update = averager.init(jnp.zeros(())), jax.jit(averager.update)
     for value in (100.0, 3.0, 6.0):
-        mean, state = averager.update(jnp.array(value), state)
+        mean, state = update(jnp.array(value), state)
     assert mean == pytest.approx([6.0, (0.5 * 3 + 6) / 1.5])
 
 
