@@ -25,5 +25,6 @@ from jaxtricks.training._run import make_run as make_run
 from jaxtricks.training._state import TrainState as TrainState
 from jaxtricks.training._state import init_state as init_state
 from jaxtricks.training._state import variables as variables
+from jaxtricks.training._state import with_variables as with_variables
 from jaxtricks.training._step import Loss as Loss
 from jaxtricks.training._step import make_train_step as make_train_step

@@ -15,6 +15,8 @@ from jaxtricks.training._step import Batch, Metrics, TrainStep
 def jit_step(step: TrainStep) -> TrainStep:
     """Compiles a step for one device. The state given to it is donated: use the one it returns.
 
+    The state given is used up, and on these devices already, so are the caller's own arrays.
+
     Args:
         step: from `make_train_step` with `axis_name=None`.
 
@@ -76,6 +78,8 @@ def shard_step(step: TrainStep, sharding: NamedSharding) -> TrainStep:
     device: the compiler adds the communication. The default for many devices, and for many
     processes, where the batch comes from `place`.
 
+    The state given is used up, and on these devices already, so are the caller's own arrays.
+
     Args:
         step: from `make_train_step` with `axis_name=None`.
         sharding: from `data_sharding`.
@@ -119,7 +123,8 @@ def pmap_step(
     """Maps a step over devices, each with its share of the batch and its own random draws.
 
     Sums and gradients are added up under `axis_name`, and so are the statistics of a batch norm
-    that knows it. State and metrics are the same on every device and come back once.
+    that knows it. State and metrics are the same on every device and come back once. The state
+    given is used up.
 
     Args:
         step: from `make_train_step` with this `axis_name`.

@@ -10,7 +10,7 @@ import jax
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
-from jaxtricks._checks import check_flag, check_key
+from jaxtricks._checks import check_flag, check_integer, check_key
 from jaxtricks.control import Machine, early_stopping
 from jaxtricks.training._evaluate import EvalStep
 from jaxtricks.training._fit_checks import (
@@ -24,6 +24,7 @@ from jaxtricks.training._history import Record
 from jaxtricks.training._loops import make_loop
 from jaxtricks.training._position import Control, begin, order_of, remaining, stopped
 from jaxtricks.training._reports import bar, event_files
+from jaxtricks.training._rules import check_rules
 from jaxtricks.training._run_folder import RunFolder, facts_of
 from jaxtricks.training._source import Examples, batch_shapes, size_of
 from jaxtricks.training._state import TrainState
@@ -35,8 +36,8 @@ class Fit(NamedTuple):
 
     Attributes:
         state: after the last epoch.
-        best: the variables with the best validation metric; None if the stopping rule does not
-            keep them.
+        best: the variables with the best validation metric, for `model.apply` or
+            `with_variables(state, best)`; None if the stopping rule does not keep them.
         history: of each epoch, the record that `history.jsonl` has.
         stopping: the stopping rule's state. Its `best_step` is the epoch that had the best metric:
             so long to train anew on all examples.
@@ -105,7 +106,8 @@ def fit(
         sharding: from `data_sharding`, to divide batches among devices. With several processes
             each gathers only its rows.
         plateau: sets the factor by which updates are multiplied, such as `control.plateau()`.
-        stopping: ends the run, such as `control.early_stopping(5)`.
+        stopping: ends the run, such as `control.early_stopping(5)`; one that watches a single
+            metric. A run that it has ended stays so when it is resumed.
         monitor: the validation metric that both watch and that the best checkpoint has.
         mode: whether a small metric is good ("min") or a large one ("max"); as in the rules.
         classes: how many there are, to check the labels; None checks only that none is negative.
@@ -130,7 +132,8 @@ def fit(
         TypeError: an argument is of the wrong kind.
         FileExistsError: the folder holds a run and `resume` is False.
         NoIntactCheckpoint: all checkpoints are damaged.
-        NonFiniteError: a step gave NaN or an infinity. The error has the state before it.
+        NonFiniteError: a step gave NaN or an infinity, or the monitored metric is one. The error
+            has the state before that step.
         OSError: the folder cannot be written to.
         ImportError: tensorboardX is not installed, and `tensorboard` is True.
 
@@ -155,11 +158,13 @@ def fit(
     check_key("key", key)
     if on_epoch is not None and not callable(on_epoch):
         raise TypeError(f"on_epoch must be a function, got {on_epoch!r}.")
+    check_integer("epochs", epochs, low=1)
     machine = early_stopping(epochs, mode=mode) if stopping is None else stopping
     control = Control(plateau, machine, monitor, mode)
     wanted = {} if folder is not None else {"resume": resume, "tensorboard": tensorboard}
-    numbers = {"epochs": epochs, "batch_size": batch_size, "save_every": save_every}
-    check_settings(numbers, loop, mode, sharding, plateau, machine, wanted)
+    numbers = {"batch_size": batch_size, "save_every": save_every}
+    check_settings(numbers, loop, mode, sharding, wanted)
+    check_rules(plateau, machine, monitor)
     check_examples_of("train", train, batch_size, loop, classes)
     check_examples_of("validation", validation, batch_size, loop, classes)
     check_step(step, state, check_batch(train, batch_size, sharding), key)

@@ -23,8 +23,6 @@ def check_settings(
     loop: str | None,
     mode: str,
     sharding: NamedSharding | None,
-    plateau: Machine | None,
-    stopping: Machine,
     files: Mapping[str, bool],
 ) -> None:
     """Checks numbers, names and kinds.
@@ -40,9 +38,6 @@ def check_settings(
     check_choice("mode", mode, ("min", "max"))
     if sharding is not None:
         check_instance("sharding", sharding, NamedSharding)
-    if plateau is not None:
-        check_instance("plateau", plateau, Machine)
-    check_instance("stopping", stopping, Machine)
     for name, wanted in files.items():
         if wanted:
             raise ValueError(f"{name}=True needs a folder.")
@@ -124,9 +119,11 @@ def check_step(
         )
         raise
     different = differences(state, after)
-    if different or jax.tree.structure(state) != jax.tree.structure(after):
+    before, behind = jax.tree.structure(state), jax.tree.structure(after)
+    if different or before != behind:
         raise ValueError(
-            f"step must give a state like the one it takes; {different}. "
+            "step must give a state like the one it takes; "
+            f"{different or f'{before} before and {behind} after'}. "
             "Make the state with init_state and the rule of the step."
         )
     if "non_finite" not in metrics:

@@ -14,7 +14,8 @@ class NonFiniteError(FloatingPointError):
         step: the number of that step: so many updates were finished before it.
         learning_rate: at that step; None if the step does not report it.
         path: where in the state after the step the first such entry is, parameters first, such as
-            `.params['Dense_0']['kernel']`; None if only the loss or the gradient has one.
+            `.params['Dense_0']['kernel']`; None if only the loss or the gradient has one; or, after
+            the step, the validation metric that is one.
         state: the one before the step.
     """
 
@@ -25,7 +26,8 @@ class NonFiniteError(FloatingPointError):
         super().__init__(
             f"step {step} gave a NaN or an infinity, first in "
             f"{path or 'the loss or its gradient'}; learning rate {rate}. "
-            "The error's `state` is the one before the step."
+            "The error's `state` is the one before the step. If it was one of the first, look at "
+            "the examples: a label that is not below the number of logits has the loss NaN."
         )
         self.step = step
         self.learning_rate = learning_rate

@@ -84,11 +84,13 @@ def advance(
     """Runs one epoch, measures, and lets the rules see it.
 
     Raises:
-        NonFiniteError: a step gave NaN or an infinity.
+        NonFiniteError: a step gave NaN or an infinity, or the monitored metric is one.
     """
     began, epoch = time.perf_counter(), int(position.epoch)
     state, trained = train(loop, position.state, order_of(np.int32(epoch)), key)
     measured = loop.evaluate(state)
+    if not np.isfinite(measured[control.monitor]):
+        raise NonFiniteError(int(state.step), None, f"validation.{control.monitor}", state)
     position = observe(loop, control, position._replace(state=state), measured[control.monitor])
     record = {
         "epoch": epoch + 1,

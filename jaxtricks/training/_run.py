@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Key, PyTree
 
-from jaxtricks._checks import check_instance, check_integer
+from jaxtricks._checks import check_integer
 from jaxtricks.control import Machine
 from jaxtricks.data import epoch_order
 from jaxtricks.training._epoch import TrainEpoch, mean_over_steps
 from jaxtricks.training._evaluate import EvalStep, evaluate, size_of_arrays
+from jaxtricks.training._rules import check_rules
 from jaxtricks.training._state import TrainState, variables
 from jaxtricks.training._step import Batch, Metrics
 
@@ -87,9 +88,7 @@ def make_run(
     """
     check_integer("epochs", epochs, low=1)
     check_integer("batch_size", batch_size, low=1)
-    for name, machine in (("plateau", plateau), ("stopping", stopping)):
-        if machine is not None:
-            check_instance(name, machine, Machine)
+    check_rules(plateau, stopping, monitor)
 
     def run(state: TrainState, train: Batch, validation: Batch, key: Key[Array, ""]) -> Run:
         order_key, step_key = jax.random.split(key)

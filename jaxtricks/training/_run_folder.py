@@ -59,9 +59,17 @@ class RunFolder:
             ValueError: it is of another configuration, or the history does not fit.
         """
         history, position = self.path / "history.jsonl", start
-        with contextlib.suppress(FileNotFoundError):
+        try:
             found = restore(self.path / "checkpoints", start, configuration=self.configuration)
             position = found.tree
+        except FileNotFoundError:
+            pass
+        except ValueError as error:
+            error.add_note(
+                f"The run in {self.path} is another one: its model, rule, examples or settings "
+                "are not those of this call. Take them again, or another folder."
+            )
+            raise
         records = _history.read(history, int(position.epoch))
         if jax.process_index() == 0:
             with naming(self.path):

@@ -1,6 +1,7 @@
 """Everything that training changes, in one tree."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -46,6 +47,7 @@ def init_state(
     Raises:
         TypeError: `tx` is no gradient transformation, or a leaf of `params` is not real and
             floating.
+        ValueError: `model_state` holds `"params"`.
 
     Example:
         >>> state = init_state({"w": jnp.ones(2)}, optax.sgd(0.1))
@@ -56,6 +58,8 @@ def init_state(
         S-DAT-08; notes 003:5.
     """
     check_instance("tx", tx, optax.GradientTransformation)
+    if isinstance(model_state, Mapping) and "params" in model_state:
+        raise ValueError('model_state must not hold "params": take them out of the variables.')
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
             raise TypeError(
@@ -80,3 +84,24 @@ def variables(state: TrainState) -> dict[str, PyTree]:
         ['params', 'batch_stats']
     """
     return {"params": state.params, **state.model_state}
+
+
+def with_variables(state: TrainState, variables: Mapping[str, PyTree]) -> TrainState:
+    """The state with another model in it, such as the best of a run, to be evaluated.
+
+    Args:
+        state: any of that model's.
+        variables: `"params"` and what the model keeps besides, as `variables` gives them.
+
+    Raises:
+        ValueError: there are no `"params"`.
+
+    Example:
+        >>> state = init_state(jnp.ones(2), optax.sgd(0.1))
+        >>> with_variables(state, {"params": jnp.zeros(2)}).params.tolist()
+        [0.0, 0.0]
+    """
+    if "params" not in variables:
+        raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
+    rest = {name: tree for name, tree in variables.items() if name != "params"}
+    return dataclasses.replace(state, params=variables["params"], model_state=rest)
