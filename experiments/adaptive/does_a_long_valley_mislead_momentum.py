@@ -62,7 +62,7 @@ class Config:
     frames: int = 50
 
 
-SMOKE = Config(steps=300, side=2, scan=9, frames=4)
+SMOKE = Config(steps=300, side=2, scan=9, frames=2)
 FULL = Config(steps=50_000, side=21, scan=201)
 
 

@@ -16,6 +16,7 @@ a little behind from there and hopelessly behind from 10 and 100 times as far.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -55,6 +56,12 @@ FULL = Config(seeds=10, steps=1_000_000, distances=(1.0,))
 def run(config: Config) -> dict[str, Any]:
     """Effective rates and way under a constant gradient, and the noisy race."""
     shown = np.unique(np.logspace(0, np.log10(config.steps), 60).astype(int))
+    return {"shown": shown, "steps": config.steps, **measure(shown, config)}
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def measure(shown: jax.Array, config: Config) -> dict[str, Any]:
+    """All numbers, in one program."""
     steady = {name: constant_gradient(name, config.steps) for name in METHODS}
     rates = jnp.array(config.rates)
     distances = jnp.array(config.distances)
@@ -62,11 +69,9 @@ def run(config: Config) -> dict[str, Any]:
     race = {name: compete(name, keys, distances, rates, config.steps) for name in METHODS}
     noise = jax.random.normal(jax.random.key(1), (1000, 1000))
     return {
-        "shown": shown,
         "effective": {name: steady[name][0][shown - 1] for name in METHODS},
         "way": {name: steady[name][1][shown - 1] for name in METHODS},
         "negative_sums": jnp.mean(jnp.cumsum(noise, axis=1) < 0),
-        "steps": config.steps,
         "rates": rates,
         "distances": distances,
         "loss": {name: race[name][0] for name in METHODS},
@@ -108,7 +113,7 @@ def compete(
 
     per_seed = jax.vmap(one, (None, None, 0))
     per_distance = jax.vmap(per_seed, (None, 0, None))
-    return jax.jit(jax.vmap(per_distance, (0, None, None)))(rates, distances, keys)
+    return jax.vmap(per_distance, (0, None, None))(rates, distances, keys)
 
 
 def descend_noisily(

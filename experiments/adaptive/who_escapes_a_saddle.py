@@ -54,7 +54,7 @@ class Config:
     frames: int = 41
 
 
-SMOKE = Config(steps=1500, exponents=(2, 9), film=40, frames=4)
+SMOKE = Config(steps=1500, exponents=(2, 9), film=40, frames=2)
 FULL = Config(steps=20_000, film=160, frames=81)
 
 

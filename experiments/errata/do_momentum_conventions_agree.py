@@ -52,7 +52,7 @@ def run(config: Config) -> dict[str, Any]:
     """Positions and velocities under a gradient of 1, and steps down the valley."""
     shown = np.unique(np.geomspace(1, config.steps, 80).astype(int))
     with jax.enable_x64(True):
-        found = measure(config)
+        found = jax.device_get(measure(config))
     return {
         **found,
         "count": shown,

@@ -55,7 +55,7 @@ FULL = Config(degrees=(0, 5, 10, 15, 20, 25, 30, 35, 40, 43, 45), limit=100_000)
 def run(config: Config) -> dict[str, Any]:
     """Steps to y = 1 by angle and distance, and the two paths from distance 10."""
     with jax.enable_x64(True):
-        steps, paths = escapes(config)
+        steps, paths = jax.device_get(escapes(config))
         grids = {
             name: surface_grid(surfaces.saddle(angle=np.deg2rad(float(name))), VIEW, points=41)
             for name in SHOWN

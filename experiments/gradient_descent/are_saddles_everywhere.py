@@ -18,6 +18,7 @@ nats, 6 % at 0.12. Where descent ends it is 1 %, and two ends of ten are no sadd
 """
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -30,7 +31,6 @@ from matplotlib.figure import Figure
 from experiments.engine import COLOURS, Verdict, combine, exact, figure, paired
 from experiments.gradient_descent._low_gradient_points import low_gradient_points
 from jaxtricks import data, surfaces
-from jaxtricks.training import train_population
 
 FIGURES = ("F-023",)
 CLAIMS = ("C-010",)
@@ -93,14 +93,16 @@ def train_networks(config: Config) -> dict[str, np.ndarray]:
     pixels = split.image.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
     inputs = data.standardize(pixels).apply(pixels)
 
-    def one(key: jax.Array, _: jax.Array, inputs: jax.Array, labels: jax.Array) -> dict[str, Any]:
-        return low_gradient_points(
-            key, inputs, labels, hidden=config.hidden, descent_steps=config.descent_steps,
-            starts=config.starts, newton_steps=config.newton_steps,
+    @jax.jit
+    def train_all(inputs: jax.Array, labels: jax.Array) -> dict[str, Any]:
+        find = functools.partial(
+            low_gradient_points, inputs=inputs, labels=labels, hidden=config.hidden,
+            descent_steps=config.descent_steps, starts=config.starts,
+            newton_steps=config.newton_steps,
         )  # fmt: skip
+        return jax.lax.map(find, jax.random.split(jax.random.key(1), config.seeds))
 
-    keys = jax.random.split(jax.random.key(1), config.seeds)
-    points = train_population(one, keys, np.zeros(config.seeds), shared=(inputs, split.label))
+    points = train_all(inputs, split.label)
     hessians = points.pop("hessian")
     return {**points, "eigenvalues": np.linalg.eigvalsh(hessians)}
 

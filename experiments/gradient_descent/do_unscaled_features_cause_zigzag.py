@@ -53,7 +53,7 @@ class Config:
     cut: float = 1e-13
 
 
-SMOKE = Config(tables=("wine", "diabetes"), steps=30)
+SMOKE = Config(tables=("wine",), steps=30)
 FULL = Config(steps=2000)
 
 

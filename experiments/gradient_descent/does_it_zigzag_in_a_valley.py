@@ -11,6 +11,7 @@ the condition number; what grows with it is the number of steps along the valley
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -41,6 +42,18 @@ FULL = Config(steps=400)
 
 def run(config: Config) -> dict[str, Any]:
     """Paths on the shared valley and on valleys of growing condition number."""
+    return {
+        "grid": surface_grid(valley()),
+        "rate": ZIGZAG_RATE,
+        "condition_numbers": config.condition_numbers,
+        "shrink_flat_law": np.abs(1 - 2 * config.fraction / np.array(config.condition_numbers)),
+        **measure(config),
+    }
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def measure(config: Config) -> dict[str, jax.Array]:
+    """The path, the flips and the shrink factors, in one program."""
     path = surfaces.trajectory(
         optimizers.gradient_descent(ZIGZAG_RATE), valley(), jnp.array(valley().start), config.steps
     )
@@ -55,14 +68,10 @@ def run(config: Config) -> dict[str, Any]:
     points = jax.vmap(descend)(jnp.array(config.condition_numbers))
     flips = jnp.mean(points[:, 1:] * points[:, :-1] < 0, axis=1)
     return {
-        "grid": surface_grid(valley()),
         "path": path.points,
-        "rate": ZIGZAG_RATE,
-        "condition_numbers": config.condition_numbers,
         "flips_steep": flips[:, 1],
         "flips_flat": flips[:, 0],
         "shrink_flat": (points[:, -1, 0] / points[:, 0, 0]) ** (1 / config.steps),
-        "shrink_flat_law": np.abs(1 - 2 * config.fraction / np.array(config.condition_numbers)),
     }
 
 

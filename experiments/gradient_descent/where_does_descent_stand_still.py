@@ -68,8 +68,9 @@ def course(x: jax.Array) -> jax.Array:
 def run(config: Config) -> dict[str, Any]:
     """Steps near each point, balls rolling into two of them, and one long descent."""
     grid = np.linspace(0.0, 8.2, 165, dtype=np.float32)
-    near_points, rolling, xs, (losses, slopes) = jax.jit(measure, static_argnums=2)(3, grid, config)
-    places, counts = np.unique(np.floor(np.asarray(xs) / 0.1).astype(int), return_counts=True)
+    found = jax.device_get(jax.jit(measure, static_argnums=2)(3, grid, config))
+    near_points, rolling, xs, (losses, slopes) = found
+    places, counts = np.unique(np.floor(xs / 0.1).astype(int), return_counts=True)
     return {
         "near": {name: near_points[name] for name in POINTS},  # jit sorts the keys
         "balls": {name: rolling[name] for name in BALLS},

@@ -51,17 +51,16 @@ FULL = Config(seeds=200)
 
 def run(config: Config) -> dict[str, Any]:
     """Three steps on a bowl, and -update / gradient of each weight on the shared valley."""
-    steps, (points, gradients, updates) = jax.jit(measure, static_argnums=1)(0, config)
+    found = jax.device_get(jax.jit(measure, static_argnums=1)(0, config))
+    steps, (points, gradients, updates) = found
     bowl = surfaces.quadratic(CURVATURES, angle=ANGLE)
     return {
         "grid": surface_grid(bowl, ((-2.9, 0.7), (-1.2, 1.5))),
         "points": points,
         "gradients": gradients,
-        "deviations": [
-            off_right_angle(p, u) for p, u in zip(np.asarray(points), updates, strict=False)
-        ],
-        "spread": {name: spread(name, np.asarray(r)) for name, r in steps.items()},
-        "ratios": {name: np.asarray(r)[0] for name, r in steps.items()},
+        "deviations": [off_right_angle(p, u) for p, u in zip(points, updates, strict=False)],
+        "spread": {name: spread(name, ratios) for name, ratios in steps.items()},
+        "ratios": {name: ratios[0] for name, ratios in steps.items()},
         "rate": RATES["gradient descent"],
         "seeds": config.seeds,
     }
@@ -91,14 +90,13 @@ def spread(name: str, ratios: np.ndarray) -> np.floating:
     return np.max(differences) if name == "gradient descent" else np.median(differences)
 
 
-def off_right_angle(point: jax.Array, update: jax.Array) -> float:
+def off_right_angle(point: np.ndarray, update: np.ndarray) -> float:
     """Degrees between a step and the normal of its contour, an ellipse with axes ~ h^(-1/2)."""
     cos, sin = math.cos(ANGLE), math.sin(ANGLE)
     turn, root = np.array([[cos, -sin], [sin, cos]]), np.sqrt(np.array(CURVATURES))
-    across, along = (turn.T @ np.asarray(point)) * root
+    across, along = (turn.T @ point) * root
     tangent = turn @ (np.array([-along, across]) / root)
-    step = np.asarray(update)
-    cosine = tangent @ step / np.linalg.norm(tangent) / np.linalg.norm(step)
+    cosine = tangent @ update / np.linalg.norm(tangent) / np.linalg.norm(update)
     return float(np.degrees(np.arcsin(abs(cosine))))
 
 

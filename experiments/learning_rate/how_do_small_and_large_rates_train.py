@@ -58,7 +58,7 @@ class Config:
     seeds: int = 5
 
 
-SMOKE = Config(path_rates=13, max_steps=40_000, net_steps=600, seeds=2)
+SMOKE = Config(path_rates=13, max_steps=40_000, net_steps=400, seeds=1)
 FULL = Config(path_rates=161, rates=17, net_steps=30_000, seeds=20)
 
 

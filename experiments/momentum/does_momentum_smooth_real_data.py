@@ -70,7 +70,7 @@ def run(config: Config) -> dict[str, Any]:
     scaled = data.standardize(raw).apply(raw)
     results: dict[str, Any] = {"data_set": name, "examples": len(raw), "warm_up": config.warm_up}
     for kind, inputs in (("raw", jnp.asarray(raw, jnp.float32)), ("standardised", scaled)):
-        found = paths(inputs, target, config)
+        found = jax.device_get(paths(inputs, target, config))
         found["grid"] = grid_of(found["curvatures"], found["optimum"], found["momentum path"][0])
         results |= {f"{kind} {key}": value for key, value in found.items()}
     return results | mini_batches(jnp.asarray(raw, jnp.float32), target, config)
@@ -113,7 +113,9 @@ def paths(inputs: jax.Array, target: jax.Array, config: Config) -> dict[str, Any
     return results
 
 
-def grid_of(curvatures: jax.Array, optimum: jax.Array, start: jax.Array) -> dict[str, np.ndarray]:
+def grid_of(
+    curvatures: np.ndarray, optimum: np.ndarray, start: np.ndarray
+) -> dict[str, np.ndarray]:
     """The loss above its minimum in a square window around the optimum."""
     half = 1.15 * np.abs(start - optimum).max()
     view = [(float(centre - half), float(centre + half)) for centre in optimum]

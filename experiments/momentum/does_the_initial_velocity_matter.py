@@ -15,6 +15,7 @@ there, the losses like rho^t.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -52,33 +53,37 @@ FULL = Config(seeds=500)
 
 def run(config: Config) -> dict[str, Any]:
     """Mean losses `[decay, velocity, time]` with and without noise, and coasting on flat ground."""
+    shown = np.unique(np.geomspace(1, TIMES[-1], 120).astype(int))
     with jax.enable_x64(True):
-        velocities, decays = jnp.array(config.velocities), jnp.array(config.decays)
-        noisy = every(noisy_losses, decays, velocities, config.seeds)
-        clean = every(clean_losses, decays, velocities, config.seeds)
-        shown = np.unique(np.geomspace(1, TIMES[-1], 120).astype(int))
-        worst = {"noisy": from_here_on(noisy), "clean": from_here_on(clean)}
-        return {
-            "decays": config.decays,
-            "velocities": config.velocities,
-            "times": TIMES,
-            "shown": shown,
-            "seeds": config.seeds,
-            "noisy": noisy[:, :, shown],
-            "noisy worst": worst["noisy"][:, shown],
-            "clean worst": worst["clean"][:, shown],
-            "ratios": noisy[:, 1:, np.array(TIMES)] / noisy[:, :1, np.array(TIMES)],
-            "settled": jnp.argmax(worst["noisy"] <= MARGIN, axis=1),
-            "coast_decays": COASTING,
-            "coast": jax.jit(jax.vmap(coast))(jnp.array(COASTING)),
-        }
+        noisy, clean, coasted = jax.device_get(measure(config))
+    worst = {"noisy": from_here_on(noisy), "clean": from_here_on(clean)}
+    return {
+        "decays": config.decays,
+        "velocities": config.velocities,
+        "times": TIMES,
+        "shown": shown,
+        "seeds": config.seeds,
+        "noisy": noisy[:, :, shown],
+        "noisy worst": worst["noisy"][:, shown],
+        "clean worst": worst["clean"][:, shown],
+        "ratios": noisy[:, 1:, np.array(TIMES)] / noisy[:, :1, np.array(TIMES)],
+        "settled": np.argmax(worst["noisy"] <= MARGIN, axis=1),
+        "coast_decays": COASTING,
+        "coast": coasted,
+    }
 
 
-def every(losses: Callable, decays: jax.Array, velocities: jax.Array, seeds: int) -> jax.Array:
-    """Losses `[decay, velocity, time]`."""
-    over_velocities = jax.vmap(losses, (None, 0, None))
-    over_both = jax.vmap(over_velocities, (0, None, None))
-    return jax.jit(over_both, static_argnums=2)(decays, velocities, seeds)
+@functools.partial(jax.jit, static_argnames="config")
+def measure(config: Config) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Losses `[decay, velocity, time]` with and without noise, and velocities on flat ground."""
+    velocities, decays = jnp.array(config.velocities), jnp.array(config.decays)
+
+    def every(losses: Callable) -> jax.Array:
+        over_velocities = jax.vmap(losses, (None, 0))
+        return jax.vmap(over_velocities, (0, None))(decays, velocities)
+
+    noisy = every(lambda decay, velocity: noisy_losses(decay, velocity, config.seeds))
+    return noisy, every(clean_losses), jax.vmap(coast)(jnp.array(COASTING))
 
 
 def noisy_losses(decay: jax.Array, velocity: jax.Array, seeds: int) -> jax.Array:
@@ -94,8 +99,7 @@ def noisy_losses(decay: jax.Array, velocity: jax.Array, seeds: int) -> jax.Array
     return jnp.mean(jax.vmap(one)(keys), axis=0)
 
 
-def clean_losses(decay: jax.Array, velocity: jax.Array, seeds: int) -> jax.Array:
-    del seeds
+def clean_losses(decay: jax.Array, velocity: jax.Array) -> jax.Array:
     start = jnp.array(valley().start)
     return surfaces.trajectory(ball(decay, velocity), valley(), start, TIMES[-1]).losses
 
@@ -106,10 +110,10 @@ def coast(decay: jax.Array) -> jax.Array:
     return surfaces.trajectory(flat, lambda x: 0.0 * x, jnp.zeros(()), 30).updates
 
 
-def from_here_on(losses: jax.Array) -> jax.Array:
+def from_here_on(losses: np.ndarray) -> np.ndarray:
     """The largest |ratio - 1| from each step on, over the initial velocities: `[decay, time]`."""
-    off = jnp.max(jnp.abs(losses[:, 1:] / losses[:, :1] - 1), axis=1)
-    return jax.lax.cummax(off, axis=1, reverse=True)
+    off = np.max(np.abs(losses[:, 1:] / losses[:, :1] - 1), axis=1)
+    return np.maximum.accumulate(off[:, ::-1], axis=1)[:, ::-1]
 
 
 def ball(decay: jax.Array, velocity: jax.Array) -> optax.GradientTransformation:
