@@ -35,8 +35,10 @@ def prepared_version(name: str, data_dir: str | os.PathLike[str] | None) -> Path
         prepared = [file.parents[1].name for file in root.glob("*/*.*.*/dataset_info.json")]
         alike = difflib.get_close_matches(name, ["digits", *prepared], n=1)
         hint = f": did you mean {alike[0]!r}?" if alike else "."
+        exported = os.environ.get("JAXTRICKS_DATA_DIR")
+        nor = f", nor is {name}.npz in {exported} (JAXTRICKS_DATA_DIR)" if exported else ""
         raise FileNotFoundError(
-            f"{name} is not prepared in {root}{hint} If it is elsewhere, say so by data_dir or "
+            f"{name} is not prepared in {root}{nor}{hint} If it is elsewhere, say so by data_dir or "
             f"TFDS_DATA_DIR. {how_to_prepare(name, root)}"
         )
     return max(versions, key=lambda path: tuple(int(part) for part in path.name.split(".")))

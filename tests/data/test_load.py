@@ -165,6 +165,13 @@ def test_other_kinds_of_features(feature, message, tmp_path):
         data.load("tiny", data_dir=tmp_path)
 
 
+def test_the_file_that_was_looked_for_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXTRICKS_DATA_DIR", str(tmp_path))
+    with pytest.raises(FileNotFoundError) as error:
+        data.load("no_such_set")
+    assert f"nor is no_such_set.npz in {tmp_path} (JAXTRICKS_DATA_DIR)" in str(error.value)
+
+
 @pytest.mark.skipif(not data.available("cifar10"), reason="CIFAR-10 is not prepared")
 def test_real_cifar10():
     """5,000 and 1,000 images of each class; the usual means, which JPEG copies keep closely."""

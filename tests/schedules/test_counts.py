@@ -45,8 +45,9 @@ def test_a_rate_is_float32_whatever_goes_in(name, wide):
     want = float(build(SCHEDULES[name])(3))
     with jax.enable_x64(wide):
         for cast in (float, np.float64, jnp.bfloat16):
+            schedule = build(SCHEDULES[name], cast)
             for number in (int, np.int64, np.uint8, jnp.int8, jnp.uint32, float, jnp.bfloat16):
-                rate = build(SCHEDULES[name], cast)(number(3))
+                rate = schedule(number(3))
                 assert rate.dtype == jnp.float32 and not rate.weak_type, (cast, number)
                 assert float(rate) == pytest.approx(
                     want, rel=2e-2 if cast is jnp.bfloat16 else 1e-5

@@ -83,11 +83,13 @@ def test_the_rule_is_told_the_loss():
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
 def test_dtype_follows_the_start(dtype):
-    with jax.enable_x64(True):
+    def both(start):
         bowl = surfaces.quadratic((1.0, 20.0), angle=0.3)
-        start = jnp.ones(2, dtype)
-        path = surfaces.trajectory(adam(0.1), bowl, start, 3)
         end = surfaces.descend(adam(0.1), bowl, start, tolerance=0.0, max_steps=3)
+        return surfaces.trajectory(adam(0.1), bowl, start, 3), end
+
+    with jax.enable_x64(True):
+        path, end = jax.eval_shape(both, jax.ShapeDtypeStruct((2,), dtype))
     chex.assert_type([path.points, path.losses, path.gradients, path.updates], dtype)
     chex.assert_type([end.point, end.loss], dtype)
 
