@@ -38,8 +38,8 @@ def prepared_version(name: str, data_dir: str | os.PathLike[str] | None) -> Path
         exported = os.environ.get("JAXTRICKS_DATA_DIR")
         nor = f", nor is {name}.npz in {exported} (JAXTRICKS_DATA_DIR)" if exported else ""
         raise FileNotFoundError(
-            f"{name} is not prepared in {root}{nor}{hint} If it is elsewhere, say so by data_dir or "
-            f"TFDS_DATA_DIR. {how_to_prepare(name, root)}"
+            f"{name} is not prepared in {root}{nor}{hint} If it is elsewhere, say so by data_dir "
+            f"or TFDS_DATA_DIR. {how_to_prepare(name, root)}"
         )
     return max(versions, key=lambda path: tuple(int(part) for part in path.name.split(".")))
 

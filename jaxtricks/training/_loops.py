@@ -1,9 +1,7 @@
 """The two ways to run an epoch from the host: as one program, or one step at a time."""
 
-import collections
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 import jax
@@ -17,6 +15,7 @@ from jaxtricks.training._devices import finished, jit_step, place, replicated, s
 from jaxtricks.training._epoch import make_train_epoch
 from jaxtricks.training._evaluate import EvalStep, evaluate, padded_size, take
 from jaxtricks.training._loop_form import loop_form
+from jaxtricks.training._reading import over_batches
 from jaxtricks.training._source import (
     Examples,
     Rows,
@@ -154,24 +153,6 @@ def host_loop(
     return Loop(functools.partial(put, sharding=sharding), epoch, again, measured)
 
 
-def over_batches(
-    function: Callable[[Rows], Metrics], read: Callable[..., Rows], order: Order
-) -> Iterator[PyTree]:
-    """Calls a function with each batch, which a thread reads meanwhile, and fetches the results."""
-    with ThreadPoolExecutor(1) as reader:
-        yield from fetched(map(function, ahead(reader, read, order)))
-
-
-def ahead(reader: Executor, read: Callable[..., Rows], order: Order) -> Iterator[Rows]:
-    """Reads each batch of an epoch in a thread while the device has the one before it."""
-    coming = collections.deque()
-    for row in zip(*order, strict=True):
-        coming.append(reader.submit(read, *row))
-        if len(coming) > 1:
-            yield coming.popleft().result()
-    yield from (last.result() for last in coming)
-
-
 @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
 def scan_epoch(
     step: TrainStep,
@@ -241,16 +222,3 @@ def put(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
 def copy(tree: PyTree) -> PyTree:
     """New buffers, where the old ones are, because those that are donated are gone."""
     return jax.tree.map(jnp.copy, tree)
-
-
-def fetched(results: Iterable[PyTree]) -> Iterator[PyTree]:
-    """Copies results to the host, each two later than it was asked for.
-
-    The device need not wait for the host, and no more batches than that pile up.
-    """
-    waiting = collections.deque()
-    for result in results:
-        waiting.append(result)
-        if len(waiting) > 2:
-            yield jax.device_get(waiting.popleft())
-    yield from map(jax.device_get, waiting)
