@@ -1,5 +1,7 @@
 """Re-estimated batch-norm statistics against NumPy's, batch by batch."""
 
+import functools
+
 import chex
 import flax.linen as nn
 import jax
@@ -54,9 +56,11 @@ def applied(model):
     return apply
 
 
-def recalibrated(model, **options):
+@functools.partial(jax.jit, static_argnames=("model", "unbiased"))
+def recalibrated(model, unbiased=False):
     variables = model.init(jax.random.key(1), X[:2], train=False)
-    return recalibrate_batch_norm(applied(model), variables, X, 4, **options)["batch_stats"]
+    state = recalibrate_batch_norm(applied(model), variables, X, 4, unbiased=unbiased)
+    return state["batch_stats"]
 
 
 @pytest.mark.parametrize("model", [Flax(), Flax(0.0), Flax(0.9), Ours(), Ours(0.0), Ours(0.999)])
@@ -83,12 +87,17 @@ def test_each_layer_has_its_own_count():
 
 def test_one_batch_makes_evaluation_equal_to_training_at_every_depth():
     model, x = Deep(), X[:8]
-    variables = model.init(jax.random.key(1), x, train=False)
-    want, _ = model.apply(variables, x, train=True, mutable=["batch_stats"])
-    state = recalibrate_batch_norm(applied(model), variables, x, 8)
-    got = model.apply({**variables, **state}, x, train=False)
+
+    @jax.jit
+    def outputs():
+        variables = model.init(jax.random.key(1), x, train=False)
+        state = recalibrate_batch_norm(applied(model), variables, x, 8)
+        trained, _ = model.apply(variables, x, train=True, mutable=["batch_stats"])
+        before = model.apply(variables, x, train=False)
+        return before, trained, model.apply({**variables, **state}, x, train=False)
+
+    before, want, got = outputs()
     chex.assert_trees_all_close(got, want, atol=2e-3)
-    before = model.apply(variables, x, train=False)
     assert jnp.max(jnp.abs(before - want)) > 1
 
 

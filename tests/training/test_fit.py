@@ -1,3 +1,4 @@
+import functools
 import threading
 
 import chex
@@ -135,7 +136,8 @@ def test_without_a_form_a_native_convolution_is_kept_out_of_loops(monkeypatch):
         )
     for form in ("patches", "native"):
         model = models.SmallCNN((2,), classes=3, form=form)
-        params = model.init(KEY, jnp.zeros((1, 4, 4, 1)), train=False)["params"]
+        image = jnp.zeros((1, 4, 4, 1))
+        params = jax.jit(functools.partial(model.init, train=False))(KEY, image)["params"]
         loss, tx = classification_loss(model), optax.sgd(0.1)
         step, eval_step = make_train_step(loss, tx), make_eval_step(loss)
         run_fit(step, eval_step, init_state(params, tx), epochs=1)

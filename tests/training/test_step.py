@@ -76,7 +76,7 @@ def test_mapped_axis_sums_over_all_its_members():
         squared, tx, penalty=lambda p: 3 * p["w"], rng_streams=(), axis_name="i"
     )
     parts = jax.tree.map(lambda x: x.reshape(2, 2), BATCH)
-    mapped = jax.vmap(step, in_axes=(None, 0, None), out_axes=0, axis_name="i")
+    mapped = jax.jit(jax.vmap(step, in_axes=(None, 0, None), out_axes=0, axis_name="i"))
     state, metrics = mapped(start(tx), parts, KEY)
     chex.assert_trees_all_close(state.params["w"], jnp.full(2, MEAN - 3), rtol=1e-6)
     chex.assert_trees_all_close(metrics["weight"], jnp.full(2, 4.0))
@@ -86,17 +86,17 @@ def test_draws_differ_by_step_part_and_member_and_are_repeatable():
     tx = optimizers.gradient_descent(0.0)
     model_state = {"seen": jnp.zeros((), jnp.int32)}
     batch = {"x": jnp.zeros(4)}
-    step = training.make_train_step(noisy, tx, accumulate=2)
+    step = jax.jit(training.make_train_step(noisy, tx, accumulate=2))
     state, first = step(start(tx, model_state), batch, KEY)
     assert int(state.model_state["seen"]) == 2
     _, second = step(state, batch, KEY)
     _, again = step(start(tx, model_state), batch, KEY)
     assert float(first["noise"]) == float(again["noise"]) != float(second["noise"])
     member = training.make_train_step(noisy, tx, axis_name="i")
-    losses = jax.vmap(
+    seen = jax.vmap(
         lambda b: member(start(tx, model_state), b, KEY)[0].model_state["seen"], axis_name="i"
     )
-    chex.assert_trees_all_equal(losses({"x": jnp.zeros((3, 4))}), jnp.ones(3, jnp.int32))
+    chex.assert_trees_all_equal(jax.jit(seen)({"x": jnp.zeros((3, 4))}), jnp.ones(3, jnp.int32))
 
 
 def test_reported_rate_follows_the_schedule_and_the_scale():
