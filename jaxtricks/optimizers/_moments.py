@@ -4,6 +4,8 @@ Moments are kept in `promote_types(leaf, float32)`, so that a bfloat16 model doe
 the updates go back to the gradient's dtype.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,21 +14,16 @@ from jaxtyping import Array, Float, PyTree, ScalarLike
 
 def full_moment(params: PyTree, value: ScalarLike = 0.0) -> PyTree:
     """Returns a tree shaped like `params`, filled with `value`, in float32 or wider."""
-
-    def full(leaf: PyTree) -> PyTree:
-        dtype = jnp.promote_types(jnp.result_type(leaf), jnp.float32)
-        return jnp.full_like(leaf, value, dtype=dtype)
-
-    return jax.tree.map(full, params)
+    return jax.tree.map(lambda leaf: jnp.full_like(leaf, value, dtype=_wide(leaf)), params)
 
 
 def widen(updates: PyTree) -> PyTree:
     """Converts the updates to the dtype in which moments are kept."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, _wide(leaf)), updates)
 
-    def convert(leaf: PyTree) -> PyTree:
-        return jnp.asarray(leaf, jnp.promote_types(jnp.result_type(leaf), jnp.float32))
 
-    return jax.tree.map(convert, updates)
+def _wide(leaf: PyTree) -> np.dtype:
+    return jnp.promote_types(jnp.result_type(leaf), jnp.float32)
 
 
 def narrow(tree: PyTree, like: PyTree) -> PyTree:
@@ -34,12 +31,12 @@ def narrow(tree: PyTree, like: PyTree) -> PyTree:
 
     Where `like` holds whole numbers the leaf stays as it is: a step is a fraction.
     """
+    return jax.tree.map(_narrow_leaf, tree, like)
 
-    def convert(leaf: PyTree, other: PyTree) -> PyTree:
-        dtype = jnp.result_type(other)
-        return jnp.asarray(leaf, dtype if jnp.issubdtype(dtype, jnp.floating) else None)
 
-    return jax.tree.map(convert, tree, like)
+def _narrow_leaf(leaf: PyTree, like: PyTree) -> PyTree:
+    dtype = jnp.result_type(like)
+    return jnp.asarray(leaf, dtype if jnp.issubdtype(dtype, jnp.floating) else None)
 
 
 def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
@@ -48,12 +45,12 @@ def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
     Written as $m + (1 - \beta) (g - m)$, from the nearer end: 0.999 itself is off by 1.3e-8 in
     float32, which adds up to 1e-5 of $m$ in a thousand steps.
     """
+    return narrow(jax.tree.map(partial(_mix, decay), moment, updates), moment)
 
-    def mix(m: Array, g: Array) -> Array:
-        share = 1 - decay
-        return jnp.where(share < 0.5, m + share * (g - m), g - decay * (g - m))
 
-    return narrow(jax.tree.map(mix, moment, updates), moment)
+def _mix(decay: ScalarLike, m: Array, g: Array) -> Array:
+    share = 1 - decay
+    return jnp.where(share < 0.5, m + share * (g - m), g - decay * (g - m))
 
 
 def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
