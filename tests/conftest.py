@@ -1,6 +1,7 @@
 """Every test sees two CPU devices, strict rank promotion, and quick compilation."""
 
 import os
+import signal
 
 from experiments.__main__ import QUICK_COMPILATION
 
@@ -15,6 +16,9 @@ collect_ignore = ["eight_devices.py"]
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from jaxtricks.training._step import Batch, Metrics, TrainStep
 def jit_step(step: TrainStep) -> TrainStep:
     """Compiles a step for one device. The state given to it is donated: use the one it returns.
 
-    The state given is used up, and on these devices already, so are the caller's own arrays.
+    The state given is used up, with the caller's arrays in it where they lay on these devices.
 
     Args:
         step: from `make_train_step` with `axis_name=None`.
@@ -78,7 +78,7 @@ def shard_step(step: TrainStep, sharding: NamedSharding) -> TrainStep:
     device: the compiler adds the communication. The default for many devices, and for many
     processes, where the batch comes from `place`.
 
-    The state given is used up, and on these devices already, so are the caller's own arrays.
+    The state given is used up, with the caller's arrays in it where they lay on these devices.
 
     Args:
         step: from `make_train_step` with `axis_name=None`.

@@ -92,7 +92,7 @@ def fit(
             `pmap_step`.
         eval_step: from `make_eval_step`, without an axis name.
         state: from `init_state`.
-        train: a dict of arrays; but for `loop="scan"` also anything with `__len__` and
+        train: a dict of arrays or, unless `loop="scan"`, anything with `__len__` and
             `__getitem__(indices) -> dict of rows`, for data larger than memory. Rows are read in a
             thread of their own, a batch ahead.
         validation: likewise.
