@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import matplotlib.pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from experiments.engine._animation import gif_bytes
 from experiments.engine._results import (
@@ -91,7 +92,7 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
     _check_verdicts(script, verdicts)
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     record["results"] = results
-    picture = _draw(script, readable)
+    picture = _draw(script, readable, preset)
     write_atomically(picture_path(script, out), picture)
     write_record(record_path(script, out), record)
     return picture_path(script, out)
@@ -110,7 +111,8 @@ def redraw_script(script: Script, out: Path) -> Path:
     verdicts = script.module.judge(record["results"])
     _check_verdicts(script, verdicts)
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
-    write_atomically(picture_path(script, out), _draw(script, record["results"]))
+    picture = _draw(script, record["results"], record["preset"])
+    write_atomically(picture_path(script, out), picture)
     write_record(path, record)
     return picture_path(script, out)
 
@@ -161,7 +163,8 @@ def _check_verdicts(script: Script, verdicts: Sequence[Verdict]) -> None:
         raise ValueError(f"{script.name} owns {owned} but judged {judged}.")
 
 
-def _draw(script: Script, results: dict[str, Any]) -> bytes:
+def _draw(script: Script, results: dict[str, Any], preset: str) -> bytes:
+    """The picture's file; of a smoke run a sketch: small, and laid out in no time."""
     with plt.rc_context(RC):
         if script.animate:
             animation = script.animate(results)
@@ -171,7 +174,12 @@ def _draw(script: Script, results: dict[str, Any]) -> bytes:
                 plt.close(animation.figure)
         figure = script.module.draw(results)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        if preset == "smoke":
+            figure.set_layout_engine("none")
+            figure.set_dpi(40)
+            FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+        else:
+            figure.savefig(buffer, format="png", metadata={"Software": None})
         plt.close(figure)
         return buffer.getvalue()
 
