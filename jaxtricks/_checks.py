@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PyTree
+
+SHOWN, LONGEST = 8, 300  # entries of an array, and characters, in a message
 
 
 def check_range(
@@ -60,6 +61,19 @@ def check_range(
         raise ValueError(f"{name} must be in {left}, {right}, got {value}.")
 
 
+def shown(value: object) -> str:
+    """A value as a message shows it: of an array of more than a few entries its kind only.
+
+    Example:
+        >>> shown("adam"), shown(np.zeros((3, 4)))
+        ("'adam'", 'an array float64[3,4]')
+    """
+    if isinstance(value, np.ndarray | jax.Array) and value.size > SHOWN:
+        return f"an array {value.dtype}[{','.join(map(str, value.shape))}]"
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def check_scalar(name: str, value: object) -> None:
     """Checks a real scalar of any value, NaN included; a tracer passes.
 
@@ -75,7 +89,7 @@ def check_scalar(name: str, value: object) -> None:
         or not jnp.issubdtype(jnp.result_type(value), jnp.number)
         or jnp.issubdtype(jnp.result_type(value), jnp.complexfloating)
     ):
-        raise TypeError(f"{name} must be a real scalar, got {value!r}.")
+        raise TypeError(f"{name} must be a real scalar, got {shown(value)}.")
 
 
 def check_pair(name: str, value: object) -> None:
@@ -90,7 +104,7 @@ def check_pair(name: str, value: object) -> None:
         TypeError: betas must be a pair, got 0.9.
     """
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise TypeError(f"{name} must be a pair, got {value!r}.")
+        raise TypeError(f"{name} must be a pair, got {shown(value)}.")
 
 
 def check_integer(name: str, value: object, *, low: int) -> None:
@@ -103,11 +117,11 @@ def check_integer(name: str, value: object, *, low: int) -> None:
     if isinstance(value, jax.core.Tracer):
         return
     if isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer, got {value!r}.")
+        raise TypeError(f"{name} must be an integer, got {shown(value)}.")
     try:
         number = operator.index(value)  # pyrefly: ignore[bad-argument-type]
     except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}.") from None
+        raise TypeError(f"{name} must be an integer, got {shown(value)}.") from None
     if number < low:
         raise ValueError(f"{name} must be at least {low}, got {number}.")
 
@@ -155,7 +169,7 @@ def check_flag(name: str, value: object) -> None:
         TypeError: anything else, however true.
     """
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be a bool, got {value!r}.")
+        raise TypeError(f"{name} must be a bool, got {shown(value)}.")
 
 
 def check_instance(name: str, value: object, kind: type) -> None:
@@ -165,7 +179,7 @@ def check_instance(name: str, value: object, kind: type) -> None:
         TypeError: it is not.
     """
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}, got {value!r}.")
+        raise TypeError(f"{name} must be a {kind.__name__}, got {shown(value)}.")
 
 
 def check_key(name: str, value: object) -> None:
@@ -181,9 +195,21 @@ def check_key(name: str, value: object) -> None:
         TypeError: key must be a typed key such as jax.random.key(0), got 0.
     """
     if not isinstance(value, jax.Array) or not jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-        raise TypeError(f"{name} must be a typed key such as jax.random.key(0), got {value!r}.")
+        raise TypeError(
+            f"{name} must be a typed key such as jax.random.key(0), got {shown(value)}."
+        )
     if value.shape:
         raise ValueError(f"{name} must be one key, got {value.shape} of them.")
+
+
+def check_function(name: str, value: object) -> None:
+    """Checks something that can be called.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {shown(value)}.")
 
 
 def check_functions(name: str, value: object, kind: type) -> None:
@@ -194,53 +220,4 @@ def check_functions(name: str, value: object, kind: type) -> None:
     """
     check_instance(name, value, kind)
     for field in kind._fields:  # pyrefly: ignore[missing-attribute]
-        member = getattr(value, field)
-        if not callable(member):
-            raise TypeError(f"{name}.{field} must be a function, got {member!r}.")
-
-
-def check_real_tree(name: str, tree: PyTree) -> None:
-    """Checks that no leaf is complex.
-
-    Raises:
-        TypeError: a leaf is; the message gives its path.
-    """
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
-            raise TypeError(
-                f"{name}{jax.tree_util.keystr(path)} is {jnp.result_type(leaf)}: complex leaves "
-                "are not supported, split them into real and imaginary parts "
-                "(optax.contrib.split_real_and_imaginary)."
-            )
-
-
-def check_params_given(params: PyTree | None) -> None:
-    """Checks that `update` got the parameters that its rule reads.
-
-    Raises:
-        ValueError: it did not.
-    """
-    if params is None:
-        raise ValueError("params must be given: call update(updates, state, params).")
-
-
-def check_same_tree(name: str, tree: PyTree, like_name: str, like: PyTree) -> None:
-    """Checks that two trees have the same structure and leaf shapes, and that `tree` is real.
-
-    Raises:
-        TypeError: a leaf of `tree` is complex.
-        ValueError: structures or shapes differ; the message says where.
-    """
-    if jax.tree.structure(tree) != jax.tree.structure(like):
-        raise ValueError(
-            f"{name} must have the structure of {like_name}, {jax.tree.structure(like)}, "
-            f"got {jax.tree.structure(tree)}."
-        )
-    check_real_tree(name, tree)
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    for (path, leaf), other in zip(leaves, jax.tree.leaves(like), strict=True):
-        if jnp.shape(leaf) != jnp.shape(other):
-            raise ValueError(
-                f"{name}{jax.tree_util.keystr(path)} must have the shape of {like_name}, "
-                f"{jnp.shape(other)}, got {jnp.shape(leaf)}."
-            )
+        check_function(f"{name}.{field}", getattr(value, field))

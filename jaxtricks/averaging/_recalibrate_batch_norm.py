@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import traverse_util
 from jaxtyping import Array, PyTree
 
@@ -53,8 +54,8 @@ def recalibrate_batch_norm(
 
     Raises:
         ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
-            number, `apply` returned no `"batch_stats"`, or `unbiased` finds no layer, or one with
-            a single value per feature.
+            number, `apply` returned no `"batch_stats"` or moves no statistic, or `unbiased` finds
+            no layer, or one with a single value per feature.
         TypeError: `batch_size` is no integer, or `apply` returned no mapping.
 
     Example:
@@ -97,6 +98,7 @@ def recalibrate_batch_norm(
         return jax.tree.map(_add, total, moved(zeros, step)), None
 
     keep = jax.tree.map(lambda leaf: leaf / _PROBE, moved(_filled(old, _PROBE), 0))
+    _check_moved(keep, old)
     total, _ = jax.lax.scan(body, zeros, jnp.arange(steps))
     factors = _bessel(apply, variables, batch) if unbiased else jax.tree.map(lambda _: 1.0, old)
 
@@ -131,6 +133,16 @@ def _filled(stats: PyTree, value: float) -> PyTree:
         return jnp.full_like(leaf, value, dtype=jnp.promote_types(leaf.dtype, jnp.float32))
 
     return jax.tree.map(fill, stats)
+
+
+def _check_moved(keep: PyTree, old: PyTree) -> None:
+    """Checks that the model moves its statistics; traced ones pass."""
+    pairs = zip(jax.tree.leaves(keep), jax.tree.leaves(old), strict=True)
+    kept = [k for k, before in pairs if jnp.issubdtype(before.dtype, jnp.floating)]
+    if any(isinstance(k, jax.core.Tracer) for k in kept):
+        return
+    if kept and all(np.all(np.asarray(k) == 1) for k in kept):
+        raise ValueError("apply must run the model in training mode, got statistics as they were.")
 
 
 def _add(total: Array, moved: Array) -> Array:

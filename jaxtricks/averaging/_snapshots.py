@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Int32, PyTree
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_function, check_integer
 from jaxtricks.averaging._averager import Averager
 
 
@@ -73,8 +73,7 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
         [Snapshot ensembles](https://arxiv.org/abs/1704.00109), 2017.
     """
     check_integer("capacity", capacity, low=1)
-    if not callable(at):
-        raise TypeError(f"at must be a function, got {at!r}.")
+    check_function("at", at)
 
     def init(params: PyTree) -> SnapshotsState:
         zero = jnp.zeros([], jnp.int32)

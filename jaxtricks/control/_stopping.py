@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
 
-from jaxtricks._checks import check_flag, check_instance, check_same_tree
+from jaxtricks._checks import check_flag, check_instance
+from jaxtricks._tree_checks import check_same_tree
 from jaxtricks.control._machine import Machine
 from jaxtricks.control._observation import Mode, improves, nothing_yet, observe
 

@@ -32,8 +32,10 @@ def check_part(name: str, part: object) -> None:
     """
     if isinstance(part, float):
         check_range(name, part, low=0.0, below=1.0)
-    else:
+    elif isinstance(part, int | np.integer):
         check_integer(name, part, low=0)
+    else:
+        raise TypeError(f"{name} must be a fraction or a number of examples, got {part!r}.")
 
 
 def divide(

@@ -6,7 +6,14 @@ from typing import Literal
 import flax.linen as nn
 from jaxtyping import Array, Float, ScalarLike, Shaped
 
-from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer, check_range
+from jaxtricks._checks import (
+    check_choice,
+    check_flag,
+    check_function,
+    check_instance,
+    check_integer,
+    check_range,
+)
 from jaxtricks.models._flatten import flatten
 from jaxtricks.regularizers import BatchNorm, Dropout
 
@@ -30,7 +37,8 @@ class MLP(nn.Module):
         kernel_init: initialises the weights.
 
     Raises:
-        TypeError: a size is no integer, or, when called, the images are not floating.
+        TypeError: a size is no integer, `activation` no function, or, when called, the images
+            are not floating.
         ValueError: a size is under 1, a rate out of range, their number wrong, or, when called,
             the rank is not 2 or 4.
 
@@ -71,6 +79,7 @@ class MLP(nn.Module):
         for rate in rates:
             check_range("rates", rate, low=0.0, high=1.0)
         check_flag("batch_norm", self.batch_norm)
+        check_function("activation", self.activation)
         positions = ("after_activation", "before_activation")
         check_choice("dropout_position", self.dropout_position, positions)
         self.features = tuple(self.features)  # so that the network can be hashed

@@ -6,7 +6,7 @@ import jax
 import optax
 from jaxtyping import Array, PyTree
 
-from jaxtricks._checks import check_params_given, check_real_tree, check_same_tree
+from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
 from jaxtricks.optimizers._mask import Mask, mask_tree
 from jaxtricks.optimizers._moments import narrow, widen
 

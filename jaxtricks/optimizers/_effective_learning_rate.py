@@ -3,7 +3,8 @@
 import jax
 from jaxtyping import PyTree, ScalarLike
 
-from jaxtricks._checks import check_flag, check_range, check_real_tree
+from jaxtricks._checks import check_flag, check_range
+from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.optimizers._moments import divisor, widen
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from jaxtricks._checks import check_real_tree
+from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.optimizers._mask import Mask, mask_tree
 
 

@@ -3,7 +3,8 @@
 import jax
 from jaxtyping import Array, PyTree, ScalarLike
 
-from jaxtricks._checks import check_range, check_same_tree
+from jaxtricks._checks import check_range
+from jaxtricks._tree_checks import check_same_tree
 from jaxtricks.optimizers._moments import narrow, widen
 
 

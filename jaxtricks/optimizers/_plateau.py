@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._checks import check_functions, check_real_tree
+from jaxtricks._checks import check_functions
+from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.control import Machine
 from jaxtricks.optimizers._moments import narrow, widen
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree, ScalarLike
 
-from jaxtricks._checks import check_range, check_real_tree
+from jaxtricks._checks import check_range
+from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.optimizers._layer_depth import layer_depth
 from jaxtricks.optimizers._moments import narrow, widen
 from jaxtricks.optimizers._prefix import expand_prefix

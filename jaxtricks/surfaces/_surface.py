@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._checks import check_same_tree
+from jaxtricks._tree_checks import check_same_tree
 
 Interval = tuple[float, float]
 

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from jaxtricks._checks import check_instance, check_integer, check_key, check_real_tree
+from jaxtricks._checks import check_instance, check_integer, check_key
+from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.surfaces._surface import as_point, scalar_loss
 
 

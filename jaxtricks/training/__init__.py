@@ -14,6 +14,7 @@ from jaxtricks.training._epoch import make_train_epoch as make_train_epoch
 from jaxtricks.training._epoch import mean_over_steps as mean_over_steps
 from jaxtricks.training._evaluate import evaluate as evaluate
 from jaxtricks.training._evaluate import make_eval_step as make_eval_step
+from jaxtricks.training._evaluate_source import evaluate_source as evaluate_source
 from jaxtricks.training._fit import Fit as Fit
 from jaxtricks.training._fit import fit as fit
 from jaxtricks.training._loop_form import loop_form as loop_form
@@ -22,6 +23,7 @@ from jaxtricks.training._non_finite import NonFiniteError as NonFiniteError
 from jaxtricks.training._population import train_population as train_population
 from jaxtricks.training._run import Run as Run
 from jaxtricks.training._run import make_run as make_run
+from jaxtricks.training._state import Averaged as Averaged
 from jaxtricks.training._state import TrainState as TrainState
 from jaxtricks.training._state import init_state as init_state
 from jaxtricks.training._state import variables as variables

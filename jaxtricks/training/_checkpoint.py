@@ -13,7 +13,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import ArrayLike, PyTree, ScalarLike
 
-from jaxtricks._checks import check_choice, check_integer, check_scalar
+from jaxtricks._checks import check_choice, check_instance, check_integer, check_scalar
 from jaxtricks.training._checkpoint_folder import (
     STATE,
     Checkpoint,
@@ -30,6 +30,7 @@ from jaxtricks.training._manifest import DamagedCheckpoint, verify
 from jaxtricks.training._stored_tree import (
     check_same_description,
     describe,
+    of_part,
     read_tree,
     stored_leaves,
     write_leaves,
@@ -140,6 +141,7 @@ def restore(
     *,
     configuration: Mapping | None = None,
     which: Literal["latest", "best"] = "latest",
+    part: str = "",
 ) -> Restored:
     """Reads the newest or the best checkpoint that is intact, bit for bit.
 
@@ -153,6 +155,8 @@ def restore(
             `jax.ShapeDtypeStruct`; its shardings say where the arrays go.
         configuration: must equal the saved one; None does not compare.
         which: the newest, in the order of saving, or the one with the best metric.
+        part: the path in the saved tree of what `like` is, as `jax.tree_util.keystr` writes it;
+            "" for all of it. `".state"` is the model in the checkpoints of `fit`.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
@@ -160,6 +164,7 @@ def restore(
         NoIntactCheckpoint: there are only damaged ones.
         ValueError: the configuration or the tree is another one; the message says where. Or the
             best is wanted, and none has a finite metric.
+        TypeError: `part` is no string.
 
     Example:
         >>> import tempfile
@@ -167,6 +172,8 @@ def restore(
         >>> path = save(folder, {"w": np.arange(3.0)}, step=7, configuration={"width": 64})
         >>> restore(folder, {"w": np.zeros(3)}).tree
         {'w': array([0., 1., 2.])}
+        >>> restore(folder, np.zeros(3), part="['w']").tree
+        array([0., 1., 2.])
         >>> restore(folder, {"w": np.zeros(3)}, configuration={"width": 128})
         Traceback (most recent call last):
         ValueError: configuration differs from the checkpoint's: width: saved 64, now 128.
@@ -176,6 +183,7 @@ def restore(
     """
     check_orbax("restore")
     check_choice("which", which, ("latest", "best"))
+    check_instance("part", part, str)
     description = describe("like", like)
     chosen, skipped = newest_intact(Path(folder).absolute(), which)
     if skipped:
@@ -183,8 +191,8 @@ def restore(
         warnings.warn(f"{message} Step {chosen.meta['step']} is used.", stacklevel=2)
     if configuration is not None:
         check_same_configuration(chosen.meta["configuration"], as_json(configuration))
-    check_same_description(chosen.meta["tree"], description)
-    tree = read_tree(chosen.path / STATE, like, chosen.meta["tree"])
+    check_same_description(of_part(chosen.meta["tree"], part), description)
+    tree = read_tree(chosen.path / STATE, like, chosen.meta["tree"], part)
     return Restored(tree, chosen.meta["step"], chosen.meta["metric"], tuple(skipped))
 
 

@@ -39,6 +39,13 @@ def data_sharding(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec("data"))
 
 
+def whole(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
+    """Has all of a result on each device, where every process can read it."""
+    if sharding is None:
+        return tree
+    return jax.lax.with_sharding_constraint(tree, replicated(sharding))
+
+
 def replicated(sharding: NamedSharding) -> NamedSharding:
     """Keeps all of every array on each of the devices of a sharding.
 

@@ -10,7 +10,7 @@ import jax
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
-from jaxtricks._checks import check_flag, check_integer, check_key
+from jaxtricks._checks import check_flag, check_function, check_integer, check_key
 from jaxtricks.control import Machine, early_stopping
 from jaxtricks.training._evaluate import EvalStep
 from jaxtricks.training._fit_checks import (
@@ -25,7 +25,7 @@ from jaxtricks.training._loops import make_loop
 from jaxtricks.training._position import Control, begin, order_of, remaining, stopped
 from jaxtricks.training._reports import bar, event_files
 from jaxtricks.training._rules import check_rules
-from jaxtricks.training._run_folder import RunFolder, facts_of
+from jaxtricks.training._run_folder import RunFolder, explaining, facts_of
 from jaxtricks.training._source import Examples, batch_shapes, size_of
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
@@ -107,7 +107,7 @@ def fit(
             each gathers only its rows.
         plateau: sets the factor by which updates are multiplied, such as `control.plateau()`.
         stopping: ends the run, such as `control.early_stopping(5)`; one that watches a single
-            metric. A run that it has ended stays so when it is resumed.
+            metric. A run that it has ended stays so when it is resumed, with a warning.
         monitor: the validation metric that both watch and that the best checkpoint has.
         mode: whether a small metric is good ("min") or a large one ("max"); as in the rules.
         classes: how many there are, to check the labels; None checks only that none is negative.
@@ -156,8 +156,8 @@ def fit(
     for name, flag in (("resume", resume), ("progress", progress), ("tensorboard", tensorboard)):
         check_flag(name, flag)
     check_key("key", key)
-    if on_epoch is not None and not callable(on_epoch):
-        raise TypeError(f"on_epoch must be a function, got {on_epoch!r}.")
+    if on_epoch is not None:
+        check_function("on_epoch", on_epoch)
     check_integer("epochs", epochs, low=1)
     machine = early_stopping(epochs, mode=mode) if stopping is None else stopping
     control = Control(plateau, machine, monitor, mode)
@@ -178,10 +178,13 @@ def fit(
     start, history = begin(run, state, control), []
     if files is not None:
         start, history = files.restore(start)
+        if len(history) < epochs and stopped(start, control):
+            files.tell_end(start)
     order_key, step_key = jax.random.split(key)
     order = functools.partial(order_of, order_key, size=size_of(train), batch_size=batch_size)
     position, written = start, [] if files is None else [files.append]
     with (
+        explaining(files),
         bar(epochs, len(history), monitor, show=progress) as advance_bar,
         event_files(folder, int(start.state.step), write=tensorboard) as add_points,
     ):

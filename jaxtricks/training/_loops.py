@@ -11,19 +11,13 @@ from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks.data import Order
-from jaxtricks.training._devices import finished, jit_step, place, replicated, shard_step
+from jaxtricks.training._devices import finished, jit_step, replicated, shard_step, whole
 from jaxtricks.training._epoch import make_train_epoch
-from jaxtricks.training._evaluate import EvalStep, evaluate, padded_size, take
+from jaxtricks.training._evaluate import EvalStep, evaluate, take
+from jaxtricks.training._evaluate_source import evaluate_source, own_part, placed_rows
 from jaxtricks.training._loop_form import loop_form
 from jaxtricks.training._reading import over_batches
-from jaxtricks.training._source import (
-    Examples,
-    Rows,
-    batch_shapes,
-    gather,
-    own_rows,
-    size_of,
-)
+from jaxtricks.training._source import Examples, Rows, batch_shapes
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import Batch, Metrics, TrainStep
 
@@ -108,20 +102,11 @@ def host_loop(
     sharding: NamedSharding | None,
 ) -> Loop:
     """Each step is a call of a compiled step; the host gathers its batch while another runs."""
-    size = size_of(validation)
-    rows = padded_size(batch_size, size, sharding)
-    places = np.arange(-(-size // rows) * rows).reshape(-1, rows)
-    in_turn = Order(places % size, np.float32(places < size))
-
-    def read(examples: Examples, indices: np.ndarray, weights: np.ndarray) -> Rows:
-        mine = own_rows(sharding, len(indices))
-        return gather(examples, indices[mine], weights[mine])
-
-    def placed(rows: Rows) -> Batch:
-        return rows if sharding is None else place(rows, sharding)
+    read = functools.partial(own_part, train, sharding)
+    placed = functools.partial(placed_rows, sharding)
 
     def again(state: TrainState, row: Row, key: Key[Array, ""]) -> TrainState:
-        batch = placed(read(train, *jax.device_get(row)))
+        batch = placed(read(*jax.device_get(row)))
         return finished(step(copy(state), batch, key), sharding)[0]
 
     def epoch(state: TrainState, order: Order, key: Key[Array, ""]) -> tuple[TrainState, Numbers]:
@@ -132,7 +117,7 @@ def host_loop(
             state, metrics = finished(step(state, placed(rows), key), sharding)
             return metrics
 
-        for metrics in over_batches(advance, functools.partial(read, train), order):
+        for metrics in over_batches(advance, read, order):
             history.append(metrics)
             if metrics["non_finite"]:  # a few steps late, so from the start once more
                 state = kept
@@ -142,13 +127,7 @@ def host_loop(
         return state, {name: np.stack([m[name] for m in history]) for name in history[0]}
 
     def measured(state: TrainState) -> Numbers:
-        def sums(rows: Rows) -> Metrics:
-            return finished(sums_of(eval_step, sharding, state, placed(rows)), sharding)
-
-        total: Numbers = {}
-        for part in over_batches(sums, functools.partial(read, validation), in_turn):
-            total = {name: value + total.get(name, 0) for name, value in part.items()}
-        return {k: v / total["weight"] for k, v in total.items() if k != "weight"}
+        return evaluate_source(eval_step, state, validation, batch_size, sharding=sharding)
 
     return Loop(functools.partial(put, sharding=sharding), epoch, again, measured)
 
@@ -190,21 +169,6 @@ def measure(
 ) -> Metrics:
     """The means over a split that lies on the devices."""
     return whole(evaluate(eval_step, state, examples, batch_size, sharding=sharding), sharding)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def sums_of(
-    eval_step: EvalStep, sharding: NamedSharding | None, state: TrainState, batch: Batch
-) -> Metrics:
-    """The sums over one batch."""
-    return whole(eval_step(state, batch), sharding)
-
-
-def whole(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
-    """Has all of a result on each device, where every process can read it."""
-    if sharding is None:
-        return tree
-    return jax.lax.with_sharding_constraint(tree, replicated(sharding))
 
 
 def put(tree: PyTree, sharding: NamedSharding | None) -> PyTree:

@@ -46,7 +46,7 @@ def classification_loss(
         equal ones, the first.
 
     Raises:
-        TypeError: `model` is no Flax module.
+        TypeError: `model` is no Flax module, or `top_k` no sequence of integers.
         ValueError: an argument is out of range, or, when the loss is traced, labels are neither
             whole `[batch]` nor floating `[batch, classes]`, there are not as many class weights as
             classes, or fewer classes than a `top_k`.
@@ -66,8 +66,9 @@ def classification_loss(
     """
     check_instance("model", model, nn.Module)
     check_range("label_smoothing", label_smoothing, low=0.0, below=1.0)
-    for k in top_k:
-        check_integer("top_k", k, low=1)
+    check_instance("top_k", top_k, Sequence)
+    for index, k in enumerate(top_k):
+        check_integer(f"top_k[{index}]", k, low=1)
     weights = None if class_weights is None else jnp.asarray(class_weights, jnp.float32)
     if weights is not None and not isinstance(weights, jax.core.Tracer):
         if not (np.all(np.isfinite(weights)) and np.all(np.asarray(weights) >= 0)):

@@ -1,8 +1,8 @@
-"""The error that ends a run at the first NaN or infinity."""
+"""NaN and infinity: how many there are, and the error that ends a run at the first."""
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, Int32, PyTree
 
 from jaxtricks.training._state import TrainState
 
@@ -48,3 +48,22 @@ def first_non_finite(state: TrainState) -> str | None:
             if real and not bool(jnp.all(jnp.isfinite(leaf))):
                 return name + jax.tree_util.keystr(path)
     return None
+
+
+def sum_of_squares(tree: PyTree) -> Float[Array, ""]:
+    """Of all entries, as inner products: several times as fast on a CPU as reductions."""
+    full = (x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in jax.tree.leaves(tree))
+    return sum(jnp.vdot(x, x) for x in full)
+
+
+def count_non_finite(tree: PyTree) -> Int32[Array, ""]:
+    """How many entries are NaN or infinite; they are counted only if there is one."""
+
+    def count(tree: PyTree) -> Int32[Array, ""]:
+        return sum(jnp.sum(~jnp.isfinite(x), dtype=jnp.int32) for x in jax.tree.leaves(tree))
+
+    def none(tree: PyTree) -> Int32[Array, ""]:
+        del tree
+        return jnp.zeros((), jnp.int32)
+
+    return jax.lax.cond(jnp.isfinite(sum_of_squares(tree)), none, count, tree)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -76,6 +77,14 @@ class RunFolder:
                 _history.cut(history, len(records))
         return position, records
 
+    def tell_end(self, position: Position) -> None:
+        """Warns that the run in the folder had come to its end."""
+        warnings.warn(
+            f"the stopping rule had ended the run in {self.path} after {int(position.epoch)} "
+            "epochs: nothing is trained. Train longer in another folder.",
+            stacklevel=3,
+        )
+
     def append(self, record: Record) -> None:
         """Adds an epoch to the history."""
         if jax.process_index() == 0:
@@ -110,6 +119,19 @@ def facts_of(
         "train": fingerprint(train, batch_size),
         "validation": fingerprint(validation, batch_size),
     }
+
+
+@contextlib.contextmanager
+def explaining(files: RunFolder | None) -> Iterator[None]:
+    """Says after Ctrl-C how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if files is not None:
+            interrupt.add_note(
+                f"The run in {files.path} goes on from its last checkpoint with resume=True."
+            )
+        raise
 
 
 @contextlib.contextmanager

@@ -26,12 +26,21 @@ def size_of(examples: Examples) -> int:
 def gather(
     examples: Examples, indices: Int[np.ndarray, " n"], weights: Float[np.ndarray, " n"]
 ) -> Rows:
-    """The rows of a batch as `take` gives them, on the host."""
+    """The rows of a batch as `take` gives them, on the host.
+
+    Raises:
+        ValueError: there are more or fewer rows than indices.
+    """
     batch: Rows
     if isinstance(examples, Mapping):
         batch = {str(name): np.asarray(values)[indices] for name, values in examples.items()}
     else:
         batch = {name: np.asarray(values) for name, values in examples[indices].items()}
+    lengths = {name: len(values) for name, values in batch.items()}
+    if set(lengths.values()) != {len(indices)}:
+        raise ValueError(
+            f"examples must give a row for each of {len(indices)} indices, got {lengths}."
+        )
     return {**batch, "weight": weights * batch.get("weight", np.float32(1))}
 
 

@@ -2,13 +2,28 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
-from jaxtricks._checks import check_instance
+from jaxtricks._checks import check_functions, check_instance
+from jaxtricks.averaging import Averager
+
+
+class Averaged(NamedTuple):
+    """What an averager has made of the parameters.
+
+    Attributes:
+        output: the average, a tree like the parameters, or `averaging.Snapshots`. Before the first
+            update it is that of the initial parameters, which do not count later.
+        state: the averager's own.
+    """
+
+    output: PyTree
+    state: PyTree
 
 
 @jax.tree_util.register_dataclass
@@ -25,6 +40,7 @@ class TrainState:
         opt_state: of the gradient transformation.
         learning_rate_scale: float32, multiplies every update. A control rule sets it between
             epochs, and nothing is traced again.
+        average: an `Averaged`, if the step has an averager.
     """
 
     step: PyTree
@@ -32,10 +48,15 @@ class TrainState:
     model_state: PyTree
     opt_state: PyTree
     learning_rate_scale: PyTree
+    average: PyTree = None
 
 
 def init_state(
-    params: PyTree, tx: optax.GradientTransformation, model_state: PyTree | None = None
+    params: PyTree,
+    tx: optax.GradientTransformation,
+    model_state: PyTree | None = None,
+    *,
+    averager: Averager | None = None,
 ) -> TrainState:
     """Makes the state before the first update.
 
@@ -43,10 +64,11 @@ def init_state(
         params: a tree of real floating arrays, such as `variables["params"]`.
         tx: the rule whose state it will hold.
         model_state: the model's other variables, without `"params"`.
+        averager: that of the step, such as `averaging.exponential_average(0.999)`.
 
     Raises:
-        TypeError: `tx` is no gradient transformation, or a leaf of `params` is not real and
-            floating.
+        TypeError: `tx` is no gradient transformation, `averager` no averager, or a leaf of
+            `params` is not real and floating.
         ValueError: `model_state` holds `"params"`.
 
     Example:
@@ -66,12 +88,18 @@ def init_state(
                 f"params{jax.tree_util.keystr(path)} must be real and floating, "
                 f"got {jnp.result_type(leaf)}: put what is not trained into model_state."
             )
+    average = None
+    if averager is not None:
+        check_functions("averager", averager, Averager)
+        start = averager.init(params)
+        average = Averaged(averager.update(params, start)[0], start)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
         model_state={} if model_state is None else model_state,
         opt_state=tx.init(params),
         learning_rate_scale=jnp.ones((), jnp.float32),
+        average=average,
     )
 
 
@@ -105,3 +133,16 @@ def with_variables(state: TrainState, variables: Mapping[str, PyTree]) -> TrainS
         raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
     rest = {name: tree for name, tree in variables.items() if name != "params"}
     return dataclasses.replace(state, params=variables["params"], model_state=rest)
+
+
+def averaged(averager: Averager | None, params: PyTree, before: PyTree) -> PyTree:
+    """Shows the new parameters to the averager, if there is one.
+
+    Raises:
+        ValueError: only one of step and state has an averager.
+    """
+    if (averager is None) != (before is None):
+        raise ValueError(
+            "averager must be given to make_train_step and to init_state, or to neither."
+        )
+    return None if averager is None else Averaged(*averager.update(params, before.state))

@@ -7,10 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int32, Key, PyTree, ScalarLike
+from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
-from jaxtricks._checks import check_flag, check_instance, check_integer
-from jaxtricks.training._state import TrainState
+from jaxtricks._checks import (
+    check_flag,
+    check_function,
+    check_functions,
+    check_instance,
+    check_integer,
+)
+from jaxtricks.averaging import Averager
+from jaxtricks.training._non_finite import count_non_finite, sum_of_squares
+from jaxtricks.training._state import TrainState, averaged
 
 Batch = Mapping[str, Array | np.ndarray]
 Metrics = dict[str, Array]
@@ -45,6 +53,7 @@ def make_train_step(
     tx: optax.GradientTransformation,
     *,
     penalty: Callable[[PyTree], Float[Array, ""]] | None = None,
+    averager: Averager | None = None,
     accumulate: int = 1,
     rng_streams: Sequence[str] = ("dropout",),
     learning_rate: ScalarLike | optax.Schedule | None = None,
@@ -63,6 +72,9 @@ def make_train_step(
         tx: the rule, whole; compose clipping in front of it (`optax.clip_by_global_norm`). It is
             given the batch's mean loss as `value`.
         penalty: $R$, added once whatever the number of devices or parts.
+        averager: watches the parameters after every update, such as
+            `averaging.exponential_average(0.999)`; what it makes of them is
+            `state.average.output`. Give it to `init_state` too.
         accumulate: in how many parts the batch goes through the model, one after another, for
             the memory of one part. Batch statistics are those of each part.
         rng_streams: names of the streams that the model draws from; never `"params"`.
@@ -79,10 +91,11 @@ def make_train_step(
         or infinite.
 
     Raises:
-        TypeError: `tx` is no gradient transformation, `accumulate` no integer, `rng_streams` one
-            string, or `loss` or `penalty` no function.
+        TypeError: `tx` is no gradient transformation, `averager` no averager, `accumulate` no
+            integer, `rng_streams` one string, or `loss` or `penalty` no function.
         ValueError: `accumulate` is under 1, a stream is called `"params"`, or, when the step is
-            traced, the batch cannot be divided by `accumulate`, or `loss` gives something else
+            traced, the batch cannot be divided by `accumulate`, only one of step and state has an
+            averager, or `loss` gives something else
             than one number per example, or a metric by a name that the step itself uses.
 
     Example:
@@ -103,9 +116,11 @@ def make_train_step(
     check_flag("diagnostics", diagnostics)
     check_instance("tx", tx, optax.GradientTransformation)
     check_integer("accumulate", accumulate, low=1)
-    for name, function in (("loss", loss), ("penalty", penalty)):
-        if not callable(function) and (name == "loss" or function is not None):
-            raise TypeError(f"{name} must be a function, got {function!r}.")
+    check_function("loss", loss)
+    if penalty is not None:
+        check_function("penalty", penalty)
+    if averager is not None:
+        check_functions("averager", averager, Averager)
     if isinstance(rng_streams, str):
         raise TypeError(f"rng_streams must be a sequence of names, got {rng_streams!r}.")
     if "params" in rng_streams:
@@ -149,7 +164,8 @@ def make_train_step(
             metrics["gradient_norm"] = jnp.sqrt(sum_of_squares(gradients))
             metrics["non_finite"] = count_non_finite((metrics["loss"], gradients, params))
         count = optax.safe_increment(state.step)
-        return TrainState(count, params, model_state, opt_state, scale), metrics
+        average = averaged(averager, params, state.average)
+        return TrainState(count, params, model_state, opt_state, scale, average), metrics
 
     return step
 
@@ -225,22 +241,3 @@ def in_parts(
 def across(tree: PyTree, axis_name: str | None) -> PyTree:
     """Sums over the devices of a mapped axis."""
     return tree if axis_name is None else jax.lax.psum(tree, axis_name)
-
-
-def sum_of_squares(tree: PyTree) -> Float[Array, ""]:
-    """Of all entries, as inner products: several times as fast on a CPU as reductions."""
-    full = (x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in jax.tree.leaves(tree))
-    return sum(jnp.vdot(x, x) for x in full)
-
-
-def count_non_finite(tree: PyTree) -> Int32[Array, ""]:
-    """How many entries are NaN or infinite; they are counted only if there is one."""
-
-    def count(tree: PyTree) -> Int32[Array, ""]:
-        return sum(jnp.sum(~jnp.isfinite(x), dtype=jnp.int32) for x in jax.tree.leaves(tree))
-
-    def none(tree: PyTree) -> Int32[Array, ""]:
-        del tree
-        return jnp.zeros((), jnp.int32)
-
-    return jax.lax.cond(jnp.isfinite(sum_of_squares(tree)), none, count, tree)

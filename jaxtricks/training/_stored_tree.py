@@ -44,6 +44,15 @@ def describe_leaf(name: str, leaf: Any) -> dict:
     return description
 
 
+def of_part(description: list[dict], part: str) -> list[dict]:
+    """The leaves below a path, by their paths from there; a path ends where a new key begins."""
+    return [
+        {**leaf, "path": leaf["path"][len(part) :]}
+        for leaf in description
+        if leaf["path"].startswith(part) and leaf["path"][len(part) :][:1] in ("", ".", "[")
+    ]
+
+
 def check_same_description(saved: list[dict], like: list[dict]) -> None:
     """Checks paths, shapes and dtypes.
 
@@ -88,18 +97,19 @@ def write_leaves(path: Path, leaves: dict[str, jax.Array | np.ndarray]) -> None:
         checkpointer.save(path, args=ocp.args.StandardSave(leaves))
 
 
-def read_tree(path: Path, like: PyTree, description: list[dict]) -> PyTree:
-    """Reads the leaves into the structure and onto the devices of `like`."""
+def read_tree(path: Path, like: PyTree, description: list[dict], part: str) -> PyTree:
+    """Reads the leaves below `part` into the structure and onto the devices of `like`."""
     import orbax.checkpoint as ocp
 
     leaves, structure = jax.tree.flatten(like, is_leaf=is_none)
-    wanted = {str(i): abstract_form(leaf) for i, leaf in enumerate(leaves) if is_stored(leaf)}
-    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-        arrays = checkpointer.restore(path, args=ocp.args.StandardRestore(wanted))
-    values = (
-        rebuild(leaf, saved, arrays.get(str(index)))
-        for index, (leaf, saved) in enumerate(zip(leaves, description, strict=True))
-    )
+    chosen = of_part([{**leaf, "index": str(i)} for i, leaf in enumerate(description)], part)
+    pairs = list(zip(leaves, chosen, strict=True))
+    wanted = {saved["index"]: abstract_form(leaf) for leaf, saved in pairs if is_stored(leaf)}
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        how = ocp.checkpoint_utils.construct_restore_args(wanted)
+        wish = ocp.args.PyTreeRestore(wanted, how, partial_restore=True)
+        arrays = checkpointer.restore(path, args=wish)
+    values = (rebuild(leaf, saved, arrays.get(saved["index"])) for leaf, saved in pairs)
     return jax.tree.unflatten(structure, values)
 
 

@@ -151,6 +151,10 @@ def test_a_model_without_batch_norm_is_left_alone():
     assert got == {"other": variables["other"]}
 
 
+def untrained(variables, x):
+    return Flax().apply(variables, x, train=False, mutable=["batch_stats"])[1]
+
+
 @pytest.mark.parametrize(
     "change, error, message",
     [
@@ -159,6 +163,7 @@ def test_a_model_without_batch_norm_is_left_alone():
         ({"examples": (X, X[:3])}, ValueError, r"one length, got lengths \[3, 14\]"),
         ({"examples": ()}, ValueError, r"one length, got lengths \[\]"),
         ({"apply": lambda variables, x: {"y": x}}, ValueError, 'return "batch_stats" too, got'),
+        ({"apply": untrained}, ValueError, "apply must run the model in training mode"),
         ({"apply": applied(Ours()), "unbiased": True}, ValueError, "no flax.linen.BatchNorm"),
     ],
 )

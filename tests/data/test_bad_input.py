@@ -61,8 +61,8 @@ def test_misspelt_name(name, hint, tmp_path):
             for case in (
                 ({part: -0.1}, ValueError, f"{part} must be in [0.0, 1.0), got -0.1"),
                 ({part: -1}, ValueError, f"{part} must be at least 0, got -1"),
-                ({part: "a"}, TypeError, f"{part} must be an integer, got 'a'"),
-                ({part: None}, TypeError, f"{part} must be an integer, got None"),
+                ({part: "a"}, TypeError, f"{part} must be a fraction or a number of examples"),
+                ({part: None}, TypeError, "or a number of examples, got None"),
             )
         ),
     ],

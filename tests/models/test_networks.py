@@ -231,6 +231,11 @@ def test_flags_must_be_bools(make, flag):
         make()
 
 
+def test_an_activation_is_a_function_not_a_name():
+    with untyped(), pytest.raises(TypeError, match="activation must be a function, got 'relu'"):
+        models.MLP((8, 3), activation="relu")
+
+
 @pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
 def test_images_of_the_wrong_rank_or_type_are_refused(net):
     with pytest.raises(ValueError, match=r"images must be .* got the shape \(8, 8, 1\)"):

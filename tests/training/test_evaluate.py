@@ -53,3 +53,40 @@ def test_arrays_of_other_lengths_are_refused(longer):
         training.evaluate(training.make_eval_step(loss), state, data, 2)
     with untyped(), pytest.raises(TypeError, match="examples must be a Mapping, got"):
         training.evaluate(training.make_eval_step(loss), state, tuple(data.values()), 2)
+
+
+class Rows:
+    """Pictures that are read when asked for."""
+
+    def __init__(self, size, given=slice(None)):
+        self.data, self.given = examples(size), given
+
+    def __len__(self):
+        return len(self.data["label"])
+
+    def __getitem__(self, indices):
+        return {name: values[indices][self.given] for name, values in self.data.items()}
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_source_has_the_means_of_its_arrays(batch_size, sharded):
+    state, loss = start(Net(rate=0.5, batch_norm=True), optax.sgd(0.1))
+    eval_step, source = training.make_eval_step(loss), Rows(20)
+    sharding = training.data_sharding() if sharded else None
+    got = training.evaluate_source(eval_step, state, source, batch_size, sharding=sharding)
+    want = training.evaluate(eval_step, state, source.data, batch_size)
+    assert set(got) == {"loss", "accuracy"}
+    for name, value in want.items():
+        assert float(got[name]) == pytest.approx(float(value), rel=1e-6), name
+
+
+def test_a_source_without_rows_or_with_too_few_is_refused():
+    state, loss = start(Net(), optax.sgd(0.1))
+    eval_step = training.make_eval_step(loss)
+    with pytest.raises(ValueError, match="source has no examples"):
+        training.evaluate_source(eval_step, state, Rows(0), 2)
+    with pytest.raises(ValueError, match=r"a row for each of 4 indices, got \{'image': 3"):
+        training.evaluate_source(eval_step, state, Rows(8, slice(3)), 4)
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        training.evaluate_source(eval_step, state, Rows(8), 0)

@@ -74,6 +74,8 @@ def test_a_folder_holds_the_history_and_the_last_and_best_position(tmp_path):
     assert restore(tmp_path / "checkpoints", like).step == 8
     best = restore(tmp_path / "checkpoints", like, which="best")
     assert best.step == 2 * (1 + int(np.argmin(losses)))
+    model = restore(tmp_path / "checkpoints", start(), which="best", part=".state").tree
+    chex.assert_trees_all_equal(model, best.tree.state)
     same(got, run(4))
 
 
@@ -104,7 +106,8 @@ def test_a_run_that_rule_or_hook_has_ended_stays_ended_or_goes_on(tmp_path):
     rule = early_stopping(0, min_delta=1e6)
     first = run(5, tmp_path / "rule", stopping=rule)
     assert first.epochs == 2
-    assert run(5, tmp_path / "rule", stopping=rule, resume=True).epochs == 2
+    with pytest.warns(UserWarning, match="had ended the run in .*rule after 2 epochs"):
+        assert run(5, tmp_path / "rule", stopping=rule, resume=True).epochs == 2
     hooked = run(5, tmp_path / "hook", save_every=9, on_epoch=lambda epoch, state, record: True)
     assert hooked.epochs == 1
     same(run(3, tmp_path / "hook", resume=True), run(3))
@@ -188,8 +191,9 @@ def test_an_interruption_keeps_the_finished_epochs(tmp_path):
         if epoch == 3:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as interrupted:
         run(5, tmp_path, on_epoch=interrupt)
+    assert f"{tmp_path} goes on" in interrupted.value.__notes__[0]
     assert len(records(tmp_path)) == 3
     same(run(5, tmp_path, resume=True), run(5))
 

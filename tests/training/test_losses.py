@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from jaxtricks import training
+from tests.untyped import untyped
 
 LOGITS = jnp.array([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0], [100.0, 0.0, -3.0]])
 LABELS = jnp.array([0, 2, 1])
@@ -104,9 +105,15 @@ def test_labels_out_of_range_are_nan_and_not_a_loss_of_zero():
         (jnp.ones((3, 1)), {}, r"label must be .* floating \[batch, 3\], got float32 \[3, 1\]"),
         (LABELS, {"class_weights": (1.0, 2.0)}, r"class_weights must be one per class, 3, got .*2"),
         (LABELS, {"class_weights": (1.0, 2.0, -1.0)}, "class_weights must be .*at least 0, got"),
+        (LABELS, {"top_k": (1, 0)}, r"top_k\[1\] must be at least 1, got 0"),
         (LABELS, {"top_k": (4,)}, "top_k must be at most the 3 classes, got 4"),
     ],
 )
 def test_labels_and_options_of_other_shapes_are_refused(labels, options, match):
     with pytest.raises(ValueError, match=match):
         losses_of(labels, **options)
+
+
+def test_one_number_is_no_sequence_of_top_k():
+    with untyped(), pytest.raises(TypeError, match="top_k must be a Sequence, got 5"):
+        losses_of(top_k=5)
