@@ -2,9 +2,10 @@
 
 The notes' network (784-256-128-64-32-10, two dropout layers of 0.5, 000:49-55) with Adam on 60,000
 images of MNIST's shape, batches of 128, the last one ragged; the examples lie on the device as
-uint8. Contenders: the epoch as one scan; the same step called from Python; PyTorch with its fused
-Adam (CPU only, where torch is installed), with the number of threads that is best for it. The peak
-is that of a large matrix product in the same rounds. Then 16 seeds as one program over one.
+uint8. Contenders: the epoch as one scan; the same step called from Python, which gathers its batch
+on the device, or is given one that NumPy gathered; PyTorch with its fused Adam (CPU only, where
+torch is installed), with the number of threads that is best for it. The peak is that of a large
+matrix product in the same rounds. Then 16 seeds as one program over one.
 
     python -m experiments.performance.epochs --out paper_figs/performance/epochs.json
 
@@ -80,6 +81,22 @@ def host_loop(examples: dict[str, jax.Array]) -> Callable[[], None]:
         nonlocal state
         for indices, weights in rows:
             state, _ = compiled(state, examples, indices, weights, key)
+        jax.block_until_ready(state)
+
+    return run
+
+
+def numpy_loop(examples: dict[str, np.ndarray], order: data.Order) -> Callable[[], None]:
+    """The loop as it is mostly written: NumPy gathers a batch, a compiled step takes it."""
+    start, step = parts()
+    state, key = start(jax.random.key(0)), jax.random.key(1)
+    rows, compiled = jax.device_get(list(zip(*order, strict=True))), training.jit_step(step)
+
+    def run() -> None:
+        nonlocal state
+        for indices, weights in rows:
+            batch = {name: values[indices] for name, values in examples.items()}
+            state, _ = compiled(state, {**batch, "weight": weights}, key)
         jax.block_until_ready(state)
 
     return run
@@ -164,7 +181,11 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         print("set JAX_NUM_CPU_DEVICES to the number of cores: the seeds use one device only")
     on_host = arrays(options.examples)
     on_device = jax.device_put(on_host, jax.devices()[0])
-    contenders = {"scan": our_epoch(on_device), "host loop": host_loop(on_device)}
+    contenders = {
+        "scan": our_epoch(on_device),
+        "host loop": host_loop(on_device),
+        "host loop, NumPy": numpy_loop(on_host, order_of(on_device)),
+    }
     if importlib.util.find_spec("torch") and jax.default_backend() == "cpu":
         for threads in range(1, (os.cpu_count() or 1) + 1):
             contenders[f"torch, threads {threads}"] = torch_epoch(on_host, threads)
@@ -175,6 +196,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     contenders["product"] = matrix_product()
     wall = interleaved(contenders, options.rounds).wall
     torches = [name for name in wall if name.startswith("torch")]
+    loops = ("host loop", "host loop, NumPy")
     best = sorted(torches, key=lambda name: np.median(wall[name]))[:1]
     peak = 2 * SIDE**3 / wall["product"]
     record = {
@@ -184,7 +206,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         "seeds": options.seeds,
         "devices": len(jax.devices()),
         "seconds": {name: spread(values) for name, values in wall.items()},
-        "over_ours": {name: spread(wall[name] / wall["scan"]) for name in ("host loop", *best)},
+        "over_ours": {name: spread(wall[name] / wall["scan"]) for name in (*loops, *best)},
         "peak_gigaflops": spread(peak / 1e9),
         "share_of_peak": spread(floating_point_operations(options.examples) / wall["scan"] / peak),
         "seeds_over_one": spread(wall["seeds"] / wall["one seed"]),

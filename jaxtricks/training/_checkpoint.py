@@ -156,7 +156,8 @@ def restore(
         configuration: must equal the saved one; None does not compare.
         which: the newest, in the order of saving, or the one with the best metric.
         part: the path in the saved tree of what `like` is, as `jax.tree_util.keystr` writes it;
-            "" for all of it. `".state"` is the model in the checkpoints of `fit`.
+            "" for all of it. In the checkpoints of `fit`, `".state"` is the train state and
+            `".stopping.best_params"` the best variables.
 
     Raises:
         FileNotFoundError: there is no checkpoint.

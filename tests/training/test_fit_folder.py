@@ -83,6 +83,13 @@ def restored_like(got):
     return Position(got.state, plateau().init(), got.stopping, np.int32(0))
 
 
+def test_the_best_variables_are_read_without_the_data(tmp_path):
+    got = run(4, tmp_path, save_every=3)
+    like = {"params": {"w": np.float32(0)}}
+    best = restore(tmp_path / "checkpoints", like, part=".stopping.best_params").tree
+    chex.assert_trees_all_equal(best, got.best)
+
+
 @pytest.mark.parametrize("save_every", [1, 3])
 def test_more_epochs_go_on_as_if_there_had_been_no_end(tmp_path, save_every):
     run(2, tmp_path, save_every=save_every)
