@@ -6,13 +6,13 @@ hyper-parameters are data; nothing is clipped or repaired.
 
 import itertools
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-SHOWN, LONGEST = 8, 300  # entries of an array, and characters, in a message
+SHOWN, LONGEST = 8, 200  # entries of an array, and characters, in a message
 
 
 def check_range(
@@ -71,7 +71,10 @@ def shown(value: object) -> str:
     if isinstance(value, np.ndarray | jax.Array) and value.size > SHOWN:
         return f"an array {value.dtype}[{','.join(map(str, value.shape))}]"
     text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    if len(text) <= LONGEST:
+        return text
+    keys = f" with {sorted(map(str, value))}" if isinstance(value, Mapping) else ""
+    return f"{text[:LONGEST]}..." if isinstance(value, str) else f"a {type(value).__name__}{keys}"
 
 
 def check_scalar(name: str, value: object) -> None:
@@ -179,7 +182,8 @@ def check_instance(name: str, value: object, kind: type) -> None:
         TypeError: it is not.
     """
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}, got {shown(value)}.")
+        article = "an" if kind.__name__[0] in "AEIOUaeiou" else "a"
+        raise TypeError(f"{name} must be {article} {kind.__name__}, got {shown(value)}.")
 
 
 def check_key(name: str, value: object) -> None:

@@ -54,8 +54,8 @@ def recalibrate_batch_norm(
 
     Raises:
         ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
-            number, `apply` returned no `"batch_stats"` or moves no statistic, or `unbiased` finds
-            no layer, or one with a single value per feature.
+            number, there are no `"params"`, `apply` returned no `"batch_stats"` or moves no
+            statistic, or `unbiased` finds no layer, or one with a single value per feature.
         TypeError: `batch_size` is no integer, or `apply` returned no mapping.
 
     Example:
@@ -77,6 +77,9 @@ def recalibrate_batch_norm(
         S-NRM-02, S-ENS-03; notes 002:80-88, 002:958.
     """
     check_flag("unbiased", unbiased)
+    check_instance("variables", variables, Mapping)
+    if "params" not in variables:
+        raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
     steps = _batches(examples, batch_size)
     state = {name: tree for name, tree in variables.items() if name != "params"}
     if "batch_stats" not in variables:
@@ -176,5 +179,8 @@ def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -
     with nn.intercept_methods(record):
         jax.eval_shape(lambda variables: apply(variables, batch(0)), variables)
     if not found:
-        raise ValueError("unbiased found no flax.linen.BatchNorm; is apply jitted?")
+        raise ValueError(
+            "unbiased found no flax.linen.BatchNorm; is apply jitted? regularizers.BatchNorm has a "
+            "switch of its own, unbiased_running_var."
+        )
     return traverse_util.unflatten_dict(flat)

@@ -157,14 +157,15 @@ def restore(
         which: the newest, in the order of saving, or the one with the best metric.
         part: the path in the saved tree of what `like` is, as `jax.tree_util.keystr` writes it;
             "" for all of it. In the checkpoints of `fit`, `".state"` is the train state and
-            `".stopping.best_params"` the best variables.
+            `".stopping.best_params"` the best variables; of averaged weights
+            `".state.average.output"`, like the parameters.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
         ImportError: orbax is not installed.
         NoIntactCheckpoint: there are only damaged ones.
         ValueError: the configuration or the tree is another one; the message says where. Or the
-            best is wanted, and none has a finite metric.
+            best is wanted, and none has a finite metric. Or there is no such `part`.
         TypeError: `part` is no string.
 
     Example:

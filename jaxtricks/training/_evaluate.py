@@ -81,7 +81,7 @@ def evaluate(
             leaves it to the compiler.
 
     Raises:
-        TypeError: `examples` is no dict.
+        TypeError: `examples` is no dict, or `state` no `TrainState`.
         ValueError: there is no example, the arrays differ in length, or `batch_size` is under 1.
 
     Example:
@@ -94,6 +94,7 @@ def evaluate(
         {'loss': Array(7., dtype=float32)}
     """
     check_integer("batch_size", batch_size, low=1)
+    check_instance("state", state, TrainState)
     size = size_of_arrays("examples", examples)
     rows = padded_size(batch_size, size, sharding)
     order = epoch_order(jax.random.key(0), size, rows, order="cyclic", remainder="weight")

@@ -6,12 +6,12 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_instance, check_integer
 from jaxtricks.data import Order
 from jaxtricks.training._devices import finished, place, whole
 from jaxtricks.training._evaluate import EvalStep, padded_size
 from jaxtricks.training._reading import over_batches
-from jaxtricks.training._source import Examples, Rows, gather, own_rows, size_of
+from jaxtricks.training._source import Examples, Rows, check_source, gather, own_rows, size_of
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import Batch, Metrics
 
@@ -38,7 +38,7 @@ def evaluate_source(
             each reads only its rows.
 
     Raises:
-        TypeError: `batch_size` is no integer.
+        TypeError: an argument is of the wrong kind.
         ValueError: it is under 1, or the source has no example or gives too few rows.
 
     Example:
@@ -59,9 +59,11 @@ def evaluate_source(
         S-MOD-02, S-STP-06; notes 000:25, 001:98-104.
     """
     check_integer("batch_size", batch_size, low=1)
+    check_instance("state", state, TrainState)
+    check_source("source", source)
+    if sharding is not None:
+        check_instance("sharding", sharding, NamedSharding)
     size = size_of(source)
-    if not size:
-        raise ValueError("source has no examples.")
     rows = padded_size(batch_size, size, sharding)
     places = np.arange(-(-size // rows) * rows).reshape(-1, rows)
     in_turn = Order(places % size, np.float32(places < size))

@@ -89,7 +89,7 @@ def fit(
 
     Args:
         step: from `make_train_step`; for `loop="host"` compiled, by `jit_step`, `shard_step` or
-            `pmap_step`.
+            `pmap_step`: else it runs operation by operation, ten times as long.
         eval_step: from `make_eval_step`, without an axis name.
         state: from `init_state`.
         train: a dict of arrays or, unless `loop="scan"`, anything with `__len__` and
@@ -115,8 +115,8 @@ def fit(
         resume: goes on with the run in the folder, or begins one if it has no checkpoint yet.
         save_every: epochs between checkpoints; the last epoch always has one.
         configuration: what JSON has, and what must be the same when the run is resumed, such as
-            the model's and the rule's settings. The batch size, the key, the examples and the
-            state's shapes are compared without it.
+            the model's and the rule's settings, patiences and decays. The batch size, the key, the
+            examples and the state's shapes are compared without it.
         on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
             before its checkpoint; to end the run it returns True. The next epoch uses the state
             up: copy what you keep.
@@ -174,28 +174,28 @@ def fit(
         facts = facts_of(train, validation, batch_size, key, control)
         files = RunFolder(pathlib.Path(folder), {"caller": configuration, "fit": facts}, control)
         files.open(resume=resume)
-    run = make_loop(loop, step, eval_step, state, train, validation, key, batch_size, sharding)
-    start, history = begin(run, state, control), []
-    if files is not None:
-        start, history = files.restore(start)
-        if len(history) < epochs and stopped(start, control):
-            files.tell_end(start)
-    order_key, step_key = jax.random.split(key)
-    order = functools.partial(order_of, order_key, size=size_of(train), batch_size=batch_size)
-    position, written = start, [] if files is None else [files.append]
-    with (
-        explaining(files),
-        bar(epochs, len(history), monitor, show=progress) as advance_bar,
-        event_files(folder, int(start.state.step), write=tensorboard) as add_points,
-    ):
-        for position, record in remaining(run, control, order, step_key, start, epochs):
-            for report in (history.append, *written, advance_bar, add_points):
-                report(record)
-            ended = on_epoch is not None and bool(on_epoch(len(history), position.state, record))
-            last = ended or len(history) == epochs or stopped(position, control)
-            if files is not None and (last or len(history) % save_every == 0):
-                files.save(position, record)
-            if ended:
-                break
+    with explaining(files):
+        run = make_loop(loop, step, eval_step, state, train, validation, key, batch_size, sharding)
+        start, history = begin(run, state, control), []
+        if files is not None:
+            start, history = files.restore(start)
+            if len(history) < epochs and stopped(start, control):
+                files.tell_end(start)
+        order_key, step_key = jax.random.split(key)
+        order = functools.partial(order_of, order_key, size=size_of(train), batch_size=batch_size)
+        position, written = start, [] if files is None else [files.append]
+        with (
+            bar(epochs, len(history), monitor, show=progress) as advance_bar,
+            event_files(folder, int(start.state.step), write=tensorboard) as add_points,
+        ):
+            for position, record in remaining(run, control, order, step_key, start, epochs):
+                for report in (history.append, *written, advance_bar, add_points):
+                    report(record)
+                ended = bool(on_epoch and on_epoch(len(history), position.state, record))
+                last = ended or len(history) == epochs or stopped(position, control)
+                if files is not None and (last or len(history) % save_every == 0):
+                    files.save(position, record)
+                if ended:
+                    break
     best = getattr(position.stopping, "best_params", None)
     return Fit(position.state, best, history, position.stopping, len(history))

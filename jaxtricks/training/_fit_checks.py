@@ -10,10 +10,16 @@ from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._checks import check_choice, check_instance, check_integer
 from jaxtricks.control import Machine
-from jaxtricks.data import Source, check_examples
+from jaxtricks.data import check_examples
 from jaxtricks.training._devices import check_divisible
 from jaxtricks.training._evaluate import EvalStep
-from jaxtricks.training._source import Examples, batch_shapes, gather, size_of
+from jaxtricks.training._source import (
+    Examples,
+    batch_shapes,
+    check_source,
+    gather,
+    size_of,
+)
 from jaxtricks.training._state import TrainState, variables
 from jaxtricks.training._step import TrainStep
 
@@ -52,16 +58,7 @@ def check_examples_of(
         TypeError: it is neither, or a source where one program needs arrays.
         ValueError: it is empty, or its examples are not as they should be.
     """
-    if isinstance(examples, tuple | list | np.ndarray | jax.Array) or not isinstance(
-        examples, Mapping | Source
-    ):
-        hint = "; give ._asdict()" if hasattr(examples, "_asdict") else ""
-        raise TypeError(
-            f"{name} must be a dict of arrays, or have __len__ and __getitem__, "
-            f"got a {type(examples).__name__}{hint}."
-        )
-    if isinstance(examples, Mapping) and not examples or not size_of(examples):
-        raise ValueError(f"{name} has no examples.")
+    check_source(name, examples)
     if not isinstance(examples, Mapping):
         if loop == "scan":
             raise TypeError(f'{name} must be a dict of arrays for loop="scan", got {examples!r}.')
@@ -156,7 +153,8 @@ def check_measuring(
     for name, first in states.items():
         best = getattr(first, "best_value", None)
         if best is not None and (best > 0) != (mode == "min"):
-            raise ValueError(f"mode must be that of {name}, got {mode!r}.")
+            other = "min" if best > 0 else "max"
+            raise ValueError(f"mode must be that of {name}, {other!r}, got {mode!r}.")
 
 
 def differences(old: PyTree, new: PyTree) -> str:

@@ -47,7 +47,8 @@ def classification_loss(
 
     Raises:
         TypeError: `model` is no Flax module, or `top_k` no sequence of integers.
-        ValueError: an argument is out of range, or, when the loss is traced, labels are neither
+        ValueError: an argument is out of range, or, when the loss is traced, a batch has no images
+            or labels, labels are neither
             whole `[batch]` nor floating `[batch, classes]`, there are not as many class weights as
             classes, or fewer classes than a `top_k`.
 
@@ -84,6 +85,8 @@ def classification_loss(
         *,
         train: bool,
     ) -> Any:
+        if not {"image", "label"} <= batch.keys():
+            raise ValueError(f'batch must hold "image" and "label", got {sorted(batch)}.')
         images = jnp.asarray(batch["image"])
         images = to_unit(images) if preprocess is None else preprocess(images)
         variables = {"params": params, **model_state}

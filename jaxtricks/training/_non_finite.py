@@ -26,8 +26,9 @@ class NonFiniteError(FloatingPointError):
         super().__init__(
             f"step {step} gave a NaN or an infinity, first in "
             f"{path or 'the loss or its gradient'}; learning rate {rate}. "
-            "The error's `state` is the one before the step. If it was one of the first, look at "
-            "the examples: a label that is not below the number of logits has the loss NaN."
+            "The error's `state` is the one before the step. The rate may be too high; or, if it "
+            "was one of the first, the examples wrong: a label that is not below the number of "
+            "logits has the loss NaN."
         )
         self.step = step
         self.learning_rate = learning_rate

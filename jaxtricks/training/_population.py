@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree, Shaped
 
-from jaxtricks._checks import check_choice, check_integer
+from jaxtricks._checks import check_choice, check_function, check_instance, check_integer
 
 
 def train_population(
@@ -51,7 +51,8 @@ def train_population(
     Raises:
         ValueError: there is no trial, `keys` and `hyper_parameters` differ in number, or `chunk` is
             under 1.
-        TypeError: `keys` holds no typed keys, or a hyper-parameter has no axis of trials.
+        TypeError: `keys` holds no typed keys, a hyper-parameter has no axis of trials, `run` is no
+            function, `shared` no tuple, or `devices` no sequence.
 
     Example:
         >>> def run(key, rate):
@@ -63,15 +64,23 @@ def train_population(
     References:
         "Many runs"; the notes' random search 002:1009-1041.
     """
+    check_function("run", run)
+    check_instance("shared", shared, tuple)
+    if devices is not None:
+        check_instance("devices", devices, Sequence)
     if not jnp.issubdtype(getattr(keys, "dtype", None), jax.dtypes.prng_key) or keys.ndim != 1:
         raise TypeError(f"keys must be a vector of typed keys (jax.random.split), got {keys!r}.")
     for path, leaf in jax.tree_util.tree_leaves_with_path(hyper_parameters):
         if not np.ndim(leaf):
             name = f"hyper_parameters{jax.tree_util.keystr(path)}"
             raise TypeError(f"{name} must be an array with an axis of trials, got {leaf!r}.")
-    counts = {len(x) for x in jax.tree.leaves(hyper_parameters)} | {len(keys)}
-    if len(counts) != 1 or not len(keys):
-        raise ValueError(f"there must be as many keys as trials, at least 1, got {sorted(counts)}.")
+        if len(leaf) != len(keys):
+            name = f"hyper_parameters{jax.tree_util.keystr(path)}"
+            raise ValueError(
+                f"{name} must have a row for each of {len(keys)} keys, got {len(leaf)}."
+            )
+    if not len(keys):
+        raise ValueError("keys must not be empty.")
     if form is not None:
         check_choice("form", form, ("map", "vmap"))
     if chunk is not None:

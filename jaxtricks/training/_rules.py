@@ -13,8 +13,14 @@ def check_rules(plateau: Machine | None, stopping: Machine | None, monitor: str)
     Raises:
         TypeError: a rule is no machine, or answers the other argument's question.
         ValueError: the plateau rule does not begin with the factor 1, or a rule wants an accuracy
-            to be small.
+            to be small or a loss to be large.
     """
+    with jax.ensure_compile_time_eval():  # `make_run` may be called while a trial is traced
+        check_answers(plateau, stopping, monitor)
+
+
+def check_answers(plateau: Machine | None, stopping: Machine | None, monitor: str) -> None:
+    """Asks each rule once; what depends on traced hyper-parameters passes."""
     model = {"params": jnp.zeros(())}
     for name, machine, example in (
         ("plateau", plateau, "control.plateau(), which answers a factor"),
@@ -27,12 +33,28 @@ def check_rules(plateau: Machine | None, stopping: Machine | None, monitor: str)
         answer, _ = machine.update(None, state, model)
         if jnp.issubdtype(jnp.result_type(answer), jnp.bool_) != (name == "stopping"):
             raise TypeError(f"{name} must be a rule such as {example}, got one that does not.")
-        known = not isinstance(answer, jax.core.Tracer)
-        if name == "plateau" and known and float(answer) != 1:
+        if name == "plateau" and known(answer) and float(answer) != 1:
             raise ValueError(
                 "plateau must have initial=1, since it multiplies the updates of the rule, "
                 f"got initial={float(answer):g}."
             )
-        best = getattr(state, "best_value", 0)
-        if monitor.endswith("accuracy") and best > 0:
-            raise ValueError(f'{name} must have mode="max" for monitor={monitor!r}, got "min".')
+        best = getattr(state, "best_value", jnp.zeros(()))
+        if known(best):
+            check_side(name, monitor, float(best))
+
+
+def check_side(name: str, monitor: str, best: float) -> None:
+    """Compares the side of a rule, whose best value begins at the worst, with the metric's."""
+    for ending, worst, mode, other in (
+        ("accuracy", -1, "max", "min"),
+        ("loss", 1, "min", "max"),
+    ):
+        if monitor.endswith(ending) and best * worst < 0:
+            raise ValueError(
+                f'{name} must have mode="{mode}" for monitor={monitor!r}, got "{other}".'
+            )
+
+
+def known(value: object) -> bool:
+    """Whether a value is there already."""
+    return not isinstance(value, jax.core.Tracer)

@@ -81,7 +81,7 @@ class RunFolder:
         """Warns that the run in the folder had come to its end."""
         warnings.warn(
             f"the stopping rule had ended the run in {self.path} after {int(position.epoch)} "
-            "epochs: nothing is trained. Train longer in another folder.",
+            "epochs: nothing is trained. Go on from its state in another folder.",
             stacklevel=3,
         )
 
@@ -128,9 +128,13 @@ def explaining(files: RunFolder | None) -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         if files is not None:
-            interrupt.add_note(
-                f"The run in {files.path} goes on from its last checkpoint with resume=True."
+            begun = any((files.path / "checkpoints").glob("[0-9]*"))
+            where = (
+                "goes on from its last checkpoint"
+                if begun
+                else "has no checkpoint yet and begins anew"
             )
+            interrupt.add_note(f"The run in {files.path} {where} with resume=True.")
         raise
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import Float, Int
 
+from jaxtricks._checks import check_instance
 from jaxtricks.data import Source
 
 Rows = dict[str, np.ndarray]
@@ -23,19 +24,41 @@ def size_of(examples: Examples) -> int:
     return len(next(iter(examples.values()))) if isinstance(examples, Mapping) else len(examples)
 
 
+def check_source(name: str, examples: object) -> None:
+    """Checks that rows can be had by their numbers, and that there are any.
+
+    Raises:
+        TypeError: this is neither a dict of arrays nor a source.
+        ValueError: it is empty.
+    """
+    if isinstance(examples, tuple | list | np.ndarray | jax.Array) or not isinstance(
+        examples, Mapping | Source
+    ):
+        hint = "; give ._asdict()" if hasattr(examples, "_asdict") else ""
+        raise TypeError(
+            f"{name} must be a dict of arrays, or have __len__ and __getitem__, "
+            f"got a {type(examples).__name__}{hint}."
+        )
+    if isinstance(examples, Mapping) and not examples or not size_of(examples):
+        raise ValueError(f"{name} has no examples.")
+
+
 def gather(
     examples: Examples, indices: Int[np.ndarray, " n"], weights: Float[np.ndarray, " n"]
 ) -> Rows:
     """The rows of a batch as `take` gives them, on the host.
 
     Raises:
+        TypeError: a source gives no dict.
         ValueError: there are more or fewer rows than indices.
     """
     batch: Rows
     if isinstance(examples, Mapping):
         batch = {str(name): np.asarray(values)[indices] for name, values in examples.items()}
     else:
-        batch = {name: np.asarray(values) for name, values in examples[indices].items()}
+        rows = examples[indices]
+        check_instance("what the examples give", rows, Mapping)
+        batch = {name: np.asarray(values) for name, values in rows.items()}
     lengths = {name: len(values) for name, values in batch.items()}
     if set(lengths.values()) != {len(indices)}:
         raise ValueError(

@@ -69,7 +69,7 @@ def init_state(
     Raises:
         TypeError: `tx` is no gradient transformation, `averager` no averager, or a leaf of
             `params` is not real and floating.
-        ValueError: `model_state` holds `"params"`.
+        ValueError: `model_state` holds `"params"`, or `params` holds nothing else.
 
     Example:
         >>> state = init_state({"w": jnp.ones(2)}, optax.sgd(0.1))
@@ -82,6 +82,8 @@ def init_state(
     check_instance("tx", tx, optax.GradientTransformation)
     if isinstance(model_state, Mapping) and "params" in model_state:
         raise ValueError('model_state must not hold "params": take them out of the variables.')
+    if isinstance(params, Mapping) and "params" in params:
+        raise ValueError('params must be variables["params"], got variables that hold them.')
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
             raise TypeError(
@@ -123,14 +125,19 @@ def with_variables(state: TrainState, variables: Mapping[str, PyTree]) -> TrainS
 
     Raises:
         ValueError: there are no `"params"`.
+        TypeError: `variables` is no dict.
 
     Example:
         >>> state = init_state(jnp.ones(2), optax.sgd(0.1))
         >>> with_variables(state, {"params": jnp.zeros(2)}).params.tolist()
         [0.0, 0.0]
     """
+    check_instance("variables", variables, Mapping)
     if "params" not in variables:
-        raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
+        raise ValueError(
+            f'variables must hold "params", got {sorted(variables)}: parameters alone are '
+            '{"params": params, **state.model_state}.'
+        )
     rest = {name: tree for name, tree in variables.items() if name != "params"}
     return dataclasses.replace(state, params=variables["params"], model_state=rest)
 
@@ -139,10 +146,18 @@ def averaged(averager: Averager | None, params: PyTree, before: PyTree) -> PyTre
     """Shows the new parameters to the averager, if there is one.
 
     Raises:
-        ValueError: only one of step and state has an averager.
+        ValueError: only one of step and state has an averager, or each another one.
     """
     if (averager is None) != (before is None):
         raise ValueError(
             "averager must be given to make_train_step and to init_state, or to neither."
         )
-    return None if averager is None else Averaged(*averager.update(params, before.state))
+    if averager is None:
+        return None
+    own = jax.eval_shape(averager.init, params)
+    if jax.tree.structure(own) != jax.tree.structure(before.state):
+        raise ValueError(
+            "averager must be the same in make_train_step and init_state, got one with a "
+            f"{type(own).__name__} and one with a {type(before.state).__name__}."
+        )
+    return Averaged(*averager.update(params, before.state))

@@ -1,5 +1,6 @@
 """The leaves of a tree as orbax arrays, and a description by which a wrong tree is refused."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,21 @@ def describe_leaf(name: str, leaf: Any) -> dict:
 
 
 def of_part(description: list[dict], part: str) -> list[dict]:
-    """The leaves below a path, by their paths from there; a path ends where a new key begins."""
-    return [
+    """The leaves below a path, by their paths from there; a path ends where a new key begins.
+
+    Raises:
+        ValueError: there are none.
+    """
+    below = [
         {**leaf, "path": leaf["path"][len(part) :]}
         for leaf in description
         if leaf["path"].startswith(part) and leaf["path"][len(part) :][:1] in ("", ".", "[")
     ]
+    if not below:
+        heads = dict.fromkeys(re.split(r"(?<=.)(?=[.[])", leaf["path"])[0] for leaf in description)
+        known = ", ".join(heads)
+        raise ValueError(f"part must be a path in the checkpoint, below {known}, got {part!r}.")
+    return below
 
 
 def check_same_description(saved: list[dict], like: list[dict]) -> None:

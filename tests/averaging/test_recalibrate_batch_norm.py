@@ -129,7 +129,7 @@ def test_a_cumulative_average_with_its_own_counter_and_half_precision():
 
     stats = {"count": jnp.int32(3), "mean": jnp.zeros((), jnp.bfloat16)}
     x = jnp.array([1.0, 3.0, 5.0, 11.0])
-    got = recalibrate_batch_norm(apply, {"batch_stats": stats}, x, 2)["batch_stats"]
+    got = recalibrate_batch_norm(apply, {"params": {}, "batch_stats": stats}, x, 2)["batch_stats"]
     chex.assert_trees_all_equal(got, {"count": jnp.int32(3), "mean": jnp.bfloat16(5)}, strict=True)
 
 
@@ -163,6 +163,7 @@ def untrained(variables, x):
         ({"examples": (X, X[:3])}, ValueError, r"one length, got lengths \[3, 14\]"),
         ({"examples": ()}, ValueError, r"one length, got lengths \[\]"),
         ({"apply": lambda variables, x: {"y": x}}, ValueError, 'return "batch_stats" too, got'),
+        ({"variables": {}}, ValueError, 'variables must hold "params", got'),
         ({"apply": untrained}, ValueError, "apply must run the model in training mode"),
         ({"apply": applied(Ours()), "unbiased": True}, ValueError, "no flax.linen.BatchNorm"),
     ],

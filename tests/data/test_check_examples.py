@@ -98,7 +98,7 @@ def test_nothing_to_check(monkeypatch):
         data.check_examples(empty)
     with pytest.raises(ValueError, match="examples must not be empty, got {}"):
         data.check_examples({})
-    with pytest.raises(TypeError, match="examples must be a Mapping, got Split"):
+    with pytest.raises(TypeError, match="examples must be a Mapping, got a Split"):
         data.check_examples(data.Split(IMAGE, LABEL))
     with pytest.raises(ValueError, match="classes must be at least 1, got 0"):
         data.check_examples(GOOD, classes=0)

@@ -108,8 +108,12 @@ def test_step_and_state_have_the_same_averager_or_none():
     for first, second in ((averager, None), (None, averager)):
         with pytest.raises(ValueError, match="averager must be given to make_train_step and to"):
             jax.eval_shape(step_with(first), start(second), BATCHES[0], KEY)
+    message = "the same .* with a PolyakAverageState and one with a ExponentialAverageState"
+    with pytest.raises(ValueError, match=message):
+        other = start(averaging.exponential_average(0.9))
+        jax.eval_shape(step_with(averager), other, BATCHES[0], KEY)
     with untyped():
-        with pytest.raises(TypeError, match="averager must be a Averager, got 0.9"):
+        with pytest.raises(TypeError, match="averager must be an Averager, got 0.9"):
             step_with(0.9)
-        with pytest.raises(TypeError, match="averager must be a Averager, got 0.9"):
+        with pytest.raises(TypeError, match="averager must be an Averager, got 0.9"):
             start(0.9)

@@ -1,5 +1,7 @@
 """A part of a saved tree is read without the rest."""
 
+import re
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -44,8 +46,15 @@ def test_a_part_comes_back_as_from_the_whole(folder, part, want):
 
 @pytest.mark.parametrize("part", ["['b']", "['a", "a", "['a']['y']"])
 def test_a_part_that_is_not_there_is_refused(folder, part):
-    with pytest.raises(ValueError, match=r"like\['x'\]: saved nothing, got float32\[3\]"):
+    known = "['a'], ['ab'], ['keys'], ['list']"
+    message = f"part must be a path in the checkpoint, below {known}, got {part!r}"
+    with pytest.raises(ValueError, match=re.escape(message)):
         training.restore(folder, TREE["a"], part=part)
+
+
+def test_another_part_is_refused(folder):
+    with pytest.raises(ValueError, match=r"like\['x'\]: saved nothing, got float32\[3\]"):
+        training.restore(folder, TREE["a"], part="['list']")
 
 
 def test_a_part_is_a_path(folder):

@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxtricks import training
+from jaxtricks import data, training
 from tests.training.nets import Net, examples, start
 from tests.untyped import untyped
 
@@ -68,6 +68,16 @@ class Rows:
         return {name: values[indices][self.given] for name, values in self.data.items()}
 
 
+class Tuples:
+    """Rows that are no dict."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, indices):
+        return (np.zeros(len(indices)),)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_source_has_the_means_of_its_arrays(batch_size, sharded):
@@ -86,6 +96,19 @@ def test_a_source_without_rows_or_with_too_few_is_refused():
     eval_step = training.make_eval_step(loss)
     with pytest.raises(ValueError, match="source has no examples"):
         training.evaluate_source(eval_step, state, Rows(0), 2)
+    pairs = data.Split(**examples(4))
+    for bad, message in (
+        ({"source": pairs}, r"source must be a dict of arrays.*got a Split; give \._asdict"),
+        ({"source": None}, "source must be a dict of arrays.*got a NoneType"),
+        ({"source": Tuples()}, "what the examples give must be a Mapping, got"),
+        ({"state": {}}, "state must be a TrainState, got {}"),
+        ({"sharding": 3}, "sharding must be a NamedSharding, got 3"),
+    ):
+        with untyped(), pytest.raises(TypeError, match=message):
+            arguments = {"state": state, "source": Rows(8), "batch_size": 4, **bad}
+            training.evaluate_source(eval_step, **arguments)
+    with untyped(), pytest.raises(TypeError, match="state must be a TrainState, got {}"):
+        training.evaluate(eval_step, {}, examples(4), 2)
     with pytest.raises(ValueError, match=r"a row for each of 4 indices, got \{'image': 3"):
         training.evaluate_source(eval_step, state, Rows(8, slice(3)), 4)
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):

@@ -85,8 +85,12 @@ def with_images(images):
         ({"save_every": 0}, ValueError, "save_every must be at least 1"),
         ({"batch_size": 7, "sharding": True}, ValueError, "7 examples cannot be divided among 2"),
         ({"monitor": "error"}, ValueError, r"monitor must be .*'accuracy', 'loss'.*'error'"),
-        ({"mode": "max", "stopping": early_stopping(1)}, ValueError, "mode must be that of stop"),
-        ({"plateau": plateau(mode="max")}, ValueError, "mode must be that of plateau, got 'min'"),
+        (
+            {"mode": "max", "stopping": early_stopping(1)},
+            ValueError,
+            "mode must be that of stopping, 'min', got 'max'",
+        ),
+        ({"plateau": plateau(mode="max")}, ValueError, "plateau must have mode"),
         (
             {"train": {**TRAIN, "weight": np.zeros(24)}},
             ValueError,

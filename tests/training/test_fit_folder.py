@@ -187,8 +187,9 @@ def test_a_run_that_died_before_its_first_checkpoint_begins_anew(tmp_path):
         if epoch == 2:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as interrupted:
         run(3, tmp_path, save_every=3, on_epoch=die)
+    assert "has no checkpoint yet" in interrupted.value.__notes__[0]
     same(run(3, tmp_path, save_every=1, resume=True), run(3, None))
     assert len(records(tmp_path)) == 3
 
@@ -200,7 +201,7 @@ def test_an_interruption_keeps_the_finished_epochs(tmp_path):
 
     with pytest.raises(KeyboardInterrupt) as interrupted:
         run(5, tmp_path, on_epoch=interrupt)
-    assert f"{tmp_path} goes on" in interrupted.value.__notes__[0]
+    assert f"{tmp_path} goes on from its last checkpoint" in interrupted.value.__notes__[0]
     assert len(records(tmp_path)) == 3
     same(run(5, tmp_path, resume=True), run(5))
 

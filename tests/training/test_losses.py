@@ -114,6 +114,12 @@ def test_labels_and_options_of_other_shapes_are_refused(labels, options, match):
         losses_of(labels, **options)
 
 
+def test_a_batch_without_labels_is_named():
+    loss = training.classification_loss(Echo())
+    with pytest.raises(ValueError, match=r"batch must hold .* got \['image'\]"):
+        loss({}, {}, {"image": jnp.ones((2, 3))}, {}, train=False)
+
+
 def test_one_number_is_no_sequence_of_top_k():
     with untyped(), pytest.raises(TypeError, match="top_k must be a Sequence, got 5"):
         losses_of(top_k=5)

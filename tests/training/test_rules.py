@@ -20,6 +20,7 @@ from jaxtricks.training import (
     with_variables,
 )
 from tests.training.small_run import BATCH, examples, parts
+from tests.untyped import untyped
 
 KEY = jax.random.key(0)
 TRAIN, VALIDATION = examples(32, 0), examples(16, 1)
@@ -46,12 +47,30 @@ def by_run(**options):
             ValueError,
             "stopping must have mode=\"max\" for monitor='accuracy'",
         ),
+        (
+            {"plateau": control.plateau(mode="max")},
+            ValueError,
+            "plateau must have mode=\"min\" for monitor='loss'",
+        ),
     ],
-    ids=["plateau stops", "stopping scales", "initial factor", "small accuracy"],
+    ids=["plateau stops", "stopping scales", "initial factor", "small accuracy", "large loss"],
 )
 def test_a_rule_that_would_mislead_is_refused(make, options, error, message):
     with pytest.raises(error, match=message):
         make(**options)
+
+
+def test_a_run_is_made_inside_a_trial():
+    step, eval_step, state = parts()
+
+    def trial(patience):
+        rules = {"stopping": control.early_stopping(patience, mode="max"), "monitor": "accuracy"}
+        epoch = make_train_epoch(step)
+        run = make_run(epoch, eval_step, epochs=1, batch_size=BATCH, **rules)
+        return run(state, TRAIN, VALIDATION, KEY).epochs
+
+    assert jax.eval_shape(trial, 1).shape == ()
+    assert jax.eval_shape(lambda: trial(1)).shape == ()
 
 
 def test_an_accuracy_is_not_made_small_without_a_rule_either():
@@ -73,6 +92,8 @@ def test_a_label_out_of_range_in_validation_ends_the_run():
 def test_variables_of_a_model_are_no_model_state():
     with pytest.raises(ValueError, match='model_state must not hold "params"'):
         init_state(jnp.ones(2), optax.sgd(0.1), {"params": jnp.ones(2)})
+    with pytest.raises(ValueError, match=r'params must be variables\["params"\]'):
+        init_state({"params": jnp.ones(2)}, optax.sgd(0.1))
 
 
 def test_the_best_variables_are_evaluated_as_a_state():
@@ -91,3 +112,5 @@ def test_the_best_variables_are_evaluated_as_a_state():
     assert int(best.step) == int(end.state.step)
     with pytest.raises(ValueError, match="variables must hold \"params\", got \\['kernel'\\]"):
         with_variables(state, {"kernel": np.ones(1)})
+    with untyped(), pytest.raises(TypeError, match="variables must be a Mapping, got None"):
+        with_variables(state, None)

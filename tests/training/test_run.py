@@ -152,13 +152,23 @@ def test_bad_populations_are_refused():
     run = one_run
     with untyped(), pytest.raises(TypeError, match="keys must be a vector of typed keys"):
         training.train_population(run, jnp.zeros((3, 2), jnp.uint32), jnp.ones(3))
-    with pytest.raises(ValueError, match=r"as many keys as trials, at least 1, got \[2, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"hyper_parameters must have a row for each of 3 keys, got 2"
+    ):
         training.train_population(run, keys, jnp.ones(2))
     with (
         untyped(),
         pytest.raises(ValueError, match="form must be one of 'map', 'vmap', got 'scan'"),
     ):
         training.train_population(run, keys, jnp.ones(3), form="scan")
+    for bad, message in (
+        ({"run": 3}, "run must be a function, got 3"),
+        ({"shared": {"x": 1}}, "shared must be a tuple, got {'x': 1}"),
+        ({"devices": 2}, "devices must be a Sequence, got 2"),
+    ):
+        arguments = {"run": run, "keys": keys, "hyper_parameters": jnp.ones(3), **bad}
+        with untyped(), pytest.raises(TypeError, match=message):
+            training.train_population(**arguments)
     with pytest.raises(ValueError, match="chunk must be at least 1, got 0"):
         training.train_population(run, keys, jnp.ones(3), chunk=0)
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
