@@ -12,7 +12,7 @@ run had 512 examples too, and the same end; they were left out for time.
 
 Command: python -m experiments --only is_one_update_per_epoch_slow      (CPU, about 33 s)
 Found: yes. With 4,096 examples 73 epochs against 3.15, 23 times as many (of the 32 that equal
-updates would give), and 20 to 28 times the time (two runs). From 1,024 examples on its epochs grow
+updates would give), and 16 to 28 times the time (four runs). From 1,024 examples on its epochs grow
 from 54 to 73, those of SGD fall from 7.6 to 3.2. Accumulation is the full batch within 3e-8 after
 an update and 6e-8 after seven; then the rate, at the edge of stability, makes rounding grow to
 2e-4. On the 1,408 examples of digits, 11 batches, the ratio is 7 and the claim

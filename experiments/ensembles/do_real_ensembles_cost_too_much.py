@@ -10,8 +10,8 @@ stored parameters are all at least four times those of one model, half the cost 
 
 Command: python -m experiments --only do_real_ensembles_cost_too_much      (CPU, about 12 s)
 Found: yes, and nothing is saved: 8 models cost 8 times the training and prediction time and the
-storage. All at once by `vmap` they are no quicker on 2 CPU cores (11 times one model's training
-time, 19 times its prediction time; ratios on a busy machine), where one model's matrix products
+storage. All at once by `vmap` they are no quicker on 2 CPU cores (8 times one model's training
+time, 6 to 7 times its prediction time; two runs), where one model's matrix products
 already fill the cores. An accelerator, which one such model leaves idle, may say otherwise.
 """
 

@@ -9,7 +9,7 @@ validation loss of the same tuning seeds. Metric: test loss at the end on fresh 
 minus decaying; every shape must win.
 
 Command: python -m experiments --only do_decaying_schedules_beat_the_best_constant_rate
-(CPU, about 20 s)
+(CPU, about 30 s)
 Found: not all of them. Step, cosine, line and the residual network's cuts do (test loss 0.22 to
 0.205, constant 0.233). The curves that fall at once do not: exponential 0.250, 1/sqrt(t) 0.298, 1/t
 0.335. With five times the steps and four times the images (5 seeds, outside the default run) the
