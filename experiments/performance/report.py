@@ -104,7 +104,8 @@ def epochs_section(record: dict[str, Any]) -> str:
     about = (
         "An epoch of the notes' network 784-256-128-64-32-10 (dropout, Adam, batches of 128) on "
         f"{record['examples']:,} images; {record['rounds']} rounds. *Seeds* are {record['seeds']} "
-        f"seeds as one program on {record['devices']} devices, *one seed* one of them.\n"
+        f"seeds as one program on {record['devices']} devices, *one seed* one of them; *products "
+        "alone* is a scan of the step's matrix products and nothing else.\n"
     )
     text = (
         f"The scan reaches {ratio(record['share_of_peak'])} of a large matrix product's "
