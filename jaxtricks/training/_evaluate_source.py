@@ -32,7 +32,7 @@ def evaluate_source(
         eval_step: from `make_eval_step`.
         state: the model.
         source: anything with `__len__` and `__getitem__(indices) -> dict of rows`, such as
-            `data.tfds_source` gives, or a dict of arrays.
+            `data.TfdsSource`, or a dict of arrays.
         batch_size: at least 1.
         sharding: from `data_sharding`, to divide batches among devices. With several processes
             each reads only its rows.

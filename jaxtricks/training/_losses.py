@@ -48,9 +48,8 @@ def classification_loss(
     Raises:
         TypeError: `model` is no Flax module, or `top_k` no sequence of integers.
         ValueError: an argument is out of range, or, when the loss is traced, a batch has no images
-            or labels, labels are neither
-            whole `[batch]` nor floating `[batch, classes]`, there are not as many class weights as
-            classes, or fewer classes than a `top_k`.
+            or labels, labels are neither whole `[batch]` nor floating `[batch, classes]`, there are
+            not as many class weights as classes, or fewer classes than a `top_k`.
 
     Example:
         >>> class Doubled(nn.Module):
