@@ -48,7 +48,11 @@ def ledger(records: list[dict[str, Any]]) -> str:
         "Overstated explanations and misprints (classes C and D)": _misprints(verdicts),
         "Figures": _figures(records),
     }
-    parts = [PREFACE, f"**Claims:** {_summary(verdicts)}."]
+    whole = sum(record["preset"] == "full" for record in records)
+    long_runs = (
+        f"**With the full presets (`--full`):** {whole} run, {len(records) - whole} not run."
+    )
+    parts = [PREFACE, f"**Claims:** {_summary(verdicts)}.", "", long_runs]
     for title, table in sections.items():
         parts += ["", f"## {title}", "", *table]
     return "\n".join(parts) + "\n"

@@ -199,6 +199,7 @@ def test_ledger_lists_every_claim_and_erratum(tmp_path):
     assert all(f"| E-{i:02} |" in text for i in range(1, 125))
     assert "| C-001 |" in text and "**confirmed** | measured | [picture](question.png)" in text
     assert "149 not yet judged" in text
+    assert "(`--full`):** 0 run, 1 not run." in text
     assert "question.png" in (tmp_path / "index.html").read_text()
 
 
