@@ -28,7 +28,7 @@ class Conv(nn.Module):
         kernel_init: initialises the kernel.
         form: how it is computed, with equal numbers: `"patches"` writes out the patches and makes
             one matrix product, `"native"` is XLA's convolution. None takes patches on a CPU, where
-            the gradient of a native one is many times slower under `scan` (24 were measured) or
+            the gradient of a native one is many times slower under `scan` (19 were measured) or
             `vmap`, and native elsewhere.
 
     Raises:

@@ -27,7 +27,7 @@ def make_train_epoch(
     Args:
         step: from `make_train_step`, not jitted.
         unroll: steps per iteration of the loop, `True` for all of them: the same numbers, longer
-            compilation. On a CPU a native convolution's gradient was 24 times slower inside
+            compilation. On a CPU a native convolution's gradient was 19 times slower inside
             a loop (see `loop_form`).
         sharding: of a batch, to divide it among devices; None leaves it to the compiler.
 
