@@ -18,7 +18,7 @@ jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-gc.set_threshold(50_000, 20, 20)  # tracing leaves many objects that live: a tenth of the suite
+gc.set_threshold(50_000, 20, 20)  # tracing leaves many objects that live
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
 
 

@@ -20,8 +20,8 @@ Found: a long one does, of a short one it stays undecided. Without, nets train u
 updates, 0.8; 100, 1.6 or 3.2 (log2 ratio 1.2 [1, 1.6]). At Goyal's rate the test error is 8.9 %
 without, 8.8 % and 3.9 % with 20 and 100 updates, near the small batch's 3.3 %; the constant warmup
 ends in a jump, 72.2 %. At 1.6 the loss does not keep rising: it does for a few updates, and falls
-back to ln 10 for good. Runs at the edge turn on rounding: in an earlier run the error without
-warmup was 18.2 %, and 7.6 % with 20 updates.
+back to ln 10 for good. Runs at the edge are not stable: with an earlier version of the
+train step, on another machine, the error without warmup was 18.2 %, and 7.6 % with 20 updates.
 """
 
 import dataclasses

@@ -89,7 +89,7 @@ def fit(
 
     Args:
         step: from `make_train_step`; for `loop="host"` compiled, by `jit_step`, `shard_step` or
-            `pmap_step`: else it runs operation by operation, ten times as long.
+            `pmap_step`: else it runs operation by operation, which is many times slower.
         eval_step: from `make_eval_step`, without an axis name.
         state: from `init_state`.
         train: a dict of arrays or, unless `loop="scan"`, anything with `__len__` and
