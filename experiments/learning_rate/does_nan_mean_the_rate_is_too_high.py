@@ -70,7 +70,7 @@ class Config:
     seeds: int = 10
 
 
-SMOKE = Config(steps=40, seeds=2)
+SMOKE = Config(steps=10, seeds=2)
 FULL = Config(steps=4000, seeds=40)
 
 
