@@ -12,7 +12,6 @@ import argparse
 import os
 import sys
 import textwrap
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,8 +44,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (./figures)")
     parser.add_argument("--redraw", action="store_true", help="draw from the JSON, do not run")
     parser.add_argument("--force", action="store_true", help="replace larger runs by smaller ones")
+    parser.add_argument("--jobs", type=int, help="scripts at a time (one for each CPU core)")
     parser.set_defaults(preset="default")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.jobs is not None and options.jobs < 1:
+        parser.error(f"--jobs must be at least 1, got {options.jobs}")
+    return options
 
 
 def show_list(scripts) -> None:
@@ -55,26 +58,28 @@ def show_list(scripts) -> None:
 
 
 def run_all(scripts, options) -> tuple[list[Path], list[str]]:
-    """Runs the scripts one after another; a failing one is reported and the others go on."""
-    from experiments.engine._run import ReplacementRefused, redraw_script, run_script
+    """Runs the scripts, printing a line when one has ended; a failure does not stop the others."""
+    from experiments.engine._attempts import Task, attempts
 
+    task = Task(options.preset, options.out, options.force, options.redraw)
     pictures, failures = [], []
-    for number, script in enumerate(scripts, start=1):
-        print(f"[{number:2}/{len(scripts)}] {script.name} ", end="", flush=True)
-        start = time.perf_counter()
-        try:
-            if options.redraw:
-                pictures.append(redraw_script(script, options.out))
-            else:
-                picture = run_script(script, options.preset, options.out, force=options.force)
-                pictures.append(picture)
-            print(f"{time.perf_counter() - start:.1f} s", flush=True)
-        except ReplacementRefused as kept:
-            print(f"kept: {kept}", flush=True)
-        except Exception as error:
+    print(f"{len(scripts)} scripts ...", flush=True)
+    for number, (script, tried) in enumerate(attempts(scripts, task, jobs(options)), start=1):
+        print(f"[{number:2}/{len(scripts)}] {script.name} {tried.line}", flush=True)
+        if tried.picture:
+            pictures.append(tried.picture)
+        if tried.failed:
             failures.append(script.name)
-            print(f"FAILED: {type(error).__name__}: {error}", flush=True)
     return pictures, failures
+
+
+def jobs(options) -> int:
+    """As told, else one for each core, or one alone on an accelerator, whose memory JAX takes."""
+    if options.jobs:
+        return options.jobs
+    import jax
+
+    return os.cpu_count() or 1 if jax.default_backend() == "cpu" else 1
 
 
 def report(scripts, out: Path) -> None:

@@ -33,6 +33,7 @@ from experiments.learning_rate._networks import read_images
 
 FIGURES = ("F-014",)
 CLAIMS = ("C-003",)
+ALONE = True  # it measures seconds
 
 BATCH = 128
 ARMS = ("one update an epoch", f"one update per {BATCH}")

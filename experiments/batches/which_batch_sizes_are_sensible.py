@@ -33,6 +33,7 @@ from experiments.learning_rate._networks import read_images
 
 FIGURES = ()
 CLAIMS = ("C-005",)
+ALONE = True  # it measures seconds
 
 NON_FINITE = ("tuning",)
 USUAL = (16, 128)

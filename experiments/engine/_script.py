@@ -63,6 +63,11 @@ class Script:
         return getattr(self.module, "TIER", 1)
 
     @property
+    def alone(self) -> bool:
+        """Whether it measures seconds, so that nothing may run beside it."""
+        return getattr(self.module, "ALONE", False)
+
+    @property
     def animate(self) -> Callable | None:
         return getattr(self.module, "animate", None)
 

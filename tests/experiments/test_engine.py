@@ -242,8 +242,8 @@ def test_interruption_is_reported(capsys, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("experiments.engine._run.run_script", interrupt)
-    assert command_line.main(["--smoke", "--out", str(tmp_path)]) == 130
+    monkeypatch.setattr("experiments.engine._attempts.run_script", interrupt)
+    assert command_line.main(["--smoke", "--jobs", "1", "--out", str(tmp_path)]) == 130
     assert "keeps every finished experiment" in capsys.readouterr().err
     assert os.listdir(tmp_path) == []
 
