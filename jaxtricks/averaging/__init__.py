@@ -13,3 +13,6 @@ from jaxtricks.averaging._recalibrate_batch_norm import (
 )
 from jaxtricks.averaging._snapshots import Snapshots as Snapshots
 from jaxtricks.averaging._snapshots import snapshots as snapshots
+from jaxtricks.averaging._whole_set_batch_norm import (
+    whole_set_batch_norm as whole_set_batch_norm,
+)

@@ -80,7 +80,7 @@ def recalibrate_batch_norm(
     check_instance("variables", variables, Mapping)
     if "params" not in variables:
         raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
-    steps = _batches(examples, batch_size)
+    steps = whole_batches(examples, batch_size)
     state = {name: tree for name, tree in variables.items() if name != "params"}
     if "batch_stats" not in variables:
         return state
@@ -115,7 +115,7 @@ def recalibrate_batch_norm(
     return {**state, "batch_stats": jax.tree.map(estimate, total, keep, factors, old)}
 
 
-def _batches(examples: PyTree, batch_size: int) -> int:
+def whole_batches(examples: PyTree, batch_size: int) -> int:
     """How many whole batches there are."""
     check_integer("batch_size", batch_size, low=1)
     sizes = {len(leaf) for leaf in jax.tree.leaves(examples)}

@@ -2,6 +2,7 @@
 
 from jaxtricks.models._conv import Conv as Conv
 from jaxtricks.models._flatten import flatten as flatten
+from jaxtricks.models._leaky_relu import leaky_relu as leaky_relu
 from jaxtricks.models._mlp import MLP as MLP
 from jaxtricks.models._named_mlps import batch_norm_mlp as batch_norm_mlp
 from jaxtricks.models._named_mlps import deep_mlp as deep_mlp

@@ -21,8 +21,9 @@ from jaxtricks.regularizers import BatchNorm, Dropout
 class MLP(nn.Module):
     """Hidden layers and one of logits.
 
-    Each hidden layer is dense, batch norm (if any), activation, dropout (if its rate is not 0);
-    the last one is dense alone. Images are flattened first. Biases start at 0.
+    Each hidden layer is dense, batch norm (if any), activation, dropout (if its rate is not 0),
+    unless told otherwise; the last one is dense alone. Images are flattened first. Biases start at
+    0.
 
     Attributes:
         features: units of each layer, the logits last.
@@ -31,10 +32,13 @@ class MLP(nn.Module):
             may be traced: make the network where the rate is known.
         dropout_position: `"after_activation"` or `"before_activation"`. For ReLU both give the
             same numbers.
-        batch_norm: whether each hidden layer has one, before its activation; the bias in front of
-            it has no effect then.
+        batch_norm: whether each hidden layer has one.
         axis_name: of a mapped axis over which the batch norm shares its statistics, or None.
         kernel_init: initialises the weights.
+        batch_norm_position: `"before_activation"`, as the notes and the paper have it, or
+            `"after_activation"`.
+        redundant_bias: whether a dense layer in front of a batch norm has a bias, as the notes
+            print it. The norm subtracts it again: its gradient is 0.
 
     Raises:
         TypeError: a size is no integer, `activation` no function, or, when called, the images
@@ -53,7 +57,7 @@ class MLP(nn.Module):
         (4, 10)
 
     References:
-        S-ARC-01 to S-ARC-06, S-REG-15; notes 000:49-55, 001:79-87, 004:495-506.
+        S-ARC-01 to S-ARC-06, S-NRM-08, S-REG-15, E-118; notes 000:49-55, 001:79-87, 004:495-506.
     """
 
     features: Sequence[int]
@@ -63,6 +67,8 @@ class MLP(nn.Module):
     batch_norm: bool = False
     axis_name: str | None = None
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
+    batch_norm_position: Literal["before_activation", "after_activation"] = "before_activation"
+    redundant_bias: bool = True
 
     def __post_init__(self) -> None:
         check_instance("features", self.features, Sequence)
@@ -82,6 +88,8 @@ class MLP(nn.Module):
         check_function("activation", self.activation)
         positions = ("after_activation", "before_activation")
         check_choice("dropout_position", self.dropout_position, positions)
+        check_choice("batch_norm_position", self.batch_norm_position, positions)
+        check_flag("redundant_bias", self.redundant_bias)
         self.features = tuple(self.features)  # so that the network can be hashed
         if isinstance(self.rates, Sequence):
             self.rates = rates
@@ -94,14 +102,19 @@ class MLP(nn.Module):
         """Logits of images `[n, height, width, channels]` or rows `[n, features]`."""
         x = flatten(images)
         for size, rate in zip(self.features[:-1], self.each_rate(), strict=True):
-            x = nn.Dense(size, kernel_init=self.kernel_init)(x)
-            if self.batch_norm:
+            norm_before = self.batch_norm and self.batch_norm_position == "before_activation"
+            bias = self.redundant_bias or not norm_before
+            x = nn.Dense(size, use_bias=bias, kernel_init=self.kernel_init)(x)
+            if norm_before:
                 x = BatchNorm(axis_name=self.axis_name)(x, train=train)
             drop = Dropout(rate)
+            if self.dropout_position == "before_activation":
+                x = drop(x, train=train)
+            x = self.activation(x)
+            if self.batch_norm and not norm_before:
+                x = BatchNorm(axis_name=self.axis_name)(x, train=train)
             if self.dropout_position == "after_activation":
-                x = drop(self.activation(x), train=train)
-            else:
-                x = self.activation(drop(x, train=train))
+                x = drop(x, train=train)
         return nn.Dense(self.features[-1], kernel_init=self.kernel_init)(x)
 
     def each_rate(self) -> tuple[ScalarLike, ...]:

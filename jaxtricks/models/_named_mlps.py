@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, ScalarLike
 
 from jaxtricks._checks import check_flag, check_integer
+from jaxtricks.initializers import gaussian
 from jaxtricks.models._mlp import MLP
 
-SMALL_NORMAL = nn.initializers.normal(0.01)
+SMALL_NORMAL = gaussian(std=0.01)
 
 
 def tensorflow_mlp(rate: ScalarLike = 0.5, *, classes: int = 10) -> MLP:

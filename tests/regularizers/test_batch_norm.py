@@ -1,5 +1,7 @@
 """Batch norm against Flax, PyTorch's closed form, float64 and the undivided batch."""
 
+import re
+
 import chex
 import flax.linen as nn
 import jax
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.regularizers import BatchNorm, undo_batch_norm
+from tests.untyped import untyped
 
 KEY = jax.random.key(0)
 
@@ -131,14 +134,79 @@ def test_decay_and_eps_may_be_mapped():
         chex.assert_trees_all_close(one, want, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("axis", [1, (0, 2), (-3, -2, -1), (1, 2, 3)])
+def test_any_axes_equal_flax(axis):
+    x = images()
+    ours = BatchNorm(axis=axis)
+    theirs = nn.BatchNorm(axis=axis, momentum=0.9, use_fast_variance=False)
+    variables = theirs.init(KEY, x, use_running_average=True)
+    chex.assert_trees_all_equal_shapes(ours.init(KEY, x, train=False), variables)
+    want = theirs.apply(variables, x, use_running_average=False, mutable=["batch_stats"])
+    got = compiled(ours, x)
+    chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-5)
+    moved = {**variables, **got[1]}
+    chex.assert_trees_all_close(
+        ours.apply(moved, x, train=False),
+        theirs.apply(moved, x, use_running_average=True),
+        rtol=1e-5,
+    )
+
+
+def test_channels_first_is_channels_last_with_axes_moved():
+    x = images()
+    first = compiled(BatchNorm(axis=1), jnp.moveaxis(x, -1, 1))[0]
+    chex.assert_trees_all_close(jnp.moveaxis(first, 1, -1), compiled(BatchNorm(), x)[0], rtol=1e-6)
+
+
+def test_scale_and_bias_start_where_they_are_told():
+    layer = BatchNorm(scale_init=nn.initializers.constant(2.0), bias_init=nn.initializers.ones)
+    plain = BatchNorm(use_scale=False, use_bias=False)
+    x = images()
+    chex.assert_trees_all_close(compiled(layer, x)[0], 2 * compiled(plain, x)[0] + 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-5, 1.0])
+def test_the_batch_s_deviation_and_mean_as_scale_and_bias_give_the_input_back(eps):
+    """S-NRM-09, and C-111 for one batch: the identity, to rounding."""
+    layer, x = BatchNorm(eps=eps), images()
+    flat = np.asarray(x).reshape(-1, 3)
+    undone = undo_batch_norm(jnp.asarray(flat.mean(0)), jnp.asarray(flat.var(0)), eps=eps)
+    variables = {**layer.init(KEY, x, train=False), "params": undone}
+    chex.assert_trees_all_close(compiled(layer, x, variables)[0], x, atol=1e-5)
+
+
+def test_one_value_per_feature_is_no_batch():
+    """Its variance is 0 and the output the bias, whatever it is: PyTorch refuses it too."""
+    layer, variables = BatchNorm(), BatchNorm().init(KEY, jnp.ones((1, 3)), train=True)
+    with pytest.raises(ValueError, match="x has 1 values per feature"):
+        trained(layer, jnp.ones((1, 3)), variables)
+    assert trained(layer, jnp.ones((1, 2, 3)), variables)[0].shape == (1, 2, 3)
+    assert jnp.shape(layer.apply(variables, jnp.ones((1, 3)), train=False)) == (1, 3)
+
+
+@pytest.mark.parametrize("axis", [2, -3, (0, 1), (1, 1), (1, -1), ()])
+def test_a_wrong_axis_is_named(axis):
+    with pytest.raises(ValueError, match=f"axis must .*got {re.escape(str(axis))}"):
+        trained(BatchNorm(axis=axis), jnp.ones((4, 3)))
+
+
+def test_an_unknown_axis_name_is_named():
+    layer = BatchNorm(axis_name="devices")
+    variables = layer.init(KEY, jnp.ones((4, 3)), train=True)
+    with pytest.raises(ValueError, match="axis_name must be .* got 'devices'"):
+        trained(layer, jnp.ones((4, 3)), variables)
+
+
 def test_bad_input_is_named():
     for decay in (-0.1, 1.1):
         with pytest.raises(ValueError, match=f"decay .* got {decay}"):
             BatchNorm(decay)
     with pytest.raises(ValueError, match="eps .* got -1"):
         BatchNorm(eps=-1.0)
-    with pytest.raises(ValueError, match="x has 1 values per feature"):
-        trained(BatchNorm(unbiased_running_var=True), jnp.ones((1, 3)))
+    with pytest.raises(ValueError, match="eps .* got -1"):
+        undo_batch_norm(jnp.zeros(2), jnp.ones(2), eps=-1.0)
+    with untyped(), pytest.raises(TypeError, match="scale_init must be a function, got 1.0"):
+        BatchNorm(scale_init=1.0)
     with pytest.raises(ValueError, match="x has 0 values per feature"):
         trained(BatchNorm(), jnp.ones((0, 3)))
     with pytest.raises(TypeError, match="train"):

@@ -1,4 +1,4 @@
-r"""`keras.optimizers`: Keras 3's names, defaults and numbers.
+r"""`keras.optimizers` and `keras.layers.BatchNormalization`: Keras 3's names, defaults and numbers.
 
 Updates agree with Keras's in float64 to 1e-6 of each coordinate's largest. `learning_rate` may also
 be a schedule of ours. Every rule takes `weight_decay`, which Keras always decouples: the variables
@@ -13,5 +13,8 @@ from jaxtricks.presets.keras._adadelta import adadelta as adadelta
 from jaxtricks.presets.keras._adagrad import adagrad as adagrad
 from jaxtricks.presets.keras._adam import adam as adam
 from jaxtricks.presets.keras._adamw import adamw as adamw
+from jaxtricks.presets.keras._batch_normalization import (
+    batch_normalization as batch_normalization,
+)
 from jaxtricks.presets.keras._rmsprop import rmsprop as rmsprop
 from jaxtricks.presets.keras._sgd import sgd as sgd

@@ -1,4 +1,4 @@
-"""`torch.optim` and `torch.optim.lr_scheduler`: PyTorch 2.13's names, defaults and numbers.
+"""PyTorch 2.13's optimizers, schedulers and batch norm: its names, defaults and numbers.
 
 Updates agree with PyTorch's in float64 to 1e-6 of each coordinate's largest. `lr` may also be a
 schedule of ours. What only concerns speed (`foreach`, `fused`, `capturable`, `differentiable`) has
@@ -12,6 +12,7 @@ from jaxtricks.presets.torch._adadelta import adadelta as adadelta
 from jaxtricks.presets.torch._adagrad import adagrad as adagrad
 from jaxtricks.presets.torch._adam import adam as adam
 from jaxtricks.presets.torch._adamw import adamw as adamw
+from jaxtricks.presets.torch._batch_norm import batch_norm as batch_norm
 from jaxtricks.presets.torch._cosine_annealing_lr import cosine_annealing_lr as cosine_annealing_lr
 from jaxtricks.presets.torch._cosine_annealing_warm_restarts import (
     cosine_annealing_warm_restarts as cosine_annealing_warm_restarts,

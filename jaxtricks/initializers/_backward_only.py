@@ -1,0 +1,36 @@
+"""Keeping the variance of the gradient."""
+
+from jax.nn.initializers import Initializer
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.initializers._scaled import Distribution, scaled
+
+
+def backward_only(
+    gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
+) -> Initializer:
+    r"""Draws with variance $g^2 / N_\text{out}$: a linear layer keeps its gradient's.
+
+    Args:
+        gain: $g$, at least 0.
+        distribution: "normal", "uniform" or "truncated_normal".
+        groups: of a grouped convolution.
+
+    Raises:
+        ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
+            called, the shape is no kernel's (see `fans`).
+
+    Example:
+        >>> import jax
+        >>> weights = backward_only()(jax.random.key(0), (100, 400))
+        >>> round(float(weights.var() * 400), 1)
+        1.0
+
+    References:
+        S-INI-05; notes 004:374.
+        Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
+        networks, 2010, eq. 11.
+    """
+    check_range("gain", gain, low=0.0)
+    return scaled(lambda n_in, n_out: gain**2 / n_out, distribution, groups)

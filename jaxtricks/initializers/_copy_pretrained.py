@@ -1,0 +1,60 @@
+"""Weights of a similar task as initial weights."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+from jaxtricks._checks import check_flag
+
+
+def copy_pretrained(params: PyTree, pretrained: PyTree, mask: PyTree = True) -> PyTree:
+    """Takes the leaves that `mask` names from `pretrained`, found by their names, and keeps others.
+
+    Mask by name, `{"Dense_0": True, "Dense_1": False}`, or by depth: all but the last layer are
+    `jax.tree.map(lambda depth: depth > 0, optimizers.layer_depth(params))`. Layers that are not
+    copied may be missing from `pretrained`, or have other shapes, such as a head for other classes.
+
+    Args:
+        params: fresh parameters of the model.
+        pretrained: parameters, in which every leaf to copy has the same path and shape.
+        mask: a tree of bools with the structure of `params` or of its upper part.
+
+    Returns:
+        A tree with the structure and dtypes of `params`.
+
+    Raises:
+        ValueError: the mask's structure is not that of `params`, or a leaf to copy is missing or
+            has another shape.
+        TypeError: a leaf of the mask is no bool.
+
+    Example:
+        >>> fresh = {"Dense_0": {"bias": jnp.zeros(2)}, "Dense_1": {"bias": jnp.zeros(3)}}
+        >>> old = {"Dense_0": {"bias": jnp.ones(2)}, "Dense_1": {"bias": jnp.ones(10)}}
+        >>> copied = copy_pretrained(fresh, old, {"Dense_0": True, "Dense_1": False})
+        >>> copied["Dense_0"]["bias"].tolist(), copied["Dense_1"]["bias"].tolist()
+        ([1.0, 1.0], [0.0, 0.0, 0.0])
+
+    References:
+        S-INI-12; notes 004:537, 549.
+    """
+    try:
+        masks = jax.tree.broadcast(mask, params)
+    except ValueError as error:
+        raise ValueError(f"mask must have the structure of params: {error}") from None
+    found = {jax.tree_util.keystr(p): x for p, x in jax.tree_util.tree_leaves_with_path(pretrained)}
+
+    def one(path: jax.tree_util.KeyPath, own: object, chosen: bool) -> object:
+        name = jax.tree_util.keystr(path)
+        check_flag(f"mask{name}", chosen)
+        if not chosen:
+            return own
+        if name not in found:
+            raise ValueError(f"pretrained must have {name}, got {sorted(found)}.")
+        if jnp.shape(found[name]) != jnp.shape(own):
+            raise ValueError(
+                f"pretrained{name} must have the shape {jnp.shape(own)}, "
+                f"got {jnp.shape(found[name])}."
+            )
+        return jnp.asarray(found[name], jnp.result_type(own))
+
+    return jax.tree_util.tree_map_with_path(one, params, masks)

@@ -1,0 +1,38 @@
+"""Keeping the variance of the signal."""
+
+from jax.nn.initializers import Initializer
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_range
+from jaxtricks.initializers._scaled import Distribution, scaled
+
+
+def forward_only(
+    gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
+) -> Initializer:
+    r"""Draws with variance $g^2 / N_\text{in}$ (LeCun's): a linear layer keeps its input's.
+
+    $U(\pm 1 / \sqrt{N_\text{in}})$, the "commonly used" one of Glorot and Bengio and PyTorch's own
+    for dense layers, is the gain $\sqrt{1/3}$ with the distribution "uniform".
+
+    Args:
+        gain: $g$, at least 0.
+        distribution: "normal", "uniform" or "truncated_normal".
+        groups: of a grouped convolution; it changes nothing here.
+
+    Raises:
+        ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
+            called, the shape is no kernel's (see `fans`).
+
+    Example:
+        >>> import jax
+        >>> weights = forward_only()(jax.random.key(0), (400, 100))
+        >>> round(float(weights.var() * 400), 1)
+        1.0
+
+    References:
+        S-INI-04; notes 004:368.
+        LeCun et al., Efficient BackProp, 1998, eq. 16.
+    """
+    check_range("gain", gain, low=0.0)
+    return scaled(lambda n_in, n_out: gain**2 / n_in, distribution, groups)

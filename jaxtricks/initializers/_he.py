@@ -1,0 +1,55 @@
+"""Making up for the half of the units that ReLU switches off."""
+
+from typing import Literal
+
+from jax.nn.initializers import Initializer
+from jaxtyping import ScalarLike
+
+from jaxtricks._checks import check_choice, check_range
+from jaxtricks.initializers._scaled import Distribution, scaled
+
+
+def he(
+    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in",
+    *,
+    distribution: Distribution = "normal",
+    negative_slope: ScalarLike = 0.0,
+    groups: int = 1,
+) -> Initializer:
+    r"""Draws with variance $\frac{2}{1 + a^2} / N$, which a ReLU of slope $a$ below 0 needs.
+
+    Such a unit passes on $\frac{1 + a^2}{2}$ of the mean square that it gets. $N$ is
+    $N_\text{in}$, which keeps the mean square of the signal; $N_\text{out}$, which keeps the
+    gradient's; or, as the notes print it, their mean: $4 / (N_\text{in} + N_\text{out})$.
+
+    Args:
+        mode: "fan_in" or "fan_out" (He et al.), or "fan_avg" (the notes).
+        distribution: "normal", "uniform" or "truncated_normal".
+        negative_slope: $a$; 0 for ReLU, 1 for no activation.
+        groups: of a grouped convolution.
+
+    Raises:
+        ValueError: the mode or distribution is unknown, the slope not finite, `groups` under 1;
+            and, when called, the shape is no kernel's (see `fans`).
+
+    Example:
+        >>> import jax
+        >>> x = jax.random.normal(jax.random.key(0), (100, 500))
+        >>> for key in jax.random.split(jax.random.key(1), 30):
+        ...     x = jax.nn.relu(x @ he()(key, (500, 500)))
+        >>> 0.3 < float((x**2).mean()) < 3
+        True
+
+    References:
+        S-INI-06, S-INI-07, S-INI-11, errata E-07, E-08; notes 004:408-414, 547.
+        He et al., [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852), 2015, eq. 10,
+        14 and 15.
+    """
+    check_choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+    check_range("negative_slope", negative_slope)
+
+    def variance(n_in: float, n_out: float) -> ScalarLike:
+        fan = {"fan_in": n_in, "fan_out": n_out, "fan_avg": (n_in + n_out) / 2}[mode]
+        return 2 / (1 + negative_slope**2) / fan
+
+    return scaled(variance, distribution, groups)

@@ -1,0 +1,39 @@
+"""Weights whose variance follows from the kernel's fans."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer
+from jaxtyping import Array, Key, ScalarLike
+
+from jaxtricks._checks import check_choice, check_integer
+from jaxtricks.initializers._fans import fans
+
+Distribution = Literal["normal", "uniform", "truncated_normal"]
+
+
+def scaled(
+    variance: Callable[[float, float], ScalarLike], distribution: Distribution, groups: int
+) -> Initializer:
+    """Draws with mean 0 and the `variance` of `(fan in, fan out)`.
+
+    "normal", "uniform" on `[-sqrt(3 variance), sqrt(3 variance)]`, or "truncated_normal", cut at
+    two deviations and widened to the variance.
+    """
+    check_choice("distribution", distribution, ("normal", "uniform", "truncated_normal"))
+    check_integer("groups", groups, low=1)
+
+    def init(
+        key: Key[Array, ""], shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None
+    ) -> Array:
+        fan_in, fan_out = fans(shape, groups=groups)
+        draw = jax.nn.initializers.variance_scaling(
+            variance(fan_in, fan_out) * fan_in,  # JAX divides by its own fan in, which is ours
+            "fan_in",
+            distribution,
+        )
+        return draw(key, shape, dtype, out_sharding)
+
+    return init

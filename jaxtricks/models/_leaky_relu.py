@@ -1,0 +1,32 @@
+"""ReLU that lets a tenth through."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+
+
+def leaky_relu(x: Float[Array, "*shape"], slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:
+    r"""$\max(a x, x)$ for $0 \le a \le 1$: x above 0, a x below.
+
+    The notes print a slope of 0.1; `jax.nn.leaky_relu`, Flax and PyTorch default to 0.01, Keras to
+    0.3. The other activations of the notes are JAX's own: `jax.nn.sigmoid`, `jax.numpy.tanh`,
+    `jax.nn.relu` (slope 0 at 0), `jax.nn.elu`, `jax.nn.identity`.
+
+    Args:
+        x: pre-activations.
+        slope: a, in `[0, 1]`; at 0 it is ReLU, at 1 the identity. It may be traced.
+
+    Raises:
+        ValueError: the slope is out of range.
+
+    Example:
+        >>> leaky_relu(jnp.array([-2.0, 3.0])).round(3).tolist()
+        [-0.2, 3.0]
+
+    References:
+        S-ACT-04, E-49; note 002:22-24.
+    """
+    check_range("slope", slope, low=0.0, high=1.0)
+    return jax.nn.leaky_relu(x, jnp.asarray(slope, x.dtype))

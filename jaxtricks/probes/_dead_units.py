@@ -1,0 +1,73 @@
+"""Units that no example switches on."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, PyTree
+
+from jaxtricks._checks import check_integer
+from jaxtricks.probes._layer_values import layer_values
+from jaxtricks.probes._watch import Layers, Place
+
+
+def dead_units(
+    model: nn.Module,
+    variables: Mapping[str, PyTree],
+    examples: Array,
+    batch_size: int,
+    *,
+    at: Place = "output",
+    layers: Layers = nn.Module,
+    **kwargs: Any,
+) -> OrderedDict[str, Bool[Array, " units"]]:
+    """Tells which units of each layer are at or under 0 for every example and at every position.
+
+    Behind a ReLU such a unit passes on nothing, gets no gradient, and stays so unless the layers
+    before it change. It is a matter of a data set, not of a batch: `examples` should be all.
+
+    Args:
+        model: any Flax module.
+        variables: its collections.
+        examples: `[n, ...]`, the first argument of the model's call.
+        batch_size: how many go through the model at once; the last batch may be smaller.
+        at: "output" looks at pre-activations where the activation is a function, "input" at what
+            the next layer is given.
+        layers: kinds to look at.
+        **kwargs: of `model.apply`, such as `train=False`.
+
+    Returns:
+        For each layer one bool for each entry of the last axis.
+
+    Raises:
+        ValueError: there is no example, `batch_size` is under 1, or as `layer_values`.
+        TypeError: `batch_size` is no integer, or the model no Flax module.
+
+    Example:
+        >>> layer, x = nn.Sequential([nn.Dense(2)]), jnp.array([[1.0], [2.0], [3.0]])
+        >>> params = {"layers_0": {"kernel": jnp.array([[1.0, -1.0]]), "bias": jnp.zeros(2)}}
+        >>> dead_units(layer, {"params": params}, x, 2)["layers_0"].tolist()
+        [False, True]
+
+    References:
+        E-54; notes 004:338.
+    """
+    check_integer("batch_size", batch_size, low=1)
+    if not len(examples):
+        raise ValueError(f"examples must not be empty, got shape {examples.shape}.")
+
+    def alive(batch: Array) -> OrderedDict[str, Array]:
+        values = layer_values(model, variables, batch, at=at, layers=layers, **kwargs)
+        return jax.tree.map(lambda x: jnp.any(x > 0, axis=tuple(range(x.ndim - 1))), values)
+
+    whole = len(examples) // batch_size * batch_size
+    parts = []
+    if whole:
+        batches = examples[:whole].reshape(-1, batch_size, *examples.shape[1:])
+        parts.append(jax.tree.map(lambda x: jnp.any(x, axis=0), jax.lax.map(alive, batches)))
+    if whole < len(examples):
+        parts.append(alive(examples[whole:]))
+    return jax.tree.map(lambda *some: ~jnp.any(jnp.stack(some), axis=0), *parts)

@@ -1,0 +1,53 @@
+"""The sum of a loss's curvatures, without its Hessian."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Key, PyTree
+
+from jaxtricks._checks import check_function, check_integer, check_key
+
+
+def hessian_trace(
+    loss: Callable[[Any], Array], params: PyTree, key: Key[Array, ""], *, draws: int = 100
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    r"""Estimates the trace of the Hessian $H$ as the mean of $v^\top H v$, and its standard error.
+
+    The entries of $v$ are 1 or -1 with equal probability, so $\mathbb E[v v^\top] = I$. What is off
+    the diagonal makes the error: of a diagonal Hessian one draw is exact.
+
+    Args:
+        loss: from parameters to a scalar.
+        params: where the curvature is taken.
+        key: draws the directions.
+        draws: how many, at least 2; each costs a product of the Hessian with a vector.
+
+    Raises:
+        ValueError: `draws` is under 2.
+        TypeError: `draws` is no integer, `loss` no function, or `key` no typed key.
+
+    Example:
+        >>> def loss(x):
+        ...     return x[0] ** 2 + 3 * x[1] ** 2
+        >>> [float(value) for value in hessian_trace(loss, jnp.ones(2), jax.random.key(0), draws=2)]
+        [8.0, 0.0]
+
+    References:
+        F-041, C-087; notes 004:301-304.
+        Hutchinson, A stochastic estimator of the trace of the influence matrix, 1989.
+    """
+    check_function("loss", loss)
+    check_key("key", key)
+    check_integer("draws", draws, low=2)
+    flat, unravel = ravel_pytree(params)
+    gradient = jax.grad(lambda x: loss(unravel(x)))
+
+    def one(key: Key[Array, ""]) -> Array:
+        signs = jax.random.rademacher(key, flat.shape, flat.dtype)
+        return jnp.vdot(signs, jax.jvp(gradient, (flat,), (signs,))[1])
+
+    found = jax.lax.map(one, jax.random.split(key, draws))
+    return jnp.mean(found), jnp.std(found, ddof=1) / draws**0.5

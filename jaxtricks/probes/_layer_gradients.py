@@ -1,0 +1,62 @@
+"""How the loss depends on what the layers of a network are given, or give."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from jaxtricks._checks import check_function
+from jaxtricks.probes._watch import Layers, Place, named, watch
+
+
+def layer_gradients(
+    loss: Callable[[Any], Array],
+    model: nn.Module,
+    variables: Mapping[str, PyTree],
+    *args: Any,
+    at: Place = "output",
+    layers: Layers = nn.Module,
+    **kwargs: Any,
+) -> OrderedDict[str, Array]:
+    """Gives the derivative of `loss(output)` by each of `layer_values`, with its name and shape.
+
+    The gradient that arrives at a layer in back-propagation; that by the parameters is
+    `jax.grad`'s. One forward and one backward pass, after the shapes are found without computing.
+
+    Args:
+        loss: from the model's output to a scalar.
+        model: any Flax module.
+        variables: as for `layer_values`.
+        *args: of the model's call.
+        at: "input" or "output" of each layer.
+        layers: kinds to look at.
+        **kwargs: of `model.apply`.
+
+    Raises:
+        ValueError: as `layer_values`.
+        TypeError: `loss` is no function, does not give a scalar, or the model is no Flax module.
+
+    Example:
+        >>> from jaxtricks import models
+        >>> net, x = models.MLP((3, 2)), jnp.ones((5, 4))
+        >>> variables = net.init(jax.random.key(0), x, train=False)
+        >>> gradients = layer_gradients(jnp.sum, net, variables, x, train=False)
+        >>> gradients["Dense_1"].tolist() == jnp.ones((5, 2)).tolist()
+        True
+
+    References:
+        F-048; notes 004:313, 338.
+    """
+    check_function("loss", loss)
+    places: dict[str, Any] = {"at": at, "layers": layers}
+    shapes = jax.eval_shape(lambda: watch(model, variables, args, kwargs, **places)[1])
+    shifts = jax.tree.map(lambda value: jnp.zeros(value.shape, value.dtype), shapes)
+
+    def shifted(shifts: OrderedDict[str, Array]) -> Array:
+        return loss(watch(model, variables, args, kwargs, shifts=shifts, **places)[0])
+
+    return named(jax.grad(shifted)(shifts))

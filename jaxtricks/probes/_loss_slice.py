@@ -1,0 +1,53 @@
+"""The loss on a plane through the parameters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from jaxtricks._checks import check_function
+from jaxtricks._tree_checks import check_same_tree
+
+
+def loss_slice(
+    loss: Callable[[Any], Array],
+    params: PyTree,
+    first: PyTree,
+    second: PyTree,
+    steps: Float[Array, " n"],
+) -> Float[Array, "n n"]:
+    r"""Gives $L(\theta + s_i d_1 + s_j d_2)$ at row i and column j.
+
+    Args:
+        loss: from parameters to a scalar.
+        params: $\theta$, the middle.
+        first: $d_1$, such as `filter_normalized(key, params)`.
+        second: $d_2$, with another key.
+        steps: $s$, along both.
+
+    Raises:
+        ValueError: a direction is not shaped like the parameters.
+        TypeError: `loss` is no function.
+
+    Example:
+        >>> def loss(x):
+        ...     return x[0] ** 2 + 10 * x[1] ** 2
+        >>> plane = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
+        >>> loss_slice(loss, jnp.zeros(2), *plane, jnp.array([0.0, 1.0])).tolist()
+        [[0.0, 10.0], [1.0, 11.0]]
+
+    References:
+        F-041; Li et al., [Visualizing the loss landscape](https://arxiv.org/abs/1712.09913), 2018.
+    """
+    check_function("loss", loss)
+    check_same_tree("first", first, "params", params)
+    check_same_tree("second", second, "params", params)
+
+    def at(place: tuple[Array, Array]) -> Array:
+        a, b = place
+        return loss(jax.tree.map(lambda x, d, e: x + a * d + b * e, params, first, second))
+
+    rows, columns = jnp.meshgrid(steps, steps, indexing="ij")
+    return jax.lax.map(at, (rows.ravel(), columns.ravel())).reshape(rows.shape)

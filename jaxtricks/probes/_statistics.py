@@ -1,0 +1,87 @@
+"""How the values of a layer are distributed."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+
+
+class Statistics(NamedTuple):
+    """Of all entries of an array, float32 or wider.
+
+    Attributes:
+        mean: first moment.
+        std: root of the mean square around the mean (divided by N).
+        rms: root of the mean square.
+        quantiles: as asked for, interpolated linearly.
+        share_saturated: of entries whose magnitude is over `saturation`.
+        share_zero: of entries that are exactly 0.
+        excess_kurtosis: fourth standardised moment minus 3: 0 for a Gaussian, -1.2 for a uniform
+            distribution, -2 for two equal peaks; NaN if all entries are equal.
+        counts: entries in each bin; those outside of all bins are in none.
+    """
+
+    mean: Float[Array, ""]
+    std: Float[Array, ""]
+    rms: Float[Array, ""]
+    quantiles: Float[Array, " quantiles"]
+    share_saturated: Float[Array, ""]
+    share_zero: Float[Array, ""]
+    excess_kurtosis: Float[Array, ""]
+    counts: Float[Array, " bins"]
+
+
+def statistics(
+    values: Float[Array, "*shape"],
+    *,
+    quantiles: Sequence[float] | Float[Array, " quantiles"] = (0.05, 0.25, 0.5, 0.75, 0.95),
+    saturation: ScalarLike = 0.99,
+    edges: Sequence[float] | Float[Array, " edges"] = tuple(i / 20 for i in range(-20, 21)),
+) -> Statistics:
+    r"""Summarises the entries of an array, whatever its axes mean; `vmap` for one summary each.
+
+    Sums are taken of values divided by the largest, so layers that have shrunk to 1e-30 or grown to
+    1e30 have a deviation and a kurtosis too.
+
+    Args:
+        values: a layer's activations or gradients.
+        quantiles: shares in `[0, 1]`.
+        saturation: magnitude over which an entry counts as saturated, at least 0; 0.99 is where the
+            slope of tanh is under 0.02.
+        edges: of the histogram's bins, increasing; the last bin has its right edge.
+
+    Raises:
+        ValueError: there is no entry, or `saturation` is negative or not finite.
+
+    Example:
+        >>> found = statistics(jnp.array([-1.0, 1.0, 1.0, -1.0]), edges=jnp.array([-1.5, 0.0, 1.5]))
+        >>> float(found.std), float(found.share_saturated), float(found.excess_kurtosis)
+        (1.0, 1.0, -2.0)
+        >>> found.counts.tolist()
+        [2.0, 2.0]
+
+    References:
+        S-INI-13; notes 004:319-338, 401-414.
+    """
+    check_range("saturation", saturation, low=0.0)
+    x = values.astype(jnp.promote_types(values.dtype, jnp.float32)).ravel()
+    if not x.size:
+        raise ValueError(f"values must not be empty, got shape {values.shape}.")
+    largest = jnp.max(jnp.abs(x))
+    unit = x / jnp.where(largest > 0, largest, 1)
+    mean = jnp.mean(unit)
+    std = jnp.std(unit)
+    standard = (unit - mean) / std
+    return Statistics(
+        mean=largest * mean,
+        std=largest * std,
+        rms=largest * jnp.sqrt(jnp.mean(jnp.square(unit))),
+        quantiles=jnp.quantile(x, jnp.asarray(quantiles)),
+        share_saturated=jnp.mean(jnp.abs(x) > saturation),
+        share_zero=jnp.mean(x == 0),
+        excess_kurtosis=jnp.mean(standard**4) - 3,
+        counts=jnp.histogram(x, jnp.asarray(edges))[0].astype(x.dtype),
+    )

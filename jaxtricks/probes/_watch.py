@@ -1,0 +1,73 @@
+"""Looking at a Flax model's layers from outside."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+from flax import traverse_util
+from jaxtyping import Array, PyTree
+
+from jaxtricks._checks import check_choice, check_instance
+
+Place = Literal["input", "output"]
+Layers = type[nn.Module] | tuple[type[nn.Module], ...]
+
+
+def watch(
+    model: nn.Module,
+    variables: Mapping[str, PyTree],
+    args: tuple,
+    kwargs: Mapping[str, Any],
+    *,
+    at: Place,
+    layers: Layers,
+    shifts: Mapping[str, Array] | None = None,
+) -> tuple[Any, OrderedDict[str, Array]]:
+    """Applies the model; gives its output and the values of its layers, `shifts` added to them.
+
+    Collections other than the parameters may change, and the changes are dropped. A layer that is
+    called more than once has one value a call, `name#0`, `name#1`.
+    """
+    check_instance("model", model, nn.Module)
+    check_choice("at", at, ("input", "output"))
+    calls: list[str] = []
+
+    def shifted(layer: nn.Module, value: Array) -> Array:
+        name = "/".join(layer.path)
+        label = f"{name}#{calls.count(name)}"
+        calls.append(name)
+        value = value + shifts[label] if shifts and label in shifts else value
+        layer.sow("probes", "value", value)
+        return value
+
+    def look(run: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
+        layer = context.module
+        seen = context.method_name == "__call__" and layer.path and isinstance(layer, layers)
+        if seen and at == "input" and args and isinstance(args[0], jax.Array):
+            args = (shifted(layer, args[0]), *args[1:])
+        result = run(*args, **kwargs)
+        if seen and at == "output" and isinstance(result, jax.Array):
+            result = shifted(layer, result)
+        return result
+
+    with nn.intercept_methods(look):
+        output, state = model.apply(variables, *args, mutable=nn.DenyList("params"), **kwargs)
+    sown: dict[str, Any] = traverse_util.flatten_dict(state.get("probes", {}), sep="/")
+    values = OrderedDict()
+    for name in dict.fromkeys(calls):
+        for index, value in enumerate(sown.get(f"{name}/value", ())):
+            values[f"{name}#{index}"] = value
+    if not values:
+        raise ValueError(f"model has no layer of {layers} that is given or gives an array.")
+    return output, values
+
+
+def named(values: Mapping[str, Array]) -> OrderedDict[str, Array]:
+    """Without the number of the call where there is one call."""
+    labels = [label.rpartition("#")[0] for label in values]
+    return OrderedDict(
+        (name if labels.count(name) == 1 else label, value)
+        for name, (label, value) in zip(labels, values.items(), strict=True)
+    )

@@ -1,0 +1,38 @@
+"""The scale and bias with which batch norm gives its input back."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxtricks._checks import check_range
+
+
+def undo_batch_norm(
+    mean: Float[Array, "*features"], var: Float[Array, "*features"], *, eps: ScalarLike = 1e-5
+) -> dict[str, Float[Array, "*features"]]:
+    r"""Gives $\gamma = \sqrt{\sigma^2 + \epsilon}$ and $\beta = \mu$.
+
+    With them $\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta = x$: what batch norm takes
+    from a network, training can give back. They undo these statistics only: of one batch, or the
+    running ones.
+
+    Args:
+        mean: $\mu$ of each feature.
+        var: $\sigma^2$ of each feature, at least 0.
+        eps: $\epsilon$ of the layer.
+
+    Returns:
+        The parameters `"scale"` and `"bias"` of a `BatchNorm`.
+
+    Raises:
+        ValueError: `eps` is negative or not finite.
+
+    Example:
+        >>> parameters = undo_batch_norm(jnp.array([3.0]), jnp.array([4.0]), eps=0.0)
+        >>> {name: value.tolist() for name, value in parameters.items()}
+        {'scale': [2.0], 'bias': [3.0]}
+
+    References:
+        S-NRM-09; note 002:99.
+    """
+    check_range("eps", eps, low=0.0)
+    return {"scale": jnp.sqrt(var + eps), "bias": mean}

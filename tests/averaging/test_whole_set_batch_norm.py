@@ -1,0 +1,86 @@
+"""Statistics of the whole set against one training batch that holds everything."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxtricks.averaging import recalibrate_batch_norm, whole_set_batch_norm
+from jaxtricks.regularizers import BatchNorm
+
+X = 5 + 3 * jax.random.normal(jax.random.key(0), (14, 4, 4, 2))
+
+
+class Deep(nn.Module):
+    """Three layers of both kinds, over images, channels-first images and rows."""
+
+    twice: bool = False
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        first = BatchNorm(decay=0.0)
+        x = first(x, train=train)
+        if self.twice:
+            x = first(x, train=train)
+        x = nn.relu(nn.Conv(3, (3, 3))(x))
+        x = BatchNorm(decay=0.0, axis=1)(jnp.moveaxis(x, -1, 1), train=train)
+        x = nn.Dense(6)(nn.relu(x.reshape(len(x), -1)))
+        return nn.BatchNorm(use_running_average=not train, momentum=0.0)(x)
+
+
+def applied(model, *, train=False):
+    return lambda variables, x: model.apply(variables, x, train=train, mutable=["batch_stats"])[1]
+
+
+def variables_of(model):
+    return model.init(jax.random.key(1), X, train=False)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 7, 14])
+def test_any_batch_size_gives_the_statistics_of_one_batch_of_everything(batch_size):
+    model = Deep()
+    variables = variables_of(model)
+    want = jax.jit(applied(model, train=True))(variables, X)
+    got = whole_set_batch_norm(applied(model), variables, X, batch_size)
+    chex.assert_trees_all_close(got, want, rtol=1e-4, atol=1e-5)
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+
+
+def test_one_pass_over_small_batches_gives_other_statistics():
+    """S-NRM-02 is not S-NRM-03: deep layers saw inputs that were normalised by the batch."""
+    model = Deep()
+    variables = variables_of(model)
+    whole = whole_set_batch_norm(applied(model), variables, X, 2)["batch_stats"]
+    each = recalibrate_batch_norm(applied(model, train=True), variables, X, 2)["batch_stats"]
+    chex.assert_trees_all_close(
+        whole["BatchNorm_0"]["mean"], each["BatchNorm_0"]["mean"], rtol=1e-5
+    )
+    last = "BatchNorm_2"
+    assert float(jnp.max(jnp.abs(whole[last]["var"] / each[last]["var"] - 1))) > 0.02
+
+
+def test_it_compiles_whole_and_keeps_other_collections():
+    model = Deep()
+    variables = {**variables_of(model), "cache": {"x": jnp.ones(2)}}
+    got = jax.jit(lambda variables: whole_set_batch_norm(applied(model), variables, X, 4))(
+        variables
+    )
+    want = whole_set_batch_norm(applied(model), variables, X, 4)
+    chex.assert_trees_all_close(got, want, rtol=1e-5)
+    assert set(got) == {"batch_stats", "cache"}
+
+
+def test_bad_input_is_named():
+    model = Deep()
+    variables = variables_of(model)
+    with pytest.raises(ValueError, match="BatchNorm_0 in evaluation mode"):
+        whole_set_batch_norm(applied(model, train=True), variables, X, 4)
+    with pytest.raises(ValueError, match="BatchNorm_0 is called twice"):
+        whole_set_batch_norm(applied(Deep(twice=True)), variables, X, 4)
+    with pytest.raises(ValueError, match="apply must call a BatchNorm"):
+        whole_set_batch_norm(lambda variables, x: x, variables, X, 4)
+    with pytest.raises(ValueError, match='must hold "params"'):
+        whole_set_batch_norm(applied(model), {}, X, 4)
+    with pytest.raises(ValueError, match="batch_size 15 leaves no whole batch of 14"):
+        whole_set_batch_norm(applied(model), variables, X, 15)

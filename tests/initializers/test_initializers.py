@@ -1,0 +1,204 @@
+"""Initializers against what they promise: variances kept by real layers, and frameworks' draws."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtricks import initializers
+from tests.untyped import untyped
+
+KEY = jax.random.key(0)
+SCALED = {
+    "xavier": initializers.xavier,
+    "forward_only": initializers.forward_only,
+    "backward_only": initializers.backward_only,
+    "he": initializers.he,
+}
+LAYERS = {
+    "dense": (lambda init: nn.Dense(128, kernel_init=init), (1024, 512)),
+    "conv": (
+        lambda init: nn.Conv(64, (3, 3), padding="CIRCULAR", kernel_init=init),
+        (32, 6, 6, 32),
+    ),
+    "grouped": (
+        lambda init: nn.Conv(
+            128, (3, 3), padding="CIRCULAR", feature_group_count=8, kernel_init=init
+        ),
+        (32, 6, 6, 32),
+    ),
+    "depthwise": (
+        lambda init: nn.Conv(
+            512, (3, 3), padding="CIRCULAR", feature_group_count=256, kernel_init=init
+        ),
+        (8, 6, 6, 256),
+    ),
+}
+GROUPS = {"grouped": 8, "depthwise": 256}
+
+
+def mean_squares(make, kind, **settings):
+    """Of a real layer's output, for unit input, and of its input's gradient, for a unit one."""
+    layer, shape = LAYERS[kind]
+    layer = layer(make(groups=GROUPS.get(kind, 1), **settings))
+    x = jax.random.normal(KEY, shape)
+
+    @jax.jit
+    def both(x):
+        params = layer.init(jax.random.key(1), x)
+        y, pullback = jax.vjp(lambda x: layer.apply(params, x), x)
+        (back,) = pullback(jax.random.normal(jax.random.key(2), jnp.shape(y)))
+        return jnp.mean(y**2), jnp.mean(back**2)
+
+    return [float(value) for value in both(x)]
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform", "truncated_normal"])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_one_sided_ones_keep_signal_or_gradient_of_real_layers(kind, distribution):
+    forward, _ = mean_squares(initializers.forward_only, kind, distribution=distribution)
+    _, backward = mean_squares(initializers.backward_only, kind, distribution=distribution)
+    np.testing.assert_allclose([forward, backward], 1, rtol=0.06)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_xavier_multiplies_by_its_two_gains(kind):
+    """E-56: neither is 1 unless the fans are equal, but their mean is."""
+    forward, backward = mean_squares(initializers.xavier, kind)
+    np.testing.assert_allclose((forward + backward) / 2, 1, rtol=0.06)
+    ratio = {"dense": 512 / 128, "conv": 32 / 64, "grouped": 4 / 16, "depthwise": 1 / 2}[kind]
+    np.testing.assert_allclose(forward / backward, ratio, rtol=0.1)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("mode, of", [("fan_in", 0), ("fan_out", 1)])
+def test_he_doubles_what_a_rectifier_halves(kind, mode, of, slope):
+    got = mean_squares(initializers.he, kind, mode=mode, negative_slope=slope)[of]
+    x = jax.nn.leaky_relu(jax.random.normal(KEY, (100_000,)), slope)
+    np.testing.assert_allclose(got * jnp.mean(x**2), 1, rtol=0.06)
+
+
+def test_the_notes_he_is_the_mean_of_the_fans():
+    weights = initializers.he("fan_avg")(KEY, (784, 256))
+    np.testing.assert_allclose(weights.var(), 4 / (784 + 256), rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    "ours, theirs",
+    [
+        (initializers.xavier(distribution="truncated_normal"), jax.nn.initializers.glorot_normal()),
+        (initializers.xavier(distribution="uniform"), jax.nn.initializers.glorot_uniform()),
+        (
+            initializers.forward_only(distribution="truncated_normal"),
+            jax.nn.initializers.lecun_normal(),
+        ),
+        (initializers.he(distribution="uniform"), jax.nn.initializers.he_uniform()),
+    ],
+)
+def test_without_groups_the_draws_are_jax_s(ours, theirs):
+    shape = (3, 3, 8, 16)
+    np.testing.assert_allclose(ours(KEY, shape), theirs(KEY, shape), rtol=1e-6)
+
+
+def test_the_uniform_bound_is_pytorch_s_for_dense_layers():
+    """PyTorch: kaiming_uniform_(a=sqrt(5)) is U(-1/sqrt(in), 1/sqrt(in))."""
+    for make in (
+        initializers.forward_only(3**-0.5, distribution="uniform"),
+        initializers.he(distribution="uniform", negative_slope=5**0.5),
+    ):
+        weights = make(KEY, (400, 300))
+        assert 0.999 / 20 < float(jnp.max(jnp.abs(weights))) <= 1 / 20 * (1 + 1e-6)
+
+
+def test_the_gaussian_has_the_deviation_or_the_variance_that_was_given():
+    """E-09: 0.01 is a deviation in the notes' picture; as a variance it is ten times as wide."""
+    for given, wanted in (({"std": 0.01}, 0.01), ({"var": 0.01}, 0.1), ({"std": 1.0}, 1.0)):
+        np.testing.assert_allclose(
+            initializers.gaussian(**given)(KEY, (500, 500)).std(), wanted, rtol=0.01
+        )
+    assert not jnp.any(initializers.gaussian(std=0.0)(KEY, (3, 3)))
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_dtype_and_shape_are_those_asked_for(name):
+    for dtype in (jnp.float32, jnp.bfloat16):
+        weights = SCALED[name]()(KEY, (3, 5, 4, 6), dtype)
+        assert weights.shape == (3, 5, 4, 6) and weights.dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["xavier", "forward_only", "backward_only"])
+def test_gains_may_be_mapped_and_scale_the_same_draw(name):
+    make = SCALED[name]
+    drawn = jax.jit(jax.vmap(lambda gain: make(gain)(KEY, (4, 3))))(jnp.array([0.0, 1.0, 2.5]))
+    chex.assert_trees_all_close(
+        drawn, jnp.array([0.0, 1.0, 2.5])[:, None, None] * drawn[1:2], rtol=1e-6
+    )
+
+
+def test_slopes_and_deviations_may_be_mapped():
+    slopes, deviations = jnp.array([0.0, 1.0]), jnp.array([0.1, 2.0])
+    he = jax.jit(jax.vmap(lambda a: initializers.he(negative_slope=a)(KEY, (4, 3))))(slopes)
+    chex.assert_trees_all_close(he[0], he[1] * 2**0.5, rtol=1e-6)
+    for name in ("std", "var"):
+        got = jax.vmap(lambda s, n=name: initializers.gaussian(**{n: s})(KEY, (4, 3)))(deviations)
+        want = [initializers.gaussian(**{name: s})(KEY, (4, 3)) for s in (0.1, 2.0)]
+        chex.assert_trees_all_close(got, jnp.stack(want), rtol=1e-6)
+
+
+def test_pretrained_layers_are_copied_by_name_and_depth_and_cast():
+    fresh = {
+        "Dense_0": {"kernel": jnp.zeros((2, 3), jnp.bfloat16)},
+        "Dense_1": {"kernel": jnp.zeros(4)},
+    }
+    old = {"Dense_0": {"kernel": np.ones((2, 3))}, "Dense_1": {"kernel": np.ones(9)}}
+    mask = {"Dense_0": True, "Dense_1": False}
+    got = initializers.copy_pretrained(fresh, old, mask)
+    chex.assert_trees_all_equal(got["Dense_0"]["kernel"], jnp.ones((2, 3), jnp.bfloat16))
+    chex.assert_trees_all_equal(got["Dense_1"], fresh["Dense_1"])
+    chex.assert_trees_all_equal(initializers.copy_pretrained(old, old), old)
+
+
+BAD = {
+    "std and var": (lambda: initializers.gaussian(std=1.0, var=1.0), "got std=1.0 and var=1.0"),
+    "neither": (lambda: initializers.gaussian(), "got std=None and var=None"),
+    "negative std": (lambda: initializers.gaussian(std=-1.0), "std .* got -1.0"),
+    "negative var": (lambda: initializers.gaussian(var=-1.0), "var .* got -1.0"),
+    "negative gain": (lambda: initializers.xavier(-0.5), "gain .* got -0.5"),
+    "negative forward gain": (lambda: initializers.forward_only(-0.5), "gain .* got -0.5"),
+    "negative backward gain": (lambda: initializers.backward_only(-0.5), "gain .* got -0.5"),
+    "NaN slope": (
+        lambda: initializers.he(negative_slope=float("nan")),
+        "negative_slope .* got nan",
+    ),
+    "mode": (lambda: initializers.he("fan"), "mode .* got 'fan'"),
+    "distribution": (
+        lambda: initializers.xavier(distribution="gauss"),
+        "distribution .* got 'gauss'",
+    ),
+    "groups": (lambda: initializers.he(groups=0), "groups .* got 0"),
+    "vector": (lambda: initializers.he()(KEY, (5,)), r"two axes, got \(5,\)"),
+    "scalar": (lambda: initializers.xavier()(KEY, ()), r"two axes, got \(\)"),
+    "empty": (lambda: initializers.xavier()(KEY, (0, 5)), r"shape\[0\] .* got 0"),
+    "uneven groups": (lambda: initializers.he(groups=4)(KEY, (3, 3, 1, 6)), "6 outputs, got 4"),
+    "missing": (lambda: initializers.copy_pretrained({"a": 1.0}, {"b": 1.0}), r"\['a'\], got"),
+    "shape": (
+        lambda: initializers.copy_pretrained({"a": jnp.ones(2)}, {"a": jnp.ones(3)}),
+        r"pretrained\['a'\] must have the shape \(2,\), got \(3,\)",
+    ),
+    "mask": (lambda: initializers.copy_pretrained({"a": 1.0}, {}, {"b": True}), "mask must have"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_named(name):
+    call, message = BAD[name]
+    with untyped(), pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_mask_of_arrays_is_refused():
+    with untyped(), pytest.raises(TypeError, match=r"mask\['a'\] must be a bool"):
+        initializers.copy_pretrained({"a": 1.0}, {"a": 1.0}, {"a": 1})

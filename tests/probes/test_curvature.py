@@ -1,0 +1,116 @@
+"""Curvature against the whole Hessian of a small network."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from jaxtricks import models, probes
+from tests.untyped import untyped
+
+KEY = jax.random.key(0)
+NET = models.MLP((4, 3), activation=jnp.tanh)
+X = jax.random.normal(jax.random.key(1), (20, 5))
+
+
+def params_of(net, x):
+    return net.init(KEY, x, train=False)["params"]
+
+
+PARAMS = params_of(NET, X)
+
+
+def loss(params):
+    logits = NET.apply({"params": params}, X, train=False)
+    return -jnp.mean(jax.nn.log_softmax(logits)[:, 0]) + jnp.mean(logits**3)
+
+
+@pytest.fixture(scope="module")
+def hessian():
+    flat, unravel = ravel_pytree(PARAMS)
+    return np.asarray(jax.jit(jax.hessian(lambda x: loss(unravel(x))))(flat), np.float64)
+
+
+def test_all_steps_give_all_eigenvalues(hessian):
+    size = len(hessian)
+    got = jax.jit(lambda key: probes.hessian_eigenvalues(loss, PARAMS, key, steps=size))(KEY)
+    want = np.linalg.eigvalsh(hessian)
+    np.testing.assert_allclose(got, want, atol=2e-4 * np.abs(want).max())
+
+
+def test_a_few_steps_find_the_ends_from_within(hessian):
+    want = np.linalg.eigvalsh(hessian)
+    keys = jax.random.split(KEY, 5)
+    got = jax.vmap(lambda key: probes.hessian_eigenvalues(loss, PARAMS, key, steps=12))(keys)
+    tolerance = 0.02 * np.abs(want).max()
+    np.testing.assert_allclose(got[:, -1], want[-1], atol=tolerance)
+    np.testing.assert_allclose(got[:, 0], want[0], atol=tolerance)
+    assert np.all(got[:, -1] <= want[-1] + 1e-4) and np.all(got[:, 0] >= want[0] - 1e-4)
+
+
+def test_the_trace_is_within_its_standard_error(hessian):
+    mean, error = jax.jit(lambda key: probes.hessian_trace(loss, PARAMS, key, draws=400))(KEY)
+    assert abs(float(mean) - np.trace(hessian)) < 4 * float(error)
+    off_diagonal = hessian - np.diag(np.diag(hessian))
+    np.testing.assert_allclose(error, np.sqrt(2 * (off_diagonal**2).sum() / 400), rtol=0.2)
+
+
+def test_a_direction_has_the_norms_of_the_filters_and_no_biases():
+    net = models.SmallCNN((3,), hidden=4, classes=2)
+    params = params_of(net, jnp.ones((1, 4, 4, 2)))
+    directions = [probes.filter_normalized(jax.random.key(i), params) for i in range(2)]
+    for name, layer in params.items():
+        for kind, leaf in layer.items():
+            got = directions[0][name][kind]
+            if leaf.ndim < 2:
+                assert not jnp.any(got)
+                continue
+            axes = tuple(range(leaf.ndim - 1))
+            norms = [jnp.sqrt(jnp.sum(x**2, axes)) for x in (leaf, got)]
+            np.testing.assert_allclose(norms[0], norms[1], rtol=1e-5)
+            assert not jnp.allclose(got, directions[1][name][kind])
+
+
+def test_rescaled_layers_have_the_same_slice():
+    """What the normalisation is for: a ReLU network with one layer tripled and the next divided."""
+    net = models.MLP((6, 3))
+    params = net.init(KEY, X, train=False)["params"]
+    other = {
+        "Dense_0": {**params["Dense_0"], "kernel": 3 * params["Dense_0"]["kernel"]},
+        "Dense_1": {**params["Dense_1"], "kernel": params["Dense_1"]["kernel"] / 3},
+    }
+
+    def slice_at(params):
+        def loss(params):
+            return jnp.mean(net.apply({"params": params}, X, train=False) ** 2)
+
+        first, second = (probes.filter_normalized(jax.random.key(i), params) for i in (1, 2))
+        return probes.loss_slice(loss, params, first, second, jnp.linspace(-1, 1, 5))
+
+    chex.assert_trees_all_close(slice_at(params), slice_at(other), rtol=1e-4)
+
+
+def test_a_slice_has_the_first_direction_in_its_rows():
+    def bowl(x):
+        return x[0] ** 2 + 10 * x[1] ** 2 + x[2] ** 2
+
+    eye, steps = jnp.eye(3), jnp.array([-1.0, 0.0, 2.0])
+    got = jax.jit(lambda x: probes.loss_slice(bowl, x, eye[0], eye[1], steps))(jnp.ones(3))
+    want = [[(1 + a) ** 2 + 10 * (1 + b) ** 2 + 1 for b in (-1, 0, 2)] for a in (-1, 0, 2)]
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_bad_input_is_named():
+    with untyped():
+        with pytest.raises(ValueError, match="steps must be at most the 2 parameters, got 3"):
+            probes.hessian_eigenvalues(jnp.sum, jnp.ones(2), KEY, steps=3)
+        with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+            probes.hessian_eigenvalues(jnp.sum, jnp.ones(2), KEY, steps=0)
+        with pytest.raises(ValueError, match="draws must be at least 2, got 1"):
+            probes.hessian_trace(jnp.sum, jnp.ones(2), KEY, draws=1)
+        with pytest.raises(TypeError, match="key must be a typed key"):
+            probes.filter_normalized(0, PARAMS)
+        with pytest.raises(ValueError, match="second must have the structure of params"):
+            probes.loss_slice(jnp.sum, jnp.ones(2), jnp.ones(2), [jnp.ones(2)], jnp.ones(3))

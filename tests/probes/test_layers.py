@@ -1,0 +1,174 @@
+"""Values and gradients of layers against Flax's own capture and the chain rule."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import traverse_util
+
+from jaxtricks import models, probes
+from tests.untyped import untyped
+
+KEY = jax.random.key(0)
+X = jax.random.normal(KEY, (6, 4, 4, 2))
+NETS = {
+    "MLP": models.MLP((5, 4, 3), activation=jnp.tanh, batch_norm=True, rates=0.5),
+    "SmallCNN": models.SmallCNN((4,), hidden=6, classes=3, rate=0.5),
+    "ResNet": models.ResNet(8, width=4, classes=3),
+}
+
+
+def variables_of(net):
+    return jax.jit(net.init, static_argnames="train")(KEY, X, train=False)
+
+
+def options(train):
+    return {"train": train, "rngs": {"dropout": jax.random.key(1)} if train else {}}
+
+
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("name", NETS)
+def test_outputs_are_those_that_flax_captures(name, train):
+    net, variables = NETS[name], variables_of(NETS[name])
+
+    @jax.jit
+    def both(variables):
+        _, state = net.apply(
+            variables, X, capture_intermediates=True,
+            mutable=nn.DenyList("params"), **options(train),
+        )  # fmt: skip
+        return state["intermediates"], probes.layer_values(net, variables, X, **options(train))
+
+    captured, got = both(variables)
+    flat = {"/".join(map(str, p)): v for p, v in traverse_util.flatten_dict(captured).items()}
+    want = {k.removesuffix("/__call__"): v[0] for k, v in flat.items() if k != "__call__"}
+    chex.assert_trees_all_equal(dict(got), {name: want[name] for name in got})
+    assert set(got) == {name for name, value in want.items() if isinstance(value, jax.Array)}
+
+
+def test_layers_come_in_the_order_of_the_calls_even_compiled():
+    net = models.deep_mlp(11, width=3)
+    rows = X.reshape(6, -1)
+    variables = net.init(KEY, rows, train=False)
+    got = jax.jit(lambda v: probes.layer_values(net, v, rows, train=False, layers=nn.Dense))(
+        variables
+    )
+    assert list(got) == [f"Dense_{i}" for i in range(12)]
+
+
+def test_the_input_of_a_layer_is_the_activation_before_it():
+    net = NETS["MLP"]
+    variables = variables_of(net)
+    before = probes.layer_values(net, variables, X, train=False, layers=(nn.Dense,), at="input")
+    after = probes.layer_values(net, variables, X, train=False)
+    chex.assert_trees_all_close(before["Dense_1"], jnp.tanh(after["BatchNorm_0"]), rtol=1e-6)
+    chex.assert_trees_all_equal(before["Dense_0"], X.reshape(6, -1))
+
+
+def test_gradients_obey_the_chain_rule_at_every_dense_layer():
+    """d loss / d kernel = input^T (d loss / d output), d loss / d bias = its sum."""
+    net = NETS["MLP"]
+    variables = variables_of(net)
+
+    def loss(logits):
+        return jnp.sum(jnp.sin(logits))
+
+    def whole(params):
+        state = {**variables, "params": params}
+        return loss(net.apply(state, X, mutable=nn.DenyList("params"), **options(True))[0])
+
+    want = jax.jit(jax.grad(whole))(variables["params"])
+    places = {"layers": nn.Dense, **options(True)}
+    inputs = probes.layer_values(net, variables, X, at="input", **places)
+    back = probes.layer_gradients(loss, net, variables, X, **places)
+    for name in inputs:
+        got = {"kernel": inputs[name].T @ back[name], "bias": back[name].sum(axis=0)}
+        chex.assert_trees_all_close(got, want[name], rtol=1e-4, atol=1e-6)
+    at_input = probes.layer_gradients(loss, net, variables, X, at="input", **places)
+    kernel = variables["params"]["Dense_2"]["kernel"]
+    chex.assert_trees_all_close(at_input["Dense_2"], back["Dense_2"] @ kernel.T, rtol=1e-5)
+
+
+class Twice(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        layer = nn.Dense(x.shape[-1])
+        return layer(layer(x))
+
+
+def test_a_layer_that_is_called_twice_has_two_values_and_two_gradients():
+    x = jnp.ones((2, 3))
+    variables = Twice().init(KEY, x)
+    values = probes.layer_values(Twice(), variables, x)
+    back = probes.layer_gradients(jnp.sum, Twice(), variables, x)
+    assert list(values) == list(back) == ["Dense_0#0", "Dense_0#1"]
+    kernel = jnp.asarray(variables["params"]["Dense_0"]["kernel"])
+    chex.assert_trees_all_close(values["Dense_0#1"], values["Dense_0#0"] @ kernel, rtol=1e-5)
+    chex.assert_trees_all_close(back["Dense_0#0"], back["Dense_0#1"] @ kernel.T, rtol=1e-5)
+
+
+def test_both_map_over_seeds():
+    net = models.MLP((5, 3))
+    rows = X.reshape(6, -1)
+
+    def one(key):
+        variables = net.init(key, rows, train=False)
+        place = {"train": False, "at": "input"}
+        values = probes.layer_values(net, variables, rows, **place)
+        return values, probes.layer_gradients(jnp.sum, net, variables, rows, **place)
+
+    keys = jax.random.split(KEY, 3)
+    got = jax.jit(jax.vmap(one))(keys)
+    for i in range(3):
+        chex.assert_trees_all_close(
+            jax.tree.map(lambda x, i=i: x[i], got), one(keys[i]), rtol=1e-4, atol=1e-6
+        )
+
+
+def test_dead_units_are_those_that_no_example_of_the_set_switches_on():
+    """A unit that only the last, ragged batch switches on lives."""
+    net = models.MLP((4, 2))
+    x = np.full((7, 2), 1.0, np.float32)
+    x[6] = [1.0, 50.0]
+    kernel = jnp.array([[1.0, -1.0, -1.0, 0.0], [0.0, 0.0, 0.1, 0.0]])
+    variables = net.init(KEY, jnp.asarray(x), train=False)
+    variables["params"]["Dense_0"] = {"kernel": kernel, "bias": jnp.zeros(4)}
+    x = jnp.asarray(x)
+    for at, name in (("output", "Dense_0"), ("input", "Dense_1")):
+        for batch_size in (3, 7, 20):
+            dead = jax.jit(
+                lambda x, at=at, size=batch_size: probes.dead_units(
+                    net, variables, x, size, at=at, train=False
+                )
+            )(x)
+            assert dead[name].tolist() == [False, True, False, True]
+    few = probes.dead_units(net, variables, x[:6], 3, train=False)
+    assert few["Dense_0"].tolist() == [False, True, True, True]
+
+
+def test_a_channel_is_alive_where_it_is_alive_anywhere():
+    net = nn.Sequential([nn.Conv(2, (1, 1))])
+    x = jnp.zeros((3, 4, 4, 1)).at[2, 3, 0].set(1.0)
+    params = {"layers_0": {"kernel": jnp.array([[[[1.0, -1.0]]]]), "bias": jnp.zeros(2)}}
+    dead = probes.dead_units(net, {"params": params}, x, 2)
+    assert dead["layers_0"].tolist() == [False, True]
+
+
+def test_bad_input_is_named():
+    net, rows = models.MLP((5, 3)), X.reshape(6, -1)
+    variables = net.init(KEY, rows, train=False)
+    with untyped():
+        with pytest.raises(ValueError, match="at must be one of 'input', 'output', got 'inside'"):
+            probes.layer_values(net, variables, rows, at="inside", train=False)
+        with pytest.raises(ValueError, match="model has no layer of .*Conv"):
+            probes.layer_values(net, variables, rows, layers=nn.Conv, train=False)
+        with pytest.raises(TypeError, match="model must be a Module"):
+            probes.layer_values(net.apply, variables, rows)
+        with pytest.raises(TypeError, match="loss must be a function, got 1.0"):
+            probes.layer_gradients(1.0, net, variables, rows, train=False)
+        with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+            probes.dead_units(net, variables, rows, 0, train=False)
+        with pytest.raises(ValueError, match=r"examples must not be empty, got shape \(0, 32\)"):
+            probes.dead_units(net, variables, rows[:0], 2, train=False)

@@ -1,0 +1,74 @@
+"""Statistics against NumPy in float64 and closed forms."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtricks import probes
+from tests.untyped import untyped
+
+KEY = jax.random.key(0)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e30])
+def test_moments_are_numpy_s_at_any_scale(scale):
+    x = scale * (1 + jax.random.gamma(KEY, 2.0, (50, 40)))
+    got = jax.jit(probes.statistics)(x)
+    exact = np.asarray(x, np.float64)
+    np.testing.assert_allclose(got.mean, exact.mean(), rtol=1e-5)
+    np.testing.assert_allclose(got.std, exact.std(), rtol=1e-4)
+    np.testing.assert_allclose(got.rms, np.sqrt((exact**2).mean()), rtol=1e-5)
+    np.testing.assert_allclose(
+        got.quantiles, np.quantile(exact, [0.05, 0.25, 0.5, 0.75, 0.95]), rtol=1e-5
+    )
+    fourth = (((exact - exact.mean()) / exact.std()) ** 4).mean()
+    np.testing.assert_allclose(got.excess_kurtosis, fourth - 3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "x, kurtosis",
+    [
+        (jnp.array([-1.0, 1.0]), -2.0),
+        (jnp.linspace(-1, 1, 10_001), -1.2),
+        (jax.random.normal(KEY, (200_000,)), 0.0),
+        (jax.random.laplace(KEY, (200_000,)), 3.0),
+    ],
+)
+def test_kurtosis_of_known_distributions(x, kurtosis):
+    np.testing.assert_allclose(probes.statistics(x).excess_kurtosis, kurtosis, atol=0.1)
+
+
+def test_shares_and_counts():
+    x = jnp.array([[0.0, 0.0, 1.0, -1.0], [0.5, -0.5, 0.995, 2.0]])
+    got = probes.statistics(x, saturation=0.99, edges=[-1.0, 0.0, 1.0])
+    assert float(got.share_zero) == 0.25
+    assert float(got.share_saturated) == 0.5
+    assert got.counts.tolist() == [2.0, 5.0]
+
+
+def test_equal_entries_have_no_kurtosis_and_no_deviation():
+    for value in (0.0, 3.0):
+        got = probes.statistics(jnp.full(4, value))
+        assert float(got.mean) == value and float(got.std) == 0
+        assert np.isnan(got.excess_kurtosis)
+
+
+def test_it_maps_over_layers_and_saturations():
+    x = jax.random.normal(KEY, (3, 20))
+    limits = jnp.array([0.1, 0.5, 1.0])
+    one = jax.jit(lambda x, s: probes.statistics(x, saturation=s))
+    got = jax.vmap(one)(x, limits)
+    for i in range(3):
+        chex.assert_trees_all_close(
+            jax.tree.map(lambda a, i=i: a[i], got), one(x[i], limits[i]), rtol=1e-4
+        )
+
+
+def test_bad_input_is_named():
+    with untyped():
+        with pytest.raises(ValueError, match=r"values must not be empty, got shape \(0, 3\)"):
+            probes.statistics(jnp.ones((0, 3)))
+        with pytest.raises(ValueError, match="saturation .* got -1"):
+            probes.statistics(jnp.ones(3), saturation=-1.0)

@@ -1,0 +1,60 @@
+"""Maxout against the activations that it contains, and the activations against closed forms."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtricks import regularizers
+from tests.untyped import untyped
+
+KEY = jax.random.key(0)
+
+
+def drawn(layer, x):
+    """Kernel and bias."""
+    params = layer.init(KEY, x)["params"]
+    return jnp.asarray(params["kernel"]), jnp.asarray(params["bias"])
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+def test_two_pieces_of_which_one_is_scaled_are_leaky_relu(slope):
+    layer, x = regularizers.Maxout(4), jax.random.normal(KEY, (5, 7, 3))
+    dense = jax.random.normal(jax.random.key(1), (3, 4))
+    params = {"kernel": jnp.stack([dense, slope * dense], 1), "bias": jnp.zeros((2, 4))}
+    got = layer.apply({"params": params}, x)
+    chex.assert_trees_all_close(got, jax.nn.leaky_relu(x @ dense, slope), rtol=1e-5, atol=1e-6)
+
+
+def test_one_piece_is_a_dense_layer_with_its_draws_statistics():
+    layer, x = regularizers.Maxout(400, pieces=1), jnp.ones((1, 300))
+    kernel, bias = drawn(layer, x)
+    assert kernel.shape == (300, 1, 400) and bias.shape == (1, 400)
+    np.testing.assert_allclose(kernel.var() * 300, 1, rtol=0.02)
+
+
+def test_pieces_are_drawn_apart_and_units_have_k_times_the_parameters():
+    layer = regularizers.Maxout(4, pieces=3)
+    kernel, _ = drawn(layer, jnp.ones((1, 5)))
+    assert kernel.shape == (5, 3, 4)
+    assert not jnp.allclose(kernel[:, 0], kernel[:, 1])
+
+
+def test_it_is_convex_and_its_slope_is_that_of_the_winning_piece():
+    layer = regularizers.Maxout(1, pieces=4)
+    params = layer.init(KEY, jnp.ones((1, 1)))
+    value = jax.vmap(lambda t: layer.apply(params, t.reshape(1, 1))[0, 0])
+    slope = jax.vmap(jax.grad(lambda t: layer.apply(params, t.reshape(1, 1))[0, 0]))
+    t = jnp.linspace(-3, 3, 61)
+    assert float(jnp.min(jnp.diff(value(t), 2))) > -1e-6
+    kernel = drawn(layer, jnp.ones((1, 1)))[0].ravel()
+    assert all(float(jnp.min(jnp.abs(kernel - s))) < 1e-6 for s in slope(t))
+
+
+def test_bad_sizes_are_named():
+    for name, value in (("features", 0), ("pieces", 0)):
+        with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+            regularizers.Maxout(**{"features": 3, name: value})
+    with untyped(), pytest.raises(TypeError, match="kernel_init must be a function"):
+        regularizers.Maxout(3, kernel_init="he")
