@@ -22,8 +22,8 @@ def leaky_relu(x: Float[Array, "*shape"], slope: ScalarLike = 0.1) -> Float[Arra
         ValueError: the slope is out of range.
 
     Example:
-        >>> leaky_relu(jnp.array([-2.0, 3.0])).round(3).tolist()
-        [-0.2, 3.0]
+        >>> leaky_relu(jnp.array([-2.5, 3.0])).tolist()
+        [-0.25, 3.0]
 
     References:
         S-ACT-04, E-49; note 002:22-24.
