@@ -1,0 +1,203 @@
+"""Ten equal layers as the lecture drew them: histograms, and what passes forward and back."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+from jax.nn.initializers import Initializer
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.engine import band, interval
+from jaxtricks import initializers, models, probes
+
+DEPTH = 10
+LAYERS = np.arange(1, DEPTH + 1)
+HALF = 0.5**0.5  # gain of half the variance
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`examples` of N(0, 1) inputs; `draws` of weights and inputs."""
+
+    width: int = 500
+    examples: int = 200
+    draws: int = 10
+
+
+SMOKE = Config(width=20, examples=16, draws=2)
+FULL = Config(examples=1000, draws=50)
+
+
+class Arm(NamedTuple):
+    """`gain`: N_in times the variance of a weight, which theory asks for at the width; `look`."""
+
+    initializer: Initializer
+    activation: Callable[[jax.Array], jax.Array]
+    gain: Callable[[int], float]
+    color: str
+    linestyle: str = "-"
+
+
+ARMS = {
+    "N(0, 0.01), tanh": Arm(
+        initializers.gaussian(std=0.01), jnp.tanh, lambda n: n * 1e-4, "#56B4E9"
+    ),
+    "variance 0.01, tanh": Arm(
+        initializers.gaussian(var=0.01), jnp.tanh, lambda n: n * 1e-2, "#0072B2", "--"
+    ),
+    "N(0, 1), tanh": Arm(initializers.gaussian(std=1.0), jnp.tanh, lambda n: n, "#D55E00"),
+    "Xavier, tanh": Arm(initializers.xavier(), jnp.tanh, lambda n: 1.0, "#009E73"),
+    "Xavier, sigmoid": Arm(initializers.xavier(), nn.sigmoid, lambda n: 1.0, "#E69F00"),
+    "Xavier, ReLU": Arm(initializers.xavier(), nn.relu, lambda n: 1.0, "#7F7F7F"),
+    "He, ReLU": Arm(initializers.he(), nn.relu, lambda n: 2.0, "#CC79A7"),
+    "Xavier / 2, ReLU": Arm(initializers.xavier(HALF), nn.relu, lambda n: 0.5, "#000000", "--"),
+}
+
+
+def run(names: Sequence[str], config: Config) -> dict[str, Any]:
+    """`measure` of the arms of these names, and how."""
+    return {
+        **dataclasses.asdict(config),
+        "arms": {name: measure(ARMS[name], **dataclasses.asdict(config)) for name in names},
+    }
+
+
+def measure(
+    arm: Arm, *, width: int, examples: int, draws: int, bins: int = 40
+) -> dict[str, np.ndarray]:
+    """Of every draw of weights and N(0, 1) inputs, by layer, the first draw's histograms too.
+
+    `rms`, `std`, `saturated`, `zero` and `kurtosis` of the activations `[draw, layer]`; `varies`,
+    the rms over units of the deviation across examples; `gradient`, the rms of what a N(0, 1)
+    gradient at the output becomes, as a multiple of that at layer 10.
+    """
+    net = models.deep_mlp(
+        DEPTH, width=width, activation=arm.activation, kernel_init=arm.initializer, classes=width
+    )
+    edges = jnp.linspace(*span(arm), bins + 1)
+    place: dict[str, Any] = {"at": "input", "layers": nn.Dense, "train": False}
+
+    def one(key: jax.Array) -> dict[str, jax.Array]:
+        keys = jax.random.split(key, 3)
+        x = jax.random.normal(keys[0], (examples, width))
+        variables = net.init(keys[1], x, train=False)
+        back = jax.random.normal(keys[2], x.shape)
+        values = probes.layer_values(net, variables, x, **place)
+        gradients = probes.layer_gradients(lambda y: jnp.sum(y * back), net, variables, x, **place)
+        hidden = jnp.stack([values[f"Dense_{layer}"] for layer in LAYERS])
+        arrived = jnp.stack([gradients[f"Dense_{layer}"] for layer in LAYERS])
+        found = jax.vmap(lambda a: probes.statistics(a, edges=edges))(hidden)
+        rms = jax.vmap(probes.statistics)(arrived).rms
+        return {
+            "rms": found.rms, "std": found.std, "saturated": found.share_saturated,
+            "zero": found.share_zero, "kurtosis": found.excess_kurtosis,
+            "varies": jax.vmap(across_examples)(hidden),
+            "gradient": rms / rms[-1], "counts": found.counts,
+        }  # fmt: skip
+
+    keys = jax.random.split(jax.random.key(0), draws)
+    results = jax.device_get(jax.jit(lambda keys: jax.lax.map(one, keys))(keys))
+    results["counts"] = results["counts"][0]
+    return {**results, **theory(arm, width)}
+
+
+def span(arm: Arm) -> tuple[float, float]:
+    """Of the histograms: what the activation can give, of ReLU most of it."""
+    return (0.0, 3.0) if arm.activation is nn.relu else (-1.0, 1.0)
+
+
+def across_examples(x: jax.Array) -> jax.Array:
+    """The rms over units of their deviation over the examples."""
+    return probes.statistics(x - jnp.mean(x, axis=0, keepdims=True)).rms
+
+
+def theory(arm: Arm, width: int) -> dict[str, np.ndarray]:
+    """Mean squares of activations and gradients for infinitely many units, by quadrature.
+
+    $q_1 = N \\sigma^2$ for unit inputs, $q_{l+1} = N \\sigma^2 E[\\phi(\\sqrt{q_l} z)^2]$, and the
+    gradient grows by $N \\sigma^2 E[\\phi'(\\sqrt{q_l} z)^2]$ from layer l + 1 to l.
+    """
+    gain, points, weights = arm.gain(width), *_normal_quadrature()
+    slope = jax.vmap(jax.grad(lambda x: arm.activation(x)))
+    squares, back, q = [], [], gain
+    for _ in LAYERS:
+        z = jnp.asarray(np.sqrt(q) * points, jnp.float32)
+        squares.append(float(np.sum(weights * np.asarray(arm.activation(z), np.float64) ** 2)))
+        back.append(gain * float(np.sum(weights * np.asarray(slope(z), np.float64) ** 2)))
+        q = gain * squares[-1]
+    # Into layer l come the slopes of layers l + 1 to 10.
+    growth = np.append(np.cumprod(back[:0:-1])[::-1], 1.0)
+    return {"theory_rms": np.sqrt(squares), "theory_gradient": np.sqrt(growth)}
+
+
+def _normal_quadrature() -> tuple[np.ndarray, np.ndarray]:
+    """Points and weights of a fine trapezoid over eight deviations: kinks do it no harm."""
+    points = np.linspace(-8, 8, 20_001)
+    density = np.exp(-(points**2) / 2)
+    return points, density / density.sum()
+
+
+def draw_histograms(
+    results: Mapping[str, Any], names: Sequence[str], quantities: Mapping[str, tuple[str, str]]
+) -> Figure:
+    """One row of ten histograms for each arm; below, `quantities` by layer.
+
+    `quantities`: key of the results -> (label of the axis, "log" or "linear").
+    """
+    heights = [1.45 * len(names), 2.9]
+    fig = plt.figure(figsize=(12, sum(heights)))
+    above, below = fig.subfigures(2, 1, height_ratios=heights)
+    for row, name in zip(above.subplots(len(names), DEPTH, squeeze=False), names, strict=True):
+        _histogram_row(row, name, results)
+    for layer, axes in enumerate(above.axes[:DEPTH], start=1):
+        axes.set_title(f"layer {layer}", fontsize=8)
+    panels = below.subplots(1, len(quantities))
+    for axes, (key, (label, scale)) in zip(panels, quantities.items(), strict=True):
+        lines(axes, results["arms"], names, key)
+        axes.set(ylabel=label, yscale=scale)
+    panels[0].legend(loc="best")
+    fig.suptitle(
+        f"{DEPTH} layers of {results['width']} units, N(0, 1) inputs; below: mean and 95 % of "
+        f"{results['draws']} draws, black dots: infinite width",
+        fontsize=9,
+    )
+    return fig
+
+
+def _histogram_row(row: Sequence[Axes], name: str, results: Mapping[str, Any]) -> None:
+    found, (low, high) = results["arms"][name], span(ARMS[name])
+    edges = np.linspace(low, high, len(found["counts"][0]) + 1)
+    for layer, axes in enumerate(row):
+        share = 100 * found["counts"][layer] / results["examples"] / results["width"]
+        axes.stairs(share, edges, fill=True, color=ARMS[name].color)
+        axes.set(yticks=[], xticks=[low, (low + high) / 2, high])
+        if low == 0:
+            axes.set_ylim(0, 1.2 * max(share[1:].max(), 1))
+        axes.grid(visible=False)
+        axes.set_xlabel(f"std {found['std'][0, layer]:.2g}", fontsize=7)
+        axes.tick_params(labelsize=7)
+    cut = ", zeros cut off" if low == 0 else ""
+    row[0].set_ylabel(f"{name}\nshare{cut}", fontsize=7)
+
+
+def lines(axes: Axes, arms: Mapping[str, Any], names: Sequence[str], key: str) -> None:
+    """A quantity by layer: mean and 95 % of the draws, and theory where there is one."""
+    for name in names:
+        rows = np.array([interval(column) for column in arms[name][key].T])
+        look = {"color": ARMS[name].color, "linestyle": ARMS[name].linestyle, "label": name}
+        band(axes, LAYERS, *rows.T, **look)
+        if f"theory_{key}" in arms[name]:
+            axes.plot(LAYERS, arms[name][f"theory_{key}"], "k.", ms=5)
+    axes.set(xlabel="layer", xticks=LAYERS)
+
+
+def at_depth(results: Mapping[str, Any], name: str, key: str) -> np.ndarray:
+    """Of every draw: log10 of a quantity at layer 10 over that at layer 1."""
+    rows = results["arms"][name][key]
+    return np.log10(rows[:, -1] / rows[:, 0])
