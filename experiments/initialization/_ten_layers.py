@@ -1,6 +1,7 @@
 """Ten equal layers as the lecture drew them: histograms, and what passes forward and back."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from jaxtricks import initializers, models, probes
 
 DEPTH = 10
 LAYERS = np.arange(1, DEPTH + 1)
+Activation = Callable[[jax.Array], jax.Array]
 HALF = 0.5**0.5  # gain of half the variance
 
 
@@ -38,7 +40,7 @@ class Arm(NamedTuple):
     """`gain`: N_in times the variance of a weight, which theory asks for at the width; `look`."""
 
     initializer: Initializer
-    activation: Callable[[jax.Array], jax.Array]
+    activation: Activation
     gain: Callable[[int], float]
     color: str
     linestyle: str = "-"
@@ -77,39 +79,53 @@ def measure(
     the rms over units of the deviation across examples; `gradient`, the rms of what a N(0, 1)
     gradient at the output becomes, as a multiple of that at layer 10.
     """
-    net = models.deep_mlp(
-        DEPTH, width=width, activation=arm.activation, kernel_init=arm.initializer, classes=width
-    )
-    edges = jnp.linspace(*span(arm), bins + 1)
-    place: dict[str, Any] = {"at": "input", "layers": nn.Dense, "train": False}
-
-    def one(key: jax.Array) -> dict[str, jax.Array]:
+    found = []
+    for key in jax.random.split(jax.random.key(0), draws):
         keys = jax.random.split(key, 3)
-        x = jax.random.normal(keys[0], (examples, width))
-        variables = net.init(keys[1], x, train=False)
-        back = jax.random.normal(keys[2], x.shape)
-        values = probes.layer_values(net, variables, x, **place)
-        gradients = probes.layer_gradients(lambda y: jnp.sum(y * back), net, variables, x, **place)
-        hidden = jnp.stack([values[f"Dense_{layer}"] for layer in LAYERS])
-        arrived = jnp.stack([gradients[f"Dense_{layer}"] for layer in LAYERS])
-        found = jax.vmap(lambda a: probes.statistics(a, edges=edges))(hidden)
-        rms = jax.vmap(probes.statistics)(arrived).rms
-        return {
-            "rms": found.rms, "std": found.std, "saturated": found.share_saturated,
-            "zero": found.share_zero, "kurtosis": found.excess_kurtosis,
-            "varies": jax.vmap(across_examples)(hidden),
-            "gradient": rms / rms[-1], "counts": found.counts,
-        }  # fmt: skip
-
-    keys = jax.random.split(jax.random.key(0), draws)
-    results = jax.device_get(jax.jit(lambda keys: jax.lax.map(one, keys))(keys))
-    results["counts"] = results["counts"][0]
-    return {**results, **theory(arm, width)}
+        x, back = (jax.random.normal(key, (examples, width)) for key in keys[:2])
+        weights = draw(arm.initializer, keys[2], width)
+        found.append(jax.device_get(observe(arm.activation, bins, weights, x, back)))
+    results = {name: np.stack([one[name] for one in found]) for name in found[0]}
+    return {**results, "counts": results["counts"][0], **theory(arm, width)}
 
 
-def span(arm: Arm) -> tuple[float, float]:
+@functools.partial(jax.jit, static_argnums=(0, 2))
+def draw(initializer: Initializer, key: jax.Array, width: int) -> jax.Array:
+    """The kernels of ten layers, and of one behind them."""
+    keys = jax.random.split(key, DEPTH + 1)
+    return jax.vmap(lambda key: initializer(key, (width, width), jnp.float32))(keys)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def observe(
+    activation: Activation, bins: int, weights: jax.Array, x: jax.Array, back: jax.Array
+) -> dict[str, jax.Array]:
+    """What `measure` says of one draw; compiled once for all starts with an activation."""
+    width = x.shape[1]
+    net = models.deep_mlp(DEPTH, width=width, activation=activation, classes=width)
+    params = {
+        f"Dense_{layer}": {"kernel": kernel, "bias": jnp.zeros(width)}
+        for layer, kernel in enumerate(weights)
+    }
+    given = (net, {"params": params}, x)
+    place: dict[str, Any] = {"at": "input", "layers": nn.Dense, "train": False}
+    values = probes.layer_values(*given, **place)
+    gradients = probes.layer_gradients(lambda y: jnp.sum(y * back), *given, **place)
+    hidden = jnp.stack([values[f"Dense_{layer}"] for layer in LAYERS])
+    arrived = jnp.stack([gradients[f"Dense_{layer}"] for layer in LAYERS])
+    edges = jnp.linspace(*span(activation), bins + 1)
+    found = jax.vmap(lambda a: probes.statistics(a, edges=edges))(hidden)
+    rms = jax.vmap(probes.statistics)(arrived).rms
+    return {
+        "rms": found.rms, "std": found.std, "saturated": found.share_saturated,
+        "zero": found.share_zero, "kurtosis": found.excess_kurtosis, "counts": found.counts,
+        "varies": jax.vmap(across_examples)(hidden), "gradient": rms / rms[-1],
+    }  # fmt: skip
+
+
+def span(activation: Activation) -> tuple[float, float]:
     """Of the histograms: what the activation can give, of ReLU most of it."""
-    return (0.0, 3.0) if arm.activation is nn.relu else (-1.0, 1.0)
+    return (0.0, 3.0) if activation is nn.relu else (-1.0, 1.0)
 
 
 def across_examples(x: jax.Array) -> jax.Array:
@@ -137,8 +153,8 @@ def theory(arm: Arm, width: int) -> dict[str, np.ndarray]:
 
 
 def _normal_quadrature() -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights of a fine trapezoid over eight deviations: kinks do it no harm."""
-    points = np.linspace(-8, 8, 20_001)
+    """Points and weights over eight deviations; 0 is none of them, for ReLU has no slope there."""
+    points = np.linspace(-8, 8, 20_000)
     density = np.exp(-(points**2) / 2)
     return points, density / density.sum()
 
@@ -152,7 +168,8 @@ def draw_histograms(
     """
     heights = [1.45 * len(names), 2.9]
     fig = plt.figure(figsize=(12, sum(heights)))
-    above, below = fig.subfigures(2, 1, height_ratios=heights)
+    parts: Any = fig.subfigures(2, 1, height_ratios=heights)
+    above, below = parts
     for row, name in zip(above.subplots(len(names), DEPTH, squeeze=False), names, strict=True):
         _histogram_row(row, name, results)
     for layer, axes in enumerate(above.axes[:DEPTH], start=1):
@@ -171,7 +188,7 @@ def draw_histograms(
 
 
 def _histogram_row(row: Sequence[Axes], name: str, results: Mapping[str, Any]) -> None:
-    found, (low, high) = results["arms"][name], span(ARMS[name])
+    found, (low, high) = results["arms"][name], span(ARMS[name].activation)
     edges = np.linspace(low, high, len(found["counts"][0]) + 1)
     for layer, axes in enumerate(row):
         share = 100 * found["counts"][layer] / results["examples"] / results["width"]

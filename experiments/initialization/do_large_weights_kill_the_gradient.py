@@ -32,13 +32,14 @@ STARTS = {LARGE: initializers.gaussian(std=1.0), XAVIER: initializers.xavier()}
 
 @dataclasses.dataclass(frozen=True)
 class Config(ten_layers.Config):
-    """And of the training run: `hidden` units a layer, `steps` of SGD."""
+    """And of the training run: `depth` layers of `hidden` units, `steps` of SGD."""
 
+    depth: int = 10
     hidden: int = 100
     steps: int = 100
 
 
-SMOKE = Config(width=20, examples=16, draws=2, hidden=10, steps=10)
+SMOKE = Config(width=20, examples=16, draws=2, depth=2, hidden=10, steps=10)
 FULL = Config(examples=1000, draws=50, steps=2000)
 
 
@@ -56,7 +57,7 @@ def train(start: Any, config: Config) -> np.ndarray:
     split = data.load("digits").train
     images = split.image.reshape(len(split.label), -1)
     rows = data.standardize(images).apply(images)
-    net = models.deep_mlp(10, width=config.hidden, kernel_init=start)
+    net = models.deep_mlp(config.depth, width=config.hidden, kernel_init=start)
     rule = optimizers.gradient_descent(0.01)
     step = training.make_train_step(training.classification_loss(net), rule, diagnostics=False)
 

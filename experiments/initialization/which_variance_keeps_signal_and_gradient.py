@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, combine, exact, figure, interval
+from experiments.engine import Verdict, combine, exact, figure, interval
 from jaxtricks import initializers
 
 CLAIMS = ("C-094",)
@@ -46,6 +46,7 @@ STARTS = {
     "forward only": initializers.forward_only(),
     "backward only": initializers.backward_only(),
 }
+LOOKS = {"Xavier": "#009E73", "forward only": "#0072B2", "backward only": "#D55E00"}
 HE = {"fan in": initializers.he("fan_in"), "as printed": initializers.he("fan_avg")}
 
 
@@ -77,7 +78,7 @@ def one_sum(key: jax.Array, config: Config) -> jax.Array:
 
 
 def gains(key: jax.Array, draw: Any, shape: tuple[int, int], config: Config) -> jax.Array:
-    """Of one layer: variance of the output and of the gradient that leaves it, over those before."""
+    """Of one layer: variance of what leaves it, forward and back, over what enters."""
     keys = jax.random.split(key, 3)
     weights = draw(keys[0], shape)
     x = jax.random.normal(keys[1], (config.examples, shape[0]))
@@ -156,7 +157,7 @@ def draw(results: dict[str, Any]) -> Figure:
     shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
     for side, (axes, title) in enumerate(zip(panels, ("signal", "gradient"), strict=True)):
         axes.axhline(1, color="black", lw=0.8)
-        for place, (name, colour) in enumerate(zip(STARTS, COLOURS, strict=False)):
+        for place, (name, colour) in enumerate(LOOKS.items()):
             rows = np.array([interval(column) for column in results["gains"][name][..., side].T])
             bars = np.abs(rows[:, 1:].T - rows[:, 0])
             at = np.arange(len(shapes)) + 0.2 * (place - 1)
@@ -165,6 +166,8 @@ def draw(results: dict[str, Any]) -> Figure:
             axes.plot(at, expected, "_", color=colour, ms=16)
         axes.set_xticks(range(len(shapes)), [f"{a} to {b}" for a, b in shapes], fontsize=8)
         axes.set(yscale="log", title=f"variance of the {title}, after / before", xlabel="layer")
+    panels[0].set_yticks([0.3, 0.5, 1, 2, 3], ["0.3", "0.5", "1", "2", "3"])
+    panels[0].minorticks_off()
     panels[0].set_ylabel("gain of one linear layer")
     panels[0].plot([], [], "k_", ms=16, label="law")
     panels[0].legend()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from jaxtricks import models, probes
+from jaxtricks import initializers, models, probes
 from tests.untyped import untyped
 
 KEY = jax.random.key(0)
@@ -172,3 +172,30 @@ def test_bad_input_is_named():
             probes.dead_units(net, variables, rows, 0, train=False)
         with pytest.raises(ValueError, match=r"examples must not be empty, got shape \(0, 32\)"):
             probes.dead_units(net, variables, rows[:0], 2, train=False)
+
+
+@pytest.mark.parametrize(
+    "init, per_layer",
+    [
+        (initializers.xavier(), 1.0),
+        (initializers.forward_only(3**-0.5, distribution="uniform"), 1 / 3),
+    ],
+)
+def test_gradients_of_linear_networks_are_those_of_glorot_and_bengio(init, per_layer):
+    """Their section 4.2: the variance is kept by the normalised initialisation, and shrinks to a
+    third a layer, forward and back, for the usual U(+-1/sqrt(n))."""
+    net = models.deep_mlp(5, width=400, activation=jax.nn.identity, kernel_init=init, classes=400)
+    x = jax.random.normal(KEY, (100, 400))
+
+    @jax.jit
+    def variances(key):
+        variables = net.init(key, x, train=False)
+        place = {"at": "input", "layers": nn.Dense, "train": False}
+        back = jax.random.normal(jax.random.key(3), x.shape)
+        values = probes.layer_values(net, variables, x, **place)
+        gradients = probes.layer_gradients(lambda y: jnp.sum(y * back), net, variables, x, **place)
+        return [jnp.stack([jnp.var(a) for a in some.values()]) for some in (values, gradients)]
+
+    forward, backward = variances(jax.random.key(2))
+    np.testing.assert_allclose(forward[1:] / forward[:-1], per_layer, rtol=0.1)
+    np.testing.assert_allclose(backward[:-1] / backward[1:], per_layer, rtol=0.1)

@@ -1,0 +1,102 @@
+"""What do the lecture's activations look like, and are sigmoid and tanh like the identity near 0?
+
+Values and slopes as in 002:15-51, maxout as a surface over two pre-activations. The claim of
+004:397 is that sigmoid and tanh are nearly linear near 0 with a slope close to 1, which is what
+Xavier's derivation needs. Slopes by automatic differentiation; tests hold them to closed forms.
+
+Command: python -m experiments --only what_do_the_activations_look_like      (CPU, about 2 s)
+Found: FOUND
+"""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, LITERAL, Verdict, combine, exact, figure
+from jaxtricks import models, regularizers
+
+FIGURES = ("F-015",)
+CLAIMS = ("C-095",)
+ERRATA = ("E-49",)
+
+ACTIVATIONS = {
+    "sigmoid": nn.sigmoid,
+    "tanh": jnp.tanh,
+    "ReLU": nn.relu,
+    "leaky ReLU": models.leaky_relu,
+    "ELU": nn.elu,
+}
+NEAR, CLOSE = 0.5, 0.25  # "near 0", and how far from 1 a slope "close to 1" may be
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`points` between -`reach` and `reach`, an odd number, so that 0 is one."""
+
+    points: int = 401
+    reach: float = 5.0
+
+
+SMOKE = Config(points=41)
+FULL = Config(points=4001)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Values and slopes of each, and maxout of two pieces on a grid."""
+    x = jnp.linspace(-config.reach, config.reach, config.points)
+    curves = {
+        name: {"value": f(x), "slope": jax.vmap(jax.grad(f))(x)} for name, f in ACTIVATIONS.items()
+    }
+    pair = jnp.linspace(-config.reach, config.reach, 41)
+    inputs = jnp.stack(jnp.meshgrid(pair, pair), axis=-1)
+    pieces = {"kernel": jnp.eye(2)[:, :, None], "bias": jnp.zeros((2, 1))}  # the two inputs
+    surface = regularizers.Maxout(1, pieces=2).apply({"params": pieces}, inputs)
+    return {
+        "x": x,
+        "curves": curves,
+        "leaky": {str(slope): models.leaky_relu(x, slope) for slope in (0.1, 0.01)},
+        "pair": pair,
+        "maxout": jnp.asarray(surface)[..., 0],
+    }
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """C-095 if all slopes within 0.5 of 0 are within 0.25 of 1, for both; E-49 if the notes' slope
+    and the frameworks' give values that differ tenfold below 0."""
+    near, parts = np.abs(results["x"]) <= NEAR, []
+    for name in ("tanh", "sigmoid"):
+        slopes = results["curves"][name]["slope"][near]
+        text = f"{name}: slopes {slopes.min():.3f} to {slopes.max():.3f} within {NEAR} of 0"
+        parts.append(exact("C-095", np.abs(slopes - 1).max() <= CLOSE, text))
+    below = results["x"] < 0
+    ratio = results["leaky"]["0.1"][below] / results["leaky"]["0.01"][below]
+    return [
+        combine("C-095", parts),
+        exact("E-49", np.allclose(ratio, 10), f"below 0, slope 0.1 over 0.01: {ratio.mean():.3g}"),
+    ]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Value and slope of each, the two leaky slopes, and maxout."""
+    fig, axes = figure(2, 3, width=3.9, height=2.9)
+    x = results["x"]
+    for panel, (name, curve) in zip(axes, results["curves"].items(), strict=False):
+        panel.plot(x, curve["value"], color=COLOURS[0], label="value")
+        panel.plot(x, curve["slope"], color=COLOURS[1], linestyle="--", label="slope")
+        panel.set(title=name, xlabel="pre-activation", ylim=(-1.3, 2.2))
+    leaky = axes[list(ACTIVATIONS).index("leaky ReLU")]
+    leaky.plot(x, results["leaky"]["0.01"], color=LITERAL, ls=":", label="value at slope 0.01")
+    axes[0].legend(loc="upper left")
+    leaky.legend(loc="upper left")
+    for panel in (axes[0], axes[3]):
+        panel.set_ylabel("value, slope")
+    pair = results["pair"]
+    colours = axes[5].contourf(pair, pair, results["maxout"], levels=15, cmap="viridis")
+    fig.colorbar(colours, ax=axes[5], label="value")
+    axes[5].set(title="maxout of two pieces", xlabel="first piece", ylabel="second piece")
+    return fig
