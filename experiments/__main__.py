@@ -36,7 +36,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--only", action="append", default=[], metavar="NAME|ID", help="topic, question or C-013"
     )
     parser.add_argument(
-        "--tier", type=int, choices=(1, 2), default=1, help="2: also scripts of many minutes each"
+        "--tier", type=int, choices=(1, 2), default=1, help="2: also scripts that take minutes"
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--smoke", dest="preset", action="store_const", const="smoke", help="seconds")

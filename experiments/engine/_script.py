@@ -59,7 +59,7 @@ class Script:
 
     @property
     def tier(self) -> int:
-        """How long the default preset takes: 1 up to two minutes, 2 up to twenty."""
+        """1: part of the main job, which has 5 minutes for all; 2: up to twenty minutes each."""
         return getattr(self.module, "TIER", 1)
 
     @property

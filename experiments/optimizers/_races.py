@@ -35,9 +35,16 @@ def read(wanted: str, count: int) -> Images:
 
 
 def racer(
-    model: nn.Module, images: Images, rule: Rule, *, steps: int, marks: int = 20
+    model: nn.Module | Callable[[Any], nn.Module],
+    images: Images,
+    rule: Rule,
+    *,
+    steps: int,
+    marks: int = 20,
 ) -> tuple[Callable, Callable]:
     """Makes `score(key, trial)` and `exam(key, trial)` for `tune`; `rule(trial)` is the optimizer.
+
+    The model may be a function of the trial too.
 
     `score` is the error in percent on the held-back images after `steps` updates. `exam` gives, for
     each of `marks` equal parts of the run, the mean loss of its batches and the test error after
@@ -45,33 +52,33 @@ def racer(
     the first weights and the order of the examples. Under `vmap` runs go one after another, which
     halves the time to compile and costs a CPU little.
     """
-    look = training.make_eval_step(training.classification_loss(model))
 
     def begin(key: jax.Array, trial: Any) -> tuple:
         init_key, order_key = jax.random.split(key)
-        tx = rule(trial)
-        state = networks.start(model, tx, init_key, images.fit)
+        tx, net = rule(trial), model if isinstance(model, nn.Module) else model(trial)
+        state = networks.start(net, tx, init_key, images.fit)
         order = networks.stream(order_key, len(images.fit["label"]), steps, BATCH)
-        return networks.make_epoch(model, tx), state, order
+        look = training.make_eval_step(training.classification_loss(net))
+        return networks.make_epoch(net, tx), look, state, order
 
-    def error(state: training.TrainState, some: networks.Examples) -> jax.Array:
+    def error(look: Callable, state: training.TrainState, some: networks.Examples) -> jax.Array:
         sums = look(state, some)
         wrong = 100 * (1 - sums["accuracy"] / sums["weight"])
         return jnp.where(jnp.isfinite(sums["loss"]), wrong, 100.0)
 
     def score(key: jax.Array, trial: Any) -> jax.Array:
-        epoch, state, order = begin(key, trial)
+        epoch, look, state, order = begin(key, trial)
         state, _ = epoch(state, images.fit, order, key)
-        return error(state, images.held_back)
+        return error(look, state, images.held_back)
 
     def exam(key: jax.Array, trial: Any) -> dict[str, jax.Array]:
-        epoch, state, order = begin(key, trial)
+        epoch, look, state, order = begin(key, trial)
 
         def part(state: training.TrainState, rows: Any) -> tuple[Any, dict[str, jax.Array]]:
             state, metrics = epoch(state, images.fit, rows, key)
             mean = jnp.mean(metrics["loss"])
             loss = jnp.where(mean < 100, mean, 100.0)
-            return state, {"loss": loss, "error": error(state, images.test)}
+            return state, {"loss": loss, "error": error(look, state, images.test)}
 
         parts = jax.tree.map(lambda x: x.reshape(marks, -1, BATCH), order)
         return jax.lax.scan(part, state, parts)[1]

@@ -1,0 +1,129 @@
+"""Which start trains deep networks?
+
+The lecture (004:310-314, 547): a bad start makes training slow or impossible, a good one fast; for
+ReLU without batch norm He's is best, Gaussian or uniform. And He et al.'s own picture: with 30
+layers He's converges and Xavier's stalls. ReLU networks of 10 and 30 layers, Adam's rate tuned for
+each start and depth on other seeds. Fixed before the run: the measure is the mean test error over
+the run, which is small for fast and for good ones; best means that no other start is better.
+
+Command: python -m experiments --only which_start_trains_deep_networks
+(CPU, about TIME; MNIST halved in size where there is any, else digits)
+Found: FOUND
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import Arm, Verdict, band, combine, figure, interval, paired, tune
+from experiments.optimizers import _races as races
+from jaxtricks import initializers, models, optimizers
+
+CLAIMS = ("C-090", "C-099")
+TIER = 2
+
+STARTS = {
+    "He": initializers.he(),
+    "He, uniform": initializers.he(distribution="uniform"),
+    "Xavier": initializers.xavier(),
+    "LeCun": initializers.forward_only(),
+    "N(0, 0.01)": initializers.gaussian(std=0.01),
+}
+LOOKS = {
+    "He": {"color": "#CC79A7"},
+    "He, uniform": {"color": "#CC79A7", "linestyle": ":"},
+    "Xavier": {"color": "#7F7F7F"},
+    "LeCun": {"color": "#0072B2", "linestyle": "--"},
+    "N(0, 0.01)": {"color": "#56B4E9"},
+}
+HE = ("He", "He, uniform")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Networks of each of the `depths`, `hidden` units a layer; `rates` of Adam to choose from."""
+
+    data_set: str = "mnist"
+    count: int = 5000
+    depths: tuple[int, ...] = (10, 30)
+    hidden: int = 64
+    rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3)
+    steps: int = 400
+    marks: int = 10
+    tuning_seeds: int = 2
+    seeds: int = 5
+
+
+SMOKE = Config(
+    "digits", 100, depths=(1,), hidden=8, rates=(1e-3,), steps=4, marks=2, tuning_seeds=1, seeds=2
+)
+FULL = Config(count=60_000, steps=10_000, marks=100, seeds=10)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Per depth and start: the rate chosen and test errors in percent `[seed, mark]`."""
+    images = races.read(config.data_set, config.count)
+    found: dict[str, Any] = {}
+    for depth in config.depths:
+        arms = {}
+        for name, start in STARTS.items():
+            net = models.MLP((*[config.hidden] * depth, 10), kernel_init=start)
+            score, exam = races.racer(
+                net, images, lambda trial: optimizers.adam(trial["rate"]), steps=config.steps,
+                marks=config.marks,
+            )  # fmt: skip
+            arms[name] = Arm(score, {"rate": np.array(config.rates, np.float32)}, exam)
+        tuned = tune(
+            jax.random.key(depth), arms, tuning_seeds=config.tuning_seeds, seeds=config.seeds
+        )
+        found[str(depth)] = {
+            name: {"rate": one.trial["rate"], "error": one.tested["error"]}
+            for name, one in tuned.items()
+        }
+    return {"data_set": images.name, "steps": config.steps, "depths": found}
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """C-090 if N(0, 0.01) is worse than the better of He's at every depth; C-099 if at every depth
+    each of the others is worse than both of He's."""
+    small, others = [], []
+    for depth, starts in results["depths"].items():
+        means = {name: np.asarray(found["error"]).mean(axis=1) for name, found in starts.items()}
+        best = min(HE, key=lambda name: means[name].mean())
+        for name in (name for name in STARTS if name not in HE):
+            for other in HE:
+                text = (
+                    f"{depth} layers, mean error / %: {name} {means[name].mean():.1f}, {other} "
+                    f"{means[other].mean():.1f}; difference"
+                )
+                verdict = paired("C-099", means[name] - means[other], text, claimed="positive")
+                others.append(verdict)
+                if name == "N(0, 0.01)" and other == best:
+                    small.append(dataclasses.replace(verdict, subject="C-090"))
+    return [combine("C-090", small), combine("C-099", others)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Test error over the run, by depth."""
+    depths = results["depths"]
+    fig, panels = figure(1, len(depths), width=5.0, height=3.7, sharey=True)
+    for axes, (depth, starts) in zip(panels, depths.items(), strict=True):
+        for name, found in starts.items():
+            errors = np.asarray(found["error"])
+            steps = (1 + np.arange(errors.shape[1])) * results["steps"] / errors.shape[1]
+            rows = np.array([interval(column) for column in errors.T])
+            label = f"{name}, rate {float(found['rate']):.2g}"
+            band(axes, steps, *rows.T, label=label, **LOOKS[name])
+        axes.set(xlabel="update", title=f"{depth} ReLU layers", ylim=(0, 100))
+        axes.legend(loc="center right" if depth == "10" else "lower left")
+    panels[0].set_ylabel("test error / %")
+    seeds = len(next(iter(depths.values()))["He"]["error"])
+    fig.suptitle(
+        f"{results['data_set']}, Adam at each start's best rate, mean and 95 % interval of {seeds} "
+        "seeds",
+        fontsize=9,
+    )
+    return fig

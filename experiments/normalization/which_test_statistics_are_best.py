@@ -1,0 +1,199 @@
+"""Which statistics should batch norm use in the test?
+
+The lecture has three: the average over training batches with N / (N - 1) (002:80-88), the whole
+training set, "ideal" (004:514-515), and the moving average (004:517-522). And a trap: averaging the
+batches of the whole run mixes the statistics of weights that are long gone (E-38). The paper's
+network, plain SGD at one rate, the same number of examples in batches of 2 to 256. Fixed before the
+run: ideal means that no other is better by 0.25 points, in the mean over the batch sizes.
+
+Command: python -m experiments --only which_test_statistics_are_best
+(CPU, about TIME; MNIST halved in size where there is any, else digits)
+Found: FOUND
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
+from experiments.learning_rate import _networks as networks
+from experiments.normalization import _sigmoid_net as sigmoid_net
+from experiments.optimizers import _races as races
+from jaxtricks import averaging, optimizers, training
+
+FIGURES = ("F-051",)
+CLAIMS = ("C-110",)
+ERRATA = ("E-38",)
+
+WHOLE, MOVING, BATCHES, RUN = STATISTICS = (
+    "whole set", "moving average", "training batches", "batches of the whole run",
+)  # fmt: skip
+MARGIN = 0.25  # percentage points
+DECAY = 0.9  # of the network's moving average
+LAYER = "BatchNorm_2"  # whose first unit is followed
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`epochs` of `count` images less a fifth, in batches of each of the `sizes`."""
+
+    data_set: str = "mnist"
+    count: int = 5000
+    hidden: tuple[int, ...] = (100, 100, 100)
+    sizes: tuple[int, ...] = (2, 8, 32, 128, 256)
+    shown: int = 32
+    rate: float = 0.1
+    epochs: int = 4
+    marks: int = 10
+    seeds: int = 5
+
+
+SMOKE = Config("digits", 200, hidden=(4, 4, 4), sizes=(8,), shown=8, epochs=1, marks=2, seeds=2)
+FULL = Config(count=60_000, epochs=20, seeds=10)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Test errors in percent `[size, seed]` for each kind; one unit's means over a run."""
+    images = races.read(config.data_set, config.count)
+    keys = jax.random.split(jax.random.key(0), config.seeds)
+    errors: dict[str, list] = {name: [] for name in STATISTICS}
+    found: dict[str, Any] = {"data_set": images.name, "sizes": config.sizes}
+    for size in config.sizes:
+        one = functools.partial(train, config, images, size)
+        ended = jax.device_get(jax.jit(lambda keys, one=one: jax.lax.map(one, keys))(keys))
+        for name in STATISTICS:
+            errors[name].append(ended["errors"][name])
+        if size == config.shown:
+            found["paths"] = {name: values[0] for name, values in ended["paths"].items()}
+            found["gap"] = ended["gap"]
+    return {**found, "errors": errors, "shown": config.shown}
+
+
+def train(config: Config, images: races.Images, size: int, key: jax.Array) -> dict[str, Any]:
+    """One run: errors with each kind of statistics, a unit's paths, and the gap at the end."""
+    net = sigmoid_net.network(sigmoid_net.NORMED, {}, config.hidden)
+    tx, fit = optimizers.gradient_descent(config.rate), images.fit
+    keys = jax.random.split(key, 2)
+    loss = training.classification_loss(net)
+    step = training.make_train_step(loss, tx, rng_streams=(), diagnostics=False)
+    state = networks.start(net, tx, keys[0], fit)
+    part = len(fit["label"]) * config.epochs // size // config.marks
+    order = networks.stream(keys[1], len(fit["label"]), part * config.marks, size).indices
+
+    def apply(variables: Any, rows: jax.Array, *, train: bool = True) -> Any:
+        return net.apply(variables, rows, train=train, mutable=["batch_stats"])[1]
+
+    def update(carry: tuple, rows: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
+        state, total = carry
+        batch = {name: jnp.asarray(values)[rows] for name, values in fit.items()}
+        after, _ = step(state, batch, key)
+        own = jax.tree.map(
+            lambda new, old: (new - DECAY * old) / (1 - DECAY),
+            after.model_state["batch_stats"], state.model_state["batch_stats"],
+        )  # fmt: skip
+        means = {"moving": after.model_state["batch_stats"][LAYER]["mean"][0]}
+        total = jax.tree.map(jnp.add, total, own)
+        return (after, total), {**means, "batch": own[LAYER]["mean"][0]}
+
+    def until_mark(carry: tuple, rows: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
+        carry, means = jax.lax.scan(update, carry, rows)
+        whole = averaging.recalibrate_batch_norm(
+            apply, variables_of(carry[0]), as_float(fit["image"]), len(fit["label"])
+        )
+        mean = whole["batch_stats"][LAYER]["mean"]
+        moving = carry[0].model_state["batch_stats"][LAYER]["mean"]
+        gap = jnp.linalg.norm(moving - mean) / jnp.linalg.norm(mean)
+        return carry, {**means, "whole": mean[0], "gap": gap}
+
+    start = state, jax.tree.map(jnp.zeros_like, state.model_state["batch_stats"])
+    (state, total), seen = jax.lax.scan(until_mark, start, order.reshape(config.marks, part, size))
+    variables, inputs = variables_of(state), as_float(fit["image"])
+    batches = averaging.recalibrate_batch_norm(apply, variables, inputs, size)["batch_stats"]
+    stats = {
+        WHOLE: averaging.whole_set_batch_norm(
+            functools.partial(apply, train=False), variables, inputs, 500
+        )["batch_stats"],
+        MOVING: variables["batch_stats"],
+        BATCHES: unbiased(batches, size),
+        RUN: unbiased(jax.tree.map(lambda x: x / order.shape[0], total), size),
+    }
+    look = training.make_eval_step(loss)
+
+    def error(own: Any) -> jax.Array:
+        sums = look(dataclasses.replace(state, model_state={"batch_stats": own}), images.test)
+        return 100 * (1 - sums["accuracy"] / sums["weight"])
+
+    gap = seen.pop("gap")
+    return {"errors": {n: error(own) for n, own in stats.items()}, "paths": seen, "gap": gap}
+
+
+def variables_of(state: training.TrainState) -> dict[str, Any]:
+    return {"params": state.params, **state.model_state}
+
+
+def as_float(images: np.ndarray) -> jax.Array:
+    """As the loss gives them to the network."""
+    return jnp.asarray(images, jnp.float32) / 255
+
+
+def unbiased(stats: Any, size: int) -> Any:
+    """Variances times N / (N - 1)."""
+    return {
+        layer: {"mean": own["mean"], "var": own["var"] * size / (size - 1)}
+        for layer, own in stats.items()
+    }
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """C-110 if the whole set's error, in the mean over sizes, is under that of the moving average
+    and of the training batches plus 0.25 points; E-38 if it is under that of the whole run's."""
+    means = {name: np.mean(rows, axis=0) for name, rows in results["errors"].items()}
+    text = ", ".join(f"{name} {values.mean():.2f}" for name, values in means.items())
+    parts = [
+        paired("C-110", means[WHOLE] - means[other] - MARGIN,
+               f"test error / %: {text}; whole set minus {other}, minus 0.25", claimed="negative")
+        for other in (MOVING, BATCHES)
+    ]  # fmt: skip
+    stale = paired(
+        "E-38", means[WHOLE] - means[RUN], f"{text}; whole set minus {RUN}", claimed="negative"
+    )
+    return [combine("C-110", parts), stale]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """A unit's means over the first seed's run, the gap at the marks, and the errors."""
+    fig, (path, gap, errors) = figure(1, 3, width=4.4, height=3.6)
+    means = results["paths"]
+    moving, batch = means["moving"].ravel(), means["batch"].ravel()
+    steps = np.arange(1, len(moving) + 1)
+    path.plot(steps, batch, color="#B0B0B0", lw=0.5, label="batch")
+    path.plot(steps, moving, color=COLOURS[1], label=MOVING)
+    marks = steps[-1] // len(means["whole"]) * np.arange(1, len(means["whole"]) + 1)
+    path.plot(marks, means["whole"], "o", color=COLOURS[0], label=WHOLE)
+    path.set(xlabel="update", ylabel="mean of a unit of the last layer")
+    path.legend()
+    rows = np.array([interval(column) for column in results["gap"].T])
+    band(gap, marks, *(100 * rows).T, color=COLOURS[1])
+    gap.axhline(2, color="black", lw=0.8, ls="--")
+    gap.set(xlabel="update", ylabel="moving average from the whole set / %", ylim=(0, None))
+    gap.set_title(f"batches of {results['shown']:.0f}; dashed: 2 %")
+    sizes = results["sizes"]
+    for (name, found), colour in zip(results["errors"].items(), COLOURS, strict=False):
+        rows = np.array([interval(values) for values in found])
+        band(errors, sizes, *rows.T, color=colour, marker="o", label=name)
+    errors.set(xscale="log", yscale="log", xlabel="batch size", ylabel="test error / %")
+    errors.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
+    errors.set_yticks([10, 15, 20, 30, 50], ["10", "15", "20", "30", "50"])
+    errors.minorticks_off()
+    errors.legend()
+    seeds = len(results["gap"])
+    fig.suptitle(
+        f"{results['data_set']}: left the first seed, else mean and 95 % of {seeds} seeds",
+        fontsize=9,
+    )
+    return fig
