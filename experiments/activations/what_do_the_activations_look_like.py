@@ -5,7 +5,8 @@ Values and slopes as in 002:15-51, maxout as a surface over two pre-activations.
 Xavier's derivation needs. Slopes by automatic differentiation; tests hold them to closed forms.
 
 Command: python -m experiments --only what_do_the_activations_look_like      (CPU, about 2 s)
-Found: FOUND
+Found: Within 0.5 of 0 the slope of tanh is 0.79 to 1, that of the sigmoid 0.235 to 0.25: the claim
+holds for tanh alone.
 """
 
 import dataclasses

@@ -5,7 +5,8 @@ spirals: three linear layers against logistic regression and against the same la
 trained alike (full batch, momentum), and the three matrices multiplied out against the network.
 
 Command: python -m experiments --only what_is_a_network_without_activations      (CPU, about 5 s)
-Found: FOUND
+Found: One matrix gives the three layers' logits to 5e-7 of the largest; both linear classifiers
+have 59 % right in the mean of 10 seeds, with ReLU it is 100 %.
 """
 
 import dataclasses

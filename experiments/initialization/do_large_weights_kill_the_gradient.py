@@ -7,7 +7,9 @@ layers of width 500, and a training run: digits, ten tanh layers of width 100, s
 rate 0.01; how far the weights of the first layer have moved, over their norm.
 
 Command: python -m experiments --only do_large_weights_kill_the_gradient      (CPU, about 10 s)
-Found: FOUND
+Found: Nine in ten outputs are over 0.99 in size in every layer, but the gradient grows 74,000-fold
+from layer 10 to 1, and the first layer's weights move by 3 times their norm in 100 steps: the start
+explodes, and nothing is dead. The lecture's explanation is refuted, its picture right.
 """
 
 import dataclasses

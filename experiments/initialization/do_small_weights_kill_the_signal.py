@@ -6,7 +6,9 @@ the law of infinite width: a mean square q becomes E[tanh(sqrt(N sigma^2 q) z)^2
 signals is N sigma^2 q, 0.05 for the deviation and 5 for the variance.
 
 Command: python -m experiments --only do_small_weights_kill_the_signal      (CPU, about 5 s)
-Found: FOUND
+Found: The deviation of the outputs falls from 0.22 to 3.0e-7 over the ten layers, as the law says,
+if 0.01 is the standard deviation; as a variance 0.01 keeps it at 0.77. The picture is of the
+deviation.
 """
 
 from typing import Any

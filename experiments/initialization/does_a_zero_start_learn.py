@@ -7,7 +7,9 @@ or equal weights the units of a layer get equal gradients and stay the same unit
 run: "will do" means a final training loss within 1 % of the best start's.
 
 Command: python -m experiments --only does_a_zero_start_learn      (CPU, about 10 s)
-Found: FOUND
+Found: Logistic regression ends within 0.4 % of the same loss from all four starts. The deep network
+stays one unit from zeros, at a loss of 2.3 = log 10; from N(0, 0.1^2) it ends at 0.003, and smaller
+random starts lose hundreds of steps first.
 """
 
 import dataclasses
@@ -95,8 +97,8 @@ def units(kernels: np.ndarray) -> np.ndarray:
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """C-088 if for logistic regression zeros and every small random start end within 1 % of the
-    best loss; C-089 if the deep network from zeros ends with one unit and a larger loss than from the
-    best random start."""
+    best loss. C-089 if the deep network from zeros ends with one unit, and a larger loss than from
+    the best random start."""
     ends = {
         net: {name: np.asarray(found["loss"])[:, -1] for name, found in starts.items()}
         for net, starts in results["nets"].items()

@@ -6,7 +6,9 @@ words taken literally. The law: each layer multiplies the mean square by N sigma
 in the mean over draws.
 
 Command: python -m experiments --only does_he_keep_the_variance      (CPU, about 6 s)
-Found: FOUND
+Found: He's rms stays within 5 % in the mean over ten draws, with half of the units at 0; Xavier's
+falls by 1/sqrt(2) a layer, to 0.033, and half of Xavier's variance by 1/2, to 0.0010. The width is
+finite, so single draws of He's wander by a tenth.
 """
 
 from typing import Any

@@ -6,7 +6,9 @@ the variance. Ten layers of 500 units. "Across examples" is the deviation of eac
 of the input, without the units' constant means.
 
 Command: python -m experiments --only does_xavier_keep_the_distribution      (CPU, about 5 s)
-Found: FOUND
+Found: For tanh yes: 0.63 at layer 1, 0.23 at layer 10, a kurtosis within 0.4. For the sigmoid no:
+what varies with the input falls from 0.21 to 5e-7, though the histogram, which the units' constant
+means make, looks well. The claim for both is refuted.
 """
 
 from typing import Any

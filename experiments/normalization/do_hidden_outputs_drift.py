@@ -8,8 +8,9 @@ normalised values before them. Fixed before the run: a unit's drift is the stand
 median over time, over its mean spread (half of 85th minus 15th percentile); violent means over 1.
 
 Command: python -m experiments --only do_hidden_outputs_drift
-(CPU, about TIME; MNIST halved in size where there is any, else digits)
-Found: FOUND
+(CPU, about 30 s; MNIST halved in size where there is any, else digits)
+Found: The medians drift by 0.27 of their spread without batch norm, which is not violent, by 0.13
+behind batch norm's scale and bias and 0.09 before them. 5 seeds.
 """
 
 import dataclasses

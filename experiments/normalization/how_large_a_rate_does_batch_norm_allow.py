@@ -9,8 +9,10 @@ plain network. (A first run had rates that were 3 times apart, which could not t
 other setting was changed after it.)
 
 Command: python -m experiments --only how_large_a_rate_does_batch_norm_allow
-(CPU, about TIME; MNIST halved in size where there is any, else digits)
-Found: FOUND
+(CPU, about 90 s; MNIST halved in size where there is any, else digits)
+Found: Rates to 25 are usable with batch norm and to 4.0 without, so the ratio lies between 4 and
+10: whether it is over 5 is undecided. At the best rates batch norm takes 710 steps to 10 % error,
+the plain network 1560; at a tenth of its rate that one is at 14 % after all 2000. 5 seeds.
 """
 
 import dataclasses

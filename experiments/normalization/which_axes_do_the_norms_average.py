@@ -6,7 +6,8 @@ is that batch norm is printed for rows (1 x D statistics) and used on images, E-
 stands behind dense ones: with the features as its height it standardises all of them together.
 
 Command: python -m experiments --only which_axes_do_the_norms_average      (CPU, about 4 s)
-Found: FOUND
+Found: Each layer reaches what the lecture draws. Behind dense layers the 2-D layer leaves the three
+features' deviations at 0.016, 0.16 and 1.7 instead of 1.
 """
 
 import dataclasses
@@ -90,7 +91,7 @@ def reach(changed: np.ndarray) -> tuple[bool, str]:
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """E-50 if batch norm averages over N, H and W of images, and the others over one example;
     E-29 if the 2-D layer leaves features with deviations other than 1, and the 1-D one none."""
-    found = {name: reach(np.asarray(changed)) for name, changed in results["changed"].items()}
+    found = {name: reach(np.asarray(results["changed"][name])) for name in NORMS}
     text = ", ".join(
         f"{name}: {'all examples' if every else 'one example'}, {channels} of the channels"
         for name, (every, channels) in found.items()
@@ -110,9 +111,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """The cubes: N to the right, C to the back, positions up."""
     fig, panels = figure(1, 4, width=3.2, height=3.4, subplot_kw={"projection": "3d"})
-    rows: Any = zip(panels, COLOURS, results["changed"].items(), strict=False)
-    for axes, colour, (name, changed) in rows:
-        changed = np.asarray(changed)
+    rows: Any = zip(panels, COLOURS, NORMS, strict=False)
+    for axes, colour, name in rows:
+        changed = np.asarray(results["changed"][name])
         examples, channels = changed.shape[0], changed.shape[-1]
         cube = changed.reshape(examples, -1, channels).transpose(0, 2, 1)  # N, C, positions
         faces = np.where(cube, colour, "#F4F4F4")

@@ -7,8 +7,11 @@ network, plain SGD at one rate, the same number of examples in batches of 2 to 2
 run: ideal means that no other is better by 0.25 points, in the mean over the batch sizes.
 
 Command: python -m experiments --only which_test_statistics_are_best
-(CPU, about TIME; MNIST halved in size where there is any, else digits)
-Found: FOUND
+(CPU, about 40 s; MNIST halved in size where there is any, else digits)
+Found: Whole set and moving average agree (20.2 and 20.1 % in the mean over sizes; the moving mean
+is within 1 % of the whole set's at the end). The average over training batches is worse for batches
+of 2 only, those of the whole run for 2 and 8. Whether the whole set is best within the margin is
+undecided. 5 seeds.
 """
 
 import dataclasses
