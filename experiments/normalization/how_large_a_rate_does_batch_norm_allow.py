@@ -144,7 +144,7 @@ def draw(results: dict[str, Any]) -> Figure:
             label = f"{arm}, rate {rate:.2g}"
             band(curves, steps, *found.T, **look | {"label": label, "linestyle": style})
     ends.set(xscale="log", xlabel="learning rate", ylabel="test error at the end / %")
-    ends.legend(loc="lower left")
+    ends.legend(loc="upper left")
     curves.axhline(TARGET, color="black", lw=0.8, ls="--")
     curves.set(yscale="log", xlabel="update", ylabel="test error / %")
     curves.legend(loc="upper right")
