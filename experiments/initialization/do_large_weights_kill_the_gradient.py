@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, combine, exact, paired
 from experiments.initialization import _ten_layers as ten_layers
+from experiments.initialization._starts import one_of
 from jaxtricks import data, initializers, models, optimizers, training
 
 FIGURES = ("F-043",)
@@ -48,22 +49,23 @@ FULL = Config(examples=1000, draws=50, steps=2000)
 def run(config: Config) -> dict[str, Any]:
     """Activations and gradients by layer; `moved` of the first layer's weights, by draw."""
     shape = ten_layers.Config(config.width, config.examples, config.draws)
-    moved = {name: train(start, config) for name, start in STARTS.items()}
+    moved = dict(zip(STARTS, train(config), strict=True))
     return {"data_set": "digits", "steps": config.steps, "moved": moved} | ten_layers.run(
         NAMES, shape
     )
 
 
-def train(start: Any, config: Config) -> np.ndarray:
-    """Norm of the change of the first layer's weights over that of the weights, by draw."""
+def train(config: Config) -> np.ndarray:
+    """Norm of the change of the first layer's weights over that of the weights `[start, draw]`."""
     split = data.load("digits").train
     images = split.image.reshape(len(split.label), -1)
     rows = data.standardize(images).apply(images)
-    net = models.deep_mlp(config.depth, width=config.hidden, kernel_init=start)
     rule = optimizers.gradient_descent(0.01)
-    step = training.make_train_step(training.classification_loss(net), rule, diagnostics=False)
 
-    def one(key: jax.Array) -> jax.Array:
+    def one(start: jax.Array, key: jax.Array) -> jax.Array:
+        init = one_of(tuple(STARTS.values()), start)
+        net = models.deep_mlp(config.depth, width=config.hidden, kernel_init=init)
+        step = training.make_train_step(training.classification_loss(net), rule, diagnostics=False)
         params = net.init(key, rows[:1], train=False)["params"]
         state = training.init_state(params, rule)
 
@@ -78,7 +80,9 @@ def train(start: Any, config: Config) -> np.ndarray:
         return jnp.linalg.norm(change) / jnp.linalg.norm(first)
 
     keys = jax.random.split(jax.random.key(1), config.draws)
-    return jax.device_get(jax.jit(lambda keys: jax.lax.map(one, keys))(keys))
+    runs = jnp.repeat(jnp.arange(len(STARTS)), config.draws), jnp.tile(keys, len(STARTS))
+    moved = jax.jit(lambda runs: jax.lax.map(lambda run: one(*run), runs))(runs)
+    return np.asarray(moved).reshape(len(STARTS), config.draws)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -22,6 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, band, combine, exact, figure, interval, paired
+from experiments.initialization._starts import one_of
 from jaxtricks import data, initializers, models, optimizers, training
 
 CLAIMS = ("C-088", "C-089")
@@ -58,21 +59,26 @@ def run(config: Config) -> dict[str, Any]:
     images = split.image.reshape(len(split.label), -1)
     examples = {"image": data.standardize(images).apply(images), "label": split.label}
     keys = jax.random.split(jax.random.key(0), config.seeds)
-    one = functools.partial(train, config=config, examples=examples)
-    found: dict[str, Any] = {net: {} for net in NETS}
+    found: dict[str, Any] = {}
     for net, hidden in NETS.items():
-        for name, start in STARTS.items():
-            runs = functools.partial(one, hidden=hidden, start=start)
-            ended = jax.device_get(jax.jit(functools.partial(jax.lax.map, runs))(keys))
-            found[net][name] = {"loss": ended["loss"], "units": units(ended["first"])}
+        one = functools.partial(train, config=config, examples=examples, hidden=hidden)
+        over_starts = functools.partial(jax.lax.map, lambda run, one=one: one(*run))
+        runs = jnp.repeat(jnp.arange(len(STARTS)), config.seeds), jnp.tile(keys, len(STARTS))
+        ended = jax.device_get(jax.jit(over_starts)(runs))
+        rows = jax.tree.map(lambda x: x.reshape(len(STARTS), config.seeds, *x.shape[1:]), ended)
+        found[net] = {
+            name: {"loss": rows["loss"][number], "units": units(rows["first"][number])}
+            for number, name in enumerate(STARTS)
+        }
     return {"data_set": "digits", "steps": config.steps, "nets": found}
 
 
 def train(
-    key: jax.Array, *, config: Config, examples: Any, hidden: tuple[int, ...], start: Any
+    start: jax.Array, key: jax.Array, *, config: Config, examples: Any, hidden: tuple[int, ...]
 ) -> dict[str, jax.Array]:
     """The loss at each mark and the first layer's weights at the end."""
-    net = models.MLP((*hidden, 10), activation=jnp.tanh, kernel_init=start)
+    init = one_of(tuple(STARTS.values()), start)
+    net = models.MLP((*hidden, 10), activation=jnp.tanh, kernel_init=init)
     rule = optimizers.momentum(0.1)
     step = training.make_train_step(training.classification_loss(net), rule, diagnostics=False)
     params = net.init(key, examples["image"][:1], train=False)["params"]

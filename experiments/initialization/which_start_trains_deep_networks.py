@@ -14,6 +14,7 @@ Xavier's and LeCun's have hardly begun after 400 updates. 5 seeds.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -21,6 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import Arm, Verdict, band, combine, figure, interval, paired, tune
+from experiments.initialization._starts import one_of
 from experiments.optimizers import _races as races
 from jaxtricks import initializers, models, optimizers
 
@@ -70,14 +72,15 @@ def run(config: Config) -> dict[str, Any]:
     images = races.read(config.data_set, config.count)
     found: dict[str, Any] = {}
     for depth in config.depths:
-        arms = {}
-        for name, start in STARTS.items():
-            net = models.MLP((*[config.hidden] * depth, 10), kernel_init=start)
-            score, exam = races.racer(
-                net, images, lambda trial: optimizers.adam(trial["rate"]), steps=config.steps,
-                marks=config.marks,
-            )  # fmt: skip
-            arms[name] = Arm(score, {"rate": np.array(config.rates, np.float32)}, exam)
+        score, exam = races.racer(
+            functools.partial(network, (*[config.hidden] * depth, 10)), images,
+            lambda trial: optimizers.adam(trial["rate"]), steps=config.steps, marks=config.marks,
+        )  # fmt: skip
+        rates = np.array(config.rates, np.float32)
+        arms = {
+            name: Arm(score, {"rate": rates, "start": np.full(len(rates), number)}, exam)
+            for number, name in enumerate(STARTS)
+        }
         tuned = tune(
             jax.random.key(depth), arms, tuning_seeds=config.tuning_seeds, seeds=config.seeds
         )
@@ -86,6 +89,11 @@ def run(config: Config) -> dict[str, Any]:
             for name, one in tuned.items()
         }
     return {"data_set": images.name, "steps": config.steps, "depths": found}
+
+
+def network(sizes: tuple[int, ...], trial: Any) -> models.MLP:
+    """Started as `trial["start"]` says: one program for all starts."""
+    return models.MLP(sizes, kernel_init=one_of(tuple(STARTS.values()), trial["start"]))
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -1,5 +1,7 @@
 """The batch-norm paper's MNIST network (004:495-506) on small images, with and without the norm."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -9,11 +11,12 @@ import numpy as np
 from experiments.optimizers import _races as races
 from jaxtricks import initializers, models, optimizers
 
+Exam = Callable[[dict[str, np.ndarray], jax.Array], np.ndarray]
 PLAIN, NORMED = ARMS = ("without batch norm", "batch norm")
 LOOKS = {PLAIN: {"color": "#D55E00", "label": PLAIN}, NORMED: {"color": "#0072B2", "label": NORMED}}
 
 
-def network(arm: str, trial: Any, hidden: tuple[int, ...]) -> models.MLP:
+def network(arm: str, trial: Any, *, hidden: tuple[int, ...]) -> models.MLP:
     """Sigmoid layers from N(0, trial["std"]^2), or Xavier's if the trial has no deviation."""
     start = initializers.gaussian(std=trial["std"]) if "std" in trial else initializers.xavier()
     return models.MLP(
@@ -21,27 +24,25 @@ def network(arm: str, trial: Any, hidden: tuple[int, ...]) -> models.MLP:
     )
 
 
-def errors(
-    arm: str,
-    images: races.Images,
-    trials: dict[str, np.ndarray],
-    keys: jax.Array,
-    *,
-    hidden: tuple[int, ...],
-    steps: int,
-    marks: int,
-) -> np.ndarray:
-    """Test error in percent after each part of SGD at `rate` `[trial, seed, mark]`."""
+def examiner(
+    arm: str, images: races.Images, *, hidden: tuple[int, ...], steps: int, marks: int
+) -> Exam:
+    """Makes what trains by SGD at `trials["rate"]`, and gives `[trial, seed, mark]`: the test error
+    in percent after each part. Compiled once for all trials of a kind."""
     _, exam = races.racer(
-        lambda trial: network(arm, trial, hidden),
+        functools.partial(network, arm, hidden=hidden),
         images,
         lambda trial: optimizers.gradient_descent(trial["rate"]),
         steps=steps,
         marks=marks,
     )
-    over_keys = jax.vmap(exam, (0, None))
-    found = jax.jit(jax.vmap(over_keys, (None, 0)))(keys, trials)
-    return np.asarray(found["error"])
+    exam = jax.jit(exam)
+
+    def errors(trials: dict[str, np.ndarray], keys: jax.Array) -> np.ndarray:
+        rows = [dict(zip(trials, row, strict=True)) for row in zip(*trials.values(), strict=True)]
+        return np.array([[exam(key, trial)["error"] for key in keys] for trial in rows])
+
+    return errors
 
 
 def steps_to(errors: np.ndarray, target: float, steps: int) -> np.ndarray:

@@ -74,7 +74,10 @@ def watch(
     arm: str, config: Config, fit: networks.Examples, seen: np.ndarray, key: jax.Array
 ) -> dict[str, jax.Array]:
     """One run: percentiles of what the sigmoids are given, and of what the norm makes of it."""
-    net, tx = sigmoid_net.network(arm, {}, config.hidden), optimizers.gradient_descent(config.rate)
+    net, tx = (
+        sigmoid_net.network(arm, {}, hidden=config.hidden),
+        optimizers.gradient_descent(config.rate),
+    )
     init_key, order_key = jax.random.split(key)
     epoch, state = networks.make_epoch(net, tx), networks.start(net, tx, init_key, fit)
     order = networks.stream(order_key, len(fit["label"]), config.steps, races.BATCH)

@@ -64,10 +64,11 @@ def run(config: Config) -> dict[str, Any]:
         "steps": config.steps
     }
     for arm in ARMS:
-        tuning = sigmoid_net.errors(arm, images, {"rate": rates}, keys[config.seeds :], **shape)
+        errors_of = sigmoid_net.examiner(arm, images, **shape)
+        tuning = errors_of({"rate": rates}, keys[config.seeds :])
         rate = rates[int(np.argmin(tuning[..., -1].mean(axis=1)))]
         trials = {"std": deviations, "rate": np.full_like(deviations, rate)}
-        errors = sigmoid_net.errors(arm, images, trials, keys[: config.seeds], **shape)
+        errors = errors_of(trials, keys[: config.seeds])
         found[arm] = {"rate": rate, "errors": errors[..., -1]}
     return found
 

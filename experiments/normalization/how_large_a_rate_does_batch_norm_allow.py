@@ -61,12 +61,13 @@ def run(config: Config) -> dict[str, Any]:
     shape = {"hidden": config.hidden, "steps": config.steps, "marks": config.marks}
     found: dict[str, Any] = {"data_set": images.name, "rates": rates, "steps": config.steps}
     for arm in ARMS:
-        tuning = sigmoid_net.errors(arm, images, {"rate": rates}, keys[config.seeds :], **shape)
+        errors = sigmoid_net.examiner(arm, images, **shape)
+        tuning = errors({"rate": rates}, keys[config.seeds :])
         steps = sigmoid_net.steps_to(tuning, TARGET, config.steps).mean(axis=1)
         # Where no rate gets there, the one that ends lowest.
         best = int(np.argmin(steps if np.isfinite(steps).any() else tuning[..., -1].mean(axis=1)))
         chosen = rates[[best]] if arm == NORMED else rates[best] * np.array([1, 0.1], np.float32)
-        fresh = sigmoid_net.errors(arm, images, {"rate": chosen}, keys[: config.seeds], **shape)
+        fresh = errors({"rate": chosen}, keys[: config.seeds])
         found[arm] = {"tuning": tuning, "best": best, "fresh": fresh}
     return found
 

@@ -79,7 +79,7 @@ def run(config: Config) -> dict[str, Any]:
 
 def train(config: Config, images: races.Images, size: int, key: jax.Array) -> dict[str, Any]:
     """One run: errors with each kind of statistics, a unit's paths, and the gap at the end."""
-    net = sigmoid_net.network(sigmoid_net.NORMED, {}, config.hidden)
+    net = sigmoid_net.network(sigmoid_net.NORMED, {}, hidden=config.hidden)
     tx, fit = optimizers.gradient_descent(config.rate), images.fit
     keys = jax.random.split(key, 2)
     loss = training.classification_loss(net)
@@ -119,7 +119,7 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
     batches = averaging.recalibrate_batch_norm(apply, variables, inputs, size)["batch_stats"]
     stats = {
         WHOLE: averaging.whole_set_batch_norm(
-            functools.partial(apply, train=False), variables, inputs, 500
+            functools.partial(apply, train=False), variables, inputs, min(500, len(inputs))
         )["batch_stats"],
         MOVING: variables["batch_stats"],
         BATCHES: unbiased(batches, size),

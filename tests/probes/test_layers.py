@@ -81,12 +81,17 @@ def test_gradients_obey_the_chain_rule_at_every_dense_layer():
 
     want = jax.jit(jax.grad(whole))(variables["params"])
     places = {"layers": nn.Dense, **options(True)}
-    inputs = probes.layer_values(net, variables, X, at="input", **places)
-    back = probes.layer_gradients(loss, net, variables, X, **places)
+
+    @jax.jit
+    def watched(variables):
+        inputs = probes.layer_values(net, variables, X, at="input", **places)
+        back = probes.layer_gradients(loss, net, variables, X, **places)
+        return inputs, back, probes.layer_gradients(loss, net, variables, X, at="input", **places)
+
+    inputs, back, at_input = watched(variables)
     for name in inputs:
         got = {"kernel": inputs[name].T @ back[name], "bias": back[name].sum(axis=0)}
         chex.assert_trees_all_close(got, want[name], rtol=1e-4, atol=1e-6)
-    at_input = probes.layer_gradients(loss, net, variables, X, at="input", **places)
     kernel = variables["params"]["Dense_2"]["kernel"]
     chex.assert_trees_all_close(at_input["Dense_2"], back["Dense_2"] @ kernel.T, rtol=1e-5)
 
