@@ -5,6 +5,7 @@ SIGKILL, resume, with kills at any time and kills inside a save, and now and the
 the history. The end is compared bit for bit with the run that nobody disturbed.
 """
 
+import gc
 import json
 import os
 import pathlib
@@ -59,6 +60,7 @@ def start(*arguments):
     """Trains in a fork; gives its process number."""
     child = os.fork()
     if child == 0:
+        gc.disable()
         status = 1
         try:
             train(*arguments)
