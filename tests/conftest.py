@@ -1,12 +1,21 @@
-"""Every test sees two CPU devices, strict rank promotion, and quick compilation."""
+"""Every test sees two CPU devices, strict rank promotion, and quick compilation.
+
+What was compiled is kept in `.pytest_cache`: for the other worker, for processes that tests start,
+and for the next run, which is nearly twice as fast.
+"""
 
 import gc
 import os
+import pathlib
 import signal
 
 from experiments.__main__ import QUICK_COMPILATION
 
+COMPILED = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "compiled"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_COMPILATION}"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 import chex  # noqa: E402
 import jax  # noqa: E402
