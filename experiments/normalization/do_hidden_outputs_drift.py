@@ -33,6 +33,7 @@ from jaxtricks.regularizers import BatchNorm
 
 FIGURES = ("F-049",)
 CLAIMS = ("C-103", "C-105")
+TIER = 2
 
 PERCENTILES = (15.0, 50.0, 85.0)
 VIOLENT = 1.0

@@ -32,6 +32,7 @@ from jaxtricks import averaging, optimizers, training
 FIGURES = ("F-051",)
 CLAIMS = ("C-110",)
 ERRATA = ("E-38",)
+TIER = 2
 
 WHOLE, MOVING, BATCHES, RUN = STATISTICS = (
     "whole set", "moving average", "training batches", "batches of the whole run",
