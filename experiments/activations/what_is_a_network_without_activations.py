@@ -23,6 +23,7 @@ from jaxtricks import models, optimizers, training
 
 FIGURES = ("F-097",)
 CLAIMS = ("C-131",)
+ERRATA = ("E-86",)
 
 NETS = {
     "logistic regression": models.linear_model(2),
@@ -106,7 +107,8 @@ def collapse(params: Any, x: jax.Array, logits: jax.Array) -> jax.Array:
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """C-131 if one matrix gives the network's logits to rounding, its accuracy is within 2 points
-    of logistic regression's, and ReLU's is higher."""
+    of logistic regression's, and ReLU's is higher; E-86 if the layers that can be one matrix and
+    those that ReLU makes better have the same numbers of weights: it adds a bend and no room."""
     nets = results["nets"]
     accuracy = {name: np.asarray(found["accuracy"]) for name, found in nets.items()}
     worst = np.max(nets[LINEAR]["collapse"])
@@ -118,7 +120,12 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                claimed="negative"),
         paired("C-131", accuracy[RELU] - accuracy[LINEAR], "ReLU minus linear", claimed="positive"),
     ]  # fmt: skip
-    return [combine("C-131", parts)]
+    better = parts[0].outcome == parts[2].outcome == "confirmed"
+    same = NETS[LINEAR].features == NETS[RELU].features
+    return [
+        combine("C-131", parts),
+        exact("E-86", better and same, f"equally many weights; {each}"),
+    ]
 
 
 def draw(results: dict[str, Any]) -> Figure:

@@ -62,18 +62,24 @@ ARMS = {
 }
 
 
-def run(names: Sequence[str], config: Config) -> dict[str, Any]:
+def run(names: Sequence[str], config: Config, images: np.ndarray | None = None) -> dict[str, Any]:
     """`measure` of the arms of these names, and how."""
-    return {
-        **dataclasses.asdict(config),
-        "arms": {name: measure(ARMS[name], **dataclasses.asdict(config)) for name in names},
-    }
+    how = dataclasses.asdict(config)
+    return {**how, "arms": {name: measure(ARMS[name], images=images, **how) for name in names}}
 
 
 def measure(
-    arm: Arm, *, width: int, examples: int, draws: int, bins: int = 40
+    arm: Arm,
+    *,
+    width: int,
+    examples: int,
+    draws: int,
+    bins: int = 40,
+    images: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Of every draw of weights and N(0, 1) inputs, by layer, the first draw's histograms too.
+    """Of every draw of weights and inputs, by layer, the first draw's histograms too.
+
+    Inputs are N(0, 1), `width` of them, or else rows of `images`.
 
     `rms`, `std`, `saturated`, `zero` and `kurtosis` of the activations `[draw, layer]`; `varies`,
     the rms over units of the deviation across examples; `gradient`, the rms of what a N(0, 1)
@@ -83,29 +89,34 @@ def measure(
     for key in jax.random.split(jax.random.key(0), draws):
         keys = jax.random.split(key, 3)
         x, back = (jax.random.normal(key, (examples, width)) for key in keys[:2])
-        weights = draw(arm.initializer, keys[2], width)
+        if images is not None:
+            x = jax.random.choice(keys[0], images, (examples,), replace=False)
+        weights = draw(arm.initializer, keys[2], width, x.shape[1])
         found.append(jax.device_get(observe(arm.activation, bins, weights, x, back)))
     results = {name: np.stack([one[name] for one in found]) for name in found[0]}
     return {**results, "counts": results["counts"][0], **theory(arm, width)}
 
 
-@functools.partial(jax.jit, static_argnums=(0, 2))
-def draw(initializer: Initializer, key: jax.Array, width: int) -> jax.Array:
-    """The kernels of ten layers, and of one behind them."""
-    keys = jax.random.split(key, DEPTH + 1)
-    return jax.vmap(lambda key: initializer(key, (width, width), jnp.float32))(keys)
+@functools.partial(jax.jit, static_argnums=(0, 2, 3))
+def draw(
+    initializer: Initializer, key: jax.Array, width: int, inputs: int
+) -> tuple[jax.Array, jax.Array]:
+    """The first kernel, and those of nine more layers and of one behind them."""
+    first, *others = jax.random.split(key, DEPTH + 1)
+    behind = jax.vmap(lambda key: initializer(key, (width, width), jnp.float32))
+    return initializer(first, (inputs, width), jnp.float32), behind(jnp.stack(others))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def observe(
-    activation: Activation, bins: int, weights: jax.Array, x: jax.Array, back: jax.Array
+    activation: Activation, bins: int, weights: Any, x: jax.Array, back: jax.Array
 ) -> dict[str, jax.Array]:
     """What `measure` says of one draw; compiled once for all starts with an activation."""
-    width = x.shape[1]
+    width = back.shape[1]
     net = models.deep_mlp(DEPTH, width=width, activation=activation, classes=width)
     params = {
         f"Dense_{layer}": {"kernel": kernel, "bias": jnp.zeros(width)}
-        for layer, kernel in enumerate(weights)
+        for layer, kernel in enumerate((weights[0], *weights[1]))
     }
     given = (net, {"params": params}, x)
     place: dict[str, Any] = {"at": "input", "layers": nn.Dense, "train": False}
@@ -160,7 +171,10 @@ def _normal_quadrature() -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_histograms(
-    results: Mapping[str, Any], names: Sequence[str], quantities: Mapping[str, tuple[str, str]]
+    results: Mapping[str, Any],
+    names: Sequence[str],
+    quantities: Mapping[str, tuple[str, str]],
+    inputs: str = "N(0, 1) inputs",
 ) -> Figure:
     """One row of ten histograms for each arm; below, `quantities` by layer.
 
@@ -180,8 +194,8 @@ def draw_histograms(
         axes.set(ylabel=label, yscale=scale)
     panels[0].legend(loc="best")
     fig.suptitle(
-        f"{DEPTH} layers of {results['width']} units, N(0, 1) inputs; below: mean and 95 % of "
-        f"{results['draws']} draws, black dots: infinite width",
+        f"{DEPTH} layers of {results['width']} units, {inputs}; below: mean and 95 % of "
+        f"{results['draws']} draws, black dots: infinite width, N(0, 1) inputs",
         fontsize=9,
     )
     return fig

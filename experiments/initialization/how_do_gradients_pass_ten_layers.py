@@ -18,7 +18,7 @@ from experiments.engine import Verdict, figure
 from experiments.initialization import _ten_layers as ten_layers
 from experiments.initialization._ten_layers import ARMS, Config
 
-FIGURES = ("F-017", "F-048")
+FIGURES = ("F-048",)
 
 SMOKE, FULL = ten_layers.SMOKE, ten_layers.FULL
 

@@ -27,6 +27,7 @@ from experiments.optimizers import _races as races
 from jaxtricks import initializers, models, optimizers
 
 CLAIMS = ("C-090", "C-099")
+ERRATA = ("E-82",)
 TIER = 2
 
 STARTS = {
@@ -68,7 +69,8 @@ FULL = Config(count=60_000, steps=10_000, marks=100, seeds=10)
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Per depth and start: the rate chosen and test errors in percent `[seed, mark]`."""
+    """Per depth and start: the rate chosen and test errors in percent and training losses
+    `[seed, mark]`."""
     images = races.read(config.data_set, config.count)
     found: dict[str, Any] = {}
     for depth in config.depths:
@@ -85,8 +87,7 @@ def run(config: Config) -> dict[str, Any]:
             jax.random.key(depth), arms, tuning_seeds=config.tuning_seeds, seeds=config.seeds
         )
         found[str(depth)] = {
-            name: {"rate": one.trial["rate"], "error": one.tested["error"]}
-            for name, one in tuned.items()
+            name: {"rate": one.trial["rate"], **one.tested} for name, one in tuned.items()
         }
     return {"data_set": images.name, "steps": config.steps, "depths": found}
 
@@ -98,8 +99,9 @@ def network(sizes: tuple[int, ...], trial: Any) -> models.MLP:
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """C-090 if N(0, 0.01) is worse than the better of He's at every depth; C-099 if at every depth
-    each of the others is worse than both of He's."""
-    small, others = [], []
+    each of the others is worse than both of He's; E-82 if at every depth the training loss in the
+    last part of the run is lower from He's start than from Xavier's."""
+    small, others, losses = [], [], []
     for depth, starts in results["depths"].items():
         means = {name: np.asarray(found["error"]).mean(axis=1) for name, found in starts.items()}
         best = min(HE, key=lambda name: means[name].mean())
@@ -113,7 +115,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                 others.append(verdict)
                 if name == "N(0, 0.01)" and other == best:
                     small.append(dataclasses.replace(verdict, subject="C-090"))
-    return [combine("C-090", small), combine("C-099", others)]
+        ends = {name: np.asarray(starts[name]["loss"])[:, -1] for name in ("Xavier", "He")}
+        text = f"{depth} layers, training loss: " + ", ".join(
+            f"{name} {values.mean():.3g}" for name, values in ends.items()
+        )
+        losses.append(
+            paired("E-82", ends["Xavier"] - ends["He"], f"{text}; difference", claimed="positive")
+        )
+    return [combine("C-090", small), combine("C-099", others), combine("E-82", losses)]
 
 
 def draw(results: dict[str, Any]) -> Figure:

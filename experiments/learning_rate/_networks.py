@@ -1,6 +1,6 @@
 """Networks of this topic on real images, trained as one scan with a rate for every update."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -58,9 +58,11 @@ def start(
     return training.init_state(params, tx, variables)
 
 
-def make_epoch(model: nn.Module, tx: optax.GradientTransformation) -> Callable:
+def make_epoch(
+    model: nn.Module, tx: optax.GradientTransformation, rng_streams: Sequence[str] = ()
+) -> Callable:
     """Cross-entropy training by `tx`, as many updates as the order has rows."""
     step = training.make_train_step(
-        training.classification_loss(model), tx, rng_streams=(), diagnostics=False
+        training.classification_loss(model), tx, rng_streams=rng_streams, diagnostics=False
     )
     return training.make_train_epoch(step)

@@ -24,7 +24,7 @@ from jaxtricks.regularizers import BatchNorm, undo_batch_norm
 
 FIGURES = ("F-050",)
 CLAIMS = ("C-111", "C-112")
-ERRATA = ("E-77",)
+ERRATA = ("E-51", "E-77")
 
 BATCH = np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 20.0], [6.0, 40.0]], np.float32)
 EPS = 1e-5
@@ -78,11 +78,18 @@ def run(config: Config) -> dict[str, Any]:
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """C-111 if the input comes back to rounding; C-112 if the kurtosis behind is a Gaussian's
-    within 0.5; E-77 if it is not, and is the kurtosis before to 0.01."""
+    within 0.5; E-77 if it is not, and is the kurtosis before to 0.01; E-51 (one name for it is
+    "regularisation") if what comes out is normalised: means 0 and deviations 1 to 1e-5."""
     error = np.abs(results["restored"] - BATCH).max() / np.abs(BATCH).max()
     before, after = results["kurtosis"].T
     text = f"excess kurtosis of two peaks {before.mean():.3f}, behind batch norm {after.mean():.3f}"
+    values = np.asarray(results["normalised"])
+    means, deviations = np.abs(values.mean(axis=0)).max(), values.std(axis=0)
+    normal = means < ROUNDING and np.abs(deviations - 1).max() < ROUNDING
     return [
+        exact(
+            "E-51", normal, f"largest mean {means:.1e}, deviations {deviations.round(6).tolist()}"
+        ),
         exact("C-111", error < ROUNDING, f"largest error of the restored batch: {error:.1e} of it"),
         paired("C-112", np.abs(after) - GAUSSIAN, f"{text}; size minus 0.5", claimed="negative"),
         exact("E-77", np.allclose(before, after, atol=0.01) and abs(after).min() > GAUSSIAN, text),

@@ -41,10 +41,12 @@ def racer(
     *,
     steps: int,
     marks: int = 20,
+    batch: int = BATCH,
+    rng_streams: Sequence[str] = (),
 ) -> tuple[Callable, Callable]:
     """Makes `score(key, trial)` and `exam(key, trial)` for `tune`; `rule(trial)` is the optimizer.
 
-    The model may be a function of the trial too.
+    The model may be a function of the trial too. `rng_streams`: what it draws, such as "dropout".
 
     `score` is the error in percent on the held-back images after `steps` updates. `exam` gives, for
     each of `marks` equal parts of the run, the mean loss of its batches and the test error after
@@ -57,9 +59,9 @@ def racer(
         init_key, order_key = jax.random.split(key)
         tx, net = rule(trial), model if isinstance(model, nn.Module) else model(trial)
         state = networks.start(net, tx, init_key, images.fit)
-        order = networks.stream(order_key, len(images.fit["label"]), steps, BATCH)
+        order = networks.stream(order_key, len(images.fit["label"]), steps, batch)
         look = training.make_eval_step(training.classification_loss(net))
-        return networks.make_epoch(net, tx), look, state, order
+        return networks.make_epoch(net, tx, rng_streams), look, state, order
 
     def error(look: Callable, state: training.TrainState, some: networks.Examples) -> jax.Array:
         sums = look(state, some)
@@ -80,7 +82,7 @@ def racer(
             loss = jnp.where(mean < 100, mean, 100.0)
             return state, {"loss": loss, "error": error(look, state, images.test)}
 
-        parts = jax.tree.map(lambda x: x.reshape(marks, -1, BATCH), order)
+        parts = jax.tree.map(lambda x: x.reshape(marks, -1, batch), order)
         return jax.lax.scan(part, state, parts)[1]
 
     return sequential_vmap(score), sequential_vmap(exam)

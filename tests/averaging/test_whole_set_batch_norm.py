@@ -4,6 +4,7 @@ import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxtricks.averaging import recalibrate_batch_norm, whole_set_batch_norm
@@ -34,7 +35,16 @@ def applied(model, *, train=False):
 
 
 def variables_of(model):
-    return model.init(jax.random.key(1), X, train=False)
+    return jax.jit(model.init, static_argnames="train")(jax.random.key(1), X, train=False)
+
+
+def whole_set(model, variables, batch_size):
+    """Compiled."""
+
+    def statistics(variables):
+        return whole_set_batch_norm(applied(model), variables, X, batch_size)
+
+    return jax.jit(statistics)(variables)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 14])
@@ -42,7 +52,7 @@ def test_any_batch_size_gives_the_statistics_of_one_batch_of_everything(batch_si
     model = Deep()
     variables = variables_of(model)
     want = jax.jit(applied(model, train=True))(variables, X)
-    got = whole_set_batch_norm(applied(model), variables, X, batch_size)
+    got = whole_set(model, variables, batch_size)
     chex.assert_trees_all_close(got, want, rtol=1e-4, atol=1e-5)
     assert jax.tree.structure(got) == jax.tree.structure(want)
 
@@ -51,21 +61,21 @@ def test_one_pass_over_small_batches_gives_other_statistics():
     """S-NRM-02 is not S-NRM-03: deep layers saw inputs that were normalised by the batch."""
     model = Deep()
     variables = variables_of(model)
-    whole = whole_set_batch_norm(applied(model), variables, X, 2)["batch_stats"]
-    each = recalibrate_batch_norm(applied(model, train=True), variables, X, 2)["batch_stats"]
+    whole = jax.device_get(whole_set(model, variables, 2)["batch_stats"])
+    each = jax.device_get(
+        recalibrate_batch_norm(applied(model, train=True), variables, X, 2)["batch_stats"]
+    )
     chex.assert_trees_all_close(
         whole["BatchNorm_0"]["mean"], each["BatchNorm_0"]["mean"], rtol=1e-5
     )
     last = "BatchNorm_2"
-    assert float(jnp.max(jnp.abs(whole[last]["var"] / each[last]["var"] - 1))) > 0.02
+    assert np.abs(whole[last]["var"] / each[last]["var"] - 1).max() > 0.02
 
 
 def test_it_compiles_whole_and_keeps_other_collections():
     model = Deep()
     variables = {**variables_of(model), "cache": {"x": jnp.ones(2)}}
-    got = jax.jit(lambda variables: whole_set_batch_norm(applied(model), variables, X, 4))(
-        variables
-    )
+    got = whole_set(model, variables, 4)
     want = whole_set_batch_norm(applied(model), variables, X, 4)
     chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
     assert set(got) == {"batch_stats", "cache"}

@@ -174,13 +174,16 @@ def test_the_file_that_was_looked_for_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not data.available("cifar10"), reason="CIFAR-10 is not prepared")
 def test_real_cifar10():
-    """5,000 and 1,000 images of each class; the usual means, which JPEG copies keep closely."""
-    splits = data.load("cifar10", validation=0)
-    for part, count in ((splits.train, 5000), (splits.test, 1000)):
-        assert part.image.shape == (10 * count, 32, 32, 3)
-        assert np.bincount(part.label).tolist() == [count] * 10
+    """The classes stay balanced, and the means are the usual ones of all 50,000 images.
+
+    Means of images scatter by 0.12 to 0.16, so those of 3,000 by 0.003.
+    """
+    splits = data.load("cifar10", validation=0, limit=3000)
+    for part in (splits.train, splits.test):
+        assert part.image.shape == (3000, 32, 32, 3)
+        assert np.bincount(part.label).tolist() == [300] * 10
     means = splits.train.image.mean(axis=(0, 1, 2)) / 255
-    assert np.allclose(means, [0.4914, 0.4822, 0.4465], atol=2e-3)
+    assert np.allclose(means, [0.4914, 0.4822, 0.4465], atol=0.012)
 
 
 @pytest.mark.skipif(not data.available("mnist"), reason="MNIST is not prepared")

@@ -124,7 +124,9 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     monkeypatch.setattr(random_search, "NET", models.MLP((8, 10)))
     monkeypatch.setattr(conv_steps, "FORMS", ("patches",))
     monkeypatch.setattr(conv_steps, "our_scan", idle)  # spares a long compilation
-    monkeypatch.setattr(random_search, "host_loop", idle)  # and two more
+    monkeypatch.setattr(random_search, "host_loop", idle)  # and four more
+    monkeypatch.setattr(epochs, "host_loop", idle)
+    monkeypatch.setattr(epochs, "numpy_loop", idle)
     runs = train_a_little(folder)
     record = json.loads((folder / "update_rules.json").read_text())
     assert set(record["rules"]) == {"momentum", "adam"}

@@ -1,0 +1,166 @@
+"""Is the loss surface rougher far from the optimum than near it?
+
+The lecture (004:301-304): the beginning of training is numerically fragile, the surface may be
+complex far from the optimum and flatter near it. A small tanh network from four starts, before and
+after plain SGD: the largest eigenvalue and the trace of the Hessian of the training loss, and how
+much of the loss on a filter-normalised plane through the weights no parabola explains.
+Fixed before the run: all three must fall, from every start.
+
+Command: python -m experiments --only is_the_surface_rougher_far_from_the_optimum
+(CPU, about 40 s; MNIST halved in size where there is any, else digits)
+Found: TODO
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, Verdict, combine, figure, interval, paired
+from experiments.initialization._starts import one_of
+from experiments.learning_rate import _networks as networks
+from jaxtricks import initializers, models, optimizers, probes, training
+
+FIGURES = ("F-041",)
+CLAIMS = ("C-087",)
+
+STARTS = {
+    "Xavier": initializers.xavier(),
+    "He": initializers.he(),
+    "N(0, 0.01)": initializers.gaussian(std=0.01),
+    "N(0, 1)": initializers.gaussian(std=1.0),
+}
+MEASURES = {
+    "top": "largest eigenvalue",
+    "trace": "trace of the Hessian",
+    "rough": "share that no parabola explains",
+}
+DRAWN = ("Xavier", "N(0, 1)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`lanczos` and `draws`: steps and draws of eigenvalue and trace; `side` of the plane."""
+
+    data_set: str = "mnist"
+    count: int = 1500
+    hidden: tuple[int, ...] = (32, 32)
+    rate: float = 0.1
+    steps: int = 2000
+    lanczos: int = 20
+    draws: int = 20
+    side: int = 15
+    seeds: int = 5
+
+
+SMOKE = Config(
+    "digits", 40, hidden=(4,), steps=4, lanczos=2, draws=2, side=3, seeds=2
+)  # fmt: skip
+FULL = Config(count=60_000, steps=50_000, lanczos=50, draws=100, side=51, seeds=10)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Per start: `[seed, (before, after)]` of each measure and of the loss, and the planes of the
+    first seed."""
+    (fit, _, _), name = networks.read_images(config.data_set, config.count)
+    steps = np.linspace(-1, 1, config.side)
+    tx = optimizers.gradient_descent(config.rate)
+
+    def one(number: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
+        net = models.MLP(
+            (*config.hidden, 10), activation=jnp.tanh,
+            kernel_init=one_of(tuple(STARTS.values()), number),
+        )  # fmt: skip
+        keys = jax.random.split(key, 3)
+        state = networks.start(net, tx, keys[0], fit)
+        order = networks.stream(keys[1], len(fit["label"]), config.steps, 32)
+        trained, _ = networks.make_epoch(net, tx)(state, fit, order, key)
+        per_example = training.classification_loss(net)
+
+        def loss(params: Any) -> jax.Array:
+            return jnp.mean(per_example(params, {}, fit, {}, train=False)[0])
+
+        places = [look(loss, s.params, keys[2], steps, config) for s in (state, trained)]
+        return jax.tree.map(lambda *x: jnp.stack(x), *places)
+
+    keys = jax.random.split(jax.random.key(0), config.seeds)
+    every = jax.jit(lambda number: jax.lax.map(lambda key: one(number, key), keys))
+    found = {}
+    for number, start in enumerate(STARTS):
+        rows = jax.device_get(every(jnp.asarray(number)))
+        rough = np.array([[unexplained(plane) for plane in pair] for pair in rows["plane"]])
+        found[start] = {**rows, "rough": rough, "plane": rows["plane"][0]}
+    return {"data_set": name, "side": steps, "steps": config.steps, "starts": found}
+
+
+def look(
+    loss: Any, params: Any, key: jax.Array, steps: np.ndarray, config: Config
+) -> dict[str, jax.Array]:
+    """The measures of the loss around some parameters, and the loss itself."""
+    keys = jax.random.split(key, 4)
+    ends = probes.hessian_eigenvalues(loss, params, keys[0], steps=config.lanczos)
+    directions = [probes.filter_normalized(key, params) for key in keys[2:]]
+    return {
+        "loss": loss(params),
+        "top": ends[-1],
+        "lowest": ends[0],
+        "trace": probes.hessian_trace(loss, params, keys[1], draws=config.draws)[0],
+        "plane": probes.loss_slice(loss, params, *directions, jnp.asarray(steps)),
+    }
+
+
+def unexplained(plane: np.ndarray) -> float:
+    """Share of the variance over a plane that is left by the best polynomial of degree 2."""
+    side = np.linspace(-1, 1, len(plane))
+    x, y = (part.ravel() for part in np.meshgrid(side, side, indexing="ij"))
+    terms = np.stack([x**0, x, y, x * x, x * y, y * y], axis=1)
+    values = np.asarray(plane, np.float64).ravel()
+    rest = values - terms @ np.linalg.lstsq(terms, values)[0]
+    return float(rest.var() / values.var())
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """C-087 if each measure is smaller after training than before, from every start."""
+    parts = []
+    for start, found in results["starts"].items():
+        for key, label in MEASURES.items():
+            before, after = np.asarray(found[key]).T
+            text = f"{start}, {label}: {before.mean():.3g} before, {after.mean():.3g} after; change"
+            parts.append(paired("C-087", after - before, text, claimed="negative"))
+    return [combine("C-087", parts)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Two starts' planes before and after, and the three measures of all."""
+    fig, axes = figure(2, 4, width=3.3, height=3.0)
+    side = results["side"]
+    panels = iter((axes[0], axes[1], axes[4], axes[5]))
+    for start in DRAWN:
+        found = results["starts"][start]
+        for when, plane in zip(("before", "after"), found["plane"], strict=True):
+            panel = next(panels)
+            lines = panel.contourf(side, side, np.asarray(plane).T, levels=20, cmap="viridis")
+            fig.colorbar(lines, ax=panel, label="training loss")
+            panel.plot(0, 0, "+", color="white", ms=10)
+            panel.set(xlabel="step along direction 1", ylabel="step along direction 2")
+            panel.set_title(f"{start}, {when} training (seed 0)")
+    panels = iter((axes[2], axes[3], axes[6], axes[7]))
+    for key, label in {"loss": "training loss", **MEASURES}.items():
+        panel = next(panels)
+        for colour, (start, found) in zip(COLOURS, results["starts"].items(), strict=False):
+            rows = np.array([interval(column) for column in np.asarray(found[key]).T])
+            bars = np.abs(rows[:, 1:] - rows[:, :1]).T
+            panel.errorbar((0, 1), rows[:, 0], bars, fmt="o-", ms=4, color=colour, label=start)
+        panel.set(yscale="symlog" if key == "trace" else "log", ylabel=label, xlim=(-0.3, 1.3))
+        panel.set_xticks((0, 1), ("before", "after"))
+    axes[2].legend(loc="best")
+    seeds = len(found["loss"])
+    fig.suptitle(
+        f"{results['data_set']}, tanh network, {results['steps']} updates of SGD; planes are "
+        f"filter-normalised; right: mean and 95 % interval of {seeds} seeds",
+        fontsize=9,
+    )
+    return fig

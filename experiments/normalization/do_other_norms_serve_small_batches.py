@@ -1,0 +1,145 @@
+"""Do layer, instance and group norm serve where batches are small?
+
+The lecture shows them beside batch norm (002:107-120): they do not look along the batch. A small
+convolutional network, one norm after each convolution, batches of 1 to 64; all see the same number
+of examples. Fixed before the run, after Wu and He (2018): momentum SGD, each norm's rate tuned at
+batches of 32 on other seeds and proportional to the batch elsewhere. An alternative is at most 2
+points worse than batch norm at 32, and better at 2.
+
+Command: python -m experiments --only do_other_norms_serve_small_batches
+(CPU, about 4 min; MNIST halved in size where there is any, else digits)
+Found: TODO
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
+from experiments.optimizers import _races as races
+from jaxtricks import models, optimizers
+from jaxtricks.regularizers import BatchNorm
+
+CLAIMS = ("C-113",)
+TIER = 2
+
+BATCH_NORM = "batch norm"
+NORMS = (BATCH_NORM, "layer norm", "instance norm", "group norm")
+ENOUGH = 2.0  # percentage points
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`features`: channels of the convolutions, in `groups`; `rates` at `usual` batches."""
+
+    data_set: str = "mnist"
+    count: int = 2000
+    features: tuple[int, ...] = (8, 16)
+    groups: int = 4
+    batches: tuple[int, ...] = (1, 2, 4, 8, 32, 64)
+    usual: int = 32
+    small: int = 2
+    norms: tuple[str, ...] = NORMS
+    rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    epochs: int = 6
+    tuning_seeds: int = 2
+    seeds: int = 5
+
+
+SMOKE = Config(
+    "digits", 80, features=(4,), batches=(2,), usual=2, norms=(BATCH_NORM, "group norm"),
+    rates=(0.1,), epochs=1, tuning_seeds=2, seeds=2,
+)  # fmt: skip
+FULL = Config(count=60_000, features=(32, 64), epochs=20, seeds=10)
+
+
+class Net(nn.Module):
+    """Convolutions 3x3, norm, ReLU and pooling, then the logits."""
+
+    norm: str
+    features: tuple[int, ...]
+    groups: int
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        x = images
+        for size in self.features:
+            x = models.Conv(size)(x)
+            if self.norm == BATCH_NORM:
+                x = BatchNorm()(x, train=train)
+            elif self.norm == "layer norm":
+                x = nn.LayerNorm(reduction_axes=(1, 2, 3))(x)
+            elif self.norm == "instance norm":
+                x = nn.InstanceNorm()(x)
+            else:
+                x = nn.GroupNorm(num_groups=self.groups)(x)
+            x = models.max_pool(nn.relu(x))
+        return nn.Dense(10)(x.reshape(len(x), -1))
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Per norm: its rate at batches of 32 and test errors in percent `[batch, seed]`."""
+    images = races.read(config.data_set, config.count)
+    keys = jax.random.split(jax.random.key(0), config.seeds + config.tuning_seeds)
+    rates, found = np.array(config.rates, np.float32), {}
+    for norm in config.norms:
+        exams = {size: examiner(norm, size, images, config) for size in config.batches}
+        tuning = exams[config.usual](keys[config.seeds :], rates)["error"][..., 0]
+        rate = rates[int(np.argmin(tuning.mean(axis=1)))]
+        rows = [
+            exams[size](keys[: config.seeds], rate[None] * size / config.usual)["error"][0, :, 0]
+            for size in config.batches
+        ]
+        found[norm] = {"rate": rate, "error": np.array(rows)}
+    chosen = {"batches": config.batches, "usual": config.usual, "small": config.small}
+    return {"data_set": images.name, **chosen, "norms": found}
+
+
+def examiner(norm: str, batch: int, images: races.Images, config: Config) -> Callable:
+    """Gives the `"error"` in percent `[rate, seed, 1]` of keys and rates."""
+    _, exam = races.racer(
+        Net(norm, config.features, config.groups), images,
+        lambda rate: optimizers.momentum(rate, 0.9),
+        steps=config.epochs * len(images.fit["label"]) // batch, marks=1, batch=batch,
+    )  # fmt: skip
+    return jax.jit(jax.vmap(jax.vmap(exam, (0, None)), (None, 0)))
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """C-113 if each of the three is at most 2 points worse than batch norm with batches of 32, and
+    better with batches of 2."""
+    parts, own = [], np.asarray(results["norms"][BATCH_NORM]["error"])
+    for norm in list(results["norms"])[1:]:
+        other = np.asarray(results["norms"][norm]["error"])
+        for size, slack in ((results["usual"], ENOUGH), (results["small"], 0.0)):
+            at = list(results["batches"]).index(size)
+            text = (
+                f"batches of {size}: {norm} {other[at].mean():.1f} %, batch norm "
+                f"{own[at].mean():.1f}; difference minus {slack:g}"
+            )
+            parts.append(paired("C-113", other[at] - own[at] - slack, text, claimed="negative"))
+    return [combine("C-113", parts)]
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Test error against the batch size."""
+    fig, (axes,) = figure(1, 1, width=6.0, height=3.8)
+    for (norm, found), colour in zip(results["norms"].items(), COLOURS, strict=False):
+        rows = np.array([interval(values) for values in found["error"]])
+        label = f"{norm}, rate {float(found['rate']):.2g} at {results['usual']}"
+        band(axes, results["batches"], *rows.T, color=colour, marker="o", label=label)
+    axes.set(xscale="log", xlabel="batch size", ylabel="test error / %", ylim=(0, None))
+    axes.set_xticks(results["batches"], [str(size) for size in results["batches"]])
+    axes.minorticks_off()
+    axes.legend(loc="best")
+    seeds = np.shape(results["norms"][BATCH_NORM]["error"])[1]
+    axes.set_title(
+        f"{results['data_set']}, mean and 95 % interval of {seeds} seeds;\n"
+        "the same examples for all, rate proportional to the batch"
+    )
+    return fig

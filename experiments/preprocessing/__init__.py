@@ -1,0 +1,1 @@
+"""Centring and scaling the inputs (002:53-58, 004:438-443)."""

@@ -1,0 +1,100 @@
+"""What do centring and scaling do to a cloud of points?
+
+The lecture's three clouds (002:53-58, 004:438-443): the data, centred, and divided by the standard
+deviations. Two correlated features made up for it, and two of real images: red and blue of all
+pixels of CIFAR-10's images where there are any, else two neighbouring pixels of the digits.
+
+Command: python -m experiments --only what_do_centring_and_scaling_do      (CPU, about 2 s)
+Found: TODO
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.engine import COLOURS, Verdict, figure
+from jaxtricks import data
+
+FIGURES = ("F-016",)
+
+STAGES = ("raw", "centred", "centred and scaled")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`images` whose pixels are measured, and points made up; `shown` of each cloud."""
+
+    data_set: str = "cifar10"
+    images: int = 500
+    shown: int = 500
+
+
+SMOKE = Config("digits", images=100, shown=20)
+FULL = Config(images=50_000)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Points, means, deviations and the correlation of both clouds after each stage."""
+    draws = np.random.default_rng(0).normal(size=(config.images, 2))
+    made_up = [2.0, 2.5] + draws @ [[1.5, 0.9], [0.0, 0.4]]
+    real, names, name = two_features(config.data_set, config.images)
+    clouds = {"made up": (made_up, ("feature 1", "feature 2")), name: (real, names)}
+    return {
+        "data_set": name,
+        "clouds": {
+            title: {"names": names, **stages(cloud, config.shown)}
+            for title, (cloud, names) in clouds.items()
+        },
+    }
+
+
+def two_features(wanted: str, count: int) -> tuple[np.ndarray, tuple[str, str], str]:
+    """Rows of two features from `count` images, what they are, and the set's name."""
+    name = wanted if data.available(wanted) else "digits"
+    images = data.load(name, limit=count)[0].image
+    if images.shape[-1] == 3:
+        return images.reshape(-1, 3)[:, ::2], ("red", "blue"), name
+    return images[:, 3, 3:5, 0], ("pixel (3, 3)", "pixel (3, 4)"), name
+
+
+def stages(cloud: np.ndarray, shown: int) -> dict[str, Any]:
+    """The cloud as it is, centred, and centred and scaled: `[stage, ...]`."""
+    rules = (lambda x: x, data.zero_center(cloud).apply, data.standardize(cloud).apply)
+    each = [np.asarray(rule(cloud), np.float64) for rule in rules]
+    some = np.random.default_rng(1).permutation(len(cloud))[:shown]
+    return {
+        "points": [points[some] for points in each],
+        "mean": [points.mean(axis=0) for points in each],
+        "std": [points.std(axis=0) for points in each],
+        "correlation": [np.corrcoef(points.T)[0, 1] for points in each],
+    }
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """No claim: the tests hold means and deviations to 1e-6."""
+    del results
+    return []
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """A row of three clouds for each set, on the same axes after centring."""
+    fig, panels = figure(2, 3, width=3.4, height=3.2)
+    rows = zip((panels[:3], panels[3:]), results["clouds"].items(), strict=True)
+    for row, (title, cloud) in rows:
+        for stage, axes in enumerate(row):
+            points, mean, std = (np.asarray(cloud[key][stage]) for key in ("points", "mean", "std"))
+            axes.scatter(*points.T, s=5, color=COLOURS[0], alpha=0.5, linewidths=0)
+            axes.axhline(0, color="black", lw=0.8)
+            axes.axvline(0, color="black", lw=0.8)
+            axes.plot(*mean, "+", color=COLOURS[5], ms=12, mew=2)
+            axes.set(xlabel=cloud["names"][0], ylabel=cloud["names"][1], aspect="equal")
+            reach = 1.05 * max(np.abs(points).max(), 1)
+            axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+            means, deviations = (", ".join(f"{v + 0.0:.3g}" for v in pair) for pair in (mean, std))
+            axes.set_title(
+                f"{title}, {STAGES[stage]}\nmeans {means}; deviations {deviations}", fontsize=8
+            )
+    fig.suptitle("+: the mean; the correlation stays", fontsize=9)
+    return fig
