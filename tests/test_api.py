@@ -1,8 +1,11 @@
 """The public names obey the house's rules, and the case tables are complete."""
 
 import inspect
+import pathlib
 import pkgutil
+import re
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -138,6 +141,20 @@ def test_public_functions_are_documented_and_named_by_the_rules(room):
             if parameter.name == "train" and parameter.annotation is bool:
                 assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
                 assert parameter.default is inspect.Parameter.empty
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_function_and_layer_is_used_in_the_tests_of_its_room(room):
+    package = __import__(f"jaxtricks.{room}", fromlist=["_"])
+    layers = [name for name, thing in vars(package).items() if is_layer(thing)]
+    folder = pathlib.Path(__file__).parent
+    files = [folder / "cases.py", *(folder / room).glob("*.py")]
+    used = {word for file in files for word in re.findall(r"\w+", file.read_text())}
+    assert {*public_functions(package), *layers} <= used
+
+
+def is_layer(thing):
+    return inspect.isclass(thing) and issubclass(thing, nn.Module)
 
 
 def test_updates_of_a_python_number_work():

@@ -9,7 +9,7 @@ import jaxtricks
 
 ROOT = pathlib.Path(jaxtricks.__file__).parent
 ORDER = [
-    {"_checks", "_tree_checks"},
+    {"_checks", "_tree_checks", "_prefix"},
     {"schedules", "initializers", "control"},
     {"optimizers"},
     {"surfaces", "regularizers", "augment"},

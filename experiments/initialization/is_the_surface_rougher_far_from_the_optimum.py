@@ -8,7 +8,11 @@ Fixed before the run: all three must fall, from every start.
 
 Command: python -m experiments --only is_the_surface_rougher_far_from_the_optimum
 (CPU, about 40 s; MNIST halved in size where there is any, else digits)
-Found: TODO
+Found: The largest eigenvalue falls from Xavier's start (3.8 to 3.0), He's (7.4 to 2.8) and N(0, 1)
+(3.6 to 1.5), but rises 67-fold from N(0, 0.01), where the surface is flat to begin with; the trace
+grows from all but He's. The share that no parabola explains falls from Xavier's and He's starts by
+about half, and is undecided for the others. So the claim, of every start and measure, is refuted.
+5 seeds.
 """
 
 import dataclasses
@@ -19,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, combine, figure, interval, paired
+from experiments.engine import Verdict, combine, figure, interval, paired
 from experiments.initialization._starts import one_of
 from experiments.learning_rate import _networks as networks
 from jaxtricks import initializers, models, optimizers, probes, training
@@ -39,6 +43,7 @@ MEASURES = {
     "rough": "share that no parabola explains",
 }
 DRAWN = ("Xavier", "N(0, 1)")
+COLOURS = {"Xavier": "#009E73", "He": "#CC79A7", "N(0, 0.01)": "#56B4E9", "N(0, 1)": "#D55E00"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,10 +155,12 @@ def draw(results: dict[str, Any]) -> Figure:
     panels = iter((axes[2], axes[3], axes[6], axes[7]))
     for key, label in {"loss": "training loss", **MEASURES}.items():
         panel = next(panels)
-        for colour, (start, found) in zip(COLOURS, results["starts"].items(), strict=False):
+        for start, found in results["starts"].items():
             rows = np.array([interval(column) for column in np.asarray(found[key]).T])
             bars = np.abs(rows[:, 1:] - rows[:, :1]).T
-            panel.errorbar((0, 1), rows[:, 0], bars, fmt="o-", ms=4, color=colour, label=start)
+            panel.errorbar(
+                (0, 1), rows[:, 0], bars, fmt="o-", ms=4, color=COLOURS[start], label=start
+            )
         panel.set(yscale="symlog" if key == "trace" else "log", ylabel=label, xlim=(-0.3, 1.3))
         panel.set_xticks((0, 1), ("before", "after"))
     axes[2].legend(loc="best")

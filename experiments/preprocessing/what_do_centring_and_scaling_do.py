@@ -5,7 +5,8 @@ deviations. Two correlated features made up for it, and two of real images: red 
 pixels of CIFAR-10's images where there are any, else two neighbouring pixels of the digits.
 
 Command: python -m experiments --only what_do_centring_and_scaling_do      (CPU, about 2 s)
-Found: TODO
+Found: Centred means are at most 1e-7 deviations off 0, scaled deviations 1 to 1e-6; neither
+changes the correlation, 0.92 of the made-up features and 0.80 of red and blue.
 """
 
 import dataclasses
@@ -94,7 +95,10 @@ def draw(results: dict[str, Any]) -> Figure:
             axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
             means, deviations = (", ".join(f"{v + 0.0:.3g}" for v in pair) for pair in (mean, std))
             axes.set_title(
-                f"{title}, {STAGES[stage]}\nmeans {means}; deviations {deviations}", fontsize=8
+                f"{title}, {STAGES[stage]}\nmeans {means}; deviations {deviations}; "
+                f"correlation {cloud['correlation'][stage]:.3g}",
+                fontsize=7,
             )
-    fig.suptitle("+: the mean; the correlation stays", fontsize=9)
+    shown = len(results["clouds"]["made up"]["points"][0])
+    fig.suptitle(f"+: the mean; {shown} points of each cloud are shown", fontsize=9)
     return fig

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag
+from jaxtricks._prefix import expand_prefix
 
 
 def copy_pretrained(params: PyTree, pretrained: PyTree, mask: PyTree = True) -> PyTree:
@@ -37,10 +38,7 @@ def copy_pretrained(params: PyTree, pretrained: PyTree, mask: PyTree = True) -> 
     References:
         S-INI-12; notes 004:537, 549.
     """
-    try:
-        masks = jax.tree.broadcast(mask, params)
-    except ValueError as error:
-        raise ValueError(f"mask must have the structure of params: {error}") from None
+    masks = expand_prefix("mask", mask, params)
     found = {jax.tree_util.keystr(p): x for p, x in jax.tree_util.tree_leaves_with_path(pretrained)}
 
     def one(path: jax.tree_util.KeyPath, own: object, chosen: bool) -> object:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from jaxtricks.optimizers._prefix import expand_prefix
+from jaxtricks._prefix import expand_prefix
 
 Mask = PyTree | Callable[[PyTree], PyTree] | None
 
