@@ -5,8 +5,8 @@ get standardised images, whose pixels depend on each other, in place of noise.
 
 Command: python -m experiments --only do_images_pass_like_noise
 (CPU, about 10 s; MNIST where there is any, else digits)
-Found: They do: in every layer the rms of the activations is within 11 % of that of noise at infinite
-width, and what a gradient becomes on its way back within 9 %, in the mean of 10 draws.
+Found: They do: in every layer the rms of the activations is within 11 % of that of noise at
+infinite width, and what a gradient becomes on its way back within 9 %, in the mean of 10 draws.
 """
 
 import dataclasses

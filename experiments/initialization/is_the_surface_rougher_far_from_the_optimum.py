@@ -107,13 +107,13 @@ def look(
     """The measures of the loss around some parameters, and the loss itself."""
     keys = jax.random.split(key, 4)
     ends = probes.hessian_eigenvalues(loss, params, keys[0], steps=config.lanczos)
-    directions = [probes.filter_normalized(key, params) for key in keys[2:]]
+    first, second = (probes.filter_normalized(key, params) for key in keys[2:])
     return {
         "loss": loss(params),
         "top": ends[-1],
         "lowest": ends[0],
         "trace": probes.hessian_trace(loss, params, keys[1], draws=config.draws)[0],
-        "plane": probes.loss_slice(loss, params, *directions, jnp.asarray(steps)),
+        "plane": probes.loss_slice(loss, params, first, second, jnp.asarray(steps)),
     }
 
 
@@ -164,7 +164,7 @@ def draw(results: dict[str, Any]) -> Figure:
         panel.set(yscale="symlog" if key == "trace" else "log", ylabel=label, xlim=(-0.3, 1.3))
         panel.set_xticks((0, 1), ("before", "after"))
     axes[2].legend(loc="best")
-    seeds = len(found["loss"])
+    seeds = len(results["starts"]["Xavier"]["loss"])
     fig.suptitle(
         f"{results['data_set']}, tanh network, {results['steps']} updates of SGD; planes are "
         f"filter-normalised; right: mean and 95 % interval of {seeds} seeds",

@@ -102,15 +102,15 @@ def draw(results: dict[str, Any]) -> Figure:
     depths = results["depths"]
     fig, panels = figure(2, len(depths), width=3.6, height=3.1, sharex=True, sharey=True)
     rows = [panels[: len(depths)], panels[len(depths) :]]
+    look: dict[str, Any] = {"vmin": 0, "vmax": 100, "cmap": "cividis", "s": 36, "lw": 0.4}
     for row, arm in zip(rows, ARMS, strict=True):
         for axes, (depth, found) in zip(row, depths.items(), strict=True):
             wrong = np.asarray(found[arm])
             good = wrong <= SUCCESS
             for some, marker in ((good, "o"), (~good, "X")):
-                points = axes.scatter(
-                    results["rates"][some], results["scales"][some], c=wrong[some], vmin=0,
-                    vmax=100, cmap="cividis", marker=marker, s=36, edgecolors="black",
-                    linewidths=0.4,
+                axes.scatter(
+                    results["rates"][some], results["scales"][some], c=wrong[some], marker=marker,
+                    edgecolors="black", **look,
                 )  # fmt: skip
             axes.set(xscale="log", yscale="log")
             axes.set_title(f"{depth} layers, {arm}: {good.sum()} of {len(good)}")
@@ -118,7 +118,7 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.set_xlabel("learning rate")
     for row in rows:
         row[0].set_ylabel("initial scale / He's")
-    fig.colorbar(points, ax=panels, label="test error / %")
+    fig.colorbar(panels[0].collections[0], ax=panels, label="test error / %")
     fig.suptitle(
         f"{results['data_set']}: circles have an error of at most {SUCCESS:g} %; one run a setting",
         fontsize=9,

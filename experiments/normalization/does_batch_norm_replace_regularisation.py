@@ -53,9 +53,9 @@ def trials(kind: str, count: int) -> dict[str, np.ndarray]:
     first, second = np.random.default_rng(0).random((2, count))
     nothing = np.zeros(count, np.float32)
     return {
-        "rate": np.float32(0.003 * 100**first),
-        "drop": np.float32(0.1 + 0.6 * second) if kind == DROPOUT else nothing,
-        "l2": np.float32(1e-5 * 1000**second) if kind == L2 else nothing,
+        "rate": (0.003 * 100**first).astype(np.float32),
+        "drop": (0.1 + 0.6 * second).astype(np.float32) if kind == DROPOUT else nothing,
+        "l2": (1e-5 * 1000**second).astype(np.float32) if kind == L2 else nothing,
     }
 
 
@@ -137,7 +137,7 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.legend(loc="best")
     left.set_ylabel("test error / %")
     right.set_ylabel("gain of the regulariser / points")
-    seeds = len(errors)
+    seeds = len(results["arms"][PLAIN][NEITHER]["error"])
     fig.suptitle(
         f"{results['data_set']}, each at its best trial: mean and 95 % interval of {seeds} seeds",
         fontsize=9,
