@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.learning_rate._networks import Examples
+from experiments.networks import Examples
 from jaxtricks import data, models, optimizers, training
 
 CHECKS, SAMPLE = 8, 1024  # looks per epoch at most; training examples looked at

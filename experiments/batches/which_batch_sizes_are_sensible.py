@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 
 from experiments.batches._race import epoch_seconds, racer, tune_and_race
 from experiments.engine import COLOURS, Verdict, combine, figure, interval, paired
-from experiments.learning_rate._networks import read_images
+from experiments.networks import read_images
 
 FIGURES = ()
 CLAIMS = ("C-005",)

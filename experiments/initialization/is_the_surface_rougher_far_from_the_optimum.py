@@ -23,9 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import Verdict, combine, figure, interval, paired
 from experiments.initialization._starts import one_of
-from experiments.learning_rate import _networks as networks
 from jaxtricks import initializers, models, optimizers, probes, training
 
 FIGURES = ("F-041",)

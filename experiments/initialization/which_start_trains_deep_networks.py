@@ -21,9 +21,9 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import races
 from experiments.engine import Arm, Verdict, band, combine, figure, interval, paired, tune
 from experiments.initialization._starts import one_of
-from experiments.optimizers import _races as races
 from jaxtricks import initializers, models, optimizers
 
 CLAIMS = ("C-090", "C-099")

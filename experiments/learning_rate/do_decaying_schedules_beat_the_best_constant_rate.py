@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Arm, Verdict, combine, figure, interval, paired, tune
 from experiments.learning_rate import _small_mlp as mlp
-from experiments.learning_rate._networks import read_images
+from experiments.networks import read_images
 from jaxtricks import data, optimizers, schedules
 
 CLAIMS = ("C-053",)

@@ -30,7 +30,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
-from experiments.learning_rate._networks import Examples, make_epoch, read_images, start, stream
+from experiments.networks import Examples, make_epoch, read_images, start, stream
 from jaxtricks import data, models, optimizers, schedules, training
 
 FIGURES = ("F-055",)

@@ -24,8 +24,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import COLOURS, LITERAL, Verdict, band, figure, interval
-from experiments.learning_rate import _networks as networks
 from jaxtricks import control, models, optimizers, training
 
 FIGURES = ("F-005",)

@@ -37,7 +37,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
-from experiments.learning_rate._networks import Examples, make_epoch, read_images, start, stream
+from experiments.networks import Examples, make_epoch, read_images, start, stream
 from jaxtricks import models, optimizers, schedules, training
 
 FIGURES = ("F-060",)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from experiments.learning_rate import _networks as networks
+from experiments import networks
 from jaxtricks import data, models, optimizers, schedules, training
 
 RATE, BATCH, CLASSES = 0.01, 64, 10

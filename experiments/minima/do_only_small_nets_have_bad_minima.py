@@ -34,9 +34,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, band, combine, exact, figure
-from experiments.learning_rate._networks import read_images
 from experiments.minima._ends import trainer
 from experiments.minima._spread import resampled_sd, trend
+from experiments.networks import read_images
 from jaxtricks.training import train_population
 
 FIGURES = ("F-093",)

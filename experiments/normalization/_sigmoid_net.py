@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from experiments.optimizers import _races as races
+from experiments import races
 from jaxtricks import initializers, models, optimizers
 
 Exam = Callable[[dict[str, np.ndarray], jax.Array], np.ndarray]

@@ -23,11 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks, races
 from experiments.engine import Verdict, figure, interval, paired
-from experiments.learning_rate import _networks as networks
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization._sigmoid_net import ARMS, LOOKS, NORMED, PLAIN
-from experiments.optimizers import _races as races
 from jaxtricks import data, models, optimizers, probes
 from jaxtricks.regularizers import BatchNorm
 

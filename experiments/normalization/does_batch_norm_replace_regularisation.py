@@ -8,7 +8,8 @@ norm.
 
 Command: python -m experiments --only does_batch_norm_replace_regularisation
 (CPU, about 4 min; MNIST halved in size where there is any, else digits)
-Found: TODO
+Found: Undecided: on these images neither regulariser gains anything measurable, without batch norm
+(dropout -0.2 points, L2 -0.2) or with it (0.2, -0.1). 10 seeds.
 """
 
 import dataclasses
@@ -19,9 +20,9 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
+from experiments import races
 from experiments.engine import COLOURS, Arm, Verdict, combine, figure, interval, paired, tune
 from experiments.normalization._sigmoid_net import ARMS, NORMED, PLAIN
-from experiments.optimizers import _races as races
 from jaxtricks import models, optimizers
 
 CLAIMS = ("C-108",)

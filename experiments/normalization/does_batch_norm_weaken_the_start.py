@@ -20,10 +20,10 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import races
 from experiments.engine import Verdict, band, figure, interval, paired
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization._sigmoid_net import ARMS, LOOKS, NORMED, PLAIN
-from experiments.optimizers import _races as races
 
 FIGURES = ("F-053",)
 CLAIMS = ("C-100", "C-107")

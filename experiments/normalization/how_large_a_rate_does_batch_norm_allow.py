@@ -25,11 +25,11 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import races
 from experiments.engine import Verdict, band, combine, exact, figure, interval, paired
 from experiments.engine._verdict import Outcome
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization._sigmoid_net import ARMS, LOOKS, NORMED, PLAIN
-from experiments.optimizers import _races as races
 
 FIGURES = ("F-052",)
 CLAIMS = ("C-104", "C-106")

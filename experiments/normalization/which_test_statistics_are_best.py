@@ -24,10 +24,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks, races
 from experiments.engine import COLOURS, Verdict, band, combine, exact, figure, interval, paired
-from experiments.learning_rate import _networks as networks
 from experiments.normalization import _sigmoid_net as sigmoid_net
-from experiments.optimizers import _races as races
 from jaxtricks import averaging, optimizers, training
 
 FIGURES = ("F-051",)

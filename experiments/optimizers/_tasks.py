@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import flax.linen as nn
 
-from experiments.optimizers._races import Images, read
+from experiments.races import Images, read
 from jaxtricks import models
 
 

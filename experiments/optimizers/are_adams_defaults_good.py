@@ -24,8 +24,8 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Arm, Verdict, combine, figure, interval, paired, tune
-from experiments.optimizers._races import racer
 from experiments.optimizers._tasks import tasks
+from experiments.races import racer
 from jaxtricks import optimizers
 
 CLAIMS = ("C-038",)

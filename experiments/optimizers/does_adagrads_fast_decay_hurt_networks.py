@@ -24,7 +24,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import Arm, Verdict, band, combine, figure, interval, method, paired, tune
-from experiments.optimizers._races import one_of, racer, read
+from experiments.optimizers._rules import one_of
+from experiments.races import racer, read
 from jaxtricks import models, optimizers
 
 CLAIMS = ("C-029",)

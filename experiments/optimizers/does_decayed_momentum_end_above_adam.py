@@ -37,7 +37,7 @@ from experiments.engine import (
     method,
     paired,
 )
-from experiments.optimizers._races import switching_race
+from experiments.optimizers._rules import switching_race
 from jaxtricks import models
 
 FIGURES = ("F-040",)

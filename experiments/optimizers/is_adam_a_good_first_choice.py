@@ -21,8 +21,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, combine, figure, interval, method, paired
-from experiments.optimizers._races import one_of, racer
+from experiments.optimizers._rules import one_of
 from experiments.optimizers._tasks import tasks
+from experiments.races import racer
 from jaxtricks import optimizers
 
 CLAIMS = ("C-039",)

@@ -9,7 +9,9 @@ were extended from 1 to 10, because two ways had their best at 1.
 
 Command: python -m experiments --only do_standardised_inputs_train_better
 (CPU, about 20 s; MNIST halved in size where there is any, else digits)
-Found: TODO
+Found: Standardised pixels take 44 updates, centred 56, from 0 to 1 78, and from 0 to 255 they never
+reach the target (20 % error in the end). After all 600 updates the standardised ones have 9.0 % and
+are behind the centred (7.1) and those from 0 to 1 (7.6). 5 seeds.
 """
 
 import dataclasses
@@ -21,8 +23,8 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import races
 from experiments.engine import COLOURS, Arm, Verdict, band, combine, figure, interval, paired, tune
-from experiments.optimizers import _races as races
 from jaxtricks import data, models, optimizers
 
 CLAIMS = ("C-102",)

@@ -81,7 +81,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """A row of three clouds for each set, on the same axes after centring."""
-    fig, panels = figure(2, 3, width=3.4, height=3.2)
+    fig, panels = figure(2, 3, width=3.4, height=3.4)
     rows = zip((panels[:3], panels[3:]), results["clouds"].items(), strict=True)
     for row, (title, cloud) in rows:
         for stage, axes in enumerate(row):
@@ -95,9 +95,9 @@ def draw(results: dict[str, Any]) -> Figure:
             axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
             means, deviations = (", ".join(f"{v + 0.0:.3g}" for v in pair) for pair in (mean, std))
             axes.set_title(
-                f"{title}, {STAGES[stage]}\nmeans {means}; deviations {deviations}; "
-                f"correlation {cloud['correlation'][stage]:.3g}",
-                fontsize=7,
+                f"{title}, {STAGES[stage]}\nmeans {means}\n"
+                f"deviations {deviations}; correlation {cloud['correlation'][stage]:.3g}",
+                fontsize=8,
             )
     shown = len(results["clouds"]["made up"]["points"][0])
     fig.suptitle(f"+: the mean; {shown} points of each cloud are shown", fontsize=9)

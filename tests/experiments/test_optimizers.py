@@ -8,7 +8,8 @@ import numpy as np
 import optax
 import pytest
 
-from experiments.optimizers import _races as races
+from experiments import races
+from experiments.optimizers import _rules as rules
 from experiments.optimizers import are_adams_defaults_good, is_adam_a_good_first_choice
 from jaxtricks import models, optimizers, schedules
 
@@ -34,20 +35,20 @@ def trial(**changed):
 
 
 def test_without_adam_it_is_momentum_with_a_cosine():
-    tx = races.adam_then_sgd(STEPS)(trial())
+    tx = rules.adam_then_sgd(STEPS)(trial())
     want = optimizers.momentum(schedules.cosine_decay(0.02, STEPS), 0.8)
     np.testing.assert_allclose(path(tx), path(want), rtol=1e-5)
 
 
 @pytest.mark.parametrize("falling", [False, True])
 def test_without_sgd_it_is_adam(falling):
-    tx = races.adam_then_sgd(STEPS)(trial(when=STEPS, falling=falling))
+    tx = rules.adam_then_sgd(STEPS)(trial(when=STEPS, falling=falling))
     rate = schedules.cosine_decay(0.05, STEPS) if falling else 0.05
     np.testing.assert_allclose(path(tx), path(optimizers.adam(rate, 0.8)), rtol=1e-5)
 
 
 def test_the_switch_parts_from_adam_when_it_should_and_comes_to_rest():
-    switched = path(races.adam_then_sgd(STEPS)(trial(when=3)))
+    switched = path(rules.adam_then_sgd(STEPS)(trial(when=3)))
     adam = path(optimizers.adam(0.05, 0.8))
     np.testing.assert_allclose(switched[:3], adam[:3], rtol=1e-5)
     assert np.all(np.abs(switched[3] - adam[3]) > 1e-3)
@@ -56,7 +57,7 @@ def test_the_switch_parts_from_adam_when_it_should_and_comes_to_rest():
 def test_one_of_is_each_of_its_rules():
     makers = (optimizers.gradient_descent, optimizers.adagrad, optimizers.adam)
     for index, make in enumerate(makers):
-        tx = races.one_of(makers)({"rate": 0.03, "rule": jnp.array(index)})
+        tx = rules.one_of(makers)({"rate": 0.03, "rule": jnp.array(index)})
         np.testing.assert_allclose(path(tx), path(make(0.03)), rtol=1e-5)
 
 
@@ -93,7 +94,7 @@ def test_a_run_that_blows_up_has_an_error_of_100_percent():
 
 
 def test_arms_differ_in_the_updates_of_adam_alone():
-    arms = races.arms(80, 5, (0.25,))
+    arms = rules.arms(80, 5, (0.25,))
     whens = {"sgd": 0, "adam": 80, "adam, decayed": 80, "switch at 0.25": 20}
     assert {name: set(arm["when"].tolist()) for name, arm in arms.items()} == {
         name: {when} for name, when in whens.items()

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.learning_rate import _networks as networks
+from experiments import networks
 from experiments.learning_rate import do_decaying_schedules_beat_the_best_constant_rate as decaying
 from experiments.learning_rate import does_cutting_the_rate_make_the_loss_jump as cutting
 from experiments.learning_rate import does_warmup_permit_larger_rates as warmup

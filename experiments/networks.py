@@ -1,4 +1,4 @@
-"""Networks of this topic on real images, trained as one scan with a rate for every update."""
+"""Networks on real images, trained as one scan with a rate for every update."""
 
 from collections.abc import Callable, Sequence
 
