@@ -20,6 +20,10 @@ from jaxtricks import initializers, models, probes
 DEPTH = 10
 LAYERS = np.arange(1, DEPTH + 1)
 Activation = Callable[[jax.Array], jax.Array]
+QUANTITIES = {
+    "rms": ("rms of the activations", "log"),
+    "gradient": ("gradient rms / layer 10's", "log"),
+}
 HALF = 0.5**0.5  # gain of half the variance
 
 
@@ -173,7 +177,7 @@ def _normal_quadrature() -> tuple[np.ndarray, np.ndarray]:
 def draw_histograms(
     results: Mapping[str, Any],
     names: Sequence[str],
-    quantities: Mapping[str, tuple[str, str]],
+    quantities: Mapping[str, tuple[str, str]] = QUANTITIES,
     inputs: str = "N(0, 1) inputs",
 ) -> Figure:
     """One row of ten histograms for each arm; below, `quantities` by layer.
@@ -195,7 +199,7 @@ def draw_histograms(
     panels[0].legend(loc="best")
     fig.suptitle(
         f"{DEPTH} layers of {results['width']} units, {inputs}; below: mean and 95 % of "
-        f"{results['draws']} draws, black dots: infinite width, N(0, 1) inputs",
+        f"{results['draws']} draws, black dots: infinite width",
         fontsize=9,
     )
     return fig

@@ -57,9 +57,5 @@ def draw(results: dict[str, Any]) -> Figure:
     return ten_layers.draw_histograms(
         results,
         NAMES,
-        {
-            "rms": ("rms of the activations", "log"),
-            "gradient": ("gradient rms / layer 10's", "log"),
-        },
-        inputs=f"standardised images ({results['data_set']})",
+        inputs=f"standardised images ({results['data_set']}; dots: N(0, 1) inputs)",
     )

@@ -57,8 +57,4 @@ def draw(results: dict[str, Any]) -> Figure:
     return ten_layers.draw_histograms(
         results,
         NAMES,
-        {
-            "rms": ("rms of the activations", "log"),
-            "gradient": ("gradient rms / layer 10's", "log"),
-        },
     )
