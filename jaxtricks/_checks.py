@@ -110,8 +110,8 @@ def check_pair(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a pair, got {shown(value)}.")
 
 
-def check_integer(name: str, value: object, *, low: int) -> None:
-    """Checks a whole number of at least `low`; a tracer passes.
+def check_integer(name: str, value: object, *, low: int | None = None) -> None:
+    """Checks a whole number, if `low` is given of at least that; a tracer passes.
 
     Raises:
         TypeError: not an integer (a float such as 3.0 is none).
@@ -125,7 +125,7 @@ def check_integer(name: str, value: object, *, low: int) -> None:
         number = operator.index(value)  # pyrefly: ignore[bad-argument-type]
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {shown(value)}.") from None
-    if number < low:
+    if low is not None and number < low:
         raise ValueError(f"{name} must be at least {low}, got {number}.")
 
 
@@ -184,6 +184,23 @@ def check_instance(name: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOUaeiou" else "a"
         raise TypeError(f"{name} must be {article} {kind.__name__}, got {shown(value)}.")
+
+
+def check_floating(name: str, value: object) -> None:
+    """Checks an array of floating numbers, traced or not.
+
+    Raises:
+        TypeError: a list, a Python number, or an array of another type.
+
+    Example:
+        >>> check_floating("x", jnp.ones(2, jnp.int32))
+        Traceback (most recent call last):
+        TypeError: x must be a floating array, got Array([1, 1], dtype=int32).
+    """
+    if not isinstance(value, np.ndarray | jax.Array) or not jnp.issubdtype(
+        value.dtype, jnp.floating
+    ):
+        raise TypeError(f"{name} must be a floating array, got {shown(value)}.")
 
 
 def check_key(name: str, value: object) -> None:

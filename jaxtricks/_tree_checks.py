@@ -20,6 +20,19 @@ def check_real_tree(name: str, tree: PyTree) -> None:
             )
 
 
+def check_floating_tree(name: str, tree: PyTree) -> None:
+    """Checks that every leaf is an array of floating numbers, or a Python float.
+
+    Raises:
+        TypeError: one is not; the message gives its path.
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            raise TypeError(
+                f"{name}{jax.tree_util.keystr(path)} must be floating, got {jnp.result_type(leaf)}."
+            )
+
+
 def check_params_given(params: PyTree | None) -> None:
     """Checks that `update` got the parameters that its rule reads.
 

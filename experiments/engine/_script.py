@@ -94,7 +94,8 @@ def find_scripts(only: tuple[str, ...] = ()) -> list[Script]:
         return scripts
     chosen: list[Script] = []
     for wanted in only:
-        if SUBJECT.fullmatch(wanted):
+        if SUBJECT.fullmatch(wanted.upper()):
+            wanted = wanted.upper()
             fitting = [script for script in scripts if wanted in script.subjects]
         else:
             wanted = wanted.removeprefix("experiments/").removesuffix(".py")

@@ -16,3 +16,5 @@ from jaxtricks.averaging._snapshots import snapshots as snapshots
 from jaxtricks.averaging._whole_set_batch_norm import (
     whole_set_batch_norm as whole_set_batch_norm,
 )
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

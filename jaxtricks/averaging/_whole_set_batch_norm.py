@@ -9,10 +9,12 @@ import jax.numpy as jnp
 from flax import traverse_util
 from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._checks import check_instance
+from jaxtricks._checks import check_function, check_instance
 from jaxtricks.averaging._recalibrate_batch_norm import whole_batches
 from jaxtricks.regularizers import BatchNorm
 from jaxtricks.regularizers._batch_norm import kept_axes
+
+JITTED = "apply must call a BatchNorm whenever it is called; is it jitted?"
 
 
 class Moments(NamedTuple):
@@ -52,7 +54,7 @@ def whole_set_batch_norm(
         ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
             number, there are no `"params"`, no layer was found, one is called twice, or `apply`
             runs it in training mode.
-        TypeError: `batch_size` is no integer, or `variables` no mapping.
+        TypeError: `batch_size` is no integer, `variables` no mapping, or `apply` no function.
 
     Example:
         >>> from jaxtricks.regularizers import BatchNorm
@@ -69,6 +71,7 @@ def whole_set_batch_norm(
     References:
         S-NRM-03, E-38; notes 004:514-515.
     """
+    check_function("apply", apply)
     check_instance("variables", variables, Mapping)
     if "params" not in variables:
         raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
@@ -83,6 +86,8 @@ def whole_set_batch_norm(
     def one_pass(variables: Any) -> dict[str, Moments]:
         def merged(total: Any, start: Array | int, size: int) -> Any:
             seen = _inputs(apply, variables, rows(start, size))
+            if seen.keys() != total.keys():
+                raise ValueError(JITTED)
             return {name: _merge(total[name], seen[name]) for name in seen}
 
         def more(total: Any, step: Array) -> tuple[Any, None]:
@@ -96,9 +101,12 @@ def whole_set_batch_norm(
     order: list[str] = []
     jax.eval_shape(lambda: order.extend(_inputs(apply, variables, rows(0, batch_size))))
     if not order:
-        raise ValueError("apply must call a BatchNorm; is it jitted?")
+        raise ValueError(JITTED)
     for name in order:
-        moments = one_pass({**variables, **state})[name]
+        found = one_pass({**variables, **state})
+        if name not in found:
+            raise ValueError(JITTED)
+        moments = found[name]
         flat = traverse_util.flatten_dict(state["batch_stats"], sep="/")
         new = {"mean": moments.mean, "var": moments.squares / moments.count}
         for kind, value in new.items():

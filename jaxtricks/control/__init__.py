@@ -11,3 +11,5 @@ from jaxtricks.control._plateau import plateau as plateau
 from jaxtricks.control._progress_quotient import progress_quotient as progress_quotient
 from jaxtricks.control._stopping import StoppingState as StoppingState
 from jaxtricks.control._successive_increase import successive_increase as successive_increase
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

@@ -16,3 +16,5 @@ from jaxtricks.data._stream import Source as Source
 from jaxtricks.data._stream import stream as stream
 from jaxtricks.data._tfds_source import TfdsSource as TfdsSource
 from jaxtricks.data._zero_center import zero_center as zero_center
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

@@ -1,4 +1,7 @@
-"""Initial weights: functions `(key, shape, dtype) -> weights`, as Flax's layers take them."""
+"""Initial weights: functions `(key, shape, dtype) -> weights`, as Flax's layers take them.
+
+`zeros` is such a function; the others make one: `kernel_init=he()`, `bias_init=zeros`.
+"""
 
 from jax.nn.initializers import zeros as zeros
 
@@ -10,3 +13,5 @@ from jaxtricks.initializers._gaussian import gaussian as gaussian
 from jaxtricks.initializers._he import he as he
 from jaxtricks.initializers._scaled import Distribution as Distribution
 from jaxtricks.initializers._xavier import xavier as xavier
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

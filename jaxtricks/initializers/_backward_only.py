@@ -15,7 +15,8 @@ def backward_only(
     Args:
         gain: $g$, at least 0.
         distribution: "normal", "uniform" or "truncated_normal".
-        groups: of a grouped convolution.
+        groups: of a grouped convolution, Flax's `feature_group_count`, which the kernel's shape
+            does not tell.
 
     Raises:
         ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when

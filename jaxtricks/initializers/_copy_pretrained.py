@@ -26,7 +26,8 @@ def copy_pretrained(params: PyTree, pretrained: PyTree, mask: PyTree = True) -> 
     Raises:
         ValueError: the mask's structure is not that of `params`, or a leaf to copy is missing or
             has another shape.
-        TypeError: a leaf of the mask is no bool.
+        TypeError: a leaf of the mask is no bool, or a leaf to copy does not fit the dtype: floats
+            into integers, or complex numbers into real ones.
 
     Example:
         >>> fresh = {"Dense_0": {"bias": jnp.zeros(2)}, "Dense_1": {"bias": jnp.zeros(3)}}
@@ -53,6 +54,10 @@ def copy_pretrained(params: PyTree, pretrained: PyTree, mask: PyTree = True) -> 
                 f"pretrained{name} must have the shape {jnp.shape(own)}, "
                 f"got {jnp.shape(found[name])}."
             )
-        return jnp.asarray(found[name], jnp.result_type(own))
+        given, dtype = jnp.result_type(found[name]), jnp.result_type(own)
+        kinds = (jnp.inexact, jnp.complexfloating)
+        if any(jnp.issubdtype(given, k) and not jnp.issubdtype(dtype, k) for k in kinds):
+            raise TypeError(f"pretrained{name} is {given}, which does not fit {dtype}.")
+        return jnp.asarray(found[name], dtype)
 
     return jax.tree_util.tree_map_with_path(one, params, masks)

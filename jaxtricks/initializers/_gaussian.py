@@ -30,7 +30,7 @@ def gaussian(*, std: ScalarLike | None = None, var: ScalarLike | None = None) ->
         S-INI-01, S-INI-02, S-INI-10, erratum E-09; notes 004:323-338, 548.
     """
     if (std is None) == (var is None):
-        raise ValueError(f"either std or var must be given, got std={std} and var={var}.")
+        raise ValueError(f"exactly one of std and var must be given, got std={std} and var={var}.")
     if std is not None:
         check_range("std", std, low=0.0)
         return jax.nn.initializers.normal(std)

@@ -26,7 +26,8 @@ def he(
         mode: "fan_in" or "fan_out" (He et al.), or "fan_avg" (the notes).
         distribution: "normal", "uniform" or "truncated_normal".
         negative_slope: $a$; 0 for ReLU, 1 for no activation.
-        groups: of a grouped convolution.
+        groups: of a grouped convolution, Flax's `feature_group_count`, which the kernel's shape
+            does not tell.
 
     Raises:
         ValueError: the mode or distribution is unknown, the slope not finite, `groups` under 1;

@@ -26,7 +26,8 @@ def xavier(
         gain: $g$, at least 0.
         distribution: "normal", "uniform" (on $\pm\sqrt{6 / (N_\text{in} + N_\text{out})}$ at gain
             1) or "truncated_normal".
-        groups: of a grouped convolution.
+        groups: of a grouped convolution, Flax's `feature_group_count`, which the kernel's shape
+            does not tell.
 
     Raises:
         ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when

@@ -15,3 +15,5 @@ from jaxtricks.models._pool import max_pool as max_pool
 from jaxtricks.models._resnet import ResNet as ResNet
 from jaxtricks.models._sequential import Sequential as Sequential
 from jaxtricks.models._small_cnn import SmallCNN as SmallCNN
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

@@ -2,12 +2,12 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float, Real, ScalarLike
 
 from jaxtricks._checks import check_range
 
 
-def leaky_relu(x: Float[Array, "*shape"], slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:
+def leaky_relu(x: Real[Array, "*shape"], slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:
     r"""$\max(a x, x)$ for $0 \le a \le 1$: x above 0, a x below.
 
     The notes print a slope of 0.1; `jax.nn.leaky_relu`, Flax and PyTorch default to 0.01, Keras to
@@ -15,7 +15,7 @@ def leaky_relu(x: Float[Array, "*shape"], slope: ScalarLike = 0.1) -> Float[Arra
     `jax.nn.relu` (slope 0 at 0), `jax.nn.elu`, `jax.nn.identity`.
 
     Args:
-        x: pre-activations.
+        x: pre-activations, finite; whole numbers become floats.
         slope: a, in `[0, 1]`; at 0 it is ReLU, at 1 the identity. It may be traced.
 
     Raises:
@@ -29,4 +29,6 @@ def leaky_relu(x: Float[Array, "*shape"], slope: ScalarLike = 0.1) -> Float[Arra
         S-ACT-04, E-49; note 002:22-24.
     """
     check_range("slope", slope, low=0.0, high=1.0)
+    x = jnp.asarray(x)
+    x = x.astype(jnp.result_type(x, float))
     return jax.nn.leaky_relu(x, jnp.asarray(slope, x.dtype))

@@ -35,3 +35,5 @@ from jaxtricks.optimizers._rmsprop import scale_by_rmsprop as scale_by_rmsprop
 from jaxtricks.optimizers._scale_by_depth import scale_by_depth as scale_by_depth
 from jaxtricks.optimizers._swats import swats as swats
 from jaxtricks.optimizers._weights_only import weights_only as weights_only
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

@@ -2,3 +2,5 @@
 
 from jaxtricks.presets import keras as keras
 from jaxtricks.presets import torch as torch
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

@@ -9,3 +9,5 @@ from jaxtricks.probes._layer_values import layer_values as layer_values
 from jaxtricks.probes._loss_slice import loss_slice as loss_slice
 from jaxtricks.probes._statistics import Statistics as Statistics
 from jaxtricks.probes._statistics import statistics as statistics
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

@@ -7,9 +7,10 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, PyTree
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_integer, shown
 from jaxtricks.probes._layer_values import layer_values
 from jaxtricks.probes._watch import Layers, Place
 
@@ -27,7 +28,8 @@ def dead_units(
     """Tells which units of each layer are at or under 0 for every example and at every position.
 
     Behind a ReLU such a unit passes on nothing, gets no gradient, and stays so unless the layers
-    before it change. It is a matter of a data set, not of a batch: `examples` should be all.
+    before it change. It is a matter of a data set, not of a batch: `examples` should be all. A unit
+    that is NaN anywhere is not dead.
 
     Args:
         model: any Flax module.
@@ -44,7 +46,7 @@ def dead_units(
 
     Raises:
         ValueError: there is no example, `batch_size` is under 1, or as `layer_values`.
-        TypeError: `batch_size` is no integer, or the model no Flax module.
+        TypeError: `batch_size` is no integer, `examples` no array, or as `layer_values`.
 
     Example:
         >>> layer, x = nn.Sequential([nn.Dense(2)]), jnp.array([[1.0], [2.0], [3.0]])
@@ -56,12 +58,14 @@ def dead_units(
         E-54; notes 004:338.
     """
     check_integer("batch_size", batch_size, low=1)
+    if not isinstance(examples, np.ndarray | jax.Array):
+        raise TypeError(f"examples must be an array, got {shown(examples)}.")
     if not len(examples):
         raise ValueError(f"examples must not be empty, got shape {examples.shape}.")
 
     def alive(batch: Array) -> OrderedDict[str, Array]:
         values = layer_values(model, variables, batch, at=at, layers=layers, **kwargs)
-        return jax.tree.map(lambda x: jnp.any(x > 0, axis=tuple(range(x.ndim - 1))), values)
+        return jax.tree.map(lambda x: jnp.any(~(x <= 0), axis=tuple(range(x.ndim - 1))), values)
 
     whole = len(examples) // batch_size * batch_size
     parts = []

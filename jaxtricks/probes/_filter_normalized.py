@@ -5,6 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._checks import check_key
+from jaxtricks._tree_checks import check_floating_tree
+from jaxtricks.probes._norm import norm
 
 
 def filter_normalized(key: Key[Array, ""], params: PyTree) -> PyTree:
@@ -20,7 +22,7 @@ def filter_normalized(key: Key[Array, ""], params: PyTree) -> PyTree:
         params: of any Flax model; their filters have the outputs on the last axis.
 
     Raises:
-        TypeError: `key` is no typed key.
+        TypeError: `key` is no typed key, or a parameter not floating.
 
     Example:
         >>> params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 2.0]]), "bias": jnp.ones(2)}
@@ -32,6 +34,7 @@ def filter_normalized(key: Key[Array, ""], params: PyTree) -> PyTree:
         F-041; Li et al., [Visualizing the loss landscape](https://arxiv.org/abs/1712.09913), 2018.
     """
     check_key("key", key)
+    check_floating_tree("params", params)
     leaves, structure = jax.tree.flatten(params)
     keys = jax.random.split(key, max(len(leaves), 1))
 
@@ -40,7 +43,6 @@ def filter_normalized(key: Key[Array, ""], params: PyTree) -> PyTree:
             return jnp.zeros_like(leaf)
         drawn = jax.random.normal(key, leaf.shape, leaf.dtype)
         axes = tuple(range(leaf.ndim - 1))
-        norms = [jnp.sqrt(jnp.sum(jnp.square(x), axes, keepdims=True)) for x in (leaf, drawn)]
-        return drawn * (norms[0] / norms[1])
+        return drawn / norm(drawn, axes) * norm(leaf, axes)
 
     return jax.tree.unflatten(structure, [one(keys[i], leaf) for i, leaf in enumerate(leaves)])

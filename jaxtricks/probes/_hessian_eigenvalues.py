@@ -8,7 +8,12 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key, PyTree
 
-from jaxtricks._checks import check_function, check_integer, check_key
+from jaxtricks._checks import check_integer, check_key
+from jaxtricks._tree_checks import check_floating_tree
+from jaxtricks.probes._norm import norm
+from jaxtricks.probes._scalar import scalar
+
+ROUNDING = 50  # times the machine epsilon: what is left over of a product that is in the space
 
 
 def hessian_eigenvalues(
@@ -19,8 +24,9 @@ def hessian_eigenvalues(
     The last one approaches the largest eigenvalue from below, the first one the smallest from
     above, and the ends converge first. Each of the `steps` is one product of the Hessian with a
     vector, at the price of a few gradients; every new direction is made orthogonal to all those
-    before, which takes `steps` copies of the parameters. With as many steps as parameters these
-    are all the eigenvalues.
+    before, which takes `steps` copies of the parameters, float32 or wider. Where a product leaves
+    nothing new, as with repeated eigenvalues or few examples, the iteration goes on from another
+    random direction. With as many steps as parameters these are all the eigenvalues.
 
     Args:
         loss: from parameters to a scalar; what it averages over is the caller's choice.
@@ -30,7 +36,8 @@ def hessian_eigenvalues(
 
     Raises:
         ValueError: `steps` is under 1, or over the number of parameters.
-        TypeError: `steps` is no integer, `loss` no function, or `key` no typed key.
+        TypeError: `steps` is no integer, `loss` no function or gives no scalar, `key` no typed key,
+            or a parameter not floating.
 
     Example:
         >>> scales = jnp.array([1.0, 5.0, -2.0])
@@ -43,29 +50,47 @@ def hessian_eigenvalues(
         F-041, C-087; notes 004:301-304.
         Ghorbani et al., [Eigenvalue density](https://arxiv.org/abs/1901.10159), 2019.
     """
-    check_function("loss", loss)
+    loss = scalar(loss)
+    check_floating_tree("params", params)
     check_key("key", key)
     check_integer("steps", steps, low=1)
-    flat, unravel = ravel_pytree(params)
-    if steps > flat.size:
-        raise ValueError(f"steps must be at most the {flat.size} parameters, got {steps}.")
-    gradient = jax.grad(lambda x: loss(unravel(x)))
+    given, unravel = ravel_pytree(params)
+    if steps > given.size:
+        raise ValueError(f"steps must be at most the {given.size} parameters, got {steps}.")
+    flat = given.astype(jnp.promote_types(given.dtype, jnp.float32))
+    gradient = jax.grad(lambda x: loss(unravel(x.astype(given.dtype))))
+    tolerance = ROUNDING * jnp.finfo(flat.dtype).eps
 
-    def lanczos(carry: tuple[Array, Array], step: Array) -> tuple[tuple[Array, Array], Any]:
-        basis, direction = carry
+    def drawn(step: Array) -> Array:
+        return jax.random.normal(jax.random.fold_in(key, step), flat.shape, flat.dtype)
+
+    def apart(basis: Array, vector: Array) -> Array:
+        for _ in range(2):  # once loses orthogonality to rounding
+            along = jnp.matmul(basis, vector, precision="highest")
+            vector -= jnp.matmul(along, basis, precision="highest")
+        return vector
+
+    def lanczos(carry: tuple[Array, ...], step: Array) -> tuple[tuple[Array, ...], Any]:
+        basis, direction, largest = carry
         basis = basis.at[step].set(direction)
         product = jax.jvp(gradient, (flat,), (direction,))[1]
-        along = jnp.vdot(direction, product)
-        for _ in range(2):  # once loses orthogonality to rounding
-            product -= (basis @ product) @ basis
-        length = jnp.linalg.norm(product)
-        # Where the space is exhausted, zeros: they add eigenvalues 0 only behind a coupling of 0.
-        following = jnp.where(length > 0, product / jnp.where(length > 0, length, 1), 0)
-        return (basis, following), (along, length)
+        along = jnp.vdot(direction, product, precision="highest")
+        largest = jnp.maximum(largest, norm(product))
+        product = apart(basis, product)
+        length = norm(product)
+        ended = length <= tolerance * largest
+        other = jax.lax.cond(ended[0], lambda: apart(basis, drawn(step + 1)), lambda: product)
+        return (basis, unit(other), largest), (along, jnp.where(ended, 0, length)[0])
 
-    first = jax.random.normal(key, flat.shape, flat.dtype)
-    start = jnp.zeros((steps, flat.size), flat.dtype), first / jnp.linalg.norm(first)
+    first = unit(drawn(jnp.zeros((), jnp.int32)))
+    start = jnp.zeros((steps, flat.size), flat.dtype), first, jnp.zeros(1, flat.dtype)
     _, (along, across) = jax.lax.scan(lanczos, start, jnp.arange(steps))
     return jnp.linalg.eigvalsh(
         jnp.diag(along) + jnp.diag(across[:-1], 1) + jnp.diag(across[:-1], -1)
     )
+
+
+def unit(vector: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Of length 1; 0 stays 0."""
+    length = norm(vector)
+    return vector / jnp.where(length > 0, length, 1)

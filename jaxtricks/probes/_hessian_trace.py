@@ -8,7 +8,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key, PyTree
 
-from jaxtricks._checks import check_function, check_integer, check_key
+from jaxtricks._checks import check_integer, check_key
+from jaxtricks._tree_checks import check_floating_tree
+from jaxtricks.probes._scalar import scalar
 
 
 def hessian_trace(
@@ -27,7 +29,8 @@ def hessian_trace(
 
     Raises:
         ValueError: `draws` is under 2.
-        TypeError: `draws` is no integer, `loss` no function, or `key` no typed key.
+        TypeError: `draws` is no integer, `loss` no function or gives no scalar, `key` no typed key,
+            or a parameter not floating.
 
     Example:
         >>> def loss(x):
@@ -39,7 +42,8 @@ def hessian_trace(
         F-041, C-087; notes 004:301-304.
         Hutchinson, A stochastic estimator of the trace of the influence matrix, 1989.
     """
-    check_function("loss", loss)
+    loss = scalar(loss)
+    check_floating_tree("params", params)
     check_key("key", key)
     check_integer("draws", draws, low=2)
     flat, unravel = ravel_pytree(params)

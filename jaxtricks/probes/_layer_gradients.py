@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from jaxtricks._checks import check_function
+from jaxtricks.probes._scalar import scalar
 from jaxtricks.probes._watch import Layers, Place, named, watch
 
 
@@ -51,7 +51,7 @@ def layer_gradients(
     References:
         F-048; notes 004:313, 338.
     """
-    check_function("loss", loss)
+    loss = scalar(loss)
     places: dict[str, Any] = {"at": at, "layers": layers}
     shapes = jax.eval_shape(lambda: watch(model, variables, args, kwargs, **places)[1])
     shifts = jax.tree.map(lambda value: jnp.zeros(value.shape, value.dtype), shapes)

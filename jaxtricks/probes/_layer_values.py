@@ -20,6 +20,9 @@ def layer_values(
 ) -> OrderedDict[str, Array]:
     """Applies a Flax model and gives the values of its layers, in the order of the calls.
 
+    Every module within the model is a layer, blocks of others too; the model itself is none. An
+    input comes where its call begins, an output where it ends: a block's behind those inside it.
+
     The model need not know. A network whose activations are functions, not layers, has its
     pre-activations as the "output" of its dense or convolutional layers, and its activations as the
     "input" of the next ones. Layers within a lifted transformation (`nn.scan`, `nn.remat`) are left
@@ -39,7 +42,7 @@ def layer_values(
 
     Raises:
         ValueError: there is no such layer, or `at` is neither.
-        TypeError: the model is no Flax module.
+        TypeError: the model is no Flax module, or `layers` no kind of them.
 
     Example:
         >>> import jax

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._checks import check_function
-from jaxtricks._tree_checks import check_same_tree
+from jaxtricks._checks import check_floating
+from jaxtricks._tree_checks import check_floating_tree, check_same_tree
+from jaxtricks.probes._scalar import scalar
 
 
 def loss_slice(
@@ -28,8 +29,9 @@ def loss_slice(
         steps: $s$, along both.
 
     Raises:
-        ValueError: a direction is not shaped like the parameters.
-        TypeError: `loss` is no function.
+        ValueError: a direction is not shaped like the parameters, or `steps` is not in a row.
+        TypeError: `loss` is no function or gives no scalar, a parameter is not floating, or `steps`
+            no floating array.
 
     Example:
         >>> def loss(x):
@@ -41,7 +43,11 @@ def loss_slice(
     References:
         F-041; Li et al., [Visualizing the loss landscape](https://arxiv.org/abs/1712.09913), 2018.
     """
-    check_function("loss", loss)
+    loss = scalar(loss)
+    check_floating_tree("params", params)
+    check_floating("steps", steps)
+    if steps.ndim != 1:
+        raise ValueError(f"steps must have one axis, got the shape {steps.shape}.")
     check_same_tree("first", first, "params", params)
     check_same_tree("second", second, "params", params)
 

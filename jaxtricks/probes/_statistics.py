@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_floating, check_range, shown
 
 
 class Statistics(NamedTuple):
@@ -54,7 +56,9 @@ def statistics(
         edges: of the histogram's bins, increasing; the last bin has its right edge.
 
     Raises:
-        ValueError: there is no entry, or `saturation` is negative or not finite.
+        ValueError: there is no entry, `saturation` is negative or not finite, a share is not in
+            `[0, 1]`, or there are fewer than two edges or they do not increase.
+        TypeError: `values` is no floating array, or another argument no real numbers.
 
     Example:
         >>> found = statistics(jnp.array([-1.0, 1.0, 1.0, -1.0]), edges=jnp.array([-1.5, 0.0, 1.5]))
@@ -66,7 +70,10 @@ def statistics(
     References:
         S-INI-13; notes 004:319-338, 401-414.
     """
+    check_floating("values", values)
     check_range("saturation", saturation, low=0.0)
+    _check_quantiles(quantiles)
+    _check_edges(edges)
     x = values.astype(jnp.promote_types(values.dtype, jnp.float32)).ravel()
     if not x.size:
         raise ValueError(f"values must not be empty, got shape {values.shape}.")
@@ -79,9 +86,28 @@ def statistics(
         mean=largest * mean,
         std=largest * std,
         rms=largest * jnp.sqrt(jnp.mean(jnp.square(unit))),
-        quantiles=jnp.quantile(x, jnp.asarray(quantiles)),
+        quantiles=jnp.quantile(x, jnp.asarray(quantiles, x.dtype)),
         share_saturated=jnp.mean(jnp.abs(x) > saturation),
         share_zero=jnp.mean(x == 0),
         excess_kurtosis=jnp.mean(standard**4) - 3,
         counts=jnp.histogram(x, jnp.asarray(edges))[0].astype(x.dtype),
     )
+
+
+def _check_quantiles(quantiles: object) -> None:
+    if not _traced(quantiles):
+        for index, share in enumerate(np.ravel(np.asarray(quantiles))):
+            check_range(f"quantiles[{index}]", share, low=0.0, high=1.0)
+
+
+def _check_edges(edges: object) -> None:
+    array = isinstance(edges, np.ndarray | jax.Array)
+    row = edges.ndim == 1 if array else isinstance(edges, Sequence)  # pyrefly: ignore[missing-attribute]
+    if not row or len(edges) < 2:  # pyrefly: ignore[bad-argument-type]
+        raise ValueError(f"edges must be two or more in a row, got {shown(edges)}.")
+    if not _traced(edges) and not np.all(np.diff(np.asarray(edges)) > 0):
+        raise ValueError(f"edges must increase, got {shown(edges)}.")
+
+
+def _traced(values: object) -> bool:
+    return any(isinstance(value, jax.core.Tracer) for value in jax.tree.leaves(values))

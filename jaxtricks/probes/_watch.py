@@ -9,7 +9,7 @@ import jax
 from flax import traverse_util
 from jaxtyping import Array, PyTree
 
-from jaxtricks._checks import check_choice, check_instance
+from jaxtricks._checks import check_choice, check_instance, shown
 
 Place = Literal["input", "output"]
 Layers = type[nn.Module] | tuple[type[nn.Module], ...]
@@ -32,7 +32,9 @@ def watch(
     """
     check_instance("model", model, nn.Module)
     check_choice("at", at, ("input", "output"))
+    check_layers(layers)
     calls: list[str] = []
+    kinds: set[str] = set()
 
     def shifted(layer: nn.Module, value: Array) -> Array:
         name = "/".join(layer.path)
@@ -44,7 +46,10 @@ def watch(
 
     def look(run: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
         layer = context.module
-        seen = context.method_name == "__call__" and layer.path and isinstance(layer, layers)
+        inside = context.method_name == "__call__" and layer.path
+        if inside:
+            kinds.add(type(layer).__name__)
+        seen = inside and isinstance(layer, layers)
         if seen and at == "input" and args and isinstance(args[0], jax.Array):
             args = (shifted(layer, args[0]), *args[1:])
         result = run(*args, **kwargs)
@@ -60,8 +65,24 @@ def watch(
         for index, value in enumerate(sown.get(f"{name}/value", ())):
             values[f"{name}#{index}"] = value
     if not values:
-        raise ValueError(f"model has no layer of {layers} that is given or gives an array.")
+        raise ValueError(
+            f"model has no layer of {shown(layers)} that is given or gives an array; its layers "
+            f"(it is none of them) are of the kinds {sorted(kinds)}."
+        )
     return output, values
+
+
+def check_layers(layers: object) -> None:
+    """Checks one kind of module, or a tuple of kinds.
+
+    Raises:
+        TypeError: it is something else, such as a name or an instance.
+    """
+    for kind in layers if isinstance(layers, tuple) else (layers,):
+        if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+            raise TypeError(
+                f"layers must be a kind of Flax module or a tuple of kinds, got {shown(layers)}."
+            )
 
 
 def named(values: Mapping[str, Array]) -> OrderedDict[str, Array]:

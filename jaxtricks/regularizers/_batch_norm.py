@@ -8,7 +8,14 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_flag, check_function, check_range
+from jaxtricks._checks import (
+    check_flag,
+    check_floating,
+    check_function,
+    check_instance,
+    check_integer,
+    check_range,
+)
 
 
 class BatchNorm(nn.Module):
@@ -44,10 +51,12 @@ class BatchNorm(nn.Module):
             `(-3, -2, -1)` for every pixel's own. Statistics and parameters have these axes' shape.
 
     Raises:
-        TypeError: when called, the input is not floating.
+        TypeError: an attribute is of another type, or, when called, the input is no floating array
+            or `train` no bool.
         ValueError: `decay` or `eps` is out of range, or, when called, an axis is not the input's,
-            or twice, or is the batch; in training there are fewer than two values per feature,
-            whose variance would be 0; or no axis of the name `axis_name` is mapped.
+            or twice; the input's features are not those of the running statistics; in training
+            there are fewer than two values per feature, whose variance would be 0; or no axis of
+            the name `axis_name` is mapped.
 
     Example:
         >>> layer = BatchNorm(decay=0.5, unbiased_running_var=True)
@@ -80,18 +89,27 @@ class BatchNorm(nn.Module):
         check_flag("use_bias", self.use_bias)
         check_function("scale_init", self.scale_init)
         check_function("bias_init", self.bias_init)
+        for axis in self.axis if isinstance(self.axis, tuple) else (self.axis,):
+            check_integer("axis", axis)
+        if self.axis_name is not None:
+            check_instance("axis_name", self.axis_name, str)
         super().__post_init__()
 
     @nn.compact
     def __call__(self, x: Float[Array, "*shape"], *, train: bool) -> Float[Array, "*shape"]:
         """Normalises by the batch in training, by the running statistics else."""
-        if not jnp.issubdtype(x.dtype, jnp.floating):
-            raise TypeError(f"x must be floating, got {x.dtype}.")
+        check_floating("x", x)
+        check_flag("train", train)
         kept = kept_axes(self.axis, x.ndim)
         features = tuple(x.shape[axis] for axis in kept)
         row = tuple(size if axis in kept else 1 for axis, size in enumerate(x.shape))
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, features, jnp.float32)
         running_var = self.variable("batch_stats", "var", jnp.ones, features, jnp.float32)
+        if running_mean.value.shape != features:
+            raise ValueError(
+                f"x must have the {running_mean.value.shape} features of the running statistics, "
+                f"got {features} along axis {self.axis} of {x.shape}."
+            )
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         if train:
             mean, centred, var, size = self.statistics(wide, kept)
@@ -143,10 +161,12 @@ class BatchNorm(nn.Module):
 def kept_axes(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
     """The axes with statistics of their own, from 0 and in order."""
     given = axis if isinstance(axis, tuple) else (axis,)
-    if not all(-ndim <= one < ndim for one in given):
-        raise ValueError(f"axis must be one of the input's {ndim}, got {axis}.")
+    if ndim < 2:
+        raise ValueError(f"x must have two axes or more, got {ndim}.")
+    if not given or not all(-ndim <= one < ndim for one in given):
+        raise ValueError(f"axis must be of the input's {ndim} axes, got {axis}.")
     kept = tuple(sorted(one % ndim for one in given))
-    if len(set(kept)) != len(kept) or len(kept) in (0, ndim):
+    if len(set(kept)) != len(kept) or len(kept) == ndim:
         raise ValueError(f"axis must name different axes, and not all {ndim}, got {axis}.")
     return kept
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_flag, check_range
 
 DIGITS = 16
 
@@ -83,6 +83,7 @@ class Dropout(nn.Module):
 
     Raises:
         ValueError: the rate is out of range, or, when called in training, the stream is missing.
+        TypeError: when called, `train` is no bool.
 
     Example:
         >>> layer = Dropout(0.5)
@@ -113,6 +114,7 @@ class Dropout(nn.Module):
             rate: for this call instead of the layer's own; it may be traced, so a schedule or a
                 search can change it.
         """
+        check_flag("train", train)
         rate = self.rate if rate is None else rate
         check_range("rate", rate, low=0.0, high=1.0)
         if not train or (not isinstance(rate, jax.core.Tracer) and rate == 0):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_flag, check_function, check_integer
+from jaxtricks._checks import check_flag, check_floating, check_function, check_integer
 
 
 class Maxout(nn.Module):
@@ -26,8 +26,10 @@ class Maxout(nn.Module):
         kernel_init: draws the weights of each piece as one kernel `[in, features]`.
 
     Raises:
-        ValueError: a number is under 1.
-        TypeError: a number is no integer, a flag no bool, or `kernel_init` no function.
+        ValueError: a number is under 1, or, when called, the input has no last axis, or 0 entries
+            on it.
+        TypeError: a number is no integer, a flag no bool, `kernel_init` no function, or, when
+            called, the input is no floating array.
 
     Example:
         >>> layer = Maxout(1, pieces=2)
@@ -55,6 +57,9 @@ class Maxout(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch {self.features}"]:
         """The units' outputs."""
+        check_floating("x", x)
+        if not x.shape or not x.shape[-1]:
+            raise ValueError(f"x must be [..., inputs], got the shape {x.shape}.")
 
         def pieces_init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
             keys = jax.random.split(key, self.pieces)

@@ -1,9 +1,11 @@
 """The scale and bias with which batch norm gives its input back."""
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxtricks._checks import check_range
+from jaxtricks._checks import check_floating, check_range, shown
 
 
 def undo_batch_norm(
@@ -24,7 +26,8 @@ def undo_batch_norm(
         The parameters `"scale"` and `"bias"` of a `BatchNorm`.
 
     Raises:
-        ValueError: `eps` is negative or not finite.
+        ValueError: `eps` or a variance is negative or not finite, or the shapes differ.
+        TypeError: `mean` or `var` is no floating array.
 
     Example:
         >>> parameters = undo_batch_norm(jnp.array([3.0]), jnp.array([4.0]), eps=0.0)
@@ -35,4 +38,12 @@ def undo_batch_norm(
         S-NRM-09; note 002:99.
     """
     check_range("eps", eps, low=0.0)
+    check_floating("mean", mean)
+    check_floating("var", var)
+    if mean.shape != var.shape:
+        raise ValueError(f"var must have the shape of mean, {mean.shape}, got {var.shape}.")
+    if not isinstance(var, jax.core.Tracer) and not np.all(
+        np.isfinite(var) & (np.asarray(var) >= 0)
+    ):
+        raise ValueError(f"var must be finite and at least 0, got {shown(var)}.")
     return {"scale": jnp.sqrt(var + eps), "bias": mean}

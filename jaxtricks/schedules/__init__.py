@@ -26,3 +26,5 @@ from jaxtricks.schedules._schedule import Schedule as Schedule
 from jaxtricks.schedules._schedule import value_at as value_at
 from jaxtricks.schedules._step_decay import step_decay as step_decay
 from jaxtricks.schedules._with_warmup import with_warmup as with_warmup
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

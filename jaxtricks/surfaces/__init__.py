@@ -21,3 +21,5 @@ from jaxtricks.surfaces._surface import Surface as Surface
 from jaxtricks.surfaces._trajectory import Trajectory as Trajectory
 from jaxtricks.surfaces._trajectory import trajectory as trajectory
 from jaxtricks.surfaces._two_valleys import two_valleys as two_valleys
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

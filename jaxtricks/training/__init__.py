@@ -30,3 +30,5 @@ from jaxtricks.training._state import variables as variables
 from jaxtricks.training._state import with_variables as with_variables
 from jaxtricks.training._step import Loss as Loss
 from jaxtricks.training._step import make_train_step as make_train_step
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

@@ -9,6 +9,7 @@ import pytest
 
 from jaxtricks.averaging import recalibrate_batch_norm, whole_set_batch_norm
 from jaxtricks.regularizers import BatchNorm
+from tests.untyped import untyped
 
 X = 5 + 3 * jax.random.normal(jax.random.key(0), (14, 4, 4, 2))
 
@@ -88,6 +89,11 @@ def test_bad_input_is_named():
         whole_set_batch_norm(applied(model, train=True), variables, X, 4)
     with pytest.raises(ValueError, match="BatchNorm_0 is called twice"):
         whole_set_batch_norm(applied(Deep(twice=True)), variables, X, 4)
+    for batch_size in (4, 7):
+        with pytest.raises(ValueError, match="apply must call a BatchNorm .* is it jitted"):
+            whole_set_batch_norm(jax.jit(applied(model)), variables, X, batch_size)
+    with untyped(), pytest.raises(TypeError, match="apply must be a function, got None"):
+        whole_set_batch_norm(None, variables, X, 4)
     with pytest.raises(ValueError, match="apply must call a BatchNorm"):
         whole_set_batch_norm(lambda variables, x: x, variables, X, 4)
     with pytest.raises(ValueError, match='must hold "params"'):

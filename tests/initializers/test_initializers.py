@@ -188,7 +188,10 @@ BAD = {
         lambda: initializers.copy_pretrained({"a": jnp.ones(2)}, {"a": jnp.ones(3)}),
         r"pretrained\['a'\] must have the shape \(2,\), got \(3,\)",
     ),
-    "mask": (lambda: initializers.copy_pretrained({"a": 1.0}, {}, {"b": True}), "mask must have"),
+    "mask": (
+        lambda: initializers.copy_pretrained({"a": 1.0}, {}, {"b": True}),
+        "mask must be a prefix",
+    ),
 }
 
 
@@ -200,5 +203,8 @@ def test_bad_input_is_named(name):
 
 
 def test_a_mask_of_arrays_is_refused():
+    for given, own in ((jnp.array(1.7), jnp.array(0)), (jnp.array(1j), jnp.array(0.0))):
+        with pytest.raises(TypeError, match=r"pretrained\['a'\] is .*, which does not fit"):
+            initializers.copy_pretrained({"a": own}, {"a": given})
     with untyped(), pytest.raises(TypeError, match=r"mask\['a'\] must be a bool"):
         initializers.copy_pretrained({"a": 1.0}, {"a": 1.0}, {"a": 1})

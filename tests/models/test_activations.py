@@ -46,6 +46,7 @@ def test_the_slope_of_relu_at_zero_is_zero():
 
 def test_slopes_may_be_mapped_and_keep_the_dtype():
     x = jnp.array([-1.0, 2.0], jnp.bfloat16)
+    assert models.leaky_relu(jnp.array([-25, 3])).tolist() == [-2.5, 3.0]
     got = jax.vmap(lambda slope: models.leaky_relu(x, slope))(jnp.array([0.0, 0.5, 1.0]))
     assert got.dtype == jnp.bfloat16
     assert got.tolist() == [[0.0, 2.0], [-0.5, 2.0], [-1.0, 2.0]]

@@ -66,3 +66,5 @@ def test_bad_arguments_are_named_as_given():
                 make(momentum=1.5)
         with pytest.raises(TypeError, match="affine must be a bool, got 1"):
             torch.batch_norm(affine=1)
+        with pytest.raises(TypeError, match="takes 0 positional arguments"):  # no features
+            torch.batch_norm(64)  # pyrefly: ignore[bad-argument-count]

@@ -53,6 +53,68 @@ def test_a_few_steps_find_the_ends_from_within(hessian):
     assert np.all(got[:, -1] <= want[-1] + 1e-4) and np.all(got[:, 0] >= want[0] - 1e-4)
 
 
+X_FEW = np.random.default_rng(0).normal(size=(5, 40)).astype(np.float32)
+SPECTRA = {
+    "equal": np.ones(12),
+    "all zero": np.zeros(12),
+    "few": np.array([5.0, 3.0, -1.0] + [0.0] * 97),
+    "tiny": np.arange(1, 13) * 1e-25,
+    "huge": np.arange(1, 13) * 1e25,
+    "close": 1 + 1e-6 * np.arange(12),
+}
+
+
+@pytest.mark.parametrize("name", SPECTRA)
+def test_where_directions_run_out_no_eigenvalue_is_invented(name):
+    """Repeated eigenvalues, fewer of them than steps, and any scale."""
+    scales = SPECTRA[name]
+    steps, largest = min(len(scales), 30), np.abs(scales).max()
+
+    def loss(x):
+        return jnp.sum(x * (jnp.asarray(scales, jnp.float32) * x)) / 2
+
+    find = jax.jit(
+        jax.vmap(
+            lambda key: probes.hessian_eigenvalues(loss, jnp.ones(len(scales)), key, steps=steps)
+        )
+    )
+    got = np.float64(find(jax.random.split(KEY, 20)))
+    np.testing.assert_allclose(got[:, -1], scales.max(), atol=1e-5 * largest)
+    np.testing.assert_allclose(got[:, 0], scales.min(), atol=1e-5 * largest)
+    if steps == len(scales):
+        np.testing.assert_allclose(got, [np.sort(scales)] * 20, atol=1e-5 * largest)
+
+
+def test_few_examples_leave_most_of_the_space_flat():
+    """Regression on 5 rows of 40 inputs: 5 eigenvalues that are not 0."""
+
+    def loss(w):
+        return jnp.sum((X_FEW @ w - 1) ** 2) / 2
+
+    key = jax.random.key(3)
+    got = jax.jit(lambda w: probes.hessian_eigenvalues(loss, w, key, steps=30))(jnp.zeros(40))
+    want = np.linalg.eigvalsh(X_FEW.astype(np.float64).T @ X_FEW)
+    np.testing.assert_allclose(got[-5:], want[-5:], rtol=1e-4)
+    np.testing.assert_allclose(got[:-5], 0, atol=1e-4 * want[-1])
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_narrow_parameters_have_wide_eigenvalues(dtype):
+    def loss(x):
+        return jnp.sum(jnp.arange(1.0, 5.0, dtype=x.dtype) * x**2)
+
+    got = probes.hessian_eigenvalues(loss, jnp.ones(4, dtype), KEY, steps=4)
+    assert got.dtype == jnp.float32
+    np.testing.assert_allclose(got, [2, 4, 6, 8], rtol=0.02)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_a_direction_has_the_norm_of_weights_of_any_scale(scale):
+    params = jnp.full((3, 2), scale)
+    got = np.float64(jax.jit(probes.filter_normalized)(KEY, params))
+    np.testing.assert_allclose(np.sqrt((got**2).sum(0)), 3**0.5 * scale, rtol=1e-5)
+
+
 def test_the_trace_is_within_its_standard_error(hessian):
     mean, error = jax.jit(lambda key: probes.hessian_trace(loss, PARAMS, key, draws=400))(KEY)
     assert abs(float(mean) - np.trace(hessian)) < 4 * float(error)
@@ -119,3 +181,16 @@ def test_bad_input_is_named():
             probes.filter_normalized(0, PARAMS)
         with pytest.raises(ValueError, match="second must have the structure of params"):
             probes.loss_slice(jnp.sum, jnp.ones(2), jnp.ones(2), [jnp.ones(2)], jnp.ones(3))
+        with pytest.raises(TypeError, match=r"steps must be a floating array, got \[0.0, 1.0\]"):
+            probes.loss_slice(jnp.sum, jnp.ones(2), jnp.ones(2), jnp.ones(2), [0.0, 1.0])
+        with pytest.raises(ValueError, match=r"steps must have one axis, got the shape \(\)"):
+            probes.loss_slice(jnp.sum, jnp.ones(2), jnp.ones(2), jnp.ones(2), jnp.ones(()))
+        for probe in (probes.hessian_eigenvalues, probes.hessian_trace):
+            steps = {"steps": 2} if probe is probes.hessian_eigenvalues else {"draws": 2}
+            for bad in (jnp.ones(2, int), jnp.ones(2, complex)):
+                with pytest.raises(TypeError, match=f"params.*must be floating, got {bad.dtype}"):
+                    probe(jnp.sum, {"w": bad}, KEY, **steps)
+            with pytest.raises(TypeError, match="loss must give a scalar, got"):
+                probe(jnp.tanh, jnp.ones(2), KEY, **steps)
+        with pytest.raises(TypeError, match="loss must give a scalar, got a tuple|got \\("):
+            probes.loss_slice(lambda x: (x, x), jnp.ones(2), jnp.ones(2), jnp.ones(2), jnp.ones(3))

@@ -160,6 +160,12 @@ def test_dead_units_are_those_that_no_example_of_the_set_switches_on():
     assert few["Dense_0"].tolist() == [False, True, True, True]
 
 
+def test_a_unit_that_is_nan_is_not_dead():
+    net, x = models.MLP((3, 2)), jnp.full((4, 2), jnp.nan)
+    dead = probes.dead_units(net, variables_of(net, x), x, 2, train=False)
+    assert not any(jnp.any(units) for units in dead.values())
+
+
 def test_a_channel_is_alive_where_it_is_alive_anywhere():
     net = nn.Sequential([nn.Conv(2, (1, 1))])
     x = jnp.zeros((3, 4, 4, 1)).at[2, 3, 0].set(1.0)
@@ -174,8 +180,15 @@ def test_bad_input_is_named():
     with untyped():
         with pytest.raises(ValueError, match="at must be one of 'input', 'output', got 'inside'"):
             probes.layer_values(net, variables, rows, at="inside", train=False)
-        with pytest.raises(ValueError, match="model has no layer of .*Conv"):
+        with pytest.raises(ValueError, match="model has no layer of .*Conv.*kinds .*'Dense'"):
             probes.layer_values(net, variables, rows, layers=nn.Conv, train=False)
+        for layers in ("Dense", [nn.Dense], nn.Dense(2), None):
+            with pytest.raises(TypeError, match="layers must be a kind of Flax module or a tuple"):
+                probes.layer_values(net, variables, rows, layers=layers, train=False)
+        with pytest.raises(TypeError, match="loss must give a scalar, got an array"):
+            probes.layer_gradients(jnp.tanh, net, variables, rows, train=False)
+        with pytest.raises(TypeError, match="examples must be an array, got a dict with"):
+            probes.dead_units(net, variables, {"image": rows}, 2, train=False)
         with pytest.raises(TypeError, match="model must be a Module"):
             probes.layer_values(net.apply, variables, rows)
         with pytest.raises(TypeError, match="loss must be a function, got 1.0"):

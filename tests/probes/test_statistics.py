@@ -73,5 +73,17 @@ def test_bad_input_is_named():
     with untyped():
         with pytest.raises(ValueError, match=r"values must not be empty, got shape \(0, 3\)"):
             probes.statistics(jnp.ones((0, 3)))
+        for share in (5.0, -0.1):
+            with pytest.raises(ValueError, match=rf"quantiles\[1\] must be .* got {share}"):
+                probes.statistics(jnp.ones(3), quantiles=(0.5, share))
+        assert probes.statistics(jnp.ones(3), quantiles=(0, 1)).quantiles.tolist() == [1, 1]
+        with pytest.raises(ValueError, match=r"edges must increase, got \(1.0, 0.0\)"):
+            probes.statistics(jnp.ones(3), edges=(1.0, 0.0))
+        for edges in (10, (), (1.0,)):
+            with pytest.raises(ValueError, match="edges must be two or more in a row, got"):
+                probes.statistics(jnp.ones(3), edges=edges)
+        for values in ([1.0, 2.0], jnp.ones(3, int)):
+            with pytest.raises(TypeError, match="values must be a floating array, got"):
+                probes.statistics(values)
         with pytest.raises(ValueError, match="saturation .* got -1"):
             probes.statistics(jnp.ones(3), saturation=-1.0)

@@ -190,6 +190,17 @@ def test_a_wrong_axis_is_named(axis):
         trained(BatchNorm(axis=axis), jnp.ones((4, 3)))
 
 
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("axis, shape", [((1, 2), (8, 4, 5, 3)), (0, (8, 3)), (-1, (5, 4))])
+def test_other_features_than_those_of_the_running_statistics_are_refused(axis, shape, train):
+    """Not reshaped, where the sizes allow it."""
+    layer = BatchNorm(axis=axis, use_scale=False, use_bias=False)
+    first = {(1, 2): (8, 5, 4, 3), 0: (5, 3), -1: (5, 3)}[axis]
+    variables = layer.init(KEY, jnp.ones(first), train=False)
+    with pytest.raises(ValueError, match="features of the running statistics, got"):
+        layer.apply(variables, jnp.ones(shape), train=train, mutable=["batch_stats"])
+
+
 def test_an_unknown_axis_name_is_named():
     layer = BatchNorm(axis_name="devices")
     variables = layer.init(KEY, jnp.ones((4, 3)), train=True)
@@ -209,5 +220,26 @@ def test_bad_input_is_named():
         BatchNorm(scale_init=1.0)
     with pytest.raises(ValueError, match="x has 0 values per feature"):
         trained(BatchNorm(), jnp.ones((0, 3)))
+    with untyped():
+        for axis in ("channel", 1.0, None, True, (1, "a")):
+            with pytest.raises(TypeError, match="axis must be an integer, got"):
+                BatchNorm(axis=axis)
+        with pytest.raises(TypeError, match="axis_name must be a str, got 3"):
+            BatchNorm(axis_name=3)
+        for train in ("False", None, 1):
+            with pytest.raises(TypeError, match="train must be a bool, got"):
+                BatchNorm().init(KEY, jnp.ones((2, 3)), train=train)
+        for x in ([[1.0]], jnp.ones((2, 3), int)):
+            with pytest.raises(TypeError, match="x must be a floating array, got"):
+                BatchNorm().init(KEY, x, train=True)
+        with pytest.raises(ValueError, match=r"shape of mean, \(2,\), got \(3,\)"):
+            undo_batch_norm(jnp.zeros(2), jnp.ones(3))
+        with pytest.raises(ValueError, match="var must be finite and at least 0, got"):
+            undo_batch_norm(jnp.zeros(2), -jnp.ones(2))
+        with pytest.raises(TypeError, match=r"mean must be a floating array, got \[1.0\]"):
+            undo_batch_norm([1.0], jnp.ones(1))
+    for ndim in (0, 1):
+        with pytest.raises(ValueError, match=f"x must have two axes or more, got {ndim}"):
+            BatchNorm().init(KEY, jnp.ones((3,) * ndim), train=True)
     with pytest.raises(TypeError, match="train"):
         BatchNorm().init(KEY, jnp.ones((2, 3)))

@@ -10,6 +10,7 @@ import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxtricks.regularizers import Dropout, dropout
+from tests.untyped import untyped
 
 KEY = jax.random.key(0)
 compiled = jax.jit(dropout)
@@ -107,6 +108,8 @@ def test_a_rate_at_the_call_replaces_the_layer_s_and_may_be_traced():
 
 @pytest.mark.parametrize("rate", [-0.1, 1.5, float("nan")])
 def test_bad_rates_are_named(rate):
+    with untyped(), pytest.raises(TypeError, match="train must be a bool, got 'False'"):
+        Dropout(0.5).apply({}, jnp.ones(3), train="False")
     with pytest.raises(ValueError, match=f"rate must be in .* got {rate}"):
         Dropout(rate)
     with pytest.raises(ValueError, match=f"rate must be in .* got {rate}"):

@@ -56,5 +56,14 @@ def test_bad_sizes_are_named():
     for name, value in (("features", 0), ("pieces", 0)):
         with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
             regularizers.Maxout(**{"features": 3, name: value})
+    layer = regularizers.Maxout(3)
+    for x in (jnp.ones(()), jnp.ones((2, 0))):
+        with (
+            untyped(),
+            pytest.raises(ValueError, match=r"x must be \[..., inputs\], got the shape"),
+        ):
+            layer.init(jax.random.key(0), x)
+    with untyped(), pytest.raises(TypeError, match="x must be a floating array, got"):
+        layer.init(jax.random.key(0), jnp.ones((2, 3), int))
     with untyped(), pytest.raises(TypeError, match="kernel_init must be a function"):
         regularizers.Maxout(3, kernel_init="he")

@@ -18,3 +18,5 @@ from jaxtricks.presets.keras._batch_normalization import (
 )
 from jaxtricks.presets.keras._rmsprop import rmsprop as rmsprop
 from jaxtricks.presets.keras._sgd import sgd as sgd
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

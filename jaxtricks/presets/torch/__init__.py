@@ -27,3 +27,5 @@ from jaxtricks.presets.torch._reduce_lr_on_plateau import (
 from jaxtricks.presets.torch._rmsprop import rmsprop as rmsprop
 from jaxtricks.presets.torch._sgd import sgd as sgd
 from jaxtricks.presets.torch._step_lr import step_lr as step_lr
+
+__all__ = [name for name in dir() if not name.startswith("_")]  # for help()

@@ -7,17 +7,18 @@ from jaxtricks.regularizers import BatchNorm
 
 
 def batch_norm(
+    *,
     eps: ScalarLike = 1e-5,
     momentum: ScalarLike = 0.1,
     affine: bool = True,
-    *,
     axis: int | tuple[int, ...] = -1,
 ) -> BatchNorm:
     r"""`torch.nn.BatchNorm2d`: `momentum` is what is *taken*, the running variance is unbiased.
 
     $\text{running} \leftarrow (1 - m) \text{running} + m \frac{N}{N-1} \sigma^2$ for the variance,
     while the batch itself is divided by its biased one. One layer for all ranks, and no
-    `num_features`: Flax reads it off the input. There is no `track_running_stats=False`
+    `num_features`, PyTorch's first argument: Flax reads it off the input, and all arguments here
+    are given by name. There is no `track_running_stats=False`
     and no cumulative average (`momentum=None`).
 
     Args:
@@ -28,7 +29,7 @@ def batch_norm(
 
     Raises:
         ValueError: `eps` or `momentum` is out of range.
-        TypeError: `affine` is no bool.
+        TypeError: `affine` is no bool, or `axis` no integer.
 
     Example:
         >>> import jax, jax.numpy as jnp
