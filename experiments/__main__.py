@@ -9,6 +9,7 @@ Examples:
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import textwrap

@@ -39,6 +39,7 @@ from jaxtricks import data, models, optimizers, training
 FIGURES = ()
 CLAIMS = ()
 ERRATA = ("E-16",)
+TIER = 2
 
 BATCH, CLASSES = 32, 10
 KINDS = ("true", "random")

@@ -34,6 +34,7 @@ from experiments.networks import read_images
 FIGURES = ()
 CLAIMS = ("C-005",)
 ALONE = True  # it measures seconds
+TIER = 2
 
 NON_FINITE = ("tuning",)
 USUAL = (16, 128)

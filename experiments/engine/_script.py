@@ -59,7 +59,8 @@ class Script:
 
     @property
     def tier(self) -> int:
-        """1: part of the main job, which has 5 minutes for all; 2: up to twenty minutes each."""
+        """1: part of the main job, which has 5 minutes for all figures; 2: left out of it, because
+        it takes minutes, or ten seconds and has no figure."""
         return getattr(self.module, "TIER", 1)
 
     @property

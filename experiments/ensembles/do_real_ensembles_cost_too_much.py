@@ -33,6 +33,7 @@ from jaxtricks.training import classification_loss, init_state, make_train_step
 FIGURES = ()
 CLAIMS = ("C-141",)
 ALONE = True  # it measures seconds
+TIER = 2
 
 TASKS = ("training", "prediction")
 

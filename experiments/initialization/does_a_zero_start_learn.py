@@ -27,6 +27,7 @@ from experiments.initialization._starts import one_of
 from jaxtricks import data, initializers, models, optimizers, training
 
 CLAIMS = ("C-088", "C-089")
+TIER = 2
 
 STARTS = {
     "zeros": initializers.zeros,

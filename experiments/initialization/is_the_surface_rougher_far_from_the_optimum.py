@@ -30,6 +30,7 @@ from jaxtricks import initializers, models, optimizers, probes, training
 
 FIGURES = ("F-041",)
 CLAIMS = ("C-087",)
+TIER = 2
 
 STARTS = {
     "Xavier": initializers.xavier(),

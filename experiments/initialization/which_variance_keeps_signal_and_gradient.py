@@ -27,6 +27,7 @@ from jaxtricks import initializers
 
 CLAIMS = ("C-094",)
 ERRATA = ("E-08", "E-10", "E-56")
+TIER = 2
 
 SIGMA2, GAMMA2 = 0.04, 2.0  # of weights and inputs in the notes' derivation, mean 0 or 1
 WITHIN = 0.1  # of the law

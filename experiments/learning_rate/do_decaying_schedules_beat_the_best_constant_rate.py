@@ -31,6 +31,7 @@ from experiments.networks import read_images
 from jaxtricks import data, optimizers, schedules
 
 CLAIMS = ("C-053",)
+TIER = 2
 
 RATES = 0.03 * 2.0 ** np.arange(10)
 DECAYING = ("step", "exponential", "1/t", "cosine", "linear", "1/sqrt(t)", "residual")

@@ -25,6 +25,7 @@ from experiments.learning_rate import _small_mlp as mlp
 from jaxtricks import data, optimizers, schedules
 
 CLAIMS = ("C-047",)
+TIER = 2
 
 RATES = tuple(10.0 ** (power / 2) for power in range(-6, 2))  # 1e-3 to 3.2
 ADVISED, SHRINK = 4, 1e-3  # the rate 0.1; final over first rate

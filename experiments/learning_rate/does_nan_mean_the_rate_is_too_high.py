@@ -33,6 +33,7 @@ from jaxtricks import data, optimizers
 
 CLAIMS = ("C-045",)
 ERRATA = ("E-95",)
+TIER = 2
 
 SIZES = (64, 64, 64, 64, 10)
 RATES = tuple(10.0**power for power in range(-4, 4))

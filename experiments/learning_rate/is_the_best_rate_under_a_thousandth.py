@@ -28,6 +28,7 @@ from experiments.scenes import DECAY
 from jaxtricks import data, optimizers
 
 CLAIMS = ("C-046",)
+TIER = 2
 
 METHODS: dict[str, Callable[[jax.Array], optax.GradientTransformation]] = {
     "gradient descent": optimizers.gradient_descent,

@@ -32,6 +32,7 @@ from jaxtricks import optimizers, surfaces
 FIGURES = ()
 CLAIMS = ("C-018",)
 ERRATA = ("E-63",)
+TIER = 2
 
 PROBLEMS = ("valley", "images")
 RULES = {

@@ -26,6 +26,7 @@ from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
 CLAIMS = ("C-015",)
+TIER = 2
 
 GOOD = (0.9, 0.99)
 PROBLEMS = ("quadratic", "images")

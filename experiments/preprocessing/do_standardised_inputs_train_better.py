@@ -28,6 +28,7 @@ from experiments.engine import COLOURS, Arm, Verdict, band, combine, figure, int
 from jaxtricks import data, models, optimizers
 
 CLAIMS = ("C-102",)
+TIER = 2
 
 TARGET = 15.0  # test error in percent
 RAW, UNIT, CENTRED, STANDARDISED = WAYS = ("0 to 255", "0 to 1", "centred", "standardised")
