@@ -9,7 +9,6 @@ Examples:
 """
 
 import argparse
-import contextlib
 import os
 import sys
 import textwrap
@@ -109,7 +108,10 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return FAILED
     if options.list:
-        show_list(scripts)
+        try:
+            show_list(scripts)
+        except BrokenPipeError:  # `| head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if not options.only and options.preset != "smoke":
         scripts = [script for script in scripts if script.tier <= options.tier]
