@@ -188,17 +188,20 @@ def test_real_cifar10():
 
 @pytest.mark.skipif(not data.available("mnist"), reason="MNIST is not prepared")
 def test_real_mnist():
-    """The published class counts of the 60,000 and 10,000 images, and the usual mean 0.1307."""
-    splits = data.load("mnist", validation=5000)
-    assert [part.image.shape for part in splits] == [
-        (55000, 28, 28, 1),
-        (5000, 28, 28, 1),
-        (10000, 28, 28, 1),
-    ]
-    counts = np.bincount(splits.train.label) + np.bincount(splits.validation.label)
-    assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    want = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert np.bincount(splits.test.label).tolist() == want
+    """A twentieth with the shares of the published class counts, and the usual mean 0.1307.
+
+    Means of images scatter by 0.04, so that of 3,000 by 0.0007.
+    """
+    splits = data.load("mnist", validation=500, limit=3000)
+    assert [len(part.image) for part in splits] == [2500, 500, 3000]
+    assert {part.image.shape[1:] for part in splits} == {(28, 28, 1)}
+    train = np.concatenate([splits.train.label, splits.validation.label])
+    for labels, counts in (
+        (train, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]),
+        (splits.test.label, [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]),
+    ):
+        want = 3000 * np.array(counts) / sum(counts)
+        assert np.abs(np.bincount(labels) - want).max() <= 1
     images = np.concatenate([splits.train.image, splits.validation.image])
-    assert images.mean() / 255 == pytest.approx(0.1307, abs=5e-5)
-    assert images.std() / 255 == pytest.approx(0.3081, abs=5e-5)
+    assert images.mean() / 255 == pytest.approx(0.1307, abs=3e-3)
+    assert images.std() / 255 == pytest.approx(0.3081, abs=3e-3)
