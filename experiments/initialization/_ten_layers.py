@@ -155,16 +155,21 @@ def theory(arm: Arm, width: int) -> dict[str, np.ndarray]:
     gradient grows by $N \\sigma^2 E[\\phi'(\\sqrt{q_l} z)^2]$ from layer l + 1 to l.
     """
     gain, points, weights = arm.gain(width), *_normal_quadrature()
-    slope = jax.vmap(jax.grad(lambda x: arm.activation(x)))
     squares, back, q = [], [], gain
     for _ in LAYERS:
-        z = jnp.asarray(np.sqrt(q) * points, jnp.float32)
-        squares.append(float(np.sum(weights * np.asarray(arm.activation(z), np.float64) ** 2)))
-        back.append(gain * float(np.sum(weights * np.asarray(slope(z), np.float64) ** 2)))
+        value, slope = value_and_slope(arm.activation, np.float32(np.sqrt(q) * points))
+        squares.append(float(np.sum(weights * np.asarray(value, np.float64) ** 2)))
+        back.append(gain * float(np.sum(weights * np.asarray(slope, np.float64) ** 2)))
         q = gain * squares[-1]
     # Into layer l come the slopes of layers l + 1 to 10.
     growth = np.append(np.cumprod(back[:0:-1])[::-1], 1.0)
     return {"theory_rms": np.sqrt(squares), "theory_gradient": np.sqrt(growth)}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def value_and_slope(activation: Activation, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Of an activation at each entry."""
+    return jax.vmap(jax.value_and_grad(activation))(z)
 
 
 def _normal_quadrature() -> tuple[np.ndarray, np.ndarray]:
