@@ -194,3 +194,29 @@ def test_bad_input_is_named():
                 probe(jnp.tanh, jnp.ones(2), KEY, **steps)
         with pytest.raises(TypeError, match="loss must give a scalar, got a tuple|got \\("):
             probes.loss_slice(lambda x: (x, x), jnp.ones(2), jnp.ones(2), jnp.ones(2), jnp.ones(3))
+
+
+def test_curvature_compiles_and_maps_over_seeds():
+    """One network per seed: every probe of it is one program."""
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(6, 3)), jnp.float32)
+    net = models.MLP((4, 2), activation=jnp.tanh)
+    steps = jnp.linspace(-1, 1, 3)
+
+    def look(key):
+        params = net.init(key, x, train=False)["params"]
+
+        def loss(params):
+            return jnp.mean(net.apply({"params": params}, x, train=False) ** 2)
+
+        keys = jax.random.split(key, 4)
+        first, second = (probes.filter_normalized(key, params) for key in keys[:2])
+        ends = probes.hessian_eigenvalues(loss, params, keys[2], steps=5)
+        trace, _ = probes.hessian_trace(loss, params, keys[3], draws=4)
+        dead = probes.dead_units(net, {"params": params}, x, 4, train=False)
+        return ends, trace, probes.loss_slice(loss, params, first, second, steps), dead
+
+    keys = jax.random.split(KEY, 3)
+    together, alone = jax.jit(jax.vmap(look))(keys), jax.jit(look)
+    for i, key in enumerate(keys):
+        one = jax.tree.map(lambda leaf, i=i: leaf[i], together)
+        chex.assert_trees_all_close(one, alone(key), rtol=1e-4, atol=1e-5)
