@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,6 +53,10 @@ def test_ctrl_c_stops_every_process_and_leaves_no_half_written_file(tmp_path):
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)  # until no process has the pipe open
     assert process.returncode == 130
+    # Python drops an exception that comes within JAX's callback of the collector, and says so.
+    message = re.sub(
+        "Exception ignored in: <function _xla_gc_callback.*?Interrupt: ?\n", "", message, flags=re.S
+    )
     assert "interrupted" in message and "Traceback" not in message
     left = os.listdir(tmp_path)
     assert not any(name.startswith(".") for name in left)
