@@ -4,7 +4,7 @@ The lecture's histograms (004:323-416; recap in 002:60) are of N(0, 1) inputs. H
 get standardised images, whose pixels depend on each other, in place of noise.
 
 Command: python -m experiments --only do_images_pass_like_noise
-(CPU, about 10 s; MNIST where there is any, else digits)
+(CPU, about 25 s; MNIST where there is any, else digits)
 Found: They do: in every layer the rms of the activations is within 11 % of that of noise at
 infinite width, and what a gradient becomes on its way back within 9 %, in the mean of 10 draws.
 """

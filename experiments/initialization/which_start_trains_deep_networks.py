@@ -10,7 +10,8 @@ Command: python -m experiments --only which_start_trains_deep_networks
 (CPU, about 2 min; MNIST halved in size where there is any, else digits)
 Found: He's two starts are ahead of all others at both depths (18 % mean error against 23 % for
 Xavier at 10 layers), no rate trains N(0, 0.01) at all, and with 30 layers He's converge while
-Xavier's and LeCun's have hardly begun after 400 updates. 5 seeds.
+Xavier's and LeCun's have hardly begun after 400 updates. The loss of the training batches itself
+is lower: 0.32 against Xavier's 0.39 in the end at 10 layers, 0.95 against 2.1 at 30. 5 seeds.
 """
 
 import dataclasses
