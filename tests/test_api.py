@@ -1,9 +1,9 @@
 """The public names obey the house's rules, and the case tables are complete."""
 
+import ast
 import inspect
 import pathlib
 import pkgutil
-import re
 
 import flax.linen as nn
 import jax
@@ -149,7 +149,8 @@ def test_every_public_function_and_layer_is_used_in_the_tests_of_its_room(room):
     layers = [name for name, thing in vars(package).items() if is_layer(thing)]
     folder = pathlib.Path(__file__).parent
     files = [folder / "cases.py", *(folder / room).glob("*.py")]
-    used = {word for file in files for word in re.findall(r"\w+", file.read_text())}
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
+    used = {getattr(node, "attr", getattr(node, "id", None)) for node in nodes}
     assert {*public_functions(package), *layers} <= used
 
 

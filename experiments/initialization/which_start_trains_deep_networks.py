@@ -5,6 +5,9 @@ ReLU without batch norm He's is best, Gaussian or uniform. And He et al.'s own p
 layers He's converges and Xavier's stalls. ReLU networks of 10 and 30 layers, Adam's rate tuned for
 each start and depth on other seeds. Fixed before the run: the measure is the mean test error over
 the run, which is small for fast and for good ones; best means that no other start is better.
+The lecture counts initialisation among the tricks against overfitting (E-82); tested here is that
+it acts on the loss of the training batches already. What it does to the gap between training and
+test is not measured. The rule for E-82 was written before its losses were recorded.
 
 Command: python -m experiments --only which_start_trains_deep_networks
 (CPU, about 2 min; MNIST halved in size where there is any, else digits)

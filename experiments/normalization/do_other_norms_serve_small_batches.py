@@ -3,8 +3,10 @@
 The lecture shows them beside batch norm (002:107-120): they do not look along the batch. A small
 convolutional network, one norm after each convolution, batches of 1 to 64; all see the same number
 of examples. Fixed before the run, after Wu and He (2018): momentum SGD, each norm's rate tuned at
-batches of 32 on other seeds and proportional to the batch elsewhere. An alternative is at most 2
-points worse than batch norm at 32, and better at 2.
+batches of 32 on other seeds and held-back images, and proportional to the batch elsewhere. An
+alternative is at most 2 points worse than batch norm at 32, and better at 2. After a first run,
+which had chosen the rates by the test images, and layer norm's at the edge, smaller ones were added
+and batches of 4 left out for time.
 
 Command: python -m experiments --only do_other_norms_serve_small_batches
 (CPU, about 10 min, most of it compiling; MNIST halved in size where there is any, else digits)
@@ -43,11 +45,11 @@ class Config:
     count: int = 2000
     features: tuple[int, ...] = (8, 16)
     groups: int = 4
-    batches: tuple[int, ...] = (1, 2, 4, 8, 32, 64)
+    batches: tuple[int, ...] = (1, 2, 8, 32, 64)
     usual: int = 32
     small: int = 2
     norms: tuple[str, ...] = NORMS
-    rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
     epochs: int = 6
     tuning_seeds: int = 2
     seeds: int = 5
@@ -90,11 +92,11 @@ def run(config: Config) -> dict[str, Any]:
     keys = jax.random.split(jax.random.key(0), config.seeds + config.tuning_seeds)
     rates, found = np.array(config.rates, np.float32), {}
     for norm in config.norms:
-        exams = {size: examiner(norm, size, images, config) for size in config.batches}
-        tuning = exams[config.usual](keys[config.seeds :], rates)["error"][..., 0]
+        runs = {size: racer(norm, size, images, config) for size in config.batches}
+        tuning = runs[config.usual][0](keys[config.seeds :], rates)
         rate = rates[int(np.argmin(tuning.mean(axis=1)))]
         rows = [
-            exams[size](keys[: config.seeds], rate[None] * size / config.usual)["error"][0, :, 0]
+            runs[size][1](keys[: config.seeds], rate[None] * size / config.usual)["error"][0, :, 0]
             for size in config.batches
         ]
         found[norm] = {"rate": rate, "error": np.array(rows)}
@@ -102,14 +104,14 @@ def run(config: Config) -> dict[str, Any]:
     return {"data_set": images.name, **chosen, "norms": found}
 
 
-def examiner(norm: str, batch: int, images: races.Images, config: Config) -> Callable:
-    """Gives the `"error"` in percent `[rate, seed, 1]` of keys and rates."""
-    _, exam = races.racer(
+def racer(norm: str, batch: int, images: races.Images, config: Config) -> list[Callable]:
+    """`races.racer`'s two for many keys and rates, `[rate, seed]`."""
+    both = races.racer(
         Net(norm, config.features, config.groups), images,
         lambda rate: optimizers.momentum(rate, 0.9),
         steps=config.epochs * len(images.fit["label"]) // batch, marks=1, batch=batch,
     )  # fmt: skip
-    return jax.jit(jax.vmap(jax.vmap(exam, (0, None)), (None, 0)))
+    return [jax.jit(jax.vmap(jax.vmap(one, (0, None)), (None, 0))) for one in both]
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

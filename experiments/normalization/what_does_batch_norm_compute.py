@@ -78,8 +78,8 @@ def run(config: Config) -> dict[str, Any]:
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """C-111 if the input comes back to rounding; C-112 if the kurtosis behind is a Gaussian's
-    within 0.5; E-77 if it is not, and is the kurtosis before to 0.01; E-51 (one name for it is
-    "regularisation") if what comes out is normalised: means 0 and deviations 1 to 1e-5."""
+    within 0.5; E-77 if it is not, and is the kurtosis before to 0.01; E-51, a matter of names
+    ("regularisation"), by the definition: what comes out has means 0 and deviations 1 to 1e-5."""
     error = np.abs(results["restored"] - BATCH).max() / np.abs(BATCH).max()
     before, after = results["kurtosis"].T
     text = f"excess kurtosis of two peaks {before.mean():.3f}, behind batch norm {after.mean():.3f}"

@@ -46,8 +46,9 @@ def hessian_trace(
     check_floating_tree("params", params)
     check_key("key", key)
     check_integer("draws", draws, low=2)
-    flat, unravel = ravel_pytree(params)
-    gradient = jax.grad(lambda x: loss(unravel(x)))
+    given, unravel = ravel_pytree(params)
+    flat = given.astype(jnp.promote_types(given.dtype, jnp.float32))
+    gradient = jax.grad(lambda x: loss(unravel(x.astype(given.dtype))))
 
     def one(key: Key[Array, ""]) -> Array:
         signs = jax.random.rademacher(key, flat.shape, flat.dtype)

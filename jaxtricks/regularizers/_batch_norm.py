@@ -89,6 +89,8 @@ class BatchNorm(nn.Module):
         check_flag("use_bias", self.use_bias)
         check_function("scale_init", self.scale_init)
         check_function("bias_init", self.bias_init)
+        if isinstance(self.axis, list):
+            raise TypeError(f"axis must be an integer or a tuple of them, got {self.axis}.")
         for axis in self.axis if isinstance(self.axis, tuple) else (self.axis,):
             check_integer("axis", axis)
         if self.axis_name is not None:

@@ -224,6 +224,8 @@ def test_bad_input_is_named():
         for axis in ("channel", 1.0, None, True, (1, "a")):
             with pytest.raises(TypeError, match="axis must be an integer, got"):
                 BatchNorm(axis=axis)
+        with pytest.raises(TypeError, match=r"integer or a tuple of them, got \[0, 1\]"):
+            BatchNorm(axis=[0, 1])
         with pytest.raises(TypeError, match="axis_name must be a str, got 3"):
             BatchNorm(axis_name=3)
         for train in ("False", None, 1):
