@@ -208,3 +208,12 @@ def test_a_mask_of_arrays_is_refused():
             initializers.copy_pretrained({"a": own}, {"a": given})
     with untyped(), pytest.raises(TypeError, match=r"mask\['a'\] must be a bool"):
         initializers.copy_pretrained({"a": 1.0}, {"a": 1.0}, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "shape, groups, want",
+    [((3, 4), 1, (3, 4)), ((5, 3, 8, 32), 1, (120, 480)), ((3, 3, 2, 32), 4, (18, 72))],
+)
+def test_fans_count_what_a_unit_reads_and_what_reads_it(shape, groups, want):
+    """A pixel of a grouped convolution is read by the outputs of its own group."""
+    assert initializers.fans(shape, groups=groups) == want
