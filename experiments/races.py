@@ -1,13 +1,14 @@
 """Races: one network, one number of updates, any rule, and what was learned after each part."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jax.custom_batching import sequential_vmap
 
 from experiments import networks
 from jaxtricks import training
@@ -41,46 +42,45 @@ def racer(
     marks: int = 20,
     batch: int = BATCH,
     rng_streams: Sequence[str] = (),
-) -> tuple[Callable, Callable]:
-    """Makes `score(key, trial)` and `exam(key, trial)` for `tune`; `rule(trial)` is the optimizer.
+) -> Callable[[jax.Array, Any], dict[str, jax.Array]]:
+    """Makes `race(key, trial)`, compiled; `rule(trial)` is the optimizer.
 
     The model may be a function of the trial too. `rng_streams`: what it draws, such as "dropout".
 
-    `score` is the error in percent on the held-back images after `steps` updates. `exam` gives, for
-    each of `marks` equal parts of the run, the mean loss of its batches and the test error after
-    it. A run that ends in NaN has an error of 100 %, and losses are 100 at most. The key decides
-    the first weights and the order of the examples. Under `vmap` runs go one after another, which
-    halves the time to compile and costs a CPU little.
+    A race is `steps` updates in `marks` equal parts. It gives the mean "loss" of each part's
+    batches and the test "error" in percent after it, both `[mark]`, and the error on the
+    "held back" images at the end, to choose by. A run that ends in NaN has an error of 100 %, and
+    losses are 100 at most. The key decides the first weights and the order of the examples.
     """
-
-    def begin(key: jax.Array, trial: Any) -> tuple:
-        init_key, order_key = jax.random.split(key)
-        tx, net = rule(trial), model if isinstance(model, nn.Module) else model(trial)
-        state = networks.start(net, tx, init_key, images.fit)
-        order = networks.stream(order_key, len(images.fit["label"]), steps, batch)
-        look = training.make_eval_step(training.classification_loss(net))
-        return networks.make_epoch(net, tx, rng_streams), look, state, order
 
     def error(look: Callable, state: training.TrainState, some: networks.Examples) -> jax.Array:
         sums = look(state, some)
         wrong = 100 * (1 - sums["accuracy"] / sums["weight"])
         return jnp.where(jnp.isfinite(sums["loss"]), wrong, 100.0)
 
-    def score(key: jax.Array, trial: Any) -> jax.Array:
-        epoch, look, state, order = begin(key, trial)
-        state, _ = epoch(state, images.fit, order, key)
-        return error(look, state, images.held_back)
-
-    def exam(key: jax.Array, trial: Any) -> dict[str, jax.Array]:
-        epoch, look, state, order = begin(key, trial)
+    @jax.jit
+    def race(given: tuple[networks.Examples, ...], key: jax.Array, trial: Any) -> dict:
+        fit, held_back, test = given
+        init_key, order_key = jax.random.split(key)
+        tx, net = rule(trial), model if isinstance(model, nn.Module) else model(trial)
+        state = networks.start(net, tx, init_key, fit)
+        order = networks.stream(order_key, len(fit["label"]), steps, batch)
+        look = training.make_eval_step(training.classification_loss(net))
+        epoch = networks.make_epoch(net, tx, rng_streams)
 
         def part(state: training.TrainState, rows: Any) -> tuple[Any, dict[str, jax.Array]]:
-            state, metrics = epoch(state, images.fit, rows, key)
+            state, metrics = epoch(state, fit, rows, key)
             mean = jnp.mean(metrics["loss"])
             loss = jnp.where(mean < 100, mean, 100.0)
-            return state, {"loss": loss, "error": error(look, state, images.test)}
+            return state, {"loss": loss, "error": error(look, state, test)}
 
         parts = jax.tree.map(lambda x: x.reshape(marks, -1, batch), order)
-        return jax.lax.scan(part, state, parts)[1]
+        state, found = jax.lax.scan(part, state, parts)
+        return found | {"held back": error(look, state, held_back)}
 
-    return sequential_vmap(score), sequential_vmap(exam)
+    return functools.partial(race, jax.device_put((images.fit, images.held_back, images.test)))
+
+
+def held_back(result: dict[str, np.ndarray]) -> np.ndarray:
+    """What races are tuned by."""
+    return result["held back"]

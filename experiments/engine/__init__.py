@@ -14,6 +14,7 @@ from experiments.engine._style import figure as figure
 from experiments.engine._style import method as method
 from experiments.engine._tuning import Arm as Arm
 from experiments.engine._tuning import Tuned as Tuned
+from experiments.engine._tuning import repeat as repeat
 from experiments.engine._tuning import tune as tune
 from experiments.engine._verdict import Verdict as Verdict
 from experiments.engine._verdict import combine as combine

@@ -1,11 +1,9 @@
 """Tuning each method with the same number of trials, and judging it on seeds it has not seen."""
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 Run = Callable[[jax.Array, Any], Any]
@@ -15,14 +13,15 @@ class Arm(NamedTuple):
     """One method of a comparison.
 
     Attributes:
-        loss: `(key, trial) -> scalar`, what tuning makes small; traced, for one trial and one key.
+        run: `(key, trial) -> pytree of arrays`, for one trial and one key. Called for each of them,
+            with equal shapes, so `jax.jit` compiles it once, for all arms that share it.
         trials: the hyper-parameters to try, a pytree of arrays whose first axis is the trials.
-        test: `(key, trial) -> pytree`, what is measured of the best trial; None: `loss`.
+        loss: the number of a run's result that tuning makes small; by default all of the result.
     """
 
-    loss: Run
+    run: Run
     trials: Any
-    test: Run | None = None
+    loss: Callable[[Any], Any] = lambda result: result
 
 
 class Tuned(NamedTuple):
@@ -32,7 +31,7 @@ class Tuned(NamedTuple):
         tuning: losses `[trial, tuning seed]`, whatever they were.
         best: index of the trial with the least mean; one not finite on every seed cannot win.
         trial: its hyper-parameters.
-        tested: `test` of it on the fresh seeds, first axis the seeds.
+        tested: results of its runs on the fresh seeds, first axis the seeds.
     """
 
     tuning: np.ndarray
@@ -47,8 +46,7 @@ def tune(
     """Gives each arm its best trial, and its test on fresh seeds; all arms share all keys.
 
     `key` is split into `seeds + tuning_seeds`: the first are for the tests, the others for the
-    tuning, so no key serves both. One program an arm; arms whose functions are the same objects
-    and whose trials have equal shapes share one.
+    tuning, so no key serves both.
 
     Raises:
         ValueError: the arms differ in their number of trials, or have none; a number of seeds is
@@ -58,7 +56,7 @@ def tune(
         >>> def loss(key, rate):
         ...     return (rate - 0.3) ** 2 + 0.01 * jax.random.uniform(key)
         >>> trials = {"coarse": np.array([1.0, 10.0]), "fine": np.array([1.0, 0.3])}
-        >>> arms = {name: Arm(loss, rates) for name, rates in trials.items()}
+        >>> arms = {name: Arm(jax.jit(loss), rates) for name, rates in trials.items()}
         >>> found = tune(jax.random.key(0), arms, tuning_seeds=3, seeds=20)
         >>> [(name, arm.best, arm.tested.shape) for name, arm in found.items()]
         [('coarse', 0, (20,)), ('fine', 1, (20,))]
@@ -71,14 +69,32 @@ def tune(
     keys = jax.random.split(key, seeds + tuning_seeds)
     found = {}
     for name, arm in arms.items():
-        test = arm.test or arm.loss
-        tuned = jax.device_get(_tune(arm.loss, test, arm.trials, keys[seeds:], keys[:seeds]))
-        if not np.isfinite(tuned.tuning[tuned.best]).all():
+        trials = [
+            jax.tree.map(lambda leaf, i=i: np.asarray(leaf)[i], arm.trials)
+            for i in range(counts[name])
+        ]
+        losses = np.array([_losses(arm, keys[seeds:], trial) for trial in trials])
+        finite = np.isfinite(losses).all(axis=1)
+        if not finite.any():
             raise ValueError(
                 f"{name!r}: none of {counts[name]} trials has finite losses on all tuning seeds."
             )
-        found[name] = tuned._replace(best=int(tuned.best))
+        best = int(np.argmin(np.where(finite, losses.mean(axis=1), np.inf)))
+        found[name] = Tuned(losses, best, trials[best], repeat(arm.run, keys[:seeds], trials[best]))
     return found
+
+
+def repeat(run: Run, keys: jax.Array, trial: Any) -> Any:
+    """`run(key, trial)` for one key after another: numpy arrays whose first axis is the keys."""
+    results = [jax.device_get(run(key, trial)) for key in keys]
+    return jax.tree.map(lambda *rows: np.stack(rows), *results)
+
+
+def _losses(arm: Arm, keys: jax.Array, trial: Any) -> list[np.ndarray]:
+    losses = [np.asarray(arm.loss(jax.device_get(arm.run(key, trial)))) for key in keys]
+    if losses[0].ndim:
+        raise ValueError(f"a loss must be a scalar, got shape {losses[0].shape}.")
+    return losses
 
 
 def _count(name: Any, trials: Any) -> int:
@@ -86,15 +102,3 @@ def _count(name: Any, trials: Any) -> int:
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"{name!r}: trials must be arrays with one first axis, got {trials!r}.")
     return lengths.pop()
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _tune(loss: Run, test: Run, trials: Any, tuning_keys: jax.Array, keys: jax.Array) -> Tuned:
-    over_keys = jax.vmap(loss, (0, None))
-    losses = jax.vmap(over_keys, (None, 0))(tuning_keys, trials)
-    if jnp.ndim(losses) != 2:
-        raise ValueError(f"a loss must be a scalar, got shape {losses.shape[2:]}.")
-    finite = jnp.isfinite(losses).all(axis=1)
-    best = jnp.argmin(jnp.where(finite, jnp.mean(losses, axis=1), jnp.inf))
-    trial = jax.tree.map(lambda leaf: jnp.asarray(leaf)[best], trials)
-    return Tuned(losses, best, trial, jax.vmap(test, (0, None))(keys, trial))

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, combine, exact, paired
 from experiments.initialization import _ten_layers as ten_layers
-from experiments.initialization._starts import one_of
+from experiments.starts import one_of
 from jaxtricks import data, initializers, models, optimizers, training
 
 FIGURES = ("F-043",)

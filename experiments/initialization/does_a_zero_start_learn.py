@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, band, combine, exact, figure, interval, paired
-from experiments.initialization._starts import one_of
+from experiments.starts import one_of
 from jaxtricks import data, initializers, models, optimizers, training
 
 CLAIMS = ("C-088", "C-089")

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 from experiments import networks
 from experiments.engine import Verdict, combine, figure, interval, paired
-from experiments.initialization._starts import one_of
+from experiments.starts import one_of
 from jaxtricks import initializers, models, optimizers, probes, training
 
 FIGURES = ("F-041",)
@@ -63,7 +63,7 @@ class Config:
 
 
 SMOKE = Config(
-    "digits", 40, hidden=(4,), steps=4, lanczos=2, draws=2, side=3, seeds=2
+    "digits", 40, hidden=(), steps=4, lanczos=2, draws=2, side=3, seeds=2
 )  # fmt: skip
 FULL = Config(count=60_000, steps=50_000, lanczos=50, draws=100, side=51, seeds=10)
 
@@ -89,8 +89,8 @@ def run(config: Config) -> dict[str, Any]:
         def loss(params: Any) -> jax.Array:
             return jnp.mean(per_example(params, {}, fit, {}, train=False)[0])
 
-        places = [look(loss, s.params, keys[2], steps, config) for s in (state, trained)]
-        return jax.tree.map(lambda *x: jnp.stack(x), *places)
+        places = jax.tree.map(lambda *x: jnp.stack(x), state.params, trained.params)
+        return jax.lax.map(lambda params: look(loss, params, keys[2], steps, config), places)
 
     keys = jax.random.split(jax.random.key(0), config.seeds)
     every = jax.jit(lambda number: jax.lax.map(lambda key: one(number, key), keys))

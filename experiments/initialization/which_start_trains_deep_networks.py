@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 
 from experiments import races
 from experiments.engine import Arm, Verdict, band, combine, figure, interval, paired, tune
-from experiments.initialization._starts import one_of
+from experiments.starts import one_of
 from jaxtricks import initializers, models, optimizers
 
 CLAIMS = ("C-090", "C-099")
@@ -78,20 +78,21 @@ def run(config: Config) -> dict[str, Any]:
     images = races.read(config.data_set, config.count)
     found: dict[str, Any] = {}
     for depth in config.depths:
-        score, exam = races.racer(
+        race = races.racer(
             functools.partial(network, (*[config.hidden] * depth, 10)), images,
             lambda trial: optimizers.adam(trial["rate"]), steps=config.steps, marks=config.marks,
         )  # fmt: skip
         rates = np.array(config.rates, np.float32)
         arms = {
-            name: Arm(score, {"rate": rates, "start": np.full(len(rates), number)}, exam)
-            for number, name in enumerate(STARTS)
+            name: Arm(race, {"rate": rates, "start": np.full(len(rates), i)}, races.held_back)
+            for i, name in enumerate(STARTS)
         }
         tuned = tune(
             jax.random.key(depth), arms, tuning_seeds=config.tuning_seeds, seeds=config.seeds
         )
         found[str(depth)] = {
-            name: {"rate": one.trial["rate"], **one.tested} for name, one in tuned.items()
+            name: {"rate": one.trial["rate"], **{key: one.tested[key] for key in ("loss", "error")}}
+            for name, one in tuned.items()
         }
     return {"data_set": images.name, "steps": config.steps, "depths": found}
 

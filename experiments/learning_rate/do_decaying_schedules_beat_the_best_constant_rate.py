@@ -79,20 +79,17 @@ def run(config: Config) -> dict[str, Any]:
     fit, held_back, test = (mlp.examples(data.Split(**split)) for split in splits)
     sizes = (fit.x.shape[1], 64, 10)
 
-    def trained(key: jax.Array, rates: jax.Array) -> mlp.Params:
+    @jax.jit
+    def trained(key: jax.Array, rates: jax.Array) -> dict[str, jax.Array]:
         tx = optimizers.gradient_descent(lambda count: rates[count])
-        return mlp.train(tx, key, fit, config.steps, sizes=sizes).params
-
-    def score(key: jax.Array, rates: jax.Array) -> jax.Array:
-        return mlp.loss(trained(key, rates), held_back)
-
-    def exam(key: jax.Array, rates: jax.Array) -> dict[str, jax.Array]:
-        end = trained(key, rates)
-        return {"loss": mlp.loss(end, test), "accuracy": mlp.accuracy(end, test)}
+        end = mlp.train(tx, key, fit, config.steps, sizes=sizes).params
+        tested = {"loss": mlp.loss(end, test), "accuracy": mlp.accuracy(end, test)}
+        return {"held back": mlp.loss(end, held_back), **tested}
 
     curves = {kind: np.asarray(curve) for kind, curve in tables(config.steps).items()}
     arms = {
-        kind: Arm(score, np.float32(RATES[:, None] * curve), exam) for kind, curve in curves.items()
+        kind: Arm(trained, np.float32(RATES[:, None] * curve), lambda result: result["held back"])
+        for kind, curve in curves.items()
     }
     found = tune(jax.random.key(0), arms, tuning_seeds=config.tuning_seeds, seeds=config.seeds)
     return {
@@ -101,7 +98,10 @@ def run(config: Config) -> dict[str, Any]:
         "curves": {kind: curve[:: max(config.steps // 100, 1)] for kind, curve in curves.items()},
         "best": {kind: arm.best for kind, arm in found.items()},
         "tuning": {kind: tuning_curve(arm.tuning) for kind, arm in found.items()},
-        "tested": {kind: arm.tested for kind, arm in found.items()},
+        "tested": {
+            kind: {key: arm.tested[key] for key in ("loss", "accuracy")}
+            for kind, arm in found.items()
+        },
     }
 
 

@@ -61,6 +61,7 @@ def at_best_rates(
     the "loss" `[memory, seed]` on fresh seeds.
     """
 
+    @jax.jit
     def loss(key: jax.Array, trial: tuple[jax.Array, jax.Array]) -> jax.Array:
         return final_loss(rule(*trial), noisy, clean, start, key, steps=steps, tail=tail)
 

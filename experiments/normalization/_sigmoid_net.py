@@ -9,6 +9,8 @@ import jax
 import numpy as np
 
 from experiments import races
+from experiments.engine import repeat
+from experiments.starts import one_of
 from jaxtricks import initializers, models, optimizers
 
 Exam = Callable[[dict[str, np.ndarray], jax.Array], np.ndarray]
@@ -17,8 +19,10 @@ LOOKS = {PLAIN: {"color": "#D55E00", "label": PLAIN}, NORMED: {"color": "#0072B2
 
 
 def network(arm: str, trial: Any, *, hidden: tuple[int, ...]) -> models.MLP:
-    """Sigmoid layers from N(0, trial["std"]^2), or Xavier's if the trial has no deviation."""
-    start = initializers.gaussian(std=trial["std"]) if "std" in trial else initializers.xavier()
+    """Sigmoid layers from Xavier's start, or N(0, trial["std"]^2) if the trial says "gaussian"."""
+    start = initializers.xavier()
+    if "gaussian" in trial:
+        start = one_of((start, initializers.gaussian(std=trial["std"])), trial["gaussian"])
     return models.MLP(
         (*hidden, 10), activation=nn.sigmoid, batch_norm=arm == NORMED, kernel_init=start
     )
@@ -29,18 +33,17 @@ def examiner(
 ) -> Exam:
     """Makes what trains by SGD at `trials["rate"]`, and gives `[trial, seed, mark]`: the test error
     in percent after each part. Compiled once for all trials of a kind."""
-    _, exam = races.racer(
+    race = races.racer(
         functools.partial(network, arm, hidden=hidden),
         images,
         lambda trial: optimizers.gradient_descent(trial["rate"]),
         steps=steps,
         marks=marks,
     )
-    exam = jax.jit(exam)
 
     def errors(trials: dict[str, np.ndarray], keys: jax.Array) -> np.ndarray:
         rows = [dict(zip(trials, row, strict=True)) for row in zip(*trials.values(), strict=True)]
-        return np.array([[exam(key, trial)["error"] for key in keys] for trial in rows])
+        return np.array([repeat(race, keys, trial)["error"] for trial in rows])
 
     return errors
 

@@ -25,7 +25,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
+from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired, repeat
 from jaxtricks import models, optimizers
 from jaxtricks.regularizers import BatchNorm
 
@@ -93,25 +93,24 @@ def run(config: Config) -> dict[str, Any]:
     rates, found = np.array(config.rates, np.float32), {}
     for norm in config.norms:
         runs = {size: racer(norm, size, images, config) for size in config.batches}
-        tuning = runs[config.usual][0](keys[config.seeds :], rates)
-        rate = rates[int(np.argmin(tuning.mean(axis=1)))]
+        tuning = [repeat(runs[config.usual], keys[config.seeds :], rate) for rate in rates]
+        rate = rates[np.argmin([np.mean(tried["held back"]) for tried in tuning])]
         rows = [
-            runs[size][1](keys[: config.seeds], rate[None] * size / config.usual)["error"][0, :, 0]
+            repeat(runs[size], keys[: config.seeds], rate * np.float32(size / config.usual))
             for size in config.batches
         ]
-        found[norm] = {"rate": rate, "error": np.array(rows)}
+        found[norm] = {"rate": rate, "error": np.array([tested["error"][:, -1] for tested in rows])}
     chosen = {"batches": config.batches, "usual": config.usual, "small": config.small}
     return {"data_set": images.name, **chosen, "norms": found}
 
 
-def racer(norm: str, batch: int, images: races.Images, config: Config) -> list[Callable]:
-    """`races.racer`'s two for many keys and rates, `[rate, seed]`."""
-    both = races.racer(
+def racer(norm: str, batch: int, images: races.Images, config: Config) -> Callable:
+    """Of a norm with batches of this size; a trial is a rate."""
+    return races.racer(
         Net(norm, config.features, config.groups), images,
         lambda rate: optimizers.momentum(rate, 0.9),
         steps=config.epochs * len(images.fit["label"]) // batch, marks=1, batch=batch,
     )  # fmt: skip
-    return [jax.jit(jax.vmap(jax.vmap(one, (0, None)), (None, 0))) for one in both]
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -75,13 +75,14 @@ def errors(
         sizes = (*[config.width] * depth, 10)
         return models.MLP(sizes, batch_norm=arm == NORMED, kernel_init=start)
 
-    _, exam = races.racer(
+    race = races.racer(
         network, images, lambda trial: optimizers.gradient_descent(trial["rate"]),
         steps=config.steps, marks=1,
     )  # fmt: skip
     keys = jax.random.split(jax.random.key(depth), config.settings)
-    every = jax.jit(lambda keys, trials: jax.lax.map(lambda pair: exam(*pair), (keys, trials)))
-    return np.asarray(every(keys, {"rate": rates, "scale": scales})["error"])[:, 0]
+    trials = [{"rate": rate, "scale": scale} for rate, scale in zip(rates, scales, strict=True)]
+    runs = [race(key, trial) for key, trial in zip(keys, trials, strict=True)]
+    return np.array([found["error"][-1] for found in jax.device_get(runs)])
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

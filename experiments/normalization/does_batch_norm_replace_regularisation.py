@@ -65,8 +65,9 @@ def run(config: Config) -> dict[str, Any]:
     images = races.read(config.data_set, config.count)
     arms = {}
     for arm in ARMS:
-        score, exam = racer(arm, images, config)
-        arms |= {(arm, kind): Arm(score, trials(kind, config.trials), exam) for kind in KINDS}
+        race = racer(arm, images, config)
+        for kind in KINDS:
+            arms[arm, kind] = Arm(race, trials(kind, config.trials), races.held_back)
     tuned = tune(jax.random.key(0), arms, tuning_seeds=config.tuning_seeds, seeds=config.seeds)
     return {
         "data_set": images.name,

@@ -65,10 +65,13 @@ def run(config: Config) -> dict[str, Any]:
     }
     for arm in ARMS:
         errors_of = sigmoid_net.examiner(arm, images, **shape)
-        tuning = errors_of({"rate": rates}, keys[config.seeds :])
+        xavier = {"gaussian": np.zeros(len(rates), np.int32), "std": np.zeros_like(rates)}
+        tuning = errors_of({**xavier, "rate": rates}, keys[config.seeds :])
         rate = rates[int(np.argmin(tuning[..., -1].mean(axis=1)))]
-        trials = {"std": deviations, "rate": np.full_like(deviations, rate)}
-        errors = errors_of(trials, keys[: config.seeds])
+        gaussian = {"gaussian": np.ones(len(deviations), np.int32), "std": deviations}
+        errors = errors_of(
+            {**gaussian, "rate": np.full_like(deviations, rate)}, keys[: config.seeds]
+        )
         found[arm] = {"rate": rate, "errors": errors[..., -1]}
     return found
 

@@ -99,11 +99,11 @@ def switching_race(model: nn.Module, config: Any, shares: Sequence[float]) -> di
     By arm: errors in percent `[trial, tuning seed]`, the best trial, and its curves `[seed, part]`.
     """
     images = races.read(config.data_set, config.count)
-    score, exam = races.racer(model, images, adam_then_sgd(config.steps), steps=config.steps)
+    race = races.racer(model, images, adam_then_sgd(config.steps), steps=config.steps)
     field = arms(config.steps, config.trials, shares)
     found = tune(
         jax.random.key(0),
-        {name: Arm(score, trials, exam) for name, trials in field.items()},
+        {name: Arm(race, trials, races.held_back) for name, trials in field.items()},
         tuning_seeds=config.tuning_seeds,
         seeds=config.seeds,
     )

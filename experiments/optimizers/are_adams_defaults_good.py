@@ -14,18 +14,26 @@ cnn; the tuned rates are 2 to 11 times 1e-3. It is mostly a matter of time: in a
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Arm, Verdict, combine, figure, interval, paired, tune
+from experiments.engine import (
+    COLOURS,
+    Arm,
+    Verdict,
+    combine,
+    figure,
+    interval,
+    paired,
+    repeat,
+    tune,
+)
 from experiments.optimizers._tasks import tasks
-from experiments.races import racer
+from experiments.races import held_back, racer
 from jaxtricks import optimizers
 
 CLAIMS = ("C-038",)
@@ -68,20 +76,17 @@ def draws(trials: int) -> np.ndarray:
 def run(config: Config) -> dict[str, Any]:
     """Per task: errors in percent `[trial, tuning seed]`, and tests `[seed, arm]`, tuned first."""
     results: dict[str, Any] = {"sets": {}, "tuning": {}, "best": {}, "error": {}}
-    defaults = jnp.array([(rate, 0.9, 0.999) for rate in RATES])
+    defaults = np.array([(rate, 0.9, 0.999) for rate in RATES], np.float32)
+    key = jax.random.key(0)
+    fresh = jax.random.split(key, config.seeds + config.tuning_seeds)[: config.seeds]
     for name, (model, images) in tasks(config.names, config.count, config.width).items():
-        score, exam = racer(model, images, adam, steps=config.steps, marks=1)
-
-        def test(key: jax.Array, best: jax.Array, exam: Callable = exam) -> jax.Array:
-            every = jnp.concatenate([best[None], defaults])
-            return jax.lax.map(lambda trial: exam(key, trial)["error"][-1], every)
-
-        arm = Arm(score, draws(config.trials), test)
-        counts = {"tuning_seeds": config.tuning_seeds, "seeds": config.seeds}
-        found = tune(jax.random.key(0), {"adam": arm}, **counts)["adam"]
+        race = racer(model, images, adam, steps=config.steps, marks=1)
+        arm = Arm(race, draws(config.trials), held_back)
+        found = tune(key, {"adam": arm}, tuning_seeds=config.tuning_seeds, seeds=config.seeds)
+        tests = [found["adam"].tested, *(repeat(race, fresh, default) for default in defaults)]
         results["sets"][name] = images.name
-        results["tuning"][name], results["best"][name] = found.tuning, found.trial
-        results["error"][name] = found.tested
+        results["tuning"][name], results["best"][name] = found["adam"].tuning, found["adam"].trial
+        results["error"][name] = np.stack([tested["error"][:, -1] for tested in tests], axis=1)
     results["data_set"] = results["sets"][config.names[-1]]
     return results
 

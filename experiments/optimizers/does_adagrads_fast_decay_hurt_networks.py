@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import Arm, Verdict, band, combine, figure, interval, method, paired, tune
 from experiments.optimizers._rules import one_of
-from experiments.races import racer, read
+from experiments.races import held_back, racer, read
 from jaxtricks import models, optimizers
 
 CLAIMS = ("C-029",)
@@ -68,7 +68,7 @@ def run(config: Config) -> dict[str, Any]:
         model = models.SmallCNN(config.features, config.hidden)
     else:
         model = models.linear_model()
-    score, exam = racer(model, images, one_of(list(RULES.values())), steps=config.steps, marks=10)
+    race = racer(model, images, one_of(list(RULES.values())), steps=config.steps, marks=10)
     rates = {
         name: np.geomspace(least, 1e4 * least, config.rates, dtype=np.float32)
         for name, least in LEAST.items()
@@ -76,7 +76,7 @@ def run(config: Config) -> dict[str, Any]:
     found = tune(
         jax.random.key(0),
         {
-            name: Arm(score, {"rate": rates[name], "rule": np.full(config.rates, i)}, exam)
+            name: Arm(race, {"rate": rates[name], "rule": np.full(config.rates, i)}, held_back)
             for i, name in enumerate(RULES)
         },
         tuning_seeds=config.tuning_seeds,

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, combine, figure, interval, method, paired
+from experiments.engine import Verdict, combine, figure, interval, method, paired, repeat
 from experiments.optimizers._rules import one_of
 from experiments.optimizers._tasks import tasks
 from experiments.races import racer
@@ -61,13 +61,12 @@ def run(config: Config) -> dict[str, Any]:
     """Per task: test errors in percent `[rule, seed]`."""
     keys = jax.random.split(jax.random.key(0), config.seeds)
     makers, rates = zip(*RULES.values(), strict=True)
-    trials = {"rate": np.float32(rates), "rule": np.arange(len(RULES))}
+    trials = [{"rate": np.float32(rate), "rule": i} for i, rate in enumerate(rates)]
     results: dict[str, Any] = {"sets": {}, "error": {}, "steps": config.steps}
     for name, (model, images) in tasks(config.names, config.count, config.width).items():
-        _, exam = racer(model, images, one_of(makers), steps=config.steps, marks=1)
-        over_rules = jax.vmap(jax.vmap(exam, (0, None)), (None, 0))
-        tested = jax.device_get(jax.jit(over_rules)(keys, trials))
-        results["error"][name] = tested["error"][..., -1]
+        race = racer(model, images, one_of(makers), steps=config.steps, marks=1)
+        tested = [repeat(race, keys, trial) for trial in trials]
+        results["error"][name] = np.stack([runs["error"][:, -1] for runs in tested])
         results["sets"][name] = images.name
     results["data_set"] = results["sets"][config.names[-1]]
     return results

@@ -78,7 +78,7 @@ def ways(images: np.ndarray) -> dict[str, data.Standardizer]:
 def run(config: Config) -> dict[str, Any]:
     """Per way: errors of the trials, the rate chosen, and test errors in percent `[seed, mark]`."""
     images = races.read(config.data_set, config.count)
-    score, exam = races.racer(
+    race = races.racer(
         lambda trial: Preprocessed(trial["scale"], config.hidden), images,
         lambda trial: optimizers.gradient_descent(trial["rate"]),
         steps=config.steps, marks=config.marks,
@@ -88,7 +88,7 @@ def run(config: Config) -> dict[str, Any]:
     for name, scale in ways(images.fit["image"]).items():
         repeat = functools.partial(np.repeat, repeats=config.trials, axis=0)
         each = jax.tree.map(lambda x, repeat=repeat: repeat(np.float32(x)[None]), scale)
-        arms[name] = Arm(score, {"rate": rates, "scale": each}, exam)
+        arms[name] = Arm(race, {"rate": rates, "scale": each}, races.held_back)
     tuned = tune(jax.random.key(0), arms, tuning_seeds=config.tuning_seeds, seeds=config.seeds)
     return {
         "data_set": images.name,
