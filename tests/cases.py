@@ -152,7 +152,12 @@ TRANSFORMS: dict[str, Transform] = {
         optimizers.scale_by_rmsprop,
         hyper={"decay": (0.9, 0.5), "eps": (1e-7, 1e-3), "initial_accumulator": (0.0, 0.1)},
         scheduled=("decay",),
-        static={"eps_inside": True, "bias_correction": False, "centered": True},
+        static={
+            "eps_inside": True,
+            "bias_correction": False,
+            "centered": True,
+            "keep_gradient": False,
+        },
     ),
     "rmsprop": Transform(
         optimizers.rmsprop,
@@ -169,6 +174,7 @@ TRANSFORMS: dict[str, Transform] = {
             "eps_inside": False,
             "bias_correction": True,
             "centered": False,
+            "keep_gradient": False,
         },
         descends=True,
     ),

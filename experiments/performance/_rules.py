@@ -107,6 +107,13 @@ RULES = {
         _floor1_with_gradient,
         moments=1,
     ),
+    "rmsprop, centered": Rule(
+        lambda: optimizers.rmsprop(RATE, DECAY, eps=EPS, centered=True),
+        lambda: optax.rmsprop(RATE, DECAY, EPS, eps_in_sqrt=False, centered=True),
+        lambda torch, params: torch.RMSprop(params, RATE, DECAY, EPS, centered=True, foreach=True),
+        _floor2_side_by_side,
+        moments=2,
+    ),
     "rmsprop, momentum": Rule(
         lambda: optimizers.rmsprop(RATE, DECAY, eps=EPS, momentum=DECAY, lr_inside=True),
         lambda: optax.rmsprop(RATE, DECAY, EPS, eps_in_sqrt=False, momentum=DECAY),

@@ -11,6 +11,7 @@ from flax import traverse_util
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_flag, check_instance, check_integer
+from jaxtricks.regularizers import BatchNorm
 
 _PROBE = 2.0**60  # a statistic next to which any batch's own is rounded away
 
@@ -45,9 +46,9 @@ def recalibrate_batch_norm(
         examples: a tree of arrays whose first axis is the example, in random order (batches sorted
             by class vary too little), preprocessed as in training.
         batch_size: that of training; what is left over by whole batches is not used.
-        unbiased: whether to multiply the variance of each `flax.linen.BatchNorm` by
-            $N / (N - 1)$, $N$ the values per feature in a batch. Other layers keep their own
-            convention.
+        unbiased: whether to multiply the variance of each `flax.linen.BatchNorm` and
+            `regularizers.BatchNorm` by $N / (N - 1)$, $N$ the values per feature in a batch, unless
+            it does so itself (`unbiased_running_var`). Other layers keep their own convention.
 
     Returns:
         The collections other than `"params"`, with new statistics.
@@ -160,27 +161,25 @@ def _statistics(updated: Mapping[str, PyTree]) -> PyTree:
 
 
 def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -> PyTree:
-    """A tree like the statistics: N / (N - 1) at the variances of Flax's own layers, else 1."""
+    """A tree like the statistics: N / (N - 1) at biased variances of batch norms, else 1."""
     factors = jax.tree.map(lambda _: 1.0, variables["batch_stats"])
     flat = traverse_util.flatten_dict(factors)
     found = []
 
     def record(run: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
         layer = context.module
-        if isinstance(layer, nn.BatchNorm) and context.method_name == "__call__":
+        if isinstance(layer, nn.BatchNorm | BatchNorm) and context.method_name == "__call__":
             x = args[0] if args else kwargs["x"]
             size = x.size // layer.get_variable("batch_stats", "var").size
             if size < 2:
                 raise ValueError(f"unbiased needs two values per feature, got {size}.")
-            flat[(*layer.path, "var")] = size / (size - 1)
+            corrected = getattr(layer, "unbiased_running_var", False)
+            flat[(*layer.path, "var")] = 1.0 if corrected else size / (size - 1)
             found.append(layer.path)
         return run(*args, **kwargs)
 
     with nn.intercept_methods(record):
         jax.eval_shape(lambda variables: apply(variables, batch(0)), variables)
     if not found:
-        raise ValueError(
-            "unbiased found no flax.linen.BatchNorm; is apply jitted? regularizers.BatchNorm has a "
-            "switch of its own, unbiased_running_var."
-        )
+        raise ValueError("unbiased found no batch norm of Flax's or ours; is apply jitted?")
     return traverse_util.unflatten_dict(flat)

@@ -18,9 +18,14 @@ JITTED = "apply must call a BatchNorm whenever it is called; is it jitted?"
 
 
 class Moments(NamedTuple):
-    """Of values seen so far: how many per feature, their mean, and squares around it."""
+    """Of values seen so far: how many per feature, their mean, and squares around it.
+
+    The mean is counted from `origin`, one of the values: with a deviation of a millionth of the
+    mean, means of batches would differ by roundings.
+    """
 
     count: Float[Array, ""]
+    origin: Float[Array, "*features"]
     mean: Float[Array, "*features"]
     squares: Float[Array, "*features"]
 
@@ -85,7 +90,8 @@ def whole_set_batch_norm(
     @jax.jit
     def one_pass(variables: Any) -> dict[str, Moments]:
         def merged(total: Any, start: Array | int, size: int) -> Any:
-            seen = _inputs(apply, variables, rows(start, size))
+            origins = {name: moments.origin for name, moments in total.items()}
+            seen = _inputs(apply, variables, rows(start, size), origins)
             if seen.keys() != total.keys():
                 raise ValueError(JITTED)
             return {name: _merge(total[name], seen[name]) for name in seen}
@@ -108,7 +114,8 @@ def whole_set_batch_norm(
             raise ValueError(JITTED)
         moments = found[name]
         flat = traverse_util.flatten_dict(state["batch_stats"], sep="/")
-        new = {"mean": moments.mean, "var": moments.squares / moments.count}
+        mean = moments.origin + moments.mean
+        new = {"mean": mean, "var": moments.squares / moments.count}
         for kind, value in new.items():
             place = f"{name}/{kind}".lstrip("/")
             flat[place] = value.reshape(flat[place].shape).astype(flat[place].dtype)
@@ -116,8 +123,13 @@ def whole_set_batch_norm(
     return state
 
 
-def _inputs(apply: Callable, variables: Any, batch: Any) -> dict[str, Moments]:
-    """The moments of each batch-norm layer's input, in the order of the calls."""
+def _inputs(
+    apply: Callable, variables: Any, batch: Any, origins: Mapping[str, Array] | None = None
+) -> dict[str, Moments]:
+    """The moments of each batch-norm layer's input, in the order of the calls.
+
+    `origins`: what their means are counted from; by default the first example.
+    """
     found: dict[str, Moments] = {}
 
     def look(run: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
@@ -129,7 +141,8 @@ def _inputs(apply: Callable, variables: Any, batch: Any) -> dict[str, Moments]:
             x, training = _arguments(layer, *args, **kwargs)
             if training:
                 raise ValueError(f"apply must run {name} in evaluation mode.")
-            found[name] = _moments(x, kept_axes(layer.axis, x.ndim))
+            origin = origins.get(name) if origins else None
+            found[name] = _moments(x, kept_axes(layer.axis, x.ndim), origin)
         return run(*args, **kwargs)
 
     with nn.intercept_methods(look):
@@ -145,17 +158,20 @@ def _arguments(layer: nn.Module, x: Array, *args: Any, **kwargs: Any) -> tuple[A
     return x, not (layer.use_running_average if given is None else given)
 
 
-def _moments(x: Array, kept: tuple[int, ...]) -> Moments:
+def _moments(x: Array, kept: tuple[int, ...], origin: Array | None) -> Moments:
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     axes = tuple(axis for axis in range(x.ndim) if axis not in kept)
-    mean = jnp.mean(x, axes, keepdims=True)
+    if origin is None:
+        origin = x[tuple(slice(None if axis in kept else 1) for axis in range(x.ndim))]
+    distance = x - origin
+    mean = jnp.mean(distance, axes, keepdims=True)
     count = jnp.asarray(x.size / mean.size, mean.dtype)
-    return Moments(count, mean, jnp.sum(jnp.square(x - mean), axes, keepdims=True))
+    return Moments(count, origin, mean, jnp.sum(jnp.square(distance - mean), axes, keepdims=True))
 
 
 def _merge(a: Moments, b: Moments) -> Moments:
-    """Of both together (Chan et al., 1979)."""
+    """Of both together, counted from the same origin (Chan et al., 1979)."""
     count, apart = a.count + b.count, b.mean - a.mean
     mean = a.mean + apart * (b.count / count)
     squares = a.squares + b.squares + jnp.square(apart) * (a.count * b.count / count)
-    return Moments(count, mean, squares)
+    return Moments(count, a.origin, mean, squares)

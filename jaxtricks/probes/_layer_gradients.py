@@ -26,6 +26,7 @@ def layer_gradients(
 
     The gradient that arrives at a layer in back-propagation; that by the parameters is
     `jax.grad`'s. One forward and one backward pass, after the shapes are found without computing.
+    Whole numbers, such as those that `nn.Embed` is given, have no derivative and are left out.
 
     Args:
         loss: from the model's output to a scalar.
@@ -37,7 +38,7 @@ def layer_gradients(
         **kwargs: of `model.apply`.
 
     Raises:
-        ValueError: as `layer_values`.
+        ValueError: as `layer_values`, or there are only whole numbers.
         TypeError: `loss` is no function, does not give a scalar, or the model is no Flax module.
 
     Example:
@@ -54,7 +55,13 @@ def layer_gradients(
     loss = scalar(loss)
     places: dict[str, Any] = {"at": at, "layers": layers}
     shapes = jax.eval_shape(lambda: watch(model, variables, args, kwargs, **places)[1])
-    shifts = jax.tree.map(lambda value: jnp.zeros(value.shape, value.dtype), shapes)
+    shifts = OrderedDict(
+        (label, jnp.zeros(value.shape, value.dtype))
+        for label, value in shapes.items()
+        if jnp.issubdtype(value.dtype, jnp.inexact)
+    )
+    if not shifts:
+        raise ValueError(f"layers are given or give whole numbers only: {sorted(named(shapes))}.")
 
     def shifted(shifts: OrderedDict[str, Array]) -> Array:
         return loss(watch(model, variables, args, kwargs, shifts=shifts, **places)[0])

@@ -19,7 +19,7 @@ class Statistics(NamedTuple):
         std: root of the mean square around the mean (divided by N).
         rms: root of the mean square.
         quantiles: as asked for, interpolated linearly.
-        share_saturated: of entries whose magnitude is over `saturation`.
+        share_saturated: of entries further than `saturation` from `centre`.
         share_zero: of entries that are exactly 0.
         excess_kurtosis: fourth standardised moment minus 3: 0 for a Gaussian, -1.2 for a uniform
             distribution, -2 for two equal peaks; NaN if all entries are equal.
@@ -41,6 +41,7 @@ def statistics(
     *,
     quantiles: Sequence[float] | Float[Array, " quantiles"] = (0.05, 0.25, 0.5, 0.75, 0.95),
     saturation: ScalarLike = 0.99,
+    centre: ScalarLike = 0.0,
     edges: Sequence[float] | Float[Array, " edges"] = tuple(i / 20 for i in range(-20, 21)),
 ) -> Statistics:
     r"""Summarises the entries of an array, whatever its axes mean; `vmap` for one summary each.
@@ -51,13 +52,15 @@ def statistics(
     Args:
         values: a layer's activations or gradients.
         quantiles: shares in `[0, 1]`.
-        saturation: magnitude over which an entry counts as saturated, at least 0; 0.99 is where the
-            slope of tanh is under 0.02.
+        saturation: distance from `centre` over which an entry counts as saturated, at least 0;
+            0.99 is where the slope of tanh is under 0.02.
+        centre: of the activation's range: for a sigmoid 0.5, with a `saturation` of 0.49 or so.
         edges: of the histogram's bins, increasing; the last bin has its right edge.
 
     Raises:
-        ValueError: there is no entry, `saturation` is negative or not finite, a share is not in
-            `[0, 1]`, or there are fewer than two edges or they do not increase.
+        ValueError: there is no entry, `saturation` is negative or not finite, `centre` is not
+            finite, a share is not in `[0, 1]`, or there are fewer than two edges or they do not
+            increase.
         TypeError: `values` is no floating array, or another argument no real numbers.
 
     Example:
@@ -72,9 +75,11 @@ def statistics(
     """
     check_floating("values", values)
     check_range("saturation", saturation, low=0.0)
+    check_range("centre", centre)
     _check_quantiles(quantiles)
     _check_edges(edges)
-    x = values.astype(jnp.promote_types(values.dtype, jnp.float32)).ravel()
+    x = jnp.asarray(values).ravel()
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     if not x.size:
         raise ValueError(f"values must not be empty, got shape {values.shape}.")
     largest = jnp.max(jnp.abs(x))
@@ -87,7 +92,7 @@ def statistics(
         std=largest * std,
         rms=largest * jnp.sqrt(jnp.mean(jnp.square(unit))),
         quantiles=jnp.quantile(x, jnp.asarray(quantiles, x.dtype)),
-        share_saturated=jnp.mean(jnp.abs(x) > saturation),
+        share_saturated=jnp.mean(jnp.abs(x - centre) > saturation),
         share_zero=jnp.mean(x == 0),
         excess_kurtosis=jnp.mean(standard**4) - 3,
         counts=jnp.histogram(x, jnp.asarray(edges))[0].astype(x.dtype),

@@ -1,11 +1,14 @@
 """Looking at a Flax model's layers from outside."""
 
+import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import traverse_util
 from jaxtyping import Array, PyTree
 
@@ -13,6 +16,7 @@ from jaxtricks._checks import check_choice, check_instance, shown
 
 Place = Literal["input", "output"]
 Layers = type[nn.Module] | tuple[type[nn.Module], ...]
+ARRAYS = (jax.Array, np.ndarray)
 
 
 def watch(
@@ -36,7 +40,8 @@ def watch(
     calls: list[str] = []
     kinds: set[str] = set()
 
-    def shifted(layer: nn.Module, value: Array) -> Array:
+    def shifted(layer: nn.Module, value: Array | np.ndarray) -> Array:
+        value = jnp.asarray(value)
         name = "/".join(layer.path)
         label = f"{name}#{calls.count(name)}"
         calls.append(name)
@@ -50,10 +55,14 @@ def watch(
         if inside:
             kinds.add(type(layer).__name__)
         seen = inside and isinstance(layer, layers)
-        if seen and at == "input" and args and isinstance(args[0], jax.Array):
-            args = (shifted(layer, args[0]), *args[1:])
+        if seen and at == "input":
+            name = first_argument(layer)
+            if args and isinstance(args[0], ARRAYS):
+                args = (shifted(layer, args[0]), *args[1:])
+            elif isinstance(kwargs.get(name), ARRAYS):
+                kwargs = {**kwargs, name: shifted(layer, kwargs[name])}
         result = run(*args, **kwargs)
-        if seen and at == "output" and isinstance(result, jax.Array):
+        if seen and at == "output" and isinstance(result, ARRAYS):
             result = shifted(layer, result)
         return result
 
@@ -70,6 +79,11 @@ def watch(
             f"(it is none of them) are of the kinds {sorted(kinds)}."
         )
     return output, values
+
+
+def first_argument(layer: nn.Module) -> str:
+    """Name of what the layer is called with, after itself."""
+    return (*inspect.signature(type(layer).__call__).parameters, "", "")[1]
 
 
 def check_layers(layers: object) -> None:
