@@ -63,9 +63,14 @@ TRANSFORMS: dict[str, Transform] = {
     ),
     "momentum": Transform(
         optimizers.momentum,
-        hyper={"learning_rate": (0.1, 0.3), "decay": (0.5, 0.8), "dampening": (0.0, 0.5)},
+        hyper={
+            "learning_rate": (0.1, 0.3),
+            "decay": (0.5, 0.8),
+            "dampening": (0.0, 0.5),
+            "initial_velocity": (0.0, 1.0),
+        },
         scheduled=("learning_rate", "decay"),
-        static={"lr_inside": True, "nesterov": False},
+        static={"lr_inside": True, "dampen_first": True, "nesterov": False},
         descends=True,
     ),
     "scale_by_adam": Transform(

@@ -11,6 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from tests.cases import TRANSFORMS
 
 INT32_MAX = 2**31 - 1
+DECAYS = ("decay", "dampening", "momentum", "b1", "b2", "beta_1", "beta_2", "rho", "alpha")
 
 
 @pytest.fixture(scope="module", params=TRANSFORMS.values(), ids=list(TRANSFORMS))
@@ -247,7 +248,10 @@ def test_mismatched_trees_are_refused(case):
 
 def test_bad_hyper_parameters_are_refused(case):
     for name, values in case.hyper.items():
-        for bad in (float("nan"), float("inf"), -float("inf")):
+        signed = name == "initial_velocity"  # the only one that may be negative
+        decays = name in DECAYS
+        bads = [float("nan"), float("inf"), -float("inf"), *([] if signed else [-0.1])]
+        for bad in (*bads, *([1.0] if decays else [])):
             with pytest.raises(ValueError, match=name):
                 build(case, **{name: bad})
         with pytest.raises(TypeError, match=name):

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, combine, exact, figure, paired
+from experiments.engine import COLOURS, Verdict, combine, exact, figure, interval, paired
 from jaxtricks import models, optimizers, training
 
 FIGURES = ("F-097",)
@@ -138,10 +138,13 @@ def draw(results: dict[str, Any]) -> Figure:
         for label, marker in enumerate("os"):
             chosen = points["image"][points["label"] == label]
             axes.plot(*chosen.T, marker, ms=3, color=COLOURS[label], label=f"class {label}")
-        mean = np.mean(found["accuracy"])
-        axes.set(title=f"{name}: {mean:.1f} % right", xlabel="$x_1$", ylabel="$x_2$")
+        mean, low, high = interval(found["accuracy"])
+        title = f"{name}: {mean:.1f} % right [{low:.1f}, {high:.1f}]"
+        axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
         axes.grid(visible=False)
     panels[0].legend(loc="upper right")
     seeds = len(points["accuracy"])
-    fig.suptitle(f"decisions of the first seed, mean accuracy of {seeds} seeds", fontsize=9)
+    fig.suptitle(
+        f"decisions of the first seed, mean accuracy and 95 % interval of {seeds} seeds", fontsize=9
+    )
     return fig

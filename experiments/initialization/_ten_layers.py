@@ -41,23 +41,31 @@ FULL = Config(examples=1000, draws=50)
 
 
 class Arm(NamedTuple):
-    """`gain`: N_in times the variance of a weight, which theory asks for at the width; `look`."""
+    """`gain`: N_in times the variance of a weight, which theory asks for at the width; `look`.
+
+    `batch_norm`: before every activation, by the batch.
+    """
 
     initializer: Initializer
     activation: Activation
     gain: Callable[[int], float]
     color: str
     linestyle: str = "-"
+    batch_norm: bool = False
+
+
+SMALL = Arm(initializers.gaussian(std=0.01), jnp.tanh, lambda n: n * 1e-4, "#56B4E9")
+LARGE = Arm(initializers.gaussian(std=1.0), jnp.tanh, lambda n: n, "#D55E00")
 
 
 ARMS = {
-    "N(0, 0.01), tanh": Arm(
-        initializers.gaussian(std=0.01), jnp.tanh, lambda n: n * 1e-4, "#56B4E9"
-    ),
+    "N(0, 0.01), tanh": SMALL,
+    "N(0, 0.01), tanh, batch norm": SMALL._replace(linestyle=":", batch_norm=True),
     "variance 0.01, tanh": Arm(
         initializers.gaussian(var=0.01), jnp.tanh, lambda n: n * 1e-2, "#0072B2", "--"
     ),
-    "N(0, 1), tanh": Arm(initializers.gaussian(std=1.0), jnp.tanh, lambda n: n, "#D55E00"),
+    "N(0, 1), tanh": LARGE,
+    "N(0, 1), tanh, batch norm": LARGE._replace(linestyle=":", batch_norm=True),
     "Xavier, tanh": Arm(initializers.xavier(), jnp.tanh, lambda n: 1.0, "#009E73"),
     "Xavier, sigmoid": Arm(initializers.xavier(), nn.sigmoid, lambda n: 1.0, "#E69F00"),
     "Xavier, ReLU": Arm(initializers.xavier(), nn.relu, lambda n: 1.0, "#7F7F7F"),
@@ -96,7 +104,8 @@ def measure(
         if images is not None:
             x = jax.random.choice(keys[0], images, (examples,), replace=False)
         weights = draw(arm.initializer, keys[2], width, x.shape[1])
-        found.append(jax.device_get(observe(arm.activation, bins, weights, x, back)))
+        seen = observe(arm.activation, bins, arm.batch_norm, weights, x, back)
+        found.append(jax.device_get(seen))
     results = {name: np.stack([one[name] for one in found]) for name in found[0]}
     return {**results, "counts": results["counts"][0], **theory(arm, width)}
 
@@ -111,19 +120,20 @@ def draw(
     return initializer(first, (inputs, width), jnp.float32), behind(jnp.stack(others))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def observe(
-    activation: Activation, bins: int, weights: Any, x: jax.Array, back: jax.Array
+    activation: Activation, bins: int, batch_norm: bool, weights: Any, x: jax.Array, back: jax.Array
 ) -> dict[str, jax.Array]:
     """What `measure` says of one draw; compiled once for all starts with an activation."""
     width = back.shape[1]
-    net = models.deep_mlp(DEPTH, width=width, activation=activation, classes=width)
-    params = {
-        f"Dense_{layer}": {"kernel": kernel, "bias": jnp.zeros(width)}
-        for layer, kernel in enumerate((weights[0], *weights[1]))
-    }
-    given = (net, {"params": params}, x)
-    place: dict[str, Any] = {"at": "input", "layers": nn.Dense, "train": False}
+    net = models.deep_mlp(
+        DEPTH, width=width, activation=activation, batch_norm=batch_norm, classes=width
+    )
+    variables = net.init(jax.random.key(0), x, train=False)
+    for layer, kernel in enumerate((weights[0], *weights[1])):
+        variables["params"][f"Dense_{layer}"]["kernel"] = kernel
+    given = (net, variables, x)
+    place: dict[str, Any] = {"at": "input", "layers": nn.Dense, "train": batch_norm}
     values = probes.layer_values(*given, **place)
     gradients = probes.layer_gradients(lambda y: jnp.sum(y * back), *given, **place)
     hidden = jnp.stack([values[f"Dense_{layer}"] for layer in LAYERS])
@@ -152,14 +162,18 @@ def theory(arm: Arm, width: int) -> dict[str, np.ndarray]:
     """Mean squares of activations and gradients for infinitely many units, by quadrature.
 
     $q_1 = N \\sigma^2$ for unit inputs, $q_{l+1} = N \\sigma^2 E[\\phi(\\sqrt{q_l} z)^2]$, and the
-    gradient grows by $N \\sigma^2 E[\\phi'(\\sqrt{q_l} z)^2]$ from layer l + 1 to l.
+    gradient grows by $N \\sigma^2 E[\\phi'(\\sqrt{q_l} z)^2]$ from layer l + 1 to l. Batch norm
+    makes every $q_l$ 1, and divides the gradient by the deviation that it took away (of many
+    independent examples, and activations of mean 0).
     """
     gain, points, weights = arm.gain(width), *_normal_quadrature()
     squares, back, q = [], [], gain
     for _ in LAYERS:
-        value, slope = value_and_slope(arm.activation, np.float32(np.sqrt(q) * points))
+        scale = 1.0 if arm.batch_norm else np.sqrt(q)
+        value, slope = value_and_slope(arm.activation, np.float32(scale * points))
         squares.append(float(np.sum(weights * np.asarray(value, np.float64) ** 2)))
-        back.append(gain * float(np.sum(weights * np.asarray(slope, np.float64) ** 2)))
+        removed = q if arm.batch_norm else 1.0
+        back.append(gain * float(np.sum(weights * np.asarray(slope, np.float64) ** 2)) / removed)
         q = gain * squares[-1]
     # Into layer l come the slopes of layers l + 1 to 10.
     growth = np.append(np.cumprod(back[:0:-1])[::-1], 1.0)
@@ -220,10 +234,13 @@ def _histogram_row(row: Sequence[Axes], name: str, results: Mapping[str, Any]) -
         if low == 0:
             axes.set_ylim(0, 1.2 * max(share[1:].max(), 1))
         axes.grid(visible=False)
-        axes.set_xlabel(f"std {found['std'][0, layer]:.2g}", fontsize=7)
+        axes.set_xlabel(f"activation, std {found['std'][0, layer]:.2g}", fontsize=6)
+        axes.text(
+            0.03, 0.95, f"{share.max():.2g} %", fontsize=6, va="top", transform=axes.transAxes
+        )
         axes.tick_params(labelsize=7)
     cut = ", zeros cut off" if low == 0 else ""
-    row[0].set_ylabel(f"{name}\nshare{cut}", fontsize=7)
+    row[0].set_ylabel(f"{name}\nshare of the largest bin{cut}", fontsize=6)
 
 
 def lines(axes: Axes, arms: Mapping[str, Any], names: Sequence[str], key: str) -> None:

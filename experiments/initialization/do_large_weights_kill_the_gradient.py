@@ -11,7 +11,8 @@ steps of training halved after a run, for its time.
 Command: python -m experiments --only do_large_weights_kill_the_gradient      (CPU, about 10 s)
 Found: Nine in ten outputs are over 0.99 in size in every layer, but the gradient grows 74,000-fold
 from layer 10 to 1, and the first layer's weights move by 3 times their norm in 100 steps: the start
-explodes, and nothing is dead. The lecture's explanation is refuted, its picture right.
+explodes, and nothing is dead. The lecture's explanation is refuted, its picture right. With batch
+norm hardly an output is saturated, and the gradient grows 2.2-fold.
 """
 
 import dataclasses
@@ -31,7 +32,8 @@ FIGURES = ("F-043",)
 CLAIMS = ("C-092", "C-093")
 ERRATA = ("E-54",)
 
-LARGE, XAVIER = NAMES = ("N(0, 1), tanh", "Xavier, tanh")
+LARGE, XAVIER = "N(0, 1), tanh", "Xavier, tanh"
+NAMES = (LARGE, XAVIER, "N(0, 1), tanh, batch norm")
 STARTS = {LARGE: initializers.gaussian(std=1.0), XAVIER: initializers.xavier()}
 
 
@@ -94,7 +96,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     arms = results["arms"]
     share = arms[LARGE]["saturated"].min()
     growth = -ten_layers.at_depth(results, LARGE, "gradient")
-    moved = {name: np.asarray(results["moved"][name]) for name in NAMES}
+    moved = {name: np.asarray(results["moved"][name]) for name in STARTS}
     text = f"rms of the gradient at layer 1 over layer 10: {10 ** growth.mean():.3g}"
     distances = (
         f"the first layer's weights moved by {moved[LARGE].mean():.2g} of their norm in "

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, band, combine, exact, figure, interval, paired
+from experiments.engine import Verdict, band, combine, exact, figure, interval, paired
 from experiments.starts import one_of
 from jaxtricks import data, initializers, models, optimizers, training
 
@@ -35,6 +35,13 @@ STARTS = {
     "N(0, 0.001²)": initializers.gaussian(std=0.001),
     "N(0, 0.01²)": initializers.gaussian(std=0.01),
     "N(0, 0.1²)": initializers.gaussian(std=0.1),
+}
+LOOKS = {  # of N(0, 0.01) as in the other figures
+    "zeros": {"color": "#000000", "linestyle": "--"},
+    "all 0.1": {"color": "#7F7F7F", "linestyle": "--"},
+    "N(0, 0.001²)": {"color": "#F0E442"},
+    "N(0, 0.01²)": {"color": "#56B4E9"},
+    "N(0, 0.1²)": {"color": "#E69F00"},
 }
 NETS = {"logistic regression": (), "two hidden layers": (32, 32)}
 LOGISTIC, DEEP = NETS
@@ -138,12 +145,11 @@ def draw(results: dict[str, Any]) -> Figure:
     """Training losses of both networks from all starts."""
     fig, panels = figure(1, 2, width=4.8, height=3.6, sharey=True)
     for axes, (net, starts) in zip(panels, results["nets"].items(), strict=True):
-        for (name, found), colour in zip(starts.items(), COLOURS, strict=False):
+        for name, found in starts.items():
             losses = np.asarray(found["loss"])
             steps = (1 + np.arange(losses.shape[1])) * results["steps"] / losses.shape[1]
             rows = np.array([interval(column) for column in losses.T])
-            style = "--" if name in ("zeros", "all 0.1") else "-"
-            band(axes, steps, *rows.T, color=colour, linestyle=style, label=name)
+            band(axes, steps, *rows.T, label=name, **LOOKS[name])
         axes.set(yscale="log", xlabel="update", title=net)
     panels[0].set_ylabel("training loss / nats")
     panels[1].legend(loc="lower left")

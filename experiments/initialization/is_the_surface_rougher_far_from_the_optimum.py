@@ -161,7 +161,7 @@ def draw(results: dict[str, Any]) -> Figure:
             panel.errorbar(
                 (0, 1), rows[:, 0], bars, fmt="o-", ms=4, color=COLOURS[start], label=start
             )
-        panel.set(yscale="symlog" if key == "trace" else "log", ylabel=label, xlim=(-0.3, 1.3))
+        panel.set(yscale="log", ylabel=label, xlim=(-0.3, 1.3))
         panel.set_xticks((0, 1), ("before", "after"))
     axes[2].legend(loc="best")
     seeds = len(results["starts"]["Xavier"]["loss"])

@@ -59,9 +59,9 @@ class Config:
     count: int = 5000
     depths: tuple[int, ...] = (10, 30)
     hidden: int = 64
-    rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3)
-    steps: int = 400
-    marks: int = 10
+    rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+    steps: int = 1200
+    marks: int = 30
     tuning_seeds: int = 2
     seeds: int = 5
 

@@ -40,7 +40,7 @@ class Config:
     count: int = 5000
     hidden: tuple[int, ...] = (100, 100, 100)
     deviations: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-    rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
+    rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     steps: int = 800
     tuning_seeds: int = 2
     seeds: int = 5

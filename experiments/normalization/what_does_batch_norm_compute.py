@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, exact, figure, paired
+from experiments.engine import COLOURS, Verdict, exact, figure, interval, paired
 from jaxtricks import probes
 from jaxtricks.regularizers import BatchNorm, undo_batch_norm
 
@@ -121,8 +121,12 @@ def draw(results: dict[str, Any]) -> Figure:
         (axes[5], "after", "behind batch norm"),
     ):
         panel.hist(results[key], bins=60, color=COLOURS[0])
-        row = results["kurtosis"][0]
-        value = row[0] if key == "before" else row[1]
-        panel.set(title=f"{title}: excess kurtosis {value:.2f}", xlabel="value", ylabel="examples")
-    fig.suptitle(f"two peaks: first of {len(results['kurtosis'])} draws", fontsize=9)
+        column = np.asarray(results["kurtosis"])[:, 0 if key == "before" else 1]
+        mean, low, high = interval(column)
+        title = f"{title}: excess kurtosis {mean:.2f} [{low:.2f}, {high:.2f}]"
+        panel.set(title=title, xlabel="value", ylabel="examples")
+    fig.suptitle(
+        f"two peaks: first of {len(results['kurtosis'])} draws; kurtosis: mean and 95 % interval",
+        fontsize=9,
+    )
     return fig

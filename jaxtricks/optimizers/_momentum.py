@@ -99,7 +99,9 @@ def momentum(
     *,
     lr_inside: bool = False,
     dampening: ScalarLike = 0.0,
+    dampen_first: bool = True,
     nesterov: bool = False,
+    initial_velocity: ScalarLike = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Gradient descent with momentum.
 
@@ -112,7 +114,9 @@ def momentum(
         decay: $\rho$, in `[0, 1)`, a number or a schedule; 0.9 and 0.99 are usual.
         lr_inside: whether the rate multiplies the gradient before it enters the velocity.
         dampening: $\tau$, in `[0, 1)`.
-        nesterov: see `scale_by_momentum`.
+        dampen_first: see `scale_by_momentum`, like all that follow.
+        nesterov: the look-ahead step.
+        initial_velocity: $v_0$; inside, it has the sign and the rate of a step.
 
     Raises:
         ValueError: a hyper-parameter is out of range.
@@ -131,6 +135,12 @@ def momentum(
         004:63-85. Why they differ: E-05.
     """
     check_flag("lr_inside", lr_inside)
-    rule = scale_by_momentum(decay, dampening=dampening, nesterov=nesterov)
+    rule = scale_by_momentum(
+        decay,
+        dampening=dampening,
+        dampen_first=dampen_first,
+        nesterov=nesterov,
+        initial_velocity=initial_velocity,
+    )
     rate = gradient_descent(learning_rate)
     return optax.chain(rate, rule) if lr_inside else optax.chain(rule, rate)

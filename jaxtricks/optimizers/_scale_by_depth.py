@@ -63,7 +63,10 @@ def scale_by_depth(
         base = jnp.asarray(factor, float)
 
         def scale(number: ScalarLike, u: Array) -> Array:
-            return u * jnp.power(base, number)
+            # Powers under 1 of 0 have no slope: 0 ** 0 is 1, the others 0.
+            smooth = (base > 0) | (jnp.asarray(number) >= 1)
+            power = jnp.power(jnp.where(smooth, base, 1.0), number)
+            return u * jnp.where(smooth, power, jnp.asarray(number) == 0)
 
         steps = jax.tree.map(scale, expand_prefix("depth", depths, updates), widen(updates))
         return narrow(steps, updates), state

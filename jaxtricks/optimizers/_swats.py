@@ -80,7 +80,7 @@ def swats(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a leaf is complex.
+        TypeError: a decay is a schedule, or a leaf is complex.
 
     Example:
         >>> tx = swats(0.1, tolerance=1e-6)
@@ -101,6 +101,8 @@ def swats(
     """
     if not callable(learning_rate):
         check_range("learning_rate", learning_rate, low=0.0)
+    for name, beta in (("b1", b1), ("b2", b2)):
+        check_range(name, beta, low=0.0, below=1.0)
     check_range("tolerance", tolerance, low=0.0)
     rule = scale_by_adam(b1, b2, eps=eps, eps_hat=True)
 

@@ -18,7 +18,7 @@ from jaxtricks.probes._watch import Layers, Place
 def dead_units(
     model: nn.Module,
     variables: Mapping[str, PyTree],
-    examples: Array,
+    examples: Array | np.ndarray,
     batch_size: int,
     *,
     at: Place = "output",

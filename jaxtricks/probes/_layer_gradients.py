@@ -61,7 +61,8 @@ def layer_gradients(
         if jnp.issubdtype(value.dtype, jnp.inexact)
     )
     if not shifts:
-        raise ValueError(f"layers are given or give whole numbers only: {sorted(named(shapes))}.")
+        names = sorted({label.rpartition("#")[0] for label in shapes})
+        raise ValueError(f"layers are given or give whole numbers only: {names}.")
 
     def shifted(shifts: OrderedDict[str, Array]) -> Array:
         return loss(watch(model, variables, args, kwargs, shifts=shifts, **places)[0])

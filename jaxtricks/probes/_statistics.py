@@ -37,7 +37,7 @@ class Statistics(NamedTuple):
 
 
 def statistics(
-    values: Float[Array, "*shape"],
+    values: Float[Array, "*shape"] | Float[np.ndarray, "*shape"],
     *,
     quantiles: Sequence[float] | Float[Array, " quantiles"] = (0.05, 0.25, 0.5, 0.75, 0.95),
     saturation: ScalarLike = 0.99,

@@ -1,5 +1,7 @@
 """Cosine decay, begun again and again."""
 
+import operator
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, ScalarLike
@@ -73,10 +75,10 @@ def _position(
     if multiplier == 1:
         cycle = jnp.floor_divide(count, first_steps)
         return cycle.astype(jnp.float32), jnp.remainder(count, first_steps) / first_steps
-    starts, lengths = [0], [first_steps]
+    starts, lengths = [0], [operator.index(first_steps)]  # short integers would wrap around
     while starts[-1] + lengths[-1] <= _LAST_COUNT:
         starts.append(starts[-1] + lengths[-1])
-        lengths.append(lengths[-1] * multiplier)
+        lengths.append(lengths[-1] * operator.index(multiplier))
     table = jnp.asarray(starts, jnp.int32)
     cycle = jnp.sum(count >= table) - 1
     length = jnp.asarray(np.asarray(lengths, np.float32))[cycle]

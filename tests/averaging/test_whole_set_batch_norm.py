@@ -58,6 +58,22 @@ def test_any_batch_size_gives_the_statistics_of_one_batch_of_everything(batch_si
     assert jax.tree.structure(got) == jax.tree.structure(want)
 
 
+@pytest.mark.parametrize("batch_size", [1, 16, 512])
+def test_a_mean_of_a_million_deviations_costs_no_digits(batch_size):
+    """The variance is right, and the mean to its own rounding, whatever the batches."""
+    x = np.float32(1e6 + np.random.default_rng(0).standard_normal((512, 3)))
+    layer, exact = BatchNorm(), x.astype(np.float64)
+    x = jnp.asarray(x)
+    variables = {"params": {}, **layer.init(jax.random.key(0), x, train=False)}
+    found = jax.jit(
+        lambda variables: whole_set_batch_norm(
+            lambda v, x: layer.apply(v, x, train=False), variables, x, batch_size
+        )
+    )(variables)["batch_stats"]
+    np.testing.assert_allclose(found["var"], exact.var(axis=0), rtol=2e-6)
+    np.testing.assert_allclose(found["mean"], exact.mean(axis=0), rtol=6e-8)
+
+
 def test_one_pass_over_small_batches_gives_other_statistics():
     """S-NRM-02 is not S-NRM-03: deep layers saw inputs that were normalised by the batch."""
     model = Deep()

@@ -56,6 +56,25 @@ def test_eps_hat_divides_before_the_correction():
     assert got == pytest.approx(g * root / (g * root + eps), rel=1e-5)
 
 
+def test_eps_hat_inside_is_added_to_the_uncorrected_square():
+    """The notes' code (004:234-251) adds it there; at step 1 v = g^2 (1 - b2)."""
+    g, eps, b2 = 1e-3, 1e-8, 0.99
+    rule = optimizers.scale_by_adam(0.9, b2, eps=eps, eps_hat=True, eps_inside=True)
+    got = updates_of(rule, jnp.full((1, 1), g))[0, 0]
+    assert got == pytest.approx(np.sqrt(1 - b2) * g / np.sqrt(g**2 * (1 - b2) + eps), rel=1e-5)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_optax_always_corrects_and_so_has_not_the_notes_adam(inside):
+    """S-LIB-03: its first step under a unit gradient is 1 whatever its epsilons, the notes' is
+    (1 - b1) / sqrt(1 - b2) = 3.16, with epsilon outside (S-OPT-16) or inside (S-OPT-18)."""
+    gradients = jnp.ones((1, 1))
+    for theirs in (optax.scale_by_adam(eps=1e-7), optax.scale_by_adam(eps=0.0, eps_root=1e-7)):
+        assert updates_of(theirs, gradients)[0, 0] == pytest.approx(1.0, abs=1e-5)
+    ours = optimizers.scale_by_adam(bias_correction=False, eps_inside=inside)
+    assert updates_of(ours, gradients)[0, 0] == pytest.approx(3.162, abs=1e-3)
+
+
 @pytest.mark.parametrize("name, bad", [("b1", 1.0), ("b2", -0.1), ("eps", -1e-9)])
 def test_hyper_parameters_out_of_range(name, bad):
     with pytest.raises(ValueError, match=f"{name} must be in .*, got {bad}"):

@@ -65,6 +65,20 @@ def test_each_layer_is_scaled_by_its_power(factor):
         chex.assert_trees_all_close(updates[name]["kernel"], jnp.full(2, 3 * factor**power))
 
 
+@pytest.mark.parametrize(
+    "depth, slope", [(0, 0.0), (0.0, 0.0), (0.5, 0.0), (1, 3.0), (1.0, 3.0), (1.5, 0.0), (2, 0.0)]
+)
+def test_slope_in_the_factor_at_0(depth, slope):
+    """That of u f^d; where it is infinite, at d = 1/2, it is taken as 0."""
+
+    def step(factor):
+        tx = optimizers.scale_by_depth(factor, depth)
+        return tx.update(jnp.array(3.0), tx.init(0.0))[0]
+
+    got, found = jax.value_and_grad(step)(0.0)
+    assert got == (3.0 if depth == 0 else 0.0) and found == slope
+
+
 def test_depths_can_be_written_down():
     tree = {"BatchNorm_0": 1, "Conv_0": 1.5, "Dense_0": 0}
     params = {name: {"kernel": jnp.ones(2)} for name in tree}

@@ -11,6 +11,7 @@ import pytest
 
 from jaxtricks import optimizers
 from tests.trajectories import updates_of
+from tests.untyped import untyped
 
 GRADIENTS = np.asarray(jax.random.normal(jax.random.key(0), (10, 6)), np.float32)
 
@@ -118,3 +119,10 @@ def test_does_not_switch_to_a_rate_that_climbs():
 def test_hyper_parameters_out_of_range(name, bad):
     with pytest.raises(ValueError, match=f"{name} must be in .*, got {bad}"):
         optimizers.swats(1e-3, **{name: bad})
+
+
+@pytest.mark.parametrize("name", ["b1", "b2"])
+def test_decays_are_numbers(name):
+    """The rate's average and SGD's velocity have them too, so schedules are refused by name."""
+    with pytest.raises(TypeError, match=f"{name} must be a real scalar"), untyped():
+        optimizers.swats(0.1, **{name: lambda count: 0.9})

@@ -1,5 +1,7 @@
 """Values and gradients of layers against Flax's own capture and the chain rule."""
 
+import functools
+
 import chex
 import flax.linen as nn
 import jax
@@ -71,6 +73,44 @@ def test_the_input_of_a_layer_is_the_activation_before_it():
     before, after = both(variables)
     chex.assert_trees_all_close(before["Dense_1"], jnp.tanh(after["BatchNorm_0"]), rtol=1e-6)
     chex.assert_trees_all_equal(before["Dense_0"], X.reshape(6, -1))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_numpy_input_is_watched_like_jax_s(name):
+    net, variables, rows = NETS[name], variables_of(NETS[name]), np.asarray(X)
+    place = {"at": "input", "layers": (nn.Dense, nn.Conv, models.Conv), "train": False}
+    with untyped():
+        for probe in (probes.layer_values, functools.partial(probes.layer_gradients, jnp.sum)):
+            chex.assert_trees_all_close(
+                probe(net, variables, rows, **place), probe(net, variables, X, **place), rtol=1e-5
+            )
+        for batch_size in (4, 20):
+            dead = probes.dead_units(net, variables, rows, batch_size, **place)
+            assert list(dead) == list(probes.layer_values(net, variables, X, **place))
+
+
+class Spoken(nn.Module):
+    """Calls its layers by keyword, one of them with whole numbers."""
+
+    @nn.compact
+    def __call__(self, words):
+        return nn.Dense(2)(inputs=nn.Embed(5, 3)(inputs=words))
+
+
+def test_layers_called_by_keyword_are_watched():
+    words = np.array([[0, 4], [2, 2]])
+    variables = Spoken().init(KEY, words)
+    inputs = probes.layer_values(Spoken(), variables, words, at="input")
+    chex.assert_trees_all_equal(dict(inputs)["Embed_0"], words)
+    kernel = variables["params"]["Dense_0"]["kernel"]
+    chex.assert_trees_all_equal(
+        inputs["Dense_0"], variables["params"]["Embed_0"]["embedding"][words]
+    )
+    gradients = probes.layer_gradients(jnp.sum, Spoken(), variables, words, at="input")
+    want = jnp.broadcast_to(jnp.sum(kernel, axis=1), (2, 2, 3))
+    chex.assert_trees_all_close(dict(gradients), {"Dense_0": want}, rtol=1e-6)
+    with pytest.raises(ValueError, match="layers are given or give whole numbers only"):
+        probes.layer_gradients(jnp.sum, Spoken(), variables, words, at="input", layers=nn.Embed)
 
 
 def test_gradients_obey_the_chain_rule_at_every_dense_layer():

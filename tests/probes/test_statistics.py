@@ -51,6 +51,13 @@ def test_shares_and_counts():
     assert got.counts.tolist() == [2.0, 5.0]
 
 
+def test_a_sigmoid_saturates_at_both_ends():
+    x = np.array([0.001, 0.02, 0.5, 0.98, 0.999])
+    found = probes.statistics(x, centre=0.5, saturation=0.49)  # NumPy's float64 is no cause to warn
+    assert float(found.share_saturated) == pytest.approx(0.4)
+    assert found.mean.dtype == jnp.float32
+
+
 def test_equal_entries_have_no_kurtosis_and_no_deviation():
     for value in (0.0, 3.0):
         got = COMPILED(jnp.asarray([value] * 4))
@@ -85,5 +92,7 @@ def test_bad_input_is_named():
         for values in ([1.0, 2.0], jnp.ones(3, int)):
             with pytest.raises(TypeError, match="values must be a floating array, got"):
                 probes.statistics(values)
+        with pytest.raises(ValueError, match="centre must be in .* got nan"):
+            probes.statistics(jnp.ones(3), centre=float("nan"))
         with pytest.raises(ValueError, match="saturation .* got -1"):
             probes.statistics(jnp.ones(3), saturation=-1.0)

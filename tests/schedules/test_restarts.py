@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from jaxtricks import schedules
+from tests.untyped import untyped
 
 
 def values(schedule, counts):
@@ -29,6 +30,17 @@ def test_restarts_are_exact_to_the_largest_count(first, multiplier):
     np.testing.assert_array_equal(values(rate, restarts), 1.0)
     before = values(rate, restarts[restarts > 1] - 1)
     assert np.all(before <= 0.5)
+
+
+@pytest.mark.parametrize("short", [np.int8, np.int32, jnp.int32])
+def test_short_integers_do_not_wrap_around(short):
+    plain = schedules.cosine_restarts(1.0, 10, multiplier=2)
+    with untyped():
+        rate = schedules.cosine_restarts(1.0, short(10), multiplier=short(2))
+    counts = [0, 9, 10, 29, 2**31 - 1]
+    want = values(plain, counts)
+    with untyped():
+        np.testing.assert_array_equal(values(rate, counts), want)
 
 
 @pytest.mark.parametrize("first", [10, 1000, 12_345_679])
