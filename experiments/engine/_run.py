@@ -54,6 +54,7 @@ def record_path(script: Script, out: Path) -> Path:
 
 
 def picture_path(script: Script, out: Path) -> Path:
+    """The animation of an animated script; its still, a PNG, lies beside it."""
     return out / f"{script.stem}.{'gif' if script.animate else 'png'}"
 
 
@@ -95,8 +96,8 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
     _check_verdicts(script, verdicts)
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     record["results"] = results
-    picture = _draw(script, readable, preset)
-    write_atomically(picture_path(script, out), picture)
+    pictures = _draw(script, readable, preset)
+    _write_pictures(script, out, pictures)
     write_record(record_path(script, out), record)
     return picture_path(script, out)
 
@@ -114,8 +115,7 @@ def redraw_script(script: Script, out: Path) -> Path:
     verdicts = script.module.judge(record["results"])
     _check_verdicts(script, verdicts)
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
-    picture = _draw(script, record["results"], record["preset"])
-    write_atomically(picture_path(script, out), picture)
+    _write_pictures(script, out, _draw(script, record["results"], record["preset"]))
     write_record(path, record)
     return picture_path(script, out)
 
@@ -166,26 +166,35 @@ def _check_verdicts(script: Script, verdicts: Sequence[Verdict]) -> None:
         raise ValueError(f"{script.name} owns {owned} but judged {judged}.")
 
 
-def _draw(script: Script, results: dict[str, Any], preset: str) -> bytes:
-    """The picture's file; of a smoke run a sketch."""
+def _write_pictures(script: Script, out: Path, pictures: dict[str, bytes]) -> None:
+    for suffix, picture in pictures.items():
+        write_atomically(picture_path(script, out).with_suffix(suffix), picture)
+
+
+def _draw(script: Script, results: dict[str, Any], preset: str) -> dict[str, bytes]:
+    """The picture's files by suffix, of an animation a still too; of a smoke run sketches."""
+    pictures = {}
     with plt.rc_context(RC):
-        if script.animate:
-            animation = script.animate(results)
+        animation = script.animate(results) if script.animate else None
+        figure = animation.figure if animation else script.module.draw(results)
+        try:
             if preset == "smoke":
-                _sketch(animation.figure)
-            try:
-                return gif_bytes(animation)
-            finally:
-                plt.close(animation.figure)
-        figure = script.module.draw(results)
-        buffer = io.BytesIO()
-        if preset == "smoke":
-            _sketch(figure)
-            FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
-        else:
-            figure.savefig(buffer, format="png", metadata={"Software": None})
-        plt.close(figure)
-        return buffer.getvalue()
+                _sketch(figure)
+            if animation:
+                pictures[".gif"] = gif_bytes(animation)
+            pictures[".png"] = _png(figure, sketch=preset == "smoke")
+        finally:
+            plt.close(figure)
+    return pictures
+
+
+def _png(figure: Figure, *, sketch: bool) -> bytes:
+    buffer, metadata = io.BytesIO(), {"Software": None}
+    if sketch:
+        FigureCanvasAgg(figure).print_png(buffer, metadata=metadata)
+    else:
+        figure.savefig(buffer, format="png", metadata=metadata)
+    return buffer.getvalue()
 
 
 def _sketch(figure: Figure) -> None:

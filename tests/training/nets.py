@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtricks import training
+from jaxtricks.regularizers import BatchNorm
 
 
 class Net(nn.Module):
@@ -21,9 +22,7 @@ class Net(nn.Module):
     def __call__(self, x, *, train):
         x = nn.tanh(nn.Dense(16)(x.reshape(len(x), -1)))
         if self.batch_norm:
-            x = nn.BatchNorm(
-                use_running_average=not train, axis_name=self.axis_name, use_fast_variance=False
-            )(x)
+            x = BatchNorm(axis_name=self.axis_name)(x, train=train)
         return nn.Dense(3)(nn.Dropout(self.rate, deterministic=not train)(x))
 
 

@@ -1,0 +1,88 @@
+"""Numbers of the normalisation and activation experiments that have a closed form."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.activations import what_is_a_network_without_activations as linear
+from experiments.normalization import _sigmoid_net as sigmoid_net
+from experiments.normalization import do_hidden_outputs_drift as drift
+from experiments.normalization import how_large_a_rate_does_batch_norm_allow as rates
+from experiments.normalization import is_the_corrected_variance_unbiased as unbiased
+from experiments.normalization import what_does_batch_norm_compute as walk
+from experiments.normalization import which_axes_do_the_norms_average as axes
+from experiments.normalization import which_test_statistics_are_best as statistics
+from experiments.normalization._sigmoid_net import NORMED, PLAIN
+
+
+def test_the_walk_is_algorithm_1_in_double_precision():
+    results = walk.run(walk.SMOKE)
+    x = walk.BATCH.astype(np.float64)
+    normalised = (x - x.mean(0)) / np.sqrt(x.var(0) + walk.EPS)
+    np.testing.assert_allclose(results["normalised"], normalised, atol=1e-6)
+    np.testing.assert_allclose(results["output"], walk.GAMMA * normalised + walk.BETA, atol=1e-6)
+    np.testing.assert_allclose(results["restored"], walk.BATCH, rtol=1e-6)
+    assert jnp.shape(results["kurtosis"]) == (2, 2)
+
+
+def test_uncorrected_variances_are_short_by_one_in_n():
+    results = unbiased.run(unbiased.Config(sizes=(2, 4), batches=200, features=100, seeds=2))
+    for i, size in enumerate((2, 4)):
+        for name, share in ((unbiased.BIASED, (size - 1) / size), (unbiased.UNBIASED, 1.0)):
+            found = np.asarray(results["means"][name])[i].mean()
+            np.testing.assert_allclose(found, share * unbiased.VARIANCE, rtol=0.02)
+
+
+@pytest.mark.parametrize("name", axes.NORMS)
+def test_a_changed_entry_reaches_what_the_norm_averages_over(name):
+    changed = np.asarray(axes.run(axes.Config())["changed"][name])
+    assert axes.reach(changed) == axes.WANTED[name]
+
+
+def test_steps_to_a_target_are_counted_at_the_marks():
+    errors = np.array([[50.0, 20.0, 9.0, 12.0], [50.0, 40.0, 30.0, 20.0], [5.0, 5.0, 5.0, 5.0]])
+    np.testing.assert_array_equal(sigmoid_net.steps_to(errors, 10.0, 400), [300, np.inf, 100])
+
+
+def percentiles(middle, spread):
+    """Of one seed and two equal units: `[1, look, 3, unit]`."""
+    rows = np.stack([middle - spread, middle, middle + spread], axis=1)
+    return np.repeat(rows[None, :, :, None], 2, axis=3)
+
+
+def test_drift_is_of_the_median_and_unrest_of_the_spread():
+    swing = np.array([-1.0, 1.0] * 5)
+    moving, breathing = percentiles(3 * swing, 2 + 0 * swing), percentiles(0 * swing, 2 + swing)
+    np.testing.assert_allclose([drift.drift(moving), drift.unrest(moving)], [[1.5], [0.0]])
+    np.testing.assert_allclose([drift.drift(breathing), drift.unrest(breathing)], [[0.0], [0.5]])
+
+
+def test_batch_norm_is_sooner_by_the_marks_it_saves():
+    plain = np.array([[[50.0, 40.0, 30.0, 20.0]], [[50.0, 40.0, 30.0, 10.0]]])
+    normed = np.array([[[20.0, 15.0, 15.0, 15.0]], [[50.0, 40.0, 30.0, 12.0]]])
+    results = {PLAIN: {"tuning": plain}, NORMED: {"tuning": normed}}
+    np.testing.assert_array_equal(rates.sooner(results), [[4.0], [1.0]])
+
+
+@pytest.mark.parametrize(
+    "normed, outcome",
+    [((60.0, 70.0), "confirmed"), ((30.0, 40.0), "refuted"), ((45.0, 56.0), "undecided")],
+)
+def test_a_ratio_is_judged_by_its_bounds(normed, outcome):
+    """The plain network's limit lies between 9 and 10."""
+    assert rates.ratio_over_5({NORMED: normed, PLAIN: (9.0, 10.0)}).outcome == outcome
+
+
+def test_means_are_apart_by_deviations_of_the_whole_set():
+    whole = {"mean": jnp.array([1.0, 2.0]), "var": jnp.array([4.0, 1.0])}
+    own = {"mean": jnp.array([3.0, 2.0]), "var": jnp.ones(2)}
+    assert statistics.apart(own, whole) == pytest.approx(0.5**0.5)
+
+
+def test_one_matrix_replaces_linear_layers_and_no_others():
+    for name, small in ((linear.LINEAR, True), (linear.RELU, False)):
+        net, x = linear.NETS[name], jax.random.normal(jax.random.key(0), (20, 2))
+        params = net.init(jax.random.key(1), x, train=False)["params"]
+        apart = linear.collapse(params, x, net.apply({"params": params}, x, train=False))
+        assert (apart < 1e-5) == small
