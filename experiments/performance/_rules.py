@@ -42,6 +42,12 @@ def _floor2_in_line(p: Array, g: Array, r: Array, v: Array) -> tuple[Array, ...]
     return _blend(p, v), r, v
 
 
+def _floor2_in_line_with_gradient(p: Array, g: Array, m: Array, v: Array) -> tuple[Array, ...]:
+    m = _blend(m, g)
+    v = _blend(v, g, m)
+    return _blend(p, g, v), m, v
+
+
 def _floor2_crossed(p: Array, g: Array, s: Array, d: Array) -> tuple[Array, ...]:
     s = _blend(s, g)
     step = jnp.sqrt(jnp.abs(s + d))  # with a cheaper step XLA would copy d, which both blends need
@@ -111,7 +117,7 @@ RULES = {
         lambda: optimizers.rmsprop(RATE, DECAY, eps=EPS, centered=True),
         lambda: optax.rmsprop(RATE, DECAY, EPS, eps_in_sqrt=False, centered=True),
         lambda torch, params: torch.RMSprop(params, RATE, DECAY, EPS, centered=True, foreach=True),
-        _floor2_side_by_side,
+        _floor2_in_line_with_gradient,
         moments=2,
     ),
     "rmsprop, momentum": Rule(

@@ -118,13 +118,12 @@ def scale_by_rmsprop(
         check_same_tree("updates", updates, "params", state.second_moment)
         rho = value_at(decay, state.step)
         scale = weight_sum(rho, state.step) if bias_correction else 1.0
-        wide, memory, kept = widen(updates), (), 1.0
-        deviation = wide
+        wide, memory, deviation, share = widen(updates), (), None, 1.0
         if centered:
             kept = _kept_share(rho, state.step, scale) if bias_correction else rho
             deviation, *memory = _deviation(state, wide, kept, keep_gradient=keep_gradient)
-        least = jnp.maximum(kept, jnp.finfo(jnp.float32).tiny)
-        squares = jax.tree.map(lambda d: jnp.square(d) / least, deviation)
+            share = 1 / jnp.maximum(kept, jnp.finfo(jnp.float32).tiny)
+        squares = jax.tree.map(lambda d: share * jnp.square(d), deviation if centered else wide)
         second = average(state.second_moment, squares, rho)
         steps = jax.tree.map(
             lambda g, r: g / divisor(r / scale, eps, eps_inside=eps_inside), wide, second
