@@ -7,7 +7,7 @@ on tuning seeds, and serves at every deviation. Enough means within 2 points of 
 deviation.
 
 Command: python -m experiments --only does_batch_norm_weaken_the_start
-(CPU, about 45 s; MNIST halved in size where there is any, else digits)
+(CPU, about 30 s; MNIST halved in size where there is any, else digits)
 Found: With batch norm the error after 800 updates lies between 8 and 11 % at all deviations,
 without between 9 and 90 %. At 0.01 it is 1.8 points behind the best deviation, [1.0, 2.6]: whether
 that is enough by the rule of 2 points is undecided. 5 seeds.

@@ -7,9 +7,9 @@ momentum and Nesterov (0.9 both) as in Keras and for AdaGrad as in 004:208; 0.00
 error, 1 the best, equal errors sharing the mean. C-039, mean rank over the tasks, 5 seeds: Adam's
 is below 4, the middle (usually good), and below that of the best other rule (first choice).
 
-Command: python -m experiments --only is_adam_a_good_first_choice      (CPU, about 45 s)
-Found: no. Adam's mean rank of 3.9 is no better than the middle, AdaDelta's is 2.2, Nesterov's 3.5.
-Adam is the worst on no task; gradient descent (6.3) is on four of five. More time changes little:
+Command: python -m experiments --only is_adam_a_good_first_choice      (CPU, about 90 s)
+Found: no. Adam's mean rank of 3.9 is no better than the middle, AdaDelta's is 2.3, Nesterov's 3.4.
+Adam is the worst on no task; gradient descent (6.2) is on four of five. More time changes little:
 in a look afterwards at 4,000 updates, without the cnn, Adam has 4.0 and AdaDelta 2.8.
 """
 
