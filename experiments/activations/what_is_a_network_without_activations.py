@@ -139,7 +139,7 @@ def draw(results: dict[str, Any]) -> Figure:
             chosen = points["image"][points["label"] == label]
             axes.plot(*chosen.T, marker, ms=3, color=COLOURS[label], label=f"class {label}")
         mean, low, high = interval(found["accuracy"])
-        title = f"{name}: {mean:.1f} % right [{low:.1f}, {high:.1f}]"
+        title = f"{name}\n{mean:.1f} % right [{low:.1f}, {high:.1f}]"
         axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
         axes.grid(visible=False)
     panels[0].legend(loc="upper right")

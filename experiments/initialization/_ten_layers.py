@@ -231,16 +231,15 @@ def _histogram_row(row: Sequence[Axes], name: str, results: Mapping[str, Any]) -
         share = 100 * found["counts"][layer] / results["examples"] / results["width"]
         axes.stairs(share, edges, fill=True, color=ARMS[name].color)
         axes.set(yticks=[], xticks=[low, (low + high) / 2, high])
-        if low == 0:
-            axes.set_ylim(0, 1.2 * max(share[1:].max(), 1))
+        largest = share[1:].max() if low == 0 else share.max()  # ReLU's first bin has its zeros
+        axes.set_ylim(0, 1.3 * max(largest, 1))
+        place = {"va": "top", "ha": "right" if low == 0 else "left", "transform": axes.transAxes}
+        axes.text(0.97 if low == 0 else 0.03, 1, f"{largest:.2g} %", fontsize=6, **place)
         axes.grid(visible=False)
         axes.set_xlabel(f"activation, std {found['std'][0, layer]:.2g}", fontsize=6)
-        axes.text(
-            0.03, 0.95, f"{share.max():.2g} %", fontsize=6, va="top", transform=axes.transAxes
-        )
         axes.tick_params(labelsize=7)
-    cut = ", zeros cut off" if low == 0 else ""
-    row[0].set_ylabel(f"{name}\nshare of the largest bin{cut}", fontsize=6)
+    cut = " behind 0" if low == 0 else ""
+    row[0].set_ylabel(f"{name}\nshare (of the largest\nbin{cut}: above)", fontsize=6)
 
 
 def lines(axes: Axes, arms: Mapping[str, Any], names: Sequence[str], key: str) -> None:

@@ -167,7 +167,7 @@ def draw(results: dict[str, Any]) -> Figure:
     equal.axhline(1, color="black", lw=0.8)
     equal.set(
         xscale="log", yscale="log", xlabel="learning rate of both",
-        ylabel="times fewer updates to the plain network's last error",
+        ylabel="times fewer updates", title="to the plain network's last error",
     )  # fmt: skip
     ends.set(xscale="log", xlabel="learning rate", ylabel="test error at the end / %")
     ends.legend(loc="upper left")

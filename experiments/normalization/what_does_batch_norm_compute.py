@@ -123,7 +123,7 @@ def draw(results: dict[str, Any]) -> Figure:
         panel.hist(results[key], bins=60, color=COLOURS[0])
         column = np.asarray(results["kurtosis"])[:, 0 if key == "before" else 1]
         mean, low, high = interval(column)
-        title = f"{title}: excess kurtosis {mean:.2f} [{low:.2f}, {high:.2f}]"
+        title = f"{title}\nexcess kurtosis {mean:.2f} [{low:.2f}, {high:.2f}]"
         panel.set(title=title, xlabel="value", ylabel="examples")
     fig.suptitle(
         f"two peaks: first of {len(results['kurtosis'])} draws; kurtosis: mean and 95 % interval",
