@@ -68,13 +68,14 @@ def scale_by_rmsprop(
             itself: $\sigma_t^2 = \rho \sigma_{t-1}^2 + (1 - \rho) d_t^2 / \rho$ with
             $d_t = g_t - m_t$, which is right to a rounding of the gradient. Together with
             `bias_correction` the first variance is 0, and the first step $g / \varepsilon$.
-        keep_gradient: if `centered`, finds $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$, which is right
+        keep_gradient: only if `centered`; finds $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$, which is right
             to a rounding of itself, from a third moment; an update then takes several times as
             long. The presets do.
         initial_accumulator: $r_0 \ge 0$ of every coordinate.
 
     Raises:
-        ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
+        ValueError: a hyper-parameter is out of range, `keep_gradient` goes without `centered`, or
+            the updates do not match the parameters.
         TypeError: a flag is no bool, or a leaf is complex.
 
     Example:
@@ -99,6 +100,8 @@ def scale_by_rmsprop(
     check_flag("bias_correction", bias_correction)
     check_flag("centered", centered)
     check_flag("keep_gradient", keep_gradient)
+    if keep_gradient and not centered:
+        raise ValueError("keep_gradient goes with centered, got centered False.")
     check_range("eps", eps, low=0.0)
     check_range("initial_accumulator", initial_accumulator, low=0.0)
 
@@ -180,7 +183,7 @@ def rmsprop(
         eps_inside: place of $\varepsilon$: outside in PyTorch, inside in Keras.
         bias_correction: whether to correct the averages.
         centered: whether to divide by the root of the variance.
-        keep_gradient: whether that is right where gradients hardly change.
+        keep_gradient: whether that is right where gradients hardly change; see there.
         initial_accumulator: $r_0$.
 
     Raises:

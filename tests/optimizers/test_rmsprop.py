@@ -116,3 +116,8 @@ def test_optax_has_epsilon_inside_by_default():
 def test_hyper_parameters_out_of_range(name, bad):
     with pytest.raises(ValueError, match=f"{name} must be in .*, got {bad}"):
         optimizers.rmsprop(0.1, **{name: bad})
+
+
+def test_a_kept_gradient_goes_with_the_variance():
+    with pytest.raises(ValueError, match="keep_gradient goes with centered, got centered False"):
+        optimizers.rmsprop(0.1, keep_gradient=True)

@@ -48,7 +48,7 @@ def rmsprop(
     check_range("rho", rho, low=0.0, below=1.0)
     check_range("epsilon", epsilon, low=0.0)
     rule = scale_by_rmsprop(
-        rho, eps=epsilon, eps_inside=True, centered=centered, keep_gradient=True
+        rho, eps=epsilon, eps_inside=True, centered=centered, keep_gradient=centered
     )
     links = (rule, gradient_descent(learning_rate), *velocity(momentum))
     return shrunk(links, learning_rate, weight_decay)

@@ -51,5 +51,5 @@ def rmsprop(
     check_range("eps", eps, low=0.0)
     check_range("momentum", momentum, low=0.0, below=1.0)
     velocity = () if left_out(momentum) else (scale_by_momentum(momentum),)
-    rule = (scale_by_rmsprop(alpha, eps=eps, centered=centered, keep_gradient=True), *velocity)
+    rule = (scale_by_rmsprop(alpha, eps=eps, centered=centered, keep_gradient=centered), *velocity)
     return penalized(rule, lr, weight_decay=weight_decay, maximize=maximize)
