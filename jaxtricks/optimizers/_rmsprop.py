@@ -68,9 +68,9 @@ def scale_by_rmsprop(
             itself: $\sigma_t^2 = \rho \sigma_{t-1}^2 + (1 - \rho) d_t^2 / \rho$ with
             $d_t = g_t - m_t$, which is right to a rounding of the gradient. Together with
             `bias_correction` the first variance is 0, and the first step $g / \varepsilon$.
-        keep_gradient: only if `centered`; finds $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$, which is right
-            to a rounding of itself, from a third moment; an update then takes several times as
-            long. The presets do.
+        keep_gradient: only if `centered`; finds $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$, which is
+            right to a rounding of itself, from a third moment; an update then takes several times
+            as long. The presets do.
         initial_accumulator: $r_0 \ge 0$ of every coordinate.
 
     Raises:
