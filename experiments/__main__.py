@@ -39,7 +39,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--tier", type=int, choices=(1, 2), default=1, help="2: also scripts that take minutes"
     )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--smoke", dest="preset", action="store_const", const="smoke", help="seconds")
+    size.add_argument(
+        "--smoke",
+        dest="preset",
+        action="store_const",
+        const="smoke",
+        help="seconds, too small to judge",
+    )
     size.add_argument("--full", dest="preset", action="store_const", const="full", help="longest")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (./figures)")
     parser.add_argument("--redraw", action="store_true", help="draw from the JSON, do not run")
@@ -90,9 +96,11 @@ def report(scripts, out: Path) -> None:
     print(f"\n{'':5} {'verdict':10} measured")
     for script in scripts:
         path = record_path(script, out)
-        for verdict in read_record(path)["verdicts"] if path.exists() else []:
+        record = read_record(path) if path.exists() else {"verdicts": [], "preset": ""}
+        for verdict in record["verdicts"]:
             measured = textwrap.shorten(verdict["measured"], 160, placeholder=" ...")
-            print(f"{verdict['subject']:5} {verdict['outcome']:10} {measured}")
+            small = "(smoke run, too small to judge by) " if record["preset"] == "smoke" else ""
+            print(f"{verdict['subject']:5} {verdict['outcome']:10} {small}{measured}")
 
 
 def main(arguments: list[str]) -> int:
@@ -116,7 +124,10 @@ def main(arguments: list[str]) -> int:
     if not options.only and options.preset != "smoke":
         scripts = [script for script in scripts if script.tier <= options.tier]
     from experiments.engine._ledger import write_ledger
-    from experiments.engine._run import prepare_folder
+    from experiments.engine._run import prepare_folder, record_path
+
+    if options.redraw and not options.only:
+        scripts = [script for script in scripts if record_path(script, options.out).exists()]
 
     try:
         prepare_folder(options.out)

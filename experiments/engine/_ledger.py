@@ -111,7 +111,8 @@ def _judged(subject: str, verdicts: Verdicts) -> tuple[str, str, str]:
     if subject not in verdicts:
         return NOT_YET, "", ""
     verdict, record = verdicts[subject]
-    return f"**{verdict['outcome']}**", verdict["measured"], _picture_link(record)
+    small = " (smoke run)" if record["preset"] == "smoke" else ""
+    return f"**{verdict['outcome']}**{small}", verdict["measured"], _picture_link(record)
 
 
 def _demonstrated(subject: str, kind: str, verdicts: Verdicts) -> str:

@@ -102,7 +102,7 @@ def check_label(labels: Values, classes: int | None) -> None:
     if not whole and not is_floating(labels):
         raise TypeError(f"label must be whole or floating, got {labels.dtype}.")
     if labels.ndim != (1 if whole else 2):
-        wanted = "whole [n]" if whole else "floating [n, classes]"
+        wanted = "whole [n]" if whole else "whole [n] or floating [n, classes]"
         raise ValueError(f"label must be {wanted}, got {labels.dtype} {list(labels.shape)}.")
     if whole:
         refuse("label", "not be negative", labels, labels < 0)

@@ -8,7 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from jaxtricks._checks import check_choice, check_flag, check_integer, check_pair
+from jaxtricks._checks import (
+    check_choice,
+    check_flag,
+    check_function,
+    check_integer,
+    check_pair,
+)
 from jaxtricks.models._flatten import check_images
 
 Pair = tuple[int, int]
@@ -52,6 +58,7 @@ class Conv(nn.Module):
     def __post_init__(self) -> None:
         check_integer("features", self.features, low=1)
         check_flag("use_bias", self.use_bias)
+        check_function("kernel_init", self.kernel_init)
         check_pair("kernel_size", self.kernel_size)
         for name, sizes in (("kernel_size", self.kernel_size), ("strides", both(self.strides))):
             for size in sizes:

@@ -86,6 +86,7 @@ class MLP(nn.Module):
             check_range("rates", rate, low=0.0, high=1.0)
         check_flag("batch_norm", self.batch_norm)
         check_function("activation", self.activation)
+        check_function("kernel_init", self.kernel_init)
         positions = ("after_activation", "before_activation")
         check_choice("dropout_position", self.dropout_position, positions)
         check_choice("batch_norm_position", self.batch_norm_position, positions)

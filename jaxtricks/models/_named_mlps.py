@@ -33,6 +33,7 @@ def tensorflow_mlp(rate: ScalarLike = 0.5, *, classes: int = 10) -> MLP:
     References:
         S-ARC-01; notes 000:49-55.
     """
+    check_integer("classes", classes, low=1)
     return MLP(
         (256, 128, 64, 32, classes),
         rates=(rate, rate, 0.0, 0.0),
@@ -57,6 +58,7 @@ def pytorch_mlp(rate: ScalarLike = 0.5, *, classes: int = 10) -> MLP:
     References:
         S-ARC-02; notes 001:79-87.
     """
+    check_integer("classes", classes, low=1)
     return MLP((200, 200, classes), rates=rate, dropout_position="before_activation")
 
 
@@ -80,6 +82,8 @@ def three_layer_net(width: int = 100, *, rate: ScalarLike = 0.5, classes: int = 
     References:
         S-ARC-03; notes 002:697-703.
     """
+    check_integer("width", width, low=1)
+    check_integer("classes", classes, low=1)
     return MLP((width, width, classes), rates=rate)
 
 
@@ -115,7 +119,8 @@ def deep_mlp(
         S-ARC-04, S-INI-10; notes 004:321, 548.
     """
     check_flag("batch_norm", batch_norm)
-    check_integer("depth", depth, low=1)
+    for name, size in (("depth", depth), ("width", width), ("classes", classes)):
+        check_integer(name, size, low=1)
     return MLP(
         (*[width] * depth, classes),
         activation=activation,
@@ -153,6 +158,7 @@ def batch_norm_mlp(
         Ioffe and Szegedy, [Batch normalization](https://arxiv.org/abs/1502.03167), 2015.
     """
     check_flag("batch_norm", batch_norm)
+    check_integer("classes", classes, low=1)
     return MLP(
         (100, 100, 100, classes),
         activation=nn.sigmoid,
@@ -178,4 +184,5 @@ def linear_model(classes: int = 10) -> MLP:
     References:
         S-ARC-06; notes 003:9, 004:309.
     """
+    check_integer("classes", classes, low=1)
     return MLP((classes,))

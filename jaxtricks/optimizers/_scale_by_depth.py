@@ -66,7 +66,9 @@ def scale_by_depth(
             # Powers under 1 of 0 have no slope: 0 ** 0 is 1, the others 0.
             smooth = (base > 0) | (jnp.asarray(number) >= 1)
             power = jnp.power(jnp.where(smooth, base, 1.0), number)
-            return u * jnp.where(smooth, power, jnp.asarray(number) == 0)
+            multiplier = jnp.where(smooth, power, jnp.asarray(number) == 0)
+            # What is multiplied by 0 does not move, were it NaN.
+            return jnp.where((multiplier == 0) & ~jnp.isfinite(u), 0, u) * multiplier
 
         steps = jax.tree.map(scale, expand_prefix("depth", depths, updates), widen(updates))
         return narrow(steps, updates), state

@@ -25,8 +25,8 @@ def layer_values(
 
     The model need not know. A network whose activations are functions, not layers, has its
     pre-activations as the "output" of its dense or convolutional layers, and its activations as the
-    "input" of the next ones. Layers within a lifted transformation (`nn.scan`, `nn.remat`) are left
-    out unless that carries the collection `"probes"`. Pure: it jits, and maps over `variables`.
+    "input" of the next ones. Layers within `nn.scan` or `nn.vmap` are left out unless that carries
+    the collection `"probes"`. Pure: it jits, and maps over `variables`.
 
     Args:
         model: any Flax module.

@@ -75,8 +75,8 @@ def watch(
             values[f"{name}#{index}"] = value
     if not values:
         raise ValueError(
-            f"model has no layer of {shown(layers)} that is given or gives an array; its layers "
-            f"(it is none of them) are of the kinds {sorted(kinds)}."
+            f"model has no layer of {shown(layers)} that is given or gives an array but in nn.scan "
+            f"or nn.vmap; its layers (it is none of them) are of the kinds {sorted(kinds)}."
         )
     return output, values
 

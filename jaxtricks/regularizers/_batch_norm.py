@@ -112,6 +112,7 @@ class BatchNorm(nn.Module):
                 f"x must have the {running_mean.value.shape} features of the running statistics, "
                 f"got {features} along axis {self.axis} of {x.shape}."
             )
+        x = jnp.asarray(x)
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         if train:
             mean, centred, var, size = self.statistics(wide, kept)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
-from jaxtricks._checks import check_flag, check_range
+from jaxtricks._checks import check_flag, check_floating, check_key, check_range
 
 DIGITS = 16
 
@@ -30,6 +30,7 @@ def dropout(
 
     Raises:
         ValueError: the rate is out of range.
+        TypeError: the key is no typed one, or `x` no floating array.
 
     Example:
         >>> dropout(jax.random.key(0), jnp.ones(8), 0.5).tolist()
@@ -40,6 +41,9 @@ def dropout(
         Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, 2014.
     """
     check_range("rate", rate, low=0.0, high=1.0)
+    check_key("key", key)
+    check_floating("x", x)
+    x = jnp.asarray(x)
     some = rate < 1
     scale = jnp.where(some, 1 / (1 - jnp.where(some, rate, 0.0)), 0.0)
     return jnp.where(kept(key, x.shape, rate), x * scale, 0).astype(x.dtype)

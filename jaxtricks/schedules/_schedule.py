@@ -15,11 +15,20 @@ ScalarOrSchedule = ScalarLike | Schedule
 def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike:
     """Gives the value at update `count`: the schedule's there, or the constant itself.
 
+    Raises:
+        TypeError: the schedule gives no real scalar.
+
     Example:
         >>> value_at(0.1, 7), value_at(lambda count: count / 10, 7)
         (0.1, 0.7)
     """
-    return hyper_parameter(count) if callable(hyper_parameter) else hyper_parameter
+    if not callable(hyper_parameter):
+        return hyper_parameter
+    value = hyper_parameter(count)
+    check_scalar("the value of a schedule", value)
+    if jnp.ndim(value):  # a traced one has a shape too
+        raise TypeError(f"the value of a schedule must be a scalar, got shape {jnp.shape(value)}.")
+    return value
 
 
 def counted(formula: Callable[[Array], ScalarLike]) -> Schedule:

@@ -101,7 +101,7 @@ def save(
     References:
         [Orbax](https://orbax.readthedocs.io), whose array format this is.
     """
-    check_orbax("save")
+    check_orbax()
     check_integer("step", step, low=0)
     check_integer("keep", keep, low=1)
     check_choice("mode", mode, ("min", "max"))
@@ -183,7 +183,7 @@ def restore(
     References:
         [Orbax](https://orbax.readthedocs.io), whose array format this is.
     """
-    check_orbax("restore")
+    check_orbax()
     check_choice("which", which, ("latest", "best"))
     check_instance("part", part, str)
     description = describe("like", like)
@@ -233,7 +233,7 @@ def on_first_process(action: Callable[[], None]) -> None:
         raise failure
 
 
-def check_orbax(name: str) -> None:
+def check_orbax() -> None:
     """Checks for the package that reads and writes arrays.
 
     Raises:
@@ -243,5 +243,5 @@ def check_orbax(name: str) -> None:
         import orbax.checkpoint  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"{name} needs orbax-checkpoint: install jaxtricks[checkpoint]."
+            "checkpoints need orbax-checkpoint: install jaxtricks[checkpoint]."
         ) from error

@@ -15,6 +15,7 @@ from jaxtricks.training._step import (
     Loss,
     Metrics,
     across,
+    parts_of_loss,
     weighted_sums_of,
     with_weight,
 )
@@ -52,7 +53,8 @@ def make_eval_step(loss: Loss, *, axis_name: str | None = None) -> EvalStep:
 
     def step(state: TrainState, batch: Batch) -> Metrics:
         batch = with_weight(batch)
-        losses, (_, metrics) = loss(state.params, state.model_state, batch, {}, train=False)
+        given = loss(state.params, state.model_state, batch, {}, train=False)
+        losses, (_, metrics) = parts_of_loss(given)
         weight = batch["weight"]
         sums = weighted_sums_of(losses, metrics, weight)
         return across({**sums, "weight": jnp.sum(weight)}, axis_name)

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
-from jaxtricks._checks import check_instance, check_integer, check_range
+from jaxtricks._checks import check_function, check_instance, check_integer, check_range
 from jaxtricks.training._step import Batch, Loss
 
 
@@ -66,6 +66,8 @@ def classification_loss(
     """
     check_instance("model", model, nn.Module)
     check_range("label_smoothing", label_smoothing, low=0.0, below=1.0)
+    if preprocess is not None:
+        check_function("preprocess", preprocess)
     check_instance("top_k", top_k, Sequence)
     for index, k in enumerate(top_k):
         check_integer(f"top_k[{index}]", k, low=1)

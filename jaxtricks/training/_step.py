@@ -15,6 +15,7 @@ from jaxtricks._checks import (
     check_functions,
     check_instance,
     check_integer,
+    shown,
 )
 from jaxtricks.averaging import Averager
 from jaxtricks.training._non_finite import count_non_finite, sum_of_squares
@@ -131,7 +132,9 @@ def make_train_step(
         params: PyTree, model_state: PyTree, part: Any, mass: Array, key: Array
     ) -> Any:
         keys = {name: jax.random.fold_in(key, i) for i, name in enumerate(rng_streams)}
-        losses, (model_state, metrics) = loss(params, model_state, part, keys, train=True)
+        losses, (model_state, metrics) = parts_of_loss(
+            loss(params, model_state, part, keys, train=True)
+        )
         sums = weighted_sums_of(losses, metrics, part["weight"] / mass)
         return sums["loss"], (model_state, sums)
 
@@ -194,6 +197,20 @@ def weighted_sums_of(
                 f"got {jnp.shape(value)}."
             )
     return {name: jnp.sum(weight * value) for name, value in values.items()}
+
+
+def parts_of_loss(given: Any) -> tuple[Any, tuple[PyTree, Mapping[str, Any]]]:
+    """Checks what a loss gave.
+
+    Raises:
+        TypeError: it is not `(losses, (model_state, metrics))`.
+    """
+    right = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], tuple)
+    if not right or len(given[1]) != 2 or not isinstance(given[1][1], Mapping):
+        raise TypeError(
+            f"loss must give (losses, (model_state, metrics)), metrics a dict, got {shown(given)}."
+        )
+    return given
 
 
 def widened(gradient: Callable) -> Callable:

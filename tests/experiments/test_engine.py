@@ -203,6 +203,21 @@ def test_ledger_lists_every_claim_and_erratum(tmp_path):
     assert "question.png" in (tmp_path / "index.html").read_text()
 
 
+def test_a_smoke_run_is_marked_as_one(capsys, tmp_path):
+    run_script(fake_script(), "smoke", tmp_path)
+    write_ledger(tmp_path)
+    assert "**confirmed** (smoke run) | measured" in (tmp_path / "README.md").read_text()
+    command_line.report([fake_script()], tmp_path)
+    assert "confirmed  (smoke run, too small to judge by) measured" in capsys.readouterr().out
+
+
+def test_redrawing_takes_the_records_there_are(capsys, tmp_path):
+    (script,) = find_scripts(("what_is_the_velocity",))
+    run_script(script, "smoke", tmp_path)
+    assert command_line.main(["--redraw", "--jobs", "1", "--out", str(tmp_path)]) == 0
+    assert "1 scripts ..." in capsys.readouterr().out
+
+
 def test_ledger_of_nothing():
     assert "150 not yet judged" in ledger([])
 

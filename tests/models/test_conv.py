@@ -1,12 +1,15 @@
 """Both forms of the convolution against Flax's, and the poolings against Flax's."""
 
+import functools
+
 import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxtricks.models import Conv, average_pool, max_pool
+from jaxtricks.models import Conv, average_pool, batch_norm_mlp, max_pool
+from tests.untyped import untyped
 
 KEY = jax.random.key(0)
 
@@ -87,6 +90,9 @@ def test_bad_input_is_named():
     for arguments in ({"features": 0}, {"features": 1, "strides": 0}):
         with pytest.raises(ValueError, match="(features|strides) must be at least 1, got 0"):
             Conv(**arguments)
+    for make in (functools.partial(Conv, 3), batch_norm_mlp):
+        with untyped(), pytest.raises(TypeError, match="kernel_init must be a function, got 'he'"):
+            make(kernel_init="he")
     with pytest.raises(ValueError, match="kernel_size must be at least 1, got -3"):
         Conv(1, (3, -3))
     with pytest.raises(ValueError, match="size must be at most 3 here, got 4"):

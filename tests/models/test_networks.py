@@ -200,7 +200,7 @@ def test_without_its_branches_a_residual_network_is_its_shortcuts():
         (lambda: models.MLP((3, 3, 2), rates=(0.5,)), "rates must be one, or .* 2 .*, got 1"),
         (lambda: models.MLP((3, 2), rates=1.5), "rates must be in .* got 1.5"),
         (lambda: models.tensorflow_mlp(-0.5), "rates must be in .* got -0.5"),
-        (lambda: models.tensorflow_mlp(classes=0), r"features\[4\] must be at least 1, got 0"),
+        (lambda: models.tensorflow_mlp(classes=0), r"classes must be at least 1, got 0"),
         (lambda: models.deep_mlp(0), "depth must be at least 1, got 0"),
         (lambda: models.SmallCNN(()), "features must not be empty"),
         (lambda: models.SmallCNN((0,)), r"features\[0\] must be at least 1, got 0"),

@@ -79,6 +79,13 @@ def test_slope_in_the_factor_at_0(depth, slope):
     assert got == (3.0 if depth == 0 else 0.0) and found == slope
 
 
+@pytest.mark.parametrize("bad", [jnp.nan, jnp.inf])
+def test_factor_0_freezes_whatever_the_gradient_is(bad):
+    tx = optimizers.scale_by_depth(0.0)
+    updates, _ = tx.update({"a": jnp.array([bad, 1.0]), "b": jnp.ones(2)}, tx.init(0.0))
+    chex.assert_trees_all_equal(updates, {"a": jnp.zeros(2), "b": jnp.ones(2)})
+
+
 def test_depths_can_be_written_down():
     tree = {"BatchNorm_0": 1, "Conv_0": 1.5, "Dense_0": 0}
     params = {name: {"kernel": jnp.ones(2)} for name in tree}

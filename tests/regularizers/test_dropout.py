@@ -116,3 +116,12 @@ def test_bad_rates_are_named(rate):
         dropout(KEY, jnp.ones(3), rate)
     with pytest.raises(ValueError, match=f"rate must be in .* got {rate}"):
         Dropout(0.5).apply({}, jnp.ones(3), train=False, rate=rate)
+
+
+@pytest.mark.parametrize("x", [jnp.ones(8, jnp.int32), jnp.full(4, 200, jnp.uint8), [1.0, 2.0]])
+def test_what_cannot_be_scaled_is_refused(x):
+    """A whole 1 over 0.7 would be 1 again, and 400 no uint8."""
+    with untyped(), pytest.raises(TypeError, match="x must be a floating array, got"):
+        dropout(jax.random.key(0), x, 0.3)
+    with untyped(), pytest.raises(TypeError, match="key must be a typed key .* got 0"):
+        dropout(0, jnp.ones(3), 0.3)

@@ -200,6 +200,12 @@ def test_half_precision_does_not_overflow_in_a_large_batch():
 
 def test_arguments_of_other_kinds_are_refused():
     tx = optax.sgd(0.1)
+    for given in (jnp.ones(4), (jnp.ones(4), {}), (jnp.ones(4), ({}, None))):
+        step = training.make_train_step(lambda *_, given=given, train: given, optax.sgd(0.1))
+        state = training.init_state(jnp.zeros(()), optax.sgd(0.1))
+        match = r"loss must give \(losses, \(model_state, metrics\)\), metrics a dict, got"
+        with untyped(), pytest.raises(TypeError, match=match):
+            step(state, {"x": jnp.ones(4)}, jax.random.key(0))
     with untyped(), pytest.raises(TypeError, match="loss must be a function, got 3"):
         training.make_train_step(3, tx)
     with untyped(), pytest.raises(TypeError, match="penalty must be a function, got 3"):
