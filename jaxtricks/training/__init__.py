@@ -18,6 +18,7 @@ from jaxtricks.training._evaluate_source import evaluate_source as evaluate_sour
 from jaxtricks.training._fit import Fit as Fit
 from jaxtricks.training._fit import fit as fit
 from jaxtricks.training._loop_form import loop_form as loop_form
+from jaxtricks.training._loss import Loss as Loss
 from jaxtricks.training._losses import classification_loss as classification_loss
 from jaxtricks.training._non_finite import NonFiniteError as NonFiniteError
 from jaxtricks.training._population import train_population as train_population
@@ -28,7 +29,6 @@ from jaxtricks.training._state import TrainState as TrainState
 from jaxtricks.training._state import init_state as init_state
 from jaxtricks.training._state import variables as variables
 from jaxtricks.training._state import with_variables as with_variables
-from jaxtricks.training._step import Loss as Loss
 from jaxtricks.training._step import make_train_step as make_train_step
 
 __all__ = [name for name in dir() if not name.startswith("_")]  # for help()

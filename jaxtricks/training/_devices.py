@@ -8,8 +8,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._checks import check_instance
+from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import Batch, Metrics, TrainStep
+from jaxtricks.training._step import TrainStep
 
 
 def jit_step(step: TrainStep) -> TrainStep:

@@ -9,8 +9,9 @@ from jaxtyping import Array, Key
 
 from jaxtricks.data import Order
 from jaxtricks.training._evaluate import take
+from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import Batch, Metrics, TrainStep
+from jaxtricks.training._step import TrainStep
 
 TrainEpoch = Callable[[TrainState, Batch, Order, Key[Array, ""]], tuple[TrainState, Metrics]]
 

@@ -9,16 +9,16 @@ from jaxtyping import Array
 
 from jaxtricks._checks import check_instance, check_integer
 from jaxtricks.data import epoch_order
-from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import (
+from jaxtricks.training._loss import (
     Batch,
     Loss,
     Metrics,
-    across,
     parts_of_loss,
     weighted_sums_of,
     with_weight,
 )
+from jaxtricks.training._state import TrainState
+from jaxtricks.training._step import across
 
 EvalStep = Callable[[TrainState, Batch], Metrics]
 

@@ -10,10 +10,10 @@ from jaxtricks._checks import check_instance, check_integer
 from jaxtricks.data import Order
 from jaxtricks.training._devices import finished, place, whole
 from jaxtricks.training._evaluate import EvalStep, padded_size
+from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._reading import over_batches
 from jaxtricks.training._source import Examples, Rows, check_source, gather, own_rows, size_of
 from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import Batch, Metrics
 
 
 def evaluate_source(

@@ -16,10 +16,11 @@ from jaxtricks.training._epoch import make_train_epoch
 from jaxtricks.training._evaluate import EvalStep, evaluate, take
 from jaxtricks.training._evaluate_source import evaluate_source, own_part, placed_rows
 from jaxtricks.training._loop_form import loop_form
+from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._reading import over_batches
 from jaxtricks.training._source import Examples, Rows, batch_shapes
 from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import Batch, Metrics, TrainStep
+from jaxtricks.training._step import TrainStep
 
 Numbers = dict[str, np.ndarray | np.generic]
 Row = tuple[Array | np.ndarray, Array | np.ndarray]

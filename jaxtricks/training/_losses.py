@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
 from jaxtricks._checks import check_function, check_instance, check_integer, check_range
-from jaxtricks.training._step import Batch, Loss
+from jaxtricks.training._loss import Batch, Loss
 
 
 def classification_loss(

@@ -8,8 +8,8 @@ import jax
 from jaxtyping import PyTree
 
 from jaxtricks.data import Order
+from jaxtricks.training._loss import Metrics
 from jaxtricks.training._source import Rows
-from jaxtricks.training._step import Metrics
 
 
 def over_batches(

@@ -13,9 +13,9 @@ from jaxtricks.control import Machine
 from jaxtricks.data import epoch_order
 from jaxtricks.training._epoch import TrainEpoch, mean_over_steps
 from jaxtricks.training._evaluate import EvalStep, evaluate, size_of_arrays
+from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._rules import check_rules
 from jaxtricks.training._state import TrainState, variables
-from jaxtricks.training._step import Batch, Metrics
 
 
 class Run(NamedTuple):

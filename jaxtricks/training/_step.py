@@ -1,11 +1,10 @@
 """One update: sample batch, forward, backward, step."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Float, Key, PyTree, ScalarLike
 
@@ -15,36 +14,18 @@ from jaxtricks._checks import (
     check_functions,
     check_instance,
     check_integer,
-    shown,
 )
 from jaxtricks.averaging import Averager
+from jaxtricks.training._loss import (
+    Batch,
+    Loss,
+    Metrics,
+    parts_of_loss,
+    weighted_sums_of,
+    with_weight,
+)
 from jaxtricks.training._non_finite import count_non_finite, sum_of_squares
 from jaxtricks.training._state import TrainState, averaged
-
-Batch = Mapping[str, Array | np.ndarray]
-Metrics = dict[str, Array]
-
-
-@runtime_checkable
-class Loss(Protocol):
-    """`(params, model_state, batch, keys, *, train) -> (losses, (model_state, metrics))`.
-
-    `losses` and every metric hold one number for each example of the batch. `keys` maps the names
-    of the rng streams to keys. `classification_loss` makes one from a Flax module.
-    """
-
-    def __call__(
-        self,
-        params: PyTree,
-        model_state: PyTree,
-        batch: Batch,
-        keys: dict[str, Key[Array, ""]],
-        *,
-        train: bool,
-    ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Array]]]: ...
-
-
-RESERVED = frozenset({"loss", "weight", "penalty", "learning_rate", "gradient_norm", "non_finite"})
 
 TrainStep = Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
 
@@ -171,46 +152,6 @@ def make_train_step(
         return TrainState(count, params, model_state, opt_state, scale, average), metrics
 
     return step
-
-
-def with_weight(batch: Batch) -> dict[str, Array]:
-    """The batch with weights, 1 for each example where there were none."""
-    size = len(jax.tree.leaves(batch)[0])
-    return {"weight": jnp.ones((size,), jnp.float32), **batch}
-
-
-def weighted_sums_of(
-    losses: Float[Array, " batch"], metrics: Metrics, weight: Float[Array, " batch"]
-) -> Metrics:
-    """Sums of the loss and each metric over the examples, with their weights.
-
-    Raises:
-        ValueError: one is not a number per example, or a metric has a name of the step's own.
-    """
-    for name in sorted(RESERVED & metrics.keys()):
-        raise ValueError(f"loss must not name a metric {name!r}: the step itself uses that name.")
-    values = {**metrics, "loss": losses}
-    for name, value in values.items():
-        if jnp.shape(value) != jnp.shape(weight):
-            raise ValueError(
-                f"loss must give one {name} per example, of the shape {jnp.shape(weight)}, "
-                f"got {jnp.shape(value)}."
-            )
-    return {name: jnp.sum(weight * value) for name, value in values.items()}
-
-
-def parts_of_loss(given: Any) -> tuple[Any, tuple[PyTree, Mapping[str, Any]]]:
-    """Checks what a loss gave.
-
-    Raises:
-        TypeError: it is not `(losses, (model_state, metrics))`.
-    """
-    right = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], tuple)
-    if not right or len(given[1]) != 2 or not isinstance(given[1][1], Mapping):
-        raise TypeError(
-            f"loss must give (losses, (model_state, metrics)), metrics a dict, got {shown(given)}."
-        )
-    return given
 
 
 def widened(gradient: Callable) -> Callable:
