@@ -39,14 +39,18 @@ STARTS = {LARGE: initializers.gaussian(std=1.0), XAVIER: initializers.xavier()}
 
 @dataclasses.dataclass(frozen=True)
 class Config(ten_layers.Config):
-    """And of the training run: `depth` layers of `hidden` units, `steps` of SGD."""
+    """And of the training run: `depth` layers of `hidden` units, `steps` of SGD.
 
+    `starts`: the smoke run leaves batch norm out.
+    """
+
+    starts: tuple[str, ...] = NAMES
     depth: int = 10
     hidden: int = 100
     steps: int = 100
 
 
-SMOKE = Config(width=20, examples=16, draws=2, depth=2, hidden=10, steps=10)
+SMOKE = Config(20, 16, 2, starts=NAMES[:2], depth=2, hidden=10, steps=10)
 FULL = Config(examples=1000, draws=50, steps=2000)
 
 
@@ -55,7 +59,7 @@ def run(config: Config) -> dict[str, Any]:
     shape = ten_layers.Config(config.width, config.examples, config.draws)
     moved = dict(zip(STARTS, train(config), strict=True))
     return {"data_set": "digits", "steps": config.steps, "moved": moved} | ten_layers.run(
-        NAMES, shape
+        config.starts, shape
     )
 
 
@@ -117,7 +121,7 @@ def draw(results: dict[str, Any]) -> Figure:
     """Histograms; saturation, and the gradient by layer."""
     return ten_layers.draw_histograms(
         results,
-        NAMES,
+        list(results["arms"]),
         {
             "saturated": ("share over 0.99 in size", "linear"),
             "rms": ("rms of the activations", "linear"),
