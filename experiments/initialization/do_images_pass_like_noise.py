@@ -30,7 +30,7 @@ NAMES = ("N(0, 0.01), tanh", "N(0, 1), tanh", "Xavier, tanh", "He, ReLU")
 class Config:
     """`count` images to draw from, standardised pixel by pixel; the rest as without images.
 
-    `starts`: the smoke run takes two of the four.
+    `starts`: the smoke run takes one of the four.
     """
 
     data_set: str = "mnist"
@@ -39,7 +39,7 @@ class Config:
     layers: ten_layers.Config = ten_layers.Config()
 
 
-SMOKE = Config("digits", 50, NAMES[2:], ten_layers.SMOKE)
+SMOKE = Config("digits", 50, NAMES[3:], ten_layers.SMOKE)
 FULL = Config(count=60_000, layers=ten_layers.FULL)
 
 

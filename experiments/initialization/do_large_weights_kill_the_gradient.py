@@ -50,7 +50,7 @@ class Config(ten_layers.Config):
     steps: int = 100
 
 
-SMOKE = Config(20, 16, 2, starts=NAMES[:2], depth=2, hidden=10, steps=10)
+SMOKE = Config(20, 16, 2, starts=NAMES[:2], depth=1, hidden=10, steps=10)
 FULL = Config(examples=1000, draws=50, steps=2000)
 
 

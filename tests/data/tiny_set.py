@@ -1,6 +1,7 @@
 """A small data set in the form that TensorFlow Datasets prepares."""
 
 import builtins
+import importlib.util
 import io
 
 import numpy as np
@@ -59,8 +60,8 @@ def write_tiny(folder, image=picture, shape=(4, 4, 3), plain=None):
 
 
 def refuse_packages(monkeypatch, *packages):
-    """Makes the import of packages fail, as where they are not installed."""
-    real = builtins.__import__
+    """Makes the import of packages fail, and nobody find them, as where they are not installed."""
+    real, find = builtins.__import__, importlib.util.find_spec
 
     def refuse(module, *rest):
         if module.split(".")[0] in packages:
@@ -68,3 +69,8 @@ def refuse_packages(monkeypatch, *packages):
         return real(module, *rest)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name.split(".")[0] in packages else find(name, *rest),
+    )
