@@ -4,8 +4,8 @@ The lecture (004:532, 548): less dependent on the start; with batch norm N(0, 0.
 paper's network of sigmoid layers from N(0, std^2), std from 0.001 to 1, some hundred steps of plain
 SGD, with and without. Fixed before the run: each arm's rate is the best of a grid at Xavier's start
 on tuning seeds, and serves at every deviation. Enough means within 2 points of the arm's best
-deviation. After a run the rate 10 was added, because both arms had chosen the largest, 3: they still
-choose it.
+deviation. After a run the rate 10 was added, as both arms had chosen the largest, 3; they still
+choose that one.
 
 Command: python -m experiments --only does_batch_norm_weaken_the_start
 (CPU, about 30 s; MNIST halved in size where there is any, else digits)
