@@ -144,7 +144,7 @@ def test_first_finite_value_improves_and_nothing_else_does(case, first):
     for bad in (jnp.nan, -jnp.inf, 6.0):
         _, state = machine.update(case.observe(bad), state, params_at(3))
         assert state.best_value == 5.0
-    for name, want in (("best_step", 2), ("best_params", params_at(2))):
+    for name, want in (("best_observation", 2), ("best_variables", params_at(2))):
         chex.assert_trees_all_equal(getattr(state, name, want), want)
 
 

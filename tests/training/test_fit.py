@@ -92,7 +92,7 @@ def test_scan_gives_the_numbers_of_make_run(wanted):
     agree(got, wanted)
     assert got.epochs == EPOCHS
     assert float(got.state.learning_rate_scale) < 1
-    chex.assert_trees_all_equal(got.best, got.stopping.best_params)
+    chex.assert_trees_all_equal(got.best, got.stopping.best_variables)
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
 
 
@@ -207,7 +207,7 @@ def test_early_stopping_ends_the_run_with_either_exit():
     step, eval_step, state = parts()
     rule = early_stopping(1, min_delta=10.0)
     got = run_fit(step, eval_step, state, epochs=9, stopping=rule)
-    assert (got.epochs, int(got.stopping.best_step), len(got.history)) == (3, 1, 3)
+    assert (got.epochs, int(got.stopping.best_observation), len(got.history)) == (3, 1, 3)
     once = run_fit(step, eval_step, state, epochs=1)
     chex.assert_trees_all_equal(got.best, once.best)
     with pytest.raises(AssertionError):

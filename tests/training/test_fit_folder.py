@@ -86,7 +86,7 @@ def restored_like(got):
 def test_the_best_variables_are_read_without_the_data(tmp_path):
     got = run(4, tmp_path, save_every=3)
     like = {"params": {"w": np.float32(0)}}
-    best = restore(tmp_path / "checkpoints", like, part=".stopping.best_params").tree
+    best = restore(tmp_path / "checkpoints", like, part=".stopping.best_variables").tree
     chex.assert_trees_all_equal(best, got.best)
 
 

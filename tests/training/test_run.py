@@ -78,12 +78,12 @@ def test_run_learns_and_stops_and_keeps_the_best():
     assert 3 <= epochs < 30 and np.nanmax(accuracy) > 0.9
     assert np.isfinite(accuracy[:epochs]).all() and np.isnan(accuracy[epochs:]).all()
     best = int(np.nanargmax(accuracy))
-    assert int(result.stopping.best_step) == best + 1 and epochs == best + 4
+    assert int(result.stopping.best_observation) == best + 1 and epochs == best + 4
     assert int(result.state.step) == 6 * epochs
     shorter, until_best = make(epochs=best + 1)
     want = jax.jit(until_best)(shorter, examples(60), examples(30, seed=1), KEY).state
     chex.assert_trees_all_close(
-        result.stopping.best_params, training.variables(want), rtol=1e-5, atol=1e-6
+        result.stopping.best_variables, training.variables(want), rtol=1e-5, atol=1e-6
     )
 
 
