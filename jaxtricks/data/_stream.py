@@ -1,16 +1,17 @@
 """Batches that are read ahead of the step that needs them."""
 
 import collections
+import functools
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 import jax
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Int32, Key
 
 from jaxtricks._checks import check_choice, check_integer, check_key
-from jaxtricks.data._epoch_order import epoch_order
+from jaxtricks.data._epoch_order import Order, epoch_order
 from jaxtricks.data._examples import Examples, Rows, count_examples, take_batch
 
 
@@ -75,8 +76,7 @@ def stream(
 
     def places() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for epoch in range(first_step // steps, epochs):
-            epoch_key = jax.random.fold_in(key, epoch)
-            rows = epoch_order(epoch_key, size, batch_size, order=order, remainder="weight")
+            rows = order_program(key, np.int32(epoch), size, batch_size, order)
             indices, weights = jax.device_get(rows)
             for step in range(max(0, first_step - epoch * steps), steps):
                 yield indices[step, own], weights[step, own]
@@ -96,6 +96,19 @@ def stream(
                     unread.cancel()
 
     return batches()
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def order_program(
+    key: Key[Array, ""],
+    epoch: Int32[np.ndarray | Array, ""] | np.int32,
+    size: int,
+    batch_size: int,
+    order: Literal["reshuffle", "cyclic", "with_replacement"],
+) -> Order:
+    """The order of the epoch of a number, compiled once."""
+    epoch_key = jax.random.fold_in(key, epoch)
+    return epoch_order(epoch_key, size, batch_size, order=order, remainder="weight")
 
 
 def rows_of_process(batch_size: int, index: int | None, count: int | None) -> slice:

@@ -11,14 +11,14 @@ from jaxtyping import Array, Key, PyTree
 from jaxtricks._checks import check_function, check_functions, check_instance, check_key
 from jaxtricks.control import ControlRule, keep_best
 from jaxtricks.data import Examples
-from jaxtricks.training._control import Control, check_control, was_stopped
+from jaxtricks.training._control import Control, Position, check_control, was_stopped
 from jaxtricks.training._state import TrainState
+from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.devices._jit_step import jit_step
 from jaxtricks.training.devices._pmap_step import pmap_step
 from jaxtricks.training.devices._shard_step import shard_step
 from jaxtricks.training.loop._checks import (
-    Shapes,
     batch_shapes,
     check_batch,
     check_monitor,
@@ -27,7 +27,7 @@ from jaxtricks.training.loop._checks import (
     trace_step,
 )
 from jaxtricks.training.loop._epochs import first_position, remaining
-from jaxtricks.training.loop._forms import Form, host_form, scan_form
+from jaxtricks.training.loop._forms import host_form, scan_form
 from jaxtricks.training.loop._history import Record
 from jaxtricks.training.loop._loop_form import loop_form
 from jaxtricks.training.loop._reports import bar, event_files
@@ -35,23 +35,42 @@ from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, fact
 
 
 class Fit(NamedTuple):
-    """The result of `fit`: the last state, the best model, and what happened in between.
+    """The result of `fit`: where the run stands, and what happened on the way.
 
     Attributes:
-        state: after the last epoch.
-        best_variables: the variables with the best validation metric, for `model.apply` and
-            `evaluate`; None if the stopping rule does not keep them.
-        best_epoch: the epoch that had the best metric, from 1: train so long again on all examples.
-            None if the stopping rule does not count.
+        position: the last state and those of the rules, as checkpoints hold them.
         history: of each epoch, the record that `history.jsonl` has.
-        epochs: how many were run, those before an interruption included.
     """
 
-    state: TrainState
-    best_variables: PyTree
-    best_epoch: int | None
+    position: Position
     history: list[Record]
-    epochs: int
+
+    @property
+    def state(self) -> TrainState:
+        """The state after the last epoch."""
+        return self.position.state
+
+    @property
+    def best_variables(self) -> PyTree:
+        """The variables with the best validation metric, for `model.apply` and `evaluate`.
+
+        None if the stopping rule does not keep them.
+        """
+        return getattr(self.position.stopping, "best_variables", None)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the best metric, from 1: train so long again on all examples.
+
+        None if the stopping rule does not count its observations.
+        """
+        best = getattr(self.position.stopping, "best_observation", None)
+        return None if best is None else int(best)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were run, those before an interruption included."""
+        return len(self.history)
 
 
 def fit(
@@ -163,8 +182,15 @@ def fit(
     check_split("validation", validation, batch_size, loop, classes)
     batch = check_batch(train, batch_size, sharding)
     check_instance("state", state, TrainState)
+    step = compiled_step(trainer, loop, sharding)
+    program = trace_step(step, state, batch, key)
     check_monitor(trainer, state, batch_shapes(validation, batch_size), monitor)
-    form = make_form(loop, trainer, state, batch, train, validation, key, batch_size, sharding)
+    if loop is None and isinstance(train, Mapping) and isinstance(validation, Mapping):
+        loop = "host" if trainer.axis_name is not None else loop_form(program)
+    if loop == "scan":
+        form = scan_form(trainer, train, validation, key, batch_size, sharding)
+    else:
+        form = host_form(trainer, step, train, validation, key, batch_size, sharding)
     files = None
     if folder is not None:
         facts = facts_of(train, validation, batch_size, key, control)
@@ -191,39 +217,20 @@ def fit(
                     files.save(position, record)
                 if ended:
                     break
-    best = getattr(position.stopping, "best_variables", None)
-    best_epoch = getattr(position.stopping, "best_observation", None)
-    best_epoch = None if best_epoch is None else int(best_epoch)
-    return Fit(position.state, best, best_epoch, history, len(history))
+    return Fit(position, history)
 
 
-def make_form(
-    loop: Literal["scan", "host"] | None,
-    trainer: Trainer,
-    state: TrainState,
-    batch: Shapes,
-    train: Examples,
-    validation: Examples,
-    key: Key[Array, ""],
-    batch_size: int,
-    sharding: NamedSharding | None,
-) -> Form:
-    """The loop of a form; None: as `loop_form` says, and "host" for what is not arrays."""
-    arrays = isinstance(train, Mapping) and isinstance(validation, Mapping)
-    if trainer.axis_name is not None:
-        if loop == "scan" or sharding is not None:
-            raise ValueError(
-                f"trainer with axis_name={trainer.axis_name!r} runs under pmap: leave out "
-                'sharding and loop="scan".'
-            )
-        step = pmap_step(trainer)
-    else:
-        step = trainer.step
-    program = trace_step(step, state, batch, key)
-    if loop is None and trainer.axis_name is None and arrays:
-        loop = loop_form(program)
-    if loop == "scan":
-        return scan_form(trainer, train, validation, key, batch_size, sharding)
+def compiled_step(trainer: Trainer, loop: str | None, sharding: NamedSharding | None) -> TrainStep:
+    """The step as the host loop calls it.
+
+    Raises:
+        ValueError: a trainer for `pmap_step` meets another way to divide batches.
+    """
     if trainer.axis_name is None:
-        step = jit_step(trainer) if sharding is None else shard_step(trainer, sharding)
-    return host_form(trainer, step, train, validation, key, batch_size, sharding)
+        return jit_step(trainer) if sharding is None else shard_step(trainer, sharding)
+    if loop == "scan" or sharding is not None:
+        raise ValueError(
+            f"trainer with axis_name={trainer.axis_name!r} runs under pmap: leave out "
+            'sharding and loop="scan".'
+        )
+    return pmap_step(trainer)
