@@ -117,10 +117,10 @@ def trainer(
         >>> float(sums["loss"]), float(sums["weight"])
         (1.0, 2.0)
     """
-    check_instance("tx", tx, optax.GradientTransformation)
-    check_integer("accumulate", accumulate, low=1)
     check_flag("diagnostics", diagnostics)
     check_flag("evaluate_average", evaluate_average)
+    check_instance("tx", tx, optax.GradientTransformation)
+    check_integer("accumulate", accumulate, low=1)
     for name, function in (("loss", loss), ("penalty", penalty), ("augment", augment)):
         if function is not None or name == "loss":
             check_function(name, function)

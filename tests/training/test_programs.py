@@ -43,10 +43,13 @@ def test_a_run_compiles_few_programs_and_traces_its_step_twice(compiled, loop, m
     loss = counting(training.classification_loss(model), traces)
     trainer = training.trainer(loss, optimizers.adam(1e-2))
     init = jax.jit(lambda key, x: model.init(key, x, train=False))
-    image, rules = jax.numpy.zeros((1, 4, 4, 1)), {
-        "plateau": control.plateau(),
-        "stopping": control.early_stopping(3),
-    }
+    image, rules = (
+        jax.numpy.zeros((1, 4, 4, 1)),
+        {
+            "plateau": control.plateau(),
+            "stopping": control.early_stopping(3),
+        },
+    )
     variables = init(KEY, image)
     del compiled[:]
     state = trainer.init(variables)

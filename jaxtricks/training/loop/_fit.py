@@ -168,14 +168,14 @@ def fit(
         >>> [record["validation.loss"] for record in end.history], float(end.state.params)
         ([2.8125, 1.640625, 1.34765625], 2.1875)
     """
-    check_functions("trainer", trainer, Trainer)
-    check_key("key", key)
-    if on_epoch is not None:
-        check_function("on_epoch", on_epoch)
     flags = {"resume": resume, "progress": progress, "tensorboard": tensorboard}
     numbers = {"epochs": epochs, "batch_size": batch_size, "save_every": save_every}
     wanted = {} if folder is not None else {"resume": resume, "tensorboard": tensorboard}
     check_settings(flags, numbers, loop, sharding, wanted)
+    check_functions("trainer", trainer, Trainer)
+    check_key("key", key)
+    if on_epoch is not None:
+        check_function("on_epoch", on_epoch)
     control = Control(plateau, keep_best() if stopping is None else stopping, monitor)
     check_control(control)
     check_split("train", train, batch_size, loop, classes)
