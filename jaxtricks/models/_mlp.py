@@ -15,7 +15,8 @@ from jaxtricks._checks import (
     check_range,
 )
 from jaxtricks.models._flatten import flatten
-from jaxtricks.regularizers import BatchNorm, Dropout
+from jaxtricks.normalization import BatchNorm
+from jaxtricks.regularizers import Dropout
 
 
 class MLP(nn.Module):

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Shaped
 from jaxtricks._checks import check_integer
 from jaxtricks.models._conv import Conv
 from jaxtricks.models._flatten import check_images
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 
 
 class ResNet(nn.Module):

@@ -14,7 +14,7 @@ class Sequential(nn.Module):
 
     A layer takes it if a parameter of its call is named `train`; Flax modules and plain functions
     mix. Each layer draws from the rng streams on its own. Where Flax's `Dropout` and `BatchNorm`
-    have `deterministic` and `use_running_average`, use those of `jaxtricks.regularizers`.
+    have `deterministic` and `use_running_average`, use ours.
 
     Attributes:
         layers: Flax modules or functions of one array.

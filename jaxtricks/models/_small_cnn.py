@@ -10,7 +10,8 @@ from jaxtricks._checks import check_flag, check_instance, check_integer, check_r
 from jaxtricks.models._conv import Conv
 from jaxtricks.models._flatten import check_images
 from jaxtricks.models._pool import max_pool
-from jaxtricks.regularizers import BatchNorm, Dropout
+from jaxtricks.normalization import BatchNorm
+from jaxtricks.regularizers import Dropout
 
 
 class SmallCNN(nn.Module):
