@@ -36,7 +36,6 @@ def batch_normalization(
         >>> _, updated = layer.apply(variables, x, train=True, mutable=["batch_stats"])
         >>> round(float(updated["batch_stats"]["var"][0]), 4)  # 0.9 * 1 + 0.1 * 1
         1.0
-
     """
     check_range("momentum", momentum, low=0.0, high=1.0)
     check_range("epsilon", epsilon, low=0.0)
