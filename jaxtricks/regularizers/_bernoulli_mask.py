@@ -1,8 +1,9 @@
 """Random masks of a given probability, drawn with few random bits.
 
 Time of drawing and applying a mask inside `jit` on two CPU cores, as a share of the time that
-`jax.random.bernoulli` takes, from 32 thousand to 1.6 million entries: 0.08 to 0.25 at the rate 0.5,
-0.09 to 0.48 at 0.25, 0.5 to 0.6 at 0.1, 0.5 to 0.85 for a traced rate. Called eagerly: at most 0.82.
+`jax.random.bernoulli` takes, for 32 thousand to 1.6 million entries: 0.08 to 0.25 at the rate
+0.5, 0.09 to 0.48 at 0.25, 0.5 to 0.6 at 0.1, 0.5 to 0.85 for a traced rate; eager calls: 0.82 at
+most.
 """
 
 import functools
