@@ -11,6 +11,7 @@ from flax import traverse_util
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_flag, check_instance, check_integer
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.normalization import BatchNorm
 
 _PROBE = 2.0**60  # a statistic next to which any batch's own is rounded away
@@ -132,7 +133,7 @@ def _filled(stats: PyTree, value: float) -> PyTree:
     def fill(leaf: Array) -> Array:
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
             return leaf
-        return jnp.full_like(leaf, value, dtype=jnp.promote_types(leaf.dtype, jnp.float32))
+        return jnp.full_like(leaf, value, dtype=wide_dtype(leaf.dtype))
 
     return jax.tree.map(fill, stats)
 

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._checks import check_function, check_instance
 from jaxtricks._statistics_axes import statistics_axes
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.averaging._recalibrate_batch_norm import whole_batches
 from jaxtricks.normalization import BatchNorm
 
@@ -156,7 +157,7 @@ def _arguments(layer: nn.Module, x: Array, *args: Any, **kwargs: Any) -> tuple[A
 
 
 def _moments(x: Array, kept: tuple[int, ...], origin: Array | None) -> Moments:
-    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    x = x.astype(wide_dtype(x.dtype))
     axes = tuple(axis for axis in range(x.ndim) if axis not in kept)
     if origin is None:
         origin = x[tuple(slice(None if axis in kept else 1) for axis in range(x.ndim))]

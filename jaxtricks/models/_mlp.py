@@ -102,6 +102,7 @@ class MLP(nn.Module):
         self, images: Shaped[Array, "batch *rest"], *, train: bool
     ) -> Float[Array, "batch logits"]:
         """Logits of images `[n, height, width, channels]` or rows `[n, features]`."""
+        check_flag("train", train)
         x = flatten(images)
         for size, rate in zip(self.features[:-1], self.each_rate(), strict=True):
             norm_before = self.batch_norm and self.batch_norm_position == "before_activation"

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._checks import check_integer
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.models._flatten import check_images
 
 
@@ -42,7 +43,9 @@ def average_pool(
         >>> average_pool(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
         [[2.5, 4.5], [10.5, 12.5]]
     """
-    return sum(slices(images, size)) / size**2
+    places = slices(images, size)
+    wide = wide_dtype(images.dtype)
+    return (sum(place.astype(wide) for place in places) / size**2).astype(images.dtype)
 
 
 def slices(

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_flag, check_integer
 from jaxtricks.models._conv import Conv
 from jaxtricks.models._flatten import check_images
 from jaxtricks.normalization import BatchNorm
@@ -64,6 +64,7 @@ class ResNet(nn.Module):
         self, images: Shaped[Array, "n *image"], *, train: bool
     ) -> Float[Array, "n classes"]:
         """Logits of images `[n, height, width, channels]`, floating."""
+        check_flag("train", train)
         check_images(images, ranks=(4,))
         x = nn.relu(self.normalised(images, self.width, 1, train))
         for stage in range(3):

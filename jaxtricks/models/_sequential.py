@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 from jaxtyping import Array
 
-from jaxtricks._checks import check_instance
+from jaxtricks._checks import check_flag, check_instance
 
 
 class Sequential(nn.Module):
@@ -51,6 +51,7 @@ class Sequential(nn.Module):
 
     def __call__(self, x: Array, *, train: bool) -> Array:
         """Applies the layers."""
+        check_flag("train", train)
         for layer in self.layers:
             x = layer(x, train=train) if takes_train(layer) else layer(x)
         return x

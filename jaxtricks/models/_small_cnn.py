@@ -68,6 +68,7 @@ class SmallCNN(nn.Module):
         self, images: Shaped[Array, "n *image"], *, train: bool
     ) -> Float[Array, "n classes"]:
         """Logits of images `[n, height, width, channels]`, floating."""
+        check_flag("train", train)
         check_images(images, ranks=(4,))
         least = 2 ** len(self.features)
         if min(images.shape[1:3]) < least:

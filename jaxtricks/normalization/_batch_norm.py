@@ -17,6 +17,7 @@ from jaxtricks._checks import (
     check_range,
 )
 from jaxtricks._statistics_axes import statistics_axes
+from jaxtricks._wide_dtype import wide_dtype
 
 
 class BatchNorm(nn.Module):
@@ -117,7 +118,7 @@ class BatchNorm(nn.Module):
                 f"got {features} along axis {self.axis} of {x.shape}."
             )
         x = jnp.asarray(x)
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        wide = x.astype(wide_dtype(x.dtype))
         if train:
             mean, centred, var, size = self.statistics(wide, own)
             if not self.is_initializing():

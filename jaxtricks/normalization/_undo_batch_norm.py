@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_floating, check_range, shown
+from jaxtricks._wide_dtype import wide_dtype
 
 
 def undo_batch_norm(
@@ -47,4 +48,5 @@ def undo_batch_norm(
         np.isfinite(var) & (np.asarray(var) >= 0)
     ):
         raise ValueError(f"var must be finite and at least 0, got {shown(var)}.")
-    return {"scale": jnp.sqrt(var + eps), "bias": mean}
+    scale = jnp.sqrt(jnp.asarray(var, wide_dtype(var.dtype)) + eps)
+    return {"scale": scale.astype(var.dtype), "bias": mean}

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, ScalarLike
 
 from jaxtricks._checks import check_flag, check_floating, check_instance, check_key, check_range
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._bernoulli_mask import bernoulli_mask
 
 
@@ -50,7 +51,7 @@ def dropout(
     mask, probability = bernoulli_mask(key, x.shape, rate)
     some = probability > 0
     scale = jnp.where(some, 1 / jnp.where(some, probability, 1), 0)
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    wide = x.astype(wide_dtype(x.dtype))
     return jnp.where(mask, wide * scale.astype(wide.dtype), 0).astype(x.dtype)
 
 

@@ -9,7 +9,7 @@ import jaxtricks
 
 ROOT = pathlib.Path(jaxtricks.__file__).parent
 ORDER = [
-    {"_checks", "_tree_checks", "_prefix", "_moments", "_counted", "_statistics_axes"},
+    {path.stem for path in ROOT.glob("_[!_]*.py")},
     {"schedules", "initializers", "control"},
     {"optimizers"},
     {"surfaces", "regularizers", "normalization", "augment"},
