@@ -43,9 +43,8 @@ def average_pool(
         >>> average_pool(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
         [[2.5, 4.5], [10.5, 12.5]]
     """
-    places = slices(images, size)
-    wide = wide_dtype(images.dtype)
-    return (sum(place.astype(wide) for place in places) / size**2).astype(images.dtype)
+    places = [place.astype(wide_dtype(images.dtype)) for place in slices(images, size)]
+    return (functools.reduce(jnp.add, places) / size**2).astype(images.dtype)
 
 
 def slices(

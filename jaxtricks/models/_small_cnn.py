@@ -6,7 +6,7 @@ from typing import Literal
 import flax.linen as nn
 from jaxtyping import Array, Float, ScalarLike, Shaped
 
-from jaxtricks._checks import check_flag, check_instance, check_integer, check_range
+from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer, check_range
 from jaxtricks.models._conv import Conv
 from jaxtricks.models._flatten import check_images
 from jaxtricks.models._pool import max_pool
@@ -60,6 +60,10 @@ class SmallCNN(nn.Module):
         check_integer("classes", self.classes, low=1)
         check_flag("batch_norm", self.batch_norm)
         check_range("rate", self.rate, low=0.0, high=1.0)
+        if self.axis_name is not None:
+            check_instance("axis_name", self.axis_name, str)
+        if self.form is not None:
+            check_choice("form", self.form, ("patches", "native"))
         self.features = tuple(self.features)  # so that the network can be hashed
         super().__post_init__()
 
