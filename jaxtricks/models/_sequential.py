@@ -32,9 +32,6 @@ class Sequential(nn.Module):
         >>> variables = net.init(jax.random.key(0), x, train=False)
         >>> net.apply(variables, x, train=True, rngs={"dropout": jax.random.key(1)}).shape
         (2, 10)
-
-    References:
-        S-MOD-01, S-MOD-03; notes 000:49-84, 001:79-104.
     """
 
     layers: Sequence[Callable[..., Array]]
