@@ -74,9 +74,10 @@ def training_draws_from_its_own_stream_only(row):
             layer.apply(variables, x, **mode, rngs={"params": KEY}, mutable=["batch_stats"])
         with pytest.raises(ValueError, match="needs a key"):
             layer.init({"params": KEY}, x, **mode)
-        jax.eval_shape(lambda: layer.init({"params": KEY, "dropout": KEY}, x, **mode))
     else:
         jax.eval_shape(lambda: call(layer, variables, x, train=train, key=None))
+    keys = {"params": KEY, "dropout": OTHER}
+    chex.assert_trees_all_equal(jax.jit(lambda x: layer.init(keys, x, **mode))(x), variables)
 
 
 def masks_differ_by_example_step_call_and_layer(row):
