@@ -5,6 +5,7 @@ from jaxtricks import control as control
 from jaxtricks import data as data
 from jaxtricks import initializers as initializers
 from jaxtricks import models as models
+from jaxtricks import normalization as normalization
 from jaxtricks import optimizers as optimizers
 from jaxtricks import presets as presets
 from jaxtricks import probes as probes

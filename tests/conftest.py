@@ -21,11 +21,14 @@ import chex  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
-collect_ignore = ["eight_devices.py"]
+collect_ignore = ["contracts/eight_devices.py"]
 
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+for laws in ("layer_laws", "flax_laws", "kernel_laws"):
+    pytest.register_assert_rewrite(f"tests.contracts.{laws}")
 
 gc.set_threshold(50_000, 20, 20)  # tracing leaves many objects that live
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored

@@ -31,7 +31,7 @@ from experiments.engine import Verdict, combine, figure, interval, paired
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization._sigmoid_net import ARMS, LOOKS, NORMED, PLAIN
 from jaxtricks import data, models, optimizers, probes
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 
 FIGURES = ("F-049",)
 CLAIMS = ("C-103", "C-105")

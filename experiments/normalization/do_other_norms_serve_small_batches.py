@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from experiments import races
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired, repeat
 from jaxtricks import models, optimizers
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 
 CLAIMS = ("C-113",)
 TIER = 2

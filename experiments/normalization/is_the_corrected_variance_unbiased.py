@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import LITERAL, RIGHT, Verdict, combine, exact, figure, interval
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 
 FIGURES = ("F-099",)
 CLAIMS = ("C-109",)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, exact, figure, interval, paired
 from jaxtricks import probes
-from jaxtricks.regularizers import BatchNorm, undo_batch_norm
+from jaxtricks.normalization import BatchNorm, undo_batch_norm
 
 FIGURES = ("F-050",)
 CLAIMS = ("C-111", "C-112")

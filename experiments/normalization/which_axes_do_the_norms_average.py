@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, exact, figure
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 
 FIGURES = ("F-018",)
 ERRATA = ("E-29", "E-50")

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_choice
+from jaxtricks._wide_dtype import wide_dtype
 
 
 def ensemble_predictions(
@@ -58,7 +59,7 @@ def ensemble_predictions(
         raise TypeError(f"logits must be real and floating, got {logits.dtype}.")
     if logits.ndim != 3 or logits.shape[0] == 0:
         raise ValueError(f"logits must be [members, batch, classes], got shape {logits.shape}.")
-    scores = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    scores = logits.astype(wide_dtype(logits.dtype))
     share = _shares(weights, logits.shape[0])[:, None, None].astype(scores.dtype)
     counts = share > 0
     if average == "logits":

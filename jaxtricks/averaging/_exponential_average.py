@@ -8,9 +8,9 @@ import optax
 from jaxtyping import Array, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_flag, check_integer, check_range
+from jaxtricks._moments import average, full_moment, weight_sum, widen
 from jaxtricks._tree_checks import check_same_tree
 from jaxtricks.averaging._averager import Averager, check_floating_tree
-from jaxtricks.optimizers._moments import average, full_moment, weight_sum, widen
 
 
 class ExponentialAverageState(NamedTuple):

@@ -11,7 +11,8 @@ from flax import traverse_util
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_flag, check_instance, check_integer
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks._wide_dtype import wide_dtype
+from jaxtricks.normalization import BatchNorm
 
 _PROBE = 2.0**60  # a statistic next to which any batch's own is rounded away
 
@@ -47,8 +48,9 @@ def recalibrate_batch_norm(
             by class vary too little), preprocessed as in training.
         batch_size: that of training; what is left over by whole batches is not used.
         unbiased: whether to multiply the variance of each `flax.linen.BatchNorm` and
-            `regularizers.BatchNorm` by $N / (N - 1)$, $N$ the values per feature in a batch, unless
-            it does so itself (`unbiased_running_var`). Other layers keep their own convention.
+            `normalization.BatchNorm` by $N / (N - 1)$, $N$ the values per feature in a batch,
+            unless it does so itself (`unbiased_running_var`). Other layers keep their own
+            convention.
 
     Returns:
         The collections other than `"params"`, with new statistics.
@@ -73,9 +75,6 @@ def recalibrate_batch_norm(
         ...     print(name, statistic.round(4))
         mean [3.]
         var [2.5]
-
-    References:
-        S-NRM-02, S-ENS-03; notes 002:80-88, 002:958.
     """
     check_flag("unbiased", unbiased)
     check_instance("variables", variables, Mapping)
@@ -134,7 +133,7 @@ def _filled(stats: PyTree, value: float) -> PyTree:
     def fill(leaf: Array) -> Array:
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
             return leaf
-        return jnp.full_like(leaf, value, dtype=jnp.promote_types(leaf.dtype, jnp.float32))
+        return jnp.full_like(leaf, value, dtype=wide_dtype(leaf.dtype))
 
     return jax.tree.map(fill, stats)
 

@@ -10,9 +10,10 @@ from flax import traverse_util
 from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._checks import check_function, check_instance
+from jaxtricks._statistics_axes import statistics_axes
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.averaging._recalibrate_batch_norm import whole_batches
-from jaxtricks.regularizers import BatchNorm
-from jaxtricks.regularizers._batch_norm import kept_axes
+from jaxtricks.normalization import BatchNorm
 
 JITTED = "apply must call a BatchNorm whenever it is called; is it jitted?"
 
@@ -53,7 +54,7 @@ def whole_set_batch_norm(
 
     Returns:
         The collections other than `"params"`, with new statistics of each
-        `regularizers.BatchNorm` and `flax.linen.BatchNorm`.
+        `normalization.BatchNorm` and `flax.linen.BatchNorm`.
 
     Raises:
         ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
@@ -62,7 +63,7 @@ def whole_set_batch_norm(
         TypeError: `batch_size` is no integer, `variables` no mapping, or `apply` no function.
 
     Example:
-        >>> from jaxtricks.regularizers import BatchNorm
+        >>> from jaxtricks.normalization import BatchNorm
         >>> layer, x = BatchNorm(), jnp.array([[1.0], [3.0], [2.0], [6.0], [3.0]])
         >>> variables = {"params": {}, **layer.init(jax.random.key(0), x, train=False)}
         >>> def apply(variables, x):
@@ -72,9 +73,6 @@ def whole_set_batch_norm(
         ...     print(name, statistic.round(4))
         mean [3.]
         var [2.8]
-
-    References:
-        S-NRM-03, E-38; notes 004:514-515.
     """
     check_function("apply", apply)
     check_instance("variables", variables, Mapping)
@@ -142,7 +140,7 @@ def _inputs(
             if training:
                 raise ValueError(f"apply must run {name} in evaluation mode.")
             origin = origins.get(name) if origins else None
-            found[name] = _moments(x, kept_axes(layer.axis, x.ndim), origin)
+            found[name] = _moments(x, statistics_axes(layer.axis, x.ndim), origin)
         return run(*args, **kwargs)
 
     with nn.intercept_methods(look):
@@ -159,7 +157,7 @@ def _arguments(layer: nn.Module, x: Array, *args: Any, **kwargs: Any) -> tuple[A
 
 
 def _moments(x: Array, kept: tuple[int, ...], origin: Array | None) -> Moments:
-    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    x = x.astype(wide_dtype(x.dtype))
     axes = tuple(axis for axis in range(x.ndim) if axis not in kept)
     if origin is None:
         origin = x[tuple(slice(None if axis in kept else 1) for axis in range(x.ndim))]

@@ -15,6 +15,7 @@ from jaxtricks._checks import (
     check_integer,
     check_pair,
 )
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.models._flatten import check_images
 
 Pair = tuple[int, int]
@@ -24,7 +25,8 @@ class Conv(nn.Module):
     """A convolution over images `[n, height, width, channels]`, padded with zeros ("SAME").
 
     With a stride of s the output is `ceil(height / s)` by `ceil(width / s)`. Parameters are those
-    of `flax.linen.Conv`: `"kernel"`, `[rows, columns, channels, features]`, and `"bias"`.
+    of `flax.linen.Conv`: `"kernel"`, `[rows, columns, channels, features]`, and `"bias"`, both
+    float32; the output has the input's dtype.
 
     Attributes:
         features: channels of the output.
@@ -77,11 +79,12 @@ class Conv(nn.Module):
         kernel = self.param("kernel", self.kernel_init, shape)
         form = self.form or ("patches" if jax.default_backend() == "cpu" else "native")
         convolve = by_patches if form == "patches" else natively
-        wide = jnp.promote_types(images.dtype, kernel.dtype)
+        wide = wide_dtype(images.dtype)
         y = convolve(images.astype(wide), kernel.astype(wide), both(self.strides))
         if self.use_bias:
-            y += self.param("bias", nn.initializers.zeros, (self.features,))[None, None, None]
-        return y
+            bias = self.param("bias", nn.initializers.zeros, (self.features,))
+            y += bias[None, None, None].astype(wide)
+        return y.astype(images.dtype)
 
 
 def both(strides: int | Pair) -> Pair:

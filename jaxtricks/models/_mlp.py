@@ -15,7 +15,8 @@ from jaxtricks._checks import (
     check_range,
 )
 from jaxtricks.models._flatten import flatten
-from jaxtricks.regularizers import BatchNorm, Dropout
+from jaxtricks.normalization import BatchNorm
+from jaxtricks.regularizers import Dropout
 
 
 class MLP(nn.Module):
@@ -82,7 +83,7 @@ class MLP(nn.Module):
                 f"rates must be one, or one for each of the {len(self.features) - 1} hidden "
                 f"layers, got {len(rates)}."
             )
-        for rate in rates:
+        for rate in rates or (self.rates,):
             check_range("rates", rate, low=0.0, high=1.0)
         check_flag("batch_norm", self.batch_norm)
         check_function("activation", self.activation)
@@ -91,6 +92,8 @@ class MLP(nn.Module):
         check_choice("dropout_position", self.dropout_position, positions)
         check_choice("batch_norm_position", self.batch_norm_position, positions)
         check_flag("redundant_bias", self.redundant_bias)
+        if self.axis_name is not None:
+            check_instance("axis_name", self.axis_name, str)
         self.features = tuple(self.features)  # so that the network can be hashed
         if isinstance(self.rates, Sequence):
             self.rates = rates
@@ -101,6 +104,7 @@ class MLP(nn.Module):
         self, images: Shaped[Array, "batch *rest"], *, train: bool
     ) -> Float[Array, "batch logits"]:
         """Logits of images `[n, height, width, channels]` or rows `[n, features]`."""
+        check_flag("train", train)
         x = flatten(images)
         for size, rate in zip(self.features[:-1], self.each_rate(), strict=True):
             norm_before = self.batch_norm and self.batch_norm_position == "before_activation"
@@ -120,6 +124,6 @@ class MLP(nn.Module):
 
     def each_rate(self) -> tuple[ScalarLike, ...]:
         """The rate of each hidden layer."""
-        if isinstance(self.rates, Sequence):
+        if isinstance(self.rates, Sequence) and not isinstance(self.rates, str):
             return tuple(self.rates)
         return (self.rates,) * (len(self.features) - 1)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._checks import check_integer
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.models._flatten import check_images
 
 
@@ -42,7 +43,8 @@ def average_pool(
         >>> average_pool(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
         [[2.5, 4.5], [10.5, 12.5]]
     """
-    return sum(slices(images, size)) / size**2
+    places = [place.astype(wide_dtype(images.dtype)) for place in slices(images, size)]
+    return (functools.reduce(jnp.add, places) / size**2).astype(images.dtype)
 
 
 def slices(

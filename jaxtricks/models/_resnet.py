@@ -6,10 +6,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer
 from jaxtricks.models._conv import Conv
 from jaxtricks.models._flatten import check_images
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 
 
 class ResNet(nn.Module):
@@ -57,6 +57,10 @@ class ResNet(nn.Module):
             raise ValueError(f"depth must be 6n + 2 with n of at least 1, got {self.depth}.")
         check_integer("width", self.width, low=1)
         check_integer("classes", self.classes, low=1)
+        if self.axis_name is not None:
+            check_instance("axis_name", self.axis_name, str)
+        if self.form is not None:
+            check_choice("form", self.form, ("patches", "native"))
         super().__post_init__()
 
     @nn.compact
@@ -64,6 +68,7 @@ class ResNet(nn.Module):
         self, images: Shaped[Array, "n *image"], *, train: bool
     ) -> Float[Array, "n classes"]:
         """Logits of images `[n, height, width, channels]`, floating."""
+        check_flag("train", train)
         check_images(images, ranks=(4,))
         x = nn.relu(self.normalised(images, self.width, 1, train))
         for stage in range(3):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 from jaxtyping import Array
 
-from jaxtricks._checks import check_instance
+from jaxtricks._checks import check_flag, check_instance
 
 
 class Sequential(nn.Module):
@@ -14,7 +14,7 @@ class Sequential(nn.Module):
 
     A layer takes it if a parameter of its call is named `train`; Flax modules and plain functions
     mix. Each layer draws from the rng streams on its own. Where Flax's `Dropout` and `BatchNorm`
-    have `deterministic` and `use_running_average`, use those of `jaxtricks.regularizers`.
+    have `deterministic` and `use_running_average`, use ours.
 
     Attributes:
         layers: Flax modules or functions of one array.
@@ -32,9 +32,6 @@ class Sequential(nn.Module):
         >>> variables = net.init(jax.random.key(0), x, train=False)
         >>> net.apply(variables, x, train=True, rngs={"dropout": jax.random.key(1)}).shape
         (2, 10)
-
-    References:
-        S-MOD-01, S-MOD-03; notes 000:49-84, 001:79-104.
     """
 
     layers: Sequence[Callable[..., Array]]
@@ -51,6 +48,7 @@ class Sequential(nn.Module):
 
     def __call__(self, x: Array, *, train: bool) -> Array:
         """Applies the layers."""
+        check_flag("train", train)
         for layer in self.layers:
             x = layer(x, train=train) if takes_train(layer) else layer(x)
         return x

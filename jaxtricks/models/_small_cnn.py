@@ -6,11 +6,12 @@ from typing import Literal
 import flax.linen as nn
 from jaxtyping import Array, Float, ScalarLike, Shaped
 
-from jaxtricks._checks import check_flag, check_instance, check_integer, check_range
+from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer, check_range
 from jaxtricks.models._conv import Conv
 from jaxtricks.models._flatten import check_images
 from jaxtricks.models._pool import max_pool
-from jaxtricks.regularizers import BatchNorm, Dropout
+from jaxtricks.normalization import BatchNorm
+from jaxtricks.regularizers import Dropout
 
 
 class SmallCNN(nn.Module):
@@ -59,6 +60,10 @@ class SmallCNN(nn.Module):
         check_integer("classes", self.classes, low=1)
         check_flag("batch_norm", self.batch_norm)
         check_range("rate", self.rate, low=0.0, high=1.0)
+        if self.axis_name is not None:
+            check_instance("axis_name", self.axis_name, str)
+        if self.form is not None:
+            check_choice("form", self.form, ("patches", "native"))
         self.features = tuple(self.features)  # so that the network can be hashed
         super().__post_init__()
 
@@ -67,6 +72,7 @@ class SmallCNN(nn.Module):
         self, images: Shaped[Array, "n *image"], *, train: bool
     ) -> Float[Array, "n classes"]:
         """Logits of images `[n, height, width, channels]`, floating."""
+        check_flag("train", train)
         check_images(images, ranks=(4,))
         least = 2 ** len(self.features)
         if min(images.shape[1:3]) < least:

@@ -8,8 +8,8 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_choice, check_functions, check_length, check_range
+from jaxtricks._moments import full_moment, narrow, widen
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
-from jaxtricks.optimizers._moments import full_moment, narrow, widen
 
 
 class AccumulateState(NamedTuple):

@@ -8,10 +8,10 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_choice, check_functions, check_length, check_range
+from jaxtricks._moments import full_moment, narrow, weight_sum, widen
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks.control import ControlRule
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
-from jaxtricks.optimizers._moments import full_moment, narrow, weight_sum, widen
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 

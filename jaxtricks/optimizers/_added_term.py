@@ -6,9 +6,9 @@ import jax
 import optax
 from jaxtyping import Array, PyTree
 
+from jaxtricks._moments import narrow, widen
 from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
 from jaxtricks.optimizers._mask import Mask, mask_tree
-from jaxtricks.optimizers._moments import narrow, widen
 
 
 def added_term(term: Callable[[Array], Array], mask: Mask) -> optax.GradientTransformationExtraArgs:

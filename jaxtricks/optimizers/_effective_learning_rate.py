@@ -4,8 +4,8 @@ import jax
 from jaxtyping import PyTree, ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._moments import divisor, widen
 from jaxtricks._tree_checks import check_real_tree
-from jaxtricks.optimizers._moments import divisor, widen
 
 
 def effective_learning_rate(

@@ -8,8 +8,8 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_range
+from jaxtricks._moments import narrow, widen
 from jaxtricks._tree_checks import check_real_tree
-from jaxtricks.optimizers._moments import narrow, widen
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 

@@ -4,8 +4,8 @@ import jax
 from jaxtyping import Array, PyTree, ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._moments import narrow, widen
 from jaxtricks._tree_checks import check_same_tree
-from jaxtricks.optimizers._moments import narrow, widen
 
 
 def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:

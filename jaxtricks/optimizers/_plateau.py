@@ -8,9 +8,9 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._checks import check_functions
+from jaxtricks._moments import narrow, widen
 from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.control import ControlRule
-from jaxtricks.optimizers._moments import narrow, widen
 
 
 class PlateauScaleState(NamedTuple):

@@ -8,9 +8,9 @@ import optax
 from jaxtyping import Array, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._moments import narrow, widen
 from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
 from jaxtricks.optimizers._mask import Mask, mask_tree
-from jaxtricks.optimizers._moments import narrow, widen
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 

@@ -8,9 +8,7 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._tree_checks import check_real_tree, check_same_tree
-from jaxtricks.optimizers._gradient_descent import gradient_descent
-from jaxtricks.optimizers._moments import (
+from jaxtricks._moments import (
     average,
     divisor,
     full_moment,
@@ -18,6 +16,8 @@ from jaxtricks.optimizers._moments import (
     weight_sum,
     widen,
 )
+from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.optimizers._momentum import scale_by_momentum
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 

@@ -8,10 +8,10 @@ import optax
 from jaxtyping import Array, PyTree, ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._moments import narrow, widen
 from jaxtricks._prefix import expand_prefix
 from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.optimizers._layer_depth import layer_depth
-from jaxtricks.optimizers._moments import narrow, widen
 
 
 def scale_by_depth(

@@ -8,9 +8,9 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._moments import full_moment, narrow, weight_sum, widen
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
-from jaxtricks.optimizers._moments import full_moment, narrow, weight_sum, widen
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from jaxtricks._checks import check_integer, check_key
 from jaxtricks._tree_checks import check_floating_tree
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.probes._norm import norm
 from jaxtricks.probes._scalar import scalar
 
@@ -57,7 +58,7 @@ def hessian_eigenvalues(
     given, unravel = ravel_pytree(params)
     if steps > given.size:
         raise ValueError(f"steps must be at most the {given.size} parameters, got {steps}.")
-    flat = given.astype(jnp.promote_types(given.dtype, jnp.float32))
+    flat = given.astype(wide_dtype(given.dtype))
     gradient = jax.grad(lambda x: loss(unravel(x.astype(given.dtype))))
     tolerance = ROUNDING * jnp.finfo(flat.dtype).eps
 

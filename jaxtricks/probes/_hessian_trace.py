@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from jaxtricks._checks import check_integer, check_key
 from jaxtricks._tree_checks import check_floating_tree
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.probes._scalar import scalar
 
 
@@ -47,7 +48,7 @@ def hessian_trace(
     check_key("key", key)
     check_integer("draws", draws, low=2)
     given, unravel = ravel_pytree(params)
-    flat = given.astype(jnp.promote_types(given.dtype, jnp.float32))
+    flat = given.astype(wide_dtype(given.dtype))
     gradient = jax.grad(lambda x: loss(unravel(x.astype(given.dtype))))
 
     def one(key: Key[Array, ""]) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_floating, check_range, shown
+from jaxtricks._wide_dtype import wide_dtype
 
 
 class Statistics(NamedTuple):
@@ -79,7 +80,7 @@ def statistics(
     _check_quantiles(quantiles)
     _check_edges(edges)
     x = jnp.asarray(values).ravel()
-    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    x = x.astype(wide_dtype(x.dtype))
     if not x.size:
         raise ValueError(f"values must not be empty, got shape {values.shape}.")
     largest = jnp.max(jnp.abs(x))

@@ -1,93 +1,76 @@
-"""Switching units off at random."""
+"""Dropout: setting units to zero at random."""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Key, ScalarLike
 
-from jaxtricks._checks import check_flag, check_floating, check_key, check_range
-
-DIGITS = 16
+from jaxtricks._checks import check_flag, check_floating, check_instance, check_key, check_range
+from jaxtricks._wide_dtype import wide_dtype
+from jaxtricks.regularizers._bernoulli_mask import bernoulli_mask
 
 
 def dropout(
     key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
 ) -> Float[Array, "*shape"]:
-    r"""Zeroes each entry with probability `rate` and divides the others by `1 - rate`.
+    r"""Sets each entry to 0 with probability `rate` and divides the others by `1 - rate`.
 
-    $y_i = r_i x_i / (1 - p)$ with $r_i \sim \mathrm{Bernoulli}(1 - p)$: the expected value is
-    $x_i$, so nothing changes at test time (inverted dropout). A dropped entry has no gradient.
+    $y_i = r_i x_i / (1 - p)$ with $r_i \sim \mathrm{Bernoulli}(1 - p)$. The expected value of $y_i$
+    is $x_i$, so nothing has to be rescaled in evaluation (inverted dropout). The gradient of a
+    dropped entry is 0.
 
-    The probability is rounded to a multiple of 2^-16, and costs as many random bits an entry as it
-    has binary digits: 1 at the rate 0.5, 15 at 0.1, 16 when it is traced.
+    The probability is rounded to a multiple of $2^{-16}$, and the entries are divided by the
+    rounded one: a rate within $2^{-17}$ of 1 drops everything.
 
     Args:
         key: draws the mask; the same key, shape and rate give the same mask on any devices.
-        x: activations.
-        rate: $p$, the probability of dropping, in `[0, 1]`; it may be traced. 1 gives zeros, with
-            a gradient that is finite, also by the rate.
+        x: activations of any shape.
+        rate: $p$, the probability of dropping, in `[0, 1]`; it may be traced. At 1 the result is 0.
+            The gradients by `x` and by the rate are finite in the whole range.
+
+    Returns:
+        An array with the shape and dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range.
-        TypeError: the key is no typed one, or `x` no floating array.
+        ValueError: the rate is out of range, or `key` is an array of keys.
+        TypeError: `key` is not a typed key, or `x` not a floating array.
 
     Example:
         >>> dropout(jax.random.key(0), jnp.ones(8), 0.5).tolist()
         [2.0, 2.0, 2.0, 0.0, 0.0, 2.0, 0.0, 2.0]
 
     References:
-        S-REG-12, S-REG-14; notes 000:50, 001:79-92.
-        Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, 2014.
+        Srivastava et al.,
+        [Dropout: a simple way to prevent neural networks from overfitting](
+        https://jmlr.org/papers/v15/srivastava14a.html), 2014.
     """
     check_range("rate", rate, low=0.0, high=1.0)
     check_key("key", key)
     check_floating("x", x)
     x = jnp.asarray(x)
-    some = rate < 1
-    scale = jnp.where(some, 1 / (1 - jnp.where(some, rate, 0.0)), 0.0)
-    return jnp.where(kept(key, x.shape, rate), x * scale, 0).astype(x.dtype)
-
-
-def kept(key: Key[Array, ""], shape: tuple[int, ...], rate: ScalarLike) -> Bool[Array, "*shape"]:
-    """True with probability `1 - rate`, whose binary digits say how random bits are combined.
-
-    With the digits d_1 d_2 ... after the point and fair bits b_1 b_2 ..., "b_1 or what follows"
-    where d_1 is 1 and "b_1 and what follows" where it is 0 has that probability. A word holds the
-    bits of 32 neighbours on the last axis; trailing zeros need no bits.
-    """
-    xp = jnp if isinstance(rate, jax.core.Tracer) else np
-    share = xp.round((1 - xp.asarray(rate, xp.float32)) * 2**DIGITS).astype(xp.uint32)
-    digits = share >> xp.arange(DIGITS, dtype=xp.uint32)[::-1] & 1 != 0
-    if xp is np:
-        digits = np.trim_zeros(digits, "b")
-    *rows, last = shape or (1,)
-    words = jax.random.bits(key, (len(digits), *rows, -(-last // 32)), jnp.uint32)
-
-    def combine(mask: Array, row: tuple[Array, Array]) -> tuple[Array, None]:
-        digit, word = row
-        return jnp.where(digit, word | mask, word & mask), None
-
-    mask = jnp.zeros(words.shape[1:], jnp.uint32)  # in a loop: fused, it is redone for each bit
-    mask, _ = jax.lax.scan(combine, mask, (digits, words), reverse=True)
-    places = jax.lax.broadcasted_iota(jnp.uint32, (*mask.shape, 32), mask.ndim)
-    bits = (mask[..., None] >> places) & 1
-    drawn = bits.reshape(*rows, mask.shape[-1] * 32)[..., :last].reshape(shape)
-    return (drawn != 0) | (share == 2**DIGITS)
+    mask, probability = bernoulli_mask(key, x.shape, rate)
+    some = probability > 0
+    scale = jnp.where(some, 1 / jnp.where(some, probability, 1), 0)
+    wide = x.astype(wide_dtype(x.dtype))
+    return jnp.where(mask, wide * scale.astype(wide.dtype), 0).astype(x.dtype)
 
 
 class Dropout(nn.Module):
-    """`dropout` in training, else the identity. Draws from the stream `"dropout"`.
+    """Applies `dropout` in training and returns its input unchanged in evaluation.
 
-    Every layer, and every call of a layer, draws its own mask. A model is initialised with
-    `train=False`, or with a key for the stream too: the stream `"params"` is never used instead.
+    Every layer, and every call of a layer, draws its own mask from the stream `rng_collection`. The
+    stream `"params"` is never used instead, so initialise a model with `train=False`, or give
+    `init` a key for the stream too. Flax's old-style keys (`jax.random.PRNGKey`) are accepted.
 
     Attributes:
-        rate: probability of dropping, in `[0, 1]`. At 0 nothing is drawn and no key needed.
+        rate: probability of dropping, in `[0, 1]`. At 0 nothing is drawn and no key is needed.
+        rng_collection: name of the stream, any but `"params"`.
 
     Raises:
-        ValueError: the rate is out of range, or, when called in training, the stream is missing.
-        TypeError: when called, `train` is no bool.
+        ValueError: the rate is out of range, the stream is `"params"`, or, when called in training,
+            `rngs` has no key for the stream.
+        TypeError: `rng_collection` is not a string, or, when called, `train` is not a bool or the
+            input not a floating array.
 
     Example:
         >>> layer = Dropout(0.5)
@@ -98,31 +81,44 @@ class Dropout(nn.Module):
         [2.0, 0.0, 2.0, 0.0]
 
     References:
-        S-REG-12, S-MOD-01, S-MOD-05; notes 000:50-71, 001:79-113.
+        Srivastava et al.,
+        [Dropout: a simple way to prevent neural networks from overfitting](
+        https://jmlr.org/papers/v15/srivastava14a.html), 2014.
     """
 
     rate: ScalarLike = 0.5
+    rng_collection: str = "dropout"
 
     def __post_init__(self) -> None:
         check_range("rate", self.rate, low=0.0, high=1.0)
+        check_instance("rng_collection", self.rng_collection, str)
+        if self.rng_collection == "params":
+            raise ValueError("rng_collection must be a stream of its own, got 'params'.")
         super().__post_init__()
 
     def __call__(
         self, x: Float[Array, "*shape"], *, train: bool, rate: ScalarLike | None = None
     ) -> Float[Array, "*shape"]:
-        """Drops in training.
+        """Drops entries in training.
 
         Args:
-            x: activations.
+            x: activations of any shape.
             train: whether to drop.
-            rate: for this call instead of the layer's own; it may be traced, so a schedule or a
-                search can change it.
+            rate: used for this call instead of the layer's own; it may be traced, so a schedule or
+                a search can change it.
         """
         check_flag("train", train)
+        check_floating("x", x)
         rate = self.rate if rate is None else rate
         check_range("rate", rate, low=0.0, high=1.0)
         if not train or (not isinstance(rate, jax.core.Tracer) and rate == 0):
             return x
-        if not self.has_rng("dropout"):
-            raise ValueError('dropout needs a key in training: pass rngs={"dropout": key}.')
-        return dropout(self.make_rng("dropout"), x, rate)
+        stream = self.rng_collection
+        if not self.has_rng(stream):
+            raise ValueError(
+                f'{stream} needs a key in training: pass rngs={{"{stream}": key}} to apply.'
+            )
+        key = self.make_rng(stream)
+        if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+            key = jax.random.wrap_key_data(key)
+        return dropout(key, x, rate)

@@ -9,27 +9,29 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_flag, check_floating, check_function, check_integer
+from jaxtricks._wide_dtype import wide_dtype
 
 
 class Maxout(nn.Module):
     r"""A dense layer whose units are $\max_{j \le k} (w_j^\top x + b_j)$.
 
-    It is its own activation: piecewise linear and convex in the input, with a slope everywhere, so
-    that no unit dies. It has k times the parameters of a dense layer. Two pieces of which one is 0
-    are ReLU, of slopes 1 and 0.1 leaky ReLU. Parameters: `"kernel"` `[in, k, features]` and
-    `"bias"` `[k, features]`.
+    It needs no activation: a unit is piecewise linear and convex in the input and has a slope
+    everywhere, so none can die. It has $k$ times the parameters of a dense layer. With two pieces
+    and $w_2 = 0$ it is ReLU, with $w_2 = 0.1 w_1$ leaky ReLU. The parameters are `"kernel"`
+    `[inputs, k, features]` and `"bias"` `[k, features]`, both float32; the output has the input's
+    dtype.
 
     Attributes:
-        features: number of units.
-        pieces: k, at least 1; 1 is a dense layer without activation.
+        features: number of units, at least 1.
+        pieces: $k$, at least 1; 1 is a dense layer without activation.
         use_bias: whether there are $b_j$, initially 0.
-        kernel_init: draws the weights of each piece as one kernel `[in, features]`.
+        kernel_init: initializer of the weights of one piece, of shape `[inputs, features]`.
 
     Raises:
-        ValueError: a number is under 1, or, when called, the input has no last axis, or 0 entries
-            on it.
-        TypeError: a number is no integer, a flag no bool, `kernel_init` no function, or, when
-            called, the input is no floating array.
+        ValueError: a number is under 1, or, when called, the input has no last axis or no entries
+            along it.
+        TypeError: a number is not an integer, `use_bias` not a bool, `kernel_init` not a function,
+            or, when called, the input not a floating array.
 
     Example:
         >>> layer = Maxout(1, pieces=2)
@@ -38,7 +40,6 @@ class Maxout(nn.Module):
         [[3.0], [2.0]]
 
     References:
-        S-ACT-05; note 002:35-37.
         Goodfellow et al., [Maxout networks](https://arxiv.org/abs/1302.4389), 2013.
     """
 
@@ -56,7 +57,7 @@ class Maxout(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch {self.features}"]:
-        """The units' outputs."""
+        """Returns the outputs of the units."""
         check_floating("x", x)
         if not x.shape or not x.shape[-1]:
             raise ValueError(f"x must be [..., inputs], got the shape {x.shape}.")
@@ -67,8 +68,10 @@ class Maxout(nn.Module):
             return jnp.swapaxes(one(keys), 0, 1)
 
         kernel = self.param("kernel", pieces_init, (x.shape[-1], self.pieces, self.features))
-        each = jnp.tensordot(x, kernel, 1)
+        x = jnp.asarray(x)
+        wide = x.astype(wide_dtype(x.dtype))
+        each = jnp.tensordot(wide, kernel.astype(wide.dtype), 1)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.pieces, self.features))
-            each += bias.reshape((1,) * (x.ndim - 1) + bias.shape)
-        return jnp.max(each, axis=-2)
+            each += bias.reshape((1,) * (x.ndim - 1) + bias.shape).astype(wide.dtype)
+        return jnp.max(each, axis=-2).astype(x.dtype)

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_length, check_range
-from jaxtricks.schedules._schedule import Schedule, counted
+from jaxtricks._counted import counted
+from jaxtricks.schedules._schedule import Schedule
 
 
 def cosine_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0.0) -> Schedule:

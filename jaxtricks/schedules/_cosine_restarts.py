@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_integer, check_length, check_range
-from jaxtricks.schedules._schedule import Schedule, counted
+from jaxtricks._counted import counted
+from jaxtricks.schedules._schedule import Schedule
 
 _LAST_COUNT = 2**31 - 1
 

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_range
-from jaxtricks.schedules._schedule import Schedule, counted
+from jaxtricks._counted import counted
+from jaxtricks.schedules._schedule import Schedule
 
 
 def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_increasing, check_instance
-from jaxtricks.schedules._schedule import Schedule, counted
+from jaxtricks._counted import counted
+from jaxtricks.schedules._schedule import Schedule
 
 
 def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:

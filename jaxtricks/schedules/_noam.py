@@ -4,7 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_integer, check_length, check_range
-from jaxtricks.schedules._schedule import Schedule, counted
+from jaxtricks._counted import counted
+from jaxtricks.schedules._schedule import Schedule
 
 
 def noam(model_size: int, warmup_steps: int = 4000, *, scale: ScalarLike = 1.0) -> Schedule:

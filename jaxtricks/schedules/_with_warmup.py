@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_instance
+from jaxtricks._counted import counted
 from jaxtricks.schedules._linear_warmup import linear_warmup
-from jaxtricks.schedules._schedule import Schedule, counted
+from jaxtricks.schedules._schedule import Schedule
 
 
 def with_warmup(

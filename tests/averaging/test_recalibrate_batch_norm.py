@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxtricks.averaging import recalibrate_batch_norm
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 
 X = jax.random.normal(jax.random.key(0), (14, 2, 3)) * jnp.array([[[1.0, 3.0, 0.1]]]) + 50.0
 BATCHES = np.array(X[:12], np.float64).reshape(3, 4, 2, 3)  # the last two are left over

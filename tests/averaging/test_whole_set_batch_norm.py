@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxtricks.averaging import recalibrate_batch_norm, whole_set_batch_norm
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 from tests.untyped import untyped
 
 X = 5 + 3 * jax.random.normal(jax.random.key(0), (14, 4, 4, 2))

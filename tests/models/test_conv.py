@@ -53,7 +53,7 @@ def test_half_precision_images_meet_single_precision_weights(form):
     conv = Conv(1, form=form, kernel_init=nn.initializers.ones)
     x = jnp.ones((1, 4, 4, 1), jnp.bfloat16)
     y = jnp.asarray(conv.apply(conv.init(KEY, x), x))
-    assert y.dtype == jnp.float32 and y[0, 1, 1, 0] == 9
+    assert y.dtype == jnp.bfloat16 and y[0, 1, 1, 0] == 9
 
 
 def test_without_a_bias_there_is_none():

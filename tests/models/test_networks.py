@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxtricks import models
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 from tests.untyped import untyped
 
 KEY = jax.random.key(0)

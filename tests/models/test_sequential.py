@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import pytest
 
 from jaxtricks.models import Sequential, flatten
-from jaxtricks.regularizers import BatchNorm, Dropout
+from jaxtricks.normalization import BatchNorm
+from jaxtricks.regularizers import Dropout
 
 KEY = jax.random.key(0)
 ROWS = 1 + jax.random.uniform(jax.random.key(1), (6, 8))

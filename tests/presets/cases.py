@@ -1,7 +1,9 @@
 """The presets under contract, named `framework.preset`: rows as in `tests.cases`."""
 
 from jaxtricks import presets
-from tests.cases import Control, Schedule, Transform
+from tests.cases.control import Control
+from tests.cases.schedules import Schedule
+from tests.cases.transforms import Transform
 
 TORCH = {"lr": (0.1, 0.3), "weight_decay": (0.1, 0.0)}
 BETAS = {"betas": (0.8, 0.9), "maximize": True}

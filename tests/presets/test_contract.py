@@ -12,11 +12,11 @@ import optax
 import pytest
 
 from jaxtricks import control, presets, schedules
-from tests import test_control_contract as controls_obey
-from tests import test_schedule_contract as schedules_obey
-from tests import test_transform_contract as transforms_obey
+from tests.contracts import test_control as controls_obey
+from tests.contracts import test_schedules as schedules_obey
+from tests.contracts import test_transforms as transforms_obey
+from tests.contracts.test_api import float_arguments, public_functions, returns
 from tests.presets.cases import CONTROLS, SCHEDULES, TRANSFORMS
-from tests.test_api import float_arguments, public_functions, returns
 
 FRAMEWORKS = {"torch": presets.torch, "keras": presets.keras}
 CASES = {**TRANSFORMS, **SCHEDULES, **CONTROLS}

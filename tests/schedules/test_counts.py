@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from jaxtricks import schedules
-from tests import cases
+from tests.cases.control import CONTROLS
+from tests.cases.schedules import SCHEDULES as CASES
+from tests.cases.transforms import TRANSFORMS
 from tests.presets import cases as preset_cases
 from tests.untyped import untyped
 
-SCHEDULES = {**cases.SCHEDULES, **preset_cases.SCHEDULES}
+SCHEDULES = {**CASES, **preset_cases.SCHEDULES}
 FACTORIES = {
     **SCHEDULES,
-    **cases.CONTROLS,
+    **CONTROLS,
     **preset_cases.CONTROLS,
-    **{name: cases.TRANSFORMS[name] for name in ("accumulate", "adam_to_sgd")},
+    **{name: TRANSFORMS[name] for name in ("accumulate", "adam_to_sgd")},
 }
 NO_LENGTHS = ("model_size", "multiplier", "T_mult")
 

@@ -3,7 +3,7 @@
 from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 
 
 def batch_normalization(
@@ -36,9 +36,6 @@ def batch_normalization(
         >>> _, updated = layer.apply(variables, x, train=True, mutable=["batch_stats"])
         >>> round(float(updated["batch_stats"]["var"][0]), 4)  # 0.9 * 1 + 0.1 * 1
         1.0
-
-    References:
-        S-NRM-04, S-LIB-05.
     """
     check_range("momentum", momentum, low=0.0, high=1.0)
     check_range("epsilon", epsilon, low=0.0)

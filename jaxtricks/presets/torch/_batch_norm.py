@@ -3,7 +3,7 @@
 from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks.regularizers import BatchNorm
+from jaxtricks.normalization import BatchNorm
 
 
 def batch_norm(
@@ -38,9 +38,6 @@ def batch_norm(
         >>> _, updated = layer.apply(variables, x, train=True, mutable=["batch_stats"])
         >>> round(float(updated["batch_stats"]["var"][0]), 4)  # 0.9 * 1 + 0.1 * 2
         1.1
-
-    References:
-        S-NRM-04, S-LIB-05.
     """
     check_range("momentum", momentum, low=0.0, high=1.0)
     check_flag("affine", affine)

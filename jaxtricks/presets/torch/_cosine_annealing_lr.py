@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_length, check_range
+from jaxtricks._counted import counted
 from jaxtricks.schedules import Schedule
-from jaxtricks.schedules._schedule import counted
 
 
 def cosine_annealing_lr(

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._counted import counted
 from jaxtricks.schedules import Schedule
-from jaxtricks.schedules._schedule import counted
 
 
 def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:

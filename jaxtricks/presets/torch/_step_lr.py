@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_length, check_range
+from jaxtricks._counted import counted
 from jaxtricks.schedules import Schedule
-from jaxtricks.schedules._schedule import counted
 
 
 def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -> Schedule:

@@ -1,4 +1,4 @@
-"""Normalising each feature by the statistics of its batch."""
+"""Batch normalization."""
 
 import math
 
@@ -16,47 +16,53 @@ from jaxtricks._checks import (
     check_integer,
     check_range,
 )
+from jaxtricks._statistics_axes import statistics_axes
+from jaxtricks._wide_dtype import wide_dtype
 
 
 class BatchNorm(nn.Module):
-    r"""Batch normalization over every axis but the last, or but `axis`.
+    r"""Batch normalization: each feature is normalized by its mean and variance over the batch.
 
-    In training $\mu = \frac1N \sum_i x_i$, $\sigma^2 = \frac1N \sum_i (x_i - \mu)^2$ and
-    $y = \gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$, and the running statistics in the
-    collection `"batch_stats"` (`"mean"` and `"var"`, float32) become
-    $\text{decay} \cdot \text{running} + (1 - \text{decay}) \cdot \text{batch}$. In evaluation the
-    running ones take the place of $\mu$ and $\sigma^2$. Apply with `mutable=["batch_stats"]` in
-    training; initialising leaves them at 0 and 1.
+    In training, with the $N$ values $x_i$ of one feature,
+    $\mu = \frac1N \sum_i x_i$, $\sigma^2 = \frac1N \sum_i (x_i - \mu)^2$ and
+    $y_i = \gamma (x_i - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$. The running statistics, float32
+    arrays `"mean"` and `"var"` in the collection `"batch_stats"`, are updated to
+    $\text{decay} \cdot \text{running} + (1 - \text{decay}) \cdot \text{batch}$. In evaluation they
+    take the place of $\mu$ and $\sigma^2$. Call `apply` with `mutable=["batch_stats"]` in training.
+    `init` sets the running mean to 0 and the running variance to 1.
 
-    Values are counted from the first example's, and the variance is the mean square of the centred
-    ones, so both are right where the mean is a million times the standard deviation. Where
-    $\sigma^2 + \epsilon = 0$ the normalised value is 0.
+    The variance is the mean square of centred values, not the difference of two large numbers, so
+    it is accurate even if the mean is a million times the standard deviation. If
+    $\sigma^2 + \epsilon = 0$, the normalized value is 0.
 
-    Under `jit` with a sharded batch the statistics are those of the whole batch; under a mapped
-    axis (`pmap`, `vmap`) they are if `axis_name` names it. Examples of weight 0 count.
+    Under `jit` with a sharded batch the statistics are those of the whole batch. Under `pmap` or
+    `vmap` they are those of the whole batch only if `axis_name` names the mapped axis. Padding
+    examples count like all others.
 
     Attributes:
-        decay: share of the running statistics kept, in `[0, 1]` (PyTorch's momentum is what is
-            taken: 1 - decay).
-        eps: $\epsilon$, at least 0, inside the root.
-        unbiased_running_var: whether the running variance stores $\frac{N}{N-1} \sigma^2$, as in
-            PyTorch; else the batch's own, as in Flax and Keras.
-        axis_name: of a mapped axis to share statistics over, or None.
-        use_scale: whether there is a $\gamma$, `"scale"`, initially 1.
-        use_bias: whether there is a $\beta$, `"bias"`, initially 0.
-        scale_init: draws $\gamma$, `(key, shape, dtype) -> array`.
-        bias_init: draws $\beta$.
-        axis: the axis, or axes, with statistics of their own: -1 for rows `[n, features]` and
-            channels-last images (over n, height and width), 1 for channels-first ones,
-            `(-3, -2, -1)` for every pixel's own. Statistics and parameters have these axes' shape.
+        decay: share of the running statistics that an update keeps, in `[0, 1]`. PyTorch's
+            `momentum` is `1 - decay`.
+        eps: $\epsilon$, at least 0, added to the variance before the root is taken.
+        unbiased_running_var: whether the running variance is updated with
+            $\frac{N}{N-1} \sigma^2$, as in PyTorch, instead of $\sigma^2$, as in Flax and Keras.
+        axis_name: name of a mapped axis (`pmap`, `vmap`, `shard_map`) over which the statistics are
+            averaged too, or None.
+        use_scale: whether there is a parameter $\gamma$, `"scale"`.
+        use_bias: whether there is a parameter $\beta$, `"bias"`.
+        scale_init: initializer of $\gamma$, `(key, shape, dtype) -> array`; by default 1.
+        bias_init: initializer of $\beta$; by default 0.
+        axis: the axis or axes that keep statistics of their own; the mean and variance are taken
+            over all others. -1 for rows `[n, features]` and for images with channels last, 1 for
+            images with channels first, `(-3, -2, -1)` for separate statistics of every pixel.
+            Statistics and parameters have the shape of these axes.
 
     Raises:
-        TypeError: an attribute is of another type, or, when called, the input is no floating array
-            or `train` no bool.
-        ValueError: `decay` or `eps` is out of range, or, when called, an axis is not the input's,
-            or twice; the input's features are not those of the running statistics; in training
-            there are fewer than two values per feature, whose variance would be 0; or no axis of
-            the name `axis_name` is mapped.
+        TypeError: an attribute has the wrong type, or, when called, the input is not a floating
+            array or `train` not a bool.
+        ValueError: `decay` or `eps` is out of range, or, when called, `axis` does not fit the
+            input, the number of features differs from that of the running statistics, there are
+            fewer than two values per feature in training (their variance would be 0), or no axis
+            called `axis_name` is mapped.
 
     Example:
         >>> layer = BatchNorm(decay=0.5, unbiased_running_var=True)
@@ -67,7 +73,6 @@ class BatchNorm(nn.Module):
         ([[-1.0], [1.0]], [1.5])
 
     References:
-        S-NRM-01, S-NRM-04, E-50; notes 002:66-104, 004:475-522.
         Ioffe and Szegedy, [Batch normalization](https://arxiv.org/abs/1502.03167), 2015.
     """
 
@@ -99,12 +104,12 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "*shape"], *, train: bool) -> Float[Array, "*shape"]:
-        """Normalises by the batch in training, by the running statistics else."""
+        """Normalizes by the batch in training and by the running statistics in evaluation."""
         check_floating("x", x)
         check_flag("train", train)
-        kept = kept_axes(self.axis, x.ndim)
-        features = tuple(x.shape[axis] for axis in kept)
-        row = tuple(size if axis in kept else 1 for axis, size in enumerate(x.shape))
+        own = statistics_axes(self.axis, x.ndim)
+        features = tuple(x.shape[axis] for axis in own)
+        row = tuple(size if axis in own else 1 for axis, size in enumerate(x.shape))
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, features, jnp.float32)
         running_var = self.variable("batch_stats", "var", jnp.ones, features, jnp.float32)
         if running_mean.value.shape != features:
@@ -113,13 +118,13 @@ class BatchNorm(nn.Module):
                 f"got {features} along axis {self.axis} of {x.shape}."
             )
         x = jnp.asarray(x)
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        wide = x.astype(wide_dtype(x.dtype))
         if train:
-            mean, centred, var, size = self.statistics(wide, kept)
+            mean, centred, var, size = self.statistics(wide, own)
             if not self.is_initializing():
                 stored = var * size / (size - 1) if self.unbiased_running_var else var
-                running_mean.value = self.moved(running_mean.value, mean)
-                running_var.value = self.moved(running_var.value, stored)
+                running_mean.value = self.update_running(running_mean.value, mean)
+                running_var.value = self.update_running(running_var.value, stored)
         else:
             centred, var = wide - running_mean.value.reshape(row), running_var.value.reshape(row)
         total = var + self.eps
@@ -132,10 +137,10 @@ class BatchNorm(nn.Module):
         return y.astype(x.dtype)
 
     def statistics(
-        self, x: Float[Array, "*shape"], kept: tuple[int, ...]
+        self, x: Float[Array, "*shape"], own: tuple[int, ...]
     ) -> tuple[Float[Array, "*row"], Float[Array, "*shape"], Float[Array, "*row"], int]:
-        """Mean, centred values, biased variance, and over how many values."""
-        axes = tuple(axis for axis in range(x.ndim) if axis not in kept)
+        """Returns the mean, the centred values, the biased variance and the number of values."""
+        axes = tuple(axis for axis in range(x.ndim) if axis not in own)
         size = math.prod(x.shape[axis] for axis in axes)
         # The axis need not exist while initialising.
         name = None if self.is_initializing() else self.axis_name
@@ -147,7 +152,7 @@ class BatchNorm(nn.Module):
         def shared(values: Array) -> Array:
             return values if name is None else jax.lax.pmean(values, name)
 
-        first = tuple(slice(None if axis in kept else 1) for axis in range(x.ndim))
+        first = tuple(slice(None if axis in own else 1) for axis in range(x.ndim))
         origin = shared(jax.lax.stop_gradient(x[first]))
         distance = x - origin
         mean = shared(jnp.mean(distance, axes, keepdims=True))
@@ -155,27 +160,14 @@ class BatchNorm(nn.Module):
         var = shared(jnp.mean(jnp.square(centred), axes, keepdims=True))
         return origin + mean, centred, var, size
 
-    def moved(self, running: Array, batch: Array) -> Array:
-        """The running statistic after a batch."""
+    def update_running(self, running: Array, batch: Array) -> Array:
+        """Returns the running statistic after a training batch."""
         batch = batch.reshape(running.shape)
         return (self.decay * running + (1 - self.decay) * batch).astype(running.dtype)
 
 
-def kept_axes(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    """The axes with statistics of their own, from 0 and in order."""
-    given = axis if isinstance(axis, tuple) else (axis,)
-    if ndim < 2:
-        raise ValueError(f"x must have two axes or more, got {ndim}.")
-    if not given or not all(-ndim <= one < ndim for one in given):
-        raise ValueError(f"axis must be of the input's {ndim} axes, got {axis}.")
-    kept = tuple(sorted(one % ndim for one in given))
-    if len(set(kept)) != len(kept) or len(kept) == ndim:
-        raise ValueError(f"axis must name different axes, and not all {ndim}, got {axis}.")
-    return kept
-
-
 def axis_size(name: str) -> int:
-    """Of the mapped axis."""
+    """Returns the size of a mapped axis."""
     try:
         return jax.lax.axis_size(name)
     except NameError:

@@ -1,4 +1,4 @@
-"""Laws 1 to 4 and 7 for every gradient transformation of `cases.TRANSFORMS`."""
+"""Laws 1 to 4 and 7 for every gradient transformation of the table `TRANSFORMS`."""
 
 import chex
 import jax
@@ -8,7 +8,7 @@ import pytest
 from flax.core import FrozenDict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from tests.cases import TRANSFORMS
+from tests.cases.transforms import TRANSFORMS
 
 INT32_MAX = 2**31 - 1
 DECAYS = ("decay", "dampening", "momentum", "b1", "b2", "beta_1", "beta_2", "rho", "alpha")

@@ -14,7 +14,9 @@ import pytest
 
 import jaxtricks
 from jaxtricks import averaging, control, optimizers, presets, schedules, surfaces
-from tests.cases import CONTROLS, SCHEDULES, TRANSFORMS
+from tests.cases.control import CONTROLS
+from tests.cases.schedules import SCHEDULES
+from tests.cases.transforms import TRANSFORMS
 from tests.presets import cases as preset_cases
 from tests.untyped import untyped
 
@@ -147,8 +149,8 @@ def test_public_functions_are_documented_and_named_by_the_rules(room):
 def test_every_public_function_and_layer_is_used_in_the_tests_of_its_room(room):
     package = __import__(f"jaxtricks.{room}", fromlist=["_"])
     layers = [name for name, thing in vars(package).items() if is_layer(thing)]
-    folder = pathlib.Path(__file__).parent
-    files = [folder / "cases.py", *(folder / room).glob("*.py")]
+    folder = pathlib.Path(__file__).parents[1]
+    files = [*(folder / "cases").glob("*.py"), *(folder / room).glob("*.py")]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
     used = {getattr(node, "attr", getattr(node, "id", None)) for node in nodes}
     assert {*public_functions(package), *layers} <= used

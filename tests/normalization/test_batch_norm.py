@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxtricks.regularizers import BatchNorm, undo_batch_norm
+from jaxtricks.normalization import BatchNorm, undo_batch_norm
 from tests.untyped import untyped
 
 KEY = jax.random.key(0)

@@ -1,4 +1,4 @@
-"""The scale and bias with which batch norm gives its input back."""
+"""The parameters that turn batch normalization into the identity."""
 
 import jax
 import jax.numpy as jnp
@@ -6,28 +6,30 @@ import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxtricks._checks import check_floating, check_range, shown
+from jaxtricks._wide_dtype import wide_dtype
 
 
 def undo_batch_norm(
     mean: Float[Array, "*features"], var: Float[Array, "*features"], *, eps: ScalarLike = 1e-5
 ) -> dict[str, Float[Array, "*features"]]:
-    r"""Gives $\gamma = \sqrt{\sigma^2 + \epsilon}$ and $\beta = \mu$.
+    r"""Returns the scale and bias with which a batch-norm layer returns its input unchanged.
 
-    With them $\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta = x$: what batch norm takes
-    from a network, training can give back. They undo these statistics only: of one batch, or the
-    running ones.
+    $\gamma = \sqrt{\sigma^2 + \epsilon}$ and $\beta = \mu$ give
+    $\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta = x$: a network with batch norm can
+    represent whatever it could represent without. The parameters invert one set of statistics,
+    those of a batch or the running ones.
 
     Args:
-        mean: $\mu$ of each feature.
-        var: $\sigma^2$ of each feature, at least 0.
-        eps: $\epsilon$ of the layer.
+        mean: $\mu$ of each feature, `[*features]`.
+        var: $\sigma^2$ of each feature, `[*features]`, at least 0.
+        eps: $\epsilon$ of the layer, at least 0.
 
     Returns:
-        The parameters `"scale"` and `"bias"` of a `BatchNorm`.
+        The parameters `"scale"` and `"bias"` of a `BatchNorm`, each `[*features]`.
 
     Raises:
         ValueError: `eps` or a variance is negative or not finite, or the shapes differ.
-        TypeError: `mean` or `var` is no floating array.
+        TypeError: `mean` or `var` is not a floating array.
 
     Example:
         >>> parameters = undo_batch_norm(jnp.array([3.0]), jnp.array([4.0]), eps=0.0)
@@ -35,7 +37,7 @@ def undo_batch_norm(
         {'scale': [2.0], 'bias': [3.0]}
 
     References:
-        S-NRM-09; note 002:99.
+        Ioffe and Szegedy, [Batch normalization](https://arxiv.org/abs/1502.03167), 2015.
     """
     check_range("eps", eps, low=0.0)
     check_floating("mean", mean)
@@ -46,4 +48,5 @@ def undo_batch_norm(
         np.isfinite(var) & (np.asarray(var) >= 0)
     ):
         raise ValueError(f"var must be finite and at least 0, got {shown(var)}.")
-    return {"scale": jnp.sqrt(var + eps), "bias": mean}
+    scale = jnp.sqrt(jnp.asarray(var, wide_dtype(var.dtype)) + eps)
+    return {"scale": scale.astype(var.dtype), "bias": mean}

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree, ScalarLike
 
+from jaxtricks._wide_dtype import wide_dtype
+
 
 def full_moment(params: PyTree, value: ScalarLike = 0.0) -> PyTree:
     """Returns a tree shaped like `params`, filled with `value`, in float32 or wider."""
@@ -23,7 +25,7 @@ def widen(updates: PyTree) -> PyTree:
 
 
 def _wide(leaf: PyTree) -> np.dtype:
-    return jnp.promote_types(jnp.result_type(leaf), jnp.float32)
+    return wide_dtype(jnp.result_type(leaf))
 
 
 def narrow(tree: PyTree, like: PyTree) -> PyTree:

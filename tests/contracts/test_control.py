@@ -1,11 +1,11 @@
-"""Laws 1 to 3 and 7 for every state machine of `cases.CONTROLS`."""
+"""Laws 1 to 3 and 7 for every state machine of the table `CONTROLS`."""
 
 import chex
 import jax
 import jax.numpy as jnp
 import pytest
 
-from tests.cases import CONTROLS
+from tests.cases.control import CONTROLS
 
 INT32_MAX = 2**31 - 1
 ERRORS = (3.0, 2.0, 1.5, 1.6, 1.8, 2.5, 2.6, 2.7, 1.0, 1.0)

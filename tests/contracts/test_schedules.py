@@ -1,11 +1,11 @@
-"""Laws 2, 3 and 7 for every schedule of `cases.SCHEDULES`."""
+"""Laws 2, 3 and 7 for every schedule of the table `SCHEDULES`."""
 
 import chex
 import jax
 import jax.numpy as jnp
 import pytest
 
-from tests.cases import SCHEDULES
+from tests.cases.schedules import SCHEDULES
 
 COUNTS = jnp.array([0, 1, 2, 3, 5, 8, 9, 10, 11, 40, 2**24 + 1, 2**31 - 1], jnp.int32)
 

@@ -9,10 +9,10 @@ import jaxtricks
 
 ROOT = pathlib.Path(jaxtricks.__file__).parent
 ORDER = [
-    {"_checks", "_tree_checks", "_prefix"},
+    {path.stem for path in ROOT.glob("_[!_]*.py")},
     {"schedules", "initializers", "control"},
     {"optimizers"},
-    {"surfaces", "regularizers", "augment"},
+    {"surfaces", "regularizers", "normalization", "augment"},
     {"models", "data", "averaging", "probes"},
     {"training"},
     {"tuning", "transfer", "presets"},
@@ -36,6 +36,15 @@ def test_rooms_import_only_rooms_to_their_left():
             if module.startswith("jaxtricks."):
                 other = module.split(".")[1]
                 assert other == room or RANK[other] < RANK[room], f"{path.name} imports {module}"
+
+
+def test_rooms_import_only_public_names_of_other_rooms():
+    for path in ROOT.rglob("*/*.py"):
+        room = path.relative_to(ROOT).parts[0]
+        for module in imported_modules(path):
+            parts = module.split(".")
+            if parts[0] == "jaxtricks" and parts[1:2] != [room]:
+                assert not any(part.startswith("_") for part in parts[2:]), f"{path}: {module}"
 
 
 def test_the_library_never_imports_matplotlib_tensorflow_or_experiments():

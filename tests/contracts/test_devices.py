@@ -4,13 +4,13 @@ import pathlib
 import subprocess
 import sys
 
-from tests.cases import TRANSFORMS
+from tests.cases.transforms import TRANSFORMS
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_every_rule_agrees_on_one_two_and_eight_devices_and_under_pmap():
-    command = [sys.executable, "-m", "tests.eight_devices"]
+    command = [sys.executable, "-m", "tests.contracts.eight_devices"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"{len(TRANSFORMS)} rules agree"

@@ -1,8 +1,6 @@
 """Laws 2 to 4 and 7 for every averager; the table is complete."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import chex
 import jax
@@ -10,35 +8,10 @@ import jax.numpy as jnp
 import pytest
 
 from jaxtricks import averaging
+from tests.cases.averagers import AVERAGERS
 
 INT32_MAX = 2**31 - 1
 STEPS = 6
-
-
-class Case(NamedTuple):
-    """`hyper`: every hyper-parameter that may be traced, two values; `static`: the others."""
-
-    make: Callable[..., averaging.Averager]
-    hyper: Mapping[str, tuple[float, float]] = {}
-    static: Mapping[str, object] = {}
-
-
-AVERAGERS = {
-    "exponential_average": Case(
-        averaging.exponential_average,
-        hyper={"decay": (0.9, 0.5), "start": (1, 3)},
-        static={"debias": True, "warm_start": False},
-    ),
-    "exponential_average, from the first parameters": Case(
-        averaging.exponential_average,
-        hyper={"decay": (0.9, 0.5), "start": (1, 3)},
-        static={"debias": False, "warm_start": True},
-    ),
-    "polyak_average": Case(averaging.polyak_average, hyper={"start": (1, 3)}),
-    "snapshots": Case(
-        averaging.snapshots, static={"capacity": 2, "at": averaging.cycle_ends(1, multiplier=2)}
-    ),
-}
 
 
 @pytest.fixture(params=AVERAGERS.values(), ids=list(AVERAGERS))

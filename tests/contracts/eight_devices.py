@@ -10,7 +10,7 @@ import jax.numpy as jnp  # noqa: E402
 import optax  # noqa: E402
 from jax.sharding import Mesh, NamedSharding, PartitionSpec  # noqa: E402
 
-from tests.cases import TRANSFORMS  # noqa: E402
+from tests.cases.transforms import TRANSFORMS  # noqa: E402
 
 STEPS = 3
 PARAMS = {"Dense_0": {"kernel": jnp.linspace(-1, 1, 16).reshape(8, 2)}}

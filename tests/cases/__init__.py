@@ -1,0 +1,1 @@
+"""The tables that feed the contract tests: data only, one row for each public trick."""

@@ -1,0 +1,247 @@
+"""Every layer, model and pure kernel under contract."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+
+from jaxtricks import models, normalization, regularizers
+
+ROWS, IMAGES = (6, 5), (4, 8, 8, 2)
+
+
+class Layer(NamedTuple):
+    """A Flax module under contract.
+
+    `make`: the class. `shape`: of an input. `hyper`: every float field with two values. `ends`: the
+    smallest and the largest value of each float field, None where there is no largest. `static`:
+    the other fields, with the value used here. `bad`: values that a static field refuses.
+    `draws`: it is stochastic in training. `normalizes`: it keeps running statistics.
+    `flax_dense`: holds a `flax.linen.Dense`, which turns narrow inputs into float32 and fails under
+    strict dtype promotion. `any_input`: leaves it to its layers to refuse whole numbers.
+    """
+
+    make: Callable[..., nn.Module]
+    shape: tuple[int, ...]
+    hyper: Mapping[str, tuple[float, float]] = {}
+    ends: Mapping[str, tuple[float, float | None]] = {}
+    static: Mapping[str, object] = {}
+    bad: Mapping[str, object] = {}
+    draws: bool = False
+    normalizes: bool = False
+    flax_dense: bool = False
+    any_input: bool = False
+
+
+class Kernel(NamedTuple):
+    """A pure function of arrays under contract.
+
+    `function`: itself, its arrays first. `arrays`: their names and shapes, a key's left out.
+    `hyper` and `ends`: as of a `Layer`. `key`: its first argument is a random key. `bad`: values
+    that other arguments refuse. `whole_numbers`: they are allowed, and become floats.
+    """
+
+    function: Callable[..., object]
+    arrays: Mapping[str, tuple[int, ...]]
+    hyper: Mapping[str, tuple[float, float]] = {}
+    ends: Mapping[str, tuple[float, float | None]] = {}
+    static: Mapping[str, object] = {}
+    bad: Mapping[str, object] = {}
+    key: bool = False
+    whole_numbers: bool = False
+
+
+LAYERS: dict[str, Layer] = {
+    "Dropout": Layer(
+        regularizers.Dropout,
+        ROWS,
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+        static={"rng_collection": "dropout"},
+        bad={"rng_collection": "params"},
+        draws=True,
+    ),
+    "Maxout": Layer(
+        regularizers.Maxout,
+        ROWS,
+        static={
+            "features": 5,
+            "pieces": 3,
+            "use_bias": True,
+            "kernel_init": nn.initializers.lecun_normal(),
+        },
+        bad={"features": 0, "pieces": 1.5, "kernel_init": "he"},
+    ),
+    "BatchNorm": Layer(
+        normalization.BatchNorm,
+        ROWS,
+        hyper={"decay": (0.9, 0.5), "eps": (1e-5, 0.1)},
+        ends={"decay": (0.0, 1.0), "eps": (0.0, None)},
+        static={
+            "unbiased_running_var": True,
+            "axis_name": None,
+            "use_scale": True,
+            "use_bias": True,
+            "scale_init": nn.initializers.ones,
+            "bias_init": nn.initializers.zeros,
+            "axis": -1,
+        },
+        bad={"axis": 1.5, "axis_name": 3, "scale_init": 1.0, "bias_init": None},
+        normalizes=True,
+    ),
+    "Conv": Layer(
+        models.Conv,
+        IMAGES,
+        static={
+            "features": 2,
+            "kernel_size": (3, 3),
+            "strides": 1,
+            "use_bias": True,
+            "kernel_init": nn.initializers.lecun_normal(),
+            "form": None,
+        },
+        bad={"features": 0, "kernel_size": 3, "strides": 0, "kernel_init": "he", "form": "fft"},
+    ),
+    "MLP": Layer(
+        models.MLP,
+        ROWS,
+        hyper={"rates": (0.5, 0.3)},
+        ends={"rates": (0.0, 1.0)},
+        static={
+            "features": (16, 5),
+            "activation": nn.tanh,
+            "dropout_position": "after_activation",
+            "batch_norm": True,
+            "axis_name": None,
+            "kernel_init": nn.initializers.lecun_normal(),
+            "batch_norm_position": "before_activation",
+            "redundant_bias": True,
+        },
+        bad={
+            "features": (),
+            "activation": "relu",
+            "dropout_position": "first",
+            "axis_name": 3,
+            "kernel_init": "he",
+            "batch_norm_position": "first",
+        },
+        draws=True,
+        normalizes=True,
+        flax_dense=True,
+    ),
+    "SmallCNN": Layer(
+        models.SmallCNN,
+        IMAGES,
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+        static={
+            "features": (2,),
+            "hidden": 16,
+            "classes": 3,
+            "batch_norm": True,
+            "axis_name": None,
+            "form": None,
+        },
+        bad={"features": (), "hidden": 0, "classes": 1.5, "axis_name": 3, "form": "fft"},
+        draws=True,
+        normalizes=True,
+        flax_dense=True,
+    ),
+    "ResNet": Layer(
+        models.ResNet,
+        IMAGES,
+        static={"depth": 8, "width": 2, "classes": 3, "axis_name": None, "form": None},
+        bad={"depth": 9, "width": 0, "classes": 1.5, "axis_name": 3, "form": "fft"},
+        normalizes=True,
+        flax_dense=True,
+    ),
+    "Sequential": Layer(
+        models.Sequential,
+        ROWS,
+        static={
+            "layers": (
+                regularizers.Dropout(0.5),
+                nn.Dense(16),
+                normalization.BatchNorm(),
+                nn.relu,
+                regularizers.Dropout(0.5),
+                nn.Dense(5),
+            )
+        },
+        bad={"layers": ()},
+        draws=True,
+        normalizes=True,
+        flax_dense=True,
+    ),
+    "MLP of one layer": Layer(
+        models.MLP,
+        ROWS,
+        hyper={"rates": (0.0, 0.0)},
+        static={
+            "features": (5,),
+            "activation": nn.relu,
+            "dropout_position": "before_activation",
+            "batch_norm": False,
+            "axis_name": None,
+            "kernel_init": nn.initializers.zeros,
+            "batch_norm_position": "after_activation",
+            "redundant_bias": False,
+        },
+        flax_dense=True,
+    ),
+    "Sequential of one layer": Layer(
+        models.Sequential,
+        ROWS,
+        static={"layers": (nn.Dense(5),)},
+        bad={"layers": (3,)},
+        flax_dense=True,
+        any_input=True,
+    ),
+}
+
+KERNELS: dict[str, Kernel] = {
+    "dropout": Kernel(
+        regularizers.dropout,
+        {"x": ROWS},
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+        key=True,
+    ),
+    "undo_batch_norm": Kernel(
+        normalization.undo_batch_norm,
+        {"mean": (3,), "var": (3,)},
+        hyper={"eps": (1e-5, 0.1)},
+        ends={"eps": (0.0, None)},
+    ),
+    "leaky_relu": Kernel(
+        models.leaky_relu,
+        {"x": ROWS},
+        hyper={"slope": (0.1, 0.5)},
+        ends={"slope": (0.0, 1.0)},
+        whole_numbers=True,
+    ),
+    "flatten": Kernel(models.flatten, {"images": IMAGES}),
+    "max_pool": Kernel(models.max_pool, {"images": IMAGES}, static={"size": 2}, bad={"size": 0}),
+    "average_pool": Kernel(
+        models.average_pool, {"images": IMAGES}, static={"size": 3}, bad={"size": 1.5}
+    ),
+}
+
+
+def first_values(row: Layer | Kernel) -> dict[str, float]:
+    """The first value of each float field."""
+    return {name: values[0] for name, values in row.hyper.items()}
+
+
+def build(row: Layer, **changes: object) -> nn.Module:
+    """The module, of the first values but for `changes`."""
+    return row.make(**{**row.static, **first_values(row), **changes})
+
+
+def example(shape: tuple[int, ...], dtype: object = None) -> jax.Array:
+    """Positive numbers; the second example is like the first, and one feature is constant."""
+    x = jax.random.uniform(jax.random.key(1), shape, minval=0.1, maxval=2.0)
+    if len(shape) > 1:
+        x = x.at[1].set(x[0]).at[..., 0].set(1.0)
+    return x if dtype is None else x.astype(dtype)

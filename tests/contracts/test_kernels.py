@@ -1,0 +1,40 @@
+"""Laws 2, 4, 6 and 7 for every pure function of the table `KERNELS`; the table is complete."""
+
+import inspect
+
+import pytest
+
+from jaxtricks import models, normalization, regularizers
+from tests.cases.layers import KERNELS
+from tests.contracts import kernel_laws as laws
+from tests.contracts.test_api import is_layer, public_functions
+
+GENERAL = [
+    laws.jit_vmap_and_sharding_agree_with_the_plain_call,
+    laws.vmap_over_each_float_argument_equals_the_loop,
+    laws.gradients_are_finite_at_both_ends,
+    laws.dtypes_stay_under_strict_promotion,
+    laws.narrow_numbers_are_computed_in_single_precision,
+    laws.bad_arguments_are_named,
+    laws.its_signature_and_docstring_are_complete,
+]
+CASES = [
+    *((law, name) for name in KERNELS for law in GENERAL),
+    *((laws.masks_differ_by_key_and_example, name) for name, row in KERNELS.items() if row.key),
+]
+
+
+@pytest.mark.parametrize("law, name", CASES, ids=[f"{n}-{law.__name__}" for law, n in CASES])
+def test_every_kernel_obeys(law, name):
+    law(KERNELS[name])
+
+
+def test_every_kernel_is_under_contract():
+    """Whatever does not make a module is one."""
+    kernels = {
+        function
+        for room in (regularizers, normalization, models)
+        for function in public_functions(room).values()
+        if not is_layer(inspect.signature(function).return_annotation)
+    }
+    assert kernels == {row.function for row in KERNELS.values()}
