@@ -10,13 +10,15 @@ class Control(NamedTuple):
     """A state machine on a metric under contract.
 
     `make`: the factory. `hyper`: every float hyper-parameter with two values. `static`: the other
-    arguments. `observe`: makes what `update` observes of one error.
+    arguments. `observe`: makes what `update` observes of one error. `acts`: what it answers changes
+    with bad errors; else it only keeps the best.
     """
 
     make: Callable[..., control.ControlRule]
     hyper: Mapping[str, tuple[float, float]]
     static: Mapping[str, object] = {}
     observe: Callable[[float], object] = lambda error: error
+    acts: bool = True
 
 
 CONTROLS: dict[str, Control] = {
@@ -36,7 +38,7 @@ CONTROLS: dict[str, Control] = {
         hyper={"min_delta": (0.0, 0.9)},
         static={"patience": 1, "mode": "min", "keep_best": True},
     ),
-    "keep_best": Control(control.keep_best, hyper={}, static={"mode": "min"}),
+    "keep_best": Control(control.keep_best, hyper={}, static={"mode": "min"}, acts=False),
     "generalization_loss": Control(
         control.generalization_loss, hyper={"alpha": (5.0, 80.0)}, static={"keep_best": True}
     ),
