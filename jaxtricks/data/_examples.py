@@ -1,7 +1,7 @@
 """What examples are, how many there are, and how a batch is taken from them."""
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, Shaped
 
 from jaxtricks._checks import check_instance
 
-Rows = dict[str, Shaped[Array | np.ndarray, "..."]]
+Arrays = Mapping[str, Shaped[Array | np.ndarray, "..."]]
 
 
 @runtime_checkable
@@ -21,12 +21,13 @@ class Source(Protocol):
         """The number of examples."""
         ...
 
-    def __getitem__(self, indices: Int[np.ndarray, " n"], /) -> Rows:
+    def __getitem__(self, indices: Int[np.ndarray, " n"], /) -> Arrays:
         """The examples with these numbers, in this order: a dict of arrays."""
         ...
 
 
-Examples = Mapping[str, Shaped[Array | np.ndarray, "..."]] | Source
+Examples = Arrays | Source
+Rows = dict[str, Any]  # arrays, on the host or on the device
 
 
 def count_examples(examples: Examples, *, name: str = "examples") -> int:
@@ -90,7 +91,7 @@ def take_batch(
     """
     if isinstance(examples, Mapping):
         asarray = np.asarray if isinstance(indices, np.ndarray) else jnp.asarray
-        batch = {name: asarray(values)[indices] for name, values in examples.items()}
+        batch: Rows = {str(name): asarray(values)[indices] for name, values in examples.items()}
     else:
         rows = examples[indices]  # pyrefly: ignore[bad-argument-type]
         check_instance("what the examples give", rows, Mapping)

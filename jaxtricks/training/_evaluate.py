@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ def evaluate(
     batch_size: int,
     *,
     sharding: NamedSharding | None = None,
-) -> Metrics | Numbers:
+) -> dict[str, Any]:
     """Means of the loss and the metrics over all examples.
 
     A dict of arrays is evaluated by one compiled program, also inside `jit` and `vmap`. A source
@@ -40,6 +41,9 @@ def evaluate(
             `data.TfdsSource`.
         batch_size: at least 1; a larger one than there are examples means all at once.
         sharding: from `data_sharding`, to divide each batch among devices.
+
+    Returns:
+        One number for each metric, `"loss"` among them: JAX arrays, or NumPy's for a source.
 
     Raises:
         TypeError: an argument is of another type.
@@ -63,13 +67,14 @@ def evaluate(
         check_instance("sharding", sharding, NamedSharding)
     rows = padded_size(batch_size, size, sharding)
     if isinstance(examples, Mapping):
-        means = evaluate_arrays(trainer.evaluate, rows, sharding, variables, dict(examples))
-        return block_on_cpu(means, sharding)
+        given = (trainer.evaluate, rows, sharding, variables, dict(examples))
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given[3:])):
+            return evaluate_in_program(*given)  # a cache would keep a loss that holds tracers
+        return block_on_cpu(evaluate_arrays(*given), sharding)
     return evaluate_batches(trainer.evaluate, rows, sharding, variables, examples)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def evaluate_arrays(
+def evaluate_in_program(
     evaluate_batch: Callable[[Mapping[str, PyTree], Batch], Metrics],
     batch_size: int,
     sharding: NamedSharding | None,
@@ -93,6 +98,9 @@ def evaluate_arrays(
     nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
     sums, _ = jax.lax.scan(body, nothing, order)
     return replicate(means_of(sums), sharding)
+
+
+evaluate_arrays = jax.jit(evaluate_in_program, static_argnums=(0, 1, 2))
 
 
 def evaluate_batches(

@@ -143,18 +143,16 @@ def next_average(
     Raises:
         ValueError: the state has another averager's average.
     """
-    same = (averager is None) == (before is None)
-    if averager is None and same:
+    if averager is None and before is None:
         return None
-    if same:
+    if averager is not None and before is not None:
         own = jax.tree.structure(jax.eval_shape(averager.init, params))
-        same = own == jax.tree.structure(before.state)
-    if not same:
-        raise ValueError(
-            "state must come from the init of this trainer, with its averager, got one with "
-            f"{'no average' if before is None else f'the average {type(before.state).__name__}'}."
-        )
-    return Averaged(*averager.update(params, before.state))
+        if own == jax.tree.structure(before.state):
+            return Averaged(*averager.update(params, before.state))
+    raise ValueError(
+        "state must come from the init of this trainer, with its averager, got one with "
+        f"{'no average' if before is None else f'the average {type(before.state).__name__}'}."
+    )
 
 
 def sum_over_devices(tree: PyTree, axis_name: str | None) -> PyTree:

@@ -110,3 +110,17 @@ def test_a_source_without_rows_or_with_too_few_is_refused():
             training.evaluate(trainer, variables, Rows(size, given), 4)
     with pytest.raises(ValueError, match='variables must hold "params", got'):
         training.evaluate(trainer, {"weights": 1.0}, examples(4), 2)
+
+
+def test_a_trainer_made_inside_a_program_is_not_kept():
+    """A cache of it would hold the tracers that its loss closes over."""
+
+    @jax.jit
+    def smoothed(smoothing, variables, some):
+        loss = training.classification_loss(Net(), label_smoothing=smoothing)
+        trainer = training.trainer(loss, optax.sgd(0.1))
+        return training.evaluate(trainer, variables, some, 4)["loss"]
+
+    trainer, state = start(Net(), optax.sgd(0.1))
+    with jax.checking_leaks():
+        smoothed(0.1, trainer.variables(state), examples(8))
