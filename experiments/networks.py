@@ -1,6 +1,7 @@
 """Networks on real images, trained as one scan with a rate for every update."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -24,8 +25,8 @@ def read_images(
     name = wanted if data.available(wanted) else "digits"
     splits = data.load(name, limit=count, validation=validation)
     if halve and name != "digits":
-        splits = [split._replace(image=halved(split.image)) for split in splits]
-    return [split._asdict() for split in splits], name
+        splits = [{**split, "image": halved(split["image"])} for split in splits]
+    return list(splits), name
 
 
 def halved(images: np.ndarray) -> np.ndarray:
@@ -49,20 +50,14 @@ def stream(key: jax.Array, size: int, steps: int, batch: int) -> data.Order:
     return data.Order(indices, jnp.ones(indices.shape))
 
 
-def start(
-    model: nn.Module, tx: optax.GradientTransformation, key: jax.Array, examples: Examples
-) -> training.TrainState:
-    """The state before the first update."""
-    variables = model.init(key, jnp.zeros((1, *examples["image"].shape[1:])), train=False)
-    params = variables.pop("params")
-    return training.init_state(params, tx, variables)
+def first_variables(model: nn.Module, key: jax.Array, examples: Examples) -> dict[str, Any]:
+    """A model's variables before the first update, for images like these."""
+    return model.init(key, jnp.zeros((1, *examples["image"].shape[1:])), train=False)
 
 
-def make_epoch(
+def trainer(
     model: nn.Module, tx: optax.GradientTransformation, rng_streams: Sequence[str] = ()
-) -> Callable:
-    """Cross-entropy training by `tx`, as many updates as the order has rows."""
-    step = training.make_train_step(
-        training.classification_loss(model), tx, rng_streams=rng_streams, diagnostics=False
-    )
-    return training.make_train_epoch(step)
+) -> training.Trainer:
+    """Cross-entropy training by `tx`, without diagnostics."""
+    loss = training.classification_loss(model)
+    return training.trainer(loss, tx, rng_streams=rng_streams, diagnostics=False)

@@ -53,8 +53,10 @@ def racer(
     losses are 100 at most. The key decides the first weights and the order of the examples.
     """
 
-    def error(look: Callable, state: training.TrainState, some: networks.Examples) -> jax.Array:
-        sums = look(state, some)
+    def error(
+        ours: training.Trainer, state: training.TrainState, some: networks.Examples
+    ) -> jax.Array:
+        sums = ours.evaluate(ours.variables(state), some)
         wrong = 100 * (1 - sums["accuracy"] / sums["weight"])
         return jnp.where(jnp.isfinite(sums["loss"]), wrong, 100.0)
 
@@ -62,21 +64,20 @@ def racer(
     def race(given: tuple[networks.Examples, ...], key: jax.Array, trial: Any) -> dict:
         fit, held_back, test = given
         init_key, order_key = jax.random.split(key)
-        tx, net = rule(trial), model if isinstance(model, nn.Module) else model(trial)
-        state = networks.start(net, tx, init_key, fit)
+        net = model if isinstance(model, nn.Module) else model(trial)
+        ours = networks.trainer(net, rule(trial), rng_streams)
+        state = ours.init(networks.first_variables(net, init_key, fit))
         order = networks.stream(order_key, len(fit["label"]), steps, batch)
-        look = training.make_eval_step(training.classification_loss(net))
-        epoch = networks.make_epoch(net, tx, rng_streams)
 
         def part(state: training.TrainState, rows: Any) -> tuple[Any, dict[str, jax.Array]]:
-            state, metrics = epoch(state, fit, rows, key)
+            state, metrics = training.train_epoch(ours, state, fit, rows, key)
             mean = jnp.mean(metrics["loss"])
             loss = jnp.where(mean < 100, mean, 100.0)
-            return state, {"loss": loss, "error": error(look, state, test)}
+            return state, {"loss": loss, "error": error(ours, state, test)}
 
         parts = jax.tree.map(lambda x: x.reshape(marks, -1, batch), order)
         state, found = jax.lax.scan(part, state, parts)
-        return found | {"held back": error(look, state, held_back)}
+        return found | {"held back": error(ours, state, held_back)}
 
     return functools.partial(race, jax.device_put((images.fit, images.held_back, images.test)))
 

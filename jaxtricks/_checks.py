@@ -234,11 +234,12 @@ def check_function(name: str, value: object) -> None:
 
 
 def check_functions(name: str, value: object, kind: type) -> None:
-    """Checks a named tuple of functions, of which `kind` is the type.
+    """Checks a named tuple of type `kind`: its fields without a default are functions.
 
     Raises:
-        TypeError: it is none, or a field is no function.
+        TypeError: it is of another type, or such a field is not a function.
     """
     check_instance(name, value, kind)
     for field in kind._fields:  # pyrefly: ignore[missing-attribute]
-        check_function(f"{name}.{field}", getattr(value, field))
+        if field not in kind._field_defaults:  # pyrefly: ignore[missing-attribute]
+            check_function(f"{name}.{field}", getattr(value, field))

@@ -18,8 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import COLOURS, Verdict, combine, exact, figure, interval, paired
-from jaxtricks import models, optimizers, training
+from jaxtricks import models, optimizers
 
 FIGURES = ("F-097",)
 CLAIMS = ("C-131",)
@@ -67,20 +68,17 @@ def run(config: Config) -> dict[str, Any]:
 
     def one(net: models.MLP, key: jax.Array) -> dict[str, Any]:
         batch = spirals(key, config.examples)
-        rule = optimizers.momentum(0.1)
-        params = net.init(key, batch["image"], train=False)["params"]
-        loss = training.classification_loss(net)
-        step = training.make_train_step(loss, rule, diagnostics=False)
+        ours = networks.trainer(net, optimizers.momentum(0.1))
+        first = ours.init(networks.first_variables(net, key, batch))
         state, _ = jax.lax.scan(
-            lambda state, _: (step(state, batch, key)[0], None),
-            training.init_state(params, rule), None, config.steps,
-        )  # fmt: skip
+            lambda state, _: (ours.step(state, batch, key)[0], None), first, None, config.steps
+        )
         logits, sheet = (
-            net.apply({"params": state.params}, x, train=False) for x in (batch["image"], grid)
+            net.apply(ours.variables(state), x, train=False) for x in (batch["image"], grid)
         )
         right = jnp.argmax(logits, axis=1) == batch["label"]
         found = {"accuracy": 100 * jnp.mean(right), "sheet": jnp.argmax(sheet, axis=1), **batch}
-        if "Dense_2" in params:
+        if "Dense_2" in state.params:
             found["collapse"] = collapse(state.params, batch["image"], logits)
         return found
 

@@ -64,8 +64,8 @@ def run(config: Config) -> dict[str, Any]:
     """Ratios of the steps under constant and noisy gradients, and the first losses."""
     grid, constant, noisy = map(np.asarray, jax.jit(all_ratios, static_argnums=1)(0, config))
     digits = load("digits").train
-    images = np.asarray(digits.image, np.float32).reshape(-1, 64) / 255
-    losses = jax.jit(train, static_argnums=3)(1, images, digits.label, config)
+    images = np.asarray(digits["image"], np.float32).reshape(-1, 64) / 255
+    losses = jax.jit(train, static_argnums=3)(1, images, digits["label"], config)
     return {
         "data_set": "digits",
         "constant": constant[:50],

@@ -18,6 +18,7 @@ CHECKS, SAMPLE = 8, 1024  # looks per epoch at most; training examples looked at
 MODEL = models.MLP((64, 10))
 LOSS = training.classification_loss(MODEL)
 RULE = optimizers.gradient_descent(1.0)  # the state's scale is the rate: one program for all rates
+OURS = training.trainer(LOSS, RULE, rng_streams=(), diagnostics=False)
 
 
 class Racer(NamedTuple):
@@ -74,16 +75,13 @@ class Racer(NamedTuple):
 
 def racer(examples: Examples, batch: int, *, accumulate: int = 1) -> Racer:
     """Gradient descent on a 64-unit ReLU net in reshuffled batches, whole ones only."""
-    step = training.make_train_step(
-        LOSS, RULE, accumulate=accumulate, rng_streams=(), diagnostics=False
-    )
-    train_epoch = training.make_train_epoch(step)
+    ours = training.trainer(LOSS, RULE, accumulate=accumulate, rng_streams=(), diagnostics=False)
 
     def advance(
         state: training.TrainState, examples: Examples, indices: jax.Array, key: jax.Array
     ) -> training.TrainState:
         rows = data.Order(indices, jnp.ones(indices.shape))
-        return train_epoch(state, examples, rows, key)[0]
+        return training.train_epoch(ours, state, examples, rows, key)[0]
 
     checks = math.gcd(len(examples["label"]) // batch, CHECKS)
     return Racer(jax.device_put(examples), batch, checks, jax.jit(advance))
@@ -92,9 +90,8 @@ def racer(examples: Examples, batch: int, *, accumulate: int = 1) -> Racer:
 @functools.partial(jax.jit, static_argnums=2)
 def start(key: jax.Array, rate: jax.Array, shape: tuple[int, ...]) -> training.TrainState:
     """The state before the first update, for images of this shape."""
-    params = MODEL.init(key, jnp.zeros((1, *shape)), train=False)["params"]
-    scale = jnp.asarray(rate, jnp.float32)
-    return dataclasses.replace(training.init_state(params, RULE), learning_rate_scale=scale)
+    state = OURS.init(MODEL.init(key, jnp.zeros((1, *shape)), train=False))
+    return dataclasses.replace(state, learning_rate_scale=jnp.asarray(rate, jnp.float32))
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
@@ -106,7 +103,7 @@ def order(key: jax.Array, epoch: jax.Array, size: int, batch: int) -> jax.Array:
 @jax.jit
 def look(state: training.TrainState, sample: Examples) -> jax.Array:
     """The mean loss."""
-    sums = training.make_eval_step(LOSS)(state, sample)
+    sums = OURS.evaluate(OURS.variables(state), sample)
     return sums["loss"] / sums["weight"]
 
 

@@ -62,22 +62,26 @@ FULL = Config(sizes=(128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_5
 def run(config: Config) -> dict[str, Any]:
     """Bytes of an update per arm and size, and differences between updates."""
     name = "mnist" if data.available("mnist") else "digits"
-    examples = data.load(name, limit=config.count, validation=0).train._asdict()
+    examples = data.load(name, limit=config.count, validation=0).train
     rule = optimizers.gradient_descent(0.1)
     model = models.MLP((*config.hidden, 10))
     loss = training.classification_loss(model)
     image = np.float32(examples["image"][:1])
     init = jax.jit(model.init, static_argnames="train")
-    params = init(jax.random.key(0), image, train=False)["params"]
-    state = training.init_state(params, rule)
+    state = trainer(loss, rule).init(init(jax.random.key(0), image, train=False))
     return {
         "data_set": name,
         "sizes": config.sizes,
         "part": config.part,
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
         "bytes": memory(loss, rule, state, examples, config),
         "differences": differences(loss, rule, state, examples, config.part),
     }
+
+
+def trainer(loss: training.Loss, rule: Any, parts: int = 1) -> training.Trainer:
+    """Takes a batch in so many parts, without diagnostics."""
+    return training.trainer(loss, rule, accumulate=parts, diagnostics=False)
 
 
 def memory(
@@ -88,16 +92,15 @@ def memory(
     for size in config.sizes:
         parts = size // config.part
         steps = {
-            "full batch": training.make_train_step(loss, rule, diagnostics=False),
-            "in parts": training.make_train_step(loss, rule, accumulate=parts, diagnostics=False),
+            "full batch": trainer(loss, rule).step,
+            "in parts": trainer(loss, rule, parts).step,
             "all gradients kept": keep_all(loss, rule, parts),
         }
         for arm, step in steps.items():
             rows[arm].append(program_bytes(step, state, examples, size))
-        gradual = optimizers.accumulate(rule, parts)
-        gathering = training.init_state(state.params, gradual)
-        step = training.make_train_step(loss, gradual, diagnostics=False)
-        rows["one by one"].append(program_bytes(step, gathering, examples, config.part))
+        gradual = trainer(loss, optimizers.accumulate(rule, parts))
+        gathering = gradual.init(training.variables(state))
+        rows["one by one"].append(program_bytes(gradual.step, gathering, examples, config.part))
     return rows
 
 
@@ -140,10 +143,7 @@ def differences(
     size = len(examples["label"]) // part * part
     whole = {name: values[:size] for name, values in examples.items()}
     gradual = optimizers.accumulate(rule, size // part)
-    full, parted = (
-        jax.jit(training.make_train_step(loss, rule, accumulate=parts, diagnostics=False))
-        for parts in (1, size // part)
-    )
+    full, parted = (jax.jit(trainer(loss, rule, parts).step) for parts in (1, size // part))
 
     @jax.jit
     def streamed(batch: dict) -> training.TrainState:

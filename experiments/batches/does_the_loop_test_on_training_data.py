@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import (
     COLOURS,
     LITERAL,
@@ -70,8 +71,7 @@ FULL = Config(count=10_000, epochs=200, seeds=20)
 def run(config: Config) -> dict[str, Any]:
     """Accuracies `[seed, epoch]` of both kinds of label."""
     name = "mnist" if data.available("mnist") else "digits"
-    splits = data.load(name, limit=config.count, validation=0)
-    fit, test = splits.train._asdict(), splits.test._asdict()
+    fit, _, test = data.load(name, limit=config.count, validation=0)
     keys = jax.random.split(jax.random.key(0), config.seeds)
     both = jnp.concatenate([keys, keys])
     shuffled = np.repeat([False, True], config.seeds)
@@ -93,22 +93,19 @@ def run(config: Config) -> dict[str, Any]:
 
 def trainer(model: nn.Module, epochs: int) -> Any:
     """Makes `run(key, shuffled, fit, test)`: the three accuracies of every epoch."""
-    tx = optimizers.adam(1e-3)
-    loss = training.classification_loss(model)
-    step = training.make_train_step(loss, tx, diagnostics=False)
-    look = training.make_eval_step(loss)
+    ours = networks.trainer(model, optimizers.adam(1e-3), ("dropout",))
 
     def run(key: jax.Array, shuffled: jax.Array, fit: dict, test: dict) -> dict[str, jax.Array]:
         init_key, label_key, order_key, step_key = jax.random.split(key, 4)
         random = jax.random.randint(label_key, fit["label"].shape, 0, CLASSES)
         fit = {**fit, "label": jnp.where(shuffled, random, fit["label"])}
-        image = jnp.asarray(fit["image"][:1], jnp.float32)
-        state = training.init_state(model.init(init_key, image, train=False)["params"], tx)
+        state = ours.init(networks.first_variables(model, init_key, fit))
 
         def update(state: training.TrainState, rows: jax.Array) -> tuple[Any, jax.Array]:
             batch = jax.tree.map(lambda values: jnp.asarray(values)[rows], fit)
-            state, _ = step(state, batch, step_key)
-            return state, look(state, batch)["accuracy"] / BATCH  # as printed: after the update
+            state, _ = ours.step(state, batch, step_key)
+            sums = ours.evaluate(ours.variables(state), batch)
+            return state, sums["accuracy"] / BATCH  # as printed: after the update
 
         def epoch(state: training.TrainState, number: jax.Array) -> tuple[Any, dict]:
             key = jax.random.fold_in(order_key, number)
@@ -116,7 +113,7 @@ def trainer(model: nn.Module, epochs: int) -> Any:
             state, literal = jax.lax.scan(update, state, rows)
             out = {"literal": jnp.mean(literal)}
             for name, examples in (("train", fit), ("test", test)):
-                sums = look(state, examples)
+                sums = ours.evaluate(ours.variables(state), examples)
                 out[name] = sums["accuracy"] / sums["weight"]
             return state, out
 

@@ -7,15 +7,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
-from jaxtricks import data
-from jaxtricks.averaging import Averager, ensemble_predictions
-from jaxtricks.training import classification_loss, init_state, make_train_step, train_population
+from experiments.networks import Examples, first_variables
+from jaxtricks import data, training
+from jaxtricks.averaging import ensemble_predictions
 
 BATCH = 32
-LATEST = Averager(lambda params: (), lambda params, state: (params, state))
-Examples = dict[str, np.ndarray]
 
 
 class Sets(NamedTuple):
@@ -33,48 +30,33 @@ def load(name: str, limit: int) -> Sets:
     Digits where `name` is not prepared: 1,006 to train with, 252 to choose by, 539 to test.
     """
     name = name if data.available(name) else "digits"
-    splits = data.load(name, validation=0.2, test=0.3, limit=limit)
-    train, validation, test = (split._asdict() for split in splits)
-    return Sets(train, validation, test, name)
+    return Sets(*data.load(name, validation=0.2, test=0.3, limit=limit), name)
 
 
 def train(
+    trainer: training.Trainer,
     model: nn.Module,
-    tx: optax.GradientTransformation,
     key: jax.Array,
     examples: Examples,
-    look: Callable[[Any, Any], Any],
+    look: Callable[[training.TrainState], Any],
     *,
     epochs: int,
-    averager: Averager = LATEST,
 ) -> Any:
-    """Trains in batches of 32 and stacks `look(state, average)` of every epoch's end.
+    """Trains in batches of 32 and stacks `look(state)` of every epoch's end.
 
-    The averager sees the first weights and those after each update. The key decides the first
-    weights and the order of the examples.
+    The key decides the first weights and the order of the examples.
     """
     init_key, run_key = jax.random.split(key)
     order_key, step_key = jax.random.split(run_key)
-    image = jnp.asarray(examples["image"][:1], jnp.float32)
-    state = init_state(model.init(init_key, image, train=False)["params"], tx)
-    loss = classification_loss(model)
-    step = make_train_step(loss, tx, rng_streams=(), diagnostics=False)
 
-    def advance(carry: tuple, rows: jax.Array) -> tuple[tuple, None]:
-        state, kept = carry
-        _, kept = averager.update(state.params, kept)
-        batch = {name: jnp.asarray(values)[rows] for name, values in examples.items()}
-        return (step(state, batch, step_key)[0], kept), None
+    def epoch(state: training.TrainState, number: jax.Array) -> tuple[training.TrainState, Any]:
+        epoch_key = jax.random.fold_in(order_key, number)
+        order = data.epoch_order(epoch_key, len(examples["label"]), BATCH)
+        state, _ = training.train_epoch(trainer, state, examples, order, step_key)
+        return state, look(state)
 
-    def epoch(carry: tuple, number: jax.Array) -> tuple[tuple, Any]:
-        order_of_epoch = jax.random.fold_in(order_key, number)
-        rows = data.epoch_order(order_of_epoch, len(examples["label"]), BATCH).indices
-        (state, kept), _ = jax.lax.scan(advance, carry, rows)
-        average, _ = averager.update(state.params, kept)  # the next epoch's first step keeps it
-        return (state, kept), look(state, average)
-
-    start = (state, averager.init(state.params))
-    return jax.lax.scan(epoch, start, jnp.arange(epochs))[1]
+    state = trainer.init(first_variables(model, init_key, examples))
+    return jax.lax.scan(epoch, state, jnp.arange(epochs))[1]
 
 
 def steps_per_epoch(examples: Examples) -> int:
@@ -122,5 +104,5 @@ def over_seeds(
     count = len(next(iter(arms.values())))
     keys = jnp.tile(jax.random.split(jax.random.key(0), seeds), count)
     every_arm = jax.tree.map(lambda values: np.repeat(values, seeds, axis=0), arms)
-    results = train_population(run, keys, every_arm, shared=shared)
+    results = training.train_population(run, keys, every_arm, shared=shared)
     return jax.tree.map(lambda x: x.reshape(count, seeds, *x.shape[1:]), results)

@@ -29,6 +29,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers, schedules
@@ -74,11 +75,11 @@ def run(config: Config) -> dict[str, Any]:
         def rate(count: jax.Array) -> jax.Array:
             return arm["rate"] * jnp.where(arm["cyclic"], falling(count), 1.0)
 
-        def look(state: Any, _: Any) -> list[jax.Array]:
+        def look(state: Any) -> list[jax.Array]:
             return [runs.logits(model, state.params, some) for some in others]
 
-        tx, out = optimizers.gradient_descent(rate), {}
-        scores = runs.train(model, tx, key, train, look, epochs=epochs)
+        ours, out = networks.trainer(model, optimizers.gradient_descent(rate)), {}
+        scores = runs.train(ours, model, key, train, look, epochs=epochs)
         chosen = jnp.asarray(members)[arm["cyclic"].astype(int)]
         for name, score, some in zip(("validation", "test"), scores, others, strict=True):
             out[name] = runs.error(score, some["label"])

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers
@@ -57,11 +58,12 @@ def run(config: Config) -> dict[str, Any]:
     model = models.MLP((config.hidden, 10))
 
     def one(key: jax.Array, arm: Any, train: Any, *others: Any) -> list[jax.Array]:
-        def look(state: Any, _: Any) -> list[jax.Array]:
+        def look(state: Any) -> list[jax.Array]:
             return [runs.logits(model, state.params, some) for some in others]
 
-        tx, key = optimizers.gradient_descent(arm["rate"]), jax.random.fold_in(key, arm["member"])
-        looks = runs.train(model, tx, key, train, look, epochs=config.epochs)
+        ours = networks.trainer(model, optimizers.gradient_descent(arm["rate"]))
+        key = jax.random.fold_in(key, arm["member"])
+        looks = runs.train(ours, model, key, train, look, epochs=config.epochs)
         return [scores[-1] for scores in looks]
 
     def train_member(number: int, rate: np.float32) -> list[np.ndarray]:

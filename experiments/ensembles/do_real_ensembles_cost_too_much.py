@@ -24,11 +24,11 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import COLOURS, Verdict, band, exact, figure
 from experiments.performance._timing import interleaved
 from jaxtricks import models, optimizers
 from jaxtricks.averaging import ensemble_predictions
-from jaxtricks.training import classification_loss, init_state, make_train_step
 
 FIGURES = ()
 CLAIMS = ("C-141",)
@@ -57,17 +57,18 @@ FULL = Config(sizes=(1, 2, 4, 8, 16), steps=100, images=10_000, rounds=15)
 
 def run(config: Config) -> dict[str, Any]:
     """Seconds `[size, round]` of both tasks, and the bytes of the members' parameters."""
-    model, tx = models.MLP((*config.hidden, 10)), optimizers.adam(1e-3)
+    model = models.MLP((*config.hidden, 10))
+    ours = networks.trainer(model, optimizers.adam(1e-3))
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (config.steps, config.batch, 28, 28, 1), np.uint8)
     labels = rng.integers(0, 10, images.shape[:2], np.int32)
     batches = jax.device_put({"image": images, "label": labels})
     asked = jax.device_put(np.float32(images.reshape(-1, 28, 28, 1)[: config.images]) / 255)
-    step = make_train_step(classification_loss(model), tx, rng_streams=(), diagnostics=False)
 
     def train(params: Any, batches: Any) -> Any:
         key = jax.random.key(0)
-        state, _ = jax.lax.scan(lambda s, b: step(s, b, key), init_state(params, tx), batches)
+        state = ours.init({"params": params})
+        state, _ = jax.lax.scan(lambda s, b: ours.step(s, b, key), state, batches)
         return state.params
 
     def predict(params: Any, images: jax.Array) -> jax.Array:

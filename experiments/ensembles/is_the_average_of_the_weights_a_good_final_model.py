@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
 from experiments.ensembles import _runs as runs
-from jaxtricks import models, optimizers, schedules
+from jaxtricks import models, optimizers, schedules, training
 from jaxtricks.averaging import Averager, exponential_average
 
 FIGURES = ("F-095",)
@@ -56,17 +56,17 @@ FULL = Config(limit=60_000, hidden=256, seeds=20)
 
 
 def all_decays(decays: tuple[float, ...]) -> Averager:
-    """One averager for several decays, the first axis of its average; skips the first weights."""
+    """One averager for several decays, the first axis of its average."""
     every = jnp.array(decays)
 
-    def one(decay: jax.Array) -> Averager:
-        return exponential_average(decay, start=1)
-
     def init(params: Any) -> Any:
-        return jax.vmap(lambda decay: one(decay).init(params))(every)
+        return jax.vmap(lambda decay: exponential_average(decay).init(params))(every)
 
     def update(params: Any, state: Any) -> tuple[Any, Any]:
-        return jax.vmap(lambda decay, kept: one(decay).update(params, kept))(every, state)
+        def one(decay: jax.Array, kept: Any) -> tuple[Any, Any]:
+            return exponential_average(decay).update(params, kept)
+
+        return jax.vmap(one)(every, state)
 
     return Averager(init, update)
 
@@ -81,10 +81,10 @@ def run(config: Config) -> dict[str, Any]:
         def rate(count: jax.Array) -> jax.Array:
             return arm["rate"] * jnp.where(arm["decaying"], falling(count), 1.0)
 
-        def look(state: Any, averages: Any) -> dict[str, jax.Array]:
+        def look(state: Any) -> dict[str, jax.Array]:
             every = jax.tree.map(
                 lambda last, averaged: jnp.concatenate([last[None], averaged]),
-                state.params, averages,
+                state.params, state.average.output,
             )  # fmt: skip
             return {
                 name: jax.lax.map(
@@ -94,8 +94,12 @@ def run(config: Config) -> dict[str, Any]:
                 for name, some in zip(("validation", "test"), others, strict=True)
             }
 
-        tx, averager = optimizers.gradient_descent(rate), all_decays(DECAYS)
-        return runs.train(model, tx, key, train, look, epochs=config.epochs, averager=averager)
+        ours = training.trainer(
+            training.classification_loss(model), optimizers.gradient_descent(rate),
+            averager=all_decays(DECAYS), evaluate_average=False,
+            rng_streams=(), diagnostics=False,
+        )  # fmt: skip
+        return runs.train(ours, model, key, train, look, epochs=config.epochs)
 
     rates = np.array(config.rates, np.float32)
     arms = {"rate": np.tile(rates, 2), "decaying": np.repeat([False, True], len(rates))}

@@ -90,7 +90,7 @@ def run(config: Config) -> dict[str, Any]:
 def train_networks(config: Config) -> dict[str, np.ndarray]:
     """Losses, relative gradients `[run, kind]` and eigenvalues at points of low gradient."""
     split = data.load("digits", limit=config.examples, validation=0).train
-    pixels = split.image.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
+    pixels = split["image"].reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
     inputs = data.standardize(pixels).apply(pixels)
 
     @jax.jit
@@ -102,7 +102,7 @@ def train_networks(config: Config) -> dict[str, np.ndarray]:
         )  # fmt: skip
         return jax.lax.map(find, jax.random.split(jax.random.key(1), config.seeds))
 
-    points = train_all(inputs, split.label)
+    points = train_all(inputs, split["label"])
     hessians = points.pop("hessian")
     return {**points, "eigenvalues": np.linalg.eigvalsh(hessians)}
 

@@ -46,7 +46,7 @@ FULL = Config(count=60_000, layers=ten_layers.FULL)
 def run(config: Config) -> dict[str, Any]:
     """Activations and gradients by layer for the four starts."""
     name = config.data_set if data.available(config.data_set) else "digits"
-    images = data.load(name, limit=config.count)[0].image
+    images = data.load(name, limit=config.count).train["image"]
     rows = images.reshape(len(images), -1)
     standardized = np.asarray(data.standardize(rows).apply(rows))
     return {"data_set": name} | ten_layers.run(config.starts, config.layers, standardized)

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import Verdict, combine, exact, paired
 from experiments.initialization import _ten_layers as ten_layers
 from experiments.starts import one_of
@@ -66,24 +67,23 @@ def run(config: Config) -> dict[str, Any]:
 def train(config: Config) -> np.ndarray:
     """Norm of the change of the first layer's weights over that of the weights `[start, draw]`."""
     split = data.load("digits").train
-    images = split.image.reshape(len(split.label), -1)
-    rows = data.standardize(images).apply(images)
+    images = split["image"].reshape(len(split["label"]), -1)
+    examples = {**split, "image": data.standardize(images).apply(images)}
     rule = optimizers.gradient_descent(0.01)
 
     def one(start: jax.Array, key: jax.Array) -> jax.Array:
         init = one_of(tuple(STARTS.values()), start)
         net = models.deep_mlp(config.depth, width=config.hidden, kernel_init=init)
-        step = training.make_train_step(training.classification_loss(net), rule, diagnostics=False)
-        params = net.init(key, rows[:1], train=False)["params"]
-        state = training.init_state(params, rule)
+        ours = networks.trainer(net, rule)
+        variables = networks.first_variables(net, key, examples)
 
         def update(state: training.TrainState, count: jax.Array) -> tuple[Any, None]:
-            chosen = jax.random.randint(jax.random.fold_in(key, count), (32,), 0, len(rows))
-            batch = {"image": jnp.asarray(rows)[chosen], "label": jnp.asarray(split.label)[chosen]}
-            return step(state, batch, key)[0], None
+            chosen = jax.random.randint(jax.random.fold_in(key, count), (32,), 0, len(images))
+            batch = {name: jnp.asarray(values)[chosen] for name, values in examples.items()}
+            return ours.step(state, batch, key)[0], None
 
-        state, _ = jax.lax.scan(update, state, jnp.arange(config.steps))
-        first = params["Dense_0"]["kernel"]
+        state, _ = jax.lax.scan(update, ours.init(variables), jnp.arange(config.steps))
+        first = variables["params"]["Dense_0"]["kernel"]
         change = state.params["Dense_0"]["kernel"] - first
         return jnp.linalg.norm(change) / jnp.linalg.norm(first)
 

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import Verdict, band, combine, exact, figure, interval, paired
 from experiments.starts import one_of
 from jaxtricks import data, initializers, models, optimizers, training
@@ -65,8 +66,8 @@ FULL = Config(steps=10_000, marks=500, seeds=50)
 def run(config: Config) -> dict[str, Any]:
     """Training losses `[seed, mark]`, and how many different units the first layer ends with."""
     split = data.load("digits").train
-    images = split.image.reshape(len(split.label), -1)
-    examples = {"image": data.standardize(images).apply(images), "label": split.label}
+    images = split["image"].reshape(len(split["label"]), -1)
+    examples = {**split, "image": data.standardize(images).apply(images)}
     keys = jax.random.split(jax.random.key(0), config.seeds)
     found: dict[str, Any] = {}
     for net, hidden in NETS.items():
@@ -88,19 +89,18 @@ def train(
     """The loss at each mark and the first layer's weights at the end."""
     init = one_of(tuple(STARTS.values()), start)
     net = models.MLP((*hidden, 10), activation=jnp.tanh, kernel_init=init)
-    rule = optimizers.momentum(0.1)
-    step = training.make_train_step(training.classification_loss(net), rule, diagnostics=False)
-    params = net.init(key, examples["image"][:1], train=False)["params"]
+    ours = networks.trainer(net, optimizers.momentum(0.1))
+    first = ours.init(networks.first_variables(net, key, examples))
 
     def mark(state: training.TrainState, _: Any) -> tuple[training.TrainState, jax.Array]:
         def update(state: training.TrainState, _: Any) -> tuple[training.TrainState, jax.Array]:
-            state, metrics = step(state, examples, key)
+            state, metrics = ours.step(state, examples, key)
             return state, metrics["loss"]
 
         state, losses = jax.lax.scan(update, state, None, config.steps // config.marks)
         return state, losses[-1]
 
-    state, losses = jax.lax.scan(mark, training.init_state(params, rule), None, config.marks)
+    state, losses = jax.lax.scan(mark, first, None, config.marks)
     return {"loss": losses, "first": state.params["Dense_0"]["kernel"]}
 
 

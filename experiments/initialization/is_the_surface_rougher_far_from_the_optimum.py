@@ -73,7 +73,6 @@ def run(config: Config) -> dict[str, Any]:
     first seed."""
     (fit, _, _), name = networks.read_images(config.data_set, config.count)
     steps = np.linspace(-1, 1, config.side)
-    tx = optimizers.gradient_descent(config.rate)
 
     def one(number: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
         net = models.MLP(
@@ -81,9 +80,10 @@ def run(config: Config) -> dict[str, Any]:
             kernel_init=one_of(tuple(STARTS.values()), number),
         )  # fmt: skip
         keys = jax.random.split(key, 3)
-        state = networks.start(net, tx, keys[0], fit)
+        ours = networks.trainer(net, optimizers.gradient_descent(config.rate))
+        state = ours.init(networks.first_variables(net, keys[0], fit))
         order = networks.stream(keys[1], len(fit["label"]), config.steps, 32)
-        trained, _ = networks.make_epoch(net, tx)(state, fit, order, key)
+        trained, _ = training.train_epoch(ours, state, fit, order, key)
         per_example = training.classification_loss(net)
 
         def loss(params: Any) -> jax.Array:

@@ -28,10 +28,10 @@ class Training(NamedTuple):
     params: Params
 
 
-def examples(split: data.Split) -> Examples:
+def examples(split: dict[str, np.ndarray]) -> Examples:
     """The examples of a split as the net takes them."""
-    flat = np.float32(split.image.reshape(len(split.label), -1)) / 255
-    return Examples(jnp.asarray(flat), jnp.asarray(split.label))
+    flat = np.float32(split["image"].reshape(len(split["label"]), -1)) / 255
+    return Examples(jnp.asarray(flat), jnp.asarray(split["label"]))
 
 
 def init(key: jax.Array, sizes: tuple[int, ...], gain: jax.Array | float = 1.0) -> Params:

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers, schedules
@@ -65,11 +66,11 @@ def run(config: Config) -> dict[str, Any]:
         def rate(count: jax.Array) -> jax.Array:
             return arm["rate"] * jnp.where(arm["restarts"], again(count), once(count))
 
-        def look(state: Any, _: Any) -> list[jax.Array]:
+        def look(state: Any) -> list[jax.Array]:
             return [runs.logits(model, state.params, some) for some in others]
 
-        tx = optimizers.gradient_descent(rate)
-        scores = runs.train(model, tx, key, train, look, epochs=EPOCHS)
+        ours = networks.trainer(model, optimizers.gradient_descent(rate))
+        scores = runs.train(ours, model, key, train, look, epochs=EPOCHS)
         out = {
             name: runs.error(score, some["label"])
             for name, score, some in zip(("validation", "test"), scores, others, strict=True)

@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from experiments.engine import COLOURS, Arm, Verdict, combine, figure, interval, paired, tune
 from experiments.learning_rate import _small_mlp as mlp
 from experiments.networks import read_images
-from jaxtricks import data, optimizers, schedules
+from jaxtricks import optimizers, schedules
 
 CLAIMS = ("C-053",)
 TIER = 2
@@ -76,7 +76,7 @@ def tables(steps: int) -> dict[str, jax.Array]:
 def run(config: Config) -> dict[str, Any]:
     """Per schedule: validation losses [rate, tuning seed], the best rate, and the fresh tests."""
     splits, name = read_images("mnist", config.count)
-    fit, held_back, test = (mlp.examples(data.Split(**split)) for split in splits)
+    fit, held_back, test = (mlp.examples(split) for split in splits)
     sizes = (fit.x.shape[1], 64, 10)
 
     @jax.jit

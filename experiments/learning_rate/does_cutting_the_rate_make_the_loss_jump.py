@@ -29,8 +29,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
-from experiments.networks import Examples, make_epoch, read_images, start, stream
 from jaxtricks import data, models, optimizers, schedules, training
 
 FIGURES = ("F-055",)
@@ -68,7 +68,7 @@ FULL = Config(count=50_000, steps=64_000, depth=20, width=16, batch=128, halve=F
 
 def run(config: Config) -> dict[str, Any]:
     """Of every arm and seed, `[arm, seed, ...]`: means of blocks, validation, and test."""
-    (fit, held_back, test), name = read_images(
+    (fit, held_back, test), name = networks.read_images(
         "cifar10", config.count, validation=0.1, halve=config.halve
     )
     tables = np.asarray(rate_tables(config.steps))
@@ -99,28 +99,33 @@ def rate_tables(steps: int) -> jax.Array:
 def trainer(depth: int, width: int, batch: int) -> Callable:
     """The function that trains the network once, with a rate for every update."""
     model = models.ResNet(depth, width) if depth else models.MLP((16, 10))
-    eval_step = training.make_eval_step(training.classification_loss(model))
 
     def train(
-        key: jax.Array, rates: jax.Array, fit: Examples, held_back: Examples, test: Examples
-    ) -> dict[str, jax.Array]:
+        key: jax.Array,
+        rates: jax.Array,
+        fit: networks.Examples,
+        held_back: networks.Examples,
+        test: networks.Examples,
+    ) -> dict[str, Any]:
         init_key, order_key = jax.random.split(key)
         momentum = optimizers.momentum(lambda count: rates[count], 0.9)
         tx = optax.chain(optimizers.add_l2(1e-4), momentum)
-        epoch = make_epoch(model, tx)
-        order = stream(order_key, len(fit["label"]), len(rates), batch)
+        ours = networks.trainer(model, tx)
+        order = networks.stream(order_key, len(fit["label"]), len(rates), batch)
 
         def window(state: training.TrainState, order: data.Order) -> tuple:
-            state, metrics = epoch(state, fit, order, key)
-            return state, (metrics, training.evaluate(eval_step, state, held_back, 500))
+            state, metrics = training.train_epoch(ours, state, fit, order, key)
+            held = training.evaluate(ours, ours.variables(state), held_back, 500)
+            return state, (metrics, held)
 
         windows = jax.tree.map(lambda x: x.reshape(WINDOWS, -1, batch), order)
-        state, (metrics, held) = jax.lax.scan(window, start(model, tx, init_key, fit), windows)
+        state = ours.init(networks.first_variables(model, init_key, fit))
+        state, (metrics, held) = jax.lax.scan(window, state, windows)
         blocks = {
             name: values.reshape(WINDOWS * BLOCKS, -1).mean(axis=1)
             for name, values in metrics.items()
         }
-        final = training.evaluate(eval_step, state, test, 500)
+        final = training.evaluate(ours, ours.variables(state), test, 500)
         return {
             "loss": blocks["loss"],
             "error": 1 - blocks["accuracy"],

@@ -23,10 +23,10 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import networks
 from experiments.engine import COLOURS, Verdict, band, figure, interval
 from experiments.ensembles import _runs as runs
-from jaxtricks import models, optimizers, schedules
-from jaxtricks.training import classification_loss, evaluate, make_eval_step
+from jaxtricks import models, optimizers, schedules, training
 
 FIGURES = ("F-056",)
 TIER = 2
@@ -66,13 +66,13 @@ def run(config: Config) -> dict[str, Any]:
     steps = runs.steps_per_epoch(sets.train)
     rate = schedules.cosine_restarts(PEAK, config.first_epochs * steps, multiplier=MULTIPLIER)
     ends = config.first_epochs * np.cumsum(MULTIPLIER ** np.arange(config.cycles))
-    eval_step = make_eval_step(classification_loss(model))
+    ours = networks.trainer(model, optimizers.momentum(rate))
 
     def one(key: jax.Array, _: Any, train: Any, test: Any) -> dict[str, jax.Array]:
-        def look(state: Any, _: Any) -> dict[str, jax.Array]:
-            return evaluate(eval_step, state, test, 250)
+        def look(state: Any) -> dict[str, jax.Array]:
+            return training.evaluate(ours, ours.variables(state), test, 250)
 
-        return runs.train(model, optimizers.momentum(rate), key, train, look, epochs=int(ends[-1]))
+        return runs.train(ours, model, key, train, look, epochs=int(ends[-1]))
 
     out = runs.over_seeds(one, {"only": np.zeros(1)}, config.seeds, (sets.train, sets.test))
     return {

@@ -78,7 +78,7 @@ def follow_all(losses: jax.Array) -> tuple[list[jax.Array], jax.Array, jax.Array
     return cases, over_losses(tenth, losses), over_losses(half, losses)
 
 
-def follow(machine: control.Machine, metrics: jax.Array) -> jax.Array:
+def follow(machine: control.ControlRule, metrics: jax.Array) -> jax.Array:
     """The rate after each metric."""
 
     def observe(state, value):

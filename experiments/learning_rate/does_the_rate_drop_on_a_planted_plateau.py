@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -78,24 +79,22 @@ def trainer(config: Config, steps: int) -> Any:
     model = models.MLP((HIDDEN, 10))
     planted = steps * jnp.array([config.first, config.first + config.length])
 
-    def rate(count: jax.Array) -> jax.Array:
-        return jnp.where((count >= planted[0]) & (count < planted[1]), 0.0, RATE)
+    def gate(count: jax.Array) -> jax.Array:
+        return jnp.where((count >= planted[0]) & (count < planted[1]), 0.0, 1.0)
 
-    tx = optimizers.gradient_descent(rate)
-    loss = training.classification_loss(model)
-    step = training.make_train_step(
-        loss, tx, rng_streams=(), learning_rate=RATE, diagnostics=False
-    )  # the rate reported is the rule's, not the planted 0
+    # the planted 0 is a link of its own, so that the rate reported is the rule's
+    tx = optax.chain(optimizers.gradient_descent(RATE), optax.scale_by_schedule(gate))
+    ours = networks.trainer(model, tx)
 
     def one(
         key: jax.Array, patience: jax.Array, fit: networks.Examples, held: networks.Examples
     ) -> dict[str, jax.Array]:
         init_key, run_key = jax.random.split(key)
-        whole = training.make_run(
-            training.make_train_epoch(step), training.make_eval_step(loss),
+        state = ours.init(networks.first_variables(model, init_key, fit))
+        ended = training.run(
+            ours, state, fit, held, run_key,
             epochs=config.epochs, batch_size=BATCH, plateau=control.plateau(patience=patience),
         )  # fmt: skip
-        ended = whole(networks.start(model, tx, init_key, fit), fit, held, run_key)
         return {"losses": ended.validation["loss"], "rates": ended.train["learning_rate"]}
 
     return one

@@ -37,7 +37,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
-from experiments.networks import Examples, make_epoch, read_images, start, stream
+from experiments.networks import Examples, first_variables, read_images, stream, trainer
 from jaxtricks import models, optimizers, schedules, training
 
 FIGURES = ("F-060",)
@@ -122,7 +122,7 @@ def train(
     model: nn.Module,
     batch: int,
     parts: int,
-) -> dict[str, jax.Array]:
+) -> dict[str, Any]:
     """A run whose rates are one for every `parts` batches, as are its losses.
 
     "early": the first losses; "end": the mean of the last; "error": on the training batches, means
@@ -131,9 +131,10 @@ def train(
     init_key, order_key = jax.random.split(key)
     tx = optimizers.momentum(lambda count: rates[count // parts], 0.9)
     order = stream(order_key, len(fit["label"]), len(rates) * parts, batch)
-    state, metrics = make_epoch(model, tx)(start(model, tx, init_key, fit), fit, order, key)
-    eval_step = training.make_eval_step(training.classification_loss(model))
-    final = training.evaluate(eval_step, state, test, 2000)
+    ours = trainer(model, tx)
+    state = ours.init(first_variables(model, init_key, fit))
+    state, metrics = training.train_epoch(ours, state, fit, order, key)
+    final = training.evaluate(ours, ours.variables(state), test, 2000)
     losses = metrics["loss"].reshape(-1, parts).mean(axis=1)
     losses = jnp.where(losses < WORST, losses, WORST)
     return {

@@ -1,6 +1,5 @@
 """Training one-hidden-layer networks of every width to their ends, from good and bad starts."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -24,24 +23,23 @@ def trainer(width: int, *, steps: int, marks: int, curved: bool) -> Callable[...
     the end's gradient and Hessian come too.
     """
     model = models.MLP((width, CLASSES), activation=nn.tanh)
-    tx = optimizers.adam(schedules.cosine_decay(RATE, steps))
-    epoch = networks.make_epoch(model, tx)
-    look = training.make_eval_step(training.classification_loss(model))
+    ours = networks.trainer(model, optimizers.adam(schedules.cosine_decay(RATE, steps)))
 
-    def mean_loss(state: training.TrainState, examples: Examples) -> jax.Array:
-        sums = look(state, examples)
+    def mean_loss(variables: dict[str, Any], examples: Examples) -> jax.Array:
+        sums = ours.evaluate(variables, examples)
         return sums["loss"] / sums["weight"]
 
     def run(key: jax.Array, gain: jax.Array, fit: Examples, held: Examples) -> dict[str, Any]:
         init_key, order_key = jax.random.split(key)
-        state = networks.start(model, tx, init_key, fit)
-        state = dataclasses.replace(state, params=jax.tree.map(lambda w: gain * w, state.params))
+        first = networks.first_variables(model, init_key, fit)
+        state = ours.init(jax.tree.map(lambda w: gain * w, first))
         order = networks.stream(order_key, len(fit["label"]), steps, BATCH)
         parts = jax.tree.map(lambda x: x.reshape(marks, -1, BATCH), order)
 
         def part(state: training.TrainState, rows: data.Order) -> tuple[Any, dict[str, jax.Array]]:
-            state, _ = epoch(state, fit, rows, key)
-            return state, {"train": mean_loss(state, fit), "test": mean_loss(state, held)}
+            state, _ = training.train_epoch(ours, state, fit, rows, key)
+            found = ours.variables(state)
+            return state, {"train": mean_loss(found, fit), "test": mean_loss(found, held)}
 
         end, losses = jax.lax.scan(part, state, parts)
         if not curved:
@@ -49,7 +47,7 @@ def trainer(width: int, *, steps: int, marks: int, curved: bool) -> Callable[...
         flat, restore = ravel_pytree(end.params)
 
         def loss(flat: jax.Array) -> jax.Array:
-            return mean_loss(dataclasses.replace(end, params=restore(flat)), fit)
+            return mean_loss({"params": restore(flat)}, fit)
 
         return losses | {
             "slope": jnp.linalg.norm(jax.grad(loss)(flat)),

@@ -30,7 +30,7 @@ from experiments import networks, races
 from experiments.engine import Verdict, combine, figure, interval, paired
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization._sigmoid_net import ARMS, LOOKS, NORMED, PLAIN
-from jaxtricks import data, models, optimizers, probes
+from jaxtricks import data, models, optimizers, probes, training
 from jaxtricks.normalization import BatchNorm
 
 FIGURES = ("F-049",)
@@ -77,19 +77,16 @@ def watch(
     arm: str, config: Config, fit: networks.Examples, seen: np.ndarray, key: jax.Array
 ) -> dict[str, jax.Array]:
     """One run: percentiles of what the sigmoids are given, and of what the norm makes of it."""
-    net, tx = (
-        sigmoid_net.network(arm, {}, hidden=config.hidden),
-        optimizers.gradient_descent(config.rate),
-    )
+    net = sigmoid_net.network(arm, {}, hidden=config.hidden)
+    ours = networks.trainer(net, optimizers.gradient_descent(config.rate))
     init_key, order_key = jax.random.split(key)
-    epoch, state = networks.make_epoch(net, tx), networks.start(net, tx, init_key, fit)
+    state = ours.init(networks.first_variables(net, init_key, fit))
     order = networks.stream(order_key, len(fit["label"]), config.steps, races.BATCH)
     last = len(config.hidden) - 1
 
     def look(state: Any, rows: Any) -> tuple[Any, dict[str, jax.Array]]:
-        variables = {"params": state.params, **state.model_state}
-        given = pre_activations(net, variables, jnp.asarray(seen), last)
-        state, _ = epoch(state, fit, rows, key)
+        given = pre_activations(net, ours.variables(state), jnp.asarray(seen), last)
+        state, _ = training.train_epoch(ours, state, fit, rows, key)
         levels = jnp.array(PERCENTILES)
         return state, {n: jnp.percentile(x, levels, axis=0) for n, x in given.items()}
 

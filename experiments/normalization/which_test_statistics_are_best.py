@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 from experiments import networks, races
 from experiments.engine import COLOURS, Verdict, band, combine, exact, figure, interval, paired
 from experiments.normalization import _sigmoid_net as sigmoid_net
-from jaxtricks import averaging, optimizers, training
+from jaxtricks import averaging, optimizers
 
 FIGURES = ("F-051",)
 CLAIMS = ("C-110",)
@@ -86,11 +86,9 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
     """One run: errors with each kind of statistics, a unit's paths, the gap at the marks, and how
     far the first layer's means over batches are from the whole set's at the end."""
     net = sigmoid_net.network(sigmoid_net.NORMED, {}, hidden=config.hidden)
-    tx, fit = optimizers.gradient_descent(config.rate), images.fit
+    ours, fit = networks.trainer(net, optimizers.gradient_descent(config.rate)), images.fit
     keys = jax.random.split(key, 2)
-    loss = training.classification_loss(net)
-    step = training.make_train_step(loss, tx, rng_streams=(), diagnostics=False)
-    state = networks.start(net, tx, keys[0], fit)
+    state = ours.init(networks.first_variables(net, keys[0], fit))
     part = len(fit["label"]) * config.epochs // size // config.marks
     order = networks.stream(keys[1], len(fit["label"]), part * config.marks, size).indices
 
@@ -100,7 +98,7 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
     def update(carry: tuple, rows: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
         state, total = carry
         batch = {name: jnp.asarray(values)[rows] for name, values in fit.items()}
-        after, _ = step(state, batch, key)
+        after, _ = ours.step(state, batch, key)
         own = jax.tree.map(
             lambda new, old: (new - DECAY * old) / (1 - DECAY),
             after.model_state["batch_stats"], state.model_state["batch_stats"],
@@ -112,7 +110,7 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
     def until_mark(carry: tuple, rows: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
         carry, means = jax.lax.scan(update, carry, rows)
         whole = averaging.recalibrate_batch_norm(
-            apply, variables_of(carry[0]), as_float(fit["image"]), len(fit["label"])
+            apply, ours.variables(carry[0]), as_float(fit["image"]), len(fit["label"])
         )
         mean = whole["batch_stats"][LAYER]["mean"]
         moving = carry[0].model_state["batch_stats"][LAYER]["mean"]
@@ -121,7 +119,7 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
 
     start = state, jax.tree.map(jnp.zeros_like, state.model_state["batch_stats"])
     (state, total), seen = jax.lax.scan(until_mark, start, order.reshape(config.marks, part, size))
-    variables, inputs = variables_of(state), as_float(fit["image"])
+    variables, inputs = ours.variables(state), as_float(fit["image"])
     batches = averaging.recalibrate_batch_norm(apply, variables, inputs, size)["batch_stats"]
     stats = {
         WHOLE: averaging.whole_set_batch_norm(
@@ -131,10 +129,9 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
         BATCHES: unbiased(batches, size),
         RUN: unbiased(jax.tree.map(lambda x: x / order.shape[0], total), size),
     }
-    look = training.make_eval_step(loss)
 
     def error(own: Any) -> jax.Array:
-        sums = look(dataclasses.replace(state, model_state={"batch_stats": own}), images.test)
+        sums = ours.evaluate({**variables, "batch_stats": own}, images.test)
         return 100 * (1 - sums["accuracy"] / sums["weight"])
 
     gap = seen.pop("gap")
@@ -147,10 +144,6 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
 def apart(own: Any, whole: Any) -> jax.Array:
     """The rms over units between two means, in the whole set's deviations."""
     return jnp.sqrt(jnp.mean((own["mean"] - whole["mean"]) ** 2 / whole["var"]))
-
-
-def variables_of(state: training.TrainState) -> dict[str, Any]:
-    return {"params": state.params, **state.model_state}
 
 
 def as_float(images: np.ndarray) -> jax.Array:

@@ -14,6 +14,7 @@ Each about 2 minutes on 2 CPU cores.
 """
 
 import argparse
+import functools
 import importlib.util
 import os
 from collections.abc import Callable
@@ -24,6 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments import networks
 from experiments.performance._timing import interleaved, setting, spread, write_record
 from jaxtricks import data, models, optimizers, training
 
@@ -38,20 +40,18 @@ def batch_of(size: int) -> dict[str, np.ndarray]:
     return {"image": image, "label": rng.integers(0, 10, size, dtype=np.int32)}
 
 
-def prepared(form: Any, depth: int, width: int) -> tuple[training.TrainState, Any]:
-    """The first state and the pure step."""
+def prepared(form: Any, depth: int, width: int) -> tuple[training.TrainState, training.Trainer]:
+    """The first state and the trainer."""
     net, tx = models.ResNet(depth, width=width, form=form), optimizers.momentum(0.1, 0.9)
     init = jax.jit(lambda key: net.init(key, jnp.zeros((1, 32, 32, 3)), train=False))
-    variables = init(jax.random.key(0))
-    params = variables.pop("params")
-    step = training.make_train_step(training.classification_loss(net), tx, diagnostics=False)
-    return training.init_state(params, tx, variables), step
+    ours = networks.trainer(net, tx)
+    return ours.init(init(jax.random.key(0))), ours
 
 
 def our_step(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[], None]:
     """State donated; the images are scaled inside the step."""
-    state, step = prepared(form, *size)
-    compiled, placed, key = training.jit_step(step), jax.device_put(batch), jax.random.key(1)
+    state, ours = prepared(form, *size)
+    compiled, placed, key = training.jit_step(ours), jax.device_put(batch), jax.random.key(1)
 
     def run() -> None:
         nonlocal state
@@ -62,8 +62,8 @@ def our_step(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[]
 
 def our_scan(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[], None]:
     """The same step, `LENGTH` times in a loop of the compiled program."""
-    state, step = prepared(form, *size)
-    epoch = jax.jit(training.make_train_epoch(step), donate_argnums=0)
+    state, ours = prepared(form, *size)
+    epoch = jax.jit(functools.partial(training.train_epoch, ours), donate_argnums=0)
     rows = jnp.tile(jnp.arange(len(batch["label"])), (LENGTH, 1))
     order = data.Order(rows, jnp.ones(rows.shape))
     placed, key = jax.device_put(batch), jax.random.key(1)

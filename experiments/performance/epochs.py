@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments import networks
 from experiments.performance._timing import interleaved, setting, spread, write_record
 from jaxtricks import data, models, optimizers, training
 
@@ -41,23 +42,22 @@ def arrays(size: int) -> dict[str, np.ndarray]:
     return {"image": image, "label": rng.integers(0, 10, size, dtype=np.int32)}
 
 
-def parts() -> tuple[Callable, Callable]:
-    """`start(key)` makes a state; `step` is the pure step."""
-    net, tx = models.tensorflow_mlp(), optimizers.adam(1e-3)
-    step = training.make_train_step(training.classification_loss(net), tx, diagnostics=False)
+def parts() -> tuple[Callable, training.Trainer]:
+    """`start(key)`, which makes a state, and the trainer."""
+    net = models.tensorflow_mlp()
+    ours = networks.trainer(net, optimizers.adam(1e-3), ("dropout",))
 
     @jax.jit
     def start(key: jax.Array) -> training.TrainState:
-        variables = net.init(key, jnp.zeros((1, 28, 28, 1)), train=False)
-        return training.init_state(variables["params"], tx)
+        return ours.init(net.init(key, jnp.zeros((1, 28, 28, 1)), train=False))
 
-    return start, step
+    return start, ours
 
 
 def our_epoch(examples: dict[str, jax.Array]) -> Callable[[], None]:
     """The whole epoch is one program."""
-    start, step = parts()
-    epoch = jax.jit(training.make_train_epoch(step), donate_argnums=0)
+    start, ours = parts()
+    epoch = jax.jit(functools.partial(training.train_epoch, ours), donate_argnums=0)
     state, key, order = start(jax.random.key(0)), jax.random.key(1), order_of(examples)
 
     def run() -> None:
@@ -69,14 +69,13 @@ def our_epoch(examples: dict[str, jax.Array]) -> Callable[[], None]:
 
 def host_loop(examples: dict[str, jax.Array]) -> Callable[[], None]:
     """Python calls a compiled step, which gathers its batch on the device."""
-    start, step = parts()
+    start, ours = parts()
     state, key, order = start(jax.random.key(0)), jax.random.key(1), order_of(examples)
     rows = list(zip(*order, strict=True))
 
     @functools.partial(jax.jit, donate_argnums=0)
     def compiled(state: Any, examples: Any, indices: Any, weights: Any, key: Any) -> Any:
-        batch = {name: values[indices] for name, values in examples.items()}
-        return step(state, {**batch, "weight": weights}, key)
+        return ours.step(state, data.take_batch(examples, indices, weights), key)
 
     def run() -> None:
         nonlocal state
@@ -89,9 +88,9 @@ def host_loop(examples: dict[str, jax.Array]) -> Callable[[], None]:
 
 def numpy_loop(examples: dict[str, np.ndarray], order: data.Order) -> Callable[[], None]:
     """The loop as it is mostly written: NumPy gathers a batch, a compiled step takes it."""
-    start, step = parts()
+    start, ours = parts()
     state, key = start(jax.random.key(0)), jax.random.key(1)
-    rows, compiled = jax.device_get(list(zip(*order, strict=True))), training.jit_step(step)
+    rows, compiled = jax.device_get(list(zip(*order, strict=True))), training.jit_step(ours)
 
     def run() -> None:
         nonlocal state
@@ -146,14 +145,13 @@ def population(examples: dict[str, jax.Array], seeds: int) -> Callable[[], None]
 
 @functools.cache
 def one_seed() -> Callable[..., jax.Array]:
-    start, step = parts()
-    epoch = training.make_train_epoch(step)
+    start, ours = parts()
 
     def run(key: jax.Array, nothing: tuple, examples: dict[str, jax.Array]) -> jax.Array:
         del nothing
         init_key, order_key, step_key = jax.random.split(key, 3)
         order = data.epoch_order(order_key, len(examples["label"]), BATCH, remainder="weight")
-        _, metrics = epoch(start(init_key), examples, order, step_key)
+        _, metrics = training.train_epoch(ours, start(init_key), examples, order, step_key)
         return training.mean_over_steps(metrics)["loss"]
 
     return run

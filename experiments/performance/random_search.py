@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments import networks
 from experiments.performance._timing import interleaved, setting, spread, write_record
 from jaxtricks import data, models, optimizers, training
 
@@ -44,34 +45,28 @@ def settings(trials: int) -> dict[str, jax.Array]:
     }
 
 
-def parts(trial: dict[str, jax.Array]) -> tuple[optax.GradientTransformation, Callable, Callable]:
-    """The rule, the step and the loss of one setting."""
+def trainer(trial: dict[str, Any]) -> training.Trainer:
+    """The trainer of one setting."""
     tx = optax.chain(
         optimizers.scale_by_adam(),
         optimizers.add_decoupled_decay(trial["decay"]),
         optimizers.gradient_descent(trial["rate"]),
     )
-    loss = training.classification_loss(NET)
-    step = training.make_train_step(loss, tx, rng_streams=(), diagnostics=False)
-    return tx, step, loss
+    return networks.trainer(NET, tx)
 
 
-def start(key: jax.Array, tx: optax.GradientTransformation) -> training.TrainState:
-    variables = NET.init(key, jnp.zeros((1, WIDTHS[0])), train=False)
-    return training.init_state(variables["params"], tx)
+def start(key: jax.Array, ours: training.Trainer) -> training.TrainState:
+    return ours.init(NET.init(key, jnp.zeros((1, WIDTHS[0])), train=False))
 
 
 def run(key: jax.Array, trial: dict[str, jax.Array], train: Any, held_back: Any) -> jax.Array:
     """Validation accuracy at the end of one trial."""
     init_key, run_key = jax.random.split(key)
-    tx, step, loss = parts(trial)
-    whole = training.make_run(
-        training.make_train_epoch(step),
-        training.make_eval_step(loss),
-        epochs=EPOCHS,
-        batch_size=BATCH,
+    ours = trainer(trial)
+    ended = training.run(
+        ours, start(init_key, ours), train, held_back, run_key, epochs=EPOCHS, batch_size=BATCH
     )
-    return whole(start(init_key, tx), train, held_back, run_key).validation["accuracy"][-1]
+    return ended.validation["accuracy"][-1]
 
 
 def population(examples: tuple, trials: int) -> Callable[[], np.ndarray]:
@@ -89,16 +84,13 @@ def host_loop(examples: tuple, trials: int) -> Callable[[], list[float]]:
     @functools.partial(jax.jit, donate_argnums=0)
     def step(state: Any, trial: Any, rows: jax.Array, key: jax.Array, train: Any) -> Any:
         batch = {name: values[rows] for name, values in train.items()}
-        return parts(trial)[1](state, batch, key)[0]
-
-    @jax.jit
-    def accuracy(state: Any, held_back: Any) -> jax.Array:
-        eval_step = training.make_eval_step(training.classification_loss(NET))
-        return training.evaluate(eval_step, state, held_back, BATCH)["accuracy"]
+        return trainer(trial).step(state, batch, key)[0]
 
     @jax.jit
     def first(key: jax.Array, trial: Any) -> Any:
-        return start(key, parts(trial)[0])
+        return start(key, trainer(trial))
+
+    judge = trainer({"rate": 0.0, "decay": 0.0})  # the evaluation is that of every setting
 
     def search() -> list[float]:
         found = []
@@ -110,7 +102,8 @@ def host_loop(examples: tuple, trials: int) -> Callable[[], list[float]]:
                 order = rng.permutation(len(train["label"])).astype(np.int32)
                 for rows in np.split(order, range(BATCH, len(order), BATCH)):
                     state = step(state, trial, rows, key, train)
-            found.append(float(accuracy(state, held_back)))
+            ended = training.evaluate(judge, judge.variables(state), held_back, BATCH)
+            found.append(float(ended["accuracy"]))
         return found
 
     return search
@@ -167,8 +160,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     options = parser.parse_args(arguments)
     digits = data.load("digits")
     flat = (
-        {"image": s.image.reshape(len(s.label), -1), "label": s.label}
-        for s in (digits.train, digits.validation)
+        {**split, "image": split["image"].reshape(len(split["label"]), -1)}
+        for split in (digits.train, digits.validation)
     )
     examples = tuple(jax.device_put(part, jax.devices()[0]) for part in flat)
     ours = population(examples, options.trials)

@@ -1,8 +1,9 @@
 """What does reading from disk cost, in time and memory?
 
 An epoch of batches of 128, without any training: examples on the device, gathered in a scan; in
-host memory, gathered by NumPy; in host memory through `data.stream` (grain); and from prepared
-files through it, decoded anew each time. Each in a process of its own, with its peak memory.
+host memory, gathered by NumPy; in host memory through `data.stream`, whose threads read ahead; and
+from prepared files through it, decoded anew each time. Each in a process of its own, with its peak
+memory.
 
     TFDS_DATA_DIR=... python -m experiments.performance.streams \
         --out paper_figs/performance/streams.json
@@ -27,7 +28,7 @@ import numpy as np
 from experiments.performance._timing import setting, spread, write_record
 from jaxtricks import data
 
-PACKAGES = ("jax", "jaxlib", "grain", "tensorflow-datasets", "numpy")
+PACKAGES = ("jax", "jaxlib", "tensorflow-datasets", "numpy")
 BATCH = 128
 WAYS = ("device", "host", "stream", "files")
 KEY = 0
@@ -74,7 +75,7 @@ def measure(name: str, way: str, rounds: int) -> dict[str, Any]:
         source: Any = data.TfdsSource(name, "train")
         size, run = len(source), streamed(source)
     else:
-        examples = data.load(name, validation=0).train._asdict()
+        examples = data.load(name, validation=0).train
         make = {"device": on_device, "host": on_host, "stream": streamed}[way]
         size, run = len(examples["label"]), make(examples)
     run()

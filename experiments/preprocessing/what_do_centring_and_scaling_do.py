@@ -54,7 +54,7 @@ def run(config: Config) -> dict[str, Any]:
 def two_features(wanted: str, count: int) -> tuple[np.ndarray, tuple[str, str], str]:
     """Rows of two features from `count` images, what they are, and the set's name."""
     name = wanted if data.available(wanted) else "digits"
-    images = data.load(name, limit=count)[0].image
+    images = data.load(name, limit=count).train["image"]
     if images.shape[-1] == 3:
         return images.reshape(-1, 3)[:, ::2], ("red", "blue"), name
     return images[:, 3, 3:5, 0], ("pixel (3, 3)", "pixel (3, 4)"), name

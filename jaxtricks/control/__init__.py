@@ -1,12 +1,13 @@
 """State machines on a metric: when to lower the learning rate, and when to stop.
 
-Each is a `Machine`, observed once an epoch or whenever there is a metric. Lengths (patience,
+Each is a `ControlRule`, observed once an epoch or whenever there is a metric. Lengths (patience,
 cooldown, strip) are numbers of observations.
 """
 
+from jaxtricks.control._control_rule import ControlRule as ControlRule
 from jaxtricks.control._early_stopping import early_stopping as early_stopping
 from jaxtricks.control._generalization_loss import generalization_loss as generalization_loss
-from jaxtricks.control._machine import Machine as Machine
+from jaxtricks.control._keep_best import keep_best as keep_best
 from jaxtricks.control._plateau import plateau as plateau
 from jaxtricks.control._progress_quotient import progress_quotient as progress_quotient
 from jaxtricks.control._stopping import StoppingState as StoppingState

@@ -5,7 +5,7 @@ import optax
 from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_choice, check_length, check_range
-from jaxtricks.control._machine import Machine
+from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode
 from jaxtricks.control._stopping import Progress, stopping
 
@@ -15,27 +15,27 @@ def early_stopping(
     *,
     min_delta: ScalarLike = 0.0,
     mode: Mode = "min",
-    keep_params: bool = True,
-) -> Machine:
+    keep_best: bool = True,
+) -> ControlRule:
     r"""Stops after more than `patience` observations in a row without a new best.
 
-    A new best is better than the last by more than `min_delta`. `update(value, state, params)`
-    returns whether to stop, and a `StoppingState` with `best_value`, `best_step` and `best_params`.
-    Keep the *best* model: the one at the stop has been trained for `patience` + 1 observations
-    more. After the stop, use `best_params`, or train anew for `best_step` observations' time.
+    A new best is better than the last by more than `min_delta`. `update(value, state, variables)`
+    returns whether to stop, and a `StoppingState` with `best_value`, `best_observation` and
+    `best_variables`. Use the best model and not the last one, which has been trained for
+    `patience` + 1 observations more; or train again for `best_observation` epochs.
 
     Args:
-        patience: bad observations in a row that are borne, at least 0. With 0 the first one that
-            is no better stops ("no longer rises, or falls"). Keras stops at the `patience`-th:
-            give one less here.
+        patience: how many bad observations in a row are tolerated, at least 0. With 0 the first
+            one that is not better stops the run. Keras stops at the `patience`-th: give one less
+            here.
         min_delta: at least 0.
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
-        keep_params: whether the state carries the best parameters, as large as the model; without,
-            `params` is not needed.
+        keep_best: whether the state carries the best variables, as large as the model; without,
+            `variables` are not needed.
 
     Raises:
-        ValueError: an argument is out of range; in `init` and `update`, `params` is missing or has
-            another structure than before.
+        ValueError: an argument is out of range; in `init` and `update`, `variables` are missing or
+            have another structure than before.
         TypeError: `patience` is no integer.
 
     Example:
@@ -45,11 +45,11 @@ def early_stopping(
         ...     stop, state = rule.update(loss, state, jnp.float32(epoch))
         ...     print(bool(stop), end=" ")
         False False False True True
-        >>> int(state.best_step), float(state.best_value), float(state.best_params)
+        >>> int(state.best_observation), float(state.best_value), float(state.best_variables)
         (2, 2.0, 1.0)
 
     References:
-        S-STP-01 to 04, notes 000:27, 001:70 and 002:947-948.
+        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998.
     """
     check_length("patience", patience, low=0)
     check_range("min_delta", min_delta, low=0.0)
@@ -68,5 +68,5 @@ def early_stopping(
         metric=lambda value: value,
         min_delta=min_delta,
         mode=mode,
-        keep_params=keep_params,
+        keep_best=keep_best,
     )

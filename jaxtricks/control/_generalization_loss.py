@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
 
 from jaxtricks._checks import check_range
-from jaxtricks.control._machine import Machine
+from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import check_error
 from jaxtricks.control._stopping import Progress, stopping
 
@@ -20,11 +20,11 @@ def loss_percent(progress: Progress) -> Float[Array, ""]:
     return 100 * jnp.where(some, excess / best, 0)
 
 
-def generalization_loss(alpha: ScalarLike, *, keep_params: bool = True) -> Machine:
+def generalization_loss(alpha: ScalarLike, *, keep_best: bool = True) -> ControlRule:
     r"""Stops at the first observation with a generalization loss over `alpha`: Prechelt's GL.
 
     $GL(t) = 100\, (E_{va}(t) / E_{opt}(t) - 1)$, in percent, where $E_{opt}(t)$ is the lowest
-    validation error up to $t$. `update(error, state, params)` returns whether to stop, and a
+    validation error up to $t$. `update(error, state, variables)` returns whether to stop, and a
     `StoppingState`, as `early_stopping` does.
 
     Errors are at least 0: with a negative best the ratio falls as the error rises, and the rule
@@ -34,14 +34,14 @@ def generalization_loss(alpha: ScalarLike, *, keep_params: bool = True) -> Machi
 
     Args:
         alpha: in percent, at least 0; the paper's run from 1 to 5.
-        keep_params: whether the state carries the best parameters.
+        keep_best: whether the state carries the best variables.
 
     Raises:
-        ValueError: `alpha` is negative or not finite; in `init` and `update`, `params` is missing;
-            in `update`, the error is negative.
+        ValueError: `alpha` is negative or not finite; in `init` and `update`, `variables` are
+            missing; in `update`, the error is negative.
 
     Example:
-        >>> rule = generalization_loss(5.0, keep_params=False)
+        >>> rule = generalization_loss(5.0, keep_best=False)
         >>> state = rule.init()
         >>> for error in (2.0, 1.0, 1.04, 1.06):
         ...     stop, state = rule.update(error, state)
@@ -50,7 +50,7 @@ def generalization_loss(alpha: ScalarLike, *, keep_params: bool = True) -> Machi
 
     References:
         Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
-        2; S-STP-05, note 002:950-952.
+        2.
     """
     check_range("alpha", alpha, low=0.0)
 
@@ -68,5 +68,5 @@ def generalization_loss(alpha: ScalarLike, *, keep_params: bool = True) -> Machi
         metric=error,
         min_delta=0.0,
         mode="min",
-        keep_params=keep_params,
+        keep_best=keep_best,
     )

@@ -7,7 +7,7 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_choice, check_instance, check_length, check_range
-from jaxtricks.control._machine import Machine
+from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode, ThresholdMode, improves, nothing_yet, observe
 
 
@@ -31,7 +31,7 @@ def plateau(
     threshold: ScalarLike = 1e-4,
     threshold_mode: ThresholdMode = "signed",
     cooldown: int | Int[Array, ""] = 0,
-) -> Machine:
+) -> ControlRule:
     r"""Multiplies its value by `factor` after more than `patience` observations without a new best.
 
     An observation $v$ is better than the best, $b$, if $v < b - \theta |b|$. One that is not
@@ -40,8 +40,8 @@ def plateau(
     give them one less here.
 
     Args:
-        factor: $\gamma$, in `[0, 1)`. The notes' factor=10 is two arguments fused, and refused.
-        patience: bad observations in a row that are borne, at least 0.
+        factor: $\gamma$, in `[0, 1)`.
+        patience: how many bad observations in a row are tolerated, at least 0.
         initial: the first value, at least 0. 1 makes the value a scale of the learning rate;
             the learning rate itself makes it PyTorch's `ReduceLROnPlateau`, with its `min_value`
             (`min_lr`) and `eps` in the same unit.
@@ -66,7 +66,7 @@ def plateau(
         1.0 1.0 1.0 0.1 0.1 0.1
 
     References:
-        S-SCH-05, note 001:36-45; factor=10: E-13; optax's earlier cut: S-LIB-04.
+        [PyTorch's `ReduceLROnPlateau`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html).
     """
     check_range("factor", factor, low=0.0, below=1.0)
     check_length("patience", patience, low=0)
@@ -81,8 +81,8 @@ def plateau(
     check_choice("threshold_mode", threshold_mode, ("signed", "rel", "abs"))
     check_length("cooldown", cooldown, low=0)
 
-    def init(params: PyTree | None = None) -> PlateauState:
-        del params
+    def init(variables: PyTree | None = None) -> PlateauState:
+        del variables
         return PlateauState(
             value=jnp.array(observe(initial)),  # a copy: the state may be donated
             best_value=nothing_yet(mode),
@@ -91,9 +91,9 @@ def plateau(
         )
 
     def update(
-        value: ScalarLike | None, state: PlateauState, params: PyTree | None = None
+        value: ScalarLike | None, state: PlateauState, variables: PyTree | None = None
     ) -> tuple[Float[Array, ""], PlateauState]:
-        del params
+        del variables
         check_instance("state", state, PlateauState)
         if value is None:
             return state.value, state
@@ -112,4 +112,4 @@ def plateau(
         )
         return after.value, after
 
-    return Machine(init, update)
+    return ControlRule(init, update, mode)

@@ -7,8 +7,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_length, check_pair, check_range
+from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._generalization_loss import loss_percent
-from jaxtricks.control._machine import Machine
 from jaxtricks.control._observation import check_error, observe
 from jaxtricks.control._stopping import Progress, stopping
 
@@ -22,8 +22,8 @@ class TrainingStrip(NamedTuple):
 
 
 def progress_quotient(
-    alpha: ScalarLike, strip: int | Int[Array, ""], *, keep_params: bool = True
-) -> Machine:
+    alpha: ScalarLike, strip: int | Int[Array, ""], *, keep_best: bool = True
+) -> ControlRule:
     r"""Stops at the end of a strip whose loss is over `alpha` times its progress: Prechelt's PQ.
 
     $P_k(t) = 1000\, (\sum_{t'} E_{tr}(t') / (k \min_{t'} E_{tr}(t')) - 1)$ over the last $k$
@@ -32,7 +32,7 @@ def progress_quotient(
     $GL(t) > \alpha P_k(t)$, with $GL$ in percent as in `generalization_loss`: while training still
     gets on fast, a loss may be made good.
 
-    The observed value is a pair, `update((validation, training), state, params)`. It returns
+    The observed value is a pair, `update((validation, training), state, variables)`. It returns
     whether to stop, and a `StoppingState`, as `early_stopping` does.
 
     Errors are at least 0, as in `generalization_loss`: concrete negative ones are refused, traced
@@ -43,15 +43,15 @@ def progress_quotient(
     Args:
         alpha: at least 0; the paper's run from 0.5 to 3.
         strip: $k \ge 1$; the paper's is 5. With 1 there is no progress, so any loss stops.
-        keep_params: whether the state carries the best parameters.
+        keep_best: whether the state carries the best variables.
 
     Raises:
         ValueError: `alpha` is negative or not finite, or `strip` is under 1; in `init` and
-            `update`, `params` is missing; in `update`, an error is negative.
+            `update`, `variables` are missing; in `update`, an error is negative.
         TypeError: `strip` is no integer, or the observed value no pair.
 
     Example:
-        >>> rule = progress_quotient(0.5, 2, keep_params=False)
+        >>> rule = progress_quotient(0.5, 2, keep_best=False)
         >>> state = rule.init()
         >>> for pair in ((1.0, 3.0), (1.1, 1.0), (1.2, 1.0), (1.3, 0.9)):
         ...     stop, state = rule.update(pair, state)
@@ -60,7 +60,7 @@ def progress_quotient(
 
     References:
         Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
-        2; S-STP-05, note 002:950-952.
+        2.
     """
     check_range("alpha", alpha, low=0.0)
     check_length("strip", strip, low=1)
@@ -92,5 +92,5 @@ def progress_quotient(
         metric=validation,
         min_delta=0.0,
         mode="min",
-        keep_params=keep_params,
+        keep_best=keep_best,
     )

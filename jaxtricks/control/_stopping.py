@@ -10,31 +10,32 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_flag, check_instance
 from jaxtricks._tree_checks import check_same_tree
-from jaxtricks.control._machine import Machine
+from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode, improves, nothing_yet, observe
 
 
 class StoppingState(NamedTuple):
     """What a stopping rule remembers.
 
-    When the run has stopped there are two ways on: use the best model, `best_params`, or train
-    anew, with other settings or on the validation examples too, for `best_step` observations' time.
-
+    When the run has stopped there are two ways on: use the best model, `best_variables`, or train
+    again, with other settings or on the validation examples too, for as many epochs as
+    `best_observation` says.
 
     Attributes:
         best_value: the best metric; infinite before the first finite one.
-        best_step: the observation, counted from 1, that had it; 0 before there was one.
-        best_params: the parameters that came with it; None if they are not kept.
-        step: observations so far.
+        best_observation: the observation, counted from 1, that had it; 0 before there was one. One
+            observation an epoch makes it the best epoch.
+        best_variables: the variables that came with it; None if they are not kept.
+        count: observations so far.
         stopped: whether the rule has stopped the run. From then on the state does not change, so a
             run that goes on, as one of many in a `vmap`, ends like one that was broken off.
         memory: what the rule alone remembers.
     """
 
     best_value: Float[Array, ""]
-    best_step: Int[Array, ""]
-    best_params: PyTree
-    step: Int[Array, ""]
+    best_observation: Int[Array, ""]
+    best_variables: PyTree
+    count: Int[Array, ""]
     stopped: Bool[Array, ""]
     memory: PyTree
 
@@ -57,9 +58,9 @@ def stopping(
     metric: Callable[[PyTree], ScalarLike],
     min_delta: ScalarLike,
     mode: Mode,
-    keep_params: bool,
-) -> Machine:
-    """Builds the machine around one rule.
+    keep_best: bool,
+) -> ControlRule:
+    """Builds a stopping rule around its judgement.
 
     Args:
         judge: the rule: `(progress, raw value, memory) -> (whether to stop, memory)`.
@@ -67,48 +68,50 @@ def stopping(
         metric: finds the validation metric in the raw value.
         min_delta: by how much a new best must differ from the last.
         mode: "min" or "max".
-        keep_params: whether the state carries the best parameters.
+        keep_best: whether the state carries the best variables.
     """
-    check_flag("keep_params", keep_params)
+    check_flag("keep_best", keep_best)
 
-    def init(params: PyTree | None = None) -> StoppingState:
-        _check_params(params, keep_params)
-        # copies, and no array twice: the state and the parameters may be donated
+    def init(variables: PyTree | None = None) -> StoppingState:
+        _check_variables(variables, keep_best)
+        # copies, and no array twice: the state and the variables may be donated
         return StoppingState(
             best_value=nothing_yet(mode),
-            best_step=jnp.zeros([], jnp.int32),
-            best_params=jax.tree.map(jnp.array, params) if keep_params else None,
-            step=jnp.zeros([], jnp.int32),
+            best_observation=jnp.zeros([], jnp.int32),
+            best_variables=jax.tree.map(jnp.array, variables) if keep_best else None,
+            count=jnp.zeros([], jnp.int32),
             stopped=jnp.zeros([], bool),
             memory=jax.tree.map(jnp.array, memory),
         )
 
     def update(
-        value: PyTree, state: StoppingState, params: PyTree | None = None
+        value: PyTree, state: StoppingState, variables: PyTree | None = None
     ) -> tuple[Bool[Array, ""], StoppingState]:
         check_instance("state", state, StoppingState)
         check_same_tree("state.memory", state.memory, "this rule's", memory)
         if value is None:
             return state.stopped, state
-        _check_params(params, keep_params)
-        seen, step = observe(metric(value)), optax.safe_increment(state.step)
+        _check_variables(variables, keep_best)
+        seen, count = observe(metric(value)), optax.safe_increment(state.count)
         improved = improves(seen, state.best_value, min_delta, threshold_mode="abs", mode=mode)
         best_value = jnp.where(improved, seen, state.best_value)
         stop, remembered = judge(Progress(seen, best_value, improved), value, state.memory)
-        kept = state.best_params
-        if keep_params:
-            check_same_tree("params", params, "the first params", kept)
-            kept = jax.tree.map(
-                lambda new, old: jnp.where(improved, jnp.asarray(new, old.dtype), old), params, kept
+        best = state.best_variables
+        if keep_best:
+            check_same_tree("variables", variables, "the first variables", best)
+            best = jax.tree.map(
+                lambda new, old: jnp.where(improved, jnp.asarray(new, old.dtype), old),
+                variables,
+                best,
             )
-        best_step = jnp.where(improved, step, state.best_step)
-        after = StoppingState(best_value, best_step, kept, step, stop, remembered)
+        best_observation = jnp.where(improved, count, state.best_observation)
+        after = StoppingState(best_value, best_observation, best, count, stop, remembered)
         after = jax.tree.map(lambda old, new: jnp.where(state.stopped, old, new), state, after)
         return after.stopped, after
 
-    return Machine(init, update)
+    return ControlRule(init, update, mode)
 
 
-def _check_params(params: PyTree | None, keep_params: bool) -> None:
-    if keep_params and params is None:
-        raise ValueError("params must be given to keep the best; or set keep_params=False.")
+def _check_variables(variables: PyTree | None, keep_best: bool) -> None:
+    if keep_best and variables is None:
+        raise ValueError("variables must be given to keep the best; or set keep_best=False.")

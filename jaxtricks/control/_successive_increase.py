@@ -7,7 +7,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_length
-from jaxtricks.control._machine import Machine
+from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import observe
 from jaxtricks.control._stopping import Progress, stopping
 
@@ -21,27 +21,27 @@ class Increases(NamedTuple):
 
 
 def successive_increase(
-    times: int | Int[Array, ""], strip: int | Int[Array, ""], *, keep_params: bool = True
-) -> Machine:
+    times: int | Int[Array, ""], strip: int | Int[Array, ""], *, keep_best: bool = True
+) -> ControlRule:
     r"""Stops when the error rose over each of the last `times` strips: Prechelt's UP.
 
     $UP_s$ stops at $t$ if $UP_{s-1}$ stops at $t - k$ and $E_{va}(t) > E_{va}(t - k)$, and is
     asked at the end of each strip of $k$ observations. The first strip has nothing to compare with.
     How high the error is does not matter, only that it keeps rising. NaN counts as infinite.
-    `update(error, state, params)` returns whether to stop, and a `StoppingState`, as
+    `update(error, state, variables)` returns whether to stop, and a `StoppingState`, as
     `early_stopping` does.
 
     Args:
         times: $s \ge 1$; the paper's run from 2 to 8.
         strip: $k \ge 1$; the paper's is 5.
-        keep_params: whether the state carries the best parameters.
+        keep_best: whether the state carries the best variables.
 
     Raises:
-        ValueError: `times` or `strip` is under 1; in `init` and `update`, `params` is missing.
+        ValueError: `times` or `strip` is under 1; in `init` and `update`, `variables` are missing.
         TypeError: `times` or `strip` is no integer.
 
     Example:
-        >>> rule = successive_increase(2, 1, keep_params=False)
+        >>> rule = successive_increase(2, 1, keep_best=False)
         >>> state = rule.init()
         >>> for error in (3.0, 3.1, 2.0, 2.1, 2.2):
         ...     stop, state = rule.update(error, state)
@@ -50,7 +50,7 @@ def successive_increase(
 
     References:
         Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
-        2; S-STP-05, note 002:950-952.
+        2.
     """
     check_length("times", times, low=1)
     check_length("strip", strip, low=1)
@@ -76,5 +76,5 @@ def successive_increase(
         metric=lambda value: value,
         min_delta=0.0,
         mode="min",
-        keep_params=keep_params,
+        keep_best=keep_best,
     )

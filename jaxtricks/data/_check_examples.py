@@ -23,7 +23,7 @@ def check_examples(
     compared in length and searched for NaN and infinities.
 
     Args:
-        examples: such as `split._asdict()`.
+        examples: such as one of the splits that `load` gives.
         classes: how many there are; None checks only that no label is negative.
 
     Raises:
@@ -38,9 +38,6 @@ def check_examples(
         >>> check_examples({"image": image, "label": np.array([0, 10])}, classes=10)
         Traceback (most recent call last):
         ValueError: label must be under the 10 classes, got 10 in example 1.
-
-    References:
-        S-DAT-08; notes 003:5.
     """
     check_instance("examples", examples, Mapping)
     if classes is not None:

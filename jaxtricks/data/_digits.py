@@ -24,4 +24,4 @@ def read_digits() -> Split:
         Path(package.origin).with_name("datasets") / "data/digits.csv.gz", delimiter=","
     )
     images = np.round(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
-    return Split(images, table[:, -1].astype(np.int32))
+    return {"image": images, "label": table[:, -1].astype(np.int32)}

@@ -50,9 +50,6 @@ def export(
         >>> export("digits", "anywhere")
         Traceback (most recent call last):
         ValueError: name must be of a prepared data set, got 'digits' of scikit-learn.
-
-    References:
-        S-DAT-02; notes 002:54.
     """
     check_instance("name", name, str)
     check_folder("folder", folder)
@@ -63,7 +60,7 @@ def export(
     arrays = {
         f"{part}_{field}": values
         for part, split in zip(PARTS, splits, strict=True)
-        for field, values in split._asdict().items()
+        for field, values in split.items()
     }
     file = file_in(folder, name)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +103,7 @@ def read_exported(file: Path) -> tuple[Split, Split]:
             arrays = {key: archive[key] for key in archive.files}
         expected = arrays.pop("sha256")
         splits = tuple(
-            Split(*(arrays[f"{part}_{field}"] for field in Split._fields)) for part in PARTS
+            {field: arrays[f"{part}_{field}"] for field in ("image", "label")} for part in PARTS
         )
     except Exception as error:  # zip and npy headers have no closed list of errors
         raise damaged(file, str(error)) from error

@@ -44,11 +44,8 @@ def load(
 
     Example:
         >>> digits = load("digits", validation=100)
-        >>> [part.image.shape for part in digits]
+        >>> [part["image"].shape for part in digits]
         [(1338, 8, 8, 1), (100, 8, 8, 1), (359, 8, 8, 1)]
-
-    References:
-        S-DAT-07; notes 002:53-54, 002:980.
     """
     check_instance("name", name, str)
     check_folder("data_dir", data_dir)
@@ -62,11 +59,13 @@ def load(
         parts = divide(read_digits(), "test", test, rng)
         if limit is not None:
             parts = tuple(
-                select(part, stratified_choice(part.label, min(limit, len(part.label)), rng))
+                select(part, stratified_choice(part["label"], min(limit, len(part["label"])), rng))
                 for part in parts
             )
     elif (file := exported_file(name, data_dir)) is not None:
-        parts = tuple(select(part, at_most(part.label, limit, rng)) for part in read_exported(file))
+        parts = tuple(
+            select(part, at_most(part["label"], limit, rng)) for part in read_exported(file)
+        )
     else:
         parts = read_tfds(name, data_dir, limit, rng)
     train, held_back = divide(parts[0], "validation", validation, rng)

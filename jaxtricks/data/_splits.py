@@ -3,20 +3,19 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int, Int32, UInt8
+from jaxtyping import Bool, Int, Shaped
 
 from jaxtricks._checks import check_integer, check_range
 
-
-class Split(NamedTuple):
-    """`image`: 0 to 255, height x width x channels; `label`: the class, from 0."""
-
-    image: UInt8[np.ndarray, "n height width channels"]
-    label: Int32[np.ndarray, " n"]
+Split = dict[str, Shaped[np.ndarray, "..."]]
 
 
 class Splits(NamedTuple):
-    """Three disjoint sets: to fit, to choose by, and to report once."""
+    """Three disjoint sets: to fit, to choose by, and to report once.
+
+    Each is a dict of arrays: `"image"`, uint8 `[n, height, width, channels]`, and `"label"`, int32
+    `[n]`, the class from 0.
+    """
 
     train: Split
     validation: Split
@@ -53,23 +52,23 @@ def divide(
         ValueError: `part` would be all of them.
 
     Example:
-        >>> some = Split(np.zeros((6, 1, 1, 1), np.uint8), np.array([0, 0, 0, 0, 1, 1], np.int32))
+        >>> some = {"label": np.array([0, 0, 0, 0, 1, 1], np.int32)}
         >>> rest, part = divide(some, "validation", 3, np.random.default_rng(0))
-        >>> rest.label.tolist(), part.label.tolist()
+        >>> rest["label"].tolist(), part["label"].tolist()
         ([0, 0, 1], [0, 0, 1])
     """
-    size = len(split.label)
+    size = len(split["label"])
     if isinstance(part, float):
         part = round(part * size)
     if part >= size:
         raise ValueError(f"{name} must leave some of the {size} examples, got {part}.")
-    taken = stratified_choice(split.label, part, rng)
+    taken = stratified_choice(split["label"], part, rng)
     return select(split, ~taken), select(split, taken)
 
 
 def select(split: Split, mask: Bool[np.ndarray, " n"]) -> Split:
     """Keeps the examples where `mask` holds."""
-    return Split(split.image[mask], split.label[mask])
+    return {name: values[mask] for name, values in split.items()}
 
 
 def at_most(

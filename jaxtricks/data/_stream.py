@@ -1,33 +1,22 @@
-"""Batches made ahead of the step that needs them."""
+"""Batches that are read ahead of the step that needs them."""
 
-from collections.abc import Callable, Generator, Mapping
-from typing import Literal, Protocol, runtime_checkable
+import collections
+import functools
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Literal
 
 import jax
 import numpy as np
-from jaxtyping import Array, Int, Key, Shaped
+from jaxtyping import Array, Int32, Key
 
 from jaxtricks._checks import check_choice, check_integer, check_key
-from jaxtricks.data._epoch_order import epoch_order
-
-Rows = dict[str, Shaped[np.ndarray, "n *rest"]]
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Examples that need not fit into memory, such as `TfdsSource`."""
-
-    def __len__(self) -> int:
-        """The number of examples."""
-        ...
-
-    def __getitem__(self, indices: Int[np.ndarray, " n"], /) -> Rows:
-        """The examples of some numbers, in their order: a dict of arrays."""
-        ...
+from jaxtricks.data._epoch_order import Order, epoch_order
+from jaxtricks.data._examples import Examples, Rows, count_examples, take_batch
 
 
 def stream(
-    examples: Mapping[str, Shaped[Array | np.ndarray, "..."]] | Source,
+    examples: Examples,
     *,
     key: Key[Array, ""],
     batch_size: int,
@@ -39,13 +28,12 @@ def stream(
     threads: int = 2,
     ahead: int = 4,
 ) -> Generator[Rows, None, None]:
-    """Reads batches in threads of their own, by grain, while the device computes.
+    """Reads batches in threads of their own while the device computes.
 
     Epoch e has the order `epoch_order(fold_in(key, e), ..., remainder="weight")`, so the batches
-    are those of examples in memory, whatever the number of processes and threads, and a run goes on
-    from any step without reading what came before. Each batch is a dict of NumPy arrays with
-    `"weight"`: 0 where the last batch of an epoch is padded, else 1, or the example's own
-    weight.
+    are the same whatever the number of processes and threads, and a run goes on from any step
+    without reading what came before. Each batch is a dict of NumPy arrays with `"weight"`: 0 where
+    the last batch of an epoch is padded, else 1, or the example's own weight.
 
     Args:
         examples: a dict of arrays, or what has `__len__` and `__getitem__(indices) -> dict of rows`
@@ -62,7 +50,6 @@ def stream(
         ahead: how many batches may wait in memory, at least `threads`.
 
     Raises:
-        ImportError: grain is not installed.
         ValueError: a number is out of range, the processes cannot divide a batch evenly, or there
             is no example.
         TypeError: an argument is of another type.
@@ -74,14 +61,7 @@ def stream(
         ...     print(batch["label"].tolist(), batch["weight"].tolist())
         [5, 6] [1.0, 1.0]
         [7, 5] [1.0, 0.0]
-
-    References:
-        S-OPT-02, S-DAT-08; notes 003:5. [Grain](https://google-grain.readthedocs.io).
     """
-    try:
-        import grain
-    except ImportError as error:
-        raise ImportError("stream needs grain: install jaxtricks[data].") from error
     check_key("key", key)
     check_choice("order", order, ("reshuffle", "cyclic", "with_replacement"))
     check_integer("first_step", first_step, low=0)
@@ -90,66 +70,52 @@ def stream(
         check_integer(name, number, low=1)
     if ahead < threads:
         raise ValueError(f"ahead must be at least the {threads} threads, got {ahead}.")
-    size = number_of(examples)
-    rows_of = gather(examples) if isinstance(examples, Mapping) else examples.__getitem__
-    mine = part_of(batch_size, process_index, process_count)
+    size = count_examples(examples)
+    own = rows_of_process(batch_size, process_index, process_count)
     steps = -(-size // batch_size)
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=ahead)
+
+    def places() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for epoch in range(first_step // steps, epochs):
+            rows = order_program(key, np.int32(epoch), size, batch_size, order)
+            indices, weights = jax.device_get(rows)
+            for step in range(max(0, first_step - epoch * steps), steps):
+                yield indices[step, own], weights[step, own]
 
     def batches() -> Generator[Rows, None, None]:
-        for epoch in range(first_step // steps, epochs):
-            indices, weights = jax.device_get(
-                epoch_order(
-                    jax.random.fold_in(key, epoch),
-                    size,
-                    batch_size,
-                    order=order,
-                    remainder="weight",
-                )
-            )
-
-            def read(step: int, indices=indices[:, mine], weights=weights[:, mine]) -> Rows:
-                rows = rows_of(indices[step])
-                own = rows.get("weight", np.float32(1))
-                return {**rows, "weight": weights[step] * own}
-
-            start = max(0, first_step - epoch * steps)
-            yield from grain.MapDataset.range(start, steps).map(read).to_iter_dataset(options)
+        waiting: collections.deque[Future[Rows]] = collections.deque()
+        with ThreadPoolExecutor(threads) as readers:
+            try:
+                for place in places():
+                    waiting.append(readers.submit(take_batch, examples, *place))
+                    if len(waiting) == ahead:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for unread in waiting:
+                    unread.cancel()
 
     return batches()
 
 
-def number_of(examples: Mapping[str, Shaped[Array | np.ndarray, "..."]] | Source) -> int:
-    """The number of examples.
-
-    Raises:
-        TypeError: it is neither a dict of arrays nor a source.
-        ValueError: there is none, or the arrays have several lengths.
-    """
-    if isinstance(examples, Mapping):
-        sizes = {name: len(values) for name, values in examples.items()}
-        if len(set(sizes.values())) != 1:
-            raise ValueError(f"examples must have arrays of one length, got {sizes}.")
-        size = next(iter(sizes.values()))
-    elif isinstance(examples, tuple | list | np.ndarray | jax.Array | str) or not isinstance(
-        examples, Source
-    ):
-        raise TypeError(
-            "examples must be a dict of arrays, or have __len__ and __getitem__, "
-            f"got a {type(examples).__name__}."
-        )
-    else:
-        size = len(examples)
-    if not size:
-        raise ValueError("examples must not be empty.")
-    return size
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def order_program(
+    key: Key[Array, ""],
+    epoch: Int32[np.ndarray | Array, ""] | np.int32,
+    size: int,
+    batch_size: int,
+    order: Literal["reshuffle", "cyclic", "with_replacement"],
+) -> Order:
+    """The order of the epoch of a number, compiled once."""
+    epoch_key = jax.random.fold_in(key, epoch)
+    return epoch_order(epoch_key, size, batch_size, order=order, remainder="weight")
 
 
-def part_of(batch_size: int, index: int | None, count: int | None) -> slice:
+def rows_of_process(batch_size: int, index: int | None, count: int | None) -> slice:
     """The rows of each batch that a process reads.
 
     Raises:
-        TypeError: a number is no integer.
+        TypeError: a number is not an integer.
         ValueError: a number is out of range, or the batch cannot be divided evenly.
     """
     index = jax.process_index() if index is None else index
@@ -162,11 +128,3 @@ def part_of(batch_size: int, index: int | None, count: int | None) -> slice:
         raise ValueError(f"batch_size must be a multiple of {count} processes, got {batch_size}.")
     rows = batch_size // count
     return slice(index * rows, (index + 1) * rows)
-
-
-def gather(
-    arrays: Mapping[str, Shaped[Array | np.ndarray, "..."]],
-) -> Callable[[Int[np.ndarray, " n"]], Rows]:
-    """Makes a function from numbers of examples to rows of arrays in memory."""
-    on_host = {name: np.asarray(values) for name, values in arrays.items()}
-    return lambda indices: {name: values[indices] for name, values in on_host.items()}

@@ -149,7 +149,7 @@ def read_tfds(
         labels = np.array([record["label"] for record in records], np.int32)
         chosen = np.flatnonzero(at_most(labels, limit, rng))
         images = [decode(records[i]["image"]) for i in chosen]
-        return Split(stack(name, images), labels[chosen])
+        return {"image": stack(name, images), "label": labels[chosen]}
 
     return read("train"), read("test")
 

@@ -34,9 +34,6 @@ class TfdsSource:
     Example:
         >>> TfdsSource("mnist", "train[:90%]")[[0, 7]]["image"].shape  # doctest: +SKIP
         (2, 28, 28, 1)
-
-    References:
-        S-DAT-08; notes 003:5.
     """
 
     def __init__(

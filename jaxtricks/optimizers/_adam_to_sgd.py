@@ -5,12 +5,12 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
 
 from jaxtricks._checks import check_choice, check_functions, check_length, check_range
 from jaxtricks._moments import full_moment, narrow, weight_sum, widen
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
-from jaxtricks.control import Machine
+from jaxtricks.control import ControlRule
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
@@ -25,6 +25,7 @@ class AdamToSgdState(NamedTuple):
             `adam.step - sgd_step`.
         velocity: SGD's, zero before the switch.
         control: state of the control rule, `()` when `when` is a count.
+        learning_rate: of the last update, Adam's or SGD's; at first Adam's of the next.
     """
 
     adam: AdamState
@@ -32,6 +33,7 @@ class AdamToSgdState(NamedTuple):
     sgd_step: Int[Array, ""]
     velocity: PyTree
     control: PyTree
+    learning_rate: Float[Array, ""]
 
 
 def _sum_of_gradients(adam: AdamState, b1: ScalarOrSchedule, decay: ScalarLike) -> PyTree:
@@ -45,7 +47,7 @@ def _sum_of_gradients(adam: AdamState, b1: ScalarOrSchedule, decay: ScalarLike) 
 def adam_to_sgd(
     learning_rate: ScalarOrSchedule,
     *,
-    when: ScalarLike | Machine,
+    when: ScalarLike | ControlRule,
     sgd_learning_rate: ScalarOrSchedule,
     momentum: ScalarOrSchedule = 0.9,
     velocity: Literal["carry", "reset"] = "carry",
@@ -109,8 +111,8 @@ def adam_to_sgd(
         if not callable(rate):
             check_range(name, rate, low=0.0, below=1.0 if name == "momentum" else None)
     check_choice("velocity", velocity, ("carry", "reset"))
-    if isinstance(when, Machine):
-        check_functions("when", when, Machine)
+    if isinstance(when, ControlRule):
+        check_functions("when", when, ControlRule)
     else:
         check_length("when", when, low=0)
     rule = scale_by_adam(
@@ -124,13 +126,14 @@ def adam_to_sgd(
             switched=jnp.zeros([], bool),
             sgd_step=jnp.zeros([], jnp.int32),
             velocity=full_moment(params),
-            control=when.init(params) if isinstance(when, Machine) else (),
+            control=when.init(params) if isinstance(when, ControlRule) else (),
+            learning_rate=jnp.array(value_at(learning_rate, jnp.zeros([], jnp.int32)), jnp.float32),
         )
 
     def observe(
         state: AdamToSgdState, value: PyTree | None, params: PyTree | None
     ) -> tuple[Bool[Array, ""], PyTree]:
-        if not isinstance(when, Machine):
+        if not isinstance(when, ControlRule):
             return state.switched | (state.adam.step >= when), ()
         if value is None:
             return state.switched, state.control
@@ -165,7 +168,8 @@ def adam_to_sgd(
             lambda a, v: jnp.where(switched, -sgd_rate * v, -adam_rate * a), adam_steps, moved
         )
         sgd_step = jnp.where(switched, optax.safe_increment(state.sgd_step), 0)
-        after = AdamToSgdState(adam, switched, sgd_step, moved, control)
+        rate = jnp.where(switched, sgd_rate, adam_rate)
+        after = AdamToSgdState(adam, switched, sgd_step, moved, control, rate)
         return narrow(steps, updates), narrow(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)

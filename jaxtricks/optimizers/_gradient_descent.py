@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_range
 from jaxtricks._moments import narrow, widen
@@ -14,9 +14,10 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class GradientDescentState(NamedTuple):
-    """`step`: updates done so far."""
+    """`step`: updates done so far; `learning_rate`: of the last of them, at first of the next."""
 
     step: Int[Array, ""]
+    learning_rate: Float[Array, ""]
 
 
 def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransformationExtraArgs:
@@ -46,7 +47,8 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
 
     def init(params: PyTree) -> GradientDescentState:
         check_real_tree("params", params)
-        return GradientDescentState(step=jnp.zeros([], jnp.int32))
+        step = jnp.zeros([], jnp.int32)
+        return GradientDescentState(step, jnp.array(value_at(learning_rate, step), jnp.float32))
 
     def update(
         updates: PyTree,
@@ -58,6 +60,7 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
         check_real_tree("updates", updates)
         rate = value_at(learning_rate, state.step)
         steps = jax.tree.map(lambda g: -rate * g, widen(updates))
-        return narrow(steps, updates), GradientDescentState(optax.safe_increment(state.step))
+        count = optax.safe_increment(state.step)
+        return narrow(steps, updates), GradientDescentState(count, jnp.array(rate, jnp.float32))
 
     return optax.GradientTransformationExtraArgs(init, update)

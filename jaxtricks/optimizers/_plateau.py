@@ -10,18 +10,18 @@ from jaxtyping import Array, Float, PyTree
 from jaxtricks._checks import check_functions
 from jaxtricks._moments import narrow, widen
 from jaxtricks._tree_checks import check_real_tree
-from jaxtricks.control import Machine
+from jaxtricks.control import ControlRule
 
 
 class PlateauScaleState(NamedTuple):
-    """`scale`: the factor in force; `control`: the machine's own state."""
+    """`scale`: the factor in force; `control`: the control rule's own state."""
 
     scale: Float[Array, ""]
     control: PyTree
 
 
-def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
-    r"""Multiplies the updates by what `machine` answers to the metric, $u \leftarrow s_t u$.
+def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs:
+    r"""Multiplies the updates by what `rule` answers to the metric, $u \leftarrow s_t u$.
 
     `update(updates, state, params, value=loss)` observes the metric and scales with the new answer.
     Without `value`, nothing is observed and the scale in force is used: a metric that comes once an
@@ -29,15 +29,15 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
     The loss of one batch jumps, and its plateau means little: pass a validation metric or a mean.
 
     Args:
-        machine: its answer is the scale, as that of `control.plateau()`, which begins at 1. One
+        rule: its answer is the scale, as that of `control.plateau()`, which begins at 1. One
             that begins at the learning rate makes this link the rate: put `optax.scale(-1)` after.
 
     Inside a `scan` the metric must be there at every update or at none: scan over all updates of an
-    epoch but the first, or run the machine once an epoch outside and give its answer as the rate.
+    epoch but the first, or run the rule once an epoch outside and give its answer as the rate.
 
     Raises:
-        TypeError: `machine` is no `control.Machine` of functions, or answers no scale (a stopping
-            rule says whether to stop), or a leaf is complex.
+        TypeError: `rule` is not a `control.ControlRule` of functions, or does not answer a scale
+            (a stopping rule says whether to stop), or a leaf is complex.
 
     Example:
         >>> from jaxtricks.control import plateau
@@ -52,14 +52,14 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
         S-SCH-05, note 001:36-45; `optax.contrib.reduce_on_plateau` needs the metric at every
         update and cuts one observation earlier: S-LIB-04.
     """
-    check_functions("machine", machine, Machine)
+    check_functions("rule", rule, ControlRule)
 
     def init(params: PyTree) -> PlateauScaleState:
         check_real_tree("params", params)
-        scale, control = machine.update(None, machine.init(params), params)
+        scale, control = rule.update(None, rule.init(params), params)
         if not jnp.issubdtype(jnp.result_type(scale), jnp.floating):
             raise TypeError(
-                f"machine must answer a scale, got one that answers {jnp.result_type(scale)}."
+                f"rule must answer a scale, got one that answers {jnp.result_type(scale)}."
             )
         return PlateauScaleState(jnp.array(scale), control)  # a copy: the state may be donated
 
@@ -73,7 +73,7 @@ def scale_by_plateau(machine: Machine) -> optax.GradientTransformationExtraArgs:
     ) -> tuple[PyTree, PlateauScaleState]:
         del extra_args
         check_real_tree("updates", updates)
-        scale, control = machine.update(value, state.control, params)
+        scale, control = rule.update(value, state.control, params)
         scaled = jax.tree.map(lambda u: scale * u, widen(updates))
         return narrow(scaled, updates), PlateauScaleState(jnp.array(scale), control)
 

@@ -23,6 +23,7 @@ class SwatsState(NamedTuple):
         sgd_rate: $\lambda_k / (1 - \beta_2^k)$ so far, and $\Lambda$ for good from the switch on.
         switch_step: how many updates Adam made, -1 until the switch.
         velocity: SGD's, zero before the switch.
+        learning_rate: of the last update, Adam's or SGD's; at first that of the next.
     """
 
     adam: AdamState
@@ -30,6 +31,7 @@ class SwatsState(NamedTuple):
     sgd_rate: Float[Array, ""]
     switch_step: Int[Array, ""]
     velocity: PyTree
+    learning_rate: Float[Array, ""]
 
 
 def _inner(left: PyTree, right: PyTree) -> Float[Array, ""]:
@@ -114,6 +116,7 @@ def swats(
             sgd_rate=jnp.zeros([]),
             switch_step=jnp.full([], -1, jnp.int32),
             velocity=full_moment(params),
+            learning_rate=jnp.array(value_at(learning_rate, jnp.zeros([], jnp.int32)), jnp.float32),
         )
 
     def learn(state: SwatsState, steps: PyTree, gradients: PyTree) -> tuple[Array, Array, Array]:
@@ -143,13 +146,12 @@ def swats(
         velocity = jax.tree.map(
             lambda v, g: jnp.where(switched, b1 * v + g, 0), state.velocity, wide
         )
+        sgd_rate = (1 - b1) * state.sgd_rate
         steps = jax.tree.map(
-            lambda p, v: jnp.where(switched, -(1 - b1) * state.sgd_rate * v, p),
-            adam_steps,
-            velocity,
+            lambda p, v: jnp.where(switched, -sgd_rate * v, p), adam_steps, velocity
         )
         learned = learn(state, adam_steps, wide)
-        after = SwatsState(adam, *learned, velocity)
+        after = SwatsState(adam, *learned, velocity, jnp.where(switched, sgd_rate, rate))
         return narrow(steps, updates), narrow(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)

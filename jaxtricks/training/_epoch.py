@@ -1,73 +1,99 @@
-"""One pass over the examples as one scan, which stops itself at the first NaN."""
-
-from collections.abc import Callable
+"""One pass over the examples as one scan, which freezes its state at the first NaN."""
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding
-from jaxtyping import Array, Key
+from jaxtyping import Array, Int, Key
 
-from jaxtricks.data import Order
-from jaxtricks.training._evaluate import take
+from jaxtricks.data import Order, count_examples, epoch_order, take_batch
 from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import TrainStep
-
-TrainEpoch = Callable[[TrainState, Batch, Order, Key[Array, ""]], tuple[TrainState, Metrics]]
+from jaxtricks.training._trainer import Trainer
 
 
-def make_train_epoch(
-    step: TrainStep, *, unroll: int | bool = 1, sharding: NamedSharding | None = None
-) -> TrainEpoch:
-    """Makes `epoch(state, examples, order, key) -> (state, metrics)`: one step per row of `order`.
+def train_epoch(
+    trainer: Trainer,
+    state: TrainState,
+    examples: Batch,
+    order: Order,
+    key: Key[Array, ""],
+    *,
+    unroll: int | bool = 1,
+    sharding: NamedSharding | None = None,
+) -> tuple[TrainState, Metrics]:
+    """Trains one step for each row of `order`, as one scan.
 
-    The examples stay where they are, as uint8 if they are, and each step gathers its rows. From
-    the first step on whose metrics say `non_finite > 0` the state does not change any more: it is
-    the one before that step, and its `step` says which step that was.
+    The examples stay where they are, as uint8 if they are, and each step gathers its rows. After
+    the first step whose metrics say `non_finite > 0` the state is frozen at its value before that
+    step, and its `step` says which step that was.
 
     Args:
-        step: from `make_train_step`, not jitted.
+        trainer: whose `step` it calls.
+        state: before the epoch.
+        examples: a dict of arrays whose first axis is the example.
+        order: from `data.epoch_order`.
+        key: of the whole run; the state's counter is folded in.
         unroll: steps per iteration of the loop, `True` for all of them: the same numbers, longer
             compilation. On a CPU a native convolution's gradient was 19 times slower inside
             a loop (see `loop_form`).
         sharding: of a batch, to divide it among devices; None leaves it to the compiler.
 
     Returns:
-        The epoch; its metrics are those of each step, stacked. Jit it, and donate the state.
+        The state, and the metrics of each step, stacked. Jit it, and donate the state.
 
     Example:
         >>> import optax
-        >>> from jaxtricks.data import epoch_order
-        >>> from jaxtricks.training import init_state, make_train_step
+        >>> from jaxtricks import training
         >>> def loss(params, model_state, batch, keys, *, train):
         ...     return (params - batch["x"]) ** 2, (model_state, {})
-        >>> tx, examples = optax.sgd(0.25), {"x": jnp.array([1.0, 3.0])}
-        >>> epoch = jax.jit(make_train_epoch(make_train_step(loss, tx)))
-        >>> key, order = jax.random.key(0), epoch_order(jax.random.key(1), 2, 1, order="cyclic")
-        >>> state, metrics = epoch(init_state(jnp.zeros(()), tx), examples, order, key)
+        >>> ours, examples = training.trainer(loss, optax.sgd(0.25)), {"x": jnp.array([1.0, 3.0])}
+        >>> order = epoch_order(jax.random.key(1), 2, 1, order="cyclic")
+        >>> state = ours.init({"params": jnp.zeros(())})
+        >>> state, metrics = train_epoch(ours, state, examples, order, jax.random.key(0))
         >>> metrics["loss"].tolist(), float(state.params)
         ([1.0, 6.25], 1.75)
     """
 
-    def epoch(
-        state: TrainState, examples: Batch, order: Order, key: Key[Array, ""]
-    ) -> tuple[TrainState, Metrics]:
-        def body(carry: tuple, row: tuple) -> tuple[tuple, Metrics]:
-            state, halted = carry
-            batch = take(examples, *row)
-            if sharding is not None:
-                batch = jax.lax.with_sharding_constraint(batch, sharding)
-            new, metrics = step(state, batch, key)
-            if "non_finite" not in metrics:
-                return (new, halted), metrics
-            halted = halted | (metrics["non_finite"] > 0)
-            return (jax.tree.map(lambda a, b: jnp.where(halted, a, b), state, new), halted), metrics
+    def body(carry: tuple, row: Order) -> tuple[tuple, Metrics]:
+        state, halted = carry
+        batch = take_batch(examples, *row)
+        if sharding is not None:
+            batch = jax.lax.with_sharding_constraint(batch, sharding)
+        new, metrics = trainer.step(state, batch, key)
+        if "non_finite" not in metrics:
+            return (new, halted), metrics
+        halted = halted | (metrics["non_finite"] > 0)
+        return (jax.tree.map(lambda a, b: jnp.where(halted, a, b), state, new), halted), metrics
 
-        start = (state, jnp.zeros((), bool))
-        (state, _), metrics = jax.lax.scan(body, start, tuple(order), unroll=unroll)
-        return state, metrics
+    (state, _), metrics = jax.lax.scan(body, (state, jnp.zeros((), bool)), order, unroll=unroll)
+    return state, metrics
 
-    return epoch
+
+def numbered_epoch(
+    trainer: Trainer,
+    state: TrainState,
+    examples: Batch,
+    number: Int[Array, ""],
+    key: Key[Array, ""],
+    batch_size: int,
+    sharding: NamedSharding | None = None,
+) -> tuple[TrainState, Metrics]:
+    """The epoch of a number, from 0, and the means of its metrics, as `fit` and `run` have it.
+
+    With `order_key, step_key = split(key)` its order is `epoch_order(fold_in(order_key, number))`,
+    and step t draws from `fold_in(step_key, t)`.
+    """
+    _, step_key = jax.random.split(key)
+    order = order_of(key, number, count_examples(examples), batch_size)
+    state, metrics = train_epoch(trainer, state, examples, order, step_key, sharding=sharding)
+    return state, mean_over_steps(metrics)
+
+
+def order_of(key: Key[Array, ""], number: Int[Array, ""], size: int, batch_size: int) -> Order:
+    """The order of the epoch of a number, from the run's key; every example counts once."""
+    order_key, _ = jax.random.split(key)
+    epoch_key = jax.random.fold_in(order_key, number)
+    return epoch_order(epoch_key, size, batch_size, remainder="weight")
 
 
 def mean_over_steps(metrics: Metrics) -> Metrics:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
-from jaxtricks._checks import shown
+from jaxtricks._checks import check_instance, shown
 
 Batch = Mapping[str, Array | np.ndarray]
 Metrics = dict[str, Array]
@@ -20,7 +20,10 @@ class Loss(Protocol):
     """`(params, model_state, batch, keys, *, train) -> (losses, (model_state, metrics))`.
 
     `losses` and every metric hold one number for each example of the batch. `keys` maps the names
-    of the rng streams to keys. `classification_loss` makes one from a Flax module.
+    of the random streams to keys. `classification_loss` makes one from a Flax module.
+
+    One entry of `metrics` is not a metric: `"extra_args"`, a dict, is passed to the update rule as
+    keyword arguments. It is how a rule learns what only the model knows.
     """
 
     def __call__(
@@ -31,7 +34,7 @@ class Loss(Protocol):
         keys: dict[str, Key[Array, ""]],
         *,
         train: bool,
-    ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Array]]]: ...
+    ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Any]]]: ...
 
 
 def with_weight(batch: Batch) -> dict[str, Array]:
@@ -40,27 +43,31 @@ def with_weight(batch: Batch) -> dict[str, Array]:
     return {"weight": jnp.ones((size,), jnp.float32), **batch}
 
 
-def parts_of_loss(given: Any) -> tuple[Any, tuple[PyTree, Mapping[str, Any]]]:
-    """Checks what a loss gave.
+def split_output(given: Any) -> tuple[Any, PyTree, dict[str, Any], dict[str, Any]]:
+    """Gives the losses, the model's state, the metrics and the extra arguments of the rule.
 
     Raises:
-        TypeError: it is not `(losses, (model_state, metrics))`.
+        TypeError: a loss gave something else than `(losses, (model_state, metrics))`.
     """
     right = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], tuple)
     if not right or len(given[1]) != 2 or not isinstance(given[1][1], Mapping):
         raise TypeError(
             f"loss must give (losses, (model_state, metrics)), metrics a dict, got {shown(given)}."
         )
-    return given
+    losses, (model_state, metrics) = given
+    metrics = dict(metrics)
+    extra_args = metrics.pop("extra_args", {})
+    check_instance('metrics["extra_args"]', extra_args, Mapping)
+    return losses, model_state, metrics, dict(extra_args)
 
 
-def weighted_sums_of(
+def weighted_sums(
     losses: Float[Array, " batch"], metrics: Metrics, weight: Float[Array, " batch"]
 ) -> Metrics:
-    """Sums of the loss and each metric over the examples, with their weights.
+    """Sums of the loss and of each metric over the examples, with their weights.
 
     Raises:
-        ValueError: one is not a number per example, or a metric has a name of the step's own.
+        ValueError: one is not a number per example, or a metric has a name that the step uses.
     """
     for name in sorted(RESERVED & metrics.keys()):
         raise ValueError(f"loss must not name a metric {name!r}: the step itself uses that name.")

@@ -18,26 +18,33 @@ def train_population(
     keys: Shaped[Array, " trials"],
     hyper_parameters: PyTree,
     *,
+    states: PyTree = None,
     shared: tuple[PyTree, ...] = (),
     form: Literal["map", "vmap"] | None = None,
     chunk: int | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> PyTree:
-    """Calls `run(key, hyper_parameters, *shared)` for every trial, all in one compiled program.
+    """Calls a function for every trial, all in one compiled program.
+
+    The calls are `run(key, hyper_parameters, *shared)`, or, with `states`,
+    `run(key, hyper_parameters, state, *shared)`. A function that returns the `position` of
+    `training.run` can be called again with these positions as `states`: its curves go on bit for
+    bit where they ended.
 
     Trials are divided among the devices. On each, "map" runs them one after another and "vmap" all
     at once, or `chunk` of them at a time. Trial i sees `keys[i]` and row i alone: how trials are
     ordered, divided or restarted does not change what it computes (bit for bit with "map"; "vmap"
-    to float tolerance). A run that stops early (`make_run` with a stopping rule) ends at once with
-    "map"; with "vmap" it freezes and the others go on.
+    to float tolerance). A run that stops early (`training.run` with a stopping rule) ends at once
+    with "map"; with "vmap" it freezes and the others go on.
 
     Call it again with the same function objects and shapes, and nothing is compiled again.
 
     Args:
-        run: pure and traceable, such as one that makes its state and rule and calls `make_run`'s
-            function.
+        run: pure and traceable, such as one that makes its trainer and calls `training.run`.
         keys: one per trial, such as `jax.random.split(key, trials)`.
         hyper_parameters: a tree of arrays whose first axis is the trials.
+        states: a tree of arrays whose first axis is the trials, such as positions that an earlier
+            call has returned; None hands nothing to `run`.
         shared: further arguments, the same for all: the data, which must not be closed over.
         form: None is "map" on CPUs, where matrix products of one trial already use the core
             (one `vmap` over all is about half as fast), and "vmap" on accelerators.
@@ -49,10 +56,10 @@ def train_population(
         What `run` returns, with a first axis of trials, as NumPy arrays.
 
     Raises:
-        ValueError: there is no trial, `keys` and `hyper_parameters` differ in number, or `chunk` is
-            under 1.
-        TypeError: `keys` holds no typed keys, a hyper-parameter has no axis of trials, `run` is no
-            function, `shared` no tuple, or `devices` no sequence.
+        ValueError: there is no trial, `keys`, `hyper_parameters` and `states` differ in number, or
+            `chunk` is under 1.
+        TypeError: `keys` are not typed keys, a hyper-parameter or a state has no axis of trials,
+            `run` is not a function, `shared` not a tuple, or `devices` not a sequence.
 
     Example:
         >>> def run(key, rate):
@@ -60,9 +67,6 @@ def train_population(
         >>> keys = jax.random.split(jax.random.key(0), 3)
         >>> train_population(run, keys, jnp.array([1.0, 2.0, 3.0])).tolist()
         [2.0, 4.0, 6.0]
-
-    References:
-        "Many runs"; the notes' random search 002:1009-1041.
     """
     check_function("run", run)
     check_instance("shared", shared, tuple)
@@ -70,17 +74,10 @@ def train_population(
         check_instance("devices", devices, Sequence)
     if not jnp.issubdtype(getattr(keys, "dtype", None), jax.dtypes.prng_key) or keys.ndim != 1:
         raise TypeError(f"keys must be a vector of typed keys (jax.random.split), got {keys!r}.")
-    for path, leaf in jax.tree_util.tree_leaves_with_path(hyper_parameters):
-        if not np.ndim(leaf):
-            name = f"hyper_parameters{jax.tree_util.keystr(path)}"
-            raise TypeError(f"{name} must be an array with an axis of trials, got {leaf!r}.")
-        if len(leaf) != len(keys):
-            name = f"hyper_parameters{jax.tree_util.keystr(path)}"
-            raise ValueError(
-                f"{name} must have a row for each of {len(keys)} keys, got {len(leaf)}."
-            )
     if not len(keys):
         raise ValueError("keys must not be empty.")
+    check_rows("hyper_parameters", hyper_parameters, len(keys))
+    check_rows("states", states, len(keys))
     if form is not None:
         check_choice("form", form, ("map", "vmap"))
     if chunk is not None:
@@ -89,13 +86,28 @@ def train_population(
     if form is None:
         form = "map" if mesh.devices.flat[0].platform == "cpu" else "vmap"
     rows = np.minimum(np.arange(-(-len(keys) // mesh.size) * mesh.size), len(keys) - 1)
-    trials = (keys, hyper_parameters)
+    trials = (keys, hyper_parameters) if states is None else (keys, hyper_parameters, states)
     if len(rows) > len(keys):  # copies of the last trial, so that each device has as many
         trials = jax.tree.map(lambda x: jnp.asarray(x)[rows], trials)
     trials = jax.device_put(trials, NamedSharding(mesh, PartitionSpec("trials")))
     shared = jax.device_put(shared, NamedSharding(mesh, PartitionSpec()))
     out = _all_trials(run, mesh, 1 if form == "map" else chunk or len(rows), trials, shared)
     return jax.tree.map(lambda x: _to_host(x)[: len(keys)], out)
+
+
+def check_rows(name: str, tree: PyTree, trials: int) -> None:
+    """Checks that each leaf has a row for each trial.
+
+    Raises:
+        TypeError: a leaf has no axis.
+        ValueError: its first axis is of another length.
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        label = f"{name}{jax.tree_util.keystr(path)}"
+        if not np.ndim(leaf):
+            raise TypeError(f"{label} must be an array with an axis of trials, got {leaf!r}.")
+        if len(leaf) != trials:
+            raise ValueError(f"{label} must have a row for each of {trials} keys, got {len(leaf)}.")
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

@@ -1,145 +1,179 @@
 """A whole training run as one pure function: epochs, validation, plateau and early stopping."""
 
-import dataclasses
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Key, PyTree
 
-from jaxtricks._checks import check_integer
-from jaxtricks.control import Machine
-from jaxtricks.data import epoch_order
-from jaxtricks.training._epoch import TrainEpoch, mean_over_steps
-from jaxtricks.training._evaluate import EvalStep, evaluate, size_of_arrays
+from jaxtricks._checks import check_choice, check_functions, check_instance, check_integer
+from jaxtricks.control import ControlRule
+from jaxtricks.data import count_examples
+from jaxtricks.training._control import (
+    Control,
+    Position,
+    begin,
+    check_control,
+    check_first_scale,
+    first_scale,
+    observe,
+    was_stopped,
+)
+from jaxtricks.training._epoch import numbered_epoch
+from jaxtricks.training._evaluate import evaluate
 from jaxtricks.training._loss import Batch, Metrics
-from jaxtricks.training._rules import check_rules
-from jaxtricks.training._state import TrainState, variables
+from jaxtricks.training._state import TrainState
+from jaxtricks.training._trainer import Trainer
 
 
 class Run(NamedTuple):
-    """What a run leaves.
+    """The result of `run`.
 
     Attributes:
-        state: at the end; that of the epoch after which it stopped, if it did.
-        train: of each epoch, see `mean_over_steps`; NaN after the stop.
-        validation: metrics after each epoch; NaN after the stop.
-        stopping: the stopping rule's state, whose `best_params` are the best
-            model's variables; None without a rule.
-        epochs: how many were run.
+        position: where the run stands: its state, those of its rules, and how many epochs it has
+            finished. `run` goes on from it.
+        train: means of the training metrics of each epoch `[epochs]`, see `mean_over_steps`.
+        validation: the validation metrics after each epoch `[epochs]`.
     """
 
-    state: TrainState
+    position: Position
     train: Metrics
     validation: Metrics
-    stopping: PyTree
-    epochs: Int32[Array, ""]
+
+    @property
+    def state(self) -> TrainState:
+        """The state at the end; of a run that stopped, after its last epoch."""
+        return self.position.state
+
+    @property
+    def epochs(self) -> Int32[Array, ""]:
+        """How many epochs were run in all."""
+        return self.position.epoch
+
+    @property
+    def best_variables(self) -> PyTree:
+        """The variables with the best validation metric, if the stopping rule keeps them."""
+        return getattr(self.position.stopping, "best_variables", None)
 
 
-RunFunction = Callable[[TrainState, Batch, Batch, Key[Array, ""]], Run]
-
-
-def make_run(
-    train_epoch: TrainEpoch,
-    eval_step: EvalStep,
+def run(
+    trainer: Trainer,
+    start: TrainState | Position,
+    train: Batch,
+    validation: Batch,
+    key: Key[Array, ""],
     *,
     epochs: int,
     batch_size: int,
-    plateau: Machine | None = None,
-    stopping: Machine | None = None,
+    plateau: ControlRule | None = None,
+    stopping: ControlRule | None = None,
     monitor: str = "loss",
-) -> RunFunction:
-    """Makes `run(state, train, validation, key) -> Run`, which jits, vmaps and maps.
+    after_stop: Literal["nan", "last"] = "nan",
+) -> Run:
+    """Trains for some epochs, with validation after each; it jits, vmaps and maps.
 
     The order of epoch e is `epoch_order(fold_in(order_key, e))` and step t draws from
-    `fold_in(step_key, t)`, with `order_key, step_key = split(key)`, as in `fit`. A run that has
-    stopped skips its epochs, or, as one of many under `vmap`, keeps its state while the others go
-    on.
+    `fold_in(step_key, t)`, with `order_key, step_key = split(key)`, as in `fit`, which gives the
+    same numbers. A run that has stopped skips its epochs, or, as one of many under `vmap`, keeps
+    its state while the others go on.
 
     Args:
-        train_epoch: from `make_train_epoch`.
-        eval_step: from `make_eval_step`.
-        epochs: at least 1; the most there will be.
-        batch_size: of training and evaluation; the last batch of an epoch is padded with weight 0.
+        trainer: from `trainer`.
+        start: the state before the first epoch, from `trainer.init`, or the `position` of an
+            earlier run with the same arguments and key, which is continued.
+        train: the training examples, a dict of arrays whose first axis is the example.
+        validation: the validation examples, likewise.
+        key: of the whole run.
+        epochs: how many more at most, at least 1.
+        batch_size: of training and validation; the last batch of an epoch is padded with weight 0.
         plateau: answers the factor by which updates are multiplied, such as `control.plateau()`.
-        stopping: answers whether to stop, such as `control.early_stopping(5)`.
+        stopping: answers whether to stop, such as `control.early_stopping(5)`; its state keeps the
+            best model. None keeps none.
         monitor: the validation metric that both watch.
+        after_stop: what the curves hold for the epochs after a stop: NaN, or the last value.
 
     Raises:
-        ValueError: a length is under 1, or, when the run is traced, `batch_size` is over the
-            number of training examples, arrays differ in length, or there is no metric `monitor`.
-        TypeError: a machine is none, or, when traced, a split is no dict.
+        ValueError: a length is under 1, `batch_size` is over the number of training examples,
+            arrays differ in length, there is no metric `monitor`, or a rule watches the wrong side.
+        TypeError: an argument is of another type.
 
     Example:
         >>> import optax
-        >>> from jaxtricks import control
-        >>> from jaxtricks.training import init_state, make_eval_step, make_train_epoch
-        >>> from jaxtricks.training import make_train_step
+        >>> from jaxtricks import control, training
         >>> def loss(params, model_state, batch, keys, *, train):
         ...     return (params - batch["x"]) ** 2, (model_state, {})
-        >>> tx, some, others = optax.sgd(0.25), {"x": jnp.ones(4)}, {"x": jnp.zeros(2)}
-        >>> epoch = make_train_epoch(make_train_step(loss, tx))
-        >>> stopping = control.early_stopping(patience=1)
-        >>> run = make_run(epoch, make_eval_step(loss), epochs=9, batch_size=4, stopping=stopping)
-        >>> result = jax.jit(run)(init_state(jnp.zeros(()), tx), some, others, jax.random.key(0))
-        >>> int(result.epochs), float(result.stopping.best_params["params"])
+        >>> ours = training.trainer(loss, optax.sgd(0.25))
+        >>> some, others = {"x": jnp.ones(4)}, {"x": jnp.zeros(2)}
+        >>> start = ours.init({"params": jnp.zeros(())})
+        >>> options = {"epochs": 9, "batch_size": 4, "stopping": control.early_stopping(1)}
+        >>> result = run(ours, start, some, others, jax.random.key(0), **options)
+        >>> int(result.epochs), float(result.best_variables["params"])
         (3, 0.5)
     """
+    control = Control(plateau, stopping, monitor)
+    check_run(trainer, control, train, validation, epochs, batch_size, after_stop)
+    position = start if isinstance(start, Position) else begin(trainer, control, start)
+
+    def advance(position: Position) -> tuple[Position, Array, Any]:
+        state, means = numbered_epoch(
+            trainer, position.state, train, position.epoch, key, batch_size
+        )
+        measured = evaluate(trainer, trainer.variables(state), validation, batch_size)
+        if monitor not in measured:
+            raise ValueError(f"monitor must be one of {sorted(measured)}, got {monitor!r}.")
+        position = position._replace(state=state)
+        position, stop = observe(trainer, control, position, measured[monitor])
+        return position, stop, jax.tree.map(as_float32, (means, measured))
+
+    def body(carry: tuple, _: None) -> tuple[tuple, Any]:
+        position, stopped, last = carry
+        if stopping is None:
+            position, stopped, last = advance(position)
+            return (position, stopped, last), last
+
+        def skip(position: Position) -> tuple[Position, Array, Any]:
+            return position, stopped, last
+
+        ended = stopped
+        position, stopped, last = jax.lax.cond(ended, skip, advance, position)
+        shown = last
+        if after_stop == "nan":
+            shown = jax.tree.map(lambda x: jnp.where(ended, jnp.nan, x), last)
+        return (position, stopped, last), shown
+
+    shapes = jax.eval_shape(advance, position)[2]
+    nothing = jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, s.dtype), shapes)
+    carry = (position, was_stopped(trainer, control, position), nothing)
+    (position, _, _), (means, measured) = jax.lax.scan(body, carry, length=epochs)
+    return Run(position, means, measured)
+
+
+def as_float32(x: Array) -> Array:
+    """Curves are float32, so that NaN has a place in them."""
+    return x.astype(jnp.float32)
+
+
+def check_run(
+    trainer: Trainer,
+    control: Control,
+    train: Batch,
+    validation: Batch,
+    epochs: int,
+    batch_size: int,
+    after_stop: str,
+) -> None:
+    """Checks the arguments of `run`."""
+    check_functions("trainer", trainer, Trainer)
     check_integer("epochs", epochs, low=1)
     check_integer("batch_size", batch_size, low=1)
-    check_rules(plateau, stopping, monitor)
-
-    def run(state: TrainState, train: Batch, validation: Batch, key: Key[Array, ""]) -> Run:
-        order_key, step_key = jax.random.split(key)
-        size = size_of_arrays("train", train)
-        if batch_size > size:
-            raise ValueError(f"batch_size must not be over the {size} examples, got {batch_size}.")
-
-        def advance(carry: tuple, epoch: Array) -> tuple[tuple, tuple]:
-            state, lowered, watched, _ = carry
-            order = epoch_order(
-                jax.random.fold_in(order_key, epoch), size, batch_size, remainder="weight"
-            )
-            state, metrics = train_epoch(state, train, order, step_key)
-            metrics = mean_over_steps(metrics)
-            measured = evaluate(eval_step, state, validation, batch_size)
-            if monitor not in measured:
-                raise ValueError(f"monitor must be one of {sorted(measured)}, got {monitor!r}.")
-            stop = jnp.zeros((), bool)
-            if plateau is not None:
-                scale, lowered = plateau.update(measured[monitor], lowered)
-                state = dataclasses.replace(state, learning_rate_scale=scale)
-            if stopping is not None:
-                stop, watched = stopping.update(measured[monitor], watched, variables(state))
-            return (state, lowered, watched, stop), (metrics, measured)
-
-        def skip(carry: tuple, epoch: Array) -> tuple[tuple, tuple]:
-            shapes = jax.eval_shape(advance, carry, epoch)[1]
-            return carry, jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, jnp.float32), shapes)
-
-        def body(carry: tuple, epoch: Array) -> tuple[tuple, tuple]:
-            stopped = carry[-1]
-
-            def go(carry: tuple, epoch: Array) -> tuple[tuple, tuple]:
-                carry, out = advance(carry, epoch)
-                return carry, jax.tree.map(lambda x: x.astype(jnp.float32), out)
-
-            if stopping is None:
-                carry, out = go(carry, epoch)
-            else:
-                carry, out = jax.lax.cond(stopped, skip, go, carry, epoch)
-            return carry, (*out, ~stopped)
-
-        start = (
-            state,
-            plateau.init() if plateau else None,
-            stopping.init(variables(state)) if stopping else None,
-            jnp.zeros((), bool),
-        )
-        (state, _, watched, _), (metrics, measured, ran) = jax.lax.scan(
-            body, start, jnp.arange(epochs)
-        )
-        return Run(state, metrics, measured, watched, jnp.sum(ran, dtype=jnp.int32))
-
-    return run
+    check_choice("after_stop", after_stop, ("nan", "last"))
+    check_control(control)
+    with jax.ensure_compile_time_eval():  # `run` may be traced
+        check_first_scale(first_scale(control))
+    for name, examples in (("train", train), ("validation", validation)):
+        check_instance(name, examples, Mapping)
+        count_examples(examples, name=name)
+    size = count_examples(train)
+    if batch_size > size:
+        raise ValueError(f"batch_size must not be over the {size} examples, got {batch_size}.")

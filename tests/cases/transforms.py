@@ -205,7 +205,7 @@ TRANSFORMS: dict[str, Transform] = {
     "scale_by_plateau": Transform(
         optimizers.scale_by_plateau,
         hyper={},
-        static={"machine": control.plateau(0.1, patience=2)},
+        static={"rule": control.plateau(0.1, patience=2)},
         extra={"value": 1.0},
     ),
 }

@@ -62,7 +62,7 @@ def test_every_control_rule_is_under_contract():
     factories = {
         name
         for name, function in public_functions(control).items()
-        if returns(function, control.Machine)
+        if returns(function, control.ControlRule)
     }
     assert factories == set(CONTROLS)
 

@@ -172,8 +172,8 @@ def test_rate_carried_by_the_machine():
 
 
 def test_a_stopping_rule_is_no_scale():
-    tx = optimizers.scale_by_plateau(control.early_stopping(1, keep_params=False))
-    with pytest.raises(TypeError, match="machine must answer a scale, got one that answers bool"):
+    tx = optimizers.scale_by_plateau(control.early_stopping(1, keep_best=False))
+    with pytest.raises(TypeError, match="rule must answer a scale, got one that answers bool"):
         tx.init(jnp.zeros(2))
 
 
@@ -187,10 +187,10 @@ def test_a_state_of_something_else_is_refused(value, state):
 @pytest.mark.parametrize(
     "machine, message",
     [
-        (control.Machine(1, 2), "machine.init must be a function, got 1"),
-        (control.plateau()._replace(update=2), "machine.update must be a function, got 2"),
-        (tuple(control.plateau()), "machine must be a Machine, got"),
-        (0.1, "machine must be a Machine, got 0.1"),
+        (control.ControlRule(1, 2), "rule.init must be a function, got 1"),
+        (control.plateau()._replace(update=2), "rule.update must be a function, got 2"),
+        (tuple(control.plateau()), "rule must be a ControlRule, got"),
+        (0.1, "rule must be a ControlRule, got 0.1"),
     ],
 )
 def test_what_is_no_machine_is_refused(machine, message):

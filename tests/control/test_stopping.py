@@ -28,7 +28,7 @@ def first_stop(machine, values):
 
 
 @pytest.mark.parametrize(
-    "hyper, values, stop, best_step",
+    "hyper, values, stop, best_observation",
     [
         ({"patience": 2}, [3, 2, 1, 1, 1, 1], 6, 3),
         ({"patience": 2}, [3, 2, 1, 1, 1, 0.9], None, 6),
@@ -43,23 +43,23 @@ def first_stop(machine, values):
         ({"patience": 1}, [4, None, None, None, 5, 6], 6, 1),
     ],
 )
-def test_patience_by_hand(hyper, values, stop, best_step):
+def test_patience_by_hand(hyper, values, stop, best_observation):
     rule = control.early_stopping(**hyper)
     assert first_stop(rule, values) == stop
-    assert stops(rule, [v for v in values if v is not None])[1].best_step == best_step
+    assert stops(rule, [v for v in values if v is not None])[1].best_observation == best_observation
 
 
 def test_stop_restores_the_best_parameters():
     """S-STP-03: what is kept belongs to the best value, also after the run went on."""
     rule = control.early_stopping(1)
     _, state = stops(rule, [3.0, 1.0, 2.0, 2.0, 0.5, 0.1])
-    assert (float(state.best_value), int(state.best_step)) == (1.0, 2)
-    assert state.best_params == 2.0
+    assert (float(state.best_value), int(state.best_observation)) == (1.0, 2)
+    assert state.best_variables == 2.0
     chex.assert_trees_all_equal(state, stops(rule, [3.0, 1.0, 2.0, 2.0])[1])
 
 
 def test_both_exits_after_the_stop_reach_the_same_model():
-    """S-STP-04: `best_params` is what `best_step` observations' training gives again."""
+    """S-STP-04: `best_variables` is what `best_observation` observations' training gives again."""
     slope = jax.grad(lambda x: (x - 1.0) ** 2)
     validate = lambda x: (x - 0.5) ** 2  # noqa: E731  (its best lies on the way)
     rule, x = control.early_stopping(1), jnp.zeros(())
@@ -70,24 +70,24 @@ def test_both_exits_after_the_stop_reach_the_same_model():
         if stop:
             break
     again = jnp.zeros(())
-    for _ in range(int(state.best_step)):
+    for _ in range(int(state.best_observation)):
         again = again - 0.1 * slope(again)
-    assert stop and again == state.best_params != x
+    assert stop and again == state.best_variables != x
 
 
 def test_without_parameters():
-    rule = control.early_stopping(1, keep_params=False)
+    rule = control.early_stopping(1, keep_best=False)
     _, state = rule.update(1.0, rule.init())
-    assert state.best_params is None
-    with pytest.raises(ValueError, match="params must be given"):
+    assert state.best_variables is None
+    with pytest.raises(ValueError, match="variables must be given"):
         control.early_stopping(1).init()
-    with pytest.raises(ValueError, match="params must be given"):
+    with pytest.raises(ValueError, match="variables must be given"):
         control.early_stopping(1).update(1.0, control.early_stopping(1).init(jnp.ones(2)))
 
 
 def test_other_parameters_are_refused():
     rule = control.early_stopping(1)
-    with pytest.raises(ValueError, match="params.* must have the shape of the first params"):
+    with pytest.raises(ValueError, match="variables.* must have the shape of the first variables"):
         rule.update(1.0, rule.init(jnp.ones(2)), jnp.ones(3))
 
 
@@ -166,7 +166,7 @@ def test_prechelt_rules_restore_the_lowest_error():
         _, state = stops(rule, values)
         assert bool(state.stopped)
         np.testing.assert_allclose(state.best_value, 0.8)
-        assert (int(state.best_step), float(state.best_params)) == (4, 4.0)
+        assert (int(state.best_observation), float(state.best_variables)) == (4, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -188,42 +188,42 @@ def test_bad_arguments(make, name):
 
 @pytest.mark.parametrize("bad", ["0.1", True, 1j, [1.0]])
 def test_a_metric_that_is_no_number_is_named(bad):
-    rule = control.early_stopping(1, keep_params=False)
+    rule = control.early_stopping(1, keep_best=False)
     with pytest.raises(TypeError, match="value must be a real scalar, got"):
         rule.update(bad, rule.init())
 
 
 def test_progress_quotient_wants_a_pair():
-    rule = control.progress_quotient(0.5, 2, keep_params=False)
+    rule = control.progress_quotient(0.5, 2, keep_best=False)
     with pytest.raises(TypeError, match="value must be a pair, got 1.0"):
         rule.update(1.0, rule.init())
 
 
 @pytest.mark.parametrize("state", [None, (1, 2), control.plateau().init()])
 def test_a_state_of_something_else_is_refused(state):
-    rule = control.early_stopping(1, keep_params=False)
+    rule = control.early_stopping(1, keep_best=False)
     with untyped(), pytest.raises(TypeError, match="state must be a StoppingState, got"):
         rule.update(1.0, state)
 
 
 def test_a_state_of_another_rule_is_refused():
-    state = control.generalization_loss(5.0, keep_params=False).init()
+    state = control.generalization_loss(5.0, keep_best=False).init()
     with pytest.raises(ValueError, match="state.memory must have the structure of this rule's"):
-        control.progress_quotient(5.0, 2, keep_params=False).update((1.0, 1.0), state)
+        control.progress_quotient(5.0, 2, keep_best=False).update((1.0, 1.0), state)
 
 
 @pytest.mark.parametrize(
     "rule, value, message",
     [
-        (control.generalization_loss(5.0, keep_params=False), -1.0, "value .* got -1.0"),
-        (control.generalization_loss(5.0, keep_params=False), jnp.bfloat16(-2), "value .* got -2"),
+        (control.generalization_loss(5.0, keep_best=False), -1.0, "value .* got -1.0"),
+        (control.generalization_loss(5.0, keep_best=False), jnp.bfloat16(-2), "value .* got -2"),
         (
-            control.progress_quotient(5.0, 2, keep_params=False),
+            control.progress_quotient(5.0, 2, keep_best=False),
             (-1.0, 1),
             r"value\[0\] .* got -1.0",
         ),
         (
-            control.progress_quotient(5.0, 2, keep_params=False),
+            control.progress_quotient(5.0, 2, keep_best=False),
             (1, -1.0),
             r"value\[1\] .* got -1.0",
         ),
@@ -233,3 +233,23 @@ def test_a_negative_error_is_refused_where_a_ratio_is_taken(rule, value, message
     with pytest.raises(ValueError, match=message):
         rule.update(value, rule.init())
     jax.jit(rule.update)(value, rule.init())
+
+
+def test_keep_best_never_stops_and_keeps_the_best():
+    rule = control.keep_best(mode="max")
+    state = rule.init(jnp.zeros(()))
+    for epoch, accuracy in enumerate((jnp.nan, 0.5, 0.9, 0.1, *[0.2] * 50)):
+        stop, state = rule.update(accuracy, state, jnp.float32(epoch))
+        assert not stop
+    assert (int(state.best_observation), float(state.best_variables)) == (3, 2.0)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_rules_say_which_side_is_good(mode):
+    for rule in (
+        control.plateau(mode=mode),
+        control.early_stopping(1, mode=mode),
+        control.keep_best(mode=mode),
+    ):
+        assert rule.mode == mode
+    assert control.generalization_loss(5.0).mode == "min"

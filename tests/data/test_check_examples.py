@@ -31,7 +31,7 @@ def with_one(values, value):
         {"image": IMAGE, "label": 0.9 * SOFT + 0.1 / 3, "weight": np.zeros(6, np.float32)},
         {"image": (SMOOTH > 0.1).astype(np.float32), "label": LABEL},
         {"x": np.ones((6, 2)), "y": np.array(list("abcdef"))},
-        data.Split(IMAGE, LABEL)._asdict(),
+        {"image": IMAGE, "label": LABEL},
     ],
 )
 def test_good_examples_pass(examples):
@@ -48,9 +48,9 @@ def test_soft_labels_of_many_classes_pass():
 
 def test_real_splits_pass():
     for part in data.load("digits"):
-        data.check_examples(part._asdict(), classes=10)
-        scale = data.standardize(part.image)
-        data.check_examples({"image": scale.apply(part.image), "label": part.label})
+        data.check_examples(part, classes=10)
+        scale = data.standardize(part["image"])
+        data.check_examples({"image": scale.apply(part["image"]), "label": part["label"]})
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_nothing_to_check(monkeypatch):
         data.check_examples(empty)
     with pytest.raises(ValueError, match="examples must not be empty, got {}"):
         data.check_examples({})
-    with pytest.raises(TypeError, match="examples must be a Mapping, got a Split"):
-        data.check_examples(data.Split(IMAGE, LABEL))
+    with pytest.raises(TypeError, match="examples must be a Mapping, got a list"):
+        data.check_examples([IMAGE, LABEL])
     with pytest.raises(ValueError, match="classes must be at least 1, got 0"):
         data.check_examples(GOOD, classes=0)

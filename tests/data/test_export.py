@@ -24,7 +24,7 @@ def _no_folders(monkeypatch, tmp_path):
 
 def assert_same(left, right):
     for a, b in zip(left, right, strict=True):
-        for x, y in zip(a, b, strict=True):
+        for x, y in zip(a.values(), b.values(), strict=True):
             assert x.dtype == y.dtype and np.array_equal(x, y)
 
 
@@ -53,7 +53,7 @@ def test_which_source_comes_first(tiny, exported, tmp_path, monkeypatch):
     """data_dir before JAXTRICKS_DATA_DIR before TFDS_DATA_DIR; a file before a prepared set."""
     write_dark(tmp_path)
     bright, dark = (data.load("tiny", data_dir=folder) for folder in (tiny, tmp_path))
-    assert not np.array_equal(bright.train.image, dark.train.image)
+    assert not np.array_equal(bright.train["image"], dark.train["image"])
     monkeypatch.setenv("TFDS_DATA_DIR", os.fspath(tmp_path))
     assert_same(data.load("tiny"), dark)
     monkeypatch.setenv("JAXTRICKS_DATA_DIR", os.fspath(tmp_path / "empty"))
@@ -71,7 +71,7 @@ def test_the_command_of_the_message_is_right(tiny, tmp_path, monkeypatch):
     (command,) = re.findall(r'python -c "(from jaxtricks.*)"', str(error.value))
     monkeypatch.setenv("TFDS_DATA_DIR", os.fspath(tiny))
     exec(command.replace("FOLDER", os.fspath(tmp_path)))
-    assert len(data.load("tiny", data_dir=tmp_path).test.label) == 20
+    assert len(data.load("tiny", data_dir=tmp_path).test["label"]) == 20
 
 
 def assert_damaged(file):

@@ -17,35 +17,35 @@ def index_of(image):
 
 def test_every_prepared_picture_arrives_once_with_its_label(tiny):
     splits = data.load("tiny", data_dir=tiny, validation=0.2)
-    assert [len(part.label) for part in splits] == [48, 12, 20]
+    assert [len(part["label"]) for part in splits] == [48, 12, 20]
     for part in splits:
-        assert part.image.dtype == np.uint8 and part.label.dtype == np.int32
-        assert part.image.shape[1:] == (4, 4, 3)
-    learned = [*splits.train.image, *splits.validation.image]
+        assert part["image"].dtype == np.uint8 and part["label"].dtype == np.int32
+        assert part["image"].shape[1:] == (4, 4, 3)
+    learned = [*splits.train["image"], *splits.validation["image"]]
     assert sorted(index_of(image) for image in learned) == list(range(60))
     for part, split in zip(splits, ("train", "train", "test"), strict=True):
         shift = 100 if split == "test" else 0
-        for image, label in zip(part.image, part.label, strict=True):
+        for image, label in zip(part["image"], part["label"], strict=True):
             assert np.array_equal(image, picture(index_of(image) - shift, split))
             assert label == (index_of(image) - shift) % 3
-    assert np.bincount(splits.validation.label).tolist() == [4, 4, 4]
+    assert np.bincount(splits.validation["label"]).tolist() == [4, 4, 4]
 
 
 def test_limit_keeps_the_classes_balanced(tiny):
     splits = data.load("tiny", data_dir=tiny, validation=6, limit=18)
-    assert [np.bincount(part.label).tolist() for part in splits] == [[4] * 3, [2] * 3, [6] * 3]
+    assert [np.bincount(part["label"]).tolist() for part in splits] == [[4] * 3, [2] * 3, [6] * 3]
 
 
 @pytest.mark.parametrize("name", ["tiny", "digits"])
 def test_the_seed_decides(name, tiny):
     first, again, other = (data.load(name, data_dir=tiny, seed=seed) for seed in (0, 0, 1))
-    assert np.array_equal(first.validation.image, again.validation.image)
-    assert not np.array_equal(first.validation.image, other.validation.image)
+    assert np.array_equal(first.validation["image"], again.validation["image"])
+    assert not np.array_equal(first.validation["image"], other.validation["image"])
 
 
 def test_environment_gives_the_folder(tiny, monkeypatch, tmp_path):
     monkeypatch.setenv("TFDS_DATA_DIR", os.fspath(tiny))
-    assert data.available("tiny") and len(data.load("tiny").test.label) == 20
+    assert data.available("tiny") and len(data.load("tiny").test["label"]) == 20
     assert not data.available("tiny", tmp_path)
 
 
@@ -53,7 +53,7 @@ def test_newest_version_is_read(tiny, tmp_path):
     for version in ("9.0.0", "10.0.0"):
         shutil.copytree(tiny / "tiny" / "1.0.0", tmp_path / "tiny" / version)
     (tmp_path / "tiny" / "9.0.0" / "features.json").unlink()
-    assert len(data.load("tiny", data_dir=tmp_path).test.label) == 20
+    assert len(data.load("tiny", data_dir=tmp_path).test["label"]) == 20
 
 
 def test_data_not_prepared(tmp_path):
@@ -103,24 +103,24 @@ def test_digits_are_scikit_learns():
     from sklearn.datasets import load_digits
 
     splits = data.load("digits")
-    assert [len(part.label) for part in splits] == [1294, 144, 359]
+    assert [len(part["label"]) for part in splits] == [1294, 144, 359]
     pixels, digits = load_digits(return_X_y=True)
     want = sorted((label, *image) for image, label in zip(pixels, digits, strict=True))
-    images = np.concatenate([part.image for part in splits])
-    labels = np.concatenate([part.label for part in splits])
+    images = np.concatenate([part["image"] for part in splits])
+    labels = np.concatenate([part["label"] for part in splits])
     assert images.max() == 255 and images.min() == 0
     greys = np.round(images / 255 * 16).reshape(1797, 64)
     assert sorted((label, *image) for image, label in zip(greys, labels, strict=True)) == want
     share = np.bincount(digits) / 1797
     for part in splits:
-        assert np.all(np.abs(np.bincount(part.label) - share * len(part.label)) <= 2)
+        assert np.all(np.abs(np.bincount(part["label"]) - share * len(part["label"])) <= 2)
     assert data.available("digits")
 
 
 def test_digits_limit_and_empty_parts():
     splits = data.load("digits", validation=0, test=0, limit=50)
-    assert [len(part.label) for part in splits] == [50, 0, 0]
-    assert np.all(np.bincount(splits.train.label) == 5)
+    assert [len(part["label"]) for part in splits] == [50, 0, 0]
+    assert np.all(np.bincount(splits.train["label"]) == 5)
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_grey_files_in_a_coloured_set_become_coloured(tmp_path):
     """As TFDS decodes them: each channel is the grey value."""
     write_tiny(tmp_path, image=lambda i, split: picture(i, split)[..., 0])
     splits = data.load("tiny", data_dir=tmp_path, validation=0)
-    assert splits.test.image.shape == (20, 4, 4, 3)
-    for image in splits.test.image:
+    assert splits.test["image"].shape == (20, 4, 4, 3)
+    for image in splits.test["image"]:
         grey = picture(index_of(image) - 100, "test")[..., :1]
         assert np.array_equal(image, np.repeat(grey, 3, axis=-1))
 
@@ -180,9 +180,9 @@ def test_real_cifar10():
     """
     splits = data.load("cifar10", validation=0, limit=3000)
     for part in (splits.train, splits.test):
-        assert part.image.shape == (3000, 32, 32, 3)
-        assert np.bincount(part.label).tolist() == [300] * 10
-    means = splits.train.image.mean(axis=(0, 1, 2)) / 255
+        assert part["image"].shape == (3000, 32, 32, 3)
+        assert np.bincount(part["label"]).tolist() == [300] * 10
+    means = splits.train["image"].mean(axis=(0, 1, 2)) / 255
     assert np.allclose(means, [0.4914, 0.4822, 0.4465], atol=0.012)
 
 
@@ -193,15 +193,15 @@ def test_real_mnist():
     Means of images scatter by 0.04, so that of 3,000 by 0.0007.
     """
     splits = data.load("mnist", validation=500, limit=3000)
-    assert [len(part.image) for part in splits] == [2500, 500, 3000]
-    assert {part.image.shape[1:] for part in splits} == {(28, 28, 1)}
-    train = np.concatenate([splits.train.label, splits.validation.label])
+    assert [len(part["image"]) for part in splits] == [2500, 500, 3000]
+    assert {part["image"].shape[1:] for part in splits} == {(28, 28, 1)}
+    train = np.concatenate([splits.train["label"], splits.validation["label"]])
     for labels, counts in (
         (train, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]),
-        (splits.test.label, [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]),
+        (splits.test["label"], [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]),
     ):
         want = 3000 * np.array(counts) / sum(counts)
         assert np.abs(np.bincount(labels) - want).max() <= 1
-    images = np.concatenate([splits.train.image, splits.validation.image])
+    images = np.concatenate([splits.train["image"], splits.validation["image"]])
     assert images.mean() / 255 == pytest.approx(0.1307, abs=3e-3)
     assert images.std() / 255 == pytest.approx(0.3081, abs=3e-3)

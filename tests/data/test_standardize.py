@@ -25,7 +25,7 @@ def test_agrees_with_scikit_learn_on_digits():
     from sklearn.preprocessing import StandardScaler
 
     splits = data.load("digits")
-    train, test = (p.image.reshape(len(p.label), -1) for p in (splits.train, splits.test))
+    train, test = (p["image"].reshape(len(p["label"]), -1) for p in (splits.train, splits.test))
     want = StandardScaler().fit(train.astype(np.float64)).transform(test.astype(np.float64))
     got = data.standardize(train).apply(test)
     assert np.any(np.ptp(train, axis=0) == 0)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from jaxtricks import data
-from tests.data.tiny_set import refuse_packages
 
 KEY = jax.random.key(3)
 OPTIONS = {"key": KEY, "batch_size": 16, "epochs": 3}
@@ -21,7 +20,7 @@ def source(tiny):
 
 @pytest.fixture
 def in_memory(tiny):
-    return data.load("tiny", data_dir=tiny, validation=0).train._asdict()
+    return data.load("tiny", data_dir=tiny, validation=0).train
 
 
 def by_hand(examples, order="reshuffle"):
@@ -146,12 +145,6 @@ def test_errors_of_the_source_arrive():
 
     with pytest.raises(OSError, match="the disk is gone"):
         next(data.stream(Broken(), **OPTIONS))
-
-
-def test_grain_is_in_the_extra(monkeypatch):
-    refuse_packages(monkeypatch, "grain")
-    with pytest.raises(ImportError, match=r"stream needs grain: install jaxtricks\[data\]"):
-        data.stream(Counting(), **OPTIONS)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ def test_rows_are_those_of_the_arrays(tiny):
     whole = data.load("tiny", data_dir=tiny, validation=0)
     for split, part in (("train", whole.train), ("test", whole.test)):
         source = data.TfdsSource("tiny", split, data_dir=tiny)
-        assert isinstance(source, data.Source) and len(source) == len(part.label)
+        assert isinstance(source, data.Source) and len(source) == len(part["label"])
         numbers = np.array([3, 0, 3, len(source) - 1])
         rows = source[numbers]
         assert rows["image"].dtype == np.uint8 and rows["label"].dtype == np.int32
-        assert np.array_equal(rows["image"], part.image[numbers])
-        assert np.array_equal(rows["label"], part.label[numbers])
+        assert np.array_equal(rows["image"], part["image"][numbers])
+        assert np.array_equal(rows["label"], part["label"][numbers])
 
 
 def test_parts_of_a_split_are_disjoint_and_whole(tiny):

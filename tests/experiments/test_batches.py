@@ -17,7 +17,7 @@ from jaxtricks import data, models, optimizers, surfaces, training
 
 
 def some_digits(count):
-    return {name: values[:count] for name, values in data.load("digits").train._asdict().items()}
+    return {name: values[:count] for name, values in data.load("digits").train.items()}
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 4])
@@ -47,15 +47,16 @@ def test_keeping_all_gradients_costs_a_gradient_per_part_and_gives_the_same_upda
     examples = some_digits(64)
     model, rule, part = models.linear_model(), optimizers.gradient_descent(0.1), 8
     init = jax.jit(model.init, static_argnames="train")
-    params = init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)), train=False)["params"]
-    loss, state = training.classification_loss(model), training.init_state(params, rule)
+    loss = training.classification_loss(model)
+    ours = training.trainer(loss, rule)
+    state = ours.init(init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)), train=False))
     config = memory.Config(sizes=(64, 4096), part=part)
     used = memory.memory(loss, rule, state, examples, config)
     growth = {arm: (rows[1] - rows[0]) / (4096 - 64) for arm, rows in used.items()}
     assert growth["all gradients kept"] >= 4 * 650 / part
     assert growth["in parts"] < growth["full batch"]
     assert growth["one by one"] == 0
-    steps = training.make_train_step(loss, rule), memory.keep_all(loss, rule, 8)
+    steps = ours.step, memory.keep_all(loss, rule, 8)
     full, kept = (jax.jit(step)(state, examples, jax.random.key(0))[0] for step in steps)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), kept.params, full.params)
 

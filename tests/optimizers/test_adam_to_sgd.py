@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxtricks import optimizers
-from jaxtricks.control import Machine, early_stopping, plateau, progress_quotient
+from jaxtricks.control import ControlRule, early_stopping, plateau, progress_quotient
 from tests.trajectories import updates_of
 from tests.untyped import untyped
 
@@ -96,7 +96,7 @@ def rising():
         del params
         return value > state, jnp.asarray(value, jnp.float32)
 
-    return Machine(init, update)
+    return ControlRule(init, update)
 
 
 def test_a_control_rule_decides_and_the_switch_stays():
@@ -119,14 +119,14 @@ def test_the_control_rule_sees_the_parameters():
     def init(params=None):
         return jnp.sum(params)
 
-    rule = switching(Machine(init, update))
+    rule = switching(ControlRule(init, update))
     assert run(rule, [2.0, 0.5], jnp.ones(1))[0] == [False, True]
 
 
-@pytest.mark.parametrize("keep_params", [False, True])
-def test_early_stopping_is_a_control_rule(keep_params):
+@pytest.mark.parametrize("keep_best", [False, True])
+def test_early_stopping_is_a_control_rule(keep_best):
     """It stops at the observation at which it stops on its own; None does not count."""
-    machine = early_stopping(1, keep_params=keep_params)
+    machine = early_stopping(1, keep_best=keep_best)
     values, params = [3.0, 2.0, None, 2.5, 1.9, 2.0, 2.0, 1.0], jnp.ones(1)
     alone, stops = machine.init(params), []
     for value in values:
@@ -179,7 +179,7 @@ def test_bad_arguments(options, error):
 @pytest.mark.parametrize(
     "when, message",
     [
-        (Machine(1, 2), "when.init must be a function, got 1"),
+        (ControlRule(1, 2), "when.init must be a function, got 1"),
         ((1, 2), r"when must be an integer, got \(1, 2\)"),
         (None, "when must be an integer, got None"),
         (True, "when must be an integer, got True"),

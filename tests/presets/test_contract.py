@@ -23,7 +23,7 @@ CASES = {**TRANSFORMS, **SCHEDULES, **CONTROLS}
 KINDS = {
     optax.GradientTransformationExtraArgs: TRANSFORMS,
     schedules.Schedule: SCHEDULES,
-    control.Machine: CONTROLS,
+    control.ControlRule: CONTROLS,
 }
 
 

@@ -1,5 +1,7 @@
 """Run in a process of its own: the step on 1, 2 and 8 devices, sharded and under `pmap`."""
 
+import functools
+
 import jax
 
 if __name__ == "__main__":  # not when tests are collected
@@ -19,14 +21,23 @@ BATCH = {**examples(32), "weight": np.linspace(0, 2, 32, dtype=np.float32)}
 TX = optimizers.momentum(0.1, 0.9)
 
 
+def shifted(key, batch):
+    """The images with noise: the same draws on any number of devices."""
+    noise = jax.random.normal(key, batch["image"].shape)
+    return {**batch, "image": batch["image"] / 255 + 0.1 * noise}
+
+
 def three_steps(compile_step, axis_name=None, rate=0.0):
     """Parameters, statistics and metrics after three steps."""
     net = Net(rate=rate, batch_norm=True, axis_name=axis_name)
-    state, loss = start(net, TX)
-    step = training.make_train_step(
-        loss, TX, penalty=lambda p: 0.01 * jnp.sum(p["Dense_0"]["kernel"] ** 2), axis_name=axis_name
+    trainer, state = start(
+        net,
+        TX,
+        penalty=lambda p: 0.01 * jnp.sum(p["Dense_0"]["kernel"] ** 2),
+        axis_name=axis_name,
+        augment=shifted if rate else None,
     )
-    step = compile_step(step)
+    step = compile_step(trainer)
     for _ in range(3):
         state, metrics = step(state, BATCH, KEY)
     return jax.device_get((training.variables(state), metrics))
@@ -35,9 +46,9 @@ def three_steps(compile_step, axis_name=None, rate=0.0):
 def first_gradient(compile_step, axis_name=None):
     """What one step of rate 1 takes off."""
     tx = optimizers.gradient_descent(1.0)
-    state, loss = start(Net(axis_name=axis_name), tx)
+    trainer, state = start(Net(axis_name=axis_name), tx, axis_name=axis_name)
     before = jax.device_get(state.params)
-    step = compile_step(training.make_train_step(loss, tx, axis_name=axis_name))
+    step = compile_step(trainer)
     after, _ = step(state, BATCH, KEY)
     return jax.tree.map(lambda a, b: a - b, before, jax.device_get(after.params))
 
@@ -46,7 +57,7 @@ def main():
     want = three_steps(training.jit_step, rate=0.5)
     for count in (1, 2, 8):
         sharding = training.data_sharding(jax.devices()[:count])
-        got = three_steps(lambda s, sharding=sharding: training.shard_step(s, sharding), rate=0.5)
+        got = three_steps(lambda t, sharding=sharding: training.shard_step(t, sharding), rate=0.5)
         chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
     want = three_steps(training.jit_step)
     for count in (1, 2, 8):
@@ -68,14 +79,14 @@ def main():
 
 def sharded_epoch():
     """A scan over divided batches equals the one-device epoch, masks included."""
-    state, loss = start(Net(rate=0.5, batch_norm=True), TX)
-    step = training.make_train_step(loss, TX)
+    trainer, state = start(Net(rate=0.5, batch_norm=True), TX, augment=shifted)
     data, order = examples(40), epoch_order(KEY, 40, 16, remainder="weight")
-    want = jax.jit(training.make_train_epoch(step))(state, data, order, KEY)
+    epoch = functools.partial(training.train_epoch, trainer)
+    want = jax.jit(epoch)(state, data, order, KEY)
     sharding = training.data_sharding()
     everywhere = jax.device_put((state, data, order), training.replicated(sharding))
-    epoch = jax.jit(training.make_train_epoch(step, sharding=sharding))
-    got = jax.block_until_ready(epoch(*everywhere, KEY))
+    sharded = jax.jit(functools.partial(epoch, sharding=sharding))
+    got = jax.block_until_ready(sharded(*everywhere, KEY))
     chex.assert_trees_all_close(jax.device_get(got), jax.device_get(want), rtol=1e-5, atol=1e-6)
 
 

@@ -35,11 +35,10 @@ def examples(size=48, seed=0):
     return {"image": image, "label": label}
 
 
-def start(net, tx, seed=0):
-    """The state before training, and the loss."""
-    variables = initial(net.clone(axis_name=None), seed)
-    params = variables.pop("params")
-    return training.init_state(params, tx, variables), training.classification_loss(net)
+def start(net, tx, seed=0, **options):
+    """A trainer of the net's classification loss, and its first state."""
+    trainer = training.trainer(training.classification_loss(net), tx, **options)
+    return trainer, trainer.init(initial(net.clone(axis_name=None), seed))
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -5,11 +5,10 @@ import functools
 import flax.linen as nn
 import jax
 import numpy as np
-import optax
 
-from jaxtricks.data import Split
+from jaxtricks.optimizers import adam
 from jaxtricks.schedules import cosine_decay
-from jaxtricks.training import classification_loss, init_state, make_eval_step, make_train_step
+from jaxtricks.training import classification_loss, trainer
 
 BATCH = 16
 EPOCHS = 4
@@ -35,18 +34,16 @@ def examples(size, seed):
     label = rng.integers(0, 3, size).astype(np.int32)
     image = rng.integers(0, 150, (size, 4, 4, 1)).astype(np.uint8)
     image[np.arange(size), label] += 60
-    return Split(image, label)._asdict()
+    return {"image": image, "label": label}
 
 
 @functools.cache  # the same step is compiled once
 def parts(*, axis_name=None, rate=0.01, width=16, steps=20, **options):
-    """A step, an evaluation step and a state."""
-    schedule = cosine_decay(rate, total_steps=steps)
-    tx = optax.adam(schedule)
-    model = Small(width=width)
+    """A trainer and its first state."""
     loss = classification_loss(Small(axis_name, width))
-    step = make_train_step(loss, tx, learning_rate=schedule, axis_name=axis_name, **options)
+    ours = trainer(
+        loss, adam(cosine_decay(rate, total_steps=steps)), axis_name=axis_name, **options
+    )
     image = np.zeros((2, 4, 4, 1), np.float32)
-    variables = jax.jit(functools.partial(model.init, train=False))(jax.random.key(1), image)
-    state = init_state(variables["params"], tx, {"batch_stats": variables["batch_stats"]})
-    return step, make_eval_step(classification_loss(model)), state
+    init = jax.jit(functools.partial(Small(width=width).init, train=False))
+    return ours, ours.init(init(jax.random.key(1), image))

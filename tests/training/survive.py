@@ -34,11 +34,8 @@ def train(folder, devices, cache, save_every):
     jax.config.update("jax_num_cpu_devices", devices)
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    step, eval_step, state = parts(steps=5 * EPOCHS)
     end = fit(
-        step,
-        eval_step,
-        state,
+        *parts(steps=5 * EPOCHS),
         examples(72, 0),
         examples(33, 1),
         key=jax.random.key(3),
@@ -52,7 +49,7 @@ def train(folder, devices, cache, save_every):
         save_every=save_every,
         progress=False,
     )
-    leaves = jax.tree.leaves(jax.device_get((end.state, end.stopping)))
+    leaves = jax.tree.leaves(jax.device_get(end.position))
     np.savez(folder / "end.npz", *leaves)
 
 

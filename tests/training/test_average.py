@@ -9,29 +9,29 @@ import numpy as np
 import optax
 import pytest
 
-from jaxtricks import averaging, training
+from jaxtricks import averaging, control, training
 from tests.untyped import untyped
 
 KEY = jax.random.key(0)
 BATCHES = [{"x": jnp.array([value])} for value in (1.0, -2.0, 5.0, 0.5)]
 TX = optax.sgd(0.3)
+NUMBERS = {"x": np.arange(8, dtype=np.float32)}
 
 
 def distance(params, model_state, batch, keys, *, train):
     return (params["w"] - batch["x"]) ** 2, (model_state, {})
 
 
-def start(averager):
-    return training.init_state({"w": jnp.ones(())}, TX, averager=averager)
-
-
-def step_with(averager):
-    return training.make_train_step(distance, TX, averager=averager, rng_streams=())
+def made(averager, **options):
+    """A trainer of one weight with an averager, and its first state."""
+    trainer = training.trainer(distance, TX, averager=averager, rng_streams=(), **options)
+    return trainer, trainer.init({"params": {"w": jnp.ones(())}})
 
 
 def test_the_average_is_that_of_the_weights_after_each_step_scaled_ones_too():
     averager = averaging.exponential_average(0.9)
-    step, state = training.jit_step(step_with(averager)), start(averager)
+    trainer, state = made(averager)
+    step = training.jit_step(trainer)
     assert float(state.average.output["w"]) == pytest.approx(1.0)
     weights = []
     for number, batch in enumerate(BATCHES):
@@ -45,9 +45,10 @@ def test_the_average_is_that_of_the_weights_after_each_step_scaled_ones_too():
 
 def test_snapshots_are_taken_at_the_ends_of_cycles():
     averager = averaging.snapshots(2, at=averaging.cycle_ends(2))
-    state, weights = start(averager), []
+    trainer, state = made(averager, evaluate_average=False)
+    weights = []
     for batch in BATCHES:
-        state, _ = step_with(averager)(state, batch, KEY)
+        state, _ = trainer.step(state, batch, KEY)
         weights.append(float(state.params["w"]))
     kept = state.average.output
     assert kept.steps.tolist() == [2, 4]
@@ -60,33 +61,30 @@ def test_decays_are_swept_in_one_program():
     @jax.jit
     @jax.vmap
     def swept(decay):
-        averager = averaging.exponential_average(decay)
+        trainer, state = made(averaging.exponential_average(decay))
         state, _ = jax.lax.scan(
-            lambda state, batch: step_with(averager)(state, batch, KEY), start(averager), batches
+            lambda state, batch: trainer.step(state, batch, KEY), state, batches
         )
         return state.average.output["w"], state.params["w"]
 
     averages, last = swept(jnp.array([0.0, 0.5, 0.99]))
     assert float(averages[0]) == float(last[0])
-    averager = averaging.exponential_average(0.5)
-    state = start(averager)
+    trainer, state = made(averaging.exponential_average(0.5))
     for batch in BATCHES:
-        state, _ = step_with(averager)(state, batch, KEY)
+        state, _ = trainer.step(state, batch, KEY)
     chex.assert_trees_all_close(averages[1], state.average.output["w"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_resumed_run_has_the_average_of_the_whole_one(tmp_path, sharded):
-    averager = averaging.exponential_average(0.9)
-    numbers = {"x": np.arange(8, dtype=np.float32)}
+    trainer, start = made(averaging.exponential_average(0.9))
 
     def run(epochs, folder=None, resume=False):
         return training.fit(
-            step_with(averager),
-            training.make_eval_step(distance),
-            start(averager),
-            numbers,
-            numbers,
+            trainer,
+            start,
+            NUMBERS,
+            NUMBERS,
             key=KEY,
             epochs=epochs,
             batch_size=2,
@@ -103,17 +101,43 @@ def test_a_resumed_run_has_the_average_of_the_whole_one(tmp_path, sharded):
     assert int(whole.average.state.count) == 16
 
 
-def test_step_and_state_have_the_same_averager_or_none():
+OPTIONS = {"key": KEY, "epochs": 3, "batch_size": 2}
+
+
+@pytest.mark.parametrize("evaluate_average", [True, False])
+def test_validation_and_the_best_look_at_the_average_unless_told_otherwise(evaluate_average):
+    averager = averaging.exponential_average(0.9, debias=False, warm_start=True)
+    trainer, start = made(averager, evaluate_average=evaluate_average)
+    end = training.fit(trainer, start, NUMBERS, NUMBERS, **OPTIONS)
+    chosen = end.state.average.output if evaluate_average else end.state.params
+    other = end.state.params if evaluate_average else end.state.average.output
+    losses = [float(jnp.mean((weights["w"] - NUMBERS["x"]) ** 2)) for weights in (chosen, other)]
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+    assert end.history[-1]["validation.loss"] == pytest.approx(losses[0], rel=1e-5)
+    chex.assert_trees_all_equal(trainer.variables(end.state), {"params": chosen})
+    best = training.evaluate(trainer, end.best_variables, NUMBERS, 2)["loss"]
+    wanted = min(record["validation.loss"] for record in end.history)
+    assert float(best) == pytest.approx(wanted, rel=1e-6)
+    rule = control.keep_best()
+    again = training.run(trainer, start, NUMBERS, NUMBERS, stopping=rule, **OPTIONS)
+    chex.assert_trees_all_close(again.best_variables, end.best_variables, rtol=1e-6)
+
+
+def test_what_is_no_average_is_not_evaluated():
+    averager = averaging.snapshots(2, at=averaging.cycle_ends(2))
+    with pytest.raises(ValueError, match="got a Snapshots: set evaluate_average=False"):
+        made(averager)
+
+
+def test_a_state_of_another_averager_is_refused():
     averager = averaging.polyak_average()
-    for first, second in ((averager, None), (None, averager)):
-        with pytest.raises(ValueError, match="averager must be given to make_train_step and to"):
-            jax.eval_shape(step_with(first), start(second), BATCHES[0], KEY)
-    message = "the same .* with a PolyakAverageState and one with a ExponentialAverageState"
-    with pytest.raises(ValueError, match=message):
-        other = start(averaging.exponential_average(0.9))
-        jax.eval_shape(step_with(averager), other, BATCHES[0], KEY)
-    with untyped():
-        with pytest.raises(TypeError, match="averager must be an Averager, got 0.9"):
-            step_with(0.9)
-        with pytest.raises(TypeError, match="averager must be an Averager, got 0.9"):
-            start(0.9)
+    for first, second, kind in (
+        (averager, None, "no average"),
+        (None, averager, "the average PolyakAverageState"),
+        (averager, averaging.exponential_average(0.9), "the average ExponentialAverageState"),
+    ):
+        message = f"state must come from the init of this trainer, .* got one with {kind}"
+        with pytest.raises(ValueError, match=message):
+            jax.eval_shape(made(first)[0].step, made(second)[1], BATCHES[0], KEY)
+    with untyped(), pytest.raises(TypeError, match="averager must be an Averager, got 0.9"):
+        made(0.9)

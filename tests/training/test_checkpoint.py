@@ -14,8 +14,8 @@ import optax
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxtricks.training import NoIntactCheckpoint, init_state, restore, save
-from jaxtricks.training._manifest import seal, verify
+from jaxtricks.training import NoIntactCheckpoint, restore, save, trainer
+from jaxtricks.training.checkpoint._manifest import seal, verify
 
 WEIGHTS = {"w": np.arange(12, dtype=np.float32).reshape(3, 4), "b": np.ones(4, np.float32)}
 
@@ -39,7 +39,7 @@ def everything():
         optax.add_noise(0.1, 0.5, key=jax.random.key(3)),
     )
     return {
-        "state": init_state(params, tx, {"batch_stats": {}}),
+        "state": trainer(abs, tx).init({"params": params, "batch_stats": {}}),
         "pair": Pair(jnp.full((5,), jnp.nan, jnp.bfloat16), (jnp.array(True), None, {})),
         "keys": jax.random.split(jax.random.key(7), 3),
         "rbg": jax.random.key(8, impl="rbg"),

@@ -10,6 +10,7 @@ import pytest
 
 from jaxtricks import optimizers, training
 from tests.training.nets import Net, examples, start
+from tests.untyped import untyped
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -23,31 +24,36 @@ def test_one_two_and_eight_devices_agree_sharded_and_under_pmap():
 
 def test_jitted_step_donates_its_state():
     tx = optimizers.adam(0.1)
-    state, loss = start(Net(), tx)
-    training.jit_step(training.make_train_step(loss, tx))(state, examples(6), jax.random.key(0))
+    trainer, state = start(Net(), tx)
+    training.jit_step(trainer)(state, examples(6), jax.random.key(0))
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
 
 
 def test_batches_that_cannot_be_divided_are_refused():
     tx = optimizers.adam(0.1)
-    state, loss = start(Net(), tx)
+    trainer, state = start(Net(), tx)
+    mapped, _ = start(Net(), tx, axis_name="devices")
     sharding = training.data_sharding()
     odd = examples(7)
     match = "a batch of 7 examples cannot be divided among 2 devices"
-    for step in (
-        training.shard_step(training.make_train_step(loss, tx), sharding),
-        training.pmap_step(training.make_train_step(loss, tx, axis_name="devices")),
-    ):
+    for step in (training.shard_step(trainer, sharding), training.pmap_step(mapped)):
         with pytest.raises(ValueError, match=match):
             step(state, odd, jax.random.key(0))
     with pytest.raises(ValueError, match=match):
-        training.place({"x": jnp.zeros(7)}, sharding)
+        training.place_batch({"x": jnp.zeros(7)}, sharding)
 
 
-def test_a_step_that_does_not_sum_over_devices_is_refused():
-    """It would train on the first device's share alone."""
-    tx = optimizers.adam(0.1)
-    state, loss = start(Net(), tx)
-    step = training.pmap_step(training.make_train_step(loss, tx))
-    with pytest.raises(ValueError, match="step must sum over the devices: .*'devices'"):
-        step(state, examples(6), jax.random.key(0))
+def test_a_step_is_compiled_for_what_its_axis_says():
+    """Without sums over the devices each would train on its own share alone."""
+    trainer, _ = start(Net(), optimizers.adam(0.1))
+    with pytest.raises(ValueError, match="trainer must have an axis_name, .* got None"):
+        training.pmap_step(trainer)
+    mapped, _ = start(Net(), optimizers.adam(0.1), axis_name="devices")
+    for compiled in (
+        training.jit_step,
+        lambda t: training.shard_step(t, training.data_sharding()),
+    ):
+        with pytest.raises(ValueError, match="must have axis_name=None, got 'devices'"):
+            compiled(mapped)
+        with untyped(), pytest.raises(TypeError, match="trainer must be a Trainer, got"):
+            compiled(mapped.step)

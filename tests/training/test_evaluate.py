@@ -1,11 +1,12 @@
 """Every example counts once, whatever the batches."""
 
+import chex
 import jax
 import numpy as np
 import optax
 import pytest
 
-from jaxtricks import data, training
+from jaxtricks import training
 from tests.training.nets import Net, examples, start
 from tests.untyped import untyped
 
@@ -13,46 +14,43 @@ from tests.untyped import untyped
 @pytest.mark.parametrize("batch_size", [1, 7, 16, 20, 100])
 def test_means_do_not_depend_on_the_batches(batch_size):
     net = Net(rate=0.5, batch_norm=True)
-    state, loss = start(net, optax.sgd(0.1))
-    data = examples(20)
+    trainer, state = start(net, optax.sgd(0.1))
+    loss, data = training.classification_loss(net), examples(20)
     losses, (_, metrics) = loss(state.params, state.model_state, data, {}, train=False)
-    got = jax.jit(
-        lambda state, data: training.evaluate(
-            training.make_eval_step(loss), state, data, batch_size
-        )
-    )(state, data)
+    variables = trainer.variables(state)
+    got = training.evaluate(trainer, variables, data, batch_size)
+    inside = jax.jit(lambda v, data: training.evaluate(trainer, v, data, batch_size))
+    chex.assert_trees_all_close(inside(variables, data), got, rtol=1e-6)
     assert set(got) == {"loss", "accuracy"}
     assert float(got["loss"]) == pytest.approx(float(np.mean(losses)), rel=1e-6)
     assert float(got["accuracy"]) == pytest.approx(float(np.mean(metrics["accuracy"])), rel=1e-6)
 
 
 def test_examples_of_weight_zero_do_not_count():
-    net = Net()
-    state, loss = start(net, optax.sgd(0.1))
-    eval_step = training.make_eval_step(loss)
-    data = examples(10)
+    trainer, state = start(Net(), optax.sgd(0.1))
+    variables, data = trainer.variables(state), examples(10)
     weighted = {**data, "weight": np.float32([1] * 6 + [0] * 4)}
     some = {name: values[:6] for name, values in data.items()}
-    got = training.evaluate(eval_step, state, weighted, 4)
-    want = training.evaluate(eval_step, state, some, 4)
+    got = training.evaluate(trainer, variables, weighted, 4)
+    want = training.evaluate(trainer, variables, some, 4)
     assert float(got["loss"]) == pytest.approx(float(want["loss"]), rel=1e-6)
 
 
 def test_batch_size_must_be_positive():
-    state, loss = start(Net(), optax.sgd(0.1))
+    trainer, state = start(Net(), optax.sgd(0.1))
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
-        training.evaluate(training.make_eval_step(loss), state, examples(4), 0)
+        training.evaluate(trainer, trainer.variables(state), examples(4), 0)
 
 
 @pytest.mark.parametrize("longer", ["image", "label"])
 def test_arrays_of_other_lengths_are_refused(longer):
     """Their indices would be clipped to the last example."""
-    state, loss = start(Net(), optax.sgd(0.1))
+    trainer, state = start(Net(), optax.sgd(0.1))
     data = {**examples(4), longer: examples(9)[longer]}
     with pytest.raises(ValueError, match="examples must have arrays of one length, .* 9"):
-        training.evaluate(training.make_eval_step(loss), state, data, 2)
-    with untyped(), pytest.raises(TypeError, match="examples must be a Mapping, got"):
-        training.evaluate(training.make_eval_step(loss), state, tuple(data.values()), 2)
+        training.evaluate(trainer, trainer.variables(state), data, 2)
+    with untyped(), pytest.raises(TypeError, match="examples must be a dict of arrays, .* a tuple"):
+        training.evaluate(trainer, trainer.variables(state), tuple(data.values()), 2)
 
 
 class Rows:
@@ -81,35 +79,48 @@ class Tuples:
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_source_has_the_means_of_its_arrays(batch_size, sharded):
-    state, loss = start(Net(rate=0.5, batch_norm=True), optax.sgd(0.1))
-    eval_step, source = training.make_eval_step(loss), Rows(20)
+    trainer, state = start(Net(rate=0.5, batch_norm=True), optax.sgd(0.1))
+    variables, source = trainer.variables(state), Rows(20)
     sharding = training.data_sharding() if sharded else None
-    got = training.evaluate_source(eval_step, state, source, batch_size, sharding=sharding)
-    want = training.evaluate(eval_step, state, source.data, batch_size)
+    got = training.evaluate(trainer, variables, source, batch_size, sharding=sharding)
+    want = training.evaluate(trainer, variables, source.data, batch_size, sharding=sharding)
     assert set(got) == {"loss", "accuracy"}
     for name, value in want.items():
         assert float(got[name]) == pytest.approx(float(value), rel=1e-6), name
 
 
 def test_a_source_without_rows_or_with_too_few_is_refused():
-    state, loss = start(Net(), optax.sgd(0.1))
-    eval_step = training.make_eval_step(loss)
-    with pytest.raises(ValueError, match="source has no examples"):
-        training.evaluate_source(eval_step, state, Rows(0), 2)
-    pairs = data.Split(**examples(4))
+    trainer, state = start(Net(), optax.sgd(0.1))
+    variables = trainer.variables(state)
     for bad, message in (
-        ({"source": pairs}, r"source must be a dict of arrays.*got a Split; give \._asdict"),
-        ({"source": None}, "source must be a dict of arrays.*got a NoneType"),
-        ({"source": Tuples()}, "what the examples give must be a Mapping, got"),
-        ({"state": {}}, "state must be a TrainState, got {}"),
+        ({"examples": None}, "examples must be a dict of arrays.*got a NoneType"),
+        ({"examples": Tuples()}, "what the examples give must be a Mapping, got"),
+        ({"variables": state}, "variables must be a Mapping, got a TrainState"),
         ({"sharding": 3}, "sharding must be a NamedSharding, got 3"),
+        ({"trainer": state}, "trainer must be a Trainer, got a TrainState"),
     ):
+        arguments = {"trainer": trainer, "variables": variables, "examples": Rows(8), **bad}
         with untyped(), pytest.raises(TypeError, match=message):
-            arguments = {"state": state, "source": Rows(8), "batch_size": 4, **bad}
-            training.evaluate_source(eval_step, **arguments)
-    with untyped(), pytest.raises(TypeError, match="state must be a TrainState, got {}"):
-        training.evaluate(eval_step, {}, examples(4), 2)
-    with pytest.raises(ValueError, match=r"a row for each of 4 indices, got \{'image': 3"):
-        training.evaluate_source(eval_step, state, Rows(8, slice(3)), 4)
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
-        training.evaluate_source(eval_step, state, Rows(8), 0)
+            training.evaluate(**arguments, batch_size=4)
+    for size, given, message in (
+        (0, slice(None), "examples must not be empty"),
+        (8, slice(3), r"a row for each of 4 indices, got \{'image': 3"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            training.evaluate(trainer, variables, Rows(size, given), 4)
+    with pytest.raises(ValueError, match='variables must hold "params", got'):
+        training.evaluate(trainer, {"weights": 1.0}, examples(4), 2)
+
+
+def test_a_trainer_made_inside_a_program_is_not_kept():
+    """A cache of it would hold the tracers that its loss closes over."""
+
+    @jax.jit
+    def smoothed(smoothing, variables, some):
+        loss = training.classification_loss(Net(), label_smoothing=smoothing)
+        trainer = training.trainer(loss, optax.sgd(0.1))
+        return training.evaluate(trainer, variables, some, 4)["loss"]
+
+    trainer, state = start(Net(), optax.sgd(0.1))
+    with jax.checking_leaks():
+        smoothed(0.1, trainer.variables(state), examples(8))

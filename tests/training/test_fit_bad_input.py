@@ -7,17 +7,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxtricks.control import early_stopping, plateau
-from jaxtricks.data import Split
-from jaxtricks.training import (
-    classification_loss,
-    data_sharding,
-    fit,
-    init_state,
-    make_eval_step,
-    make_train_step,
-    pmap_step,
-)
+from jaxtricks.control import early_stopping, keep_best, plateau
+from jaxtricks.training import classification_loss, data_sharding, fit, trainer
 from tests.training.small_run import examples, parts
 from tests.untyped import untyped
 
@@ -27,7 +18,9 @@ TRAIN = examples(24, 0)
 @pytest.fixture(autouse=True)
 def _no_compilation(monkeypatch):
     """Nothing is compiled that takes more than a scalar or a key."""
-    monkeypatch.setattr("jaxtricks.training._fit.make_loop", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(
+        "jaxtricks.training.loop._fit.first_position", lambda *_: pytest.fail("it ran")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +29,9 @@ def model():
 
 
 def run(model, **changes):
-    step, eval_step, state = model
+    ours, state = model
     settings = {
-        "step": step,
-        "eval_step": eval_step,
+        "trainer": ours,
         "state": state,
         "train": TRAIN,
         "validation": TRAIN,
@@ -76,9 +68,9 @@ def with_images(images):
             ValueError,
             "image",
         ),
-        ({"train": {}}, ValueError, "train has no examples"),
-        ({"validation": examples(0, 0)}, ValueError, "validation has no examples"),
-        ({"train": Split(**TRAIN)}, TypeError, r"train must be a dict.*Split; give \._asdict"),
+        ({"train": {}}, ValueError, "train must have arrays of one length"),
+        ({"validation": examples(0, 0)}, ValueError, "validation must not be empty"),
+        ({"train": tuple(TRAIN.values())}, TypeError, "train must be a dict of arrays.*a tuple"),
         ({"batch_size": 25}, ValueError, "batch_size must not be over the 24 examples, got 25"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1"),
@@ -86,11 +78,12 @@ def with_images(images):
         ({"batch_size": 7, "sharding": True}, ValueError, "7 examples cannot be divided among 2"),
         ({"monitor": "error"}, ValueError, r"monitor must be .*'accuracy', 'loss'.*'error'"),
         (
-            {"mode": "max", "stopping": early_stopping(1)},
+            {"monitor": "accuracy", "stopping": early_stopping(1)},
             ValueError,
-            "mode must be that of stopping, 'min', got 'max'",
+            "stopping must have mode='max' for monitor='accuracy', got 'min'",
         ),
-        ({"plateau": plateau(mode="max")}, ValueError, "plateau must have mode"),
+        ({"plateau": plateau(mode="max")}, ValueError, "plateau must have mode='min'"),
+        ({"stopping": keep_best(mode="max")}, ValueError, "stopping must have mode='min'"),
         (
             {"train": {**TRAIN, "weight": np.zeros(24)}},
             ValueError,
@@ -126,9 +119,12 @@ def test_a_source_needs_the_host_loop(model):
 
 
 def test_devices_that_cannot_share_a_mapped_batch():
-    step, eval_step, state = parts(axis_name="devices")
+    model = parts(axis_name="devices")
     with pytest.raises(ValueError, match="7 examples cannot be divided among 2"):
-        run((pmap_step(step), eval_step, state), loop="host", batch_size=7)
+        run(model, batch_size=7)
+    for options in ({"loop": "scan"}, {"sharding": data_sharding()}):
+        with pytest.raises(ValueError, match="axis_name='devices' runs under pmap"):
+            run(model, **options)
 
 
 def test_a_missing_rng_stream():
@@ -144,48 +140,46 @@ def test_a_model_without_train():
         def __call__(self, x):
             return nn.Dense(3)(x.reshape(len(x), -1))
 
-    loss = classification_loss(Plain())
-    tx = optax.sgd(0.1)
-    params = Plain().init(jax.random.key(0), jnp.zeros((1, 4, 4, 1)))["params"]
+    ours = trainer(classification_loss(Plain()), optax.sgd(0.1))
+    state = ours.init(Plain().init(jax.random.key(0), jnp.zeros((1, 4, 4, 1))))
     with pytest.raises(TypeError, match="train") as error:
-        run((make_train_step(loss, tx), make_eval_step(loss), init_state(params, tx)))
+        run((ours, state))
     assert "take `train` by keyword" in error.value.__notes__[-1]
 
 
 def test_a_state_of_another_rule(model):
-    step, eval_step, state = model
+    ours, state = model
     for tx in (optax.sgd(0.1), optax.sgd(0.1, momentum=0.9), optax.rmsprop(0.1)):
-        wrong = init_state(state.params, tx, state.model_state)
+        wrong = trainer(abs, tx).init(ours.variables(state))
         with pytest.raises(Exception) as error:
-            run((step, eval_step, wrong))
+            run((ours, wrong))
         text = str(error.value) + "".join(getattr(error.value, "__notes__", []))
-        assert "init_state" in text and "opt_state" in text
+        assert "this trainer's init" in text and "opt_state" in text
 
 
 def test_a_state_that_the_step_changes_the_tree_of(model):
-    step, eval_step, state = model
+    ours, state = model
 
     def grown(state, batch, key):
-        state, metrics = step(state, batch, key)
+        state, metrics = ours.step(state, batch, key)
         params = {**state.params, "extra": jnp.zeros(3)}
         return type(state)(
             state.step, params, state.model_state, state.opt_state, state.learning_rate_scale
         ), metrics
 
     with pytest.raises(ValueError, match=r"'extra'.* is missing before and float32\[3\] after"):
-        run((grown, eval_step, state))
+        run((ours._replace(step=grown), state))
 
 
 def test_a_state_that_is_none(model):
-    step, eval_step, state = model
+    ours, state = model
     with pytest.raises(TypeError, match="state|TrainState"):
-        run((step, eval_step, {"params": state.params}))
+        run((ours, {"params": state.params}))
 
 
 def test_a_step_without_diagnostics(model):
-    step, eval_step, state = parts(diagnostics=False)
     with pytest.raises(ValueError, match="diagnostics=True"):
-        run((step, eval_step, state))
+        run(parts(diagnostics=False))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a run writes, how it goes on, and what it refuses."""
 
+import collections
 import json
 import os
 import sys
@@ -13,21 +14,20 @@ import optax
 import pytest
 
 from jaxtricks.control import early_stopping, plateau
+from jaxtricks.optimizers import adam
 from jaxtricks.training import (
     NoIntactCheckpoint,
     NonFiniteError,
+    Trainer,
     data_sharding,
     fit,
-    init_state,
-    make_eval_step,
-    make_train_step,
     restore,
+    trainer,
+    variables,
 )
-from jaxtricks.training._position import Position
 
 KEY = jax.random.key(0)
 NUMBERS = {"x": np.arange(8, dtype=np.float32)}
-RATE = optax.adam(0.1)
 
 
 def distance(params, model_state, batch, keys, *, train):
@@ -35,18 +35,17 @@ def distance(params, model_state, batch, keys, *, train):
     return (params["w"] - batch["x"] + noise) ** 2, (model_state, {})
 
 
-STEP = make_train_step(distance, RATE, rng_streams=("noise",))
-EVAL_STEP = make_eval_step(distance)
+def with_rule(tx):
+    return trainer(distance, tx, rng_streams=("noise",))
 
 
-def start(tx=RATE):
-    return init_state({"w": jnp.zeros(())}, tx)
+OURS = with_rule(adam(0.1))
 
 
-def run(epochs, folder=None, *, step=STEP, state=None, train=NUMBERS, **options):
+def run(epochs, folder=None, *, ours=OURS, train=NUMBERS, **options):
     settings = {"key": KEY, "batch_size": 4, "plateau": plateau(), **options}
-    state = start() if state is None else state
-    return fit(step, EVAL_STEP, state, train, NUMBERS, epochs=epochs, folder=folder, **settings)
+    start = ours.init({"params": {"w": jnp.zeros(())}})
+    return fit(ours, start, train, NUMBERS, epochs=epochs, folder=folder, **settings)
 
 
 def records(folder):
@@ -58,8 +57,7 @@ def timeless(history):
 
 
 def same(got, wanted):
-    chex.assert_trees_all_equal(got.state, wanted.state)
-    chex.assert_trees_all_equal(got.stopping, wanted.stopping)
+    chex.assert_trees_all_equal(got.position, wanted.position)
     assert timeless(got.history) == timeless(wanted.history)
 
 
@@ -70,24 +68,19 @@ def test_a_folder_holds_the_history_and_the_last_and_best_position(tmp_path):
     assert [record["step"] for record in got.history] == [2, 4, 6, 8]
     assert {"train.loss", "validation.loss", "seconds"} < set(got.history[0])
     losses = [record["validation.loss"] for record in got.history]
-    like = restored_like(got)
-    assert restore(tmp_path / "checkpoints", like).step == 8
-    best = restore(tmp_path / "checkpoints", like, which="best")
+    assert restore(tmp_path / "checkpoints", got.position).step == 8
+    best = restore(tmp_path / "checkpoints", got.position, which="best")
     assert best.step == 2 * (1 + int(np.argmin(losses)))
-    model = restore(tmp_path / "checkpoints", start(), which="best", part=".state").tree
+    model = restore(tmp_path / "checkpoints", got.state, which="best", part=".state").tree
     chex.assert_trees_all_equal(model, best.tree.state)
     same(got, run(4))
-
-
-def restored_like(got):
-    return Position(got.state, plateau().init(), got.stopping, np.int32(0))
 
 
 def test_the_best_variables_are_read_without_the_data(tmp_path):
     got = run(4, tmp_path, save_every=3)
     like = {"params": {"w": np.float32(0)}}
-    best = restore(tmp_path / "checkpoints", like, part=".stopping.best_params").tree
-    chex.assert_trees_all_equal(best, got.best)
+    best = restore(tmp_path / "checkpoints", like, part=".stopping.best_variables").tree
+    chex.assert_trees_all_equal(best, got.best_variables)
 
 
 @pytest.mark.parametrize("save_every", [1, 3])
@@ -153,10 +146,9 @@ def test_another_run_is_refused_and_the_difference_named(tmp_path, change, messa
 
 def test_another_rule_is_refused_and_the_difference_named(tmp_path):
     run(1, tmp_path)
-    tx = optax.sgd(0.1, momentum=0.9)
-    step = make_train_step(distance, tx, rng_streams=("noise",))
-    with pytest.raises(ValueError, match=r"opt_state.*trace"):
-        run(2, tmp_path, step=step, state=start(tx), resume=True)
+    ours = with_rule(optax.sgd(0.1, momentum=0.9))
+    with pytest.raises(ValueError, match=r"opt_state.*first_moment.*got nothing"):
+        run(2, tmp_path, ours=ours, resume=True)
 
 
 def test_damaged_checkpoints_are_passed_over_until_there_is_none(tmp_path):
@@ -284,15 +276,16 @@ def test_nan_ends_the_run_with_the_state_before_it(tmp_path, loop, devices):
         ones = jax.tree.map(jnp.ones_like, updates)
         return {"a": ones["a"], "b": updates["b"]}, state
 
-    tx = optax.GradientTransformation(lambda params: (), towards)
-    step = make_train_step(pole, tx, learning_rate=0.5, rng_streams=())
-    state = init_state({"a": jnp.zeros(()), "b": {"w": jnp.zeros(())}}, tx)
-    compiled = step if loop == "scan" else jax.jit(step, donate_argnums=0)
+    rate = collections.namedtuple("Rate", ["learning_rate"])(jnp.float32(0.5))
+    tx = optax.GradientTransformation(lambda params: rate, towards)
+    ours = trainer(pole, tx, rng_streams=())
+    nothing = {"loss": jnp.zeros(()), "weight": jnp.ones(())}
+    ours = Trainer(ours.init, ours.step, lambda variables, batch: nothing, variables)
+    state = ours.init({"params": {"a": jnp.zeros(()), "b": {"w": jnp.zeros(())}}})
     sharding = None if devices == 1 else data_sharding()
     with pytest.raises(NonFiniteError, match="step 5 .*'b'.*'w'.* rate 0.5") as error:
         fit(
-            compiled,
-            lambda state, batch: {"loss": jnp.zeros(()), "weight": jnp.ones(())},
+            ours,
             state,
             NUMBERS,
             NUMBERS,

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from jaxtricks import models, optimizers, training
-from tests.training.nets import Net, examples, start
+from tests.training.nets import Net, examples
 
 
 @pytest.mark.parametrize(
@@ -18,12 +18,8 @@ from tests.training.nets import Net, examples, start
 )
 def test_rule(net, want):
     tx = optimizers.gradient_descent(0.1)
-    if isinstance(net, Net):
-        state, loss = start(net, tx)
-    else:
-        image = jax.numpy.zeros((1, 4, 3, 1))
-        variables = net.init(jax.random.key(0), image, train=False)
-        params = variables.pop("params")
-        state, loss = training.init_state(params, tx, variables), training.classification_loss(net)
-    step = training.make_train_step(loss, tx)
-    assert training.loop_form(step, state, examples(6), jax.random.key(0)) == want
+    trainer = training.trainer(training.classification_loss(net), tx)
+    image = jax.numpy.zeros((1, 4, 3, 1))
+    state = trainer.init(net.init(jax.random.key(0), image, train=False))
+    program = jax.make_jaxpr(trainer.step)(state, examples(6), jax.random.key(0))
+    assert training.loop_form(program) == want

@@ -9,7 +9,7 @@ import sys
 import jax
 import numpy as np
 
-from jaxtricks.training import fit, jit_step
+from jaxtricks.training import fit
 from tests.training.processes import SETTINGS, TRAIN, VALIDATION, parts, run_key
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -43,9 +43,8 @@ def launch(folder):
 
 def test_two_processes_train_and_resume_as_one_does(tmp_path):
     launch(tmp_path)
-    step, eval_step, state = parts()
-    step, settings = jit_step(step), {"key": run_key(), "epochs": 3, **SETTINGS}
-    want = fit(step, eval_step, state, TRAIN, VALIDATION, **settings)
+    settings = {"key": run_key(), "epochs": 3, **SETTINGS}
+    want = fit(*parts(), TRAIN, VALIDATION, **settings)
     lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
     for got, record in zip(map(json.loads, lines), want.history, strict=True):
         assert got.keys() == record.keys()

@@ -1,5 +1,7 @@
 """The epoch and the whole run: what stops, what goes on, and that nothing else matters."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -16,29 +18,25 @@ KEY = jax.random.key(3)
 NET = Net(rate=0.2, batch_norm=True)
 
 
-def make(rate=0.3, net=NET, **options):
-    """A state and the run of one rate."""
-    tx = optimizers.momentum(rate, 0.5)
-    state, loss = start(net, tx)
-    step = training.make_train_step(loss, tx)
-    run = training.make_run(
-        training.make_train_epoch(step), training.make_eval_step(loss), batch_size=10, **options
-    )
-    return state, run
+def run_of(rate=0.3, net=NET, begun=None, **options):
+    """The run of one rate, or the rest of one that was begun."""
+    trainer, state = start(net, optimizers.momentum(rate, 0.5))
+    run = jax.jit(functools.partial(training.run, trainer, batch_size=10, **options))
+    return run(begun or state, examples(60), examples(30, seed=1), KEY)
 
 
 def test_epoch_equals_a_loop_of_steps_and_unrolling_changes_nothing():
     tx = optimizers.adam(0.01)
-    state, loss = start(NET, tx)
-    step = training.make_train_step(loss, tx, diagnostics=False)
+    trainer, state = start(NET, tx, diagnostics=False)
+    step = jax.jit(trainer.step)
     data = examples(25)
     order = epoch_order(KEY, 25, 10, remainder="weight")
     want = state
     for indices, weights in zip(order.indices, order.weights, strict=True):
         rows = {name: values[indices] for name, values in data.items()}
-        want, _ = jax.jit(step)(want, {**rows, "weight": weights}, KEY)
+        want, _ = step(want, {**rows, "weight": weights}, KEY)
     for unroll in (1, True):
-        epoch = jax.jit(training.make_train_epoch(step, unroll=unroll))
+        epoch = jax.jit(functools.partial(training.train_epoch, trainer, unroll=unroll))
         got, metrics = epoch(state, jax.tree.map(jnp.asarray, data), order, KEY)
         chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
         assert metrics["weight"].tolist() == [10.0, 10.0, 5.0]
@@ -46,12 +44,12 @@ def test_epoch_equals_a_loop_of_steps_and_unrolling_changes_nothing():
 
 def test_epoch_keeps_the_state_before_the_first_nan():
     tx = optimizers.gradient_descent(lambda count: jnp.where(count == 2, jnp.nan, 0.1))
-    state, loss = start(Net(), tx)
-    epoch = training.make_train_epoch(training.make_train_step(loss, tx))
+    trainer, state = start(Net(), tx)
+    epoch = jax.jit(functools.partial(training.train_epoch, trainer))
     data, order = jax.tree.map(jnp.asarray, examples(40)), epoch_order(KEY, 40, 10)
-    end, metrics = jax.jit(epoch)(state, data, order, KEY)
+    end, metrics = epoch(state, data, order, KEY)
     first_two = jax.tree.map(lambda x: x[:2], order)
-    want, _ = jax.jit(epoch)(state, data, first_two, KEY)
+    want, _ = epoch(state, data, first_two, KEY)
     assert int(end.step) == 2
     chex.assert_trees_all_equal(end.params, want.params)
     assert (metrics["non_finite"] > 0).tolist() == [False, False, True, True]
@@ -71,28 +69,40 @@ def test_means_over_steps_weigh_a_ragged_batch_by_its_examples():
 
 def test_run_learns_and_stops_and_keeps_the_best():
     rule = control.early_stopping(patience=2, mode="max")
-    state, run = make(epochs=30, stopping=rule, monitor="accuracy")
-    result = jax.jit(run)(state, examples(60), examples(30, seed=1), KEY)
+    result = run_of(epochs=30, stopping=rule, monitor="accuracy")
     epochs = int(result.epochs)
     accuracy = np.asarray(result.validation["accuracy"])
     assert 3 <= epochs < 30 and np.nanmax(accuracy) > 0.9
     assert np.isfinite(accuracy[:epochs]).all() and np.isnan(accuracy[epochs:]).all()
     best = int(np.nanargmax(accuracy))
-    assert int(result.stopping.best_step) == best + 1 and epochs == best + 4
+    assert int(result.position.stopping.best_observation) == best + 1 and epochs == best + 4
     assert int(result.state.step) == 6 * epochs
-    shorter, until_best = make(epochs=best + 1)
-    want = jax.jit(until_best)(shorter, examples(60), examples(30, seed=1), KEY).state
-    chex.assert_trees_all_close(
-        result.stopping.best_params, training.variables(want), rtol=1e-5, atol=1e-6
-    )
+    want = training.variables(run_of(epochs=best + 1).state)
+    chex.assert_trees_all_close(result.best_variables, want, rtol=1e-5, atol=1e-6)
+    held = run_of(epochs=30, stopping=rule, monitor="accuracy", after_stop="last")
+    after = np.asarray(held.validation["accuracy"])
+    np.testing.assert_array_equal(after[:epochs], accuracy[:epochs])
+    assert set(after[epochs:].tolist()) == {float(accuracy[epochs - 1])}
+
+
+def test_a_run_goes_on_bit_for_bit_where_another_ended():
+    rules = {
+        "plateau": control.plateau(0.5, patience=0, threshold=0.6),
+        "stopping": control.early_stopping(patience=9),
+    }
+    whole = run_of(epochs=5, **rules)
+    first = run_of(epochs=2, **rules)
+    rest = run_of(epochs=3, begun=first.position, **rules)
+    chex.assert_trees_all_equal(rest.position, whole.position)
+    joined = jnp.concatenate([first.validation["loss"], rest.validation["loss"]])
+    chex.assert_trees_all_equal(joined, whole.validation["loss"])
+    assert float(whole.state.learning_rate_scale) < 1
 
 
 def test_plateau_scales_the_updates_of_the_next_epochs():
     plateau = control.plateau(0.0, patience=0, threshold=1e9)
-    state, run = make(epochs=4, plateau=plateau)
-    result = jax.jit(run)(state, examples(30), examples(12, seed=1), KEY)
-    frozen, until = make(epochs=2)
-    want = jax.jit(until)(frozen, examples(30), examples(12, seed=1), KEY)
+    result = run_of(epochs=4, plateau=plateau)
+    want = run_of(epochs=2)
     assert float(result.state.learning_rate_scale) == 0.0
     chex.assert_trees_all_close(result.state.params, want.state.params, rtol=1e-6)
 
@@ -106,17 +116,17 @@ def logits_of_pixels(params, model_state, batch, keys, *, train):
 
 def one_run(key, rate, data):
     """Stops early at rates that do not help; the epochs are in an order of the key's own."""
-    tx = optimizers.gradient_descent(rate)
-    step = training.make_train_step(logits_of_pixels, tx, rng_streams=(), diagnostics=False)
-    run = training.make_run(
-        training.make_train_epoch(step),
-        training.make_eval_step(logits_of_pixels),
-        epochs=6,
-        batch_size=10,
-        stopping=control.early_stopping(patience=0),
-    )
-    result = run(training.init_state(jnp.zeros((12, 3)), tx), data, data, key)
+    trainer = pixel_trainer(rate)
+    start = trainer.init({"params": jnp.zeros((12, 3))})
+    options = {"epochs": 6, "batch_size": 10, "stopping": control.early_stopping(patience=0)}
+    result = training.run(trainer, start, data, data, key, **options)
     return result.state.params, result.epochs
+
+
+def pixel_trainer(rate):
+    """Gradient descent on the pixels."""
+    tx = optimizers.gradient_descent(rate)
+    return training.trainer(logits_of_pixels, tx, rng_streams=(), diagnostics=False)
 
 
 def test_a_stopped_run_freezes_while_others_go_on():
@@ -147,6 +157,36 @@ def test_a_trial_depends_on_its_key_and_its_hyper_parameters_alone():
         chex.assert_trees_all_close(mapped, (params, epochs), rtol=1e-4, atol=1e-5)
 
 
+def test_a_population_goes_on_bit_for_bit_from_the_states_that_it_returned():
+    keys, rates = jax.random.split(KEY, 3), jnp.array([0.1, 1.0, 9.0])
+    shared, options = (jax.tree.map(jnp.asarray, examples(24)),), {"batch_size": 10}
+
+    def begin(key, rate, data):
+        trainer = pixel_trainer(rate)
+        start = trainer.init({"params": jnp.zeros((12, 3))})
+        return training.run(trainer, start, data, data, key, epochs=2, **options)
+
+    def go_on(key, rate, position, data):
+        return training.run(pixel_trainer(rate), position, data, data, key, epochs=3, **options)
+
+    def whole(key, rate, data):
+        trainer = pixel_trainer(rate)
+        start = trainer.init({"params": jnp.zeros((12, 3))})
+        return training.run(trainer, start, data, data, key, epochs=5, **options)
+
+    first = training.train_population(begin, keys, rates, shared=shared)
+    order = np.array([2, 0])  # the best go on
+    positions = jax.tree.map(lambda x: x[order], first.position)
+    rest = training.train_population(
+        go_on, keys[order], rates[order], states=positions, shared=shared
+    )
+    want = training.train_population(whole, keys, rates, shared=shared)
+    chex.assert_trees_all_equal(rest.position, jax.tree.map(lambda x: x[order], want.position))
+    chex.assert_trees_all_equal(rest.validation["loss"], want.validation["loss"][order, 2:])
+    with pytest.raises(ValueError, match=r"states.* must have a row for each of 3 keys, got 2"):
+        training.train_population(go_on, keys, rates, states=positions, shared=shared)
+
+
 def test_bad_populations_are_refused():
     keys = jax.random.split(KEY, 3)
     run = one_run
@@ -172,7 +212,7 @@ def test_bad_populations_are_refused():
     with pytest.raises(ValueError, match="chunk must be at least 1, got 0"):
         training.train_population(run, keys, jnp.ones(3), chunk=0)
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
-        make(epochs=0)
+        run_of(epochs=0)
 
 
 def test_hyper_parameters_need_an_axis_of_trials():
@@ -184,11 +224,10 @@ def test_hyper_parameters_need_an_axis_of_trials():
 
 def test_what_a_run_cannot_use_is_refused_when_it_is_traced():
     def run_of(train, **options):
-        tx = optimizers.gradient_descent(0.1)
-        step = training.make_train_step(squared, tx, rng_streams=())
-        epoch, eval_step = training.make_train_epoch(step), training.make_eval_step(squared)
-        run = training.make_run(epoch, eval_step, **{"epochs": 1, "batch_size": 2, **options})
-        jax.eval_shape(run, training.init_state(jnp.zeros(()), tx), train, X, KEY)
+        trainer = training.trainer(squared, optimizers.gradient_descent(0.1), rng_streams=())
+        settings = {"epochs": 1, "batch_size": 2, **options}
+        run = functools.partial(training.run, trainer, **settings)
+        jax.eval_shape(run, trainer.init({"params": jnp.zeros(())}), train, X, KEY)
 
     def squared(params, model_state, batch, keys, *, train):
         return (params - batch["x"]) ** 2, (model_state, {})

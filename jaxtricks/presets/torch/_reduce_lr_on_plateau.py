@@ -5,7 +5,7 @@ from typing import Literal
 from jaxtyping import Array, Int, ScalarLike
 
 from jaxtricks._checks import check_choice, check_length, check_range
-from jaxtricks.control import Machine, plateau
+from jaxtricks.control import ControlRule, plateau
 
 
 def reduce_lr_on_plateau(
@@ -18,8 +18,8 @@ def reduce_lr_on_plateau(
     cooldown: int | Int[Array, ""] = 0,
     min_lr: ScalarLike = 0,
     eps: ScalarLike = 1e-8,
-) -> Machine:
-    r"""`ReduceLROnPlateau`: a machine whose output is the rate after each metric.
+) -> ControlRule:
+    r"""`ReduceLROnPlateau`: a control rule whose output is the rate after each metric.
 
     A metric is bad unless it is below $b (1 - \theta)$ ("rel") or $b - \theta$ ("abs"), $b$ the
     best so far. The bad metric number `patience` + 1 in a row cuts the rate to `factor` of itself.
@@ -43,10 +43,10 @@ def reduce_lr_on_plateau(
         TypeError: `patience` or `cooldown` is no integer.
 
     Example:
-        >>> machine = reduce_lr_on_plateau(0.1, patience=1)
-        >>> state = machine.init()
+        >>> rule = reduce_lr_on_plateau(0.1, patience=1)
+        >>> state = rule.init()
         >>> for loss in (1.0, 0.5, 0.5, 0.5, 0.4):
-        ...     rate, state = machine.update(loss, state)
+        ...     rate, state = rule.update(loss, state)
         ...     print(round(float(rate), 3))
         0.1
         0.1

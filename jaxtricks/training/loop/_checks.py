@@ -1,47 +1,42 @@
 """What can be wrong with the arguments of `fit`, found before anything is compiled."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
-from jaxtricks._checks import check_choice, check_instance, check_integer
-from jaxtricks.control import Machine
-from jaxtricks.data import check_examples
-from jaxtricks.training._devices import check_divisible
-from jaxtricks.training._evaluate import EvalStep
-from jaxtricks.training._source import (
-    Examples,
-    batch_shapes,
-    check_source,
-    gather,
-    size_of,
-)
-from jaxtricks.training._state import TrainState, variables
+from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer
+from jaxtricks.data import Examples, check_examples, count_examples, take_batch
+from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
+from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._sharding import check_divisible
+
+Shapes = dict[str, jax.ShapeDtypeStruct]
 
 
 def check_settings(
+    flags: Mapping[str, bool],
     numbers: Mapping[str, int],
     loop: str | None,
-    mode: str,
     sharding: NamedSharding | None,
     files: Mapping[str, bool],
 ) -> None:
-    """Checks numbers, names and kinds.
+    """Checks flags, numbers and names.
 
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: one is out of range, or one of `files` is wanted without a folder.
     """
+    for name, flag in flags.items():
+        check_flag(name, flag)
     for name, number in numbers.items():
         check_integer(name, number, low=1)
     if loop is not None:
         check_choice("loop", loop, ("scan", "host"))
-    check_choice("mode", mode, ("min", "max"))
     if sharding is not None:
         check_instance("sharding", sharding, NamedSharding)
     for name, wanted in files.items():
@@ -49,21 +44,21 @@ def check_settings(
             raise ValueError(f"{name}=True needs a folder.")
 
 
-def check_examples_of(
+def check_split(
     name: str, examples: Examples, batch_size: int, loop: str | None, classes: int | None
 ) -> None:
-    """Checks one split: of a source that is no dict of arrays, its first batch.
+    """Checks one split: of a source that is not a dict of arrays, its first batch.
 
     Raises:
         TypeError: it is neither, or a source where one program needs arrays.
         ValueError: it is empty, or its examples are not as they should be.
     """
-    check_source(name, examples)
+    size = count_examples(examples, name=name)
     if not isinstance(examples, Mapping):
         if loop == "scan":
             raise TypeError(f'{name} must be a dict of arrays for loop="scan", got {examples!r}.')
-        first = np.arange(min(batch_size, size_of(examples)))
-        examples = gather(examples, first, np.ones(len(first), np.float32))
+        first = np.arange(min(batch_size, size))
+        examples = take_batch(examples, first, np.ones(len(first), np.float32))
     elif "weight" in examples and not np.any(np.asarray(examples["weight"])):
         raise ValueError(f"{name} must have a weight above 0, got none.")
     try:
@@ -73,46 +68,49 @@ def check_examples_of(
         raise
 
 
-def check_batch(
-    train: Examples, batch_size: int, sharding: NamedSharding | None
-) -> dict[str, jax.ShapeDtypeStruct]:
+def check_batch(train: Examples, batch_size: int, sharding: NamedSharding | None) -> Shapes:
     """Checks that there is a whole batch and that the devices can share it; gives its shapes.
 
     Raises:
         ValueError: otherwise.
     """
-    if batch_size > size_of(train):
-        raise ValueError(
-            f"batch_size must not be over the {size_of(train)} examples, got {batch_size}."
-        )
+    size = count_examples(train)
+    if batch_size > size:
+        raise ValueError(f"batch_size must not be over the {size} examples, got {batch_size}.")
     shapes = batch_shapes(train, batch_size)
     if sharding is not None:
-        check_divisible(shapes, sharding.num_devices, "devices")
+        check_divisible(shapes, sharding.num_devices)
     return shapes
 
 
-def check_step(
-    step: TrainStep,
-    state: TrainState,
-    batch: dict[str, jax.ShapeDtypeStruct],
-    key: Key[Array, ""],
-) -> None:
-    """Traces the step, which costs no compilation, and checks what comes out.
+def batch_shapes(examples: Examples, batch_size: int) -> Shapes:
+    """What a batch looks like to a step."""
+    one = take_batch(examples, np.zeros(1, int), np.ones(1, np.float32))
+    return {
+        name: jax.ShapeDtypeStruct(
+            (batch_size, *values.shape[1:]), jax.dtypes.canonicalize_dtype(values.dtype)
+        )
+        for name, values in one.items()
+    }
+
+
+def trace_step(step: TrainStep, state: TrainState, batch: Shapes, key: Key[Array, ""]) -> Any:
+    """Traces the step, which compiles nothing, checks what comes out and gives the program.
 
     Raises:
-        TypeError: `state` is no `TrainState`.
+        TypeError: `state` is not a `TrainState`.
         ValueError: the state that comes out differs from the one that went in, or the step reports
             no `"non_finite"`.
     """
     check_instance("state", state, TrainState)
     try:
-        after, metrics = jax.eval_shape(step, state, batch, key)
+        program, (after, metrics) = jax.make_jaxpr(step, return_shape=True)(state, batch, key)
     except Exception as error:
         error.add_note(
-            "This came up when the step was traced. Did the state come from init_state with the "
-            "same model and rule as the step? Does `rng_streams` of make_train_step name each "
-            "stream that the model draws from, and does the model take `train` by keyword? The "
-            f"state's opt_state is {jax.tree.structure(state.opt_state)}."
+            "This came up when the step was traced. Did the state come from this trainer's init? "
+            "Does `rng_streams` of the trainer name each stream that the model draws from, and "
+            "does the model take `train` by keyword? The state's opt_state is "
+            f"{jax.tree.structure(state.opt_state)}."
         )
         raise
     different = differences(state, after)
@@ -121,44 +119,27 @@ def check_step(
         raise ValueError(
             "step must give a state like the one it takes; "
             f"{different or f'{before} before and {behind} after'}. "
-            "Make the state with init_state and the rule of the step."
+            "Make the state with the init of this trainer."
         )
     if "non_finite" not in metrics:
-        raise ValueError("step must report non_finite: make_train_step(..., diagnostics=True).")
+        raise ValueError("step must report non_finite: trainer(..., diagnostics=True).")
+    return program
 
 
-def check_measuring(
-    eval_step: EvalStep,
-    state: TrainState,
-    batch: dict[str, jax.ShapeDtypeStruct],
-    plateau: Machine | None,
-    stopping: Machine,
-    monitor: str,
-    mode: str,
-) -> None:
-    """Traces the evaluation and the machines.
+def check_monitor(trainer: Trainer, state: TrainState, batch: Shapes, monitor: str) -> None:
+    """Traces the evaluation.
 
     Raises:
-        ValueError: there is no metric of that name, or `mode` is not the machine's.
+        ValueError: there is no metric of that name.
     """
-    sums = jax.eval_shape(eval_step, state, batch)
+    sums = jax.eval_shape(trainer.evaluate, jax.eval_shape(trainer.variables, state), batch)
     if monitor not in sums or monitor == "weight":
         names = sorted(set(sums) - {"weight"})
         raise ValueError(f"monitor must be one of the metrics {names}, got {monitor!r}.")
-    value, model = jnp.zeros(()), variables(state)
-    if plateau is not None:
-        jax.eval_shape(plateau.update, value, plateau.init())
-    jax.eval_shape(lambda: stopping.update(value, stopping.init(model), model))
-    states = {"plateau": plateau.init() if plateau else None, "stopping": stopping.init(model)}
-    for name, first in states.items():
-        best = getattr(first, "best_value", None)
-        if best is not None and (best > 0) != (mode == "min"):
-            other = "min" if best > 0 else "max"
-            raise ValueError(f"mode must be that of {name}, {other!r}, got {mode!r}.")
 
 
 def differences(old: PyTree, new: PyTree) -> str:
-    """The paths of leaves that are in one tree only or differ in shape or type; none if equal."""
+    """The paths of leaves that are in one tree only or differ in shape or type; "" if equal."""
     before, after = described(old), described(new)
     return "; ".join(
         f"{path} is {before.get(path, 'missing')} before and {after.get(path, 'missing')} after"

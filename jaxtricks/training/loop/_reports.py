@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import jax
 
-from jaxtricks.training._history import Record
+from jaxtricks.training.loop._history import Record
 
 Report = Callable[[Record], None]
 

@@ -1,39 +1,29 @@
-"""Checkpoints that prove themselves intact before they are used."""
+"""Reading a checkpoint, once every byte of it is proved to be what was written."""
 
 import os
-import shutil
 import warnings
-from collections.abc import Callable, Mapping
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import jax
-import numpy as np
-from jax.experimental import multihost_utils
-from jaxtyping import ArrayLike, PyTree, ScalarLike
+from jaxtyping import PyTree
 
-from jaxtricks._checks import check_choice, check_instance, check_integer, check_scalar
-from jaxtricks.training._checkpoint_folder import (
+from jaxtricks._checks import check_choice, check_instance
+from jaxtricks.training.checkpoint._configuration import as_json, check_same_configuration
+from jaxtricks.training.checkpoint._folder import (
     STATE,
     Checkpoint,
     best_first,
     find,
     newest_first,
-    partial_path,
-    prepare,
-    publish,
-    retire,
 )
-from jaxtricks.training._configuration import as_json, check_same_configuration
-from jaxtricks.training._manifest import DamagedCheckpoint, verify
-from jaxtricks.training._stored_tree import (
+from jaxtricks.training.checkpoint._manifest import DamagedCheckpoint, verify
+from jaxtricks.training.checkpoint._save import check_orbax
+from jaxtricks.training.checkpoint._stored_tree import (
     check_same_description,
     describe,
     of_part,
     read_tree,
-    stored_leaves,
-    write_leaves,
 )
 
 
@@ -55,84 +45,6 @@ class Restored(NamedTuple):
     step: int
     metric: float | None
     skipped: tuple[str, ...]
-
-
-def save(
-    folder: str | os.PathLike[str],
-    tree: PyTree,
-    *,
-    step: int | ArrayLike,
-    metric: ScalarLike | None = None,
-    mode: Literal["min", "max"] = "min",
-    configuration: Mapping | None = None,
-    keep: int = 2,
-) -> Path:
-    """Writes `folder/<step in 8 digits>`, then removes all but the newest `keep` and the best.
-
-    It returns when every byte is on the disk. A kill at any moment leaves the earlier checkpoints
-    whole. One of the same step is replaced. Under several processes all must call it, with one
-    folder that all see. A `metric` that is not finite is never the best.
-
-    Args:
-        folder: of the run; made if missing.
-        tree: arrays, typed keys, numbers and None in any containers that JAX knows.
-        step: finished updates.
-        metric: by which the best is chosen.
-        mode: whether a smaller or a larger metric is better.
-        configuration: what `restore` compares; anything that JSON has.
-        keep: how many of the newest stay, at least 1.
-
-    Returns:
-        The folder of the checkpoint.
-
-    Raises:
-        ImportError: orbax is not installed.
-        OSError: it cannot be written; the earlier ones are intact.
-        TypeError: a leaf is no array, or `configuration` is not JSON.
-
-    Example:
-        >>> import tempfile, warnings
-        >>> folder = tempfile.mkdtemp()
-        >>> for step, loss in [(10, 0.3), (20, 0.5), (30, 0.4)]:
-        ...     _ = save(folder, {"w": np.float32(step)}, step=step, metric=loss, keep=1)
-        >>> sorted(os.listdir(folder))
-        ['00000010', '00000030']
-
-    References:
-        [Orbax](https://orbax.readthedocs.io), whose array format this is.
-    """
-    check_orbax()
-    check_integer("step", step, low=0)
-    check_integer("keep", keep, low=1)
-    check_choice("mode", mode, ("min", "max"))
-    if metric is not None:
-        check_scalar("metric", metric)
-    meta = {
-        "step": int(step),
-        "metric": None if metric is None else float(metric),
-        "mode": mode,
-        "configuration": as_json(configuration),
-        "versions": {name: version(name) for name in ("jax", "orbax-checkpoint")},
-        "tree": describe("tree", tree),
-    }
-    leaves = stored_leaves(tree)
-    folder = Path(folder).absolute()
-    partial = partial_path(folder, meta["step"])
-
-    def finish() -> None:
-        publish(partial, meta)
-        retire(folder, keep, mode)
-
-    try:
-        on_first_process(lambda: prepare(folder, partial))
-        write_leaves(partial / STATE, leaves)
-        on_first_process(finish)
-    except Exception as error:
-        raise OSError(f"cannot save step {meta['step']} in {folder}: {error}") from error
-    finally:
-        if jax.process_index() == 0:
-            shutil.rmtree(partial, ignore_errors=True)
-    return partial.with_suffix("")
 
 
 def restore(
@@ -157,7 +69,7 @@ def restore(
         which: the newest, in the order of saving, or the one with the best metric.
         part: the path in the saved tree of what `like` is, as `jax.tree_util.keystr` writes it;
             "" for all of it. In the checkpoints of `fit`, `".state"` is the train state and
-            `".stopping.best_params"` the best variables; of averaged weights
+            `".stopping.best_variables"` the best variables; of averaged weights
             `".state.average.output"`, like the parameters.
 
     Raises:
@@ -170,6 +82,8 @@ def restore(
 
     Example:
         >>> import tempfile
+        >>> import numpy as np
+        >>> from jaxtricks.training import save
         >>> folder = tempfile.mkdtemp()
         >>> path = save(folder, {"w": np.arange(3.0)}, step=7, configuration={"width": 64})
         >>> restore(folder, {"w": np.zeros(3)}).tree
@@ -215,33 +129,3 @@ def newest_intact(folder: Path, which: str) -> tuple[Checkpoint, list[str]]:
     if skipped:
         raise NoIntactCheckpoint(f"all checkpoints in {folder} are damaged: {'; '.join(skipped)}.")
     raise FileNotFoundError(f"there is no checkpoint in {folder}.")
-
-
-def on_first_process(action: Callable[[], None]) -> None:
-    """Runs on process 0; the others wait for it, and fail if it does."""
-    failure = None
-    if jax.process_index() == 0:
-        try:
-            action()
-        except Exception as error:
-            failure = error
-    if jax.process_count() > 1:
-        failed = multihost_utils.broadcast_one_to_all(np.asarray(failure is not None))
-        if failed and failure is None:
-            raise OSError("process 0 could not")
-    if failure is not None:
-        raise failure
-
-
-def check_orbax() -> None:
-    """Checks for the package that reads and writes arrays.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    try:
-        import orbax.checkpoint  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "checkpoints need orbax-checkpoint: install jaxtricks[checkpoint]."
-        ) from error

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import hashlib
+import json
 import pathlib
 import warnings
 from collections.abc import Iterator, Mapping
@@ -11,11 +13,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from jaxtricks.training import _history
-from jaxtricks.training._checkpoint import restore, save
-from jaxtricks.training._history import Record
-from jaxtricks.training._position import Control, Position
-from jaxtricks.training._source import Examples, fingerprint
+from jaxtricks.data import Examples, count_examples
+from jaxtricks.training._control import Control, Position
+from jaxtricks.training.checkpoint._restore import restore
+from jaxtricks.training.checkpoint._save import save
+from jaxtricks.training.loop import _history
+from jaxtricks.training.loop._history import Record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,8 +124,21 @@ def facts_of(
     }
 
 
+def fingerprint(examples: Examples, batch_size: int) -> dict[str, int | str]:
+    """The number of examples and a SHA-256 of their bytes; of a source those of its first batch."""
+    if not isinstance(examples, Mapping):
+        first = np.arange(min(batch_size, len(examples)))
+        return {**fingerprint(dict(examples[first]), batch_size), "examples": len(examples)}
+    digest = hashlib.sha256()
+    for name in sorted(examples):
+        values = np.ascontiguousarray(examples[name])
+        digest.update(json.dumps([name, str(values.dtype), values.shape]).encode())
+        digest.update(values.view(np.uint8).data if values.size else b"")
+    return {"examples": count_examples(examples), "sha256": digest.hexdigest()}
+
+
 @contextlib.contextmanager
-def explaining(files: RunFolder | None) -> Iterator[None]:
+def add_resume_hint(files: RunFolder | None) -> Iterator[None]:
     """Says after Ctrl-C how to go on."""
     try:
         yield

@@ -1,31 +1,33 @@
 """What a control rule is: a pair of pure functions that watch a metric."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from jaxtyping import PyTree
 
 
-class Machine(NamedTuple):
+class ControlRule(NamedTuple):
     """A state machine on a metric: what callbacks do by mutation, done by values.
 
-    The state is a pytree of arrays whose structure, shapes and dtypes never change, so a machine
-    can be carried through `scan`, swept with `vmap`, compiled and saved with the parameters.
+    The state is a pytree of arrays whose structure, shapes and dtypes never change, so a rule can
+    be carried through `scan`, swept with `vmap`, compiled and saved with the parameters.
 
     Attributes:
-        init: `init(params=None) -> state`. A rule that keeps the best parameters needs `params`.
-        update: `update(value, state, params=None) -> (output, state)`, pure. `value` is the
+        init: `init(variables=None) -> state`. A rule that keeps the best model needs the model's
+            `variables`: any tree of arrays, such as the parameters.
+        update: `update(value, state, variables=None) -> (output, state)`, pure. `value` is the
             observed metric. None means that there was no observation: the state comes back as it
             was, with the output in force. NaN is an observation, and never an improvement.
+        mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
 
     Example:
         >>> import jax.numpy as jnp
-        >>> def init(params=None):
+        >>> def init(variables=None):
         ...     return jnp.inf
-        >>> def update(value, state, params=None):
+        >>> def update(value, state, variables=None):
         ...     lowest = state if value is None else jnp.fmin(value, state)
         ...     return lowest, lowest
-        >>> record = Machine(init, update)
+        >>> record = ControlRule(init, update)
         >>> state = record.init()
         >>> for loss in (3.0, None, jnp.nan, 2.0, 4.0):
         ...     lowest, state = record.update(loss, state)
@@ -39,3 +41,4 @@ class Machine(NamedTuple):
 
     init: Callable[..., PyTree]
     update: Callable[..., tuple[PyTree, PyTree]]
+    mode: Literal["min", "max"] = "min"

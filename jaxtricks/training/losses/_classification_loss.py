@@ -1,4 +1,4 @@
-"""Per-example losses of a classifier, ready for `make_train_step`."""
+"""Per-example losses of a classifier, ready for `trainer`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxtricks.training._manifest import (
+from jaxtricks.training.checkpoint._manifest import (
     DamagedCheckpoint,
     encode,
     read_verified,

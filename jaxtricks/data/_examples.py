@@ -1,0 +1,104 @@
+"""What examples are, how many there are, and how a batch is taken from them."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Shaped
+
+from jaxtricks._checks import check_instance
+
+Arrays = Mapping[str, Shaped[Array | np.ndarray, "..."]]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Examples that need not fit into memory, such as `TfdsSource`."""
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        ...
+
+    def __getitem__(self, indices: Int[np.ndarray, " n"], /) -> Arrays:
+        """The examples with these numbers, in this order: a dict of arrays."""
+        ...
+
+
+Examples = Arrays | Source
+Rows = dict[str, Any]  # arrays, on the host or on the device
+
+
+def count_examples(examples: Examples, *, name: str = "examples") -> int:
+    """The number of examples, at least 1.
+
+    Args:
+        examples: a dict of arrays whose first axis is the example, or a `Source`.
+        name: what an error calls them.
+
+    Raises:
+        TypeError: `examples` is neither.
+        ValueError: there is no example, or the arrays differ in length.
+
+    Example:
+        >>> count_examples({"image": np.zeros((3, 8, 8, 1)), "label": np.zeros(3)})
+        3
+    """
+    if isinstance(examples, Mapping):
+        sizes = {key: len(values) for key, values in examples.items()}
+        if len(set(sizes.values())) != 1:
+            raise ValueError(f"{name} must have arrays of one length, got {sizes}.")
+        size = next(iter(sizes.values()))
+    elif isinstance(examples, tuple | list | np.ndarray | jax.Array | str) or not isinstance(
+        examples, Source
+    ):
+        raise TypeError(
+            f"{name} must be a dict of arrays, or have __len__ and __getitem__, "
+            f"got a {type(examples).__name__}."
+        )
+    else:
+        size = len(examples)
+    if not size:
+        raise ValueError(f"{name} must not be empty.")
+    return size
+
+
+def take_batch(
+    examples: Examples,
+    indices: Int[Array | np.ndarray, " n"],
+    weights: Float[Array | np.ndarray, " n"],
+) -> Rows:
+    """The examples with these numbers as a batch, with the entry `"weight"`.
+
+    NumPy indices give NumPy arrays, on the host; JAX indices give JAX arrays, also under `jit`.
+
+    Args:
+        examples: a dict of arrays whose first axis is the example, or, on the host, a `Source`.
+        indices: which examples, each under their number: JAX clips larger ones silently.
+        weights: of the places in the batch, 0 for padding. The examples' own `"weight"`, if they
+            have one, is multiplied by it.
+
+    Raises:
+        TypeError: a source does not give a dict.
+        ValueError: a source gives more or fewer rows than there are indices.
+
+    Example:
+        >>> examples = {"label": np.array([5, 6, 7])}
+        >>> batch = take_batch(examples, np.array([2, 0]), np.array([1.0, 0.0], np.float32))
+        >>> batch["label"].tolist(), batch["weight"].tolist()
+        ([7, 5], [1.0, 0.0])
+    """
+    if isinstance(examples, Mapping):
+        asarray = np.asarray if isinstance(indices, np.ndarray) else jnp.asarray
+        batch: Rows = {str(name): asarray(values)[indices] for name, values in examples.items()}
+    else:
+        rows = examples[indices]  # pyrefly: ignore[bad-argument-type]
+        check_instance("what the examples give", rows, Mapping)
+        batch = {name: np.asarray(values) for name, values in rows.items()}
+        lengths = {name: len(values) for name, values in batch.items()}
+        if set(lengths.values()) != {len(indices)}:
+            raise ValueError(
+                f"examples must give a row for each of {len(indices)} indices, got {lengths}."
+            )
+    return {**batch, "weight": weights * batch.get("weight", np.float32(1))}

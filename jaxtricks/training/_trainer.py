@@ -1,0 +1,211 @@
+"""What trains a model: four pure functions that share one loss, one rule and one averager."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Key, PyTree
+
+from jaxtricks._checks import (
+    check_flag,
+    check_function,
+    check_functions,
+    check_instance,
+    check_integer,
+)
+from jaxtricks.averaging import Averager
+from jaxtricks.training._loss import Batch, Loss, Metrics, split_output, weighted_sums, with_weight
+from jaxtricks.training._state import Averaged, TrainState
+from jaxtricks.training._state import variables as last_variables
+from jaxtricks.training._step import StepSettings, TrainStep, make_step
+
+
+class Trainer(NamedTuple):
+    """What `fit`, `run`, `evaluate` or your own loop calls. All functions are pure.
+
+    `trainer` makes one; a training that differs more is a `Trainer` of your own functions.
+
+    Attributes:
+        init: `init(variables) -> state`, the state before the first update. `variables` are what
+            `model.init` gives, or `{"params": tree}` for any tree of arrays.
+        step: `step(state, batch, key) -> (state, metrics)`, one update. Pass the same key to every
+            step: the state's counter is folded in.
+        evaluate: `evaluate(variables, batch) -> sums`: weighted sums of the loss and the metrics
+            over the batch, and `"weight"`, the sum of the weights. Sums of batches add up.
+        variables: `variables(state) -> variables`, the model that is validated and kept as the
+            best: with the average of the parameters, if there is an averager.
+        axis_name: of the mapped axis that `step` sums over, for `pmap_step`; else None.
+    """
+
+    init: Callable[[Mapping[str, PyTree]], TrainState]
+    step: TrainStep
+    evaluate: Callable[[Mapping[str, PyTree], Batch], Metrics]
+    variables: Callable[[TrainState], dict[str, PyTree]]
+    axis_name: str | None = None
+
+
+def trainer(
+    loss: Loss,
+    tx: optax.GradientTransformation,
+    *,
+    averager: Averager | None = None,
+    evaluate_average: bool = True,
+    penalty: Callable[[PyTree], Float[Array, ""]] | None = None,
+    accumulate: int = 1,
+    augment: Callable[[Key[Array, ""], Batch], Batch] | None = None,
+    rng_streams: Sequence[str] = ("dropout",),
+    diagnostics: bool = True,
+    axis_name: str | None = None,
+) -> Trainer:
+    r"""Makes the trainer of a loss and an update rule.
+
+    The gradient is that of $\sum_i w_i \ell_i / \sum_i w_i + R(\theta)$ with the sums over the
+    whole batch, on however many devices it lies, so ragged and padded batches are exact; the
+    weights are `batch["weight"]`, 1 where there are none. Step t of stream s draws from
+    `fold_in(fold_in(fold_in(key, t), part), s)`.
+
+    The metrics of a step are means over the batch with its weights: `"loss"` (without the
+    penalty) and those of `loss`. Besides these there are `"penalty"`, if there is one;
+    `"learning_rate"`, that of the rule's state times the state's scale, if the rule keeps it, as
+    ours and `optax.inject_hyperparams` do; `"weight"`, the sum of the weights; `"gradient_norm"`;
+    and `"non_finite"`, how many entries of the loss, the gradient and the new parameters are NaN
+    or infinite.
+
+    Args:
+        loss: gives one loss per example, see `Loss`.
+        tx: the whole rule; compose clipping in front of it (`optax.clip_by_global_norm`). It is
+            given the batch's mean loss as `value`, and the loss's `extra_args`.
+        averager: sees the parameters after every update, such as
+            `averaging.exponential_average(0.999)`; its average is `state.average.output`. Batch
+            statistics are not averaged: those in the state belong to the last parameters, and
+            `averaging.recalibrate_batch_norm` makes those of the average.
+        evaluate_average: whether the model that is validated and kept as the best is the average,
+            if there is an averager. `averaging.snapshots` has no average: False.
+        penalty: $R$, added once whatever the number of devices or parts.
+        accumulate: in how many parts the batch goes through the model, one after another, for
+            the memory of one part. Batch statistics are those of each part.
+        augment: `(key, batch) -> batch`, applied to each training batch on the device, with a key
+            of its own for each step; the batch has `"weight"`. Never in evaluation.
+        rng_streams: names of the streams that the model draws from; never `"params"`.
+        diagnostics: whether to report `"gradient_norm"` and `"non_finite"`. Small models in large
+            populations are faster without; NaN then shows in the losses only. `fit` needs them.
+        axis_name: of the mapped axis under `pmap_step`; else None.
+
+    Raises:
+        TypeError: `tx` is not a gradient transformation, `averager` not an averager, a function
+            cannot be called, a flag is not a bool, `accumulate` is not an integer, or
+            `rng_streams` is one string; in `init`, a parameter is not real and floating.
+        ValueError: `accumulate` is under 1, or a stream is called `"params"`; in `init`, there are
+            no `"params"`, or there is no average to evaluate; in `step` and `evaluate`, the batch
+            cannot be divided by `accumulate`, the state was made without this trainer's averager,
+            or `loss` gives something else than one number per example, or a metric by a name that
+            the step uses.
+
+    Example:
+        >>> from jaxtricks.optimizers import gradient_descent
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2 / 2, (model_state, {})
+        >>> ours = trainer(loss, gradient_descent(1.0))
+        >>> batch = {"x": jnp.array([1.0, 3.0, 9.0]), "weight": jnp.array([1.0, 1.0, 0.0])}
+        >>> state = ours.init({"params": jnp.zeros(())})
+        >>> state, metrics = ours.step(state, batch, jax.random.key(0))
+        >>> float(state.params), float(metrics["loss"]), float(metrics["learning_rate"])
+        (2.0, 2.5, 1.0)
+        >>> sums = ours.evaluate(ours.variables(state), batch)
+        >>> float(sums["loss"]), float(sums["weight"])
+        (1.0, 2.0)
+    """
+    check_flag("diagnostics", diagnostics)
+    check_flag("evaluate_average", evaluate_average)
+    check_instance("tx", tx, optax.GradientTransformation)
+    check_integer("accumulate", accumulate, low=1)
+    for name, function in (("loss", loss), ("penalty", penalty), ("augment", augment)):
+        if function is not None or name == "loss":
+            check_function(name, function)
+    if averager is not None:
+        check_functions("averager", averager, Averager)
+    if isinstance(rng_streams, str):
+        raise TypeError(f"rng_streams must be a sequence of names, got {rng_streams!r}.")
+    if "params" in rng_streams:
+        raise ValueError('rng_streams must not hold "params": Flax falls back to it silently.')
+    step = make_step(
+        StepSettings(
+            loss,
+            tx,
+            averager,
+            penalty,
+            accumulate,
+            augment,
+            tuple(rng_streams),
+            diagnostics,
+            axis_name,
+        )
+    )
+
+    def init(variables: Mapping[str, PyTree]) -> TrainState:
+        params, model_state = split_variables(variables)
+        average = None if averager is None else first_average(averager, params, evaluate_average)
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=params,
+            model_state=model_state,
+            opt_state=tx.init(params),
+            learning_rate_scale=jnp.ones((), jnp.float32),
+            average=average,
+        )
+
+    def evaluate(variables: Mapping[str, PyTree], batch: Batch) -> Metrics:
+        params, model_state = split_variables(variables)
+        batch = with_weight(batch)
+        given = loss(params, model_state, batch, {}, train=False)
+        losses, _, metrics, _ = split_output(given)
+        sums = weighted_sums(losses, metrics, batch["weight"])
+        return {**sums, "weight": jnp.sum(batch["weight"])}
+
+    def variables(state: TrainState) -> dict[str, PyTree]:
+        if averager is None or not evaluate_average:
+            return last_variables(state)
+        return {**last_variables(state), "params": state.average.output}
+
+    return Trainer(jax.jit(init), step, evaluate, variables, axis_name)
+
+
+def split_variables(variables: Mapping[str, PyTree]) -> tuple[PyTree, dict[str, PyTree]]:
+    """The parameters and the model's other variables.
+
+    Raises:
+        TypeError: this is not a mapping, or a parameter is not real and floating.
+        ValueError: there are no `"params"`.
+    """
+    check_instance("variables", variables, Mapping)
+    if "params" not in variables:
+        raise ValueError(
+            f'variables must hold "params", got {sorted(map(str, variables))}: give what '
+            'model.init gives, whole, or {"params": tree}.'
+        )
+    params = variables["params"]
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            raise TypeError(
+                f"params{jax.tree_util.keystr(path)} must be real and floating, "
+                f"got {jnp.result_type(leaf)}: put what is not trained beside the parameters."
+            )
+    return params, {name: tree for name, tree in variables.items() if name != "params"}
+
+
+def first_average(averager: Averager, params: PyTree, evaluate_average: bool) -> Averaged:
+    """The average before the first update.
+
+    Raises:
+        ValueError: the average is not a tree like the parameters, but is to be evaluated.
+    """
+    state = averager.init(params)
+    output = averager.update(params, state)[0]
+    if evaluate_average and jax.tree.structure(output) != jax.tree.structure(params):
+        raise ValueError(
+            "averager must give a tree like the parameters for evaluate_average=True, "
+            f"got a {type(output).__name__}: set evaluate_average=False."
+        )
+    return Averaged(output, state)

@@ -1,0 +1,1 @@
+"""Checkpoints that prove themselves intact before they are used."""

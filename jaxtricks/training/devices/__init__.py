@@ -1,0 +1,1 @@
+"""One step on one device, on several, and on several machines."""

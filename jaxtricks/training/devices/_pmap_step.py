@@ -1,0 +1,63 @@
+"""The step mapped over devices, each with its own part of the batch."""
+
+from collections.abc import Sequence
+
+import jax
+from jaxtyping import Array, Key
+
+from jaxtricks._checks import check_functions
+from jaxtricks.training._loss import Batch, Metrics
+from jaxtricks.training._state import TrainState
+from jaxtricks.training._step import TrainStep
+from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._sharding import block_on_cpu, check_divisible, data_sharding
+
+
+def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) -> TrainStep:
+    """Maps a step over devices, each with its share of the batch and its own random draws.
+
+    Sums and gradients are added up over the trainer's axis, and so are the statistics of a batch
+    norm that knows its name. State and metrics are the same on every device and come back once. The
+    state given is donated.
+
+    Args:
+        trainer: with an `axis_name`.
+        devices: None means all of this process.
+
+    Raises:
+        ValueError: the trainer has no `axis_name`, so that each device would train by its own part
+            alone; or, when called, the batch cannot be divided among the devices.
+
+    Example:
+        >>> import numpy as np, optax
+        >>> from jaxtricks import training
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2, (model_state, {})
+        >>> ours = training.trainer(loss, optax.sgd(0.25), axis_name="devices")
+        >>> step = pmap_step(ours, devices=jax.devices()[:1])
+        >>> start = ours.init({"params": np.float32(0)})
+        >>> state, _ = step(start, {"x": np.float32([1, 3])}, jax.random.key(0))
+        >>> float(state.params)
+        1.0
+    """
+    check_functions("trainer", trainer, Trainer)
+    if trainer.axis_name is None:
+        raise ValueError(
+            'trainer must have an axis_name, such as trainer(..., axis_name="devices"), got None.'
+        )
+    devices = jax.local_devices() if devices is None else list(devices)
+    mapped = jax.pmap(
+        trainer.step,
+        axis_name=trainer.axis_name,
+        devices=devices,
+        in_axes=(None, 0, None),
+        out_axes=None,
+        donate_argnums=0,
+    )
+
+    def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
+        check_divisible(batch, len(devices))
+        parts = jax.tree.map(lambda x: x.reshape(len(devices), -1, *x.shape[1:]), batch)
+        return block_on_cpu(mapped(state, parts, key), data_sharding(devices))
+
+    return step

@@ -1,0 +1,60 @@
+"""The step compiled for several devices and machines, as one program on divided batches."""
+
+import jax
+from jax.sharding import NamedSharding
+from jaxtyping import Array, Key
+
+from jaxtricks._checks import check_instance
+from jaxtricks.training._loss import Batch, Metrics
+from jaxtricks.training._state import TrainState
+from jaxtricks.training._step import TrainStep
+from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._jit_step import check_no_axis
+from jaxtricks.training.devices._sharding import block_on_cpu, check_divisible, place, replicated
+
+
+def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
+    """Compiles a step for several devices: the state on each of them, the batch divided.
+
+    Sums, gradients, batch-norm statistics and random draws are those of the whole batch, as on one
+    device: the compiler adds the communication. This is the default for many devices, and for many
+    processes, where the batch comes from `place_batch`.
+
+    The state given is donated, with the caller's arrays in it where they lay on these devices.
+
+    Args:
+        trainer: with `axis_name=None`.
+        sharding: from `data_sharding`.
+
+    Raises:
+        ValueError: the step sums over a mapped axis; or, when called, the batch cannot be divided
+            among the devices.
+
+    Example:
+        >>> import numpy as np, optax
+        >>> from jaxtricks import training
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2, (model_state, {})
+        >>> ours, batch = training.trainer(loss, optax.sgd(0.25)), {"x": np.float32([1, 3])}
+        >>> step = shard_step(ours, training.data_sharding(jax.devices()[:1]))
+        >>> state, _ = step(ours.init({"params": np.float32(0)}), batch, jax.random.key(0))
+        >>> float(state.params)
+        1.0
+    """
+    check_no_axis(trainer)
+    check_instance("sharding", sharding, NamedSharding)
+    everywhere = replicated(sharding)
+    compiled = jax.jit(
+        trainer.step,
+        in_shardings=(everywhere, sharding, everywhere),
+        out_shardings=(everywhere, everywhere),
+        donate_argnums=0,
+    )
+
+    def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
+        check_divisible(batch, sharding.num_devices)
+        if sharding.is_fully_addressable:  # with several processes both are placed already
+            state, batch = place(state, sharding), jax.device_put(batch, sharding)
+        return block_on_cpu(compiled(state, batch, key), sharding)
+
+    return step

@@ -1,0 +1,89 @@
+"""Where batches and states lie: divided among devices, or whole on each of them."""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
+
+
+def data_sharding(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
+    """Divides the first axis of a batch among devices; None means all of them.
+
+    Example:
+        >>> tuple(data_sharding(jax.devices()[:1]).spec)
+        ('data',)
+    """
+    mesh = Mesh(np.array(jax.devices() if devices is None else devices), ("data",))
+    return NamedSharding(mesh, PartitionSpec("data"))
+
+
+def replicated(sharding: NamedSharding) -> NamedSharding:
+    """Keeps all of every array on each of the devices of a sharding.
+
+    Example:
+        >>> tuple(replicated(data_sharding()).spec)
+        ()
+    """
+    return NamedSharding(sharding.mesh, PartitionSpec())
+
+
+def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
+    """Puts a batch on the devices of a sharding, each process its own rows.
+
+    Args:
+        batch: the rows of this process: of one process all, of several the part that its devices
+            hold, in the order of the devices.
+        sharding: from `data_sharding`.
+
+    Raises:
+        ValueError: the rows cannot be divided equally.
+
+    Example:
+        >>> placed = place_batch({"x": np.arange(4.0)}, data_sharding(jax.devices()[:1]))
+        >>> tuple(placed["x"].sharding.spec), placed["x"].tolist()
+        (('data',), [0.0, 1.0, 2.0, 3.0])
+    """
+    check_divisible(batch, len(sharding.addressable_devices))
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), batch
+    )
+
+
+def place(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
+    """Puts all of a tree on each device."""
+    if sharding is None:
+        return jax.device_put(tree)
+    everywhere = replicated(sharding)
+    if sharding.is_fully_addressable:
+        return jax.device_put(tree, everywhere)
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(everywhere, np.asarray(x)), tree
+    )
+
+
+def replicate(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
+    """Inside a program: has all of a result on each device, where every process can read it."""
+    if sharding is None:
+        return tree
+    return jax.lax.with_sharding_constraint(tree, replicated(sharding))
+
+
+def block_on_cpu(out: PyTree, sharding: NamedSharding | None) -> PyTree:
+    """Waits on several CPU devices, where two collectives in flight can block each other."""
+    if sharding is not None and sharding.num_devices > 1:
+        if next(iter(sharding.device_set)).platform == "cpu":
+            jax.block_until_ready(out)
+    return out
+
+
+def check_divisible(batch: PyTree, devices: int) -> None:
+    """Checks that the batch has as many rows for each device.
+
+    Raises:
+        ValueError: it has not.
+    """
+    size = len(jax.tree.leaves(batch)[0])
+    if size % devices:
+        raise ValueError(f"a batch of {size} examples cannot be divided among {devices} devices.")

@@ -1,0 +1,113 @@
+"""Epoch after epoch: training, validation, the rules, and the record of it."""
+
+import functools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+from jaxtyping import Array, Bool, PyTree, ScalarLike
+
+from jaxtricks.training._control import (
+    Control,
+    Position,
+    begin,
+    check_first_scale,
+    first_scale,
+    observe,
+    was_stopped,
+)
+from jaxtricks.training._non_finite import NonFiniteError, first_non_finite
+from jaxtricks.training._state import TrainState
+from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._sharding import block_on_cpu, place, replicate
+from jaxtricks.training.loop._forms import Form
+from jaxtricks.training.loop._history import Record
+
+
+def first_position(
+    trainer: Trainer, control: Control, state: TrainState, sharding: NamedSharding | None
+) -> Position:
+    """The position before the first epoch, in buffers of its own.
+
+    Raises:
+        ValueError: the plateau rule does not begin with the factor 1.
+    """
+    state = place(state, sharding)
+    position, scale = block_on_cpu(begin_program(trainer, control, sharding, state), sharding)
+    check_first_scale(scale)
+    return position
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def begin_program(
+    trainer: Trainer, control: Control, sharding: NamedSharding | None, state: TrainState
+) -> tuple[Position, Any]:
+    """The first position, and the plateau rule's first answer."""
+    position = begin(trainer, control, jax.tree.map(jnp.copy, state))
+    return replicate((position, first_scale(control)), sharding)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=3)
+def observe_program(
+    trainer: Trainer,
+    control: Control,
+    sharding: NamedSharding | None,
+    position: Position,
+    value: ScalarLike,
+) -> tuple[Position, Bool[Array, ""]]:
+    """The end of an epoch."""
+    return replicate(observe(trainer, control, position, value), sharding)
+
+
+def remaining(
+    trainer: Trainer,
+    form: Form,
+    control: Control,
+    position: Position,
+    epochs: int,
+    sharding: NamedSharding | None,
+) -> Iterator[tuple[Position, Record, bool]]:
+    """Runs epoch after epoch, until there are as many as asked or the rule stops.
+
+    Raises:
+        NonFiniteError: a step gave NaN or an infinity, or the monitored metric is one.
+    """
+    stop = bool(was_stopped(trainer, control, position))
+    while int(position.epoch) < epochs and not stop:
+        began, number = time.perf_counter(), np.int32(position.epoch)
+        state, means = train(form, position.state, number)
+        measured = form.evaluate(trainer.variables(state))
+        value = measured[control.monitor]
+        if not np.isfinite(value):
+            raise NonFiniteError(int(state.step), None, f"validation.{control.monitor}", state)
+        position = position._replace(state=state)
+        seen = observe_program(trainer, control, sharding, position, value)
+        position, stop = block_on_cpu(seen, sharding)
+        record = {
+            "epoch": int(number) + 1,
+            "step": int(position.state.step),
+            **{f"train.{name}": float(value) for name, value in sorted(means.items())},
+            **{f"validation.{name}": float(value) for name, value in sorted(measured.items())},
+            "seconds": time.perf_counter() - began,
+        }
+        yield position, record, stop
+
+
+def train(form: Form, state: TrainState, number: np.int32) -> tuple[TrainState, PyTree]:
+    """One epoch and the means of its metrics.
+
+    Raises:
+        NonFiniteError: a step gave NaN or an infinity.
+    """
+    start = int(state.step)
+    state, means = form.epoch(state, number)
+    if means["non_finite"]:
+        step = int(state.step)
+        after = form.redo(state, number, step - start)
+        rate = float(means["learning_rate"]) if "learning_rate" in means else None
+        raise NonFiniteError(step, rate, first_non_finite(after), state)
+    return state, means

@@ -1,0 +1,236 @@
+"""The loop around a run: validation, control, files, and an end that loses nothing."""
+
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from jax.sharding import NamedSharding
+from jaxtyping import Array, Key, PyTree
+
+from jaxtricks._checks import check_function, check_functions, check_instance, check_key
+from jaxtricks.control import ControlRule, keep_best
+from jaxtricks.data import Examples
+from jaxtricks.training._control import Control, Position, check_control, was_stopped
+from jaxtricks.training._state import TrainState
+from jaxtricks.training._step import TrainStep
+from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._jit_step import jit_step
+from jaxtricks.training.devices._pmap_step import pmap_step
+from jaxtricks.training.devices._shard_step import shard_step
+from jaxtricks.training.loop._checks import (
+    batch_shapes,
+    check_batch,
+    check_monitor,
+    check_settings,
+    check_split,
+    trace_step,
+)
+from jaxtricks.training.loop._epochs import first_position, remaining
+from jaxtricks.training.loop._forms import host_form, scan_form
+from jaxtricks.training.loop._history import Record
+from jaxtricks.training.loop._loop_form import loop_form
+from jaxtricks.training.loop._reports import bar, event_files
+from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
+
+
+class Fit(NamedTuple):
+    """The result of `fit`: where the run stands, and what happened on the way.
+
+    Attributes:
+        position: the last state and those of the rules, as checkpoints hold them.
+        history: of each epoch, the record that `history.jsonl` has.
+    """
+
+    position: Position
+    history: list[Record]
+
+    @property
+    def state(self) -> TrainState:
+        """The state after the last epoch."""
+        return self.position.state
+
+    @property
+    def best_variables(self) -> PyTree:
+        """The variables with the best validation metric, for `model.apply` and `evaluate`.
+
+        None if the stopping rule does not keep them.
+        """
+        return getattr(self.position.stopping, "best_variables", None)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the best metric, from 1: train so long again on all examples.
+
+        None if the stopping rule does not count its observations.
+        """
+        best = getattr(self.position.stopping, "best_observation", None)
+        return None if best is None else int(best)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were run, those before an interruption included."""
+        return len(self.history)
+
+
+def fit(
+    trainer: Trainer,
+    state: TrainState,
+    train: Examples,
+    validation: Examples,
+    *,
+    key: Key[Array, ""],
+    epochs: int,
+    batch_size: int,
+    plateau: ControlRule | None = None,
+    stopping: ControlRule | None = None,
+    monitor: str = "loss",
+    loop: Literal["scan", "host"] | None = None,
+    sharding: NamedSharding | None = None,
+    classes: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    save_every: int = 1,
+    configuration: Mapping[str, Any] | None = None,
+    on_epoch: Callable[[int, TrainState, Record], bool | None] | None = None,
+    progress: bool = True,
+    tensorboard: bool = False,
+) -> Fit:
+    """Trains for some epochs, with validation after each, and keeps what it has done.
+
+    The order of epoch e is `epoch_order(fold_in(order_key, e))` and step t draws from
+    `fold_in(step_key, t)`, with `order_key, step_key = split(key)`, as in `run`, which gives the
+    same numbers. Every example counts once in each epoch and in each validation: a last batch is
+    padded with weight 0. The caller's state survives.
+
+    With an averager, validation, the rules and the best model look at the average of the
+    parameters, unless the trainer has `evaluate_average=False`.
+
+    In a folder, `history.jsonl` has one line per epoch and `checkpoints` the last and the best
+    position. A run that was killed goes on bit for bit with `resume=True`, on the same devices and
+    versions; lines of epochs after the checkpoint are cut off first. Ctrl-C keeps what was saved.
+
+    Args:
+        trainer: from `trainer`. One with an `axis_name` runs under `pmap_step` on this process's
+            devices.
+        state: from `trainer.init`.
+        train: a dict of arrays or, unless `loop="scan"`, anything with `__len__` and
+            `__getitem__(indices) -> dict of rows`, for data larger than memory. `data.stream`
+            reads it.
+        validation: likewise.
+        key: of the whole run.
+        epochs: at least 1. May grow when a run is resumed.
+        batch_size: of training and validation, at most the number of training examples; with
+            several processes that of all together.
+        plateau: sets the factor by which updates are multiplied, such as `control.plateau()`.
+        stopping: ends the run, such as `control.early_stopping(5)`; one that watches a single
+            metric. A run that it has ended stays so when it is resumed, with a warning. None is
+            `control.keep_best()`; for an accuracy give `control.keep_best(mode="max")`.
+        monitor: the validation metric that both watch and that the best checkpoint has.
+        loop: `"scan"` runs an epoch as one program on examples that lie on the device, `"host"`
+            reads each batch on the host and calls a compiled step. None takes what `loop_form`
+            measured to be faster, and `"host"` for examples that are no arrays.
+        sharding: from `data_sharding`, to divide batches among devices. With several processes
+            each reads only its rows.
+        classes: how many there are, to check the labels; None checks only that none is negative.
+        folder: of the run's files, seen by all processes; None writes nothing.
+        resume: goes on with the run in the folder, or begins one if it has no checkpoint yet.
+        save_every: epochs between checkpoints; the last epoch always has one.
+        configuration: what JSON has, and what must be the same when the run is resumed, such as
+            the model's and the rule's settings, patiences and decays. The batch size, the key, the
+            examples and the state's shapes are compared without it.
+        on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
+            before its checkpoint; to end the run it returns True. The next epoch uses the state
+            up: copy what you keep.
+        progress: shows a bar if tqdm is installed and there is a terminal.
+        tensorboard: writes event files into the folder's `tensorboard`.
+
+    Raises:
+        ValueError: an argument, the examples or the state do not fit, or the folder's run was
+            another one; the message says what differs.
+        TypeError: an argument is of the wrong kind.
+        FileExistsError: the folder holds a run and `resume` is False.
+        NoIntactCheckpoint: all checkpoints are damaged.
+        NonFiniteError: a step gave NaN or an infinity, or the monitored metric is one. The error
+            has the state before that step.
+        OSError: the folder cannot be written to.
+        ImportError: tensorboardX is not installed, and `tensorboard` is True.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, numpy as np, optax
+        >>> from jaxtricks import training
+        >>> def loss(params, model_state, batch, keys, *, train):
+        ...     return (params - batch["x"]) ** 2, (model_state, {})
+        >>> ours = training.trainer(loss, optax.sgd(0.25))
+        >>> examples, start = {"x": np.float32([1, 2, 3, 4])}, ours.init({"params": jnp.zeros(())})
+        >>> options = {"key": jax.random.key(0), "epochs": 3, "batch_size": 4}
+        >>> end = fit(ours, start, examples, examples, **options)
+        >>> [record["validation.loss"] for record in end.history], float(end.state.params)
+        ([2.8125, 1.640625, 1.34765625], 2.1875)
+    """
+    flags = {"resume": resume, "progress": progress, "tensorboard": tensorboard}
+    numbers = {"epochs": epochs, "batch_size": batch_size, "save_every": save_every}
+    wanted = {} if folder is not None else {"resume": resume, "tensorboard": tensorboard}
+    check_settings(flags, numbers, loop, sharding, wanted)
+    check_functions("trainer", trainer, Trainer)
+    check_key("key", key)
+    if on_epoch is not None:
+        check_function("on_epoch", on_epoch)
+    control = Control(plateau, keep_best() if stopping is None else stopping, monitor)
+    check_control(control)
+    check_split("train", train, batch_size, loop, classes)
+    check_split("validation", validation, batch_size, loop, classes)
+    batch = check_batch(train, batch_size, sharding)
+    check_instance("state", state, TrainState)
+    step = compiled_step(trainer, loop, sharding)
+    program = trace_step(step, state, batch, key)
+    check_monitor(trainer, state, batch_shapes(validation, batch_size), monitor)
+    if loop is None and isinstance(train, Mapping) and isinstance(validation, Mapping):
+        loop = "host" if trainer.axis_name is not None else loop_form(program)
+    if loop == "scan":
+        form = scan_form(trainer, train, validation, key, batch_size, sharding)
+    else:
+        form = host_form(trainer, step, train, validation, key, batch_size, sharding)
+    files = None
+    if folder is not None:
+        facts = facts_of(train, validation, batch_size, key, control)
+        files = RunFolder(pathlib.Path(folder), {"caller": configuration, "fit": facts}, control)
+        files.open(resume=resume)
+    with add_resume_hint(files):
+        position, history = first_position(trainer, control, state, sharding), []
+        if files is not None:
+            position, history = files.restore(position)
+            if len(history) < epochs and bool(was_stopped(trainer, control, position)):
+                files.tell_end(position)
+        written = [] if files is None else [files.append]
+        with (
+            bar(epochs, len(history), monitor, show=progress) as advance_bar,
+            event_files(folder, int(position.state.step), write=tensorboard) as add_points,
+        ):
+            coming = remaining(trainer, form, control, position, epochs, sharding)
+            for position, record, stop in coming:
+                for report in (history.append, *written, advance_bar, add_points):
+                    report(record)
+                ended = bool(on_epoch and on_epoch(len(history), position.state, record))
+                last = ended or stop or len(history) == epochs
+                if files is not None and (last or len(history) % save_every == 0):
+                    files.save(position, record)
+                if ended:
+                    break
+    return Fit(position, history)
+
+
+def compiled_step(trainer: Trainer, loop: str | None, sharding: NamedSharding | None) -> TrainStep:
+    """The step as the host loop calls it.
+
+    Raises:
+        ValueError: a trainer for `pmap_step` meets another way to divide batches.
+    """
+    if trainer.axis_name is None:
+        return jit_step(trainer) if sharding is None else shard_step(trainer, sharding)
+    if loop == "scan" or sharding is not None:
+        raise ValueError(
+            f"trainer with axis_name={trainer.axis_name!r} runs under pmap: leave out "
+            'sharding and loop="scan".'
+        )
+    return pmap_step(trainer)

@@ -1,0 +1,153 @@
+"""The two ways to run an epoch from the host: as one program, or one step at a time."""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+from jaxtyping import Array, Int, Key, PyTree
+
+from jaxtricks.data import Examples, count_examples, take_batch
+from jaxtricks.training._epoch import mean_over_steps, numbered_epoch, order_of
+from jaxtricks.training._evaluate import Numbers, evaluate_arrays, evaluate_batches, padded_size
+from jaxtricks.training._feed import feed, fetch_behind
+from jaxtricks.training._loss import Batch, Metrics
+from jaxtricks.training._state import TrainState
+from jaxtricks.training._step import TrainStep
+from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._sharding import block_on_cpu, place, replicate
+
+Number = np.int32
+
+
+class Form(NamedTuple):
+    """What `fit` calls.
+
+    Attributes:
+        epoch: `(state, number of the epoch) -> (state, means)`; the state given is used up. After a
+            step that is not finite the state is the one before that step.
+        redo: `(state, number of the epoch, number of the step in it) -> state`: that step alone.
+        evaluate: `(variables) -> validation metrics`.
+    """
+
+    epoch: Callable[[TrainState, Number], tuple[TrainState, Numbers]]
+    redo: Callable[[TrainState, Number, int], TrainState]
+    evaluate: Callable[[PyTree], Numbers]
+
+
+def scan_form(
+    trainer: Trainer,
+    train: Batch,
+    validation: Batch,
+    key: Key[Array, ""],
+    batch_size: int,
+    sharding: NamedSharding | None,
+) -> Form:
+    """Each epoch is one program; all examples lie on each device."""
+    train, validation = (place(dict(rows), sharding) for rows in (train, validation))
+    rows = padded_size(batch_size, count_examples(validation), sharding)
+    settings = (trainer, batch_size, sharding)
+
+    def epoch(state: TrainState, number: Number) -> tuple[TrainState, Numbers]:
+        state, means = epoch_program(settings, state, train, number, key)
+        return state, jax.device_get(block_on_cpu(means, sharding))
+
+    def redo(state: TrainState, number: Number, step: int) -> TrainState:
+        return block_on_cpu(step_program(settings, state, train, number, step, key), sharding)
+
+    def evaluate(variables: PyTree) -> Numbers:
+        means = evaluate_arrays(trainer.evaluate, rows, sharding, variables, validation)
+        return jax.device_get(block_on_cpu(means, sharding))
+
+    return Form(epoch, redo, evaluate)
+
+
+def host_form(
+    trainer: Trainer,
+    compiled: TrainStep,
+    train: Examples,
+    validation: Examples,
+    key: Key[Array, ""],
+    batch_size: int,
+    sharding: NamedSharding | None,
+) -> Form:
+    """Each step is a call of a compiled step; batches are read while the device computes."""
+    order_key, step_key = jax.random.split(key)
+    steps = -(-count_examples(train) // batch_size)
+    rows = padded_size(batch_size, count_examples(validation), sharding)
+
+    def batches(number: Number, first: int) -> Iterator[Batch]:
+        options = {"batch_size": batch_size, "epochs": int(number) + 1}
+        first_step = int(number) * steps + first
+        return feed(train, sharding, key=order_key, first_step=first_step, **options)
+
+    def redo(state: TrainState, number: Number, step: int) -> TrainState:
+        return compiled(copy(state), next(batches(number, step)), step_key)[0]
+
+    def epoch(state: TrainState, number: Number) -> tuple[TrainState, Numbers]:
+        start, history = copy(state), []
+
+        def advance() -> Iterator[Metrics]:
+            nonlocal state
+            for batch in batches(number, 0):
+                state, metrics = compiled(state, batch, step_key)
+                yield metrics
+
+        for metrics in fetch_behind(advance()):
+            history.append(metrics)
+            if metrics["non_finite"]:  # known two steps late, so once more from the start
+                state = start
+                for batch in itertools.islice(batches(number, 0), len(history) - 1):
+                    state, _ = compiled(state, batch, step_key)
+                break
+        stacked = {name: np.stack([m[name] for m in history]) for name in history[0]}
+        return state, jax.device_get(means_program(stacked))
+
+    def evaluate(variables: PyTree) -> Numbers:
+        return evaluate_batches(trainer.evaluate, rows, sharding, variables, validation)
+
+    return Form(epoch, redo, evaluate)
+
+
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def epoch_program(
+    settings: tuple[Trainer, int, NamedSharding | None],
+    state: TrainState,
+    examples: Batch,
+    number: Int[Array, ""],
+    key: Key[Array, ""],
+) -> tuple[TrainState, Metrics]:
+    """An epoch, compiled once for all runs with the same trainer."""
+    trainer, batch_size, sharding = settings
+    out = numbered_epoch(trainer, state, examples, number, key, batch_size, sharding)
+    return replicate(out, sharding)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def step_program(
+    settings: tuple[Trainer, int, NamedSharding | None],
+    state: TrainState,
+    examples: Batch,
+    number: Int[Array, ""],
+    step: Int[Array, ""],
+    key: Key[Array, ""],
+) -> TrainState:
+    """One step of such an epoch."""
+    trainer, batch_size, sharding = settings
+    order = order_of(key, number, count_examples(examples), batch_size)
+    batch = take_batch(examples, order.indices[step], order.weights[step])
+    _, step_key = jax.random.split(key)
+    return replicate(trainer.step(state, batch, step_key)[0], sharding)
+
+
+means_program = jax.jit(mean_over_steps)
+
+
+@jax.jit
+def copy(tree: PyTree) -> PyTree:
+    """New buffers, where the old ones are, because those that are donated are gone."""
+    return jax.tree.map(jnp.copy, tree)
