@@ -1,7 +1,7 @@
 """What a loss is, and what becomes of the numbers it gives."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,31 @@ class Loss(Protocol):
         *,
         train: bool,
     ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Any]]]: ...
+
+
+class ModelLoss(NamedTuple):
+    """A loss that also says what its model predicts.
+
+    Attributes:
+        per_example: what a `Loss` is called for.
+        predict: `(variables, batch) -> outputs` of the model in evaluation, with the preprocessing
+            of the loss.
+    """
+
+    per_example: Loss
+    predict: Callable[[Mapping[str, PyTree], Batch], Any]
+
+    def __call__(
+        self,
+        params: PyTree,
+        model_state: PyTree,
+        batch: Batch,
+        keys: dict[str, Key[Array, ""]],
+        *,
+        train: bool,
+    ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Any]]]:
+        """The loss of each example, the model's state and the metrics."""
+        return self.per_example(params, model_state, batch, keys, train=train)
 
 
 def with_weight(batch: Batch) -> dict[str, Array]:

@@ -1,7 +1,7 @@
 """What trains a model: four pure functions that share one loss, one rule and one averager."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,8 @@ class Trainer(NamedTuple):
             over the batch, and `"weight"`, the sum of the weights. Sums of batches add up.
         variables: `variables(state) -> variables`, the model that is validated and kept as the
             best: with the average of the parameters, if there is an averager.
+        predict: `predict(variables, batch) -> outputs` of the model in evaluation, if the loss
+            knows its model, as `classification_loss` does; else None.
         axis_name: of the mapped axis that `step` sums over, for `pmap_step`; else None.
     """
 
@@ -43,6 +45,7 @@ class Trainer(NamedTuple):
     step: TrainStep
     evaluate: Callable[[Mapping[str, PyTree], Batch], Metrics]
     variables: Callable[[TrainState], dict[str, PyTree]]
+    predict: Callable[[Mapping[str, PyTree], Batch], Any] | None = None
     axis_name: str | None = None
 
 
@@ -169,7 +172,8 @@ def trainer(
             return last_variables(state)
         return {**last_variables(state), "params": state.average.output}
 
-    return Trainer(jax.jit(init), step, evaluate, variables, axis_name)
+    predict = getattr(loss, "predict", None)
+    return Trainer(jax.jit(init), step, evaluate, variables, predict, axis_name)
 
 
 def split_variables(variables: Mapping[str, PyTree]) -> tuple[PyTree, dict[str, PyTree]]:

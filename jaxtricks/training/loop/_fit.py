@@ -28,10 +28,12 @@ from jaxtricks.training.loop._checks import (
 )
 from jaxtricks.training.loop._epochs import first_position, remaining
 from jaxtricks.training.loop._forms import host_form, scan_form
-from jaxtricks.training.loop._history import Record
+from jaxtricks.training.loop._history import Record, add_metrics
 from jaxtricks.training.loop._loop_form import loop_form
-from jaxtricks.training.loop._reports import bar, event_files
+from jaxtricks.training.loop._reports import event_files, progress_report
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
+
+OnEpoch = Callable[[int, TrainState, Record], bool | Mapping[str, Any] | None]
 
 
 class Fit(NamedTuple):
@@ -92,7 +94,7 @@ def fit(
     resume: bool = False,
     save_every: int = 1,
     configuration: Mapping[str, Any] | None = None,
-    on_epoch: Callable[[int, TrainState, Record], bool | None] | None = None,
+    on_epoch: OnEpoch | None = None,
     progress: bool = True,
     tensorboard: bool = False,
 ) -> Fit:
@@ -140,9 +142,12 @@ def fit(
             the model's and the rule's settings, patiences and decays. The batch size, the key, the
             examples and the state's shapes are compared without it.
         on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
-            before its checkpoint; to end the run it returns True. The next epoch uses the state
-            up: copy what you keep.
-        progress: shows a bar if tqdm is installed and there is a terminal.
+            before anything is written of it. It returns None, True to end the run, or a dict of
+            metrics: numbers, or arrays, which TensorBoard shows as histograms. They join the
+            record, and so the history, the event files and a resumed run. The next epoch uses the
+            state up: copy what you keep.
+        progress: shows a bar on a terminal if tqdm is installed, else a line for each epoch on
+            standard error.
         tensorboard: writes event files into the folder's `tensorboard`.
 
     Raises:
@@ -204,14 +209,17 @@ def fit(
                 files.tell_end(position)
         written = [] if files is None else [files.append]
         with (
-            bar(epochs, len(history), monitor, show=progress) as advance_bar,
+            progress_report(epochs, len(history), monitor, show=progress) as show_epoch,
             event_files(folder, int(position.state.step), write=tensorboard) as add_points,
         ):
             coming = remaining(trainer, form, control, position, epochs, sharding)
             for position, record, stop in coming:
-                for report in (history.append, *written, advance_bar, add_points):
+                ended = False
+                if on_epoch is not None:
+                    said = on_epoch(record["epoch"], position.state, record)
+                    ended = said is not None and add_metrics(record, said)
+                for report in (history.append, *written, show_epoch, add_points):
                     report(record)
-                ended = bool(on_epoch and on_epoch(len(history), position.state, record))
                 last = ended or stop or len(history) == epochs
                 if files is not None and (last or len(history) % save_every == 0):
                     files.save(position, record)

@@ -3,9 +3,36 @@
 import json
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from jaxtricks._checks import check_instance, shown
+
 Record = dict[str, Any]
+
+
+def add_metrics(record: Record, said: Any) -> bool:
+    """Adds the caller's metrics to the record of an epoch; gives whether the run is to end.
+
+    Raises:
+        TypeError: this is neither a bool nor a dict of numbers and arrays.
+        ValueError: the record has an entry of that name.
+    """
+    if isinstance(said, bool | np.bool_):
+        return bool(said)
+    check_instance("what on_epoch returns", said, Mapping)
+    for name, value in said.items():
+        if name in record:
+            raise ValueError(f"on_epoch must not name a metric {name!r}: the record has it.")
+        values = np.asarray(value)
+        if not (np.issubdtype(values.dtype, np.number) or values.dtype == bool):
+            raise TypeError(
+                f"on_epoch must give numbers or arrays of them, got {name}={shown(value)}."
+            )
+        record[str(name)] = values.astype(float).tolist()
+    return False
 
 
 def append(path: pathlib.Path, record: Record) -> None:
