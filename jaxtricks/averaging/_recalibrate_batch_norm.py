@@ -180,5 +180,8 @@ def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -
     with nn.intercept_methods(record):
         jax.eval_shape(lambda variables: apply(variables, batch(0)), variables)
     if not found:
-        raise ValueError("unbiased found no batch norm of Flax's or ours; is apply jitted?")
+        raise ValueError(
+            "unbiased found no BatchNorm of flax.linen or of jaxtricks; is apply jitted, or the "
+            "model one of nnx?"
+        )
     return traverse_util.unflatten_dict(flat)

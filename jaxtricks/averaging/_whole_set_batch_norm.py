@@ -15,7 +15,10 @@ from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.averaging._recalibrate_batch_norm import whole_batches
 from jaxtricks.normalization import BatchNorm
 
-JITTED = "apply must call a BatchNorm whenever it is called; is it jitted?"
+UNSEEN = (
+    "apply must call a BatchNorm of flax.linen or of jaxtricks whenever it is called; is it "
+    "jitted, or the model one of nnx?"
+)
 
 
 class Moments(NamedTuple):
@@ -91,7 +94,7 @@ def whole_set_batch_norm(
             origins = {name: moments.origin for name, moments in total.items()}
             seen = _inputs(apply, variables, rows(start, size), origins)
             if seen.keys() != total.keys():
-                raise ValueError(JITTED)
+                raise ValueError(UNSEEN)
             return {name: _merge(total[name], seen[name]) for name in seen}
 
         def more(total: Any, step: Array) -> tuple[Any, None]:
@@ -105,11 +108,11 @@ def whole_set_batch_norm(
     order: list[str] = []
     jax.eval_shape(lambda: order.extend(_inputs(apply, variables, rows(0, batch_size))))
     if not order:
-        raise ValueError(JITTED)
+        raise ValueError(UNSEEN)
     for name in order:
         found = one_pass({**variables, **state})
         if name not in found:
-            raise ValueError(JITTED)
+            raise ValueError(UNSEEN)
         moments = found[name]
         flat = traverse_util.flatten_dict(state["batch_stats"], sep="/")
         mean = moments.origin + moments.mean

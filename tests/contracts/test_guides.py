@@ -10,11 +10,16 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 CHECKS = {
-    "nnx_equinox_dicts": lambda names: [
-        names[f"{kind}_result"].history[-1]["validation.accuracy"] > 0.8
-        for kind in ("linen", "nnx", "normed", "equinox", "plain")
-    ]
-    + [names["accuracy"] > 0.8, names["logits"].shape == (len(names["digits"].test["label"]), 10)],
+    "nnx_equinox_dicts": lambda names: (
+        [
+            names[f"{kind}_result"].history[-1]["validation.accuracy"] > 0.8
+            for kind in ("linen", "nnx", "normed", "equinox", "plain")
+        ]
+        + [
+            names["accuracy"] > 0.8,
+            names["logits"].shape == (len(names["digits"].test["label"]), 10),
+        ]
+    ),
 }
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import traverse_util
+from flax import nnx, traverse_util
 
 from jaxtricks import initializers, models, probes
 from tests.untyped import untyped
@@ -229,8 +229,10 @@ def test_bad_input_is_named():
             probes.layer_gradients(jnp.tanh, net, variables, rows, train=False)
         with pytest.raises(TypeError, match="examples must be an array, got a dict with"):
             probes.dead_units(net, variables, {"image": rows}, 2, train=False)
-        with pytest.raises(TypeError, match="model must be a Module"):
+        with pytest.raises(TypeError, match="model must be a flax.linen Module, .* got"):
             probes.layer_values(net.apply, variables, rows)
+        with pytest.raises(TypeError, match="model must be a flax.linen Module, .* Linear"):
+            probes.dead_units(nnx.Linear(2, 3, rngs=nnx.Rngs(0)), variables, rows, 2)
         with pytest.raises(TypeError, match="loss must be a function, got 1.0"):
             probes.layer_gradients(1.0, net, variables, rows, train=False)
         with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):

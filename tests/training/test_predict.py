@@ -53,7 +53,10 @@ def test_outputs_may_be_a_tree():
         return params * batch["x"], (model_state, {})
 
     def both(variables, batch):
-        return {"one": variables["params"] * batch["x"], "two": batch["x"][:, None] * jnp.ones((1, 2))}
+        return {
+            "one": variables["params"] * batch["x"],
+            "two": batch["x"][:, None] * jnp.ones((1, 2)),
+        }
 
     trainer = training.trainer(training.ModelLoss(two, both), optax.sgd(0.1))
     got = training.predict(trainer, {"params": 2.0}, {"x": np.arange(5.0)}, 2)
