@@ -4,7 +4,7 @@ ResNet-20 for images of 32 x 32 x 3 (269,722 parameters), momentum, batch of 128
 with either form of the convolution against PyTorch's, with channels last. On a GPU PyTorch runs
 under bfloat16 autocast, ours in float32 at JAX's default precision of matrix products. With
 `--scans` the steps inside a scan too, which on a CPU is very slow for the native form: the
-measurement behind `training.loop_form`.
+measurement behind `training.choose_loop`.
 
     python -m experiments.performance.conv_steps --out paper_figs/performance/conv_steps.json
     python -m experiments.performance.conv_steps --scans --depth 8 --batch 32 \

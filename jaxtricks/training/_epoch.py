@@ -35,7 +35,7 @@ def train_epoch(
         key: of the whole run; the state's counter is folded in.
         unroll: steps per iteration of the loop, `True` for all of them: the same numbers, longer
             compilation. On a CPU a native convolution's gradient was 19 times slower inside
-            a loop (see `loop_form`).
+            a loop (see `choose_loop`).
         sharding: of a batch, to divide it among devices; None leaves it to the compiler.
 
     Returns:

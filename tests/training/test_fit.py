@@ -108,17 +108,17 @@ def test_without_a_form_rows_are_read_on_the_host(wanted, sharded):
 
 
 def test_without_a_form_a_native_convolution_is_kept_out_of_loops(monkeypatch):
-    forms = []
-    for name in ("scan_form", "host_form"):
-        form = getattr(_fit, name)
-        monkeypatch.setattr(_fit, name, lambda *args, form=form: forms.append(form) or form(*args))
+    loops = []
+    for name in ("scan_loop", "host_loop"):
+        loop = getattr(_fit, name)
+        monkeypatch.setattr(_fit, name, lambda *args, loop=loop: loops.append(loop) or loop(*args))
     for form in ("patches", "native"):
         model = models.SmallCNN((2,), classes=3, form=form)
         image = jnp.zeros((1, 4, 4, 1))
         variables = jax.jit(functools.partial(model.init, train=False))(KEY, image)
         ours = trainer(training.classification_loss(model), optax.sgd(0.1))
         run_fit(ours, ours.init(variables), epochs=1)
-    assert [form.__name__ for form in forms] == ["scan_form", "host_form"]
+    assert [loop.__name__ for loop in loops] == ["scan_loop", "host_loop"]
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])

@@ -152,7 +152,7 @@ def test_a_trial_depends_on_its_key_and_its_hyper_parameters_alone():
     chex.assert_trees_all_equal(part, jax.tree.map(lambda x: x[order], (params, epochs)))
     for chunk in (2, None):
         mapped = training.train_population(
-            one_run, keys, rates, shared=shared, form="vmap", chunk=chunk
+            one_run, keys, rates, shared=shared, mapping="vmap", chunk=chunk
         )
         chex.assert_trees_all_close(mapped, (params, epochs), rtol=1e-4, atol=1e-5)
 
@@ -198,9 +198,9 @@ def test_bad_populations_are_refused():
         training.train_population(run, keys, jnp.ones(2))
     with (
         untyped(),
-        pytest.raises(ValueError, match="form must be one of 'map', 'vmap', got 'scan'"),
+        pytest.raises(ValueError, match="mapping must be one of 'map', 'vmap', got 'scan'"),
     ):
-        training.train_population(run, keys, jnp.ones(3), form="scan")
+        training.train_population(run, keys, jnp.ones(3), mapping="scan")
     for bad, message in (
         ({"run": 3}, "run must be a function, got 3"),
         ({"shared": {"x": 1}}, "shared must be a tuple, got {'x': 1}"),

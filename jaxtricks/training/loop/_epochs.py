@@ -24,8 +24,8 @@ from jaxtricks.training._non_finite import NonFiniteError, first_non_finite
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.devices._sharding import block_on_cpu, place, replicate
-from jaxtricks.training.loop._forms import Form
 from jaxtricks.training.loop._history import Record
+from jaxtricks.training.loop._loops import Loop
 
 
 def first_position(
@@ -65,7 +65,7 @@ def observe_program(
 
 def remaining(
     trainer: Trainer,
-    form: Form,
+    loop: Loop,
     control: Control,
     position: Position,
     epochs: int,
@@ -79,8 +79,8 @@ def remaining(
     stop = bool(was_stopped(trainer, control, position))
     while int(position.epoch) < epochs and not stop:
         began, number = time.perf_counter(), np.int32(position.epoch)
-        state, means = train(form, position.state, number)
-        measured = form.evaluate(trainer.variables(state))
+        state, means = train(loop, position.state, number)
+        measured = loop.evaluate(trainer.variables(state))
         value = measured[control.monitor]
         if not np.isfinite(value):
             raise NonFiniteError(int(state.step), None, f"validation.{control.monitor}", state)
@@ -97,17 +97,17 @@ def remaining(
         yield position, record, stop
 
 
-def train(form: Form, state: TrainState, number: np.int32) -> tuple[TrainState, PyTree]:
+def train(loop: Loop, state: TrainState, number: np.int32) -> tuple[TrainState, PyTree]:
     """One epoch and the means of its metrics.
 
     Raises:
         NonFiniteError: a step gave NaN or an infinity.
     """
     start = int(state.step)
-    state, means = form.epoch(state, number)
+    state, means = loop.epoch(state, number)
     if means["non_finite"]:
         step = int(state.step)
-        after = form.redo(state, number, step - start)
+        after = loop.redo(state, number, step - start)
         rate = float(means["learning_rate"]) if "learning_rate" in means else None
         raise NonFiniteError(step, rate, first_non_finite(after), state)
     return state, means

@@ -26,10 +26,10 @@ from jaxtricks.training.loop._checks import (
     check_split,
     trace_step,
 )
+from jaxtricks.training.loop._choose_loop import choose_loop
 from jaxtricks.training.loop._epochs import first_position, remaining
-from jaxtricks.training.loop._forms import host_form, scan_form
 from jaxtricks.training.loop._history import Record, add_metrics
-from jaxtricks.training.loop._loop_form import loop_form
+from jaxtricks.training.loop._loops import host_loop, scan_loop
 from jaxtricks.training.loop._reports import event_files, progress_report
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
 
@@ -130,7 +130,7 @@ def fit(
             `control.keep_best()`; for an accuracy give `control.keep_best(mode="max")`.
         monitor: the validation metric that both watch and that the best checkpoint has.
         loop: `"scan"` runs an epoch as one program on examples that lie on the device, `"host"`
-            reads each batch on the host and calls a compiled step. None takes what `loop_form`
+            reads each batch on the host and calls a compiled step. None takes what `choose_loop`
             measured to be faster, and `"host"` for examples that are no arrays.
         sharding: from `data_sharding`, to divide batches among devices. With several processes
             each reads only its rows.
@@ -191,11 +191,11 @@ def fit(
     program = trace_step(step, state, batch, key)
     check_monitor(trainer, state, batch_shapes(validation, batch_size), monitor)
     if loop is None and isinstance(train, Mapping) and isinstance(validation, Mapping):
-        loop = "host" if trainer.axis_name is not None else loop_form(program)
+        loop = "host" if trainer.axis_name is not None else choose_loop(program)
     if loop == "scan":
-        form = scan_form(trainer, train, validation, key, batch_size, sharding)
+        looped = scan_loop(trainer, train, validation, key, batch_size, sharding)
     else:
-        form = host_form(trainer, step, train, validation, key, batch_size, sharding)
+        looped = host_loop(trainer, step, train, validation, key, batch_size, sharding)
     files = None
     if folder is not None:
         facts = facts_of(train, validation, batch_size, key, control)
@@ -212,7 +212,7 @@ def fit(
             progress_report(epochs, len(history), monitor, show=progress) as show_epoch,
             event_files(folder, int(position.state.step), write=tensorboard) as add_points,
         ):
-            coming = remaining(trainer, form, control, position, epochs, sharding)
+            coming = remaining(trainer, looped, control, position, epochs, sharding)
             for position, record, stop in coming:
                 ended = False
                 if on_epoch is not None:

@@ -53,7 +53,7 @@ def read(path: pathlib.Path, epochs: int) -> list[Record]:
     Raises:
         ValueError: there are fewer, or one is damaged.
     """
-    lines = whole_lines(path)[:epochs]
+    lines = complete_lines(path)[:epochs]
     try:
         records = [json.loads(line) for line in lines]
     except ValueError as error:
@@ -71,13 +71,13 @@ def cut(path: pathlib.Path, epochs: int) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    size = sum(map(len, whole_lines(path)[:epochs]))
+    size = sum(map(len, complete_lines(path)[:epochs]))
     with path.open("r+b") as file:
         file.truncate(size)
         os.fsync(file.fileno())
 
 
-def whole_lines(path: pathlib.Path) -> list[bytes]:
+def complete_lines(path: pathlib.Path) -> list[bytes]:
     """The lines of a file that end as such."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     return [line for line in lines if line.endswith(b"\n")]

@@ -155,13 +155,13 @@ def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
     Raises:
         ValueError: the labels are neither.
     """
-    whole = jnp.issubdtype(labels.dtype, jnp.integer)
-    if labels.ndim != (1 if whole else 2) or not whole and labels.shape[1] != classes:
+    integer = jnp.issubdtype(labels.dtype, jnp.integer)
+    if labels.ndim != (1 if integer else 2) or not integer and labels.shape[1] != classes:
         raise ValueError(
             f"label must be whole [batch] or floating [batch, {classes}], "
             f"got {labels.dtype} {list(labels.shape)}."
         )
-    if not whole:
+    if not integer:
         return labels
     inside = (labels >= 0) & (labels < classes)
     return jnp.where(inside[:, None], jax.nn.one_hot(labels, classes), jnp.nan)

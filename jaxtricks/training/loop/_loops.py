@@ -24,7 +24,7 @@ from jaxtricks.training.devices._sharding import block_on_cpu, place, replicate
 Number = np.int32
 
 
-class Form(NamedTuple):
+class Loop(NamedTuple):
     """What `fit` calls.
 
     Attributes:
@@ -39,14 +39,14 @@ class Form(NamedTuple):
     evaluate: Callable[[PyTree], Numbers]
 
 
-def scan_form(
+def scan_loop(
     trainer: Trainer,
     train: Batch,
     validation: Batch,
     key: Key[Array, ""],
     batch_size: int,
     sharding: NamedSharding | None,
-) -> Form:
+) -> Loop:
     """Each epoch is one program; all examples lie on each device."""
     train, validation = (place(dict(rows), sharding) for rows in (train, validation))
     rows = padded_size(batch_size, count_examples(validation), sharding)
@@ -63,10 +63,10 @@ def scan_form(
         means = evaluate_arrays(trainer.evaluate, rows, sharding, variables, validation)
         return jax.device_get(block_on_cpu(means, sharding))
 
-    return Form(epoch, redo, evaluate)
+    return Loop(epoch, redo, evaluate)
 
 
-def host_form(
+def host_loop(
     trainer: Trainer,
     compiled: TrainStep,
     train: Examples,
@@ -74,7 +74,7 @@ def host_form(
     key: Key[Array, ""],
     batch_size: int,
     sharding: NamedSharding | None,
-) -> Form:
+) -> Loop:
     """Each step is a call of a compiled step; batches are read while the device computes."""
     order_key, step_key = jax.random.split(key)
     steps = -(-count_examples(train) // batch_size)
@@ -110,7 +110,7 @@ def host_form(
     def evaluate(variables: PyTree) -> Numbers:
         return evaluate_batches(trainer.evaluate, rows, sharding, variables, validation)
 
-    return Form(epoch, redo, evaluate)
+    return Loop(epoch, redo, evaluate)
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
