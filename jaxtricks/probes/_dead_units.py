@@ -55,7 +55,7 @@ def dead_units(
         [False, True]
 
     References:
-        E-54; notes 004:338.
+        Lu et al., [Dying ReLU and initialization](https://arxiv.org/abs/1903.06733), 2019.
     """
     check_integer("batch_size", batch_size, low=1)
     if not isinstance(examples, np.ndarray | jax.Array):

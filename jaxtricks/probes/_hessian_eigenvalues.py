@@ -48,7 +48,6 @@ def hessian_eigenvalues(
         [-2.0, 1.0, 5.0]
 
     References:
-        F-041, C-087; notes 004:301-304.
         Ghorbani et al., [Eigenvalue density](https://arxiv.org/abs/1901.10159), 2019.
     """
     loss = scalar(loss)

@@ -40,7 +40,6 @@ def hessian_trace(
         [8.0, 0.0]
 
     References:
-        F-041, C-087; notes 004:301-304.
         Hutchinson, A stochastic estimator of the trace of the influence matrix, 1989.
     """
     loss = scalar(loss)

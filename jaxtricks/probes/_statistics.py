@@ -72,7 +72,8 @@ def statistics(
         [2.0, 2.0]
 
     References:
-        S-INI-13; notes 004:319-338, 401-414.
+        Glorot and Bengio, [Understanding the difficulty of training deep feedforward neural
+        networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010, sections 3 and 4.
     """
     check_floating("values", values)
     check_range("saturation", saturation, low=0.0)
