@@ -145,7 +145,7 @@ def check_increasing(name: str, values: Sequence[int], *, low: int) -> None:
     """Checks that there are whole numbers, each larger than the one before and at least `low`.
 
     Raises:
-        TypeError: this is no sequence, or one is no integer.
+        TypeError: this is not a sequence, or one is not an integer.
         ValueError: there is none, one is out of range (see `check_length`), or the order is wrong.
     """
     check_instance(name, values, Sequence)

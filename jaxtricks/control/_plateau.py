@@ -55,7 +55,7 @@ def plateau(
 
     Raises:
         ValueError: an argument is out of range, or the name of a convention is unknown.
-        TypeError: `patience` or `cooldown` is no integer.
+        TypeError: `patience` or `cooldown` is not an integer.
 
     Example:
         >>> rule = plateau(0.1, patience=2)

@@ -48,7 +48,7 @@ def progress_quotient(
     Raises:
         ValueError: `alpha` is negative or not finite, or `strip` is under 1; in `init` and
             `update`, `variables` are missing; in `update`, an error is negative.
-        TypeError: `strip` is no integer, or the observed value no pair.
+        TypeError: `strip` is not an integer, or the observed value is not a pair.
 
     Example:
         >>> rule = progress_quotient(0.5, 2, keep_best=False)

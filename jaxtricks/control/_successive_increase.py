@@ -38,7 +38,7 @@ def successive_increase(
 
     Raises:
         ValueError: `times` or `strip` is under 1; in `init` and `update`, `variables` are missing.
-        TypeError: `times` or `strip` is no integer.
+        TypeError: `times` or `strip` is not an integer.
 
     Example:
         >>> rule = successive_increase(2, 1, keep_best=False)

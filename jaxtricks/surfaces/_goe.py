@@ -21,7 +21,7 @@ def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
 
     Raises:
         ValueError: `dimension` is under 1.
-        TypeError: `key` is no typed key.
+        TypeError: `key` is not a typed key.
 
     Example:
         >>> matrix = random_goe(jax.random.key(0), 3)

@@ -31,7 +31,7 @@ def with_gradient_noise(
     Raises:
         ValueError: a variance is negative, the matrix is not square, symmetric and positive
             semidefinite, or `batch_size` is not positive; later, `x` has another length.
-        TypeError: `surface` is no function of `x`, or `covariance` is not made of real numbers.
+        TypeError: `surface` is not a function of `x`, or `covariance` is not made of real numbers.
 
     Example:
         >>> noisy = with_gradient_noise(lambda x: jnp.sum(x**2), 1.0, 100)

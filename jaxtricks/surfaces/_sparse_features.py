@@ -42,7 +42,7 @@ def random_sparse_features(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `key` is no typed key.
+        TypeError: `key` is not a typed key.
 
     Example:
         >>> data = random_sparse_features(jax.random.key(0), 1000, 100)

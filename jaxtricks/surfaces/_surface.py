@@ -50,7 +50,7 @@ def scalar_loss(surface: Callable[..., Array], *takes: str) -> Callable[..., Arr
     """Makes `surface` raise when it gives no real scalar.
 
     Raises:
-        TypeError: it is no function of the arguments `takes`.
+        TypeError: it is not a function of the arguments `takes`.
     """
     if not callable(surface):
         raise TypeError(f"surface must be a function, got {surface!r}.")

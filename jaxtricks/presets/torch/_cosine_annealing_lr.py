@@ -24,7 +24,7 @@ def cosine_annealing_lr(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `T_max` is no integer.
+        TypeError: `T_max` is not an integer.
 
     Example:
         >>> rate = cosine_annealing_lr(1.0, T_max=2)

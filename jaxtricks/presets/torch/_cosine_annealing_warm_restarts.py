@@ -22,7 +22,7 @@ def cosine_annealing_warm_restarts(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `T_0` or `T_mult` is no integer.
+        TypeError: `T_0` or `T_mult` is not an integer.
 
     Example:
         >>> rate = cosine_annealing_warm_restarts(1.0, T_0=2, T_mult=2)

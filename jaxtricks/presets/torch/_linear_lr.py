@@ -27,7 +27,7 @@ def linear_lr(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `total_iters` is no integer.
+        TypeError: `total_iters` is not an integer.
 
     Example:
         >>> rate = linear_lr(1.0, start_factor=0.5, total_iters=4)

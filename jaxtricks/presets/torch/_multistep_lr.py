@@ -22,7 +22,7 @@ def multistep_lr(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `milestones` is no sequence, or one is no integer.
+        TypeError: `milestones` is not a sequence, or one is not an integer.
 
     Example:
         >>> rate = multistep_lr(0.1, [2, 4])

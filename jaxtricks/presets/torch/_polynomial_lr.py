@@ -20,7 +20,7 @@ def polynomial_lr(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `total_iters` is no integer.
+        TypeError: `total_iters` is not an integer.
 
     Example:
         >>> rate = polynomial_lr(1.0, total_iters=4, power=2.0)

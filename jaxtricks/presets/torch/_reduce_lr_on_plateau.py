@@ -40,7 +40,7 @@ def reduce_lr_on_plateau(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `patience` or `cooldown` is no integer.
+        TypeError: `patience` or `cooldown` is not an integer.
 
     Example:
         >>> rule = reduce_lr_on_plateau(0.1, patience=1)

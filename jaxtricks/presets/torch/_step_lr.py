@@ -21,7 +21,7 @@ def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `step_size` is no integer.
+        TypeError: `step_size` is not an integer.
 
     Example:
         >>> rate = step_lr(0.05, step_size=30)
