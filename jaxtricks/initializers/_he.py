@@ -20,8 +20,7 @@ def he(
 
     Such a unit's output has $\frac{1 + a^2}{2}$ of the mean square of its input. $N$ is
     $N_\text{in}$, which keeps the mean square of the signal; $N_\text{out}$, which keeps the
-    gradient's; or, as a compromise, the mean of the two:
-    $4 / (N_\text{in} + N_\text{out})$.
+    gradient's; or, as a compromise, the mean of the two: $4 / (N_\text{in} + N_\text{out})$.
 
     Args:
         mode: "fan_in" or "fan_out" (He et al.), or "fan_avg".

@@ -12,8 +12,8 @@ def inverse_sqrt_decay(initial: ScalarLike, *, offset: ScalarLike = 1) -> Schedu
     r"""Falls as one over the square root of the step: $\alpha_t = \alpha_0 / \sqrt t$.
 
     Here $t$ = `count` + `offset`. The formula has no value at $t = 0$, so the first update is
-    $t = 1$ and has the rate $\alpha_0$. No total and no warmup enter it; the Transformer's curve,
-    which has one, is `noam`.
+    $t = 1$ and has the rate $\alpha_0$. There is no total and no warmup; the Transformer's
+    curve, which has a warmup, is `noam`.
 
     Args:
         initial: $\alpha_0$, at least 0.

@@ -1,4 +1,4 @@
-"""A surface seen through mini-batches."""
+"""A surface whose gradient has the noise of mini-batches."""
 
 from collections.abc import Callable, Sequence
 
@@ -42,7 +42,8 @@ def with_gradient_noise(
         True
 
     References:
-        S-FUN-07; notes 002:175-177.
+        Mandt et al., [Stochastic gradient descent as approximate Bayesian
+        inference](https://arxiv.org/abs/1704.04289), 2017, section 2.
     """
     loss_of = scalar_loss(surface, "x")
     check_range("batch_size", batch_size, above=0.0)

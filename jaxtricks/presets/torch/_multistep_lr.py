@@ -30,7 +30,8 @@ def multistep_lr(
         [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
 
     References:
-        S-SCH-08, note 002:531-539.
+        PyTorch's
+        [`MultiStepLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_instance("milestones", milestones, Sequence)
