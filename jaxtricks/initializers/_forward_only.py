@@ -10,7 +10,7 @@ from jaxtricks.initializers._scaled import Distribution, scaled
 def forward_only(
     gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
 ) -> Initializer:
-    r"""Draws with variance $g^2 / N_\text{in}$ (LeCun's): a linear layer keeps its input's variance.
+    r"""Draws with variance $g^2 / N_\text{in}$ (LeCun): a linear layer keeps its input's variance.
 
     $U(\pm 1 / \sqrt{N_\text{in}})$, the "commonly used" one of Glorot and Bengio and PyTorch's own
     for dense layers, is the gain $\sqrt{1/3}$ with the distribution "uniform".
