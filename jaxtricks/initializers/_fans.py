@@ -1,4 +1,4 @@
-"""How many inputs each output of a layer has, and how many outputs each input."""
+"""How many inputs each output of a layer has, and how many outputs each input has."""
 
 import math
 from collections.abc import Sequence

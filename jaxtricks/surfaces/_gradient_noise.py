@@ -43,7 +43,7 @@ def with_gradient_noise(
 
     References:
         Mandt et al., [Stochastic gradient descent as approximate Bayesian
-        inference](https://arxiv.org/abs/1704.04289), 2017, section 2.
+        inference](https://arxiv.org/abs/1704.04289), 2017.
     """
     loss_of = scalar_loss(surface, "x")
     check_range("batch_size", batch_size, above=0.0)

@@ -128,7 +128,7 @@ def fields_read(table):
 
 
 def fields_in(tree, table):
-    """Attributes of names that run over `catalogue.<table>().values()` or are annotated as its row."""
+    """Attributes of names that run over the table's values or are annotated as one of its rows."""
     fields = set()
     for scope in ast.walk(tree):
         loops = [scope] if isinstance(scope, ast.For) else getattr(scope, "generators", [])

@@ -1,7 +1,7 @@
-"""Every trick of the notes names what answers it, and every public name answers a trick or is listed.
+"""Every trick of the notes names what answers it; every public name answers one, or is listed.
 
-The two ends of `experiments/catalogue/systems.json`: a name that is renamed, added or removed in the
-library fails here, and the message says which file to edit.
+The two ends of `experiments/catalogue/systems.json`: a name that is renamed, added or removed in
+the library fails here, and the message says which file to edit.
 """
 
 import importlib
