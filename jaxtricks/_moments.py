@@ -44,8 +44,8 @@ def _narrow_leaf(leaf: PyTree, like: PyTree) -> PyTree:
 def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
     r"""One step of the moving average, $m \leftarrow \beta m + (1 - \beta) g$, not debiased.
 
-    Written as $m + (1 - \beta) (g - m)$, or as $g - \beta (g - m)$ for decays below 0.5: 0.999 itself is off
-    by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a thousand steps.
+    Written as $m + (1 - \beta) (g - m)$, or as $g - \beta (g - m)$ for decays below 0.5: 0.999
+    itself is off by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a thousand steps.
     """
     return narrow(jax.tree.map(partial(_mix, decay), moment, updates), moment)
 
