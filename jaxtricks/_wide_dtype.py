@@ -1,4 +1,4 @@
-"""The dtype in which narrow numbers are computed with."""
+"""The dtype in which narrow numbers are computed."""
 
 import jax
 import jax.numpy as jnp

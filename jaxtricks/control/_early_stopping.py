@@ -36,7 +36,7 @@ def early_stopping(
     Raises:
         ValueError: an argument is out of range; in `init` and `update`, `variables` are missing or
             have another structure than before.
-        TypeError: `patience` is no integer.
+        TypeError: `patience` is not an integer.
 
     Example:
         >>> rule = early_stopping(patience=1)

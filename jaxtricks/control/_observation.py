@@ -22,7 +22,7 @@ def observe(value: object) -> Float[Array, ""]:
 
     Raises:
         ValueError: it is an array with axes.
-        TypeError: it is no real scalar.
+        TypeError: it is not a real scalar.
     """
     if isinstance(value, np.ndarray | jax.Array) and value.ndim != 0:
         raise ValueError(f"value must be a scalar, got shape {jnp.shape(value)}.")
@@ -35,7 +35,7 @@ def check_error(name: str, value: object) -> None:
 
     Raises:
         ValueError: it is negative, or an array with axes.
-        TypeError: it is no real scalar.
+        TypeError: it is not a real scalar.
     """
     observe(value)
     if not isinstance(value, jax.core.Tracer) and -np.inf < np.asarray(value) < 0:

@@ -51,11 +51,11 @@ def plateau(
         threshold: $\theta \ge 0$.
         threshold_mode: the margin: "signed" is $\theta |b|$. "rel" is $\theta b$, PyTorch's: for a
             negative metric it takes a slightly worse value for a better one. "abs" is $\theta$.
-        cooldown: observations after a cut during which none is bad, at least 0.
+        cooldown: the number of observations after a cut that are not counted as bad, at least 0.
 
     Raises:
         ValueError: an argument is out of range, or the name of a convention is unknown.
-        TypeError: `patience` or `cooldown` is no integer.
+        TypeError: `patience` or `cooldown` is not an integer.
 
     Example:
         >>> rule = plateau(0.1, patience=2)

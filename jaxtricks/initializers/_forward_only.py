@@ -10,7 +10,7 @@ from jaxtricks.initializers._scaled import Distribution, scaled
 def forward_only(
     gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
 ) -> Initializer:
-    r"""Draws with variance $g^2 / N_\text{in}$ (LeCun's): a linear layer keeps its input's.
+    r"""Draws with variance $g^2 / N_\text{in}$ (LeCun): a linear layer keeps its input's variance.
 
     $U(\pm 1 / \sqrt{N_\text{in}})$, the "commonly used" one of Glorot and Bengio and PyTorch's own
     for dense layers, is the gain $\sqrt{1/3}$ with the distribution "uniform".
@@ -22,7 +22,7 @@ def forward_only(
 
     Raises:
         ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
-            called, the shape is no kernel's (see `fans`).
+            called, the shape is not that of a kernel (see `fans`).
 
     Example:
         >>> import jax
@@ -31,8 +31,7 @@ def forward_only(
         1.0
 
     References:
-        S-INI-04; notes 004:368.
-        LeCun et al., Efficient BackProp, 1998, eq. 16.
+        LeCun et al., [Efficient BackProp](https://doi.org/10.1007/3-540-49430-8_2), 1998, eq. 16.
     """
     check_range("gain", gain, low=0.0)
     return scaled(lambda n_in, n_out: gain**2 / n_in, distribution, groups)

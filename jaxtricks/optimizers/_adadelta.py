@@ -33,8 +33,8 @@ def scale_by_adadelta(
     Args:
         decay: $\rho$, in `[0, 1)`, a number or a schedule.
         eps: $\varepsilon \ge 0$. It sets the size of the first steps, about
-            $\sqrt{\varepsilon / (1 - \rho)}$, and so the speed of the start; with 0 nothing ever
-            moves.
+            $\sqrt{\varepsilon / (1 - \rho)}$, and so the speed of the start; with 0 no coordinate
+            ever moves.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
@@ -47,8 +47,7 @@ def scale_by_adadelta(
         [0.00447, -0.00447, 0.0]
 
     References:
-        Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012, algorithm 1; S-OPT-15, named in
-        004:264.
+        Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012, algorithm 1.
     """
     if not callable(decay):
         check_range("decay", decay, low=0.0, below=1.0)
@@ -89,7 +88,8 @@ def adadelta(
     r"""AdaDelta: `scale_by_adadelta`, then $x \leftarrow x - \alpha u$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule; the paper has none, that is 1.
+        learning_rate: $\alpha \ge 0$, a number or a schedule; the paper's rule has no rate, which
+            is 1.
         decay: see `scale_by_adadelta`.
         eps: see `scale_by_adadelta`.
 
@@ -103,6 +103,6 @@ def adadelta(
         -0.00447
 
     References:
-        S-OPT-15.
+        Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012.
     """
     return optax.chain(scale_by_adadelta(decay, eps=eps), gradient_descent(learning_rate))

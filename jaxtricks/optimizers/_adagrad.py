@@ -34,13 +34,13 @@ def scale_by_adagrad(
     Args:
         eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
         eps_inside: $\sqrt{r + \varepsilon}$ instead; this $\varepsilon$ acts like the root of one
-            outside.
-        initial_accumulator: $r_0 \ge 0$ of every coordinate. The notes start at 0; optax and Keras
-            at 0.1, which shortens the first unit step to 0.953.
+            outside. Outside in the paper and PyTorch, inside in optax and Keras.
+        initial_accumulator: $r_0 \ge 0$ of every coordinate: 0 in PyTorch; 0.1 in optax and Keras,
+            which shortens the first step from 1 to 0.953 under a gradient of 1.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is no bool, or a leaf is complex.
+        TypeError: a flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_adagrad()
@@ -55,8 +55,7 @@ def scale_by_adagrad(
 
     References:
         Duchi et al., [Adaptive subgradient methods](https://jmlr.org/papers/v12/duchi11a.html),
-        2011; outside: S-OPT-11, 002:353-382 and 003:31-33; inside: S-OPT-12, 004:196-211; $r_0$:
-        E-42.
+        2011.
     """
     check_flag("eps_inside", eps_inside)
     check_range("eps", eps, low=0.0)
@@ -89,7 +88,7 @@ def adagrad(
     r"""AdaGrad: `scale_by_adagrad`, then $x \leftarrow x - \alpha u$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule; the notes use 0.01.
+        learning_rate: $\alpha \ge 0$, a number or a schedule; 0.01 is a common choice.
         eps: see `scale_by_adagrad`, like all that follow.
         eps_inside: place of $\varepsilon$.
         initial_accumulator: $r_0$.
@@ -104,7 +103,8 @@ def adagrad(
         -0.01
 
     References:
-        S-OPT-11, S-OPT-12.
+        Duchi et al., [Adaptive subgradient methods](https://jmlr.org/papers/v12/duchi11a.html),
+        2011.
     """
     rule = scale_by_adagrad(eps=eps, eps_inside=eps_inside, initial_accumulator=initial_accumulator)
     return optax.chain(rule, gradient_descent(learning_rate))

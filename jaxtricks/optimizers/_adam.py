@@ -49,15 +49,15 @@ def scale_by_adam(
         eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
         eps_inside: $\sqrt{\hat v + \varepsilon}$ instead; this $\varepsilon$ acts like the root of
             one outside.
-        eps_hat: adds $\varepsilon$ to the *uncorrected* root, as section 2 of the paper and Keras:
-            $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t / (\sqrt{v_t} + \varepsilon)$; with
-            `eps_inside` to the uncorrected $v_t$ under it.
+        eps_hat: adds $\varepsilon$ to the *uncorrected* root, as section 2 of the paper and Keras
+            do: $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t / (\sqrt{v_t} +
+            \varepsilon)$; with `eps_inside` to the uncorrected $v_t$ under it.
         bias_correction: False leaves both moments as they are; at (0.9, 0.999) the first step is
             then 3.16 times larger.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is no bool, or a leaf is complex.
+        TypeError: a flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_adam()
@@ -66,8 +66,7 @@ def scale_by_adam(
         [1.0, -1.0, 0.0]
 
     References:
-        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, algorithm 1; corrected:
-        S-OPT-17, 002:461-486; uncorrected: S-OPT-16, 002:442-450 and S-OPT-18, 004:234-251.
+        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, algorithm 1.
     """
     for name, beta in (("b1", b1), ("b2", b2)):
         if not callable(beta):
@@ -119,7 +118,7 @@ def adam(
     r"""Adam: `scale_by_adam`, then $x \leftarrow x - \alpha u$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule; the notes use 1e-3 or 5e-4.
+        learning_rate: $\alpha \ge 0$, a number or a schedule; the paper uses 1e-3.
         b1: see `scale_by_adam`, like all that follow.
         b2: decay of the second moment.
         eps: $\varepsilon$.
@@ -137,7 +136,7 @@ def adam(
         -0.001
 
     References:
-        S-OPT-16 to 19.
+        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015.
     """
     rule = scale_by_adam(
         b1, b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction

@@ -19,7 +19,8 @@ class AdamToSgdState(NamedTuple):
     """Both rules and the switch between them.
 
     Attributes:
-        adam: Adam's state, kept going after the switch; `adam.step` counts all updates done.
+        adam: Adam's state, which is still updated after the switch; `adam.step` counts all updates
+            done.
         switched: whether the switch has happened; never undone.
         sgd_step: updates done since the switch, so the switch came before update
             `adam.step - sgd_step`.
@@ -67,8 +68,8 @@ def adam_to_sgd(
         learning_rate: Adam's rate, at least 0, a number or a schedule of all updates.
         when: how many updates Adam makes (an integer, 0 for none; it may be traced), or a control
             rule that says when to stop Adam, such as `control.early_stopping`. The rule observes
-            `update(..., value=...)`, for `progress_quotient` a pair; None is no observation. The
-            update that brings the signal is already SGD's.
+            `update(..., value=...)`, for `progress_quotient` a pair; None means no observation. The
+            update in which the rule says stop is already made by SGD.
         sgd_learning_rate: SGD's rate, at least 0, a number or a schedule that counts from the
             switch.
         momentum: $\rho$ in `[0, 1)`, a number or a schedule that counts from the switch.
@@ -82,12 +83,13 @@ def adam_to_sgd(
         eps: $\varepsilon$.
         eps_inside: place of $\varepsilon$.
         eps_hat: place of $\varepsilon$.
-        bias_correction: whether Adam's step corrects the moments; `velocity` is corrected anyway.
+        bias_correction: whether Adam's step corrects the moments; the carried velocity is always
+            corrected.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
         TypeError: `when` is neither an integer nor a control rule that answers whether to stop, a
-            flag is no bool, or a leaf is complex.
+            flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = adam_to_sgd(0.1, when=2, sgd_learning_rate=0.01, velocity="reset")
@@ -101,7 +103,9 @@ def adam_to_sgd(
         -0.057
 
     References:
-        S-OPT-20, note 004:277-279. By a criterion of its own: `swats`.
+        Keskar and Socher, [Improving generalization performance by switching from Adam to
+        SGD](https://arxiv.org/abs/1712.07628), 2017; its own criterion of when to switch is
+        `swats`.
     """
     for name, rate in (
         ("learning_rate", learning_rate),

@@ -31,7 +31,7 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
 
     Raises:
         ValueError: `learning_rate` is negative or not finite.
-        TypeError: `learning_rate` is no real scalar, or a leaf of the parameters is complex.
+        TypeError: `learning_rate` is not a real scalar, or a leaf of the parameters is complex.
 
     Example:
         >>> tx = gradient_descent(0.5)
@@ -40,7 +40,8 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
         [-1.0, 2.0]
 
     References:
-        S-OPT-01, S-OPT-22; notes 000:102-108, 002:147-160, 004:44-59.
+        Robbins and Monro, [A stochastic approximation
+        method](https://doi.org/10.1214/aoms/1177729586), 1951.
     """
     if not callable(learning_rate):
         check_range("learning_rate", learning_rate, low=0.0)

@@ -23,8 +23,8 @@ def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTr
 
     Args:
         params: $x$.
-        velocity: $v$, a displacement: the learning rate inside, and the sign of a step. A velocity
-            of gradients (rate outside) is to be multiplied by $-\alpha$ first.
+        velocity: $v$, a displacement: the learning rate inside, and the sign of a step. Multiply a
+            velocity of gradients (rate outside) by $-\alpha$ first.
         decay: $\rho$, in `[0, 1)`.
 
     Raises:
@@ -36,7 +36,8 @@ def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTr
         [0.75]
 
     References:
-        S-OPT-09; notes 002:293-307, 003:21-27, 004:137-150.
+        Sutskever et al., [On the importance of initialization and momentum in deep
+        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013, section 2.
     """
     return _moved(params, velocity, decay, 1)
 
@@ -48,8 +49,8 @@ def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
 
     Args:
         params: $\tilde x$.
-        velocity: $v$, a displacement: that of `nesterov(rate, decay)`; with `lr_inside=False` it is
-            to be multiplied by $-\alpha$ first.
+        velocity: $v$, a displacement, as in the state of `nesterov(rate, decay)`; with
+            `lr_inside=False` multiply it by $-\alpha$ first.
         decay: $\rho$, in `[0, 1)`.
 
     Raises:
@@ -61,7 +62,8 @@ def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
         [1.0]
 
     References:
-        S-OPT-10; note 002:311-338.
+        Bengio et al., [Advances in optimizing recurrent networks](https://arxiv.org/abs/1212.0901),
+        2012, section 3.5.
     """
     return _moved(params, velocity, decay, -1)
 

@@ -1,4 +1,4 @@
-"""A velocity that remembers past gradients."""
+"""Momentum: a velocity, the decayed sum of past gradients."""
 
 from typing import NamedTuple
 
@@ -37,15 +37,15 @@ def scale_by_momentum(
     Args:
         decay: $\rho$, in `[0, 1)`, a number or a schedule.
         dampening: $\tau$, in `[0, 1)`.
-        dampen_first: whether $\tau$ acts on the first gradient; PyTorch leaves that one whole.
+        dampen_first: whether $\tau$ acts on the first gradient; PyTorch does not dampen that one.
         nesterov: returns $g_t + \rho v_t$, the look-ahead step in the re-parameterised form; not
-            with dampening.
+            together with dampening.
         initial_velocity: $v_0$ of every coordinate.
 
     Raises:
-        ValueError: `decay` or `dampening` is out of range, `nesterov` meets a dampening, or the
-            updates do not match the parameters.
-        TypeError: a flag is no bool, or a leaf is complex.
+        ValueError: `decay` or `dampening` is out of range, `nesterov` is combined with a dampening,
+            or the updates do not match the parameters.
+        TypeError: a flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_momentum(0.5)
@@ -59,7 +59,7 @@ def scale_by_momentum(
 
     References:
         Sutskever et al., [On the importance of initialization and momentum in deep
-        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013; S-OPT-05, 07, 08, 10.
+        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013.
     """
     if not callable(decay):
         check_range("decay", decay, low=0.0, below=1.0)
@@ -106,8 +106,9 @@ def momentum(
     r"""Gradient descent with momentum.
 
     Outside (default): $v \leftarrow \rho v + (1 - \tau) g$, $x \leftarrow x - \alpha v$. Inside:
-    $v \leftarrow \rho v - (1 - \tau) \alpha g$, $x \leftarrow x + v$. They part as soon as
-    $\alpha$ changes: inside, old gradients keep their old rate.
+    $v \leftarrow \rho v - (1 - \tau) \alpha g$, $x \leftarrow x + v$. They differ as soon as
+    $\alpha$ changes: inside, old gradients keep their old rate. PyTorch and optax have it outside,
+    Keras inside.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
@@ -120,7 +121,7 @@ def momentum(
 
     Raises:
         ValueError: a hyper-parameter is out of range.
-        TypeError: a flag is no bool.
+        TypeError: a flag is not a bool.
 
     Example:
         >>> tx = momentum(0.1, 0.9)
@@ -131,8 +132,11 @@ def momentum(
         -0.19
 
     References:
-        Outside: S-OPT-05, notes 001:11-13 and 002:229-239. Inside: S-OPT-06, notes 003:15-17 and
-        004:63-85. Why they differ: E-05.
+        Polyak, [Some methods of speeding up the convergence of iteration
+        methods](https://doi.org/10.1016/0041-5553(64)90137-5), 1964; Sutskever et al., [On the
+        importance of initialization and momentum in deep
+        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013; both with the rate
+        inside.
     """
     check_flag("lr_inside", lr_inside)
     rule = scale_by_momentum(

@@ -38,6 +38,6 @@ def nesterov(
 
     References:
         Nesterov, 1983; Bengio et al., [Advances in optimizing recurrent
-        networks](https://arxiv.org/abs/1212.0901), 2012, section 3.5; S-OPT-10, 002:311-338, C-023.
+        networks](https://arxiv.org/abs/1212.0901), 2012, section 3.5.
     """
     return momentum(learning_rate, decay, lr_inside=lr_inside, nesterov=True)

@@ -23,16 +23,16 @@ class ProximalL1State(NamedTuple):
 def proximal_l1(
     learning_rate: ScalarOrSchedule, strength: ScalarLike, *, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Puts the weights where the proximal operator of $\alpha_t \lambda \sum |w|$ has them.
+    r"""Applies the proximal operator of $\alpha_t \lambda \sum |w|$ to the weights after the step.
 
     With $z = w + u$ the point to which the chain so far would go, the new weight is
     $\mathrm{sign}(z) \max(|z| - \alpha_t \lambda, 0)$. The zeros are exact: there the update is
     $-w$. Last in the chain, with the rate of the link before it:
-    `optax.chain(gradient_descent(rate), proximal_l1(rate, 1e-3))` is ISTA. Needs `params`.
+    `optax.chain(gradient_descent(rate), proximal_l1(rate, 1e-3))` is ISTA. `update` needs `params`.
 
-    *Not after an adaptive rule.* A rule that gives each coordinate its own rate needs each one's
-    own threshold: with $u = -\alpha D g$ this link solves the problem of strength $\lambda / D_i$
-    on coordinate $i$.
+    *Not after an adaptive rule.* A rule that gives each coordinate its own rate needs a threshold
+    for each coordinate: with $u = -\alpha D g$ this link solves the problem of strength
+    $\lambda / D_i$ on coordinate $i$.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule: the one of the step before.
@@ -51,9 +51,9 @@ def proximal_l1(
         [1.9, 0.0, 0.0]
 
     References:
-        Beck and Teboulle, A fast iterative shrinkage-thresholding algorithm for linear inverse
-        problems, 2009, eq. 1.5; Parikh and Boyd, Proximal algorithms, 2014, section 6.5.2;
-        S-REG-01.
+        Beck and Teboulle, [A fast iterative shrinkage-thresholding algorithm for linear inverse
+        problems](https://doi.org/10.1137/080716542), 2009, eq. 1.5; Parikh and Boyd, [Proximal
+        algorithms](https://doi.org/10.1561/2400000003), 2014, section 6.5.2.
     """
     if not callable(learning_rate):
         check_range("learning_rate", learning_rate, low=0.0)

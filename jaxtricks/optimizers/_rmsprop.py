@@ -1,4 +1,4 @@
-"""AdaGrad that forgets: the gradient over the root of the decayed average of its squares."""
+"""RMSProp: the gradient over the root of the decayed average of its squares."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class RmspropState(NamedTuple):
-    """What is remembered of the gradients.
+    """What the rule keeps of the gradients.
 
     Attributes:
         step: updates done so far.
@@ -60,23 +60,23 @@ def scale_by_rmsprop(
         decay: $\rho$, in `[0, 1)`, a number or a schedule.
         eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
         eps_inside: $\sqrt{r + \varepsilon}$ instead; this $\varepsilon$ acts like the root of one
-            outside.
+            outside. Outside in the lecture and PyTorch, inside in optax (by default) and Keras.
         bias_correction: divides the averages by $1 - \rho^t$, $t$ from 1.
         centered: uses the variance $r_t - m_t^2$ in place of $r_t$, with
             $m_t = \rho m_{t-1} + (1 - \rho) g_t$. That difference loses all its digits where
             gradients hardly change (PyTorch's root can be NaN there), so the variance is kept
             itself: $\sigma_t^2 = \rho \sigma_{t-1}^2 + (1 - \rho) d_t^2 / \rho$ with
-            $d_t = g_t - m_t$, which is right to a rounding of the gradient. Together with
+            $d_t = g_t - m_t$, which is accurate to a rounding of the gradient. Together with
             `bias_correction` the first variance is 0, and the first step $g / \varepsilon$.
         keep_gradient: only if `centered`; finds $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$, which is
-            right to a rounding of itself, from a third moment; an update then takes several times
-            as long. The presets do.
+            accurate to a rounding of itself, from a third moment; an update then takes several
+            times as long. The presets use it.
         initial_accumulator: $r_0 \ge 0$ of every coordinate.
 
     Raises:
-        ValueError: a hyper-parameter is out of range, `keep_gradient` goes without `centered`, or
-            the updates do not match the parameters.
-        TypeError: a flag is no bool, or a leaf is complex.
+        ValueError: a hyper-parameter is out of range, `keep_gradient` is given without `centered`,
+            or the updates do not match the parameters.
+        TypeError: a flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_rmsprop(0.9)
@@ -90,9 +90,8 @@ def scale_by_rmsprop(
         1.705
 
     References:
-        Tieleman and Hinton, Lecture 6.5, Coursera, 2012; outside: S-OPT-13, 002:399-423 and 003:37;
-        inside: S-OPT-14, 004:218-232; the two compared: E-19. Centered: Graves,
-        [Generating sequences](https://arxiv.org/abs/1308.0850), 2013, eq. 38-41.
+        Tieleman and Hinton, Lecture 6.5, Coursera, 2012. Centered: Graves, [Generating sequences
+        with recurrent neural networks](https://arxiv.org/abs/1308.0850), 2013, eq. 38-41.
     """
     if not callable(decay):
         check_range("decay", decay, low=0.0, below=1.0)
@@ -183,7 +182,7 @@ def rmsprop(
         eps_inside: place of $\varepsilon$: outside in PyTorch, inside in Keras.
         bias_correction: whether to correct the averages.
         centered: whether to divide by the root of the variance.
-        keep_gradient: whether that is right where gradients hardly change; see there.
+        keep_gradient: whether the variance is accurate where gradients hardly change.
         initial_accumulator: $r_0$.
 
     Raises:
@@ -196,7 +195,7 @@ def rmsprop(
         -0.1
 
     References:
-        S-OPT-13, S-OPT-14, S-LIB-02.
+        Tieleman and Hinton, Lecture 6.5, Coursera, 2012.
     """
     rule = scale_by_rmsprop(
         decay,

@@ -19,8 +19,8 @@ def scale_by_depth(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Multiplies the updates of a layer by $c^d$, $d$ layers away from the output.
 
-    Layers near the input of a trained network are the more general ones and need to move less. Last
-    in the chain, as the scale of an adaptive rule's gradient does not matter.
+    The layers near the input of a trained network are more general and need to change less. Last in
+    the chain, because an adaptive rule undoes a scale of its gradient.
 
     Args:
         factor: $c \ge 0$; 1 changes nothing, 0 trains the last layer only.
@@ -30,7 +30,7 @@ def scale_by_depth(
     Raises:
         ValueError: `factor` is negative or not finite, a depth is negative, or the depths do
             not fit the updates.
-        TypeError: a depth is no number, or a leaf is complex.
+        TypeError: a depth is not a number, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_depth(0.5)
@@ -40,7 +40,7 @@ def scale_by_depth(
 
     References:
         Howard and Ruder, [Universal Language Model Fine-tuning](https://arxiv.org/abs/1801.06146),
-        2018, section 3.2, with 1 / 2.6; S-PRE-03, 004:541.
+        2018, section 3.2, where the factor is 1 / 2.6.
     """
     check_range("factor", factor, low=0.0)
     if not callable(depth):

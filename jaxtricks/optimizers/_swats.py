@@ -1,4 +1,4 @@
-"""Adam that switches itself to SGD once it knows the rate SGD should have."""
+"""SWATS: Adam that switches to SGD once its estimate of SGD's learning rate has settled."""
 
 from typing import NamedTuple
 
@@ -18,9 +18,10 @@ class SwatsState(NamedTuple):
     r"""Adam, the rate being learned, and SGD.
 
     Attributes:
-        adam: Adam's state, kept going after the switch; `adam.step` counts all updates done.
+        adam: Adam's state, which is still updated after the switch; `adam.step` counts all updates
+            done.
         rate_average: $\lambda$, decayed average of the projected rates, not yet bias-corrected.
-        sgd_rate: $\lambda_k / (1 - \beta_2^k)$ so far, and $\Lambda$ for good from the switch on.
+        sgd_rate: $\lambda_k / (1 - \beta_2^k)$ before the switch, and $\Lambda$ after it.
         switch_step: how many updates Adam made, -1 until the switch.
         velocity: SGD's, zero before the switch.
         learning_rate: of the last update, Adam's or SGD's; at first that of the next.
@@ -72,7 +73,7 @@ def swats(
 
     Args:
         learning_rate: Adam's rate, at least 0, a number or a schedule. SGD's rate does not follow
-            it: to decay that one too, chain a schedule behind.
+            it: to decay that one too, put `optax.scale_by_schedule` after it.
         b1: $\beta_1$, in `[0, 1)`, also SGD's momentum.
         b2: $\beta_2$, in `[0, 1)`, also the decay of $\lambda$.
         eps: Adam's $\varepsilon \ge 0$, added to the uncorrected root as in the paper
@@ -99,7 +100,7 @@ def swats(
 
     References:
         Keskar and Socher, [Improving generalization performance by switching from Adam to
-        SGD](https://arxiv.org/abs/1712.07628), 2017, algorithm 1; S-OPT-20, note 004:278-279.
+        SGD](https://arxiv.org/abs/1712.07628), 2017, algorithm 1.
     """
     if not callable(learning_rate):
         check_range("learning_rate", learning_rate, low=0.0)

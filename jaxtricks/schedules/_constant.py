@@ -21,9 +21,6 @@ def constant(value: ScalarLike) -> Schedule:
         >>> rate = constant(0.1)
         >>> [round(float(rate(count)), 3) for count in (0, 1, 1000)]
         [0.1, 0.1, 0.1]
-
-    References:
-        S-SCH-01.
     """
     check_range("value", value, low=0.0)
 

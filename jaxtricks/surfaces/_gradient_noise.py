@@ -1,4 +1,4 @@
-"""A surface seen through mini-batches."""
+"""A surface whose gradient has the noise of mini-batches."""
 
 from collections.abc import Callable, Sequence
 
@@ -31,7 +31,7 @@ def with_gradient_noise(
     Raises:
         ValueError: a variance is negative, the matrix is not square, symmetric and positive
             semidefinite, or `batch_size` is not positive; later, `x` has another length.
-        TypeError: `surface` is no function of `x`, or `covariance` is not made of real numbers.
+        TypeError: `surface` is not a function of `x`, or `covariance` is not made of real numbers.
 
     Example:
         >>> noisy = with_gradient_noise(lambda x: jnp.sum(x**2), 1.0, 100)
@@ -42,7 +42,8 @@ def with_gradient_noise(
         True
 
     References:
-        S-FUN-07; notes 002:175-177.
+        Mandt et al., [Stochastic gradient descent as approximate Bayesian
+        inference](https://arxiv.org/abs/1704.04289), 2017.
     """
     loss_of = scalar_loss(surface, "x")
     check_range("batch_size", batch_size, above=0.0)

@@ -43,9 +43,6 @@ def least_squares(
         >>> line = least_squares(jnp.array([[1.0], [2.0]]), jnp.array([2.0, 4.0]))
         >>> print(line(jnp.zeros(1)), jax.grad(line)(jnp.zeros(1)), line.optimum.round(4))
         5.0 [-5.] [2.]
-
-    References:
-        S-OPT-01, S-LOS-02; notes 000:102-108, 001:117-119.
     """
     check_choice("reduction", reduction, ("mean", "sum"))
     check_flag("half", half)

@@ -18,7 +18,7 @@ def quadratic(
     r"""Makes $f(w) = \frac12 \sum_i h_i w_i^2$, in any dimension.
 
     Gradient descent multiplies coordinate $i$ by $1 - \alpha h_i$: it needs $\alpha < 2 / h_{max}$
-    and then crawls where $h$ is small. The condition number is $\kappa = h_{max} / h_{min}$.
+    and is then slow where $h$ is small. The condition number is $\kappa = h_{max} / h_{min}$.
 
     Args:
         curvatures: $h$, one number per dimension, at least 0 (0 is a flat direction; for negative
@@ -36,7 +36,7 @@ def quadratic(
         [2.0, 20.0]
 
     References:
-        S-FUN-01; notes 002:166-168, 003:15, 004:33, 004:169.
+        Goh, [Why momentum really works](https://distill.pub/2017/momentum/), 2017.
     """
     array = isinstance(curvatures, np.ndarray | jax.Array)
     listed = isinstance(curvatures, Sequence) and not isinstance(curvatures, str | bytes)

@@ -27,7 +27,7 @@ def batch_normalization(
 
     Raises:
         ValueError: `epsilon` or `momentum` is out of range.
-        TypeError: `center` or `scale` is no bool, or `axis` no integer.
+        TypeError: `center` or `scale` is not a bool, or `axis` is not an integer.
 
     Example:
         >>> import jax, jax.numpy as jnp

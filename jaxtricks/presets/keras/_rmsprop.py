@@ -43,7 +43,8 @@ def rmsprop(
         [-0.0316, -0.0031]
 
     References:
-        S-OPT-14, E-19.
+        [Keras's `RMSprop`](https://keras.io/api/optimizers/rmsprop/); Tieleman and Hinton, Lecture
+        6.5, Coursera, 2012.
     """
     check_range("rho", rho, low=0.0, below=1.0)
     check_range("epsilon", epsilon, low=0.0)

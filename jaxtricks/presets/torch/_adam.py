@@ -42,7 +42,8 @@ def adam(
         [-0.1, 0.1]
 
     References:
-        S-OPT-17.
+        PyTorch's [`Adam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html);
+        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015.
     """
     check_pair("betas", betas)
     check_range("betas[0]", betas[0], low=0.0, below=1.0)

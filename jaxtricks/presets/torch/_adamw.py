@@ -41,7 +41,9 @@ def adamw(
         [-0.1, 0.0001]
 
     References:
-        S-REG-07, 002:660.
+        PyTorch's [`AdamW`](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html);
+        Loshchilov and Hutter, [Decoupled Weight Decay
+        Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
     check_pair("betas", betas)
     check_range("betas[0]", betas[0], low=0.0, below=1.0)

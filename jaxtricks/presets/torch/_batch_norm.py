@@ -29,7 +29,7 @@ def batch_norm(
 
     Raises:
         ValueError: `eps` or `momentum` is out of range.
-        TypeError: `affine` is no bool, or `axis` no integer.
+        TypeError: `affine` is not a bool, or `axis` is not an integer.
 
     Example:
         >>> import jax, jax.numpy as jnp

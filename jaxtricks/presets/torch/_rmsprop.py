@@ -45,7 +45,9 @@ def rmsprop(
         [-0.1, 0.1]
 
     References:
-        S-OPT-13, E-19.
+        PyTorch's
+        [`RMSprop`](https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html);
+        Tieleman and Hinton, Lecture 6.5, Coursera, 2012.
     """
     check_range("alpha", alpha, low=0.0, below=1.0)
     check_range("eps", eps, low=0.0)

@@ -21,7 +21,7 @@ def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `step_size` is no integer.
+        TypeError: `step_size` is not an integer.
 
     Example:
         >>> rate = step_lr(0.05, step_size=30)
@@ -29,7 +29,8 @@ def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -
         [0.05, 0.05, 0.005, 0.005, 0.0005, 0.0005]
 
     References:
-        S-SCH-04, S-API-07; note 001:49-58.
+        PyTorch's
+        [`StepLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_length("step_size", step_size, low=1)
