@@ -112,8 +112,8 @@ def test_without_a_form_a_native_convolution_is_kept_out_of_loops(monkeypatch):
     for name in ("scan_form", "host_form"):
         form = getattr(_fit, name)
         monkeypatch.setattr(_fit, name, lambda *args, form=form: forms.append(form) or form(*args))
-    for form in ("patches", "native"):
-        model = models.SmallCNN((2,), classes=3, form=form)
+    for algorithm in ("patches", "native"):
+        model = models.SmallCNN((2,), classes=3, algorithm=algorithm)
         image = jnp.zeros((1, 4, 4, 1))
         variables = jax.jit(functools.partial(model.init, train=False))(KEY, image)
         ours = trainer(training.classification_loss(model), optax.sgd(0.1))
