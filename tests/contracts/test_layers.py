@@ -18,7 +18,7 @@ GENERAL = [
     laws.training_draws_from_its_own_stream_only,
     laws.a_sharded_batch_gives_the_numbers_of_one_device,
     laws.gradients_are_finite_at_both_ends,
-    laws.dtypes_stay,
+    laws.it_computes_in_its_dtype_with_single_precision_variables,
     flax_laws.transformed_layers_give_the_numbers_of_plain_ones,
     flax_laws.a_scanned_stack_equals_the_loop,
     flax_laws.it_works_in_nnx,

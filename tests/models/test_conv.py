@@ -1,4 +1,4 @@
-"""Both forms of the convolution against Flax's, and the poolings against Flax's."""
+"""Both algorithms of the convolution against Flax's, and the poolings against Flax's."""
 
 import functools
 
@@ -18,7 +18,7 @@ KEY = jax.random.key(0)
     "shape, kernel_size, strides",
     [((7, 8), (3, 3), 2), ((6, 9), (2, 5), (3, 1)), ((5, 6), (1, 1), 2), ((2, 1), (4, 3), 1)],
 )
-def test_both_forms_equal_flax_in_numbers_and_gradients(shape, kernel_size, strides):
+def test_both_algorithms_equal_flax_in_numbers_and_gradients(shape, kernel_size, strides):
     x = jax.random.normal(KEY, (2, *shape, 3))
     flax = nn.Conv(4, kernel_size, strides)
     variables = flax.init(KEY, x)
@@ -30,7 +30,7 @@ def test_both_forms_equal_flax_in_numbers_and_gradients(shape, kernel_size, stri
 
         return jax.grad(loss, (0, 1), has_aux=True)
 
-    patches, native = (Conv(4, kernel_size, strides, form=f) for f in ("patches", "native"))
+    patches, native = (Conv(4, kernel_size, strides, algorithm=f) for f in ("patches", "native"))
     layers = (patches, native, flax)
     run = jax.jit(lambda *given: [output_and_gradient(layer)(*given) for layer in layers])
     *ours, want = run(variables, x)
@@ -44,13 +44,13 @@ def test_patches_are_the_default_on_a_cpu():
     variables = Conv(1).init(KEY, x)
     text = str(jax.make_jaxpr(Conv(1).apply)(variables, x))
     assert "dot_general" in text and "conv_general_dilated" not in text
-    text = str(jax.make_jaxpr(Conv(1, form="native").apply)(variables, x))
+    text = str(jax.make_jaxpr(Conv(1, algorithm="native").apply)(variables, x))
     assert "conv_general_dilated" in text
 
 
-@pytest.mark.parametrize("form", ["patches", "native"])
-def test_half_precision_images_meet_single_precision_weights(form):
-    conv = Conv(1, form=form, kernel_init=nn.initializers.ones)
+@pytest.mark.parametrize("algorithm", ["patches", "native"])
+def test_half_precision_images_meet_single_precision_weights(algorithm):
+    conv = Conv(1, algorithm=algorithm, kernel_init=nn.initializers.ones)
     x = jnp.ones((1, 4, 4, 1), jnp.bfloat16)
     y = jnp.asarray(conv.apply(conv.init(KEY, x), x))
     assert y.dtype == jnp.bfloat16 and y[0, 1, 1, 0] == 9

@@ -16,8 +16,10 @@ from tests.untyped import untyped
 KEY = jax.random.key(0)
 X = jax.random.normal(KEY, (6, 4, 4, 2))
 NETS = {
-    "MLP": models.MLP((5, 4, 3), activation=jnp.tanh, batch_norm=True, rates=0.5),
-    "SmallCNN": models.SmallCNN((4,), hidden=6, classes=3, rate=0.5),
+    "MLP": models.MLP(
+        (5, 4, 3), activation=jnp.tanh, block=models.batch_norm_block, dropout_rates=0.5
+    ),
+    "SmallCNN": models.SmallCNN((4,), hidden=6, classes=3, dropout_rate=0.5),
     "ResNet": models.ResNet(8, width=4, classes=3),
 }
 

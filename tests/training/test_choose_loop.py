@@ -11,8 +11,8 @@ from tests.training.nets import Net, examples
     "net, want",
     [
         (Net(), "scan"),
-        (models.SmallCNN((4,), classes=3, form="patches"), "scan"),
-        (models.SmallCNN((4,), classes=3, form="native"), "host"),
+        (models.SmallCNN((4,), classes=3, algorithm="patches"), "scan"),
+        (models.SmallCNN((4,), classes=3, algorithm="native"), "host"),
     ],
     ids=["mlp", "patches", "native"],
 )

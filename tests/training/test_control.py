@@ -87,7 +87,7 @@ def test_a_label_out_of_range_in_validation_ends_the_run():
 
 
 def test_the_best_variables_have_the_best_metric():
-    model = models.MLP((8, 3), batch_norm=True)
+    model = models.MLP((8, 3), block=models.batch_norm_block)
     variables = model.init(KEY, jnp.zeros((1, 4, 4, 1)), train=False)
     ours = training.trainer(training.classification_loss(model), optax.sgd(0.1))
     options = {"key": KEY, "epochs": 3, "batch_size": BATCH}

@@ -39,7 +39,7 @@ def counting(loss, traces):
 @pytest.mark.parametrize("loop, most", [(None, 6), ("host", 16)])
 def test_a_run_compiles_few_programs_and_traces_its_step_twice(compiled, loop, most):
     traces = []
-    model = models.MLP((16, 3), rates=0.2, batch_norm=True)
+    model = models.MLP((16, 3), dropout_rates=0.2, block=models.batch_norm_block)
     loss = counting(training.classification_loss(model), traces)
     trainer = training.trainer(loss, optimizers.adam(1e-2))
     init = jax.jit(lambda key, x: model.init(key, x, train=False))

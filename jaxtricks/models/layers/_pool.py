@@ -1,4 +1,4 @@
-"""Halving the resolution by the largest or the average of each window."""
+"""Reducing the resolution to the largest or average value of each window."""
 
 import functools
 
@@ -7,19 +7,28 @@ from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._checks import check_integer
 from jaxtricks._wide_dtype import wide_dtype
-from jaxtricks.models._flatten import check_images
+from jaxtricks.models.layers._flatten import check_images
 
 
 def max_pool(
     images: Shaped[Array, "n *image"], size: int = 2
 ) -> Float[Array, "n rows columns channels"]:
-    """The largest value of each window of `size` by `size`, side by side.
+    """Returns the largest value of each window of `size` by `size` pixels.
 
-    Rows and columns that fill no window are left out, as in PyTorch, Keras and Flax. Equal values
-    share the gradient. Computed as maxima of slices: on a CPU the gradient takes a ninth of the
-    time of `flax.linen.max_pool`'s.
+    The windows do not overlap. Rows and columns at the end that fill no window are left out, as in
+    PyTorch, Keras and Flax. If several values of a window are the largest, they share the gradient.
+    It is computed as a maximum of slices: on a CPU its gradient takes a ninth of the time of that
+    of `flax.linen.max_pool`.
+
+    Args:
+        images: `[n, height, width, channels]`, floating.
+        size: rows and columns of a window, at least 1.
+
+    Returns:
+        Images `[n, height // size, width // size, channels]` of the same dtype.
 
     Raises:
+        TypeError: the images are not floating, or `size` is not an integer.
         ValueError: `size` is under 1, the rank is not 4, or there is no whole window.
 
     Example:
@@ -32,11 +41,20 @@ def max_pool(
 def average_pool(
     images: Shaped[Array, "n *image"], size: int = 2
 ) -> Float[Array, "n rows columns channels"]:
-    """The average of each window of `size` by `size`, side by side.
+    """Returns the average value of each window of `size` by `size` pixels.
 
-    Rows and columns that fill no window are left out.
+    The windows do not overlap. Rows and columns at the end that fill no window are left out. Narrow
+    dtypes are averaged in float32.
+
+    Args:
+        images: `[n, height, width, channels]`, floating.
+        size: rows and columns of a window, at least 1.
+
+    Returns:
+        Images `[n, height // size, width // size, channels]` of the same dtype.
 
     Raises:
+        TypeError: the images are not floating, or `size` is not an integer.
         ValueError: `size` is under 1, the rank is not 4, or there is no whole window.
 
     Example:
@@ -50,7 +68,7 @@ def average_pool(
 def slices(
     images: Shaped[Array, "n *image"], size: int
 ) -> list[Float[Array, "n rows columns channels"]]:
-    """The entries of all windows, one array for each place in the window."""
+    """Returns the values of all windows, one array for each place in the window."""
     check_integer("size", size, low=1)
     check_images(images, ranks=(4,))
     _, height, width, _ = images.shape

@@ -1,4 +1,4 @@
-"""ReLU that lets a tenth through."""
+"""ReLU with a small slope below zero."""
 
 import jax
 import jax.numpy as jnp
@@ -8,15 +8,13 @@ from jaxtricks._checks import check_range
 
 
 def leaky_relu(x: Real[Array, "*shape"], slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:
-    r"""$\max(a x, x)$ for $0 \le a \le 1$: x above 0, a x below.
+    r"""Returns $\max(a x, x)$ with $0 \le a \le 1$: $x$ above 0 and $a x$ below.
 
-    The notes print a slope of 0.1; `jax.nn.leaky_relu`, Flax and PyTorch default to 0.01, Keras to
-    0.3. The other activations of the notes are JAX's own: `jax.nn.sigmoid`, `jax.numpy.tanh`,
-    `jax.nn.relu` (slope 0 at 0), `jax.nn.elu`, `jax.nn.identity`.
+    The default slope is 0.1; `jax.nn.leaky_relu`, Flax and PyTorch default to 0.01, Keras to 0.3.
 
     Args:
-        x: pre-activations, finite; whole numbers become floats.
-        slope: a, in `[0, 1]`; at 0 it is ReLU, at 1 the identity. It may be traced.
+        x: pre-activations of any shape, finite; whole numbers are converted to floats.
+        slope: $a$, in `[0, 1]`; 0 gives ReLU and 1 the identity. It may be traced.
 
     Raises:
         ValueError: the slope is out of range.
@@ -26,7 +24,8 @@ def leaky_relu(x: Real[Array, "*shape"], slope: ScalarLike = 0.1) -> Float[Array
         [-0.25, 3.0]
 
     References:
-        S-ACT-04, E-49; note 002:22-24.
+        Maas et al., [Rectifier nonlinearities improve neural network acoustic models](
+        https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf), 2013.
     """
     check_range("slope", slope, low=0.0, high=1.0)
     x = jnp.asarray(x)
