@@ -108,7 +108,7 @@ def trainer(depth: int, width: int, batch: int) -> Callable:
         test: networks.Examples,
     ) -> dict[str, Any]:
         init_key, order_key = jax.random.split(key)
-        momentum = optimizers.momentum(lambda count: rates[count], 0.9)
+        momentum = optimizers.momentum(lambda count: rates[count], decay=0.9)
         tx = optax.chain(optimizers.add_l2(1e-4), momentum)
         ours = networks.trainer(model, tx)
         order = networks.stream(order_key, len(fit["label"]), len(rates), batch)

@@ -129,7 +129,7 @@ def train(
     of 4 updates.
     """
     init_key, order_key = jax.random.split(key)
-    tx = optimizers.momentum(lambda count: rates[count // parts], 0.9)
+    tx = optimizers.momentum(lambda count: rates[count // parts], decay=0.9)
     order = stream(order_key, len(fit["label"]), len(rates) * parts, batch)
     ours = trainer(model, tx)
     state = ours.init(first_variables(model, init_key, fit))

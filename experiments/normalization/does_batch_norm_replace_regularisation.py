@@ -95,7 +95,7 @@ def racer(arm: str, images: races.Images, config: Config) -> Any:
 
     def rule(trial: Any) -> optax.GradientTransformation:
         decay = optimizers.add_l2(trial["l2"], mask=optimizers.weights_only)
-        return optax.chain(decay, optimizers.momentum(trial["rate"], 0.9))
+        return optax.chain(decay, optimizers.momentum(trial["rate"], decay=0.9))
 
     return races.racer(network, images, rule, steps=config.steps, marks=1, rng_streams=("dropout",))
 

@@ -44,7 +44,7 @@ def prepared(
     algorithm: Any, depth: int, width: int
 ) -> tuple[training.TrainState, training.Trainer]:
     """The first state and the trainer."""
-    net, tx = models.ResNet(depth, width, algorithm=algorithm), optimizers.momentum(0.1, 0.9)
+    net, tx = models.ResNet(depth, width, algorithm=algorithm), optimizers.momentum(0.1, decay=0.9)
     init = jax.jit(lambda key: net.init(key, jnp.zeros((1, 32, 32, 3)), train=False))
     ours = networks.trainer(net, tx)
     return ours.init(init(jax.random.key(0))), ours

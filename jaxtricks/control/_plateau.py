@@ -22,8 +22,8 @@ class PlateauState(NamedTuple):
 
 def plateau(
     factor: ScalarLike = 0.1,
-    patience: int | Int[Array, ""] = 10,
     *,
+    patience: int | Int[Array, ""] = 10,
     initial: ScalarLike = 1.0,
     min_value: ScalarLike = 0.0,
     eps: ScalarLike = 1e-8,

@@ -72,7 +72,7 @@ def load(
     return Splits(train, held_back, parts[1])
 
 
-def available(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
+def available(name: str, *, data_dir: str | os.PathLike[str] | None = None) -> bool:
     """Says whether `load(name)` finds its packages and its files. It reads no data.
 
     Raises:

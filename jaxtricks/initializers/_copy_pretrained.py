@@ -8,7 +8,7 @@ from jaxtricks._checks import check_flag
 from jaxtricks._prefix import expand_prefix
 
 
-def copy_pretrained(params: PyTree, pretrained: PyTree, mask: PyTree = True) -> PyTree:
+def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: PyTree = True) -> PyTree:
     """Copies the leaves where `mask` is True from `pretrained`, by name, and keeps the others.
 
     Mask by name, `{"Dense_0": True, "Dense_1": False}`, or by depth: all but the last layer are

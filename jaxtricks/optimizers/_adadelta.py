@@ -81,8 +81,8 @@ def scale_by_adadelta(
 
 def adadelta(
     learning_rate: ScalarOrSchedule = 1.0,
-    decay: ScalarOrSchedule = 0.95,
     *,
+    decay: ScalarOrSchedule = 0.95,
     eps: ScalarLike = 1e-6,
 ) -> optax.GradientTransformationExtraArgs:
     r"""AdaDelta: `scale_by_adadelta`, then $x \leftarrow x - \alpha u$.

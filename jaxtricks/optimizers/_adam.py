@@ -31,8 +31,8 @@ class AdamState(NamedTuple):
 
 def scale_by_adam(
     b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
     *,
+    b2: ScalarOrSchedule = 0.999,
     eps: ScalarLike = 1e-7,
     eps_inside: bool = False,
     eps_hat: bool = False,
@@ -107,9 +107,9 @@ def scale_by_adam(
 
 def adam(
     learning_rate: ScalarOrSchedule,
+    *,
     b1: ScalarOrSchedule = 0.9,
     b2: ScalarOrSchedule = 0.999,
-    *,
     eps: ScalarLike = 1e-7,
     eps_inside: bool = False,
     eps_hat: bool = False,
@@ -139,6 +139,6 @@ def adam(
         Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015.
     """
     rule = scale_by_adam(
-        b1, b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
+        b1, b2=b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
     )
     return optax.chain(rule, gradient_descent(learning_rate))

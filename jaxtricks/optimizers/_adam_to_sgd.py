@@ -120,7 +120,7 @@ def adam_to_sgd(
     else:
         check_length("when", when, low=0)
     rule = scale_by_adam(
-        b1, b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
+        b1, b2=b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
     )
 
     def init(params: PyTree) -> AdamToSgdState:

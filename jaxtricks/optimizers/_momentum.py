@@ -95,8 +95,8 @@ def scale_by_momentum(
 
 def momentum(
     learning_rate: ScalarOrSchedule,
-    decay: ScalarOrSchedule = 0.9,
     *,
+    decay: ScalarOrSchedule = 0.9,
     lr_inside: bool = False,
     dampening: ScalarLike = 0.0,
     dampen_first: bool = True,

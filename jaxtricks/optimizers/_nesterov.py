@@ -7,7 +7,7 @@ from jaxtricks.schedules import ScalarOrSchedule
 
 
 def nesterov(
-    learning_rate: ScalarOrSchedule, decay: ScalarOrSchedule = 0.9, *, lr_inside: bool = True
+    learning_rate: ScalarOrSchedule, *, decay: ScalarOrSchedule = 0.9, lr_inside: bool = True
 ) -> optax.GradientTransformationExtraArgs:
     r"""Nesterov's momentum on the look-ahead point: the parameters are $\tilde x = x + \rho v$.
 
@@ -40,4 +40,4 @@ def nesterov(
         Nesterov, 1983; Bengio et al., [Advances in optimizing recurrent
         networks](https://arxiv.org/abs/1212.0901), 2012, section 3.5.
     """
-    return momentum(learning_rate, decay, lr_inside=lr_inside, nesterov=True)
+    return momentum(learning_rate, decay=decay, lr_inside=lr_inside, nesterov=True)

@@ -158,8 +158,8 @@ def _kept_share(decay: ScalarLike, step: Int[Array, ""], scale: ScalarLike) -> F
 
 def rmsprop(
     learning_rate: ScalarOrSchedule,
-    decay: ScalarOrSchedule = 0.9,
     *,
+    decay: ScalarOrSchedule = 0.9,
     momentum: ScalarOrSchedule | None = None,
     lr_inside: bool = False,
     eps: ScalarLike = 1e-7,

@@ -15,7 +15,7 @@ from jaxtricks.optimizers._layer_depth import layer_depth
 
 
 def scale_by_depth(
-    factor: ScalarLike, depth: PyTree | Callable[[PyTree], PyTree] = layer_depth
+    factor: ScalarLike, *, depth: PyTree | Callable[[PyTree], PyTree] = layer_depth
 ) -> optax.GradientTransformationExtraArgs:
     r"""Multiplies the updates of a layer by $c^d$, $d$ layers away from the output.
 

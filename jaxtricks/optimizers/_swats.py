@@ -107,7 +107,7 @@ def swats(
     for name, beta in (("b1", b1), ("b2", b2)):
         check_range(name, beta, low=0.0, below=1.0)
     check_range("tolerance", tolerance, low=0.0)
-    rule = scale_by_adam(b1, b2, eps=eps, eps_hat=True)
+    rule = scale_by_adam(b1, b2=b2, eps=eps, eps_hat=True)
 
     def init(params: PyTree) -> SwatsState:
         check_real_tree("params", params)

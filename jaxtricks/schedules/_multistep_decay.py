@@ -11,7 +11,7 @@ from jaxtricks.schedules._schedule import Schedule
 
 
 def multistep_decay(
-    initial: ScalarLike, boundaries: Sequence[int], factor: ScalarLike = 0.1
+    initial: ScalarLike, boundaries: Sequence[int], *, factor: ScalarLike = 0.1
 ) -> Schedule:
     r"""Multiplies the rate by `factor` at each of the `boundaries`.
 

@@ -8,7 +8,7 @@ from jaxtricks._counted import counted
 from jaxtricks.schedules._schedule import Schedule
 
 
-def noam(model_size: int, warmup_steps: int = 4000, *, scale: ScalarLike = 1.0) -> Schedule:
+def noam(model_size: int, *, warmup_steps: int = 4000, scale: ScalarLike = 1.0) -> Schedule:
     r"""Rises linearly for `warmup_steps`, then falls as one over the square root of the step.
 
     $\alpha_t = c\, d^{-1/2} \min(t^{-1/2},\, t\, w^{-3/2})$ with $t$ = count + 1. The two meet at

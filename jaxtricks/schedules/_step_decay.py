@@ -8,7 +8,7 @@ from jaxtricks._counted import counted
 from jaxtricks.schedules._schedule import Schedule
 
 
-def step_decay(initial: ScalarLike, every_steps: int, factor: ScalarLike = 0.1) -> Schedule:
+def step_decay(initial: ScalarLike, every_steps: int, *, factor: ScalarLike = 0.1) -> Schedule:
     r"""Multiplies the rate by `factor` after every `every_steps` updates.
 
     $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$; the division is one of integers, so each

@@ -15,6 +15,7 @@ from jaxtricks.surfaces._surface import scalar_loss
 def with_gradient_noise(
     surface: Callable[[Array], Float[Array, ""]],
     covariance: ArrayLike | Sequence[ScalarLike],
+    *,
     batch_size: ScalarLike = 1,
 ) -> Callable[[Key[Array, ""], Array], Float[Array, ""]]:
     r"""Makes `(key, x) -> loss` whose gradient is $\nabla f(x) + \varepsilon$.

@@ -19,7 +19,7 @@ class Grid(NamedTuple):
 
 
 def grid(
-    surface: Surface, size: int = 200, *, view: tuple[Interval, Interval] | None = None
+    surface: Surface, *, size: int = 200, view: tuple[Interval, Interval] | None = None
 ) -> Grid:
     """Evaluates a two-dimensional surface on `size` x `size` points of its view.
 

@@ -62,8 +62,8 @@ def run(
     start: TrainState | Position,
     train: Batch,
     validation: Batch,
-    key: Key[Array, ""],
     *,
+    key: Key[Array, ""],
     epochs: int,
     batch_size: int,
     plateau: ControlRule | None = None,
@@ -106,8 +106,9 @@ def run(
         >>> ours = training.trainer(loss, optax.sgd(0.25))
         >>> some, others = {"x": jnp.ones(4)}, {"x": jnp.zeros(2)}
         >>> start = ours.init({"params": jnp.zeros(())})
-        >>> options = {"epochs": 9, "batch_size": 4, "stopping": control.early_stopping(1)}
-        >>> result = run(ours, start, some, others, jax.random.key(0), **options)
+        >>> rule = control.early_stopping(patience=1)
+        >>> options = {"key": jax.random.key(0), "epochs": 9, "batch_size": 4, "stopping": rule}
+        >>> result = run(ours, start, some, others, **options)
         >>> int(result.epochs), float(result.best_variables["params"])
         (3, 0.5)
     """

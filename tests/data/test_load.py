@@ -46,7 +46,7 @@ def test_the_seed_decides(name, tiny):
 def test_environment_gives_the_folder(tiny, monkeypatch, tmp_path):
     monkeypatch.setenv("TFDS_DATA_DIR", os.fspath(tiny))
     assert data.available("tiny") and len(data.load("tiny").test["label"]) == 20
-    assert not data.available("tiny", tmp_path)
+    assert not data.available("tiny", data_dir=tmp_path)
 
 
 def test_newest_version_is_read(tiny, tmp_path):

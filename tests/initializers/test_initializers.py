@@ -155,7 +155,7 @@ def test_pretrained_layers_are_copied_by_name_and_depth_and_cast():
     }
     old = {"Dense_0": {"kernel": np.ones((2, 3))}, "Dense_1": {"kernel": np.ones(9)}}
     mask = {"Dense_0": True, "Dense_1": False}
-    got = initializers.copy_pretrained(fresh, old, mask)
+    got = initializers.copy_pretrained(fresh, old, mask=mask)
     chex.assert_trees_all_equal(got["Dense_0"]["kernel"], jnp.ones((2, 3), jnp.bfloat16))
     chex.assert_trees_all_equal(got["Dense_1"], fresh["Dense_1"])
     chex.assert_trees_all_equal(initializers.copy_pretrained(old, old), old)
@@ -189,7 +189,7 @@ BAD = {
         r"pretrained\['a'\] must have the shape \(2,\), got \(3,\)",
     ),
     "mask": (
-        lambda: initializers.copy_pretrained({"a": 1.0}, {}, {"b": True}),
+        lambda: initializers.copy_pretrained({"a": 1.0}, {}, mask={"b": True}),
         "mask must be a prefix",
     ),
 }
@@ -207,7 +207,7 @@ def test_a_mask_of_arrays_is_refused():
         with pytest.raises(TypeError, match=r"pretrained\['a'\] is .*, which does not fit"):
             initializers.copy_pretrained({"a": own}, {"a": given})
     with untyped(), pytest.raises(TypeError, match=r"mask\['a'\] must be a bool"):
-        initializers.copy_pretrained({"a": 1.0}, {"a": 1.0}, {"a": 1})
+        initializers.copy_pretrained({"a": 1.0}, {"a": 1.0}, mask={"a": 1})
 
 
 @pytest.mark.parametrize(

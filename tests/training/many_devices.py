@@ -18,7 +18,7 @@ from tests.training.nets import Net, examples, start  # noqa: E402
 
 KEY = jax.random.key(5)
 BATCH = {**examples(32), "weight": np.linspace(0, 2, 32, dtype=np.float32)}
-TX = optimizers.momentum(0.1, 0.9)
+TX = optimizers.momentum(0.1, decay=0.9)
 
 
 def shifted(key, batch):

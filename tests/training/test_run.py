@@ -20,7 +20,7 @@ NET = Net(rate=0.2, batch_norm=True)
 
 def run_of(rate=0.3, net=NET, begun=None, **options):
     """The run of one rate, or the rest of one that was begun."""
-    trainer, state = start(net, optimizers.momentum(rate, 0.5))
+    trainer, state = start(net, optimizers.momentum(rate, decay=0.5))
     run = jax.jit(functools.partial(training.run, trainer, batch_size=10, **options))
     return run(begun or state, examples(60), examples(30, seed=1), KEY)
 

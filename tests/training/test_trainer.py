@@ -105,7 +105,7 @@ RATE = schedules.step_decay(1.0, factor=0.5, every_steps=1)
     "tx",
     [
         optimizers.gradient_descent(RATE),
-        optax.chain(optax.clip_by_global_norm(99.0), optimizers.momentum(RATE, 0.0)),
+        optax.chain(optax.clip_by_global_norm(99.0), optimizers.momentum(RATE, decay=0.0)),
         optax.inject_hyperparams(optimizers.gradient_descent)(learning_rate=RATE),
         optax.inject_hyperparams(optax.sgd)(learning_rate=RATE),
         optax.partition({"all": optimizers.gradient_descent(RATE)}, "all"),

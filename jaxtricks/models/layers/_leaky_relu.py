@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Real, ScalarLike
 from jaxtricks._checks import check_range
 
 
-def leaky_relu(x: Real[Array, "*shape"], slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:
+def leaky_relu(x: Real[Array, "*shape"], *, slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:
     r"""Returns $\max(a x, x)$ with $0 \le a \le 1$: $x$ above 0 and $a x$ below.
 
     The default slope is 0.1; `jax.nn.leaky_relu`, Flax and PyTorch default to 0.01, Keras to 0.3.

@@ -11,7 +11,7 @@ from jaxtricks.models.layers._flatten import check_images
 
 
 def max_pool(
-    images: Shaped[Array, "n *image"], size: int = 2
+    images: Shaped[Array, "n *image"], *, size: int = 2
 ) -> Float[Array, "n rows columns channels"]:
     """Returns the largest value of each window of `size` by `size` pixels.
 
@@ -39,7 +39,7 @@ def max_pool(
 
 
 def average_pool(
-    images: Shaped[Array, "n *image"], size: int = 2
+    images: Shaped[Array, "n *image"], *, size: int = 2
 ) -> Float[Array, "n rows columns channels"]:
     """Returns the average value of each window of `size` by `size` pixels.
 

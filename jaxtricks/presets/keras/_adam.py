@@ -45,5 +45,5 @@ def adam(
     check_range("beta_1", beta_1, low=0.0, below=1.0)
     check_range("beta_2", beta_2, low=0.0, below=1.0)
     check_range("epsilon", epsilon, low=0.0)
-    rule = scale_by_adam(beta_1, beta_2, eps=epsilon, eps_hat=True)
+    rule = scale_by_adam(beta_1, b2=beta_2, eps=epsilon, eps_hat=True)
     return shrunk((rule, gradient_descent(learning_rate)), learning_rate, weight_decay)

@@ -49,5 +49,5 @@ def adam(
     check_range("betas[0]", betas[0], low=0.0, below=1.0)
     check_range("betas[1]", betas[1], low=0.0, below=1.0)
     check_range("eps", eps, low=0.0)
-    rule = scale_by_adam(*betas, eps=eps)
+    rule = scale_by_adam(betas[0], b2=betas[1], eps=eps)
     return penalized((rule,), lr, weight_decay=weight_decay, maximize=maximize)

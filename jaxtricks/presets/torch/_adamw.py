@@ -51,5 +51,5 @@ def adamw(
     check_range("eps", eps, low=0.0)
     check_range("weight_decay", weight_decay, low=0.0)
     decay = () if left_out(weight_decay) else (add_decoupled_decay(weight_decay),)
-    rule = (scale_by_adam(*betas, eps=eps), *decay)
+    rule = (scale_by_adam(betas[0], b2=betas[1], eps=eps), *decay)
     return penalized(rule, lr, weight_decay=0, maximize=maximize)

@@ -69,7 +69,7 @@ def reduce_lr_on_plateau(
     check_range("eps", eps, low=0.0)
     return plateau(
         factor,
-        patience,
+        patience=patience,
         initial=initial_rate,
         min_value=min_lr,
         eps=eps,
