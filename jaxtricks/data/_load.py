@@ -29,8 +29,8 @@ def load(
     `jaxtricks` of the environment's `XDG_CACHE_HOME`, by default `~/.cache`, one file per prepared
     version. The next call decodes only what is not there yet. A file that is damaged, or was made
     from other prepared files, is not used but replaced; where the folder cannot be written, nothing
-    is kept. The files may be deleted at any time. They take as much space as the arrays: 55 MB for
-    the whole of MNIST, 184 MB for CIFAR-10.
+    is kept. The files may be deleted at any time. They take as much space as the arrays: 56 MB for
+    the whole of MNIST, 185 MB for CIFAR-10.
 
     Args:
         name: `"digits"`, which comes with scikit-learn, or the TensorFlow Datasets name of images
