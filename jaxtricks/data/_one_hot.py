@@ -25,9 +25,6 @@ def one_hot(
     Example:
         >>> one_hot(np.array([1, 0]), 3).tolist()
         [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
-
-    References:
-        S-DAT-06; notes 002:917.
     """
     check_integer("classes", classes, low=1)
     if not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
