@@ -114,7 +114,7 @@ def trainer(depth: int, width: int, batch: int) -> Callable:
         order = networks.stream(order_key, len(fit["label"]), len(rates), batch)
 
         def window(state: training.TrainState, order: data.Order) -> tuple:
-            state, metrics = training.train_epoch(ours, state, fit, order, key)
+            state, metrics = training.train_epoch(ours, state, fit, order, key=key)
             held = training.evaluate(ours, ours.variables(state), held_back, 500)
             return state, (metrics, held)
 

@@ -133,7 +133,7 @@ def train(
     order = stream(order_key, len(fit["label"]), len(rates) * parts, batch)
     ours = trainer(model, tx)
     state = ours.init(first_variables(model, init_key, fit))
-    state, metrics = training.train_epoch(ours, state, fit, order, key)
+    state, metrics = training.train_epoch(ours, state, fit, order, key=key)
     final = training.evaluate(ours, ours.variables(state), test, 2000)
     losses = metrics["loss"].reshape(-1, parts).mean(axis=1)
     losses = jnp.where(losses < WORST, losses, WORST)

@@ -37,7 +37,7 @@ def trainer(width: int, *, steps: int, marks: int, curved: bool) -> Callable[...
         parts = jax.tree.map(lambda x: x.reshape(marks, -1, BATCH), order)
 
         def part(state: training.TrainState, rows: data.Order) -> tuple[Any, dict[str, jax.Array]]:
-            state, _ = training.train_epoch(ours, state, fit, rows, key)
+            state, _ = training.train_epoch(ours, state, fit, rows, key=key)
             found = ours.variables(state)
             return state, {"train": mean_loss(found, fit), "test": mean_loss(found, held)}
 

@@ -86,7 +86,7 @@ def watch(
 
     def look(state: Any, rows: Any) -> tuple[Any, dict[str, jax.Array]]:
         given = pre_activations(net, ours.variables(state), jnp.asarray(seen), last)
-        state, _ = training.train_epoch(ours, state, fit, rows, key)
+        state, _ = training.train_epoch(ours, state, fit, rows, key=key)
         levels = jnp.array(PERCENTILES)
         return state, {n: jnp.percentile(x, levels, axis=0) for n, x in given.items()}
 

@@ -72,7 +72,7 @@ def our_scan(algorithm: Any, batch: dict[str, np.ndarray], *size: int) -> Callab
 
     def run() -> None:
         nonlocal state
-        state, _ = jax.block_until_ready(epoch(state, placed, order, key))
+        state, _ = jax.block_until_ready(epoch(state, placed, order, key=key))
 
     return run
 

@@ -82,11 +82,11 @@ def sharded_epoch():
     trainer, state = start(Net(rate=0.5, batch_norm=True), TX, augment=shifted)
     data, order = examples(40), epoch_order(KEY, 40, 16, remainder="weight")
     epoch = functools.partial(training.train_epoch, trainer)
-    want = jax.jit(epoch)(state, data, order, KEY)
+    want = jax.jit(epoch)(state, data, order, key=KEY)
     sharding = training.data_sharding()
     everywhere = jax.device_put((state, data, order), training.replicated(sharding))
     sharded = jax.jit(functools.partial(epoch, sharding=sharding))
-    got = jax.block_until_ready(sharded(*everywhere, KEY))
+    got = jax.block_until_ready(sharded(*everywhere, key=KEY))
     chex.assert_trees_all_close(jax.device_get(got), jax.device_get(want), rtol=1e-5, atol=1e-6)
 
 

@@ -18,7 +18,7 @@ def by_fit(**options):
 
 
 def by_run(**options):
-    run(*parts(), TRAIN, VALIDATION, KEY, epochs=1, batch_size=BATCH, **options)
+    run(*parts(), TRAIN, VALIDATION, key=KEY, epochs=1, batch_size=BATCH, **options)
 
 
 @pytest.mark.parametrize("make", [by_fit, by_run])
@@ -66,7 +66,7 @@ def test_a_run_is_made_inside_a_trial():
     def trial(patience):
         rules = {"stopping": control.early_stopping(patience, mode="max"), "monitor": "accuracy"}
         options = {"epochs": 1, "batch_size": BATCH, **rules}
-        return run(*parts(), TRAIN, VALIDATION, KEY, **options).epochs
+        return run(*parts(), TRAIN, VALIDATION, key=KEY, **options).epochs
 
     assert jax.eval_shape(trial, 1).shape == ()
     assert jax.eval_shape(lambda: trial(1)).shape == ()

@@ -43,7 +43,7 @@ def run_fit(ours, state, *, train=TRAIN, validation=VALIDATION, **options):
 def wanted():
     ours, state = parts()
     whole = functools.partial(run, ours, epochs=EPOCHS, batch_size=BATCH, **rules())
-    return jax.jit(whole)(state, TRAIN, VALIDATION, KEY)
+    return jax.jit(whole)(state, TRAIN, VALIDATION, key=KEY)
 
 
 def agree(got, wanted):
