@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range, check_scalar
+from jaxtricks._types import ScalarLike
 
 
 def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ScalarLike], Float[Array, ""]]:

@@ -9,8 +9,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree, ScalarLike
+from jaxtyping import Array, Float, PyTree
 
+from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 
 

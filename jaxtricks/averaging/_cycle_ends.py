@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, ScalarLike
+from jaxtyping import Array, Bool
 
 from jaxtricks._checks import check_integer
+from jaxtricks._types import ScalarLike
 
 _LAST_COUNT = 2**31 - 1
 

@@ -2,9 +2,10 @@
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_length, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode
 from jaxtricks.control._stopping import Progress, stopping

@@ -1,9 +1,10 @@
 """Stopping when the validation error is too far above its lowest."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, PyTree
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import check_error
 from jaxtricks.control._stopping import Progress, stopping

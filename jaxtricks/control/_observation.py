@@ -9,9 +9,10 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, ScalarLike
+from jaxtyping import Array, Bool, Float
 
 from jaxtricks._checks import check_scalar
+from jaxtricks._types import ScalarLike
 
 Mode = Literal["min", "max"]
 ThresholdMode = Literal["signed", "rel", "abs"]

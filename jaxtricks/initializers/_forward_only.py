@@ -1,9 +1,9 @@
 """Keeping the variance of the signal."""
 
 from jax.nn.initializers import Initializer
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 

@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 
 
 def gaussian(*, std: ScalarLike | None = None, var: ScalarLike | None = None) -> Initializer:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import (
@@ -19,6 +19,7 @@ from jaxtricks._checks import (
     check_range,
 )
 from jaxtricks._statistics_axes import statistics_axes
+from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 
 

@@ -5,11 +5,12 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_functions, check_length, check_range
 from jaxtricks._moments import full_moment, narrow, weight_sum, widen
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.control import ControlRule
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
 from jaxtricks.schedules import ScalarOrSchedule, value_at

@@ -1,9 +1,9 @@
 """Weights that shrink by a fixed share in each step, whatever the rule makes of the gradient."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
 

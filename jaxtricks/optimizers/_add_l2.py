@@ -1,9 +1,9 @@
 """The L2 penalty: a pull towards zero in proportion to the weight, as part of the gradient."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
 

@@ -1,11 +1,12 @@
 """The rate that an adaptive rule really applies to each coordinate."""
 
 import jax
-from jaxtyping import PyTree, ScalarLike
+from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import divisor, widen
 from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._types import ScalarLike
 
 
 def effective_learning_rate(

@@ -1,11 +1,12 @@
 """The two points of Nesterov's momentum: where the parameters are, and where they are going."""
 
 import jax
-from jaxtyping import Array, PyTree, ScalarLike
+from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_range
 from jaxtricks._moments import narrow, widen
 from jaxtricks._tree_checks import check_same_tree
+from jaxtricks._types import ScalarLike
 
 
 def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:

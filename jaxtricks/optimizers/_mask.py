@@ -5,10 +5,11 @@ from collections.abc import Callable
 import jax
 import numpy as np
 from jaxtyping import PyTree
+from typing_extensions import TypeAliasType
 
 from jaxtricks._prefix import expand_prefix
 
-Mask = PyTree | Callable[[PyTree], PyTree] | None
+Mask = TypeAliasType("Mask", PyTree | Callable[[PyTree], PyTree] | None)
 
 
 def mask_tree(mask: Mask, tree: PyTree) -> PyTree:

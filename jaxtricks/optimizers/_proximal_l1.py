@@ -5,11 +5,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree, ScalarLike
+from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
 from jaxtricks._moments import narrow, widen
 from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._mask import Mask, mask_tree
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 

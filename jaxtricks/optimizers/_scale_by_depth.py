@@ -5,12 +5,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, PyTree, ScalarLike
+from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_range
 from jaxtricks._moments import narrow, widen
 from jaxtricks._prefix import expand_prefix
 from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._layer_depth import layer_depth
 
 

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 from jaxtyping import Array, PyTree
+from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_choice, shown
 
 Place = Literal["input", "output"]
-Layers = type[nn.Module] | tuple[type[nn.Module], ...]
+Layers = TypeAliasType("Layers", type[nn.Module] | tuple[type[nn.Module], ...])
 ARRAYS = (jax.Array, np.ndarray)
 
 

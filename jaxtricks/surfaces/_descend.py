@@ -6,10 +6,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_instance, check_integer, check_range
 from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._surface import as_point, scalar_loss
 
 

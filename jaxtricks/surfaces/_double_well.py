@@ -3,9 +3,10 @@
 import math
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._surface import Surface
 
 TILT_OF_ONE_WELL = 8 / (3 * math.sqrt(3))

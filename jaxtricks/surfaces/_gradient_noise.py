@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Key
 
 from jaxtricks._checks import check_key, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._surface import scalar_loss
 
 

@@ -1,9 +1,10 @@
 """Down one way, up the other."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._rotation import rotate
 from jaxtricks.surfaces._surface import Surface
 

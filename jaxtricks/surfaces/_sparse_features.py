@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Key
 
 from jaxtricks._checks import check_integer, check_key, check_range
+from jaxtricks._types import ScalarLike
 
 
 class SparseFeatures(NamedTuple):

@@ -1,9 +1,10 @@
 """Two parallel valleys, the right one deeper."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._double_well import double_well
 from jaxtricks.surfaces._surface import Surface
 

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
+from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_instance, shown
 
-Batch = Mapping[str, Array | np.ndarray]
-Metrics = dict[str, Array]
+Batch = TypeAliasType("Batch", Mapping[str, Array | np.ndarray])
+Metrics = TypeAliasType("Metrics", dict[str, Array])
 RESERVED = frozenset({"loss", "weight", "penalty", "learning_rate", "gradient_norm", "non_finite"})
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree
+from typing_extensions import TypeAliasType
 
 from jaxtricks.averaging import Averager
 from jaxtricks.training._loss import Batch, Loss, Metrics, split_output, weighted_sums, with_weight
@@ -14,7 +15,9 @@ from jaxtricks.training._non_finite import count_non_finite, sum_of_squares
 from jaxtricks.training._reported_rate import reported_rate
 from jaxtricks.training._state import Averaged, TrainState
 
-TrainStep = Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
+TrainStep = TypeAliasType(
+    "TrainStep", Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
+)
 AUGMENT = 2**32 - 1  # what is folded into a step's key to augment; the parts of a batch use 0, 1...
 
 

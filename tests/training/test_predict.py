@@ -1,5 +1,6 @@
 """Predictions are the model's outputs for all examples, preprocessed as in the loss."""
 
+import chex
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -35,7 +36,7 @@ def test_predictions_are_those_of_the_model_on_preprocessed_images(batch_size, s
     for some in ({"image": images}, Rows(images)):
         got = training.predict(trainer, variables, some, batch_size, sharding=sharding)
         assert isinstance(got, np.ndarray) and got.shape == (20, 3)
-        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+        chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
 
 
 def test_preprocessing_is_that_of_the_loss():
@@ -45,7 +46,7 @@ def test_preprocessing_is_that_of_the_loss():
     images = examples(6)["image"]
     got = training.predict(trainer, variables, {"image": images}, 6)
     want = NET.apply(variables, jnp.asarray(images) / 51.0 - 1, train=False)
-    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
 
 
 def test_outputs_may_be_a_tree():

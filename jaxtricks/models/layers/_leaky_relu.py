@@ -2,9 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Real, ScalarLike
+from jaxtyping import Array, Float, Real
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 
 
 def leaky_relu(x: Real[Array, "*shape"], *, slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:

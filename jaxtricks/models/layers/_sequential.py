@@ -61,7 +61,7 @@ def check_layers(name: str, layers: object) -> None:
     check_instance(name, layers, Sequence)
     if not layers:
         raise ValueError(f"{name} must not be empty.")
-    for index, layer in enumerate(layers):  # pyrefly: ignore[bad-argument-type]
+    for index, layer in enumerate(layers):  # pyrefly: ignore[not-iterable]
         if not callable(layer):
             raise TypeError(f"{name}[{index}] must be callable, got {shown(layer)}.")
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from jax.typing import DTypeLike
-from jaxtyping import Array, ScalarLike
+from jaxtyping import Array
+
+from jaxtricks._types import ScalarLike
 
 
 class HiddenLayer(NamedTuple):

@@ -4,7 +4,8 @@ from collections.abc import Callable, Hashable, Sequence
 
 import flax.linen as nn
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, ScalarLike, Shaped
+from jaxtyping import Array, Float, Shaped
+from typing_extensions import TypeAliasType
 
 from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import (
@@ -15,12 +16,13 @@ from jaxtricks._checks import (
     check_range,
     shown,
 )
+from jaxtricks._types import ScalarLike
 from jaxtricks.models.layers._flatten import flatten
 from jaxtricks.models.layers._sequential import apply_layers, check_layers
 from jaxtricks.models.mlp._dense_block import dense_block
 from jaxtricks.models.mlp._hidden_layer import HiddenLayer
 
-Block = Callable[[HiddenLayer], Sequence[Callable[..., Array]]]
+Block = TypeAliasType("Block", Callable[[HiddenLayer], Sequence[Callable[..., Array]]])
 
 
 class MLP(nn.Module):

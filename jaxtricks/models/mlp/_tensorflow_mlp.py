@@ -2,9 +2,9 @@
 
 import flax.linen as nn
 from jax.typing import DTypeLike
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_integer, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.models.mlp._mlp import MLP
 
 

@@ -1,9 +1,9 @@
 """`keras.optimizers.Adagrad`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent, scale_by_adagrad
 from jaxtricks.presets.keras._shrink import shrunk
 from jaxtricks.schedules import ScalarOrSchedule

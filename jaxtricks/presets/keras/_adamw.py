@@ -1,8 +1,8 @@
 """`keras.optimizers.AdamW`."""
 
 import optax
-from jaxtyping import ScalarLike
 
+from jaxtricks._types import ScalarLike
 from jaxtricks.presets.keras._adam import adam
 from jaxtricks.schedules import ScalarOrSchedule
 

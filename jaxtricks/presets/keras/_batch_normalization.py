@@ -1,8 +1,7 @@
 """`keras.layers.BatchNormalization`."""
 
-from jaxtyping import ScalarLike
-
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.normalization import BatchNorm
 
 

@@ -1,9 +1,9 @@
 """`keras.optimizers.RMSprop`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent, scale_by_rmsprop
 from jaxtricks.presets.keras._shrink import shrunk
 from jaxtricks.presets.keras._velocity import velocity

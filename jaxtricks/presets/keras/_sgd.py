@@ -1,8 +1,8 @@
 """`keras.optimizers.SGD`."""
 
 import optax
-from jaxtyping import ScalarLike
 
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent
 from jaxtricks.presets.keras._shrink import shrunk
 from jaxtricks.presets.keras._velocity import velocity

@@ -1,9 +1,9 @@
 """`torch.optim.Adagrad`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_adagrad
 from jaxtricks.presets.torch._penalized import penalized
 from jaxtricks.schedules import ScalarOrSchedule, value_at

@@ -1,9 +1,9 @@
 """`torch.optim.AdamW`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_pair, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import add_decoupled_decay, scale_by_adam
 from jaxtricks.presets.torch._penalized import left_out, penalized
 from jaxtricks.schedules import ScalarOrSchedule

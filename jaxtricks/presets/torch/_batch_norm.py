@@ -1,8 +1,7 @@
 """`torch.nn.BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`."""
 
-from jaxtyping import ScalarLike
-
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.normalization import BatchNorm
 
 

@@ -1,8 +1,7 @@
 """`torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`."""
 
-from jaxtyping import ScalarLike
-
 from jaxtricks._checks import check_integer, check_length, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule, cosine_restarts
 
 

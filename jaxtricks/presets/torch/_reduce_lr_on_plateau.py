@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from jaxtyping import Array, Int, ScalarLike
+from jaxtyping import Array, Int
 
 from jaxtricks._checks import check_choice, check_length, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.control import ControlRule, plateau
 
 

@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_momentum
 from jaxtricks.presets.torch._penalized import left_out, penalized
 from jaxtricks.schedules import ScalarOrSchedule

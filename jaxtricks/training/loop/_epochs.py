@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
-from jaxtyping import Array, Bool, PyTree, ScalarLike
+from jaxtyping import Array, Bool, PyTree
 
+from jaxtricks._types import ScalarLike
 from jaxtricks.training._control import (
     Control,
     Position,

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
+from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_function, check_functions, check_instance, check_key
 from jaxtricks.control import ControlRule, keep_best
@@ -33,7 +34,9 @@ from jaxtricks.training.loop._loops import host_loop, scan_loop
 from jaxtricks.training.loop._reports import event_files, progress_report
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
 
-OnEpoch = Callable[[int, TrainState, Record], bool | Mapping[str, Any] | None]
+OnEpoch = TypeAliasType(
+    "OnEpoch", Callable[[int, TrainState, Record], bool | Mapping[str, Any] | None]
+)
 
 
 class Fit(NamedTuple):

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_instance, shown
 
-Record = dict[str, Any]
+Record = TypeAliasType("Record", dict[str, Any])
 
 
 def add_metrics(record: Record, said: Any) -> bool:

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Key, PyTree, ScalarLike
+from jaxtyping import Array, Float, Key, PyTree
 
 from jaxtricks._checks import check_function, check_instance, check_integer, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.training._apply import Apply, apply_of
 from jaxtricks.training._loss import Batch, ModelLoss
