@@ -98,10 +98,10 @@ def pre_activations(
     net: models.MLP, variables: Any, x: jax.Array, layer: int
 ) -> dict[str, jax.Array]:
     """What a layer's sigmoids are given, and the same without the norm's scale and bias."""
-    kind = BatchNorm if net.batch_norm else nn.Dense
+    kind = BatchNorm if "batch_stats" in variables else nn.Dense
     name = f"{kind.__name__}_{layer}"
     given = probes.layer_values(net, variables, x, train=False, layers=kind)[name]
-    if not net.batch_norm:
+    if kind is nn.Dense:
         return {"given": given}
     norm = variables["params"][name]
     # Where a unit's scale comes near 0, what it multiplies is found with little precision.

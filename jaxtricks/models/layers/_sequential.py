@@ -51,7 +51,7 @@ class Sequential(nn.Module):
         return apply_layers(self.layers, x, train=train)
 
 
-def check_layers(name: str, layers: object) -> None:
+def check_layers(name: str, layers: Sequence[Callable[..., Array]]) -> None:
     """Checks a sequence of one or more layers.
 
     Raises:
@@ -61,7 +61,7 @@ def check_layers(name: str, layers: object) -> None:
     check_instance(name, layers, Sequence)
     if not layers:
         raise ValueError(f"{name} must not be empty.")
-    for index, layer in enumerate(layers):  # pyrefly: ignore[not-iterable]
+    for index, layer in enumerate(layers):
         if not callable(layer):
             raise TypeError(f"{name}[{index}] must be callable, got {shown(layer)}.")
 
