@@ -20,7 +20,7 @@ def full_moment(params: PyTree, value: ScalarLike = 0.0) -> PyTree:
     return jax.tree.map(lambda leaf: jnp.full_like(leaf, value, dtype=_wide(leaf)), params)
 
 
-def widen(updates: PyTree) -> PyTree:
+def to_float32(updates: PyTree) -> PyTree:
     """Converts the updates to the dtype in which moments are kept."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, _wide(leaf)), updates)
 
@@ -29,15 +29,15 @@ def _wide(leaf: PyTree) -> np.dtype:
     return wide_dtype(jnp.result_type(leaf))
 
 
-def narrow(tree: PyTree, like: PyTree) -> PyTree:
+def cast_like(tree: PyTree, like: PyTree) -> PyTree:
     """Converts back to the dtypes of `like`: updates to the gradients', a new state to the old.
 
     Where `like` holds integers the leaf stays as it is, because an update is a fraction.
     """
-    return jax.tree.map(_narrow_leaf, tree, like)
+    return jax.tree.map(_cast_leaf, tree, like)
 
 
-def _narrow_leaf(leaf: PyTree, like: PyTree) -> PyTree:
+def _cast_leaf(leaf: PyTree, like: PyTree) -> PyTree:
     dtype = jnp.result_type(like)
     return jnp.asarray(leaf, dtype if jnp.issubdtype(dtype, jnp.floating) else None)
 
@@ -48,7 +48,7 @@ def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
     Written as $m + (1 - \beta) (g - m)$, or as $g - \beta (g - m)$ for decays below 0.5: 0.999
     itself is off by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a thousand steps.
     """
-    return narrow(jax.tree.map(partial(_mix, decay), moment, updates), moment)
+    return cast_like(jax.tree.map(partial(_mix, decay), moment, updates), moment)
 
 
 def _mix(decay: ScalarLike, m: Array, g: Array) -> Array:

@@ -122,7 +122,7 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
     variables, inputs = ours.variables(state), as_float(fit["image"])
     batches = averaging.recalibrate_batch_norm(apply, variables, inputs, size)["batch_stats"]
     stats = {
-        WHOLE: averaging.whole_set_batch_norm(
+        WHOLE: averaging.measure_batch_norm(
             functools.partial(apply, train=False), variables, inputs, min(500, len(inputs))
         )["batch_stats"],
         MOVING: variables["batch_stats"],

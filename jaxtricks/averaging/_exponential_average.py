@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_integer, check_range
-from jaxtricks._moments import average, full_moment, weight_sum, widen
+from jaxtricks._moments import average, full_moment, to_float32, weight_sum
 from jaxtricks._tree_checks import check_same_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.averaging._averager import Averager, check_floating_tree
@@ -91,17 +91,17 @@ def exponential_average(
         started = state.count >= start
         past = jnp.maximum(state.count - start, 0)
         total = weight_sum(decay, past) if debias and not warm_start else 1.0
-        mixed = average(state.average, widen(params), decay)
+        mixed = average(state.average, to_float32(params), decay)
 
         def keep(new: Array, old: Array, leaf: Array) -> Array:
             first = jnp.where(past == 0, leaf, new) if warm_start else new
             return jnp.where(started, first, old).astype(old.dtype)
 
-        def show(kept: Array, leaf: Array) -> Array:
-            return jnp.where(started, kept / total, leaf).astype(jnp.result_type(leaf))
+        def show(average: Array, leaf: Array) -> Array:
+            return jnp.where(started, average / total, leaf).astype(jnp.result_type(leaf))
 
-        kept = jax.tree.map(keep, mixed, state.average, params)
-        after = ExponentialAverageState(optax.safe_increment(state.count), kept)
-        return jax.tree.map(show, kept, params), after
+        updated = jax.tree.map(keep, mixed, state.average, params)
+        after = ExponentialAverageState(optax.safe_increment(state.count), updated)
+        return jax.tree.map(show, updated, params), after
 
     return Averager(init, update)

@@ -77,8 +77,8 @@ def polyak_average(*, start: int | Int[Array, ""] = 0) -> Averager:
         def show(mean: Array, leaf: Array) -> Array:
             return jnp.where(started, mean, leaf).astype(jnp.result_type(leaf))
 
-        kept = jax.tree.map(keep, state.average, params)
-        after = PolyakAverageState(optax.safe_increment(state.count), kept)
-        return jax.tree.map(show, kept, params), after
+        updated = jax.tree.map(keep, state.average, params)
+        after = PolyakAverageState(optax.safe_increment(state.count), updated)
+        return jax.tree.map(show, updated, params), after
 
     return Averager(init, update)

@@ -91,8 +91,8 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
         stack = jax.tree.map(put, state.params, params)
         steps = put(state.steps, count)
         taken = jnp.where(take, optax.safe_increment(state.taken), state.taken)
-        kept = Snapshots(stack, steps, (jnp.arange(capacity) < taken).astype(jnp.float32))
-        return kept, SnapshotsState(count, taken, stack, steps)
+        taken_so_far = Snapshots(stack, steps, (jnp.arange(capacity) < taken).astype(jnp.float32))
+        return taken_so_far, SnapshotsState(count, taken, stack, steps)
 
     return Averager(init, update)
 

@@ -61,9 +61,9 @@ def improves(
     With the best value $b$, the margin is $\theta$ ("abs"), $\theta |b|$ ("signed") or $\theta b$
     ("rel", PyTorch's formula, whose margin has the wrong sign where $b < 0$).
     """
-    known = jnp.isfinite(best)
-    base = jnp.where(known, best, 0)
+    begun = jnp.isfinite(best)
+    base = jnp.where(begun, best, 0)
     scale = {"abs": jnp.ones_like(base), "signed": jnp.abs(base), "rel": base}[threshold_mode]
     margin = threshold * scale
     better = value < base - margin if mode == "min" else value > base + margin
-    return jnp.isfinite(value) & (~known | better)
+    return jnp.isfinite(value) & (~begun | better)

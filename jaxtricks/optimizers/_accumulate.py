@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_functions, check_length, check_range
-from jaxtricks._moments import full_moment, narrow, widen
+from jaxtricks._moments import cast_like, full_moment, to_float32
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
 
@@ -99,10 +99,10 @@ def accumulate(
         share = jnp.asarray(weight, jnp.float32)
         mass = state.weight + share
         total = jax.tree.map(
-            lambda s, g: s + jnp.where(share > 0, share * g, 0), state.total, widen(updates)
+            lambda s, g: s + jnp.where(share > 0, share * g, 0), state.total, to_float32(updates)
         )
         mean = jax.tree.map(lambda s: s / jnp.where(mass > 0, mass, 1), total)
-        steps, inner = rule.update(narrow(mean, updates), state.inner, params, **extra_args)
+        steps, inner = rule.update(cast_like(mean, updates), state.inner, params, **extra_args)
         full = state.gathered >= every - 1
 
         def if_updating(new: PyTree, old: PyTree) -> PyTree:

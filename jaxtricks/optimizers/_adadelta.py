@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import average, full_moment, narrow, root, widen
+from jaxtricks._moments import average, cast_like, full_moment, root, to_float32
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._gradient_descent import gradient_descent
@@ -16,9 +16,9 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class AdadeltaState(NamedTuple):
-    """`step`: updates done so far; `gradient_moment`, `step_moment`: averages of the squares."""
+    """`count`: updates done so far; `gradient_moment`, `step_moment`: averages of the squares."""
 
-    step: Int[Array, ""]
+    count: Int[Array, ""]
     gradient_moment: PyTree
     step_moment: PyTree
 
@@ -63,8 +63,8 @@ def scale_by_adadelta(
     ) -> tuple[PyTree, AdadeltaState]:
         del params, extra_args
         check_same_tree("updates", updates, "params", state.gradient_moment)
-        rho = value_at(decay, state.step)
-        wide = widen(updates)
+        rho = value_at(decay, state.count)
+        wide = to_float32(updates)
         gradient_moment = average(state.gradient_moment, jax.tree.map(jnp.square, wide), rho)
 
         def step(g: Array, s: Array, d: Array) -> Array:
@@ -73,8 +73,8 @@ def scale_by_adadelta(
 
         steps = jax.tree.map(step, wide, gradient_moment, state.step_moment)
         step_moment = average(state.step_moment, jax.tree.map(jnp.square, steps), rho)
-        return narrow(steps, updates), AdadeltaState(
-            optax.safe_increment(state.step), gradient_moment, step_moment
+        return cast_like(steps, updates), AdadeltaState(
+            optax.safe_increment(state.count), gradient_moment, step_moment
         )
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import divisor, full_moment, narrow, widen
+from jaxtricks._moments import cast_like, divisor, full_moment, to_float32
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._gradient_descent import gradient_descent
@@ -71,10 +71,10 @@ def scale_by_adagrad(
     ) -> tuple[PyTree, AdagradState]:
         del params, extra_args
         check_same_tree("updates", updates, "params", state.sum_of_squares)
-        wide = widen(updates)
+        wide = to_float32(updates)
         total = jax.tree.map(lambda r, g: r + jnp.square(g), state.sum_of_squares, wide)
         steps = jax.tree.map(lambda g, r: g / divisor(r, eps, eps_inside=eps_inside), wide, total)
-        return narrow(steps, updates), AdagradState(sum_of_squares=total)
+        return cast_like(steps, updates), AdagradState(sum_of_squares=total)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

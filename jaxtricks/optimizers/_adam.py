@@ -10,11 +10,11 @@ from jaxtyping import Array, Int, PyTree
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import (
     average,
+    cast_like,
     divisor,
     full_moment,
-    narrow,
+    to_float32,
     weight_sum,
-    widen,
 )
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
@@ -23,11 +23,11 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class AdamState(NamedTuple):
-    """`step`: updates done so far; `first_moment`, `second_moment`: not yet bias-corrected."""
+    """`count`: updates done so far; `mu`, `nu`: not yet bias-corrected."""
 
-    step: Int[Array, ""]
-    first_moment: PyTree
-    second_moment: PyTree
+    count: Int[Array, ""]
+    mu: PyTree
+    nu: PyTree
 
 
 def scale_by_adam(
@@ -85,14 +85,14 @@ def scale_by_adam(
         updates: PyTree, state: AdamState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, AdamState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.first_moment)
-        decay1, decay2 = value_at(b1, state.step), value_at(b2, state.step)
-        wide = widen(updates)
-        first = average(state.first_moment, wide, decay1)
-        second = average(state.second_moment, jax.tree.map(jnp.square, wide), decay2)
+        check_same_tree("updates", updates, "params", state.mu)
+        decay1, decay2 = value_at(b1, state.count), value_at(b2, state.count)
+        wide = to_float32(updates)
+        first = average(state.mu, wide, decay1)
+        second = average(state.nu, jax.tree.map(jnp.square, wide), decay2)
         scale1 = scale2 = 1.0
         if bias_correction:
-            scale1, scale2 = weight_sum(decay1, state.step), weight_sum(decay2, state.step)
+            scale1, scale2 = weight_sum(decay1, state.count), weight_sum(decay2, state.count)
         shift = eps
         if eps_hat:
             shift = eps / (scale2 if eps_inside else jnp.sqrt(scale2))
@@ -101,7 +101,9 @@ def scale_by_adam(
             return m / scale1 / divisor(v / scale2, shift, eps_inside=eps_inside)
 
         steps = jax.tree.map(step, first, second)
-        return narrow(steps, updates), AdamState(optax.safe_increment(state.step), first, second)
+        return cast_like(steps, updates), AdamState(
+            optax.safe_increment(state.count), first, second
+        )
 
     return optax.GradientTransformationExtraArgs(init, update)
 

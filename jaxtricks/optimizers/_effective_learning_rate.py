@@ -4,7 +4,7 @@ import jax
 from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import divisor, widen
+from jaxtricks._moments import divisor, to_float32
 from jaxtricks._tree_checks import check_real_tree
 from jaxtricks._types import ScalarLike
 
@@ -48,5 +48,5 @@ def effective_learning_rate(
     check_real_tree("second_moment", second_moment)
     return jax.tree.map(
         lambda r: learning_rate / divisor(r, eps, eps_inside=eps_inside),
-        widen(second_moment),
+        to_float32(second_moment),
     )

@@ -4,7 +4,7 @@ import jax
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._tree_checks import check_same_tree
 from jaxtricks._types import ScalarLike
 
@@ -40,7 +40,7 @@ def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTr
         Sutskever et al., [On the importance of initialization and momentum in deep
         learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013, section 2.
     """
-    return _moved(params, velocity, decay, 1)
+    return _displaced(params, velocity, decay, 1)
 
 
 def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
@@ -66,14 +66,14 @@ def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
         Bengio et al., [Advances in optimizing recurrent networks](https://arxiv.org/abs/1212.0901),
         2012, section 3.5.
     """
-    return _moved(params, velocity, decay, -1)
+    return _displaced(params, velocity, decay, -1)
 
 
-def _moved(params: PyTree, velocity: PyTree, decay: ScalarLike, sign: int) -> PyTree:
+def _displaced(params: PyTree, velocity: PyTree, decay: ScalarLike, sign: int) -> PyTree:
     check_range("decay", decay, low=0.0, below=1.0)
     check_same_tree("velocity", velocity, "params", params)
 
     def move(x: Array, v: Array) -> Array:
         return x + sign * decay * v
 
-    return narrow(jax.tree.map(move, widen(params), widen(velocity)), params)
+    return cast_like(jax.tree.map(move, to_float32(params), to_float32(velocity)), params)

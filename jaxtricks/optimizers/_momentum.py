@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import full_moment, narrow, widen
+from jaxtricks._moments import cast_like, full_moment, to_float32
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._gradient_descent import gradient_descent
@@ -16,9 +16,9 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class MomentumState(NamedTuple):
-    """`step`: updates done so far; `velocity`: shaped like the parameters, float32 or wider."""
+    """`count`: updates done so far; `velocity`: shaped like the parameters, float32 or wider."""
 
-    step: Int[Array, ""]
+    count: Int[Array, ""]
     velocity: PyTree
 
 
@@ -74,7 +74,7 @@ def scale_by_momentum(
     def init(params: PyTree) -> MomentumState:
         check_real_tree("params", params)
         return MomentumState(
-            step=jnp.zeros([], jnp.int32), velocity=full_moment(params, initial_velocity)
+            count=jnp.zeros([], jnp.int32), velocity=full_moment(params, initial_velocity)
         )
 
     def update(
@@ -82,14 +82,14 @@ def scale_by_momentum(
     ) -> tuple[PyTree, MomentumState]:
         del params, extra_args
         check_same_tree("updates", updates, "params", state.velocity)
-        rho = value_at(decay, state.step)
-        gain = 1 - dampening if dampen_first else 1 - jnp.where(state.step == 0, 0, dampening)
-        wide = widen(updates)
+        rho = value_at(decay, state.count)
+        gain = 1 - dampening if dampen_first else 1 - jnp.where(state.count == 0, 0, dampening)
+        wide = to_float32(updates)
         velocity = jax.tree.map(
             lambda v, g: jnp.asarray(rho * v + gain * g, v.dtype), state.velocity, wide
         )
         steps = jax.tree.map(lambda g, v: g + rho * v, wide, velocity) if nesterov else velocity
-        return narrow(steps, updates), MomentumState(optax.safe_increment(state.step), velocity)
+        return cast_like(steps, updates), MomentumState(optax.safe_increment(state.count), velocity)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._checks import check_functions
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.control import ControlRule
 
@@ -76,7 +76,7 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
         del extra_args
         check_real_tree("updates", updates)
         scale, control = rule.update(value, state.control, params)
-        scaled = jax.tree.map(lambda u: scale * u, widen(updates))
-        return narrow(scaled, updates), PlateauScaleState(jnp.array(scale), control)
+        scaled = jax.tree.map(lambda u: scale * u, to_float32(updates))
+        return cast_like(scaled, updates), PlateauScaleState(jnp.array(scale), control)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._mask import Mask, mask_tree
@@ -16,9 +16,9 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class ProximalL1State(NamedTuple):
-    """`step`: updates done so far."""
+    """`count`: updates done so far."""
 
-    step: Int[Array, ""]
+    count: Int[Array, ""]
 
 
 def proximal_l1(
@@ -62,7 +62,7 @@ def proximal_l1(
 
     def init(params: PyTree) -> ProximalL1State:
         check_real_tree("params", params)
-        return ProximalL1State(step=jnp.zeros([], jnp.int32))
+        return ProximalL1State(count=jnp.zeros([], jnp.int32))
 
     def update(
         updates: PyTree, state: ProximalL1State, params: PyTree | None = None, **extra_args: object
@@ -70,7 +70,7 @@ def proximal_l1(
         del extra_args
         check_params_given(params)
         check_same_tree("updates", updates, "params", params)
-        threshold = value_at(learning_rate, state.step) * strength
+        threshold = value_at(learning_rate, state.count) * strength
 
         def shrink(chosen: bool, u: Array, w: Array) -> Array:
             end = w + u
@@ -78,7 +78,9 @@ def proximal_l1(
             shrunk = jnp.where(jnp.abs(end) <= threshold, -w, u - threshold * jnp.sign(end))
             return shrunk if chosen else u
 
-        steps = jax.tree.map(shrink, mask_tree(mask, params), widen(updates), widen(params))
-        return narrow(steps, updates), ProximalL1State(optax.safe_increment(state.step))
+        steps = jax.tree.map(
+            shrink, mask_tree(mask, params), to_float32(updates), to_float32(params)
+        )
+        return cast_like(steps, updates), ProximalL1State(optax.safe_increment(state.count))
 
     return optax.GradientTransformationExtraArgs(init, update)

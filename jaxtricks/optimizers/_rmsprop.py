@@ -10,11 +10,11 @@ from jaxtyping import Array, Float, Int, PyTree
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import (
     average,
+    cast_like,
     divisor,
     full_moment,
-    narrow,
+    to_float32,
     weight_sum,
-    widen,
 )
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
@@ -27,16 +27,16 @@ class RmspropState(NamedTuple):
     """What the rule keeps of the gradients.
 
     Attributes:
-        step: updates done so far.
-        second_moment: average of their squares, or their variance if `centered`, not yet
+        count: updates done so far.
+        nu: average of their squares, or their variance if `centered`, not yet
             bias-corrected.
         mean: average of the gradients, bias-corrected if asked for, `()` unless `centered`.
         last_gradient: the one before, in place of the mean if `keep_gradient`, else `()`.
         deviation: of the last gradient from the mean, if `keep_gradient`, else `()`.
     """
 
-    step: Int[Array, ""]
-    second_moment: PyTree
+    count: Int[Array, ""]
+    nu: PyTree
     mean: PyTree = ()
     last_gradient: PyTree = ()
     deviation: PyTree = ()
@@ -118,40 +118,40 @@ def scale_by_rmsprop(
         updates: PyTree, state: RmspropState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, RmspropState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.second_moment)
-        rho = value_at(decay, state.step)
-        scale = weight_sum(rho, state.step) if bias_correction else 1.0
-        wide, memory, deviation, share = widen(updates), (), None, 1.0
+        check_same_tree("updates", updates, "params", state.nu)
+        rho = value_at(decay, state.count)
+        scale = weight_sum(rho, state.count) if bias_correction else 1.0
+        wide, memory, deviation, share = to_float32(updates), (), None, 1.0
         if centered:
-            kept = _kept_share(rho, state.step, scale) if bias_correction else rho
-            deviation, *memory = _deviation(state, wide, kept, keep_gradient=keep_gradient)
-            share = 1 / jnp.maximum(kept, jnp.finfo(jnp.float32).tiny)
+            past = _past_share(rho, state.count, scale) if bias_correction else rho
+            deviation, *memory = _deviation(state, wide, past, keep_gradient=keep_gradient)
+            share = 1 / jnp.maximum(past, jnp.finfo(jnp.float32).tiny)
         squares = jax.tree.map(lambda d: share * jnp.square(d), deviation if centered else wide)
-        second = average(state.second_moment, squares, rho)
+        second = average(state.nu, squares, rho)
         steps = jax.tree.map(
             lambda g, r: g / divisor(r / scale, eps, eps_inside=eps_inside), wide, second
         )
-        after = RmspropState(optax.safe_increment(state.step), second, *memory)
-        return narrow(steps, updates), narrow(after, state)
+        after = RmspropState(optax.safe_increment(state.count), second, *memory)
+        return cast_like(steps, updates), cast_like(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
 def _deviation(
-    state: RmspropState, gradients: PyTree, kept: ScalarLike, *, keep_gradient: bool
+    state: RmspropState, gradients: PyTree, past: ScalarLike, *, keep_gradient: bool
 ) -> tuple[PyTree, ...]:
     """Of the gradients from their new mean, and what the state keeps for the next one."""
     if not keep_gradient:
-        mean = average(state.mean, gradients, kept)
+        mean = average(state.mean, gradients, past)
         return jax.tree.map(jnp.subtract, gradients, mean), mean
     last = jax.tree.map(jnp.array, gradients)  # a copy: the caller may donate the gradient
     deviation = jax.tree.map(
-        lambda g, h, d: kept * ((g - h) + d), gradients, state.last_gradient, state.deviation
+        lambda g, h, d: past * ((g - h) + d), gradients, state.last_gradient, state.deviation
     )
     return deviation, (), last, deviation
 
 
-def _kept_share(decay: ScalarLike, step: Int[Array, ""], scale: ScalarLike) -> Float[Array, ""]:
+def _past_share(decay: ScalarLike, step: Int[Array, ""], scale: ScalarLike) -> Float[Array, ""]:
     """Weight of the past in the corrected mean: nothing at the first step, then towards `decay`."""
     past = jnp.where(step == 0, 0.0, weight_sum(decay, jnp.maximum(step, 1) - 1))
     return decay * past / scale

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._prefix import expand_prefix
 from jaxtricks._tree_checks import check_real_tree
 from jaxtricks._types import ScalarLike
@@ -71,8 +71,8 @@ def scale_by_depth(
             # What is multiplied by 0 does not move, were it NaN.
             return jnp.where((multiplier == 0) & ~jnp.isfinite(u), 0, u) * multiplier
 
-        steps = jax.tree.map(scale, expand_prefix("depth", depths, updates), widen(updates))
-        return narrow(steps, updates), state
+        steps = jax.tree.map(scale, expand_prefix("depth", depths, updates), to_float32(updates))
+        return cast_like(steps, updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import full_moment, narrow, weight_sum, widen
+from jaxtricks._moments import cast_like, full_moment, to_float32, weight_sum
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
@@ -19,7 +19,7 @@ class SwatsState(NamedTuple):
     r"""Adam, the rate being learned, and SGD.
 
     Attributes:
-        adam: Adam's state, which is still updated after the switch; `adam.step` counts all updates
+        adam: Adam's state, which is still updated after the switch; `adam.count` counts all updates
             done.
         rate_average: $\lambda$, decayed average of the projected rates, not yet bias-corrected.
         sgd_rate: $\lambda_k / (1 - \beta_2^k)$ before the switch, and $\Lambda$ after it.
@@ -128,11 +128,11 @@ def swats(
         watching = exists & ~switched
         averaged = b2 * state.rate_average + (1 - b2) * gamma
         averaged = jnp.where(watching, averaged, state.rate_average)
-        rate = averaged / weight_sum(b2, state.adam.step)
+        rate = averaged / weight_sum(b2, state.adam.count)
         settled = (
-            watching & (state.adam.step > 0) & (rate > 0) & (jnp.abs(rate - gamma) < tolerance)
+            watching & (state.adam.count > 0) & (rate > 0) & (jnp.abs(rate - gamma) < tolerance)
         )
-        switch_step = jnp.where(settled, optax.safe_increment(state.adam.step), state.switch_step)
+        switch_step = jnp.where(settled, optax.safe_increment(state.adam.count), state.switch_step)
         return averaged, jnp.where(switched, state.sgd_rate, rate), switch_step
 
     def update(
@@ -141,9 +141,9 @@ def swats(
         del params, extra_args
         check_same_tree("updates", updates, "params", state.velocity)
         switched = state.switch_step >= 0
-        wide = widen(updates)
+        wide = to_float32(updates)
         scaled, adam = rule.update(wide, state.adam)
-        rate = value_at(learning_rate, state.adam.step)
+        rate = value_at(learning_rate, state.adam.count)
         adam_steps = jax.tree.map(lambda u: -rate * u, scaled)
         velocity = jax.tree.map(
             lambda v, g: jnp.where(switched, b1 * v + g, 0), state.velocity, wide
@@ -154,6 +154,6 @@ def swats(
         )
         learned = learn(state, adam_steps, wide)
         after = SwatsState(adam, *learned, velocity, jnp.where(switched, sgd_rate, rate))
-        return narrow(steps, updates), narrow(after, state)
+        return cast_like(steps, updates), cast_like(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -80,8 +80,8 @@ def check_examples(inputs: Array, name: str, outputs: Array, weights: Array | No
                 f"got shape {value.shape}."
             )
     if weights is not None and not isinstance(weights, jax.core.Tracer):
-        known = np.asarray(weights)  # in numpy: under `jit` even the `jnp` of a constant is traced
-        if not (np.all(known >= 0) and 0 < known.sum() < np.inf):
+        given = np.asarray(weights)  # in numpy: under `jit` even the `jnp` of a constant is traced
+        if not (np.all(given >= 0) and 0 < given.sum() < np.inf):
             raise ValueError(f"weights must be at least 0 and not all 0, got {weights}.")
 
 

@@ -41,8 +41,8 @@ def logistic_regression(
     check_choice("reduction", reduction, ("mean", "sum"))
     check_examples(inputs, "labels", labels, weights)
     if not isinstance(labels, jax.core.Tracer):
-        known = np.asarray(labels)  # in numpy: under `jit` even the `jnp` of a constant is traced
-        if not np.all((known >= 0) & (known <= 1)):
+        given = np.asarray(labels)  # in numpy: under `jit` even the `jnp` of a constant is traced
+        if not np.all((given >= 0) & (given <= 1)):
             raise ValueError(f"labels must be in [0, 1], got {labels}.")
     inputs, labels, weights = as_point((inputs, labels, weights))
     weights = jnp.ones_like(inputs, shape=labels.shape) if weights is None else weights

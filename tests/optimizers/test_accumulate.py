@@ -86,7 +86,7 @@ def test_nothing_moves_until_the_last_gradient():
             assert int(after.gathered) == 0 and float(after.weight) == 0
             chex.assert_trees_all_equal(after.total, {"w": jnp.zeros(2)})
         state = after
-    assert int(start[0].step) == 0 and int(state.inner[0].step) == 2
+    assert int(start[0].count) == 0 and int(state.inner[0].count) == 2
 
 
 def test_equals_the_inner_rule_on_the_means():
@@ -151,7 +151,7 @@ def test_weight_zero_does_not_count():
     for _ in range(2):
         updates, state = tx.update(jnp.ones(()), state, weight=0)
         assert float(updates) == 0.0
-    assert int(state.inner.step) == 0 and int(state.gathered) == 0
+    assert int(state.inner.count) == 0 and int(state.gathered) == 0
 
 
 def test_refusals():

@@ -102,7 +102,7 @@ def rising():
 def test_a_control_rule_decides_and_the_switch_stays():
     sgd, state = run(switching(rising()), [3.0, 2.0, 2.5, 1.0, 0.5])
     assert sgd == [False, False, True, True, True]
-    assert int(state.adam.step - state.sgd_step) == 2
+    assert int(state.adam.count - state.sgd_step) == 2
     assert float(state.control) == 0.5
 
 
@@ -148,7 +148,7 @@ def test_a_control_rule_runs_in_scan_and_under_vmap():
             return state, None
 
         state, _ = jax.lax.scan(body, rule.init(jnp.zeros(1)), jnp.arange(9))
-        return state.adam.step - state.sgd_step
+        return state.adam.count - state.sgd_step
 
     chex.assert_trees_all_equal(jax.vmap(one)(turns), turns + 1)
 

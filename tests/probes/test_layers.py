@@ -247,7 +247,7 @@ def test_bad_input_is_named():
     "init, per_layer",
     [
         (initializers.xavier(), 1.0),
-        (initializers.forward_only(3**-0.5, distribution="uniform"), 1 / 3),
+        (initializers.lecun(3**-0.5, distribution="uniform"), 1 / 3),
     ],
 )
 def test_gradients_of_linear_networks_are_those_of_glorot_and_bengio(init, per_layer):

@@ -147,7 +147,7 @@ def test_another_run_is_refused_and_the_difference_named(tmp_path, change, messa
 def test_another_rule_is_refused_and_the_difference_named(tmp_path):
     run(1, tmp_path)
     ours = with_rule(optax.sgd(0.1, momentum=0.9))
-    with pytest.raises(ValueError, match=r"opt_state.*first_moment.*got nothing"):
+    with pytest.raises(ValueError, match=r"opt_state.*mu.*got nothing"):
         run(2, tmp_path, ours=ours, resume=True)
 
 

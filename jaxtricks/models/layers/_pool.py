@@ -74,5 +74,5 @@ def slices(
     _, height, width, _ = images.shape
     if min(height, width) < size:
         raise ValueError(f"size must be at most {min(height, width)} here, got {size}.")
-    whole = images[:, : height - height % size, : width - width % size]
-    return [whole[:, i::size, j::size] for i in range(size) for j in range(size)]
+    covered = images[:, : height - height % size, : width - width % size]
+    return [covered[:, i::size, j::size] for i in range(size) for j in range(size)]

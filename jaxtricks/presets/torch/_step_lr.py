@@ -12,7 +12,7 @@ from jaxtricks.schedules import Schedule
 def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -> Schedule:
     r"""`StepLR`: $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$.
 
-    Count 0 is the epoch before the first `scheduler.step()`; the same for all schedules here. For
+    Count 0 is the epoch before the first `scheduler.count()`; the same for all schedules here. For
     a count of updates and not of epochs, multiply `step_size` by the updates per epoch.
 
     Args:

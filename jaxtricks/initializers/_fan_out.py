@@ -7,7 +7,7 @@ from jaxtricks._types import ScalarLike
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 
-def backward_only(
+def fan_out(
     gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
 ) -> Initializer:
     r"""Draws with variance $g^2 / N_\text{out}$: a linear layer keeps its gradient's variance.
@@ -24,7 +24,7 @@ def backward_only(
 
     Example:
         >>> import jax
-        >>> weights = backward_only()(jax.random.key(0), (100, 400))
+        >>> weights = fan_out()(jax.random.key(0), (100, 400))
         >>> round(float(weights.var() * 400), 1)
         1.0
 

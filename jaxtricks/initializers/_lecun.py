@@ -7,7 +7,7 @@ from jaxtricks._types import ScalarLike
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 
-def forward_only(
+def lecun(
     gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
 ) -> Initializer:
     r"""Draws with variance $g^2 / N_\text{in}$ (LeCun): a linear layer keeps its input's variance.
@@ -26,7 +26,7 @@ def forward_only(
 
     Example:
         >>> import jax
-        >>> weights = forward_only()(jax.random.key(0), (400, 100))
+        >>> weights = lecun()(jax.random.key(0), (400, 100))
         >>> round(float(weights.var() * 400), 1)
         1.0
 

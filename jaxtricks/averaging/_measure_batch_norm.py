@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from jaxtricks._checks import check_function, check_instance
 from jaxtricks._statistics_axes import statistics_axes
 from jaxtricks._wide_dtype import wide_dtype
-from jaxtricks.averaging._recalibrate_batch_norm import whole_batches
+from jaxtricks.averaging._recalibrate_batch_norm import count_batches
 from jaxtricks.normalization import BatchNorm
 
 UNSEEN = (
@@ -34,7 +34,7 @@ class Moments(NamedTuple):
     squares: Float[Array, "*features"]
 
 
-def whole_set_batch_norm(
+def measure_batch_norm(
     apply: Callable[[Any, Any], object],
     variables: Mapping[str, PyTree],
     examples: PyTree,
@@ -71,7 +71,7 @@ def whole_set_batch_norm(
         >>> variables = {"params": {}, **layer.init(jax.random.key(0), x, train=False)}
         >>> def apply(variables, x):
         ...     return layer.apply(variables, x, train=False)
-        >>> state = whole_set_batch_norm(apply, variables, x, batch_size=2)
+        >>> state = measure_batch_norm(apply, variables, x, batch_size=2)
         >>> for name, statistic in state["batch_stats"].items():
         ...     print(name, statistic.round(4))
         mean [3.]
@@ -81,7 +81,7 @@ def whole_set_batch_norm(
     check_instance("variables", variables, Mapping)
     if "params" not in variables:
         raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
-    steps = whole_batches(examples, batch_size)
+    steps = count_batches(examples, batch_size)
 
     def rows(start: Array | int, size: int) -> PyTree:
         return jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, size), examples)
@@ -159,11 +159,12 @@ def _arguments(layer: nn.Module, x: Array, *args: Any, **kwargs: Any) -> tuple[A
     return x, not (layer.use_running_average if given is None else given)
 
 
-def _moments(x: Array, kept: tuple[int, ...], origin: Array | None) -> Moments:
+def _moments(x: Array, axes_of_statistics: tuple[int, ...], origin: Array | None) -> Moments:
     x = x.astype(wide_dtype(x.dtype))
-    axes = tuple(axis for axis in range(x.ndim) if axis not in kept)
+    axes = tuple(axis for axis in range(x.ndim) if axis not in axes_of_statistics)
     if origin is None:
-        origin = x[tuple(slice(None if axis in kept else 1) for axis in range(x.ndim))]
+        first = (slice(None if axis in axes_of_statistics else 1) for axis in range(x.ndim))
+        origin = x[tuple(first)]
     distance = x - origin
     mean = jnp.mean(distance, axes, keepdims=True)
     count = jnp.asarray(x.size / mean.size, mean.dtype)
