@@ -32,7 +32,7 @@ def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ScalarLike], Fl
     def schedule(count: ScalarLike) -> Float[Array, ""]:
         check_scalar("count", count)
         integer = jnp.issubdtype(jnp.result_type(count), jnp.integer)
-        if not (whole and isinstance(count, jax.Array)):  # reading a step waits for the device
+        if not (integer and isinstance(count, jax.Array)):  # reading a step waits for the device
             check_range("count", count, low=0.0, high=2.0**31 - 1)
         dtype = jnp.result_type(count, jnp.int32 if integer else jnp.float32)
         return jnp.asarray(formula(jnp.asarray(count, dtype)), jnp.float32)

@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import DTypeLike
+
+from jaxtricks._types import DTypeLike
 
 
 def wide_dtype(dtype: DTypeLike) -> np.dtype:

@@ -91,7 +91,7 @@ def available(name: str, *, data_dir: str | os.PathLike[str] | None = None) -> b
         TypeError: an argument is of another type.
 
     Example:
-        >>> available("mnist", "/nowhere")
+        >>> available("mnist", data_dir="/nowhere")
         False
     """
     check_instance("name", name, str)

@@ -32,7 +32,7 @@ def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: PyTree = True) 
     Example:
         >>> fresh = {"Dense_0": {"bias": jnp.zeros(2)}, "Dense_1": {"bias": jnp.zeros(3)}}
         >>> old = {"Dense_0": {"bias": jnp.ones(2)}, "Dense_1": {"bias": jnp.ones(10)}}
-        >>> copied = copy_pretrained(fresh, old, {"Dense_0": True, "Dense_1": False})
+        >>> copied = copy_pretrained(fresh, old, mask={"Dense_0": True, "Dense_1": False})
         >>> copied["Dense_0"]["bias"].tolist(), copied["Dense_1"]["bias"].tolist()
         ([1.0, 1.0], [0.0, 0.0, 0.0])
 

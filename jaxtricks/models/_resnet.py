@@ -4,11 +4,11 @@ from typing import Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer
+from jaxtricks._types import DTypeLike
 from jaxtricks.models.layers._conv import Conv
 from jaxtricks.models.layers._flatten import check_images
 from jaxtricks.normalization import BatchNorm

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import flax.linen as nn
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer, check_range
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks.models.layers._conv import Conv
 from jaxtricks.models.layers._flatten import check_images
 from jaxtricks.models.layers._pool import max_pool

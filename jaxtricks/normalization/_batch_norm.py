@@ -6,7 +6,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from jaxtricks._check_dtype import check_dtype
@@ -19,7 +18,7 @@ from jaxtricks._checks import (
     check_range,
 )
 from jaxtricks._statistics_axes import statistics_axes
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 
 

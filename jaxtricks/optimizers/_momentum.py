@@ -125,7 +125,7 @@ def momentum(
         TypeError: a flag is not a bool.
 
     Example:
-        >>> tx = momentum(0.1, 0.9)
+        >>> tx = momentum(0.1, decay=0.9)
         >>> state = tx.init(jnp.zeros(()))
         >>> for _ in range(2):
         ...     step, state = tx.update(jnp.ones(()), state)

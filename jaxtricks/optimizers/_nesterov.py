@@ -28,7 +28,7 @@ def nesterov(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> tx, decay = nesterov(0.5, 0.8), 0.8
+        >>> tx, decay = nesterov(0.5, decay=0.8), 0.8
         >>> params = jnp.array(1.0)
         >>> updates, state = tx.update(params, tx.init(params))  # of x ** 2 / 2
         >>> params = params + updates

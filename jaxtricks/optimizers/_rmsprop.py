@@ -190,7 +190,7 @@ def rmsprop(
         ValueError: a hyper-parameter is out of range.
 
     Example:
-        >>> pytorch = rmsprop(0.01, 0.99, eps=1e-8)
+        >>> pytorch = rmsprop(0.01, decay=0.99, eps=1e-8)
         >>> step, _ = pytorch.update(jnp.array(20.0), pytorch.init(jnp.zeros(())))
         >>> round(float(step), 4)
         -0.1

@@ -72,6 +72,6 @@ def dead_units(
     if covered:
         batches = examples[:covered].reshape(-1, batch_size, *examples.shape[1:])
         parts.append(jax.tree.map(lambda x: jnp.any(x, axis=0), jax.lax.map(alive, batches)))
-    if whole < len(examples):
+    if covered < len(examples):
         parts.append(alive(examples[covered:]))
     return jax.tree.map(lambda *some: ~jnp.any(jnp.stack(some), axis=0), *parts)

@@ -6,11 +6,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_flag, check_floating, check_function, check_integer
+from jaxtricks._types import DTypeLike
 from jaxtricks._wide_dtype import wide_dtype
 
 

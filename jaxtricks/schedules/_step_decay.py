@@ -29,7 +29,7 @@ def step_decay(initial: ScalarLike, every_steps: int, *, factor: ScalarLike = 0.
         TypeError: `every_steps` is not an integer.
 
     Example:
-        >>> rate = step_decay(0.05, 30, 0.1)
+        >>> rate = step_decay(0.05, 30, factor=0.1)
         >>> [round(float(rate(epoch)), 6) for epoch in (0, 29, 30, 59, 60, 89)]
         [0.05, 0.05, 0.005, 0.005, 0.0005, 0.0005]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
+from jaxtricks._types import ArrayLike
 from jaxtyping import Array, Float, Key
 
 from jaxtricks._checks import check_key, check_range
@@ -36,7 +36,7 @@ def with_gradient_noise(
         TypeError: `surface` is not a function of `x`, or `covariance` is not made of real numbers.
 
     Example:
-        >>> noisy = with_gradient_noise(lambda x: jnp.sum(x**2), 1.0, 100)
+        >>> noisy = with_gradient_noise(lambda x: jnp.sum(x**2), 1.0, batch_size=100)
         >>> print(noisy(jax.random.key(0), jnp.ones(2)))
         2.0
         >>> noise = jax.grad(noisy, argnums=1)(jax.random.key(0), jnp.ones(2)) - 2

@@ -35,7 +35,7 @@ def grid(
 
     Example:
         >>> from jaxtricks.surfaces import quadratic
-        >>> grid(quadratic((2.0, 0.0)), 3, view=((-1.0, 1.0), (0.0, 1.0))).loss[0].tolist()
+        >>> grid(quadratic((2.0, 0.0)), size=3, view=((-1.0, 1.0), (0.0, 1.0))).loss[0].tolist()
         [1.0, 0.0, 1.0]
     """
     check_instance("surface", surface, Surface)

@@ -179,20 +179,20 @@ def own_functions(packages):
 
 @pytest.mark.parametrize("function", list(own_functions(OWN)))
 def test_defaults_are_keyword_only_past_the_first_argument_and_a_key_comes_first(function):
-    first, *others = inspect.signature(function).parameters.values()
-    for parameter in others:
+    parameters = list(inspect.signature(function).parameters.values())
+    for parameter in parameters[1:]:
         by_position = parameter.kind is not parameter.KEYWORD_ONLY
         assert parameter.default is parameter.empty or not by_position, parameter.name
         assert parameter.name != "key" or not by_position
-    assert first.name != "key" or first.default is first.empty
+    assert not parameters or parameters[0].name != "key" or parameters[0].default is inspect._empty
 
 
 @pytest.mark.parametrize("function", list(own_functions([*OWN, *FRAMEWORKS])))
 def test_help_shows_types_by_their_names(function):
     """A union of seven members for each number hides the arguments between them."""
     text = str(inspect.signature(function))
-    assert "Union[" not in text and "numpy.bool" not in text
-    assert len(text) <= 90 * len(inspect.signature(function).parameters) + 120
+    assert "numpy.bool" not in text and "SupportsDType" not in text
+    assert len(text) < 800  # that of `fit`, which has most arguments
 
 
 VAGUE = {"whole", "kept", "moved", "known", "spread"}

@@ -7,31 +7,24 @@ import jaxtricks
 
 PACKAGE = Path(jaxtricks.__file__).parent
 CITATION = re.compile(r"\b(S-[A-Z]{3}-\d\d|[CEF]-\d{2,3}|00[0-4]:\d+)|\b[Tt]he notes\b|\b[Nn]otes'")
-STILL_CITING = {"data", "models", "probes", "training"}  # rooms to be cleaned; then empty this
 
 
 def citations():
-    """`room: [place: line, ...]` for every room, the top-level modules under their own names."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = path.relative_to(PACKAGE)
-        lines = enumerate(path.read_text("utf-8").splitlines(), start=1)
-        places = [f"{name}:{number}: {line}" for number, line in lines if CITATION.search(line)]
-        found.setdefault(name.parts[0], []).extend(places)
-    return found
+    """The lines that cite, with their places."""
+    return [
+        f"{path.relative_to(PACKAGE)}:{number}: {line}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if CITATION.search(line)
+    ]
 
 
 def test_no_file_cites_the_notes():
-    places = [p for room, ps in citations().items() if room not in STILL_CITING for p in ps]
+    places = citations()
     assert not places, (
         "Cite the paper and state the convention; the line of the notes belongs into "
         "experiments/catalogue/systems.json:\n" + "\n".join(places)
     )
-
-
-def test_the_rooms_that_still_cite_are_no_longer_than_needed():
-    clean = {room for room in STILL_CITING if not citations()[room]}
-    assert not clean, f"These rooms cite nothing any more: remove them from STILL_CITING: {clean}"
 
 
 def test_citations_are_recognised():

@@ -6,7 +6,6 @@ from typing import Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._check_dtype import check_dtype
@@ -17,6 +16,7 @@ from jaxtricks._checks import (
     check_integer,
     check_pair,
 )
+from jaxtricks._types import DTypeLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.models.layers._flatten import check_images
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import flax.linen as nn
-from jax.typing import DTypeLike
 from jaxtyping import Array
 
 from jaxtricks._checks import check_integer
+from jaxtricks._types import DTypeLike
 from jaxtricks.models.mlp._batch_norm_block import batch_norm_block
 from jaxtricks.models.mlp._mlp import MLP, Block
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 from jaxtyping import Array
 
 from jaxtricks._checks import check_integer
+from jaxtricks._types import DTypeLike
 from jaxtricks.initializers import gaussian
 from jaxtricks.models.mlp._dense_block import dense_block
 from jaxtricks.models.mlp._mlp import MLP, Block

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from jax.typing import DTypeLike
 from jaxtyping import Array
 
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 
 
 class HiddenLayer(NamedTuple):

@@ -1,8 +1,7 @@
 """Logistic regression."""
 
-from jax.typing import DTypeLike
-
 from jaxtricks._checks import check_integer
+from jaxtricks._types import DTypeLike
 from jaxtricks.models.mlp._mlp import MLP
 
 

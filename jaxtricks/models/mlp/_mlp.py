@@ -3,7 +3,6 @@
 from collections.abc import Callable, Hashable, Sequence
 
 import flax.linen as nn
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Shaped
 from typing_extensions import TypeAliasType
 
@@ -16,7 +15,7 @@ from jaxtricks._checks import (
     check_range,
     shown,
 )
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks.models.layers._flatten import flatten
 from jaxtricks.models.layers._sequential import apply_layers, check_layers
 from jaxtricks.models.mlp._dense_block import dense_block

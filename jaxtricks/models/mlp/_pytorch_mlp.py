@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 import flax.linen as nn
-from jax.typing import DTypeLike
 from jaxtyping import Array
 
 from jaxtricks._checks import check_integer, check_range
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks.models.mlp._hidden_layer import HiddenLayer
 from jaxtricks.models.mlp._mlp import MLP
 from jaxtricks.regularizers import Dropout

@@ -1,10 +1,9 @@
 """A fully connected network that narrows from layer to layer."""
 
 import flax.linen as nn
-from jax.typing import DTypeLike
 
 from jaxtricks._checks import check_integer, check_range
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks.models.mlp._mlp import MLP
 
 

@@ -1,9 +1,7 @@
 """A fully connected network of three layers."""
 
-from jax.typing import DTypeLike
-
 from jaxtricks._checks import check_integer, check_range
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks.models.mlp._mlp import MLP
 
 
