@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtricks._types import ArrayLike
 from jaxtyping import Array, Float, Key
 
 from jaxtricks._checks import check_key, check_range
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import ArrayLike, ScalarLike
 from jaxtricks.surfaces._surface import scalar_loss
 
 
