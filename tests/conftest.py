@@ -5,7 +5,6 @@ and for the next run, which is nearly twice as fast. Decoded data sets are kept 
 the user's own cache.
 """
 
-import gc
 import os
 import pathlib
 import signal
@@ -32,7 +31,6 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 for laws in ("layer_laws", "flax_laws", "kernel_laws"):
     pytest.register_assert_rewrite(f"tests.contracts.{laws}")
 
-gc.set_threshold(50_000, 20, 20)  # tracing leaves many objects that live
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
 
 
