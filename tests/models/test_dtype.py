@@ -83,7 +83,9 @@ def test_digits_are_learnt_as_well_as_in_single_precision(block):
         net = models.MLP((32, 10), block=block, dtype=dtype)
         ours = training.trainer(training.classification_loss(net), optax.adam(1e-2))
         state = ours.init(net.init(KEY, jnp.zeros((1, 8, 8, 1)), train=False))
-        state, _ = jax.jit(functools.partial(training.train_epoch, ours))(state, train, order, KEY)
+        state, _ = jax.jit(functools.partial(training.train_epoch, ours))(
+            state, train, order, key=KEY
+        )
         leaves = jax.tree.leaves(ours.variables(state))
         assert {leaf.dtype for leaf in leaves} == {jnp.dtype(jnp.float32)}
         return training.evaluate(ours, ours.variables(state), validation, 64)["accuracy"]

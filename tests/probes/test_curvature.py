@@ -192,9 +192,9 @@ def test_bad_input_is_named():
             steps = {"steps": 2} if probe is probes.hessian_eigenvalues else {"draws": 2}
             for bad in (jnp.ones(2, int), jnp.ones(2, complex)):
                 with pytest.raises(TypeError, match=f"params.*must be floating, got {bad.dtype}"):
-                    probe(jnp.sum, {"w": bad}, KEY, **steps)
+                    probe(KEY, jnp.sum, {"w": bad}, **steps)
             with pytest.raises(TypeError, match="loss must give a scalar, got"):
-                probe(jnp.tanh, jnp.ones(2), KEY, **steps)
+                probe(KEY, jnp.tanh, jnp.ones(2), **steps)
         with pytest.raises(TypeError, match=r"loss must give a scalar, got \("):
             probes.loss_slice(lambda x: (x, x), jnp.ones(2), jnp.ones(2), jnp.ones(2), jnp.ones(3))
 

@@ -24,7 +24,7 @@ def test_gradient_descent_multiplies_each_coordinate(rate):
     chex.assert_trees_all_close(path.gradients, CURVATURES[None] * path.points[:-1], rtol=1e-5)
     chex.assert_trees_all_close(path.updates, -rate * path.gradients, rtol=1e-6)
     chex.assert_trees_all_close(path.points[:-1] + path.updates, path.points[1:], rtol=1e-6)
-    assert path.state.step == 20
+    assert path.state.count == 20
 
 
 def test_scan_equals_a_loop_on_a_tree():
