@@ -100,7 +100,10 @@ def check_label(labels: Values, classes: int | None) -> None:
         raise TypeError(f"label must be whole or floating, got {labels.dtype}.")
     if labels.ndim != (1 if integer else 2):
         wanted = "whole [n]" if integer else "whole [n] or floating [n, classes]"
-        raise ValueError(f"label must be {wanted}, got {labels.dtype} {list(labels.shape)}.")
+        raise ValueError(
+            f"label must be {wanted}, got {labels.dtype} {list(labels.shape)}: targets of another "
+            "kind have another name."
+        )
     if integer:
         refuse("label", "not be negative", labels, labels < 0)
         if classes is not None:

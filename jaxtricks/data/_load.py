@@ -18,7 +18,7 @@ def load(
     *,
     data_dir: str | os.PathLike[str] | None = None,
     validation: float | int = 0.1,
-    test: float | int = 0.2,
+    test: float | int | None = None,
     limit: int | None = None,
     seed: int = 0,
     cache: bool = True,
@@ -40,7 +40,8 @@ def load(
             what is prepared in `TFDS_DATA_DIR`, by default `~/tensorflow_datasets`.
         validation: how much of the training examples to set apart, a fraction in `[0, 1)` or a
             number, with every class's share.
-        test: the same for the test examples; only for digits, which come unsplit.
+        test: the same for the test examples of digits, which come unsplit; None takes 0.2. It
+            must be None for other data sets.
         limit: at most so many training (validation included) and so many test examples, each
             class with its share. Only these are decoded.
         seed: of every choice. It moves digits' test examples too.
@@ -62,13 +63,16 @@ def load(
     check_instance("name", name, str)
     check_folder("data_dir", data_dir)
     check_part("validation", validation)
-    check_part("test", test)
+    if test is not None:
+        check_part("test", test)
+        if name != "digits":
+            raise ValueError(f"test must be None for {name}, which has a test split, got {test}.")
     check_integer("seed", seed, low=0)
     if limit is not None:
         check_integer("limit", limit, low=1)
     rng = np.random.default_rng(seed)
     if name == "digits":
-        parts = divide(read_digits(), "test", test, rng)
+        parts = divide(read_digits(), "test", 0.2 if test is None else test, rng)
         if limit is not None:
             parts = tuple(
                 select(part, stratified_choice(part["label"], min(limit, len(part["label"])), rng))

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32, Int
+from jaxtyping import Array, Float32
 
 from jaxtricks._checks import check_integer
 
@@ -33,4 +33,5 @@ def one_hot(
         outside = np.asarray(labels)[(np.asarray(labels) < 0) | (np.asarray(labels) >= classes)]
         if outside.size:
             raise ValueError(f"labels must be in [0, {classes}), got {outside[0]}.")
-    return jax.nn.one_hot(jnp.asarray(labels), classes, dtype=jnp.float32)
+    places = jnp.asarray(labels).astype(jnp.int32)  # in uint8 the class 256 would be the class 0
+    return jax.nn.one_hot(places, classes, dtype=jnp.float32)

@@ -29,8 +29,8 @@ from jaxtricks.training.devices._sharding import data_sharding as data_sharding
 from jaxtricks.training.devices._sharding import place_batch as place_batch
 from jaxtricks.training.devices._sharding import replicated as replicated
 from jaxtricks.training.loop._choose_loop import choose_loop as choose_loop
-from jaxtricks.training.loop._fit import Fit as Fit
 from jaxtricks.training.loop._fit import fit as fit
+from jaxtricks.training.loop._result import Fit as Fit
 from jaxtricks.training.losses._classification_loss import (
     classification_loss as classification_loss,
 )

@@ -35,8 +35,15 @@ def apply_of(model: nn.Module | Apply) -> Apply:
         TypeError: `model` is neither.
     """
     if not isinstance(model, nn.Module):
-        if not callable(model) or isinstance(model, type):
-            raise TypeError(f"model must be a flax.linen Module or a function, got {shown(model)}.")
+        hint = ""
+        if any(kind.__module__.startswith("flax.nnx") for kind in type(model).__mro__):
+            hint = ": give the function that training.split_nnx makes of it"
+        elif isinstance(getattr(model, "__self__", None), nn.Module):
+            hint = ": give the module itself"
+        if hint or not callable(model) or isinstance(model, type):
+            raise TypeError(
+                f"model must be a flax.linen Module or a function, got {shown(model)}{hint}."
+            )
         return model
 
     def apply(

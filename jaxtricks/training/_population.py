@@ -72,6 +72,8 @@ def train_population(
     check_instance("shared", shared, tuple)
     if devices is not None:
         check_instance("devices", devices, Sequence)
+        if not devices:
+            raise ValueError("devices must not be empty.")
     if not jnp.issubdtype(getattr(keys, "dtype", None), jax.dtypes.prng_key) or keys.ndim != 1:
         raise TypeError(f"keys must be a vector of typed keys (jax.random.split), got {keys!r}.")
     if not len(keys):
@@ -105,7 +107,10 @@ def check_rows(name: str, tree: PyTree, trials: int) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         label = f"{name}{jax.tree_util.keystr(path)}"
         if not np.ndim(leaf):
-            raise TypeError(f"{label} must be an array with an axis of trials, got {leaf!r}.")
+            raise TypeError(
+                f"{label} must be an array with an axis of trials, got {leaf!r}: a list of numbers "
+                "is jnp.array([...])."
+            )
         if len(leaf) != trials:
             raise ValueError(f"{label} must have a row for each of {trials} keys, got {len(leaf)}.")
 

@@ -9,11 +9,12 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import PyTree
 
-from jaxtricks._checks import check_functions, check_instance, check_integer
+from jaxtricks._checks import check_functions, check_integer
 from jaxtricks.data import Examples, count_examples
 from jaxtricks.training._evaluate import padded_size
 from jaxtricks.training._feed import feed, fetch_behind
 from jaxtricks.training._loss import Batch
+from jaxtricks.training._split_variables import check_variables
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.devices._sharding import block_on_cpu, replicate
 
@@ -58,10 +59,13 @@ def predict(
         (5, 3)
     """
     check_functions("trainer", trainer, Trainer)
-    check_instance("variables", variables, Mapping)
+    check_variables(variables)
     check_integer("batch_size", batch_size, low=1)
     if trainer.predict is None:
-        raise ValueError("trainer must have a loss with predict, such as classification_loss.")
+        raise ValueError(
+            "trainer must have a loss with predict, such as classification_loss; one that wraps "
+            "it is training.ModelLoss(yours, wrapped.predict, wrapped.prepare)."
+        )
     size = count_examples(examples)
     options = {"batch_size": padded_size(batch_size, size, sharding), "epochs": 1}
     batches = feed(examples, sharding, key=jax.random.key(0), order="cyclic", **options)

@@ -23,7 +23,7 @@ from jaxtricks.training._control import (
 from jaxtricks.training._epoch import numbered_epoch
 from jaxtricks.training._evaluate import evaluate
 from jaxtricks.training._loss import Batch, Metrics
-from jaxtricks.training._state import TrainState
+from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
 
 
@@ -35,6 +35,9 @@ class Run(NamedTuple):
             finished. `run` goes on from it.
         train: means of the training metrics of each epoch `[epochs]`, see `mean_over_steps`.
         validation: the validation metrics after each epoch `[epochs]`.
+        state: the state at the end.
+        epochs: how many epochs were run in all.
+        best_variables: the model with the best validation metric; None without a stopping rule.
     """
 
     position: Position
@@ -91,7 +94,8 @@ def run(
         stopping: answers whether to stop, such as `control.early_stopping(5)`; its state keeps the
             best model. None keeps none.
         monitor: the validation metric that both watch.
-        after_stop: what the curves hold for the epochs after a stop: NaN, or the last value.
+        after_stop: what the curves hold for the epochs after a stop: NaN, or the last value. A run
+            that had stopped before this call has none: NaN.
 
     Raises:
         ValueError: a length is under 1, `batch_size` is over the number of training examples,
@@ -113,6 +117,7 @@ def run(
         (3, 0.5)
     """
     control = Control(plateau, stopping, monitor)
+    check_state("start", start, Position)
     check_run(trainer, control, train, validation, epochs, batch_size, after_stop)
     position = start if isinstance(start, Position) else begin(trainer, control, start)
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
-from jaxtricks._checks import check_instance
+from jaxtricks._checks import shown
 from jaxtricks.training._apply import Apply
 
 
@@ -44,7 +44,8 @@ def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
     """
     from flax import nnx
 
-    check_instance("model", model, nnx.Module)
+    if not isinstance(model, nnx.Module):
+        raise TypeError(f"model must be a flax.nnx Module, got {shown(model)}.")
     kinds = {"params": nnx.Param, "batch_stats": nnx.BatchStat}
     graph, *states, streams, other = nnx.split(model, *kinds.values(), nnx.RngState, ...)
     first = dict(zip((*kinds, "other"), (*states, other), strict=True))

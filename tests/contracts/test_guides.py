@@ -10,6 +10,12 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 CHECKS = {
+    "training": lambda names: [
+        names["accuracy"] > 0.8,
+        names["result"].epochs == 6 and len(names["result"].history[-1]["weights.rows"]) == 64,
+        names["recalibrated"]["batch_stats"].keys() == names["variables"]["batch_stats"].keys(),
+        names["rest"].validation["accuracy"].shape == (2, 2),
+    ],
     "nnx_equinox_dicts": lambda names: (
         [
             names[f"{kind}_result"].history[-1]["validation.accuracy"] > 0.8

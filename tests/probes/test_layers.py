@@ -77,7 +77,9 @@ def test_the_input_of_a_layer_is_the_activation_before_it():
     chex.assert_trees_all_equal(before["Dense_0"], X.reshape(6, -1))
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(
+    "name", ["MLP", *(pytest.param(n, marks=pytest.mark.slow) for n in NETS if n != "MLP")]
+)
 def test_numpy_input_is_watched_like_jax_s(name):
     net, variables, rows = NETS[name], variables_of(NETS[name]), np.asarray(X)
     place = {"at": "input", "layers": (nn.Dense, nn.Conv, models.Conv), "train": False}

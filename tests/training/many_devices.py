@@ -24,7 +24,7 @@ TX = optimizers.momentum(0.1, decay=0.9)
 def shifted(key, batch):
     """The images with noise: the same draws on any number of devices."""
     noise = jax.random.normal(key, batch["image"].shape)
-    return {**batch, "image": batch["image"] / 255 + 0.1 * noise}
+    return {**batch, "image": batch["image"] + 0.1 * noise}
 
 
 def three_steps(compile_step, axis_name=None, rate=0.0):

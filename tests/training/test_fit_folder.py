@@ -13,6 +13,7 @@ import numpy as np
 import optax
 import pytest
 
+from jaxtricks import averaging
 from jaxtricks.control import early_stopping, plateau
 from jaxtricks.optimizers import adam
 from jaxtricks.training import (
@@ -147,7 +148,7 @@ def test_another_run_is_refused_and_the_difference_named(tmp_path, change, messa
 def test_another_rule_is_refused_and_the_difference_named(tmp_path):
     run(1, tmp_path)
     ours = with_rule(optax.sgd(0.1, momentum=0.9))
-    with pytest.raises(ValueError, match=r"opt_state.*mu.*got nothing"):
+    with pytest.raises(ValueError, match=r"fit.states: saved .*AdamState.*, now .*TraceState"):
         run(2, tmp_path, ours=ours, resume=True)
 
 
@@ -293,11 +294,22 @@ def test_the_caller_s_metrics_are_in_the_history_and_in_a_resumed_one(tmp_path):
     assert last == pytest.approx(float(resumed.state.params["w"]) ** 2, rel=1e-6)
 
 
+@pytest.mark.parametrize("said", [True, np.True_, jnp.array(True)])
+def test_any_true_ends_the_run(said):
+    assert run(3, on_epoch=lambda *_: said).epochs == 1
+
+
+def test_a_narrow_number_is_a_metric():
+    got = run(1, on_epoch=lambda *_: {"own": jnp.bfloat16(0.5)})
+    assert got.history[0]["own"] == 0.5
+
+
 @pytest.mark.parametrize(
     "said, error, message",
     [
         ({"epoch": 1.0}, ValueError, "must not name a metric 'epoch'"),
-        ({"own": "high"}, TypeError, "numbers or arrays of them, got own='high'"),
+        ({"own": 1j}, TypeError, "real numbers or arrays of them, got own=1j"),
+        ({"own": "high"}, TypeError, "real numbers or arrays of them, got own='high'"),
         (3, TypeError, "what on_epoch returns must be a Mapping, got 3"),
     ],
 )
@@ -352,3 +364,23 @@ def test_nan_ends_the_run_with_the_state_before_it(tmp_path, loop, devices):
 def restore_step(folder):
     names = [path.name for path in (folder / "checkpoints").iterdir()]
     return max(int(name) for name in names)
+
+
+def test_an_average_of_another_kind_is_not_gone_on_with(tmp_path):
+    """Both keep a count and an average, so that shapes and names are the same."""
+
+    def with_average(averager):
+        return trainer(distance, adam(0.1), rng_streams=("noise",), averager=averager)
+
+    run(1, tmp_path, ours=with_average(averaging.exponential_average(0.9)))
+    with pytest.raises(
+        ValueError, match="fit.states: .*ExponentialAverageState.*PolyakAverageState"
+    ):
+        run(2, tmp_path, ours=with_average(averaging.polyak_average()), resume=True)
+
+
+def test_a_nan_in_validation_is_not_called_one_of_training(tmp_path):
+    start = OURS.init({"params": {"w": jnp.zeros(())}})
+    bad = {**NUMBERS, "x": np.where(NUMBERS["x"] > 6, np.float32(1e30), NUMBERS["x"])}
+    with pytest.raises(NonFiniteError, match="validation.loss is NaN or infinite after 2 updates"):
+        fit(OURS, start, NUMBERS, bad, key=KEY, epochs=1, batch_size=4)

@@ -58,4 +58,8 @@ def test_a_run_compiles_few_programs_and_traces_its_step_twice(compiled, loop, m
     options = {"key": KEY, "epochs": 2, "batch_size": BATCH, "loop": loop, **rules}
     training.fit(trainer, state, TRAIN, VALIDATION, **options)
     assert 0 < len(compiled) <= most, [one["fun_name"] for one in compiled]
+    if loop is None:
+        del compiled[:]
+        training.fit(trainer, state, TRAIN, VALIDATION, **options)
+        assert compiled == []  # the same trainer and rules: nothing new
     assert traces.count(True) <= 2

@@ -100,7 +100,7 @@ def test_it_learns_with_the_statistics_of_its_average_estimated_anew():
 
 
 def test_what_cannot_be_split_or_drawn_is_named():
-    with untyped(), pytest.raises(TypeError, match="model must be a Module, got"):
+    with untyped(), pytest.raises(TypeError, match="model must be a flax.nnx Module, got"):
         training.split_nnx(jnp.tanh)
     variables, apply = training.split_nnx(Net(nnx.Rngs(dropout=1, params=0)))
     trainer = training.trainer(training.classification_loss(apply), optax.sgd(0.1), rng_streams=())

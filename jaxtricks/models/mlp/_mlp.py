@@ -135,6 +135,10 @@ def check_block(block: object) -> None:
         TypeError: it cannot be called, or not be hashed.
     """
     check_function("block", block)
+    if isinstance(block, type):
+        raise TypeError(
+            f"block must be a function from a HiddenLayer to layers, got {block.__name__}, a class."
+        )
     if not isinstance(block, Hashable):
         raise TypeError(
             f"block must be hashable, a function or functools.partial, got {shown(block)}."

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -84,7 +84,8 @@ def remaining(
         measured = loop.evaluate(trainer.variables(state))
         value = measured[control.monitor]
         if not np.isfinite(value):
-            raise NonFiniteError(int(state.step), None, f"validation.{control.monitor}", state)
+            path = f"validation.{control.monitor}"
+            raise NonFiniteError(int(state.step), reported(means), path, state)
         position = position._replace(state=state)
         seen = observe_program(trainer, control, sharding, position, value)
         position, stop = block_on_cpu(seen, sharding)
@@ -109,6 +110,10 @@ def train(loop: Loop, state: TrainState, number: np.int32) -> tuple[TrainState, 
     if means["non_finite"]:
         step = int(state.step)
         after = loop.redo(state, number, step - start)
-        rate = float(means["learning_rate"]) if "learning_rate" in means else None
-        raise NonFiniteError(step, rate, first_non_finite(after), state)
+        raise NonFiniteError(step, reported(means), first_non_finite(after), state)
     return state, means
+
+
+def reported(means: Mapping[str, Any]) -> float | None:
+    """The learning rate of an epoch's last step, if the rule reports one."""
+    return float(means["learning_rate"]) if "learning_rate" in means else None

@@ -3,25 +3,22 @@
 import os
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from jax.sharding import NamedSharding
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Key
 from typing_extensions import TypeAliasType
 
-from jaxtricks._checks import check_function, check_functions, check_instance, check_key
+from jaxtricks._checks import check_function, check_functions, check_key
 from jaxtricks.control import ControlRule, keep_best
 from jaxtricks.data import Examples
-from jaxtricks.training._control import Control, Position, check_control, was_stopped
-from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import TrainStep
+from jaxtricks.training._control import Control, check_control, was_stopped
+from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
-from jaxtricks.training.devices._jit_step import jit_step
-from jaxtricks.training.devices._pmap_step import pmap_step
-from jaxtricks.training.devices._shard_step import shard_step
 from jaxtricks.training.loop._checks import (
     batch_shapes,
     check_batch,
+    check_default_mode,
     check_monitor,
     check_settings,
     check_split,
@@ -30,52 +27,16 @@ from jaxtricks.training.loop._checks import (
 from jaxtricks.training.loop._choose_loop import choose_loop
 from jaxtricks.training.loop._epochs import first_position, remaining
 from jaxtricks.training.loop._history import Record, add_metrics
-from jaxtricks.training.loop._loops import host_loop, scan_loop
+from jaxtricks.training.loop._loops import compiled_step, host_loop, scan_loop
 from jaxtricks.training.loop._reports import event_files, progress_report
+from jaxtricks.training.loop._result import Fit
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
 
+# Made once: a rule is a static argument of the programs, and another one would be compiled anew.
+KEEP_BEST = {mode: keep_best(mode=mode) for mode in ("min", "max")}
 OnEpoch = TypeAliasType(
     "OnEpoch", Callable[[int, TrainState, Record], bool | Mapping[str, Any] | None]
 )
-
-
-class Fit(NamedTuple):
-    """The result of `fit`: where the run stands, and what happened on the way.
-
-    Attributes:
-        position: the last state and those of the rules, as checkpoints hold them.
-        history: of each epoch, the record that `history.jsonl` has.
-    """
-
-    position: Position
-    history: list[Record]
-
-    @property
-    def state(self) -> TrainState:
-        """The state after the last epoch."""
-        return self.position.state
-
-    @property
-    def best_variables(self) -> PyTree:
-        """The variables with the best validation metric, for `model.apply` and `evaluate`.
-
-        None if the stopping rule does not keep them.
-        """
-        return getattr(self.position.stopping, "best_variables", None)
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch with the best metric, from 1: train so long again on all examples.
-
-        None if the stopping rule does not count its observations.
-        """
-        best = getattr(self.position.stopping, "best_observation", None)
-        return None if best is None else int(best)
-
-    @property
-    def epochs(self) -> int:
-        """How many epochs were run, those before an interruption included."""
-        return len(self.history)
 
 
 def fit(
@@ -178,18 +139,22 @@ def fit(
     """
     flags = {"resume": resume, "progress": progress, "tensorboard": tensorboard}
     numbers = {"epochs": epochs, "batch_size": batch_size, "save_every": save_every}
-    wanted = {} if folder is not None else {"resume": resume, "tensorboard": tensorboard}
+    wanted = {"resume": resume, "tensorboard": tensorboard, "configuration": configuration}
+    wanted = {} if folder is not None else wanted
     check_settings(flags, numbers, loop, sharding, wanted)
     check_functions("trainer", trainer, Trainer)
     check_key("key", key)
     if on_epoch is not None:
         check_function("on_epoch", on_epoch)
-    control = Control(plateau, keep_best() if stopping is None else stopping, monitor)
+    if stopping is None:
+        stopping = KEEP_BEST["min" if plateau is None else plateau.mode]
+        check_default_mode(stopping, monitor)
+    control = Control(plateau, stopping, monitor)
     check_control(control)
     check_split("train", train, batch_size, loop, classes)
     check_split("validation", validation, batch_size, loop, classes)
     batch = check_batch(train, batch_size, sharding)
-    check_instance("state", state, TrainState)
+    check_state("state", state)
     step = compiled_step(trainer, loop, sharding)
     program = trace_step(step, state, batch, key)
     check_monitor(trainer, state, batch_shapes(validation, batch_size), monitor)
@@ -201,7 +166,7 @@ def fit(
         looped = host_loop(trainer, step, train, validation, key, batch_size, sharding)
     files = None
     if folder is not None:
-        facts = facts_of(train, validation, batch_size, key, control)
+        facts = facts_of(train, validation, batch_size, key, control, state)
         files = RunFolder(pathlib.Path(folder), {"caller": configuration, "fit": facts}, control)
         files.open(resume=resume)
     with add_resume_hint(files):
@@ -229,19 +194,3 @@ def fit(
                 if ended:
                     break
     return Fit(position, history)
-
-
-def compiled_step(trainer: Trainer, loop: str | None, sharding: NamedSharding | None) -> TrainStep:
-    """The step as the host loop calls it.
-
-    Raises:
-        ValueError: a trainer for `pmap_step` meets another way to divide batches.
-    """
-    if trainer.axis_name is None:
-        return jit_step(trainer) if sharding is None else shard_step(trainer, sharding)
-    if loop == "scan" or sharding is not None:
-        raise ValueError(
-            f"trainer with axis_name={trainer.axis_name!r} runs under pmap: leave out "
-            'sharding and loop="scan".'
-        )
-    return pmap_step(trainer)

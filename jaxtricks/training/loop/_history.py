@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from typing_extensions import TypeAliasType
 
@@ -21,16 +23,18 @@ def add_metrics(record: Record, said: Any) -> bool:
         TypeError: this is neither a bool nor a dict of numbers and arrays.
         ValueError: the record has an entry of that name.
     """
-    if isinstance(said, bool | np.bool_):
-        return bool(said)
+    if isinstance(said, bool | np.bool_ | jax.Array | np.ndarray) and np.ndim(said) == 0:
+        if np.asarray(said).dtype == bool:
+            return bool(said)
     check_instance("what on_epoch returns", said, Mapping)
     for name, value in said.items():
         if name in record:
             raise ValueError(f"on_epoch must not name a metric {name!r}: the record has it.")
         values = np.asarray(value)
-        if not (np.issubdtype(values.dtype, np.number) or values.dtype == bool):
+        real = jnp.issubdtype(values.dtype, jnp.number) or values.dtype == bool
+        if not real or np.iscomplexobj(values):
             raise TypeError(
-                f"on_epoch must give numbers or arrays of them, got {name}={shown(value)}."
+                f"on_epoch must give real numbers or arrays of them, got {name}={shown(value)}."
             )
         record[str(name)] = values.astype(float).tolist()
     return False

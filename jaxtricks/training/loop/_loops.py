@@ -19,6 +19,9 @@ from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._jit_step import jit_step
+from jaxtricks.training.devices._pmap_step import pmap_step
+from jaxtricks.training.devices._shard_step import shard_step
 from jaxtricks.training.devices._sharding import block_on_cpu, place, replicate
 
 Number = np.int32
@@ -151,3 +154,19 @@ means_program = jax.jit(mean_over_steps)
 def copy(tree: PyTree) -> PyTree:
     """New buffers, where the old ones are, because those that are donated are gone."""
     return jax.tree.map(jnp.copy, tree)
+
+
+def compiled_step(trainer: Trainer, loop: str | None, sharding: NamedSharding | None) -> TrainStep:
+    """The step as the host loop calls it.
+
+    Raises:
+        ValueError: a trainer for `pmap_step` meets another way to divide batches.
+    """
+    if trainer.axis_name is None:
+        return jit_step(trainer) if sharding is None else shard_step(trainer, sharding)
+    if loop == "scan" or sharding is not None:
+        raise ValueError(
+            f"trainer with axis_name={trainer.axis_name!r} runs under pmap: leave out "
+            'sharding and loop="scan".'
+        )
+    return pmap_step(trainer)

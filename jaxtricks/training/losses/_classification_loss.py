@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key, PyTree
 
-from jaxtricks._checks import check_function, check_instance, check_integer, check_range
+from jaxtricks._checks import check_function, check_instance, check_integer, check_range, shown
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.training._apply import Apply, apply_of
@@ -85,14 +85,19 @@ def classification_loss(
                 f"class_weights must be finite and at least 0, got {np.asarray(weights)}."
             )
 
-    def logits_of(
-        variables: Mapping[str, PyTree], batch: Batch, *, train: bool, rngs: Mapping
-    ) -> tuple[Float[Array, "batch classes"], PyTree]:
+    def prepare(batch: Batch) -> dict[str, Any]:
         if "image" not in batch:
             raise ValueError(f'batch must hold "image", got {sorted(batch)}.')
         images = jnp.asarray(batch["image"])
-        images = to_unit(images) if preprocess is None else preprocess(images)
-        logits, model_state = apply(variables, images, train=train, rngs=rngs)
+        return {**batch, "image": to_unit(images) if preprocess is None else preprocess(images)}
+
+    def logits_of(
+        variables: Mapping[str, PyTree], images: Any, *, train: bool, rngs: Mapping
+    ) -> tuple[Float[Array, "batch classes"], PyTree]:
+        called = apply(variables, images, train=train, rngs=rngs)
+        if not isinstance(called, tuple) or len(called) != 2:
+            raise TypeError(f"model must give (outputs, model_state), got {shown(called)}.")
+        logits, model_state = called
         return logits.astype(wide_dtype(logits.dtype)), model_state
 
     def per_example(
@@ -104,7 +109,7 @@ def classification_loss(
         train: bool,
     ) -> Any:
         variables = {"params": params, **model_state}
-        logits, model_state = logits_of(variables, batch, train=train, rngs=keys)
+        logits, model_state = logits_of(variables, batch["image"], train=train, rngs=keys)
         classes = logits.shape[-1]
         check_shapes(batch, classes, weights, top_k)
         target = probabilities(jnp.asarray(batch["label"]), classes)
@@ -118,9 +123,9 @@ def classification_loss(
         return losses, (model_state, metrics)
 
     def predict(variables: Mapping[str, PyTree], batch: Batch) -> Float[Array, "batch classes"]:
-        return logits_of(variables, batch, train=False, rngs={})[0]
+        return logits_of(variables, prepare(batch)["image"], train=False, rngs={})[0]
 
-    return ModelLoss(per_example, predict)
+    return ModelLoss(per_example, predict, prepare)
 
 
 def check_shapes(
@@ -144,10 +149,10 @@ def check_shapes(
 
 
 def to_unit(images: Array) -> Float[Array, "..."]:
-    """Divides whole numbers by 255; floats stay."""
+    """Divides whole numbers by 255; floats stay, and truth values become 0 and 1."""
     if jnp.issubdtype(images.dtype, jnp.floating):
         return images
-    return images.astype(jnp.float32) / 255
+    return images.astype(jnp.float32) / (1 if images.dtype == bool else 255)
 
 
 def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
@@ -163,7 +168,8 @@ def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
             f"got {labels.dtype} {list(labels.shape)}."
         )
     if not integer:
-        return labels
+        return labels.astype(wide_dtype(labels.dtype))
+    labels = labels.astype(jnp.int32)  # 256 classes do not fit into uint8
     inside = (labels >= 0) & (labels < classes)
     return jnp.where(inside[:, None], jax.nn.one_hot(labels, classes), jnp.nan)
 
