@@ -9,7 +9,7 @@ from jaxtricks._checks import check_integer
 
 
 def one_hot(
-    labels: Int[Array | np.ndarray, "*batch"], classes: int
+    labels: Integer[Array | np.ndarray, "*batch"], classes: int
 ) -> Float32[Array, "*batch classes"]:
     """Turns class c into a row with 1 at place c and 0 elsewhere.
 

@@ -46,9 +46,10 @@ def make_step(settings: StepSettings) -> TrainStep:
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
         batch = with_weight(batch)
-        loss = settings.loss
-        if settings.augment is not None:
-            batch = augmented(settings, jax.random.fold_in(key, jnp.uint32(AUGMENT)), batch)
+        loss, augment = settings.loss, settings.augment
+        if augment is not None:
+            augment_key = jax.random.fold_in(key, jnp.uint32(AUGMENT))
+            batch = augmented(augment, loss, augment_key, batch)
             loss = getattr(loss, "per_example", loss)
         weight = sum_over_devices(jnp.sum(batch["weight"]), axis_name)
         mass = jnp.where(weight > 0, weight, 1)
@@ -81,16 +82,18 @@ def make_step(settings: StepSettings) -> TrainStep:
     return step
 
 
-def augmented(settings: StepSettings, key: Key[Array, ""], batch: Batch) -> Batch:
+def augmented(
+    augment: Callable[[Key[Array, ""], Batch], Batch], loss: Loss, key: Key[Array, ""], batch: Batch
+) -> Batch:
     """The batch after the loss's preprocessing and the augmentation.
 
     Raises:
         TypeError: `augment` does not give a dict.
         ValueError: it leaves out an entry, or gives another number of examples.
     """
-    prepare = getattr(settings.loss, "prepare", None)
+    prepare = getattr(loss, "prepare", None)
     before = batch if prepare is None else prepare(batch)
-    after = settings.augment(key, before)
+    after = augment(key, before)
     check_instance("what augment returns", after, Mapping)
     if missing := sorted(before.keys() - after.keys()):
         raise ValueError(f"augment must keep the entries of the batch, {missing} are missing.")
