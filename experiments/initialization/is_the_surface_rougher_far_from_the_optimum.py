@@ -82,7 +82,7 @@ def run(config: Config) -> dict[str, Any]:
         keys = jax.random.split(key, 3)
         ours = networks.trainer(net, optimizers.gradient_descent(config.rate))
         state = ours.init(networks.first_variables(net, keys[0], fit))
-        order = networks.stream(keys[1], len(fit["label"]), config.steps, 32)
+        order = networks.order_of(keys[1], len(fit["label"]), config.steps, 32)
         trained, _ = training.train_epoch(ours, state, fit, order, key=key)
         per_example = training.classification_loss(net)
 

@@ -37,7 +37,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
-from experiments.networks import Examples, first_variables, read_images, stream, trainer
+from experiments.networks import Examples, first_variables, order_of, read_images, trainer
 from jaxtricks import models, optimizers, schedules, training
 
 FIGURES = ("F-060",)
@@ -130,7 +130,7 @@ def train(
     """
     init_key, order_key = jax.random.split(key)
     tx = optimizers.momentum(lambda count: rates[count // parts], decay=0.9)
-    order = stream(order_key, len(fit["label"]), len(rates) * parts, batch)
+    order = order_of(order_key, len(fit["label"]), len(rates) * parts, batch)
     ours = trainer(model, tx)
     state = ours.init(first_variables(model, init_key, fit))
     state, metrics = training.train_epoch(ours, state, fit, order, key=key)

@@ -81,7 +81,7 @@ def watch(
     ours = networks.trainer(net, optimizers.gradient_descent(config.rate))
     init_key, order_key = jax.random.split(key)
     state = ours.init(networks.first_variables(net, init_key, fit))
-    order = networks.stream(order_key, len(fit["label"]), config.steps, races.BATCH)
+    order = networks.order_of(order_key, len(fit["label"]), config.steps, races.BATCH)
     last = len(config.hidden) - 1
 
     def look(state: Any, rows: Any) -> tuple[Any, dict[str, jax.Array]]:

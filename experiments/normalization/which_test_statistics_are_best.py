@@ -90,7 +90,7 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
     keys = jax.random.split(key, 2)
     state = ours.init(networks.first_variables(net, keys[0], fit))
     part = len(fit["label"]) * config.epochs // size // config.marks
-    order = networks.stream(keys[1], len(fit["label"]), part * config.marks, size).indices
+    order = networks.order_of(keys[1], len(fit["label"]), part * config.marks, size).indices
 
     def apply(variables: Any, rows: jax.Array, *, train: bool = True) -> Any:
         return net.apply(variables, rows, train=train, mutable=["batch_stats"])[1]
