@@ -106,6 +106,9 @@ def report(scripts, out: Path) -> None:
 def main(arguments: list[str]) -> int:
     """Returns the exit code: 0, 1 after a failure, 130 after Ctrl-C."""
     options = parse(arguments)
+    if "jax" not in sys.modules:  # what was compiled is kept for the next run
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jaxtricks" / "compiled"))
     if options.preset == "smoke" and "jax" not in sys.modules:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_COMPILATION}"
     from experiments.engine._script import find_scripts

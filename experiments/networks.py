@@ -36,7 +36,7 @@ def halved(images: np.ndarray) -> np.ndarray:
     return np.uint8(np.rint(blocks.mean(axis=(2, 4))))
 
 
-def stream(key: jax.Array, size: int, steps: int, batch: int) -> data.Order:
+def order_of(key: jax.Array, size: int, steps: int, batch: int) -> data.Order:
     """Reshuffled epochs one after another, cut into batches of any size.
 
     Equal keys give equal streams: two batch sizes see the same examples in the same order.

@@ -67,10 +67,10 @@ def racer(
         net = model if isinstance(model, nn.Module) else model(trial)
         ours = networks.trainer(net, rule(trial), rng_streams)
         state = ours.init(networks.first_variables(net, init_key, fit))
-        order = networks.stream(order_key, len(fit["label"]), steps, batch)
+        order = networks.order_of(order_key, len(fit["label"]), steps, batch)
 
         def part(state: training.TrainState, rows: Any) -> tuple[Any, dict[str, jax.Array]]:
-            state, metrics = training.train_epoch(ours, state, fit, rows, key)
+            state, metrics = training.train_epoch(ours, state, fit, rows, key=key)
             mean = jnp.mean(metrics["loss"])
             loss = jnp.where(mean < 100, mean, 100.0)
             return state, {"loss": loss, "error": error(ours, state, test)}

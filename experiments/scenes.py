@@ -63,8 +63,8 @@ def rule(name: str, rate: float | None = None) -> optax.GradientTransformationEx
     """The optimizer drawn under `name`, at the shared rate unless another is given."""
     makers = {
         "gradient descent": optimizers.gradient_descent,
-        "momentum": lambda rate: optimizers.momentum(rate, DECAY),
-        "nesterov": lambda rate: optimizers.nesterov(rate, DECAY),
+        "momentum": lambda rate: optimizers.momentum(rate, decay=DECAY),
+        "nesterov": lambda rate: optimizers.nesterov(rate, decay=DECAY),
         "adagrad": optimizers.adagrad,
         "adadelta": optimizers.adadelta,
         "rmsprop": optimizers.rmsprop,

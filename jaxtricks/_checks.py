@@ -62,7 +62,7 @@ def check_range(
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: of an array of more than a few entries its kind only.
+    """How a message shows a value: an array of more than a few entries by its type and shape only.
 
     Example:
         >>> shown("adam"), shown(np.zeros((3, 4)))
@@ -81,7 +81,7 @@ def check_scalar(name: str, value: object) -> None:
     """Checks a real scalar of any value, NaN included; a tracer passes.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not one.
     """
     if isinstance(value, jax.core.Tracer):
         return
@@ -99,7 +99,7 @@ def check_pair(name: str, value: object) -> None:
     """Checks a tuple or list of two.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not one.
 
     Example:
         >>> check_pair("betas", 0.9)
@@ -111,10 +111,10 @@ def check_pair(name: str, value: object) -> None:
 
 
 def check_integer(name: str, value: object, *, low: int | None = None) -> None:
-    """Checks a whole number, if `low` is given of at least that; a tracer passes.
+    """Checks an integer, of at least `low` if that is given; a tracer passes.
 
     Raises:
-        TypeError: not an integer (a float such as 3.0 is none).
+        TypeError: not an integer; a float such as 3.0 is refused.
         ValueError: smaller than `low`.
     """
     if isinstance(value, jax.core.Tracer):
@@ -142,11 +142,11 @@ def check_length(name: str, value: object, *, low: int) -> None:
 
 
 def check_increasing(name: str, values: Sequence[int], *, low: int) -> None:
-    """Checks that there are whole numbers, each larger than the one before and at least `low`.
+    """Checks a sequence of integers that increase and are at least `low`.
 
     Raises:
-        TypeError: this is no sequence, or one is no integer.
-        ValueError: there is none, one is out of range (see `check_length`), or the order is wrong.
+        TypeError: `values` is not a sequence, or one of them is not an integer.
+        ValueError: there are none, one is out of range (see `check_length`), or the order is wrong.
     """
     check_instance(name, values, Sequence)
     for index, value in enumerate(values):
@@ -166,17 +166,17 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
 
 
 def check_flag(name: str, value: object) -> None:
-    """Checks a boolean, which is static: an array is none.
+    """Checks a Python bool; arrays, even boolean ones, are refused.
 
     Raises:
-        TypeError: anything else, however true.
+        TypeError: it is anything else.
     """
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a bool, got {shown(value)}.")
 
 
 def check_instance(name: str, value: object, kind: type) -> None:
-    """Checks that `value` is of the kind that is used as such.
+    """Checks that `value` is an instance of `kind`.
 
     Raises:
         TypeError: it is not.
@@ -224,7 +224,7 @@ def check_key(name: str, value: object) -> None:
 
 
 def check_function(name: str, value: object) -> None:
-    """Checks something that can be called.
+    """Checks that a value can be called.
 
     Raises:
         TypeError: it cannot.

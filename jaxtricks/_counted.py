@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range, check_scalar
+from jaxtricks._types import ScalarLike
 
 
 def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ScalarLike], Float[Array, ""]]:
@@ -30,10 +31,10 @@ def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ScalarLike], Fl
 
     def schedule(count: ScalarLike) -> Float[Array, ""]:
         check_scalar("count", count)
-        whole = jnp.issubdtype(jnp.result_type(count), jnp.integer)
-        if not (whole and isinstance(count, jax.Array)):  # reading a step waits for the device
+        integer = jnp.issubdtype(jnp.result_type(count), jnp.integer)
+        if not (integer and isinstance(count, jax.Array)):  # reading a step waits for the device
             check_range("count", count, low=0.0, high=2.0**31 - 1)
-        dtype = jnp.result_type(count, jnp.int32 if whole else jnp.float32)
+        dtype = jnp.result_type(count, jnp.int32 if integer else jnp.float32)
         return jnp.asarray(formula(jnp.asarray(count, dtype)), jnp.float32)
 
     return schedule

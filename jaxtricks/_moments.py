@@ -9,8 +9,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree, ScalarLike
+from jaxtyping import Array, Float, PyTree
 
+from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 
 
@@ -19,7 +20,7 @@ def full_moment(params: PyTree, value: ScalarLike = 0.0) -> PyTree:
     return jax.tree.map(lambda leaf: jnp.full_like(leaf, value, dtype=_wide(leaf)), params)
 
 
-def widen(updates: PyTree) -> PyTree:
+def to_float32(updates: PyTree) -> PyTree:
     """Converts the updates to the dtype in which moments are kept."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, _wide(leaf)), updates)
 
@@ -28,15 +29,15 @@ def _wide(leaf: PyTree) -> np.dtype:
     return wide_dtype(jnp.result_type(leaf))
 
 
-def narrow(tree: PyTree, like: PyTree) -> PyTree:
+def cast_like(tree: PyTree, like: PyTree) -> PyTree:
     """Converts back to the dtypes of `like`: updates to the gradients', a new state to the old.
 
-    Where `like` holds whole numbers the leaf stays as it is: a step is a fraction.
+    Where `like` holds integers the leaf stays as it is, because an update is a fraction.
     """
-    return jax.tree.map(_narrow_leaf, tree, like)
+    return jax.tree.map(_cast_leaf, tree, like)
 
 
-def _narrow_leaf(leaf: PyTree, like: PyTree) -> PyTree:
+def _cast_leaf(leaf: PyTree, like: PyTree) -> PyTree:
     dtype = jnp.result_type(like)
     return jnp.asarray(leaf, dtype if jnp.issubdtype(dtype, jnp.floating) else None)
 
@@ -44,10 +45,10 @@ def _narrow_leaf(leaf: PyTree, like: PyTree) -> PyTree:
 def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
     r"""One step of the moving average, $m \leftarrow \beta m + (1 - \beta) g$, not debiased.
 
-    Written as $m + (1 - \beta) (g - m)$, from the nearer end: 0.999 itself is off by 1.3e-8 in
-    float32, which adds up to 1e-5 of $m$ in a thousand steps.
+    Written as $m + (1 - \beta) (g - m)$, or as $g - \beta (g - m)$ for decays below 0.5: 0.999
+    itself is off by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a thousand steps.
     """
-    return narrow(jax.tree.map(partial(_mix, decay), moment, updates), moment)
+    return cast_like(jax.tree.map(partial(_mix, decay), moment, updates), moment)
 
 
 def _mix(decay: ScalarLike, m: Array, g: Array) -> Array:
@@ -56,11 +57,11 @@ def _mix(decay: ScalarLike, m: Array, g: Array) -> Array:
 
 
 def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
-    r"""Returns $1 - \beta^t$, $t$ = `count` + 1: what the weights of `average` add up to by then.
+    r"""Returns $1 - \beta^t$, $t$ = `count` + 1: the sum of the weights of `average` by then.
 
     Dividing by it is the bias correction. Written as $-\mathrm{expm1}(t \log \beta)$, because
     $1 - \beta^t$ loses five digits at 0.999; at $\beta = 0$, where the logarithm has no slope, as
-    it stands.
+    $1 - \beta^t$.
     """
     times = count + 1.0
     none = decay == 0
@@ -89,8 +90,8 @@ def divisor(
 ) -> Float[Array, "*shape"]:
     r"""Returns $\sqrt r + \varepsilon$, or $\sqrt{r + \varepsilon}$ when `eps_inside`.
 
-    A zero, which only `eps = 0` allows, becomes infinity, so that a coordinate that was never
-    updated is not updated; its gradient is then 0 too.
+    A zero, which only `eps = 0` allows, becomes infinity, so that a coordinate whose gradients were
+    all 0 has the update 0.
     """
     if eps_inside:  # the maximum changes nothing, but keeps XLA from its slower reciprocal root
         total = jnp.maximum(root(second_moment + eps), 0)

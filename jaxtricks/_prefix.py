@@ -8,7 +8,7 @@ def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
     """Gives each leaf of `tree` the value of the leaf of `prefix` above it.
 
     Raises:
-        ValueError: `prefix`, called `name`, is no prefix of `tree`.
+        ValueError: `prefix`, called `name`, is not a prefix of `tree`.
 
     Example:
         >>> expand_prefix("mask", {"a": True, "b": False}, {"a": 1.0, "b": [2.0, 3.0]})

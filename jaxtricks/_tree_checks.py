@@ -1,4 +1,4 @@
-"""Bad trees of arrays: one clear error that names the leaf. Values are not looked at."""
+"""Bad trees of arrays: one clear error that names the leaf. Values are not checked."""
 
 import jax
 import jax.numpy as jnp

@@ -1,9 +1,10 @@
-"""The dtype in which narrow numbers are computed with."""
+"""The dtype in which narrow numbers are computed."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import DTypeLike
+
+from jaxtricks._types import DTypeLike
 
 
 def wide_dtype(dtype: DTypeLike) -> np.dtype:

@@ -60,7 +60,7 @@ def run(config: Config) -> dict[str, Any]:
     return {
         "x": x,
         "curves": curves,
-        "leaky": {str(slope): models.leaky_relu(x, slope) for slope in (0.1, 0.01)},
+        "leaky": {str(slope): models.leaky_relu(x, slope=slope) for slope in (0.1, 0.01)},
         "pair": pair,
         "maxout": jnp.asarray(surface)[..., 0],
     }

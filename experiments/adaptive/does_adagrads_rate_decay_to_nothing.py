@@ -86,7 +86,7 @@ def make(name: str, rate: jax.Array | float) -> optax.GradientTransformationExtr
 
 def squares(name: str, state: Any) -> jax.Array:
     """AdaGrad's sum or RMSProp's average of the squared gradients."""
-    return state[0].sum_of_squares if name == "adagrad" else state[0].second_moment
+    return state[0].sum_of_squares if name == "adagrad" else state[0].nu
 
 
 def constant_gradient(name: str, steps: int) -> tuple[jax.Array, jax.Array]:

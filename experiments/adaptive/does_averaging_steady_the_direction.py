@@ -55,7 +55,7 @@ def run(config: Config) -> dict[str, Any]:
         start = jax.random.normal(start_key, (DIMENSIONS,))
         size = noise * jnp.linalg.norm(jax.grad(bowl.loss)(start)) / DIMENSIONS**0.5
         noisy = surfaces.with_gradient_noise(bowl, size**2)
-        rule = momentum(rate * (1 - decay), decay)
+        rule = momentum(rate * (1 - decay), decay=decay)
         path = surfaces.trajectory(rule, noisy, start, config.steps, key=noise_key)
         true = jax.vmap(jax.grad(bowl.loss))(path.points[:-1])
         lengths = jnp.linalg.norm(true, axis=1) * jnp.linalg.norm(path.updates, axis=1)

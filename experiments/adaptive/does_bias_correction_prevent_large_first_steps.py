@@ -95,7 +95,7 @@ def ratios(gradients: jax.Array, b1: jax.Array | float, b2: jax.Array | float) -
     """Step without correction over the step with it, at each step of a run of gradients."""
 
     def steps(correct: bool) -> jax.Array:
-        tx = scale_by_adam(b1, b2, bias_correction=correct)
+        tx = scale_by_adam(b1, b2=b2, bias_correction=correct)
 
         def body(state: Any, gradient: jax.Array) -> Any:
             step, state = tx.update(gradient, state)

@@ -81,7 +81,7 @@ def racer(examples: Examples, batch: int, *, accumulate: int = 1) -> Racer:
         state: training.TrainState, examples: Examples, indices: jax.Array, key: jax.Array
     ) -> training.TrainState:
         rows = data.Order(indices, jnp.ones(indices.shape))
-        return training.train_epoch(ours, state, examples, rows, key)[0]
+        return training.train_epoch(ours, state, examples, rows, key=key)[0]
 
     checks = math.gcd(len(examples["label"]) // batch, CHECKS)
     return Racer(jax.device_put(examples), batch, checks, jax.jit(advance))

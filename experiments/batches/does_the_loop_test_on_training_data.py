@@ -76,7 +76,7 @@ def run(config: Config) -> dict[str, Any]:
     both = jnp.concatenate([keys, keys])
     shuffled = np.repeat([False, True], config.seeds)
     if config.hidden:
-        model = models.MLP((*config.hidden, CLASSES), rates=0.5)
+        model = models.MLP((*config.hidden, CLASSES), dropout_rates=0.5)
     else:
         model = models.tensorflow_mlp()
     one = trainer(model, config.epochs)

@@ -1,6 +1,8 @@
 """Everything the experiments must answer: claims, errata, figures and the tricks behind them.
 
-Ids are stable. `004:299` is line 299 of note 004.
+The library itself does not cite the notes: `systems.json` says which function answers which trick,
+and `beyond.json` lists the public names that answer none. Ids are stable. `004:299` is line 299 of
+note 004.
 
 Example:
     >>> claims()["C-019"].text
@@ -18,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 Row = TypeVar("Row")
+FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,17 @@ class System:
         name: what it is called.
         notes: where it stands in the notes; empty for traps of today's libraries.
         group: the topic.
+        where: what answers it: public names, ours written as they are imported below `jaxtricks.`
+            (`optimizers.adam`), others in full (`optax.l2_loss`); None if nothing does.
+        reason: why nothing does, such as "not yet"; None otherwise.
     """
 
     id: str
     name: str
     notes: tuple[str, ...]
     group: str
+    where: tuple[str, ...] | None
+    reason: str | None = None
 
 
 @lru_cache(maxsize=1)
@@ -124,11 +132,16 @@ def systems() -> Mapping[str, System]:
     return _read("systems.json", System)
 
 
+@lru_cache(maxsize=1)
+def beyond() -> frozenset[str]:
+    """The public names of ours that answer no trick of the notes, written as in `System.where`."""
+    return frozenset(json.loads((FOLDER / "beyond.json").read_text("utf-8")))
+
+
 def _read(name: str, build: Callable[..., Row]) -> Mapping[str, Row]:
-    rows: list[dict[str, Any]] = json.loads((Path(__file__).parent / name).read_text("utf-8"))
+    rows: list[dict[str, Any]] = json.loads((FOLDER / name).read_text("utf-8"))
     for row in rows:
-        if "notes" in row:
-            row["notes"] = tuple(row["notes"])
+        row.update({key: tuple(cell) for key, cell in row.items() if isinstance(cell, list)})
         if "class" in row:
             row["kind"] = row.pop("class")  # a reserved word in Python
     return MappingProxyType({row["id"]: build(**row) for row in rows})

@@ -1,6 +1,5 @@
 """Running scripts side by side, one process for each core."""
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -14,8 +13,6 @@ from experiments.engine._run import ReplacementRefused, redraw_script, run_scrip
 from experiments.engine._script import Script
 
 PATIENCE = 2.0  # seconds
-
-gc.set_threshold(50_000, 20, 20)  # tracing leaves many objects that live: a tenth of the time
 
 
 class Task(NamedTuple):

@@ -52,7 +52,7 @@ def train(
     def epoch(state: training.TrainState, number: jax.Array) -> tuple[training.TrainState, Any]:
         epoch_key = jax.random.fold_in(order_key, number)
         order = data.epoch_order(epoch_key, len(examples["label"]), BATCH)
-        state, _ = training.train_epoch(trainer, state, examples, order, step_key)
+        state, _ = training.train_epoch(trainer, state, examples, order, key=step_key)
         return state, look(state)
 
     state = trainer.init(first_variables(model, init_key, examples))

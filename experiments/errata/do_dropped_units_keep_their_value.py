@@ -38,8 +38,8 @@ def rules() -> dict[str, optax.GradientTransformation]:
         "adadelta": optimizers.adadelta(RATE),
         "rmsprop": optimizers.rmsprop(RATE),
         "descent, L2": optax.chain(optimizers.add_l2(WEIGHT_DECAY), descent),
-        "momentum": optimizers.momentum(RATE, 0.9),
-        "nesterov": optimizers.nesterov(RATE, 0.9),
+        "momentum": optimizers.momentum(RATE, decay=0.9),
+        "nesterov": optimizers.nesterov(RATE, decay=0.9),
         "adam": optimizers.adam(RATE),
         "adamw": optax.chain(
             optimizers.scale_by_adam(), optimizers.add_decoupled_decay(WEIGHT_DECAY), descent

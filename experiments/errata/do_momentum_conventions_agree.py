@@ -69,7 +69,7 @@ def measure(config: Config) -> dict[str, Any]:
     """All numbers, in one program."""
     rate = schedules.multistep_decay(0.1, (DROP,))
     positions = {
-        name: under_gradient_one(optimizers.momentum(rate, 0.9, lr_inside=inside), TOTAL)
+        name: under_gradient_one(optimizers.momentum(rate, decay=0.9, lr_inside=inside), TOTAL)
         for name, inside in (("outside", False), ("inside", True))
     }
     dampened = jnp.array(config.dampened)
@@ -77,7 +77,7 @@ def measure(config: Config) -> dict[str, Any]:
     damped = jax.vmap(lambda rho: optimizer_steps(rho, rho, config.steps))(dampened)
 
     def descend(rho: jax.Array) -> Any:
-        rule = optimizers.momentum(RATES["momentum"], rho)
+        rule = optimizers.momentum(RATES["momentum"], decay=rho)
         start = jnp.array(valley().start, jnp.float64)
         end = surfaces.descend(rule, valley(), start, tolerance=1e-3, max_steps=config.limit)
         path = surfaces.trajectory(rule, valley(), start, 200)
@@ -100,7 +100,9 @@ def under_gradient_one(tx: Any, steps: int) -> jax.Array:
 
 def optimizer_steps(rho: jax.Array, dampening: float | jax.Array, steps: int) -> jax.Array:
     """How far each update goes, over the rate, under a gradient of 1."""
-    return -jnp.diff(under_gradient_one(optimizers.momentum(1.0, rho, dampening=dampening), steps))
+    return -jnp.diff(
+        under_gradient_one(optimizers.momentum(1.0, decay=rho, dampening=dampening), steps)
+    )
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

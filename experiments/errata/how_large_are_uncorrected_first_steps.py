@@ -62,7 +62,7 @@ def run(config: Config) -> dict[str, Any]:
         decays = jnp.array(list(DECAYS.values()))
 
         def steps(b1: jax.Array, b2: jax.Array, correct: bool) -> jax.Array:
-            tx = scale_by_adam(b1, b2, bias_correction=correct)
+            tx = scale_by_adam(b1, b2=b2, bias_correction=correct)
             start = tx.init(jnp.zeros(()))
             gradients = jnp.ones(config.steps)
             return jax.lax.scan(lambda s, g: tx.update(g, s)[::-1], start, gradients)[1]

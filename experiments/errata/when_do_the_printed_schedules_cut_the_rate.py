@@ -43,7 +43,7 @@ FULL = Config()
 
 def run(config: Config) -> dict[str, Any]:
     """Rates by observation, by epoch, and by the unit in which the long step is counted."""
-    rule = plateau(0.1, PATIENCE, initial=0.1, threshold_mode="rel")
+    rule = plateau(0.1, patience=PATIENCE, initial=0.1, threshold_mode="rel")
     metric = jnp.ones(config.observations)
     _, right = jax.lax.scan(lambda s, v: rule.update(v, s)[::-1], rule.init(), metric)
     epochs = jnp.arange(config.epochs)

@@ -51,7 +51,7 @@ def run(config: Config) -> dict[str, Any]:
         "zero": schedules.linear_warmup(1.0, warmup, start="zero"),
         "inverse_root_printed": lambda t: 1.0 / jnp.sqrt(jnp.asarray(t, jnp.float32)),
         "inverse_root": schedules.inverse_sqrt_decay(1.0),
-        "noam": schedules.noam(1, warmup, scale=peak),
+        "noam": schedules.noam(1, warmup_steps=warmup, scale=peak),
         "linear_printed": schedules.linear_decay(1.0, config.total),
         "bert": schedules.with_warmup(decay, warmup),
         "bert_zero": schedules.with_warmup(decay, warmup, start="zero"),

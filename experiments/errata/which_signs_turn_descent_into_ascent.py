@@ -89,7 +89,7 @@ def follow_valley(config: Config) -> dict[str, jax.Array]:
         RATES["adam"],
     )
     right_adam = optimizers.adam(rate, eps_inside=True, bias_correction=False)
-    right_momentum = optimizers.momentum(config.rate, config.decay)
+    right_momentum = optimizers.momentum(config.rate, decay=config.decay)
 
     def losses(tx: optax.GradientTransformation, steps: int) -> jax.Array:
         return surfaces.trajectory(tx, valley(), start, steps).losses
@@ -133,7 +133,7 @@ def follow_examples(steps: int) -> dict[str, Any]:
 
 def unfold() -> dict[str, Any]:
     """The third velocity: from the rule, from the printed unfolding, from the printed sum."""
-    tx = optimizers.momentum(EXAMPLE_RATE, EXAMPLE_DECAY, lr_inside=True)
+    tx = optimizers.momentum(EXAMPLE_RATE, decay=EXAMPLE_DECAY, lr_inside=True)
     state, velocities = tx.init(jnp.zeros(())), []
     for gradient in EXAMPLE_GRADIENTS:
         step, state = tx.update(jnp.array(gradient), state)

@@ -121,7 +121,9 @@ def near(name: str, keys: jax.Array, config: Config) -> dict[str, Any]:
         direction_key, noise_key = jax.random.split(key)
         direction = jax.random.normal(direction_key, point.shape)
         start = point + config.near * direction / jnp.linalg.norm(jnp.ravel(direction))
-        noisy = surfaces.with_gradient_noise(surface, (noise * usual) ** 2, config.batch_size)
+        noisy = surfaces.with_gradient_noise(
+            surface, (noise * usual) ** 2, batch_size=config.batch_size
+        )
         path = surfaces.trajectory(rule, noisy, start, config.long, key=noise_key)
         moves = jnp.linalg.norm(path.updates.reshape(config.long, -1), axis=1)
         away = jnp.linalg.norm(

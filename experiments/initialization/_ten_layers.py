@@ -126,9 +126,8 @@ def observe(
 ) -> dict[str, jax.Array]:
     """What `measure` says of one draw; compiled once for all starts with an activation."""
     width = back.shape[1]
-    net = models.deep_mlp(
-        DEPTH, width=width, activation=activation, batch_norm=batch_norm, classes=width
-    )
+    block = models.batch_norm_block if batch_norm else models.dense_block
+    net = models.deep_mlp(DEPTH, width=width, activation=activation, block=block, classes=width)
     variables = net.init(jax.random.key(0), x, train=False)
     for layer, kernel in enumerate((weights[0], *weights[1])):
         variables["params"][f"Dense_{layer}"]["kernel"] = kernel

@@ -82,8 +82,8 @@ def run(config: Config) -> dict[str, Any]:
         keys = jax.random.split(key, 3)
         ours = networks.trainer(net, optimizers.gradient_descent(config.rate))
         state = ours.init(networks.first_variables(net, keys[0], fit))
-        order = networks.stream(keys[1], len(fit["label"]), config.steps, 32)
-        trained, _ = training.train_epoch(ours, state, fit, order, key)
+        order = networks.order_of(keys[1], len(fit["label"]), config.steps, 32)
+        trained, _ = training.train_epoch(ours, state, fit, order, key=key)
         per_example = training.classification_loss(net)
 
         def loss(params: Any) -> jax.Array:
@@ -107,12 +107,12 @@ def look(
 ) -> dict[str, jax.Array]:
     """The measures of the loss around some parameters, and the loss itself."""
     keys = jax.random.split(key, 4)
-    ends = probes.hessian_eigenvalues(loss, params, keys[0], steps=config.lanczos)
+    ends = probes.hessian_eigenvalues(keys[0], loss, params, steps=config.lanczos)
     first, second = (probes.filter_normalized(key, params) for key in keys[2:])
     return {
         "loss": loss(params),
         "top": ends[-1],
-        "trace": probes.hessian_trace(loss, params, keys[1], draws=config.draws)[0],
+        "trace": probes.hessian_trace(keys[1], loss, params, draws=config.draws)[0],
         "plane": probes.loss_slice(loss, params, first, second, jnp.asarray(steps)),
     }
 

@@ -41,7 +41,7 @@ STARTS = {
     "He": initializers.he(),
     "He, uniform": initializers.he(distribution="uniform"),
     "Xavier": initializers.xavier(),
-    "LeCun": initializers.forward_only(),
+    "LeCun": initializers.lecun(),
     "N(0, 0.01)": initializers.gaussian(std=0.01),
 }
 LOOKS = {

@@ -47,8 +47,8 @@ SMOKE = Config(sizes=(20, 10, 5), inputs=20, draws=5)
 FULL = Config(examples=1000, draws=500)
 STARTS = {
     "Xavier": initializers.xavier(),
-    "forward only": initializers.forward_only(),
-    "backward only": initializers.backward_only(),
+    "forward only": initializers.lecun(),
+    "backward only": initializers.fan_out(),
 }
 LOOKS = {"Xavier": "#009E73", "forward only": "#0072B2", "backward only": "#D55E00"}
 HE = {"fan in": initializers.he("fan_in"), "as printed": initializers.he("fan_avg")}

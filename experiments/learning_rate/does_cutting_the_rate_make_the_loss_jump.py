@@ -108,13 +108,13 @@ def trainer(depth: int, width: int, batch: int) -> Callable:
         test: networks.Examples,
     ) -> dict[str, Any]:
         init_key, order_key = jax.random.split(key)
-        momentum = optimizers.momentum(lambda count: rates[count], 0.9)
+        momentum = optimizers.momentum(lambda count: rates[count], decay=0.9)
         tx = optax.chain(optimizers.add_l2(1e-4), momentum)
         ours = networks.trainer(model, tx)
-        order = networks.stream(order_key, len(fit["label"]), len(rates), batch)
+        order = networks.order_of(order_key, len(fit["label"]), len(rates), batch)
 
         def window(state: training.TrainState, order: data.Order) -> tuple:
-            state, metrics = training.train_epoch(ours, state, fit, order, key)
+            state, metrics = training.train_epoch(ours, state, fit, order, key=key)
             held = training.evaluate(ours, ours.variables(state), held_back, 500)
             return state, (metrics, held)
 

@@ -40,7 +40,7 @@ FULL = Config()
 
 def run(config: Config) -> dict[str, Any]:
     """The rate with which each epoch trains, in the two orders of the calls."""
-    rate = schedules.step_decay(0.05, 30, 0.1)
+    rate = schedules.step_decay(0.05, 30, factor=0.1)
     epochs = jnp.arange(config.epochs)
     train_first, step_first = jax.vmap(rate)(epochs), jax.vmap(rate)(epochs + 1)
     return {

@@ -92,7 +92,7 @@ def trainer(config: Config, steps: int) -> Any:
         init_key, run_key = jax.random.split(key)
         state = ours.init(networks.first_variables(model, init_key, fit))
         ended = training.run(
-            ours, state, fit, held, run_key,
+            ours, state, fit, held, key=run_key,
             epochs=config.epochs, batch_size=BATCH, plateau=control.plateau(patience=patience),
         )  # fmt: skip
         return {"losses": ended.validation["loss"], "rates": ended.train["learning_rate"]}

@@ -37,7 +37,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
-from experiments.networks import Examples, first_variables, read_images, stream, trainer
+from experiments.networks import Examples, first_variables, order_of, read_images, trainer
 from jaxtricks import models, optimizers, schedules, training
 
 FIGURES = ("F-060",)
@@ -129,11 +129,11 @@ def train(
     of 4 updates.
     """
     init_key, order_key = jax.random.split(key)
-    tx = optimizers.momentum(lambda count: rates[count // parts], 0.9)
-    order = stream(order_key, len(fit["label"]), len(rates) * parts, batch)
+    tx = optimizers.momentum(lambda count: rates[count // parts], decay=0.9)
+    order = order_of(order_key, len(fit["label"]), len(rates) * parts, batch)
     ours = trainer(model, tx)
     state = ours.init(first_variables(model, init_key, fit))
-    state, metrics = training.train_epoch(ours, state, fit, order, key)
+    state, metrics = training.train_epoch(ours, state, fit, order, key=key)
     final = training.evaluate(ours, ours.variables(state), test, 2000)
     losses = metrics["loss"].reshape(-1, parts).mean(axis=1)
     losses = jnp.where(losses < WORST, losses, WORST)

@@ -64,7 +64,8 @@ def run(config: Config) -> dict[str, Any]:
     def train_all() -> jax.Array:
         counts = jnp.arange(max(config.budgets))
         falls = [
-            jax.vmap(schedules.step_decay(1.0, size, 0.1))(counts) for size in config.step_sizes
+            jax.vmap(schedules.step_decay(1.0, size, factor=0.1))(counts)
+            for size in config.step_sizes
         ]
         keys = jax.random.split(jax.random.key(0), config.seeds)
         over_sizes = jax.vmap(jax.vmap(one, (None, None, 0)), (None, 0, None))

@@ -32,7 +32,7 @@ TIER = 2
 
 METHODS: dict[str, Callable[[jax.Array], optax.GradientTransformation]] = {
     "gradient descent": optimizers.gradient_descent,
-    "momentum": lambda rate: optimizers.momentum(rate, DECAY),
+    "momentum": lambda rate: optimizers.momentum(rate, decay=DECAY),
     "adam": optimizers.adam,
 }
 NETS = {"one hidden layer": (64, 64, 10), "three hidden layers": (64, 64, 64, 64, 10)}

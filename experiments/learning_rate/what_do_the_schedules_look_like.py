@@ -87,7 +87,7 @@ def all_curves(noam_steps: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     def evaluate() -> tuple[list[jax.Array], list[jax.Array]]:
         short, long = jnp.arange(TOTAL + 1), jnp.arange(noam_steps)
         gallery = [jax.vmap(schedule)(short) for schedule, _ in GALLERY.values()]
-        return gallery, [jax.vmap(schedules.noam(d, w))(long) for d, w in TRANSFORMERS]
+        return gallery, [jax.vmap(schedules.noam(d, warmup_steps=w))(long) for d, w in TRANSFORMERS]
 
     gallery, noam = evaluate()
     named = dict(zip(GALLERY, map(np.asarray, gallery), strict=True))

@@ -33,11 +33,11 @@ def trainer(width: int, *, steps: int, marks: int, curved: bool) -> Callable[...
         init_key, order_key = jax.random.split(key)
         first = networks.first_variables(model, init_key, fit)
         state = ours.init(jax.tree.map(lambda w: gain * w, first))
-        order = networks.stream(order_key, len(fit["label"]), steps, BATCH)
+        order = networks.order_of(order_key, len(fit["label"]), steps, BATCH)
         parts = jax.tree.map(lambda x: x.reshape(marks, -1, BATCH), order)
 
         def part(state: training.TrainState, rows: data.Order) -> tuple[Any, dict[str, jax.Array]]:
-            state, _ = training.train_epoch(ours, state, fit, rows, key)
+            state, _ = training.train_epoch(ours, state, fit, rows, key=key)
             found = ours.variables(state)
             return state, {"train": mean_loss(found, fit), "test": mean_loss(found, held)}
 

@@ -68,6 +68,11 @@ SMOKE = Config(
 FULL = Config(rates=30, steps=2000, seeds=50, tuning_seeds=10)
 
 
+def with_b1(rate: jax.Array, b1: jax.Array) -> optax.GradientTransformation:
+    """The rule of one rate and one memory."""
+    return optimizers.adam(rate, b1=b1)
+
+
 def run(config: Config) -> dict[str, Any]:
     """The table of arguments, and final losses at the tuned rates `[b1, seed]`."""
     grid = np.geomspace(1e-4, 1.0, config.rates, dtype=np.float32)
@@ -82,7 +87,7 @@ def run(config: Config) -> dict[str, Any]:
             clean = surfaces.logistic_regression(inputs, labels)
             noisy = minibatch_loss(inputs, labels, 32)
         tuned = at_best_rates(
-            jax.random.key(2), optimizers.adam, config.b1, grid, noisy, clean, clean.start,
+            jax.random.key(2), with_b1, config.b1, grid, noisy, clean, clean.start,
             steps=config.steps, tail=8, tuning_seeds=config.tuning_seeds, seeds=config.seeds,
         )  # fmt: skip
         results |= {f"{problem} {name}": values for name, values in tuned.items()}

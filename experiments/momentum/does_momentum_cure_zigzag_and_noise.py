@@ -113,7 +113,7 @@ def noisy_paths(decay: jax.Array, keys: jax.Array, steps: int) -> surfaces.Traje
     """The lecture's contour: shared start and rates, gradient noise N(0, I)."""
     noisy = surfaces.with_gradient_noise(rotated_valley(), NOISE)
     start = jnp.array(rotated_valley().start, jnp.float32)
-    tx = optimizers.momentum(RATES["momentum"], decay)
+    tx = optimizers.momentum(RATES["momentum"], decay=decay)
     follow = functools.partial(surfaces.trajectory, tx, noisy, start, steps)
     return jax.vmap(lambda key: follow(key=key))(keys)
 
@@ -123,7 +123,7 @@ def zigzag(decay: jax.Array, kappas: jax.Array, grid: jax.Array, config: Config)
 
     def one(kappa: jax.Array, fraction: jax.Array) -> tuple[jax.Array, jax.Array]:
         valley, start = surfaces.quadratic(jnp.stack([jnp.ones(()), kappa])), jnp.ones(2)
-        tx = optimizers.momentum(fraction / kappa, decay)
+        tx = optimizers.momentum(fraction / kappa, decay=decay)
         end = surfaces.descend(
             tx, valley, start, tolerance=TOLERANCE * kappa, max_steps=config.max_steps
         )
@@ -145,7 +145,7 @@ def noisy_losses(decay: jax.Array, kappas: jax.Array, grid: jax.Array, keys: jax
         curvatures = jnp.stack([jnp.ones(()), kappa])
         valley = surfaces.quadratic(curvatures, angle=math.pi / 6)
         noisy = surfaces.with_gradient_noise(valley, NOISE)
-        tx = optimizers.momentum(fraction / kappa, decay)
+        tx = optimizers.momentum(fraction / kappa, decay=decay)
         path = surfaces.trajectory(tx, noisy, valley.start, config.noisy_steps, key=key)
         loss = jnp.mean(path.losses[-tail:])
         return jnp.where(jnp.isfinite(loss), loss, jnp.inf)
@@ -160,7 +160,7 @@ def noisy_losses(decay: jax.Array, kappas: jax.Array, grid: jax.Array, keys: jax
 
 def noise_alone(decay: jax.Array, keys: jax.Array) -> jax.Array:
     """Mean loss of the second half of 400 steps from the optimum, effective rate 1.5 / h2."""
-    tx = optimizers.momentum(1.5 / 20 * (1 - decay), decay)
+    tx = optimizers.momentum(1.5 / 20 * (1 - decay), decay=decay)
     noisy = surfaces.with_gradient_noise(surfaces.quadratic((1.0, 20.0)), NOISE)
     follow = functools.partial(surfaces.trajectory, tx, noisy, jnp.zeros(2), 400)
     return jax.vmap(lambda key: jnp.mean(follow(key=key).losses[200:]))(keys)

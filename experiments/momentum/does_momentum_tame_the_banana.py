@@ -66,11 +66,11 @@ def measure(config: Config) -> dict[str, Any]:
     decays = jnp.array(config.decays)
 
     def paths(decay: jax.Array) -> surfaces.Trajectory:
-        rule = optimizers.momentum(RATE, decay)
+        rule = optimizers.momentum(RATE, decay=decay)
         return surfaces.trajectory(rule, surface, surface.start, STEPS)
 
     def goes_on(decay: jax.Array) -> surfaces.Descent:
-        rule = optimizers.momentum(RATE, decay)
+        rule = optimizers.momentum(RATE, decay=decay)
         return surfaces.descend(
             rule, surface, surface.start, tolerance=1e-13, max_steps=config.long_steps
         )

@@ -133,7 +133,10 @@ def smallest_radius(name: str, kappas: np.ndarray, points: int) -> np.ndarray:
 @functools.partial(jax.jit, static_argnames="steps")
 def hidden_curvature(start: jax.Array, steps: int) -> dict[str, Any]:
     """Nesterov's step minus momentum's from the same point and velocity, against -alpha rho H v."""
-    rate, inside = RATES["momentum"], optimizers.momentum(RATES["momentum"], DECAY, lr_inside=True)
+    rate, inside = (
+        RATES["momentum"],
+        optimizers.momentum(RATES["momentum"], decay=DECAY, lr_inside=True),
+    )
     path = surfaces.trajectory(inside, valley(), start, steps)
     x, v = path.points[1:], path.updates
     lead = jax.vmap(lambda x, v: optimizers.lookahead_point(x, v, DECAY))(x, v)

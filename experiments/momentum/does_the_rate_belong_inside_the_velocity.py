@@ -62,7 +62,7 @@ def run(config: Config) -> dict[str, Any]:
 
 def follow(loss: Any, start: jax.Array, rate: float, drop: int, steps: int, inside: bool) -> Any:
     schedule = schedules.multistep_decay(rate, (drop,))
-    rule = optimizers.momentum(schedule, DECAY, lr_inside=inside)
+    rule = optimizers.momentum(schedule, decay=DECAY, lr_inside=inside)
     return surfaces.trajectory(rule, loss, start, steps)
 
 

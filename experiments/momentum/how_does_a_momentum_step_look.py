@@ -60,7 +60,7 @@ def run(config: Config) -> dict[str, Any]:
 def measure(config: Config) -> dict[str, Any]:
     """All numbers, in one program."""
     start, gradient = jnp.array(rotated_valley().start), jax.grad(rotated_valley())
-    rule = optimizers.momentum(RATE, DECAY, lr_inside=True)
+    rule = optimizers.momentum(RATE, decay=DECAY, lr_inside=True)
     path = surfaces.trajectory(rule, rotated_valley(), start, config.steps)
     x, v = path.points[config.iterate], path.updates[config.iterate - 1]
     ahead = optimizers.lookahead_point(x, v, DECAY)
@@ -96,7 +96,7 @@ def view_of(*points: jax.Array) -> list[tuple[float, float]]:
 
 def nesterov_path(start: jax.Array, steps: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Points, look-ahead points and steps of the first form (002:293)."""
-    rule = optimizers.momentum(RATE, DECAY, lr_inside=True)
+    rule = optimizers.momentum(RATE, decay=DECAY, lr_inside=True)
 
     def body(carry: Any, _: None) -> tuple[Any, tuple[jax.Array, ...]]:
         x, state = carry

@@ -91,7 +91,7 @@ def first_form(
     surface: surfaces.Surface, rate: Any, decay: Any, steps: int
 ) -> tuple[jax.Array, jax.Array]:
     """v <- rho v - alpha grad(x + rho v), x <- x + v: the points x and x + rho v."""
-    rule = optimizers.momentum(rate, decay, lr_inside=True)
+    rule = optimizers.momentum(rate, decay=decay, lr_inside=True)
 
     def body(carry: Any, count: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
         x, state = carry
@@ -106,7 +106,7 @@ def first_form(
 
 
 def second_form(surface: surfaces.Surface, rate: Any, decay: Any, steps: int) -> jax.Array:
-    rule = optimizers.nesterov(rate, decay)
+    rule = optimizers.nesterov(rate, decay=decay)
     start = jnp.array(surface.start, float)
     return surfaces.trajectory(rule, surface, start, steps).points[:-1]
 

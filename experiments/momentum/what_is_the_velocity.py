@@ -60,7 +60,7 @@ def measure(config: Config, shown: tuple[int, ...]) -> dict[str, jax.Array]:
     start = jnp.array(rotated_valley().start)
 
     def one(decay: jax.Array) -> dict[str, jax.Array]:
-        inside = optimizers.momentum(RATE, decay, lr_inside=True)
+        inside = optimizers.momentum(RATE, decay=decay, lr_inside=True)
         path = surfaces.trajectory(inside, rotated_valley(), start, config.steps)
         velocity, gradients = path.updates, path.gradients
         age = jnp.arange(config.steps)[:, None] - jnp.arange(config.steps)[None, :]

@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, combine, figure, interval, paired
@@ -54,6 +55,11 @@ SMOKE = Config(
 FULL = Config(rates=30, steps=2000, seeds=20, tuning_seeds=10)
 
 
+def with_decay(rate: jax.Array, decay: jax.Array) -> optax.GradientTransformation:
+    """The rule of one rate and one memory."""
+    return optimizers.momentum(rate, decay=decay)
+
+
 def run(config: Config) -> dict[str, Any]:
     """Final losses `[rho, seed]` of both problems at the tuned rates."""
     grid = np.geomspace(1e-4, 3.0, config.rates, dtype=np.float32)
@@ -69,7 +75,7 @@ def run(config: Config) -> dict[str, Any]:
             noisy = minibatch_loss(inputs, labels, 32)
             curvature, tail = np.linalg.norm(inputs, 2) ** 2 / len(inputs) / 4, 1
         tuned = at_best_rates(
-            jax.random.key(1), optimizers.momentum, config.decays, grid / curvature, noisy, clean,
+            jax.random.key(1), with_decay, config.decays, grid / curvature, noisy, clean,
             clean.start, steps=config.steps, tail=tail, tuning_seeds=config.tuning_seeds,
             seeds=config.seeds,
         )  # fmt: skip

@@ -15,6 +15,7 @@ from jaxtricks import initializers, models, optimizers
 
 Exam = Callable[[dict[str, np.ndarray], jax.Array], np.ndarray]
 PLAIN, NORMED = ARMS = ("without batch norm", "batch norm")
+BLOCKS = {PLAIN: models.dense_block, NORMED: models.batch_norm_block}
 LOOKS = {PLAIN: {"color": "#D55E00", "label": PLAIN}, NORMED: {"color": "#0072B2", "label": NORMED}}
 
 
@@ -23,9 +24,7 @@ def network(arm: str, trial: Any, *, hidden: tuple[int, ...]) -> models.MLP:
     start = initializers.xavier()
     if "gaussian" in trial:
         start = one_of((start, initializers.gaussian(std=trial["std"])), trial["gaussian"])
-    return models.MLP(
-        (*hidden, 10), activation=nn.sigmoid, batch_norm=arm == NORMED, kernel_init=start
-    )
+    return models.MLP((*hidden, 10), activation=nn.sigmoid, block=BLOCKS[arm], kernel_init=start)
 
 
 def examiner(

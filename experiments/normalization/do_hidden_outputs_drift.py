@@ -81,12 +81,12 @@ def watch(
     ours = networks.trainer(net, optimizers.gradient_descent(config.rate))
     init_key, order_key = jax.random.split(key)
     state = ours.init(networks.first_variables(net, init_key, fit))
-    order = networks.stream(order_key, len(fit["label"]), config.steps, races.BATCH)
+    order = networks.order_of(order_key, len(fit["label"]), config.steps, races.BATCH)
     last = len(config.hidden) - 1
 
     def look(state: Any, rows: Any) -> tuple[Any, dict[str, jax.Array]]:
         given = pre_activations(net, ours.variables(state), jnp.asarray(seen), last)
-        state, _ = training.train_epoch(ours, state, fit, rows, key)
+        state, _ = training.train_epoch(ours, state, fit, rows, key=key)
         levels = jnp.array(PERCENTILES)
         return state, {n: jnp.percentile(x, levels, axis=0) for n, x in given.items()}
 
@@ -98,10 +98,10 @@ def pre_activations(
     net: models.MLP, variables: Any, x: jax.Array, layer: int
 ) -> dict[str, jax.Array]:
     """What a layer's sigmoids are given, and the same without the norm's scale and bias."""
-    kind = BatchNorm if net.batch_norm else nn.Dense
+    kind = BatchNorm if "batch_stats" in variables else nn.Dense
     name = f"{kind.__name__}_{layer}"
     given = probes.layer_values(net, variables, x, train=False, layers=kind)[name]
-    if not net.batch_norm:
+    if kind is nn.Dense:
         return {"given": given}
     norm = variables["params"][name]
     # Where a unit's scale comes near 0, what it multiplies is found with little precision.

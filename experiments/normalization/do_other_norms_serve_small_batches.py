@@ -108,7 +108,7 @@ def racer(norm: str, batch: int, images: races.Images, config: Config) -> Callab
     """Of a norm with batches of this size; a trial is a rate."""
     return races.racer(
         Net(norm, config.features, config.groups), images,
-        lambda rate: optimizers.momentum(rate, 0.9),
+        lambda rate: optimizers.momentum(rate, decay=0.9),
         steps=config.epochs * len(images.fit["label"]) // batch, marks=1, batch=batch,
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from experiments import races
 from experiments.engine import Verdict, combine, figure, paired
-from experiments.normalization._sigmoid_net import ARMS, NORMED, PLAIN
+from experiments.normalization._sigmoid_net import ARMS, BLOCKS, NORMED, PLAIN
 from jaxtricks import initializers, models, optimizers
 
 CLAIMS = ("C-101",)
@@ -73,7 +73,7 @@ def errors(
             return trial["scale"] * he(*args, **kwargs)
 
         sizes = (*[config.width] * depth, 10)
-        return models.MLP(sizes, batch_norm=arm == NORMED, kernel_init=start)
+        return models.MLP(sizes, block=BLOCKS[arm], kernel_init=start)
 
     race = races.racer(
         network, images, lambda trial: optimizers.gradient_descent(trial["rate"]),

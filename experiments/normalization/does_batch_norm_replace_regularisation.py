@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 from experiments import races
 from experiments.engine import COLOURS, Arm, Verdict, combine, figure, interval, paired, tune
-from experiments.normalization._sigmoid_net import ARMS, NORMED, PLAIN
+from experiments.normalization._sigmoid_net import ARMS, BLOCKS, NORMED, PLAIN
 from jaxtricks import models, optimizers
 
 CLAIMS = ("C-108",)
@@ -91,11 +91,11 @@ def racer(arm: str, images: races.Images, config: Config) -> Any:
     """One program for the three kinds."""
 
     def network(trial: Any) -> models.MLP:
-        return models.MLP((*config.hidden, 10), rates=trial["drop"], batch_norm=arm == NORMED)
+        return models.MLP((*config.hidden, 10), dropout_rates=trial["drop"], block=BLOCKS[arm])
 
     def rule(trial: Any) -> optax.GradientTransformation:
         decay = optimizers.add_l2(trial["l2"], mask=optimizers.weights_only)
-        return optax.chain(decay, optimizers.momentum(trial["rate"], 0.9))
+        return optax.chain(decay, optimizers.momentum(trial["rate"], decay=0.9))
 
     return races.racer(network, images, rule, steps=config.steps, marks=1, rng_streams=("dropout",))
 

@@ -90,7 +90,7 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
     keys = jax.random.split(key, 2)
     state = ours.init(networks.first_variables(net, keys[0], fit))
     part = len(fit["label"]) * config.epochs // size // config.marks
-    order = networks.stream(keys[1], len(fit["label"]), part * config.marks, size).indices
+    order = networks.order_of(keys[1], len(fit["label"]), part * config.marks, size).indices
 
     def apply(variables: Any, rows: jax.Array, *, train: bool = True) -> Any:
         return net.apply(variables, rows, train=train, mutable=["batch_stats"])[1]
@@ -122,7 +122,7 @@ def train(config: Config, images: races.Images, size: int, key: jax.Array) -> di
     variables, inputs = ours.variables(state), as_float(fit["image"])
     batches = averaging.recalibrate_batch_norm(apply, variables, inputs, size)["batch_stats"]
     stats = {
-        WHOLE: averaging.whole_set_batch_norm(
+        WHOLE: averaging.measure_batch_norm(
             functools.partial(apply, train=False), variables, inputs, min(500, len(inputs))
         )["batch_stats"],
         MOVING: variables["batch_stats"],

@@ -28,7 +28,7 @@ def tasks(names: tuple[str, ...], count: int, width: int) -> dict[str, Task]:
         "linear": ("digits", models.linear_model()),
         "mlp": ("mnist", models.MLP((width, width, 10))),
         "deep": ("mnist", models.MLP((half, half, half, half, 10), activation=nn.tanh)),
-        "batch norm": ("cifar10", models.MLP((width, width, 10), batch_norm=True)),
+        "batch norm": ("cifar10", models.MLP((width, width, 10), block=models.batch_norm_block)),
         "cnn": ("cifar10", models.SmallCNN((max(width // 8, 1), max(width // 4, 1)), half)),
     }
     sets = {kind: read(kind, count) for kind in {networks[name][0] for name in names}}

@@ -63,7 +63,7 @@ FULL = Config(count=50_000, width=256, steps=10_000, tuning_seeds=3, seeds=5)
 
 def adam(trial: jax.Array) -> optax.GradientTransformation:
     """Of `(rate, beta_1, beta_2)`."""
-    return optimizers.adam(trial[0], trial[1], trial[2])
+    return optimizers.adam(trial[0], b1=trial[1], b2=trial[2])
 
 
 def draws(trials: int) -> np.ndarray:

@@ -1,10 +1,10 @@
 """What does a step of a residual network cost?
 
 ResNet-20 for images of 32 x 32 x 3 (269,722 parameters), momentum, batch of 128: our compiled step
-with either form of the convolution against PyTorch's, with channels last. On a GPU PyTorch runs
-under bfloat16 autocast, ours in float32 at JAX's default precision of matrix products. With
-`--scans` the steps inside a scan too, which on a CPU is very slow for the native form: the
-measurement behind `training.loop_form`.
+by either algorithm of the convolution against PyTorch's, with channels last. On a GPU PyTorch
+runs under bfloat16 autocast, ours in float32 at JAX's default precision of matrix products. With
+`--scans` the steps inside a scan too, which on a CPU is very slow for the native one: the
+measurement behind `training.choose_loop`.
 
     python -m experiments.performance.conv_steps --out paper_figs/performance/conv_steps.json
     python -m experiments.performance.conv_steps --scans --depth 8 --batch 32 \
@@ -30,7 +30,7 @@ from experiments.performance._timing import interleaved, setting, spread, write_
 from jaxtricks import data, models, optimizers, training
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch")
-FORMS = ("patches", "native")
+ALGORITHMS = ("patches", "native")
 LENGTH = 4  # steps of a scan
 
 
@@ -40,17 +40,19 @@ def batch_of(size: int) -> dict[str, np.ndarray]:
     return {"image": image, "label": rng.integers(0, 10, size, dtype=np.int32)}
 
 
-def prepared(form: Any, depth: int, width: int) -> tuple[training.TrainState, training.Trainer]:
+def prepared(
+    algorithm: Any, depth: int, width: int
+) -> tuple[training.TrainState, training.Trainer]:
     """The first state and the trainer."""
-    net, tx = models.ResNet(depth, width=width, form=form), optimizers.momentum(0.1, 0.9)
+    net, tx = models.ResNet(depth, width, algorithm=algorithm), optimizers.momentum(0.1, decay=0.9)
     init = jax.jit(lambda key: net.init(key, jnp.zeros((1, 32, 32, 3)), train=False))
     ours = networks.trainer(net, tx)
     return ours.init(init(jax.random.key(0))), ours
 
 
-def our_step(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[], None]:
+def our_step(algorithm: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[], None]:
     """State donated; the images are scaled inside the step."""
-    state, ours = prepared(form, *size)
+    state, ours = prepared(algorithm, *size)
     compiled, placed, key = training.jit_step(ours), jax.device_put(batch), jax.random.key(1)
 
     def run() -> None:
@@ -60,9 +62,9 @@ def our_step(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[]
     return run
 
 
-def our_scan(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[], None]:
+def our_scan(algorithm: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[], None]:
     """The same step, `LENGTH` times in a loop of the compiled program."""
-    state, ours = prepared(form, *size)
+    state, ours = prepared(algorithm, *size)
     epoch = jax.jit(functools.partial(training.train_epoch, ours), donate_argnums=0)
     rows = jnp.tile(jnp.arange(len(batch["label"])), (LENGTH, 1))
     order = data.Order(rows, jnp.ones(rows.shape))
@@ -70,7 +72,7 @@ def our_scan(form: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[]
 
     def run() -> None:
         nonlocal state
-        state, _ = jax.block_until_ready(epoch(state, placed, order, key))
+        state, _ = jax.block_until_ready(epoch(state, placed, order, key=key))
 
     return run
 
@@ -144,15 +146,19 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     options = parser.parse_args(arguments)
     size = options.depth, options.width
     batch = batch_of(options.batch)
-    contenders = {form: our_step(form, batch, *size) for form in FORMS}
+    contenders = {algorithm: our_step(algorithm, batch, *size) for algorithm in ALGORITHMS}
     if importlib.util.find_spec("torch"):
         for threads in range(1, (os.cpu_count() or 1) + 1):
             contenders[f"torch, threads {threads}"] = torch_step(batch, *size, threads)
-    scans = {f"{form}, scan": our_scan(form, batch, *size) for form in FORMS if options.scans}
+    scans = {
+        f"{algorithm}, scan": our_scan(algorithm, batch, *size)
+        for algorithm in ALGORITHMS
+        if options.scans
+    }
     wall = interleaved(contenders | scans, options.rounds).wall
     for name in scans:
         wall[name] /= LENGTH
-    ours = min(FORMS, key=lambda name: np.median(wall[name]))
+    ours = min(ALGORITHMS, key=lambda name: np.median(wall[name]))
     rivals = [name for name in wall if name != ours]
     record = {
         **setting(PACKAGES),

@@ -62,7 +62,7 @@ def our_epoch(examples: dict[str, jax.Array]) -> Callable[[], None]:
 
     def run() -> None:
         nonlocal state
-        state, _ = jax.block_until_ready(epoch(state, examples, order, key))
+        state, _ = jax.block_until_ready(epoch(state, examples, order, key=key))
 
     return run
 
@@ -151,7 +151,7 @@ def one_seed() -> Callable[..., jax.Array]:
         del nothing
         init_key, order_key, step_key = jax.random.split(key, 3)
         order = data.epoch_order(order_key, len(examples["label"]), BATCH, remainder="weight")
-        _, metrics = training.train_epoch(ours, start(init_key), examples, order, step_key)
+        _, metrics = training.train_epoch(ours, start(init_key), examples, order, key=step_key)
         return training.mean_over_steps(metrics)["loss"]
 
     return run

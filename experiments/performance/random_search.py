@@ -64,7 +64,13 @@ def run(key: jax.Array, trial: dict[str, jax.Array], train: Any, held_back: Any)
     init_key, run_key = jax.random.split(key)
     ours = trainer(trial)
     ended = training.run(
-        ours, start(init_key, ours), train, held_back, run_key, epochs=EPOCHS, batch_size=BATCH
+        ours,
+        start(init_key, ours),
+        train,
+        held_back,
+        key=run_key,
+        epochs=EPOCHS,
+        batch_size=BATCH,
     )
     return ended.validation["accuracy"][-1]
 

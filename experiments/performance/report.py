@@ -149,7 +149,7 @@ def conv_section(title: str, record: dict[str, Any]) -> str:
     )
     about = (
         f"One step of ResNet-{record['depth']} of width {record['width']} on {record['batch']} "
-        "images of 32 x 32 x 3; *patches* and *native* are the two forms of our convolution.\n"
+        "images of 32 x 32 x 3; *patches* and *native* are the two algorithms of our convolution.\n"
     )
     head = ("", "milliseconds", "images per second", f"over {record['ours']}")
     return f"## {title}\n\n{about}\n{table(head, rows)}\n{made_on(record)}"

@@ -44,7 +44,7 @@ def check_floating_tree(name: str, tree: PyTree) -> None:
     """Checks that every leaf is a real floating array, which has a mean of its own dtype.
 
     Raises:
-        TypeError: a leaf is none; the message gives its path.
+        TypeError: a leaf is not one; the message gives its path.
     """
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, ScalarLike
+from jaxtyping import Array, Bool
 
 from jaxtricks._checks import check_integer
+from jaxtricks._types import ScalarLike
 
 _LAST_COUNT = 2**31 - 1
 
@@ -23,7 +24,7 @@ def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike
 
     Raises:
         ValueError: `first_steps` or `multiplier` is under 1.
-        TypeError: one is no integer.
+        TypeError: one is not an integer.
 
     Example:
         >>> at = cycle_ends(2, multiplier=2)
@@ -31,8 +32,7 @@ def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike
         [1, 5, 13]
 
     References:
-        S-ENS-02; note 002:957. Huang et al., [Snapshot ensembles](https://arxiv.org/abs/1704.00109),
-        2017.
+        Huang et al., [Snapshot ensembles](https://arxiv.org/abs/1704.00109), 2017.
     """
     check_integer("first_steps", first_steps, low=1)
     check_integer("multiplier", multiplier, low=1)

@@ -23,8 +23,8 @@ def ensemble_predictions(
     With shares $w_m$ of the weights, which add up to 1,
     $\log \sum_m w_m \operatorname{softmax}(z_m)$ ("probabilities"), by log-sum-exp, so that no
     probability is rounded to 0 on the way, or $\log \operatorname{softmax}(\sum_m w_m z_m)$
-    ("logits"), the normalised geometric mean of the probabilities. A member that is sure of its
-    class decides a mean of logits, not one of probabilities.
+    ("logits"), the normalised geometric mean of the probabilities. A member that is very sure of
+    its class dominates a mean of logits, but not a mean of probabilities.
 
     Members are separately trained models, snapshots of one run, crops of one image, or dropout
     masks: `jax.vmap` over them gives the logits.
@@ -33,7 +33,7 @@ def ensemble_predictions(
         logits: scores before softmax; log-probabilities will do.
         average: what is averaged.
         weights: one per member, at least 0 and not all 0, not necessarily adding up to 1; a member
-            of weight 0 is ignored, whatever it predicts. None weighs all alike.
+            of weight 0 is ignored, whatever it predicts. None gives all the same weight.
 
     Returns:
         Log-probabilities in float32 or wider.
@@ -52,7 +52,9 @@ def ensemble_predictions(
         0.400
 
     References:
-        S-ENS-01, S-ENS-02; notes 002:956-957, 003:47, 004:716-722.
+        Hansen and Salamon, [Neural network ensembles](https://doi.org/10.1109/34.58871), 1990;
+        Lakshminarayanan et al., [Simple and scalable predictive uncertainty estimation using deep
+        ensembles](https://arxiv.org/abs/1612.01474), 2017, for the mean of probabilities.
     """
     check_choice("average", average, ("probabilities", "logits"))
     if not jnp.issubdtype(logits.dtype, jnp.floating):

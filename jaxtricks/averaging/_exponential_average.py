@@ -1,15 +1,16 @@
-"""The parameters' exponential moving average: momentum on the parameters."""
+"""The parameters' exponential moving average."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree, ScalarLike
+from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_integer, check_range
-from jaxtricks._moments import average, full_moment, weight_sum, widen
+from jaxtricks._moments import average, full_moment, to_float32, weight_sum
 from jaxtricks._tree_checks import check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.averaging._averager import Averager, check_floating_tree
 
 
@@ -38,8 +39,8 @@ def exponential_average(
     $m_t / (1 - \beta^t)$, so that the weights add up to 1. It looks back about $1 / (1 - \beta)$
     updates.
 
-    The batch-norm statistics of the average are not its own: re-estimate them with
-    `recalibrate_batch_norm`; the average itself does not.
+    Batch-norm statistics taken with other parameters do not fit the average: re-estimate them with
+    `recalibrate_batch_norm`, which this averager does not do.
 
     Args:
         decay: $\beta$, in `[0, 1)`; 0 gives the latest parameters.
@@ -48,14 +49,14 @@ def exponential_average(
         warm_start: whether the first parameters averaged count in full, $m_1 = \theta_1$ (as in
             PyTorch's `AveragedModel`), instead of zeros: the weights add up to 1 by themselves,
             but the oldest parameters keep $\beta^{t-1}$ of them.
-        start: updates to let pass first, at least 0; until then the average is the latest
-            parameters.
+        start: the number of updates before averaging begins, at least 0; until then the average is
+            the latest parameters.
 
     Raises:
         ValueError: `decay` or `start` is out of range; in `update`, `params` has another structure
             than in `init`.
-        TypeError: `start` is no integer, or a switch no bool; in `init` and `update`, a leaf is
-            not real and floating.
+        TypeError: `start` is not an integer, or a flag is not a bool; in `init` and `update`, a
+            leaf is not real and floating.
 
     Example:
         >>> for options in ({}, {"debias": False}, {"warm_start": True}):
@@ -69,8 +70,9 @@ def exponential_average(
         5.0
 
     References:
-        S-ENS-03, note 002:958. Debiasing: Kingma and Ba,
-        [Adam](https://arxiv.org/abs/1412.6980), 2015, section 3.
+        Polyak and Juditsky, [Acceleration of stochastic approximation by
+        averaging](https://doi.org/10.1137/0330046), 1992, with equal weights. Debiasing: Kingma and
+        Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, section 3.
     """
     check_range("decay", decay, low=0.0, below=1.0)
     check_flag("debias", debias)
@@ -89,17 +91,17 @@ def exponential_average(
         started = state.count >= start
         past = jnp.maximum(state.count - start, 0)
         total = weight_sum(decay, past) if debias and not warm_start else 1.0
-        mixed = average(state.average, widen(params), decay)
+        mixed = average(state.average, to_float32(params), decay)
 
         def keep(new: Array, old: Array, leaf: Array) -> Array:
             first = jnp.where(past == 0, leaf, new) if warm_start else new
             return jnp.where(started, first, old).astype(old.dtype)
 
-        def show(kept: Array, leaf: Array) -> Array:
-            return jnp.where(started, kept / total, leaf).astype(jnp.result_type(leaf))
+        def show(average: Array, leaf: Array) -> Array:
+            return jnp.where(started, average / total, leaf).astype(jnp.result_type(leaf))
 
-        kept = jax.tree.map(keep, mixed, state.average, params)
-        after = ExponentialAverageState(optax.safe_increment(state.count), kept)
-        return jax.tree.map(show, kept, params), after
+        updated = jax.tree.map(keep, mixed, state.average, params)
+        after = ExponentialAverageState(optax.safe_increment(state.count), updated)
+        return jax.tree.map(show, updated, params), after
 
     return Averager(init, update)

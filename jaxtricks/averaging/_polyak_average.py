@@ -31,16 +31,18 @@ def polyak_average(*, start: int | Int[Array, ""] = 0) -> Averager:
     $\bar\theta_n = \bar\theta_{n-1} + (\theta_n - \bar\theta_{n-1}) / n$, which is the mean of the
     $n$ parameters since the start.
 
-    The batch-norm statistics of the average are not its own: re-estimate them with
-    `recalibrate_batch_norm`; the average itself does not.
+    Batch-norm statistics taken with other parameters do not fit the average: re-estimate them with
+    `recalibrate_batch_norm`, which this averager does not do.
 
     Args:
-        start: updates to let pass first, at least 0, because early parameters are far off and
-            would never be forgotten; until then the average is the latest parameters.
+        start: the number of updates before averaging begins, at least 0, because early parameters
+            are far from the optimum and keep their weight for ever; until then the average is the
+            latest parameters.
 
     Raises:
         ValueError: `start` is negative; in `update`, `params` has another structure than in `init`.
-        TypeError: `start` is no integer; in `init` and `update`, a leaf is not real and floating.
+        TypeError: `start` is not an integer; in `init` and `update`, a leaf is not real and
+            floating.
 
     Example:
         >>> averager = polyak_average(start=1)
@@ -54,8 +56,8 @@ def polyak_average(*, start: int | Int[Array, ""] = 0) -> Averager:
         3.0
 
     References:
-        S-ENS-03, note 002:958. Polyak and Juditsky, Acceleration of stochastic approximation by
-        averaging, 1992.
+        Polyak and Juditsky, [Acceleration of stochastic approximation by
+        averaging](https://doi.org/10.1137/0330046), 1992.
     """
     check_integer("start", start, low=0)
 
@@ -75,8 +77,8 @@ def polyak_average(*, start: int | Int[Array, ""] = 0) -> Averager:
         def show(mean: Array, leaf: Array) -> Array:
             return jnp.where(started, mean, leaf).astype(jnp.result_type(leaf))
 
-        kept = jax.tree.map(keep, state.average, params)
-        after = PolyakAverageState(optax.safe_increment(state.count), kept)
-        return jax.tree.map(show, kept, params), after
+        updated = jax.tree.map(keep, state.average, params)
+        after = PolyakAverageState(optax.safe_increment(state.count), updated)
+        return jax.tree.map(show, updated, params), after
 
     return Averager(init, update)

@@ -80,7 +80,7 @@ def recalibrate_batch_norm(
     check_instance("variables", variables, Mapping)
     if "params" not in variables:
         raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
-    steps = whole_batches(examples, batch_size)
+    steps = count_batches(examples, batch_size)
     state = {name: tree for name, tree in variables.items() if name != "params"}
     if "batch_stats" not in variables:
         return state
@@ -92,16 +92,16 @@ def recalibrate_batch_norm(
 
         return jax.tree.map(rows, examples)
 
-    def moved(stats: PyTree, step: Array | int) -> PyTree:
+    def updated_by(stats: PyTree, step: Array | int) -> PyTree:
         return _statistics(apply({**variables, "batch_stats": stats}, batch(step)))
 
     zeros = _filled(old, 0.0)
 
     def body(total: PyTree, step: Array) -> tuple[PyTree, None]:
-        return jax.tree.map(_add, total, moved(zeros, step)), None
+        return jax.tree.map(_add, total, updated_by(zeros, step)), None
 
-    keep = jax.tree.map(lambda leaf: leaf / _PROBE, moved(_filled(old, _PROBE), 0))
-    _check_moved(keep, old)
+    keep = jax.tree.map(lambda leaf: leaf / _PROBE, updated_by(_filled(old, _PROBE), 0))
+    _check_updated(keep, old)
     total, _ = jax.lax.scan(body, zeros, jnp.arange(steps))
     factors = _bessel(apply, variables, batch) if unbiased else jax.tree.map(lambda _: 1.0, old)
 
@@ -115,7 +115,7 @@ def recalibrate_batch_norm(
     return {**state, "batch_stats": jax.tree.map(estimate, total, keep, factors, old)}
 
 
-def whole_batches(examples: PyTree, batch_size: int) -> int:
+def count_batches(examples: PyTree, batch_size: int) -> int:
     """How many whole batches there are."""
     check_integer("batch_size", batch_size, low=1)
     sizes = {len(leaf) for leaf in jax.tree.leaves(examples)}
@@ -138,18 +138,18 @@ def _filled(stats: PyTree, value: float) -> PyTree:
     return jax.tree.map(fill, stats)
 
 
-def _check_moved(keep: PyTree, old: PyTree) -> None:
+def _check_updated(keep: PyTree, old: PyTree) -> None:
     """Checks that the model moves its statistics; traced ones pass."""
     pairs = zip(jax.tree.leaves(keep), jax.tree.leaves(old), strict=True)
-    kept = [k for k, before in pairs if jnp.issubdtype(before.dtype, jnp.floating)]
-    if any(isinstance(k, jax.core.Tracer) for k in kept):
+    factors_found = [k for k, before in pairs if jnp.issubdtype(before.dtype, jnp.floating)]
+    if any(isinstance(k, jax.core.Tracer) for k in factors_found):
         return
-    if kept and all(np.all(np.asarray(k) == 1) for k in kept):
+    if factors_found and all(np.all(np.asarray(k) == 1) for k in factors_found):
         raise ValueError("apply must run the model in training mode, got statistics as they were.")
 
 
-def _add(total: Array, moved: Array) -> Array:
-    return (total + moved).astype(total.dtype)
+def _add(total: Array, new: Array) -> Array:
+    return (total + new).astype(total.dtype)
 
 
 def _statistics(updated: Mapping[str, PyTree]) -> PyTree:
@@ -180,5 +180,8 @@ def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -
     with nn.intercept_methods(record):
         jax.eval_shape(lambda variables: apply(variables, batch(0)), variables)
     if not found:
-        raise ValueError("unbiased found no batch norm of Flax's or ours; is apply jitted?")
+        raise ValueError(
+            "unbiased found no BatchNorm of flax.linen or of jaxtricks; is apply jitted, or the "
+            "model one of nnx?"
+        )
     return traverse_util.unflatten_dict(flat)

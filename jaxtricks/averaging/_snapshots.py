@@ -13,7 +13,7 @@ from jaxtricks.averaging._averager import Averager
 
 
 class Snapshots(NamedTuple):
-    """The kept parameter trees, stacked; a slot's order among the others says nothing of its age.
+    """The kept parameter trees, stacked. The order of the slots is not the order of their age.
 
     Attributes:
         params: a tree like the parameters, each leaf with a first axis of `capacity` slots. A slot
@@ -45,11 +45,12 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
         logits = jax.vmap(lambda params: model.apply({"params": params}, x))(kept.params)
         log_probabilities = ensemble_predictions(logits, weights=kept.weights)
 
-    Each member needs batch-norm statistics of its own: put them in the tree with the parameters,
-    or re-estimate them with `recalibrate_batch_norm`; the snapshots themselves do not.
+    Each member needs batch-norm statistics of its own: put them in the tree with the parameters, or
+    re-estimate them with `recalibrate_batch_norm`, which this averager does not do.
 
     Args:
-        capacity: trees kept, at least 1, the oldest giving way; memory is `capacity` models.
+        capacity: trees kept, at least 1; a new one replaces the oldest. The memory is that of
+            `capacity` models.
         at: whether to keep the parameters after update `count`, counted from 0, a traceable
             function: `cycle_ends(n)` for every `n` updates, `cycle_ends(n, multiplier=m)` with
             `schedules.cosine_restarts`.
@@ -57,7 +58,7 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
     Raises:
         ValueError: `capacity` is under 1; in `update`, `params` has another structure or other
             shapes than in `init`.
-        TypeError: `capacity` is no integer, or `at` no function.
+        TypeError: `capacity` is not an integer, or `at` is not a function.
 
     Example:
         >>> from jaxtricks.averaging import cycle_ends
@@ -69,8 +70,7 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
         ([2.0, 4.0, 0.0], [2, 4, 0], [1.0, 1.0, 0.0])
 
     References:
-        S-ENS-02; notes 002:957, 003:47. Huang et al.,
-        [Snapshot ensembles](https://arxiv.org/abs/1704.00109), 2017.
+        Huang et al., [Snapshot ensembles](https://arxiv.org/abs/1704.00109), 2017.
     """
     check_integer("capacity", capacity, low=1)
     check_function("at", at)
@@ -91,8 +91,8 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
         stack = jax.tree.map(put, state.params, params)
         steps = put(state.steps, count)
         taken = jnp.where(take, optax.safe_increment(state.taken), state.taken)
-        kept = Snapshots(stack, steps, (jnp.arange(capacity) < taken).astype(jnp.float32))
-        return kept, SnapshotsState(count, taken, stack, steps)
+        taken_so_far = Snapshots(stack, steps, (jnp.arange(capacity) < taken).astype(jnp.float32))
+        return taken_so_far, SnapshotsState(count, taken, stack, steps)
 
     return Averager(init, update)
 

@@ -7,7 +7,7 @@ from jaxtyping import PyTree
 
 
 class ControlRule(NamedTuple):
-    """A state machine on a metric: what callbacks do by mutation, done by values.
+    """A state machine on a metric: what callbacks do by changing objects, as pure functions.
 
     The state is a pytree of arrays whose structure, shapes and dtypes never change, so a rule can
     be carried through `scan`, swept with `vmap`, compiled and saved with the parameters.
@@ -16,8 +16,8 @@ class ControlRule(NamedTuple):
         init: `init(variables=None) -> state`. A rule that keeps the best model needs the model's
             `variables`: any tree of arrays, such as the parameters.
         update: `update(value, state, variables=None) -> (output, state)`, pure. `value` is the
-            observed metric. None means that there was no observation: the state comes back as it
-            was, with the output in force. NaN is an observation, and never an improvement.
+            observed metric. None means that there was no observation: the state is returned
+            unchanged, with the current output. NaN is an observation, and never an improvement.
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
 
     Example:

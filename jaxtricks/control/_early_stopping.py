@@ -2,9 +2,10 @@
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Int, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_length, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode
 from jaxtricks.control._stopping import Progress, stopping
@@ -36,7 +37,7 @@ def early_stopping(
     Raises:
         ValueError: an argument is out of range; in `init` and `update`, `variables` are missing or
             have another structure than before.
-        TypeError: `patience` is no integer.
+        TypeError: `patience` is not an integer.
 
     Example:
         >>> rule = early_stopping(patience=1)

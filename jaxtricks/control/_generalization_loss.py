@@ -1,9 +1,10 @@
 """Stopping when the validation error is too far above its lowest."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, PyTree
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import check_error
 from jaxtricks.control._stopping import Progress, stopping
@@ -12,7 +13,7 @@ from jaxtricks.control._stopping import Progress, stopping
 def loss_percent(progress: Progress) -> Float[Array, ""]:
     r"""Returns $100 (E_{va} / E_{opt} - 1)$; NaN counts as an infinite error.
 
-    Before the first finite error, and where both are 0, there is no loss: 0.
+    It is 0 before the first finite error, and where both are 0.
     """
     error = jnp.where(jnp.isnan(progress.value), jnp.inf, progress.value)
     excess, best = error - progress.best_value, progress.best_value
@@ -28,12 +29,12 @@ def generalization_loss(alpha: ScalarLike, *, keep_best: bool = True) -> Control
     `StoppingState`, as `early_stopping` does.
 
     Errors are at least 0: with a negative best the ratio falls as the error rises, and the rule
-    would never stop. A concrete negative error is refused; a traced one cannot be, so under `jit`
-    the answer to it means nothing. An error that is NaN or infinite, after a finite one, is an
-    infinite loss and stops.
+    would never stop. A concrete negative error is refused; a traced one cannot be checked, so under
+    `jit` the output for it is meaningless. An error that is NaN or infinite, after a finite one,
+    counts as an infinite loss and stops the run.
 
     Args:
-        alpha: in percent, at least 0; the paper's run from 1 to 5.
+        alpha: in percent, at least 0; the paper's values run from 1 to 5.
         keep_best: whether the state carries the best variables.
 
     Raises:

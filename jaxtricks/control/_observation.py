@@ -9,9 +9,10 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, ScalarLike
+from jaxtyping import Array, Bool, Float
 
 from jaxtricks._checks import check_scalar
+from jaxtricks._types import ScalarLike
 
 Mode = Literal["min", "max"]
 ThresholdMode = Literal["signed", "rel", "abs"]
@@ -22,7 +23,7 @@ def observe(value: object) -> Float[Array, ""]:
 
     Raises:
         ValueError: it is an array with axes.
-        TypeError: it is no real scalar.
+        TypeError: it is not a real scalar.
     """
     if isinstance(value, np.ndarray | jax.Array) and value.ndim != 0:
         raise ValueError(f"value must be a scalar, got shape {jnp.shape(value)}.")
@@ -35,7 +36,7 @@ def check_error(name: str, value: object) -> None:
 
     Raises:
         ValueError: it is negative, or an array with axes.
-        TypeError: it is no real scalar.
+        TypeError: it is not a real scalar.
     """
     observe(value)
     if not isinstance(value, jax.core.Tracer) and -np.inf < np.asarray(value) < 0:
@@ -60,9 +61,9 @@ def improves(
     With the best value $b$, the margin is $\theta$ ("abs"), $\theta |b|$ ("signed") or $\theta b$
     ("rel", PyTorch's formula, whose margin has the wrong sign where $b < 0$).
     """
-    known = jnp.isfinite(best)
-    base = jnp.where(known, best, 0)
+    begun = jnp.isfinite(best)
+    base = jnp.where(begun, best, 0)
     scale = {"abs": jnp.ones_like(base), "signed": jnp.abs(base), "rel": base}[threshold_mode]
     margin = threshold * scale
     better = value < base - margin if mode == "min" else value > base + margin
-    return jnp.isfinite(value) & (~known | better)
+    return jnp.isfinite(value) & (~begun | better)

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_instance, check_length, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode, ThresholdMode, improves, nothing_yet, observe
 
@@ -22,8 +23,8 @@ class PlateauState(NamedTuple):
 
 def plateau(
     factor: ScalarLike = 0.1,
-    patience: int | Int[Array, ""] = 10,
     *,
+    patience: int | Int[Array, ""] = 10,
     initial: ScalarLike = 1.0,
     min_value: ScalarLike = 0.0,
     eps: ScalarLike = 1e-8,
@@ -51,11 +52,11 @@ def plateau(
         threshold: $\theta \ge 0$.
         threshold_mode: the margin: "signed" is $\theta |b|$. "rel" is $\theta b$, PyTorch's: for a
             negative metric it takes a slightly worse value for a better one. "abs" is $\theta$.
-        cooldown: observations after a cut during which none is bad, at least 0.
+        cooldown: the number of observations after a cut that are not counted as bad, at least 0.
 
     Raises:
         ValueError: an argument is out of range, or the name of a convention is unknown.
-        TypeError: `patience` or `cooldown` is no integer.
+        TypeError: `patience` or `cooldown` is not an integer.
 
     Example:
         >>> rule = plateau(0.1, patience=2)

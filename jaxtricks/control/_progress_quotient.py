@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_length, check_pair, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._generalization_loss import loss_percent
 from jaxtricks.control._observation import check_error, observe
@@ -14,7 +15,7 @@ from jaxtricks.control._stopping import Progress, stopping
 
 
 class TrainingStrip(NamedTuple):
-    """The training errors of the strip begun: how many, their sum and the lowest."""
+    """The training errors of the current strip: how many, their sum and the lowest."""
 
     length: Int[Array, ""]
     total: Float[Array, ""]
@@ -30,25 +31,25 @@ def progress_quotient(
     observations, in thousandths, is how much the mean training error of the strip is above its
     lowest: large while the error falls or jumps, near 0 in the end. The rule stops when
     $GL(t) > \alpha P_k(t)$, with $GL$ in percent as in `generalization_loss`: while training still
-    gets on fast, a loss may be made good.
+    progresses fast, the generalization loss may be recovered.
 
     The observed value is a pair, `update((validation, training), state, variables)`. It returns
     whether to stop, and a `StoppingState`, as `early_stopping` does.
 
-    Errors are at least 0, as in `generalization_loss`: concrete negative ones are refused, traced
-    ones give an answer that means nothing. A validation error that is NaN or infinite at the end of
-    a strip, after a finite one, stops. A training error that is NaN leaves the strip without $P_k$,
-    and such a strip does not.
+    Errors are at least 0, as in `generalization_loss`: concrete negative ones are refused, for
+    traced ones the output is meaningless. A validation error that is NaN or infinite at the end of
+    a strip, after a finite one, stops the run. A training error that is NaN leaves its strip
+    without $P_k$, and such a strip never stops it.
 
     Args:
-        alpha: at least 0; the paper's run from 0.5 to 3.
+        alpha: at least 0; the paper's values run from 0.5 to 3.
         strip: $k \ge 1$; the paper's is 5. With 1 there is no progress, so any loss stops.
         keep_best: whether the state carries the best variables.
 
     Raises:
         ValueError: `alpha` is negative or not finite, or `strip` is under 1; in `init` and
             `update`, `variables` are missing; in `update`, an error is negative.
-        TypeError: `strip` is no integer, or the observed value no pair.
+        TypeError: `strip` is not an integer, or the observed value is not a pair.
 
     Example:
         >>> rule = progress_quotient(0.5, 2, keep_best=False)

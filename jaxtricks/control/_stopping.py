@@ -1,4 +1,4 @@
-"""What all rules that end a run have in common: the best so far, and a verdict that stands."""
+"""What all rules that stop a run have in common: the best so far, and a decision that is final."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,16 +6,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_instance
 from jaxtricks._tree_checks import check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode, improves, nothing_yet, observe
 
 
 class StoppingState(NamedTuple):
-    """What a stopping rule remembers.
+    """The state of a stopping rule.
 
     When the run has stopped there are two ways on: use the best model, `best_variables`, or train
     again, with other settings or on the validation examples too, for as many epochs as
@@ -28,8 +29,8 @@ class StoppingState(NamedTuple):
         best_variables: the variables that came with it; None if they are not kept.
         count: observations so far.
         stopped: whether the rule has stopped the run. From then on the state does not change, so a
-            run that goes on, as one of many in a `vmap`, ends like one that was broken off.
-        memory: what the rule alone remembers.
+            run that goes on, as one of many in a `vmap`, ends like one that was stopped.
+        memory: the rule's own state.
     """
 
     best_value: Float[Array, ""]
@@ -41,7 +42,7 @@ class StoppingState(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a rule is told: the metric, its best up to now, and whether this is a new best."""
+    """What a rule decides by: the metric, its best so far, and whether this is a new best."""
 
     value: Float[Array, ""]
     best_value: Float[Array, ""]
@@ -64,7 +65,7 @@ def stopping(
 
     Args:
         judge: the rule: `(progress, raw value, memory) -> (whether to stop, memory)`.
-        memory: the rule's first memory.
+        memory: the initial value of the rule's own state.
         metric: finds the validation metric in the raw value.
         min_delta: by how much a new best must differ from the last.
         mode: "min" or "max".

@@ -13,7 +13,7 @@ from jaxtricks.control._stopping import Progress, stopping
 
 
 class Increases(NamedTuple):
-    """Observations of the strip begun, the error at the last strip's end, and rises in a row."""
+    """Observations in the current strip, the error at the last strip's end, and rises in a row."""
 
     length: Int[Array, ""]
     last_error: Float[Array, ""]
@@ -26,19 +26,19 @@ def successive_increase(
     r"""Stops when the error rose over each of the last `times` strips: Prechelt's UP.
 
     $UP_s$ stops at $t$ if $UP_{s-1}$ stops at $t - k$ and $E_{va}(t) > E_{va}(t - k)$, and is
-    asked at the end of each strip of $k$ observations. The first strip has nothing to compare with.
-    How high the error is does not matter, only that it keeps rising. NaN counts as infinite.
+    evaluated at the end of each strip of $k$ observations. The first strip has nothing to compare
+    with. How high the error is does not matter, only that it keeps rising. NaN counts as infinite.
     `update(error, state, variables)` returns whether to stop, and a `StoppingState`, as
     `early_stopping` does.
 
     Args:
-        times: $s \ge 1$; the paper's run from 2 to 8.
+        times: $s \ge 1$; the paper's values run from 2 to 8.
         strip: $k \ge 1$; the paper's is 5.
         keep_best: whether the state carries the best variables.
 
     Raises:
         ValueError: `times` or `strip` is under 1; in `init` and `update`, `variables` are missing.
-        TypeError: `times` or `strip` is no integer.
+        TypeError: `times` or `strip` is not an integer.
 
     Example:
         >>> rule = successive_increase(2, 1, keep_best=False)

@@ -95,13 +95,16 @@ def check_image(images: Values) -> None:
 
 def check_label(labels: Values, classes: int | None) -> None:
     """Refuses labels that are neither whole numbers nor rows of probabilities, or out of range."""
-    whole = np.issubdtype(labels.dtype, np.integer)
-    if not whole and not is_floating(labels):
+    integer = np.issubdtype(labels.dtype, np.integer)
+    if not integer and not is_floating(labels):
         raise TypeError(f"label must be whole or floating, got {labels.dtype}.")
-    if labels.ndim != (1 if whole else 2):
-        wanted = "whole [n]" if whole else "whole [n] or floating [n, classes]"
-        raise ValueError(f"label must be {wanted}, got {labels.dtype} {list(labels.shape)}.")
-    if whole:
+    if labels.ndim != (1 if integer else 2):
+        wanted = "whole [n]" if integer else "whole [n] or floating [n, classes]"
+        raise ValueError(
+            f"label must be {wanted}, got {labels.dtype} {list(labels.shape)}: targets of another "
+            "kind have another name."
+        )
+    if integer:
         refuse("label", "not be negative", labels, labels < 0)
         if classes is not None:
             refuse("label", f"be under the {classes} classes", labels, labels >= classes)

@@ -46,7 +46,8 @@ def epoch_order(
         ([[0, 1], [2, 3], [4, 0]], [[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
 
     References:
-        S-OPT-02, S-OPT-03; notes 000:112-121, 001:115-119, 002:175, 004:22.
+        Gürbüzbalaban et al., [Why random reshuffling beats stochastic gradient
+        descent](https://arxiv.org/abs/1510.08560), 2015.
     """
     check_key("key", key)
     check_integer("size", size, low=1)

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
+from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_instance
 
-Arrays = Mapping[str, Shaped[Array | np.ndarray, "..."]]
+Arrays = TypeAliasType("Arrays", Mapping[str, Shaped[Array | np.ndarray, "..."]])
 
 
 @runtime_checkable
@@ -26,7 +27,7 @@ class Source(Protocol):
         ...
 
 
-Examples = Arrays | Source
+Examples = TypeAliasType("Examples", Arrays | Source)
 Rows = dict[str, Any]  # arrays, on the host or on the device
 
 

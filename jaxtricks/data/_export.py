@@ -1,18 +1,15 @@
 """A prepared data set as one file that NumPy alone can read."""
 
-import hashlib
-import io
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
 
 from jaxtricks._checks import check_instance
+from jaxtricks.data._checked_file import damaged, read_checked, write_checked
+from jaxtricks.data._read_tfds import read_tfds
 from jaxtricks.data._splits import Split
-from jaxtricks.data._tfds import check_folder, read_tfds
+from jaxtricks.data._tfds import check_folder
 
 PARTS = ("train", "test")
 
@@ -56,23 +53,14 @@ def export(
     check_folder("data_dir", data_dir)
     if name == "digits":
         raise ValueError("name must be of a prepared data set, got 'digits' of scikit-learn.")
-    splits = read_tfds(name, data_dir, None, np.random.default_rng(0))
+    splits = read_tfds(name, data_dir, None, np.random.default_rng(0), cache=False)
     arrays = {
         f"{part}_{field}": values
         for part, split in zip(PARTS, splits, strict=True)
         for field, values in split.items()
     }
     file = file_in(folder, name)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as handle:
-            np.savez(handle, sha256=checksum(arrays), **arrays)
-            handle.flush()
-            os.fsync(handle.fileno())
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_checked(file, arrays)
     return file
 
 
@@ -97,34 +85,10 @@ def read_exported(file: Path) -> tuple[Split, Split]:
         OSError: the file cannot be read.
         ValueError: it is damaged.
     """
-    content = io.BytesIO(file.read_bytes())
+    arrays = read_checked(file)
     try:
-        with np.load(content, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        expected = arrays.pop("sha256")
-        splits = tuple(
+        return tuple(
             {field: arrays[f"{part}_{field}"] for field in ("image", "label")} for part in PARTS
         )
-    except Exception as error:  # zip and npy headers have no closed list of errors
-        raise damaged(file, str(error)) from error
-    if not np.array_equal(checksum(arrays), expected):
-        raise damaged(file, "its SHA-256 sum is another")
-    return splits
-
-
-def damaged(file: Path, reason: str) -> ValueError:
-    """The error for a file that is not what `export` wrote."""
-    return ValueError(
-        f"{file} is damaged or was not written by jaxtricks.data.export: {reason}. Copy or export "
-        "it again."
-    )
-
-
-def checksum(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> UInt8[np.ndarray, "32"]:
-    """SHA-256 of names, types, shapes and entries."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        values = np.ascontiguousarray(arrays[name])
-        digest.update(json.dumps([name, values.dtype.str, values.shape]).encode())
-        digest.update(values.reshape(-1).view(np.uint8).data)
-    return np.frombuffer(digest.digest(), np.uint8)
+    except KeyError as error:
+        raise damaged(file, f"it has no {error}") from error

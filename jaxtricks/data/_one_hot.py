@@ -3,13 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32, Int
+from jaxtyping import Array, Float32, Integer
 
 from jaxtricks._checks import check_integer
 
 
 def one_hot(
-    labels: Int[Array | np.ndarray, "*batch"], classes: int
+    labels: Integer[Array | np.ndarray, "*batch"], classes: int
 ) -> Float32[Array, "*batch classes"]:
     """Turns class c into a row with 1 at place c and 0 elsewhere.
 
@@ -25,9 +25,6 @@ def one_hot(
     Example:
         >>> one_hot(np.array([1, 0]), 3).tolist()
         [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
-
-    References:
-        S-DAT-06; notes 002:917.
     """
     check_integer("classes", classes, low=1)
     if not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
@@ -36,4 +33,5 @@ def one_hot(
         outside = np.asarray(labels)[(np.asarray(labels) < 0) | (np.asarray(labels) >= classes)]
         if outside.size:
             raise ValueError(f"labels must be in [0, {classes}), got {outside[0]}.")
-    return jax.nn.one_hot(jnp.asarray(labels), classes, dtype=jnp.float32)
+    places = jnp.asarray(labels).astype(jnp.int32)  # in uint8 the class 256 would be the class 0
+    return jax.nn.one_hot(places, classes, dtype=jnp.float32)

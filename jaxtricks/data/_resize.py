@@ -39,7 +39,8 @@ def resize(
         [0, 25, 75, 100]
 
     References:
-        S-DAT-01; notes 002:53.
+        [jax.image.resize](https://docs.jax.dev/en/latest/_autosummary/jax.image.resize.html), which
+        defines the kernels.
     """
     check_flag("antialias", antialias)
     images = jnp.asarray(images)

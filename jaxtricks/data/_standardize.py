@@ -55,7 +55,7 @@ def standardize(
         [[-1.0, 0.0], [3.0, 2.0]]
 
     References:
-        S-DAT-03, S-DAT-04; notes 002:55-56, 004:171, 004:440-441.
+        LeCun et al., Efficient BackProp, 1998, section 4.3.
     """
     check_integer("ddof", ddof, low=0)
     values = np.asarray(examples)

@@ -60,6 +60,10 @@ class TfdsSource:
         self._decode = decoder_of(builder)
         self._transform = transform
 
+    def __repr__(self) -> str:
+        """The data set and how many examples it has."""
+        return f"TfdsSource({self._name!r}, {len(self)} examples)"
+
     def __len__(self) -> int:
         """The number of examples."""
         return len(self._records)
@@ -74,6 +78,8 @@ class TfdsSource:
             ValueError: the images have several shapes.
         """
         places = np.asarray(indices)
+        if places.ndim != 1 or not np.issubdtype(places.dtype, np.integer) and places.size:
+            raise TypeError(f"indices must be a sequence of numbers, got {indices!r}.")
         if np.any(places < 0) or np.any(places >= len(self)):
             raise IndexError(f"indices must be in [0, {len(self)}), got {indices}.")
         records = self._records.__getitems__(places.tolist())

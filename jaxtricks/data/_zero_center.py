@@ -28,7 +28,7 @@ def zero_center(
         [[-2.0, 0.0], [6.0, 2.0]]
 
     References:
-        S-DAT-03; notes 002:55.
+        LeCun et al., Efficient BackProp, 1998, section 4.3.
     """
     mean = standardize(examples, axis=axis).mean
     return Standardizer(mean, jnp.ones_like(mean))

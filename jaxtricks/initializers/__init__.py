@@ -5,12 +5,12 @@
 
 from jax.nn.initializers import zeros as zeros
 
-from jaxtricks.initializers._backward_only import backward_only as backward_only
 from jaxtricks.initializers._copy_pretrained import copy_pretrained as copy_pretrained
+from jaxtricks.initializers._fan_out import fan_out as fan_out
 from jaxtricks.initializers._fans import fans as fans
-from jaxtricks.initializers._forward_only import forward_only as forward_only
 from jaxtricks.initializers._gaussian import gaussian as gaussian
 from jaxtricks.initializers._he import he as he
+from jaxtricks.initializers._lecun import lecun as lecun
 from jaxtricks.initializers._scaled import Distribution as Distribution
 from jaxtricks.initializers._xavier import xavier as xavier
 

@@ -1,4 +1,4 @@
-"""Weights of a similar task as initial weights."""
+"""Weights trained on a similar task as initial weights."""
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +8,8 @@ from jaxtricks._checks import check_flag
 from jaxtricks._prefix import expand_prefix
 
 
-def copy_pretrained(params: PyTree, pretrained: PyTree, mask: PyTree = True) -> PyTree:
-    """Takes the leaves that `mask` names from `pretrained`, found by their names, and keeps others.
+def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: PyTree = True) -> PyTree:
+    """Copies the leaves where `mask` is True from `pretrained`, by name, and keeps the others.
 
     Mask by name, `{"Dense_0": True, "Dense_1": False}`, or by depth: all but the last layer are
     `jax.tree.map(lambda depth: depth > 0, optimizers.layer_depth(params))`. Layers that are not
@@ -26,18 +26,19 @@ def copy_pretrained(params: PyTree, pretrained: PyTree, mask: PyTree = True) -> 
     Raises:
         ValueError: the mask's structure is not that of `params`, or a leaf to copy is missing or
             has another shape.
-        TypeError: a leaf of the mask is no bool, or a leaf to copy does not fit the dtype: floats
-            into integers, or complex numbers into real ones.
+        TypeError: a leaf of the mask is not a bool, or a leaf to copy does not fit the dtype:
+            floats into integers, or complex numbers into real ones.
 
     Example:
         >>> fresh = {"Dense_0": {"bias": jnp.zeros(2)}, "Dense_1": {"bias": jnp.zeros(3)}}
         >>> old = {"Dense_0": {"bias": jnp.ones(2)}, "Dense_1": {"bias": jnp.ones(10)}}
-        >>> copied = copy_pretrained(fresh, old, {"Dense_0": True, "Dense_1": False})
+        >>> copied = copy_pretrained(fresh, old, mask={"Dense_0": True, "Dense_1": False})
         >>> copied["Dense_0"]["bias"].tolist(), copied["Dense_1"]["bias"].tolist()
         ([1.0, 1.0], [0.0, 0.0, 0.0])
 
     References:
-        S-INI-12; notes 004:537, 549.
+        Yosinski et al., [How transferable are features in deep neural
+        networks?](https://arxiv.org/abs/1411.1792), 2014.
     """
     masks = expand_prefix("mask", mask, params)
     found = {jax.tree_util.keystr(p): x for p, x in jax.tree_util.tree_leaves_with_path(pretrained)}

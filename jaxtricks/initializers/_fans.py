@@ -1,4 +1,4 @@
-"""How many units a unit hears, and how many hear it."""
+"""How many inputs each output of a layer has, and how many outputs each input has."""
 
 import math
 from collections.abc import Sequence
@@ -22,14 +22,15 @@ def fans(shape: Sequence[int], *, groups: int = 1) -> tuple[float, float]:
     Raises:
         ValueError: the shape has fewer than two axes, an axis is under 1, `groups` is under 1 or
             does not divide the outputs.
-        TypeError: the shape is no sequence, or a number is no integer.
+        TypeError: the shape is not a sequence, or a number is not an integer.
 
     Example:
         >>> fans((784, 256)), fans((3, 3, 16, 64)), fans((3, 3, 1, 64), groups=64)
         ((784.0, 256.0), (144.0, 576.0), (9.0, 9.0))
 
     References:
-        S-INI-03 to S-INI-07; notes 004:371-414.
+        He et al., [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852), 2015, section
+        2.2.
     """
     check_instance("shape", shape, Sequence)
     if len(shape) < 2:

@@ -1,11 +1,11 @@
-"""Making up for the half of the units that ReLU switches off."""
+"""He's initialization: twice the variance, because ReLU sets half of the values to 0."""
 
 from typing import Literal
 
 from jax.nn.initializers import Initializer
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_choice, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 
@@ -18,12 +18,12 @@ def he(
 ) -> Initializer:
     r"""Draws with variance $\frac{2}{1 + a^2} / N$, which a ReLU of slope $a$ below 0 needs.
 
-    Such a unit passes on $\frac{1 + a^2}{2}$ of the mean square that it gets. $N$ is
+    Such a unit's output has $\frac{1 + a^2}{2}$ of the mean square of its input. $N$ is
     $N_\text{in}$, which keeps the mean square of the signal; $N_\text{out}$, which keeps the
-    gradient's; or, as the notes print it, their mean: $4 / (N_\text{in} + N_\text{out})$.
+    gradient's; or, as a compromise, the mean of the two: $4 / (N_\text{in} + N_\text{out})$.
 
     Args:
-        mode: "fan_in" or "fan_out" (He et al.), or "fan_avg" (the notes).
+        mode: "fan_in" or "fan_out" (He et al.), or "fan_avg".
         distribution: "normal", "uniform" or "truncated_normal".
         negative_slope: $a$; 0 for ReLU, 1 for no activation.
         groups: of a grouped convolution, Flax's `feature_group_count`, which the kernel's shape
@@ -31,7 +31,7 @@ def he(
 
     Raises:
         ValueError: the mode or distribution is unknown, the slope not finite, `groups` under 1;
-            and, when called, the shape is no kernel's (see `fans`).
+            and, when called, the shape is not that of a kernel (see `fans`).
 
     Example:
         >>> import jax
@@ -42,7 +42,6 @@ def he(
         True
 
     References:
-        S-INI-06, S-INI-07, S-INI-11, errata E-07, E-08; notes 004:408-414, 547.
         He et al., [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852), 2015, eq. 10,
         14 and 15.
     """

@@ -6,9 +6,10 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
-from jaxtyping import Array, Key, ScalarLike
+from jaxtyping import Array, Key
 
 from jaxtricks._checks import check_choice, check_integer
+from jaxtricks._types import ScalarLike
 from jaxtricks.initializers._fans import fans
 
 Distribution = Literal["normal", "uniform", "truncated_normal"]

@@ -1,9 +1,9 @@
 """Keeping the variance of signals and of gradients, as far as one number can."""
 
 from jax.nn.initializers import Initializer
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 
@@ -14,13 +14,12 @@ def xavier(
 
     A layer keeps the variance of what it passes forward if $N_\text{in} \sigma^2 = 1$, and of the
     gradient that it passes back if $N_\text{out} \sigma^2 = 1$. Both hold only if the fans are
-    equal; this is the compromise, and multiplies the variances by
+    equal; this is the compromise, and the variances are multiplied by
     $2 N_\text{in} / (N_\text{in} + N_\text{out})$ forward and
     $2 N_\text{out} / (N_\text{in} + N_\text{out})$ back. It is meant for activations of slope 1 at
     0 and mean 0, such as tanh; the sigmoid has the slope 1/4 and a mean of 1/2.
 
-    The notes say of ReLU "divide Xavier by 2": literally that is a gain of $\sqrt{1/2}$, but the
-    variance has to be doubled (`he`).
+    For ReLU, which halves the mean square, the variance has to be doubled: see `he`.
 
     Args:
         gain: $g$, at least 0.
@@ -31,7 +30,7 @@ def xavier(
 
     Raises:
         ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
-            called, the shape is no kernel's (see `fans`).
+            called, the shape is not that of a kernel (see `fans`).
 
     Example:
         >>> import jax
@@ -40,9 +39,8 @@ def xavier(
         (True, 1.0)
 
     References:
-        S-INI-03, errata E-07, E-55, E-56; notes 004:383-399.
-        Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
-        networks, 2010, eq. 12 and 16.
+        Glorot and Bengio, [Understanding the difficulty of training deep feedforward neural
+        networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010, eq. 12 and 16.
     """
     check_range("gain", gain, low=0.0)
     return scaled(lambda n_in, n_out: gain**2 * 2 / (n_in + n_out), distribution, groups)

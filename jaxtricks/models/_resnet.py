@@ -6,31 +6,40 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
+from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer
-from jaxtricks.models._conv import Conv
-from jaxtricks.models._flatten import check_images
+from jaxtricks._types import DTypeLike
+from jaxtricks.models.layers._conv import Conv
+from jaxtricks.models.layers._flatten import check_images
 from jaxtricks.normalization import BatchNorm
 
 
 class ResNet(nn.Module):
     r"""The residual network for CIFAR-10, of depth 6n + 2.
 
-    A 3x3 convolution, three stages of n blocks of two 3x3 convolutions each, the average over all
-    places, and logits. The channels double and the resolution halves from stage to stage, by a
-    stride of 2. A block gives $\mathrm{ReLU}(s(x) + f(x))$; the shortcut s is the identity, which
-    takes every second place and adds channels of zeros where the shape changes (option A), so it
-    has no parameters. Batch norm follows each convolution, which has no bias; He's initialisation.
+    The layers are a 3x3 convolution, three stages of n blocks of two 3x3 convolutions each, the
+    average over all pixels, and logits. From one stage to the next the channels double and the
+    resolution halves, by a stride of 2. A block returns $\mathrm{ReLU}(s(x) + f(x))$, where $f$
+    are its two convolutions and the shortcut $s$ is the identity. Where the shape changes, $s$
+    takes every second pixel and adds channels of zeros (option A of the paper), so it has no
+    parameters. Batch norm follows each convolution. The convolutions have no bias, and their
+    weights start from He's initialization.
 
     Attributes:
-        depth: number of layers with weights, 6n + 2: 8, 14, 20, 32, 44, 56, 110.
-        width: channels of the first stage.
+        depth: number of layers with weights, 6n + 2, such as 8, 14, 20, 32, 44, 56 and 110.
+        width: number of channels of the first stage.
         classes: number of logits.
-        axis_name: of a mapped axis over which the batch norm shares its statistics, or None.
-        form: of the convolutions, see `Conv`.
+        axis_name: name of a mapped axis over which the batch norm averages its statistics, or None.
+        algorithm: of the convolutions, see `Conv`.
+        dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`; parameters
+            and running statistics are float32 all the same. None follows Flax's promotion of the
+            input with the parameters: float32 for images of float32 and narrower.
 
     Raises:
-        TypeError: a size is no integer, or, when called, the images are not floating.
-        ValueError: a size is under 1, the depth is not 6n + 2, or, when called, the rank is not 4.
+        TypeError: a size is not an integer, `dtype` not floating, or, when called, the images are
+            not floating.
+        ValueError: a size is under 1, the depth is not 6n + 2, `algorithm` is unknown, or, when
+            called, the rank is not 4.
 
     Example:
         >>> import jax
@@ -41,7 +50,6 @@ class ResNet(nn.Module):
         8
 
     References:
-        S-ARC-12; notes 004:587-607.
         He et al., [Deep residual learning](https://arxiv.org/abs/1512.03385), 2015, section 4.2.
     """
 
@@ -49,7 +57,8 @@ class ResNet(nn.Module):
     width: int = 16
     classes: int = 10
     axis_name: str | None = None
-    form: Literal["patches", "native"] | None = None
+    algorithm: Literal["patches", "native"] | None = None
+    dtype: DTypeLike | None = None
 
     def __post_init__(self) -> None:
         check_integer("depth", self.depth, low=1)
@@ -59,8 +68,9 @@ class ResNet(nn.Module):
         check_integer("classes", self.classes, low=1)
         if self.axis_name is not None:
             check_instance("axis_name", self.axis_name, str)
-        if self.form is not None:
-            check_choice("form", self.form, ("patches", "native"))
+        if self.algorithm is not None:
+            check_choice("algorithm", self.algorithm, ("patches", "native"))
+        check_dtype("dtype", self.dtype)
         super().__post_init__()
 
     @nn.compact
@@ -78,7 +88,7 @@ class ResNet(nn.Module):
                 y = nn.relu(self.normalised(x, features, stride, train))
                 y = self.normalised(y, features, 1, train)
                 x = nn.relu(y + shortcut(x, features, stride))
-        return nn.Dense(self.classes)(jnp.mean(x, axis=(1, 2)))
+        return nn.Dense(self.classes, dtype=self.dtype)(jnp.mean(x, axis=(1, 2)))
 
     def normalised(
         self, x: Float[Array, "n height width channels"], features: int, stride: int, train: bool
@@ -89,14 +99,15 @@ class ResNet(nn.Module):
             strides=stride,
             use_bias=False,
             kernel_init=nn.initializers.he_normal(),
-            form=self.form,
+            algorithm=self.algorithm,
+            dtype=self.dtype,
         )(x)
-        return BatchNorm(axis_name=self.axis_name)(x, train=train)
+        return BatchNorm(axis_name=self.axis_name, dtype=self.dtype)(x, train=train)
 
 
 def shortcut(
     x: Float[Array, "n height width channels"], features: int, stride: int
 ) -> Float[Array, "n rows columns features"]:
-    """The identity, at every `stride`-th place and with channels of zeros added."""
+    """Returns every `stride`-th pixel, with channels of zeros added."""
     added = features - x.shape[-1]
     return jnp.pad(x[:, ::stride, ::stride], ((0, 0), (0, 0), (0, 0), (added // 2, -(-added // 2))))

@@ -6,8 +6,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
+from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import (
     check_flag,
     check_floating,
@@ -17,6 +18,7 @@ from jaxtricks._checks import (
     check_range,
 )
 from jaxtricks._statistics_axes import statistics_axes
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 
 
@@ -55,6 +57,9 @@ class BatchNorm(nn.Module):
             over all others. -1 for rows `[n, features]` and for images with channels last, 1 for
             images with channels first, `(-3, -2, -1)` for separate statistics of every pixel.
             Statistics and parameters have the shape of these axes.
+        dtype: dtype of the output; None keeps the input's. Statistics, their running averages and
+            the parameters are float32 all the same, or wider where the input is and there is no
+            `dtype`, or where `dtype` is.
 
     Raises:
         TypeError: an attribute has the wrong type, or, when called, the input is not a floating
@@ -85,6 +90,7 @@ class BatchNorm(nn.Module):
     scale_init: Initializer = nn.initializers.ones
     bias_init: Initializer = nn.initializers.zeros
     axis: int | tuple[int, ...] = -1
+    dtype: DTypeLike | None = None
 
     def __post_init__(self) -> None:
         check_range("decay", self.decay, low=0.0, high=1.0)
@@ -100,6 +106,7 @@ class BatchNorm(nn.Module):
             check_integer("axis", axis)
         if self.axis_name is not None:
             check_instance("axis_name", self.axis_name, str)
+        check_dtype("dtype", self.dtype)
         super().__post_init__()
 
     @nn.compact
@@ -117,8 +124,8 @@ class BatchNorm(nn.Module):
                 f"x must have the {running_mean.value.shape} features of the running statistics, "
                 f"got {features} along axis {self.axis} of {x.shape}."
             )
-        x = jnp.asarray(x)
-        wide = x.astype(wide_dtype(x.dtype))
+        dtype = x.dtype if self.dtype is None else self.dtype
+        wide = jnp.asarray(x, wide_dtype(dtype))
         if train:
             mean, centred, var, size = self.statistics(wide, own)
             if not self.is_initializing():
@@ -134,7 +141,7 @@ class BatchNorm(nn.Module):
         y = factor * centred
         if self.use_bias:
             y += self.param("bias", self.bias_init, features).reshape(row)
-        return y.astype(x.dtype)
+        return y.astype(dtype)
 
     def statistics(
         self, x: Float[Array, "*shape"], own: tuple[int, ...]

@@ -1,8 +1,8 @@
 """Update rules as gradient transformations: `scale_by_x` is the rule, `x` has a learning rate.
 
 As in optax, `update(updates, state, params, **extra_args)` hands the same extra arguments (`value`,
-`weight`) to every link of a chain, and each takes those that it knows. Nobody can tell a misspelt
-one from one that is meant for another link: it is dropped without an error.
+`weight`) to every link of a chain, and each takes those that it knows. A misspelt one cannot be
+told from one meant for another link, so it is ignored without an error.
 """
 
 from jaxtricks.optimizers._accumulate import accumulate as accumulate

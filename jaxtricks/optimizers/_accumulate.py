@@ -5,11 +5,12 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_functions, check_length, check_range
-from jaxtricks._moments import full_moment, narrow, widen
+from jaxtricks._moments import cast_like, full_moment, to_float32
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 
 
 class AccumulateState(NamedTuple):
@@ -31,31 +32,34 @@ def accumulate(
     *,
     weighting: Literal["example", "batch"] = "example",
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Hands `tx` the weighted mean of `every` gradients, $\sum_k n_k g_k / \sum_k n_k$.
+    r"""Gives `tx` the weighted mean of `every` gradients, $\sum_k n_k g_k / \sum_k n_k$.
 
-    Until then the updates are zero and the state of `tx` stays. `update` takes `weight`, the number
-    $n_k$ of examples of which $g_k$ is the mean (1 if not given), and passes all other extra
-    arguments to `tx`. Then batches of any sizes give the gradient of the whole; if their means
-    count alike, the examples of a smaller last batch weigh more than the others. A gradient of
-    weight 0 does not count, not even if it is NaN, and `every` of them make no update.
+    Until then the updates are zero and the state of `tx` does not change. `update` takes `weight`,
+    the number $n_k$ of examples of which $g_k$ is the mean (1 if not given), and passes all other
+    extra arguments to `tx`. With these weights, batches of any sizes give the gradient of the mean
+    over all their examples. If the batches counted alike, as in `optax.MultiSteps`, the examples of
+    a smaller last batch would weigh more than the others. A gradient of weight 0 is ignored, even
+    if it is NaN; if all `every` gradients have weight 0, there is no update.
 
     Of the other extra arguments only those of the last of the `every` calls have an effect: a
     metric for `scale_by_plateau` belongs there.
 
-    The wrapped update is always computed, then selected or thrown away: it is cheap next to a
-    gradient, and one and the same program runs under `vmap`, in `scan` and on many devices. Batch
+    The wrapped update is computed at every call and then used or discarded: it is cheap next to a
+    gradient, and the same program runs under `vmap`, in `scan` and on many devices. Batch
     statistics, such as batch norm's, are still those of each batch.
 
     Args:
-        tx: the rule, whole: with its learning rate, which thus counts updates and not batches.
+        tx: the complete rule, with its learning rate, whose schedule then counts updates, not
+            batches.
         every: gradients per update, at least 1.
-        weighting: "batch" ignores `weight`: the mean of the batches' means, as
-            `optax.MultiSteps`; the right one if the gradients are not means over examples.
+        weighting: "example" uses `weight`. "batch" ignores it and takes the plain mean of the
+            gradients, as `optax.MultiSteps` does; right if they are not means over examples.
 
     Raises:
-        ValueError: `every` is under 1, `weighting` is no such convention, a weight is negative, or
-            the updates do not match the parameters.
-        TypeError: `tx` is no gradient transformation, `every` is no integer, or a leaf is complex.
+        ValueError: `every` is under 1, `weighting` is unknown, a weight is negative, or the updates
+            do not match the parameters.
+        TypeError: `tx` is not a gradient transformation, `every` is not an integer, or a leaf is
+            complex.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent
@@ -68,7 +72,7 @@ def accumulate(
         -2.0
 
     References:
-        S-OPT-04, 000:127; its ragged last batch: E-15; S-LIB-09.
+        Ott et al., [Scaling neural machine translation](https://arxiv.org/abs/1806.00187), 2018.
     """
     check_functions("tx", tx, optax.GradientTransformation)
     check_length("every", every, low=1)
@@ -95,10 +99,10 @@ def accumulate(
         share = jnp.asarray(weight, jnp.float32)
         mass = state.weight + share
         total = jax.tree.map(
-            lambda s, g: s + jnp.where(share > 0, share * g, 0), state.total, widen(updates)
+            lambda s, g: s + jnp.where(share > 0, share * g, 0), state.total, to_float32(updates)
         )
         mean = jax.tree.map(lambda s: s / jnp.where(mass > 0, mass, 1), total)
-        steps, inner = rule.update(narrow(mean, updates), state.inner, params, **extra_args)
+        steps, inner = rule.update(cast_like(mean, updates), state.inner, params, **extra_args)
         full = state.gathered >= every - 1
 
         def if_updating(new: PyTree, old: PyTree) -> PyTree:

@@ -5,19 +5,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree, ScalarLike
+from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import average, full_moment, narrow, root, widen
+from jaxtricks._moments import average, cast_like, full_moment, root, to_float32
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class AdadeltaState(NamedTuple):
-    """`step`: updates done so far; `gradient_moment`, `step_moment`: averages of the squares."""
+    """`count`: updates done so far; `gradient_moment`, `step_moment`: averages of the squares."""
 
-    step: Int[Array, ""]
+    count: Int[Array, ""]
     gradient_moment: PyTree
     step_moment: PyTree
 
@@ -33,8 +34,8 @@ def scale_by_adadelta(
     Args:
         decay: $\rho$, in `[0, 1)`, a number or a schedule.
         eps: $\varepsilon \ge 0$. It sets the size of the first steps, about
-            $\sqrt{\varepsilon / (1 - \rho)}$, and so the speed of the start; with 0 nothing ever
-            moves.
+            $\sqrt{\varepsilon / (1 - \rho)}$, and so the speed of the start; with 0 no coordinate
+            ever moves.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
@@ -47,8 +48,7 @@ def scale_by_adadelta(
         [0.00447, -0.00447, 0.0]
 
     References:
-        Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012, algorithm 1; S-OPT-15, named in
-        004:264.
+        Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012, algorithm 1.
     """
     if not callable(decay):
         check_range("decay", decay, low=0.0, below=1.0)
@@ -63,8 +63,8 @@ def scale_by_adadelta(
     ) -> tuple[PyTree, AdadeltaState]:
         del params, extra_args
         check_same_tree("updates", updates, "params", state.gradient_moment)
-        rho = value_at(decay, state.step)
-        wide = widen(updates)
+        rho = value_at(decay, state.count)
+        wide = to_float32(updates)
         gradient_moment = average(state.gradient_moment, jax.tree.map(jnp.square, wide), rho)
 
         def step(g: Array, s: Array, d: Array) -> Array:
@@ -73,8 +73,8 @@ def scale_by_adadelta(
 
         steps = jax.tree.map(step, wide, gradient_moment, state.step_moment)
         step_moment = average(state.step_moment, jax.tree.map(jnp.square, steps), rho)
-        return narrow(steps, updates), AdadeltaState(
-            optax.safe_increment(state.step), gradient_moment, step_moment
+        return cast_like(steps, updates), AdadeltaState(
+            optax.safe_increment(state.count), gradient_moment, step_moment
         )
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -82,14 +82,15 @@ def scale_by_adadelta(
 
 def adadelta(
     learning_rate: ScalarOrSchedule = 1.0,
-    decay: ScalarOrSchedule = 0.95,
     *,
+    decay: ScalarOrSchedule = 0.95,
     eps: ScalarLike = 1e-6,
 ) -> optax.GradientTransformationExtraArgs:
     r"""AdaDelta: `scale_by_adadelta`, then $x \leftarrow x - \alpha u$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule; the paper has none, that is 1.
+        learning_rate: $\alpha \ge 0$, a number or a schedule; the paper's rule has no rate, which
+            is 1.
         decay: see `scale_by_adadelta`.
         eps: see `scale_by_adadelta`.
 
@@ -103,6 +104,6 @@ def adadelta(
         -0.00447
 
     References:
-        S-OPT-15.
+        Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012.
     """
     return optax.chain(scale_by_adadelta(decay, eps=eps), gradient_descent(learning_rate))

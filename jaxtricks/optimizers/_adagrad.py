@@ -5,11 +5,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import PyTree, ScalarLike
+from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import divisor, full_moment, narrow, widen
+from jaxtricks._moments import cast_like, divisor, full_moment, to_float32
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule
 
@@ -34,13 +35,13 @@ def scale_by_adagrad(
     Args:
         eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
         eps_inside: $\sqrt{r + \varepsilon}$ instead; this $\varepsilon$ acts like the root of one
-            outside.
-        initial_accumulator: $r_0 \ge 0$ of every coordinate. The notes start at 0; optax and Keras
-            at 0.1, which shortens the first unit step to 0.953.
+            outside. Outside in the paper and PyTorch, inside in optax and Keras.
+        initial_accumulator: $r_0 \ge 0$ of every coordinate: 0 in PyTorch; 0.1 in optax and Keras,
+            which shortens the first step from 1 to 0.953 under a gradient of 1.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is no bool, or a leaf is complex.
+        TypeError: a flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_adagrad()
@@ -55,8 +56,7 @@ def scale_by_adagrad(
 
     References:
         Duchi et al., [Adaptive subgradient methods](https://jmlr.org/papers/v12/duchi11a.html),
-        2011; outside: S-OPT-11, 002:353-382 and 003:31-33; inside: S-OPT-12, 004:196-211; $r_0$:
-        E-42.
+        2011.
     """
     check_flag("eps_inside", eps_inside)
     check_range("eps", eps, low=0.0)
@@ -71,10 +71,10 @@ def scale_by_adagrad(
     ) -> tuple[PyTree, AdagradState]:
         del params, extra_args
         check_same_tree("updates", updates, "params", state.sum_of_squares)
-        wide = widen(updates)
+        wide = to_float32(updates)
         total = jax.tree.map(lambda r, g: r + jnp.square(g), state.sum_of_squares, wide)
         steps = jax.tree.map(lambda g, r: g / divisor(r, eps, eps_inside=eps_inside), wide, total)
-        return narrow(steps, updates), AdagradState(sum_of_squares=total)
+        return cast_like(steps, updates), AdagradState(sum_of_squares=total)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -89,7 +89,7 @@ def adagrad(
     r"""AdaGrad: `scale_by_adagrad`, then $x \leftarrow x - \alpha u$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule; the notes use 0.01.
+        learning_rate: $\alpha \ge 0$, a number or a schedule; 0.01 is a common choice.
         eps: see `scale_by_adagrad`, like all that follow.
         eps_inside: place of $\varepsilon$.
         initial_accumulator: $r_0$.
@@ -104,7 +104,8 @@ def adagrad(
         -0.01
 
     References:
-        S-OPT-11, S-OPT-12.
+        Duchi et al., [Adaptive subgradient methods](https://jmlr.org/papers/v12/duchi11a.html),
+        2011.
     """
     rule = scale_by_adagrad(eps=eps, eps_inside=eps_inside, initial_accumulator=initial_accumulator)
     return optax.chain(rule, gradient_descent(learning_rate))

@@ -5,34 +5,35 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree, ScalarLike
+from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import (
     average,
+    cast_like,
     divisor,
     full_moment,
-    narrow,
+    to_float32,
     weight_sum,
-    widen,
 )
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class AdamState(NamedTuple):
-    """`step`: updates done so far; `first_moment`, `second_moment`: not yet bias-corrected."""
+    """`count`: updates done so far; `mu`, `nu`: not yet bias-corrected."""
 
-    step: Int[Array, ""]
-    first_moment: PyTree
-    second_moment: PyTree
+    count: Int[Array, ""]
+    mu: PyTree
+    nu: PyTree
 
 
 def scale_by_adam(
     b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
     *,
+    b2: ScalarOrSchedule = 0.999,
     eps: ScalarLike = 1e-7,
     eps_inside: bool = False,
     eps_hat: bool = False,
@@ -49,15 +50,15 @@ def scale_by_adam(
         eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
         eps_inside: $\sqrt{\hat v + \varepsilon}$ instead; this $\varepsilon$ acts like the root of
             one outside.
-        eps_hat: adds $\varepsilon$ to the *uncorrected* root, as section 2 of the paper and Keras:
-            $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t / (\sqrt{v_t} + \varepsilon)$; with
-            `eps_inside` to the uncorrected $v_t$ under it.
+        eps_hat: adds $\varepsilon$ to the *uncorrected* root, as section 2 of the paper and Keras
+            do: $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t / (\sqrt{v_t} +
+            \varepsilon)$; with `eps_inside` to the uncorrected $v_t$ under it.
         bias_correction: False leaves both moments as they are; at (0.9, 0.999) the first step is
             then 3.16 times larger.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is no bool, or a leaf is complex.
+        TypeError: a flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_adam()
@@ -66,8 +67,7 @@ def scale_by_adam(
         [1.0, -1.0, 0.0]
 
     References:
-        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, algorithm 1; corrected:
-        S-OPT-17, 002:461-486; uncorrected: S-OPT-16, 002:442-450 and S-OPT-18, 004:234-251.
+        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, algorithm 1.
     """
     for name, beta in (("b1", b1), ("b2", b2)):
         if not callable(beta):
@@ -85,14 +85,14 @@ def scale_by_adam(
         updates: PyTree, state: AdamState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, AdamState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.first_moment)
-        decay1, decay2 = value_at(b1, state.step), value_at(b2, state.step)
-        wide = widen(updates)
-        first = average(state.first_moment, wide, decay1)
-        second = average(state.second_moment, jax.tree.map(jnp.square, wide), decay2)
+        check_same_tree("updates", updates, "params", state.mu)
+        decay1, decay2 = value_at(b1, state.count), value_at(b2, state.count)
+        wide = to_float32(updates)
+        first = average(state.mu, wide, decay1)
+        second = average(state.nu, jax.tree.map(jnp.square, wide), decay2)
         scale1 = scale2 = 1.0
         if bias_correction:
-            scale1, scale2 = weight_sum(decay1, state.step), weight_sum(decay2, state.step)
+            scale1, scale2 = weight_sum(decay1, state.count), weight_sum(decay2, state.count)
         shift = eps
         if eps_hat:
             shift = eps / (scale2 if eps_inside else jnp.sqrt(scale2))
@@ -101,16 +101,18 @@ def scale_by_adam(
             return m / scale1 / divisor(v / scale2, shift, eps_inside=eps_inside)
 
         steps = jax.tree.map(step, first, second)
-        return narrow(steps, updates), AdamState(optax.safe_increment(state.step), first, second)
+        return cast_like(steps, updates), AdamState(
+            optax.safe_increment(state.count), first, second
+        )
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
 def adam(
     learning_rate: ScalarOrSchedule,
+    *,
     b1: ScalarOrSchedule = 0.9,
     b2: ScalarOrSchedule = 0.999,
-    *,
     eps: ScalarLike = 1e-7,
     eps_inside: bool = False,
     eps_hat: bool = False,
@@ -119,7 +121,7 @@ def adam(
     r"""Adam: `scale_by_adam`, then $x \leftarrow x - \alpha u$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule; the notes use 1e-3 or 5e-4.
+        learning_rate: $\alpha \ge 0$, a number or a schedule; the paper uses 1e-3.
         b1: see `scale_by_adam`, like all that follow.
         b2: decay of the second moment.
         eps: $\varepsilon$.
@@ -137,9 +139,9 @@ def adam(
         -0.001
 
     References:
-        S-OPT-16 to 19.
+        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015.
     """
     rule = scale_by_adam(
-        b1, b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
+        b1, b2=b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
     )
     return optax.chain(rule, gradient_descent(learning_rate))

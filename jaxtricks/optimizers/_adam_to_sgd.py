@@ -5,11 +5,12 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_functions, check_length, check_range
-from jaxtricks._moments import full_moment, narrow, weight_sum, widen
+from jaxtricks._moments import cast_like, full_moment, to_float32, weight_sum
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.control import ControlRule
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
 from jaxtricks.schedules import ScalarOrSchedule, value_at
@@ -19,10 +20,11 @@ class AdamToSgdState(NamedTuple):
     """Both rules and the switch between them.
 
     Attributes:
-        adam: Adam's state, kept going after the switch; `adam.step` counts all updates done.
+        adam: Adam's state, which is still updated after the switch; `adam.count` counts all updates
+            done.
         switched: whether the switch has happened; never undone.
         sgd_step: updates done since the switch, so the switch came before update
-            `adam.step - sgd_step`.
+            `adam.count - sgd_step`.
         velocity: SGD's, zero before the switch.
         control: state of the control rule, `()` when `when` is a count.
         learning_rate: of the last update, Adam's or SGD's; at first Adam's of the next.
@@ -38,10 +40,10 @@ class AdamToSgdState(NamedTuple):
 
 def _sum_of_gradients(adam: AdamState, b1: ScalarOrSchedule, decay: ScalarLike) -> PyTree:
     """The velocity that SGD would have in Adam's place, by Adam's first moment."""
-    last = jnp.maximum(adam.step, 1) - 1  # before any update the moment is 0, as it should be
+    last = jnp.maximum(adam.count, 1) - 1  # before any update the moment is 0, as it should be
     average_weight = weight_sum(value_at(b1, last), last)
     scale = weight_sum(decay, last) / average_weight / (1 - decay)
-    return jax.tree.map(lambda m: m * scale, adam.first_moment)
+    return jax.tree.map(lambda m: m * scale, adam.mu)
 
 
 def adam_to_sgd(
@@ -67,8 +69,8 @@ def adam_to_sgd(
         learning_rate: Adam's rate, at least 0, a number or a schedule of all updates.
         when: how many updates Adam makes (an integer, 0 for none; it may be traced), or a control
             rule that says when to stop Adam, such as `control.early_stopping`. The rule observes
-            `update(..., value=...)`, for `progress_quotient` a pair; None is no observation. The
-            update that brings the signal is already SGD's.
+            `update(..., value=...)`, for `progress_quotient` a pair; None means no observation. The
+            update in which the rule says stop is already made by SGD.
         sgd_learning_rate: SGD's rate, at least 0, a number or a schedule that counts from the
             switch.
         momentum: $\rho$ in `[0, 1)`, a number or a schedule that counts from the switch.
@@ -82,12 +84,13 @@ def adam_to_sgd(
         eps: $\varepsilon$.
         eps_inside: place of $\varepsilon$.
         eps_hat: place of $\varepsilon$.
-        bias_correction: whether Adam's step corrects the moments; `velocity` is corrected anyway.
+        bias_correction: whether Adam's step corrects the moments; the carried velocity is always
+            corrected.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
         TypeError: `when` is neither an integer nor a control rule that answers whether to stop, a
-            flag is no bool, or a leaf is complex.
+            flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = adam_to_sgd(0.1, when=2, sgd_learning_rate=0.01, velocity="reset")
@@ -101,7 +104,9 @@ def adam_to_sgd(
         -0.057
 
     References:
-        S-OPT-20, note 004:277-279. By a criterion of its own: `swats`.
+        Keskar and Socher, [Improving generalization performance by switching from Adam to
+        SGD](https://arxiv.org/abs/1712.07628), 2017; its own criterion of when to switch is
+        `swats`.
     """
     for name, rate in (
         ("learning_rate", learning_rate),
@@ -116,7 +121,7 @@ def adam_to_sgd(
     else:
         check_length("when", when, low=0)
     rule = scale_by_adam(
-        b1, b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
+        b1, b2=b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
     )
 
     def init(params: PyTree) -> AdamToSgdState:
@@ -134,7 +139,7 @@ def adam_to_sgd(
         state: AdamToSgdState, value: PyTree | None, params: PyTree | None
     ) -> tuple[Bool[Array, ""], PyTree]:
         if not isinstance(when, ControlRule):
-            return state.switched | (state.adam.step >= when), ()
+            return state.switched | (state.adam.count >= when), ()
         if value is None:
             return state.switched, state.control
         should_stop, control = when.update(value, state.control, params)
@@ -154,22 +159,22 @@ def adam_to_sgd(
         del extra_args
         check_same_tree("updates", updates, "params", state.velocity)
         switched, control = observe(state, value, params)
-        wide = widen(updates)
+        wide = to_float32(updates)
         adam_steps, adam = rule.update(wide, state.adam)
-        adam_rate = value_at(learning_rate, state.adam.step)
+        adam_rate = value_at(learning_rate, state.adam.count)
         sgd_rate = value_at(sgd_learning_rate, state.sgd_step)
         rho = value_at(momentum, state.sgd_step)
         past = state.velocity
         if velocity == "carry":
             start = _sum_of_gradients(state.adam, b1, rho)
             past = jax.tree.map(lambda v, s: jnp.where(state.switched, v, s), past, start)
-        moved = jax.tree.map(lambda v, g: jnp.where(switched, rho * v + g, 0), past, wide)
+        gathered = jax.tree.map(lambda v, g: jnp.where(switched, rho * v + g, 0), past, wide)
         steps = jax.tree.map(
-            lambda a, v: jnp.where(switched, -sgd_rate * v, -adam_rate * a), adam_steps, moved
+            lambda a, v: jnp.where(switched, -sgd_rate * v, -adam_rate * a), adam_steps, gathered
         )
         sgd_step = jnp.where(switched, optax.safe_increment(state.sgd_step), 0)
         rate = jnp.where(switched, sgd_rate, adam_rate)
-        after = AdamToSgdState(adam, switched, sgd_step, moved, control, rate)
-        return narrow(steps, updates), narrow(after, state)
+        after = AdamToSgdState(adam, switched, sgd_step, gathered, control, rate)
+        return cast_like(steps, updates), cast_like(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)

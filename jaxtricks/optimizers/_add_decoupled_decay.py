@@ -1,9 +1,9 @@
 """Weights that shrink by a fixed share in each step, whatever the rule makes of the gradient."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
 
@@ -13,12 +13,12 @@ def add_decoupled_decay(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Adds $\lambda w$ to the rule's output: $w \leftarrow (1 - \alpha \lambda) w - \alpha u$.
 
-    The place in the chain is the trick: after the rule and before the rate, as in
+    The place in the chain matters: after the rule and before the rate, as in
     `optax.chain(scale_by_adam(), add_decoupled_decay(0.01), gradient_descent(1e-3))`, which is
-    AdamW. Before the rule the same term would be `add_l2`. Needs `params`.
+    AdamW. Before the rule the same term would be `add_l2`. `update` needs `params`.
 
-    A rule with the rate inside its velocity has no such place, for what it returns is a
-    displacement already.
+    A rule with the rate inside its velocity has no such place, because it already returns a
+    displacement of the parameters.
 
     Args:
         strength: $\lambda \ge 0$; the share lost per step is $\alpha \lambda$.
@@ -39,7 +39,7 @@ def add_decoupled_decay(
 
     References:
         Loshchilov and Hutter, [Decoupled Weight Decay
-        Regularization](https://arxiv.org/abs/1711.05101), 2019; S-REG-07, the form of 002:660.
+        Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
     check_range("strength", strength, low=0.0)
     return added_term(lambda w: strength * w, mask)

@@ -1,10 +1,10 @@
-"""The pulls of L1 and L2 together."""
+"""The L1 and L2 penalties together."""
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
 
@@ -15,8 +15,8 @@ def add_elastic_net(
     r"""Adds the gradient of $\lambda \sum (|w| + \beta w^2)$ to the updates.
 
     That is $g + \lambda (\mathrm{sign}(w) + 2 \beta w)$, 0 added at $w = 0$. There is no $\frac12$
-    and the two weights do not add up to one, unlike in scikit-learn. First in the chain; needs
-    `params`.
+    and the two weights do not add up to one, unlike in scikit-learn. First in the chain; `update`
+    needs `params`.
 
     Args:
         strength: $\lambda \ge 0$.
@@ -34,8 +34,8 @@ def add_elastic_net(
         [0.3, -0.2, 0.0]
 
     References:
-        Zou and Hastie, Regularization and variable selection via the elastic net, 2005; in the
-        form of S-REG-04, 002:638.
+        Zou and Hastie, [Regularization and variable selection via the elastic
+        net](https://doi.org/10.1111/j.1467-9868.2005.00503.x), 2005.
     """
     check_range("strength", strength, low=0.0)
     check_range("ratio", ratio, low=0.0)

@@ -1,10 +1,10 @@
-"""A pull of constant strength towards zero."""
+"""The L1 penalty: a pull towards zero whose strength does not depend on the weight."""
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
 
@@ -12,13 +12,14 @@ from jaxtricks.optimizers._mask import Mask
 def add_l1(strength: ScalarLike, *, mask: Mask = None) -> optax.GradientTransformationExtraArgs:
     r"""Adds the gradient of $\lambda \sum |w|$ to the updates: $g + \lambda \, \mathrm{sign}(w)$.
 
-    At $w = 0$ it adds 0, one of the subgradients there. Weights come close to zero and then swing
-    around it by a step, they hardly ever stay on it: for exact zeros use `proximal_l1`. First in
-    the chain, so that the rule sees the gradient of the penalised loss; needs `params`.
+    At $w = 0$ it adds 0, one of the subgradients there. Weights come close to zero and then jump
+    from one side of it to the other; they hardly ever become exactly 0. For exact zeros use
+    `proximal_l1`. First in the chain, so that the rule sees the gradient of the penalised loss;
+    `update` needs `params`.
 
     Args:
-        strength: $\lambda \ge 0$, of a loss that is a mean over examples; for a sum it is
-            multiplied by their number.
+        strength: $\lambda \ge 0$, for a loss that is a mean over examples; for a loss that is a sum
+            over them, multiply it by their number.
         mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
             parameters such as `weights_only`; None is all.
 
@@ -32,7 +33,8 @@ def add_l1(strength: ScalarLike, *, mask: Mask = None) -> optax.GradientTransfor
         [0.1, -0.1, 0.0]
 
     References:
-        S-REG-01; notes 002:634, 004:668.
+        Tibshirani, [Regression shrinkage and selection via the
+        lasso](https://doi.org/10.1111/j.2517-6161.1996.tb02080.x), 1996.
     """
     check_range("strength", strength, low=0.0)
     return added_term(lambda w: strength * jnp.sign(w), mask)

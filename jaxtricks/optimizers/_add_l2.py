@@ -1,9 +1,9 @@
-"""A pull towards zero in proportion to the weight, as part of the gradient."""
+"""The L2 penalty: a pull towards zero in proportion to the weight, as part of the gradient."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
 
@@ -15,9 +15,9 @@ def add_l2(
 
     This is *coupled* weight decay: first in the chain, the rule sees the gradient of the penalised
     loss and treats the decay as it treats any gradient. Under plain gradient descent it is the same
-    as `add_decoupled_decay`; a velocity keeps it, and an adaptive rule divides it by the root of
-    the second moment. `optax.chain(add_l2(weight_decay), momentum(...))` is `torch.optim.SGD`,
-    which penalises all parameters. Needs `params`.
+    as `add_decoupled_decay`; momentum accumulates it in the velocity, and an adaptive rule divides
+    it by the root of the second moment. `optax.chain(add_l2(weight_decay), momentum(...))` is
+    `torch.optim.SGD`, which penalises all parameters. `update` needs `params`.
 
     Args:
         strength: $\lambda \ge 0$.
@@ -40,8 +40,10 @@ def add_l2(
         [ 2. -1.]
 
     References:
-        With one half: S-REG-03, 002:654-660. Without: S-REG-02, 002:636, 004:668. The factor of
-        two: E-22. PyTorch: S-OPT-08, 001:21-23.
+        Krogh and Hertz, [A simple weight decay can improve
+        generalization](https://papers.nips.cc/paper/1991/hash/8eefcfdf5990e441f0fb6f3fad709e21-Abstract.html),
+        1991. The difference from decoupled decay: Loshchilov and Hutter, [Decoupled Weight Decay
+        Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
     check_range("strength", strength, low=0.0)
     check_flag("half", half)

@@ -6,7 +6,7 @@ import jax
 import optax
 from jaxtyping import Array, PyTree
 
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
 from jaxtricks.optimizers._mask import Mask, mask_tree
 
@@ -31,7 +31,7 @@ def added_term(term: Callable[[Array], Array], mask: Mask) -> optax.GradientTran
         def add(chosen: bool, g: Array, w: Array) -> Array:
             return g + term(w) if chosen else g
 
-        steps = jax.tree.map(add, mask_tree(mask, params), widen(updates), widen(params))
-        return narrow(steps, updates), state
+        steps = jax.tree.map(add, mask_tree(mask, params), to_float32(updates), to_float32(params))
+        return cast_like(steps, updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)

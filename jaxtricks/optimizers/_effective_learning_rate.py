@@ -1,11 +1,12 @@
 """The rate that an adaptive rule really applies to each coordinate."""
 
 import jax
-from jaxtyping import PyTree, ScalarLike
+from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import divisor, widen
+from jaxtricks._moments import divisor, to_float32
 from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._types import ScalarLike
 
 
 def effective_learning_rate(
@@ -18,7 +19,7 @@ def effective_learning_rate(
     r"""Returns $\alpha / (\sqrt r + \varepsilon)$ for every coordinate.
 
     Plain gradient descent has one rate for all directions; AdaGrad, RMSProp and Adam have one for
-    each, and this shows it.
+    each, which this function computes.
 
     Args:
         learning_rate: $\alpha \ge 0$.
@@ -29,7 +30,7 @@ def effective_learning_rate(
 
     Raises:
         ValueError: a hyper-parameter is out of range.
-        TypeError: a flag is no bool, or a leaf is complex.
+        TypeError: a flag is not a bool, or a leaf is complex.
 
     Example:
         >>> import jax.numpy as jnp
@@ -38,7 +39,8 @@ def effective_learning_rate(
         [0.05, 10.0, 0.0]
 
     References:
-        S-OPT-22; notes 002:353-381, 003:19 and 33, 004:23-24.
+        Duchi et al., [Adaptive subgradient methods](https://jmlr.org/papers/v12/duchi11a.html),
+        2011.
     """
     check_range("learning_rate", learning_rate, low=0.0)
     check_range("eps", eps, low=0.0)
@@ -46,5 +48,5 @@ def effective_learning_rate(
     check_real_tree("second_moment", second_moment)
     return jax.tree.map(
         lambda r: learning_rate / divisor(r, eps, eps_inside=eps_inside),
-        widen(second_moment),
+        to_float32(second_moment),
     )

@@ -13,8 +13,8 @@ def freeze(mask: Mask) -> optax.GradientTransformationExtraArgs:
     r"""Zeroes the updates where the mask is True: $u_i \leftarrow 0$.
 
     Last in the chain: a decay or a velocity after it would still move the parameters. The rules
-    before it keep their moments of the frozen parameters, which therefore can be thawed later; use
-    `optax.partition` to save that memory.
+    before it keep their moments of the frozen parameters, which can therefore be trained again
+    later; use `optax.partition` to save that memory.
 
     Args:
         mask: which leaves to freeze, as a tree of bools (or a prefix: one bool for a whole layer)
@@ -22,7 +22,7 @@ def freeze(mask: Mask) -> optax.GradientTransformationExtraArgs:
 
     Raises:
         ValueError: the mask does not fit the updates.
-        TypeError: a leaf of the mask is no bool, or a leaf of the updates is complex.
+        TypeError: a leaf of the mask is not a bool, or a leaf of the updates is complex.
 
     Example:
         >>> tx = freeze({"body": True, "head": False})
@@ -32,7 +32,8 @@ def freeze(mask: Mask) -> optax.GradientTransformationExtraArgs:
         ([0.0, 0.0], [1.0, 1.0])
 
     References:
-        S-PRE-03, 004:541.
+        Yosinski et al., [How transferable are features in deep neural
+        networks?](https://arxiv.org/abs/1411.1792), 2014.
     """
 
     def init(params: PyTree) -> optax.EmptyState:

@@ -8,15 +8,15 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class GradientDescentState(NamedTuple):
-    """`step`: updates done so far; `learning_rate`: of the last of them, at first of the next."""
+    """`count`: updates done so far; `learning_rate`: of the last of them, at first of the next."""
 
-    step: Int[Array, ""]
+    count: Int[Array, ""]
     learning_rate: Float[Array, ""]
 
 
@@ -31,7 +31,7 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
 
     Raises:
         ValueError: `learning_rate` is negative or not finite.
-        TypeError: `learning_rate` is no real scalar, or a leaf of the parameters is complex.
+        TypeError: `learning_rate` is not a real scalar, or a leaf of the parameters is complex.
 
     Example:
         >>> tx = gradient_descent(0.5)
@@ -40,7 +40,8 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
         [-1.0, 2.0]
 
     References:
-        S-OPT-01, S-OPT-22; notes 000:102-108, 002:147-160, 004:44-59.
+        Robbins and Monro, [A stochastic approximation
+        method](https://doi.org/10.1214/aoms/1177729586), 1951.
     """
     if not callable(learning_rate):
         check_range("learning_rate", learning_rate, low=0.0)
@@ -58,9 +59,9 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
     ) -> tuple[PyTree, GradientDescentState]:
         del params, extra_args
         check_real_tree("updates", updates)
-        rate = value_at(learning_rate, state.step)
-        steps = jax.tree.map(lambda g: -rate * g, widen(updates))
-        count = optax.safe_increment(state.step)
-        return narrow(steps, updates), GradientDescentState(count, jnp.array(rate, jnp.float32))
+        rate = value_at(learning_rate, state.count)
+        steps = jax.tree.map(lambda g: -rate * g, to_float32(updates))
+        count = optax.safe_increment(state.count)
+        return cast_like(steps, updates), GradientDescentState(count, jnp.array(rate, jnp.float32))
 
     return optax.GradientTransformationExtraArgs(init, update)

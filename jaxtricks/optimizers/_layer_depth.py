@@ -19,7 +19,7 @@ def layer_depth(params: PyTree) -> PyTree:
         params: a mapping from names of layers to their parameters.
 
     Raises:
-        TypeError: `params` is no mapping.
+        TypeError: `params` is not a mapping.
 
     Example:
         >>> layer_depth({"Dense_10": {"bias": 0.0}, "Dense_2": {"bias": 0.0}})

@@ -1,11 +1,12 @@
 """The two points of Nesterov's momentum: where the parameters are, and where they are going."""
 
 import jax
-from jaxtyping import Array, PyTree, ScalarLike
+from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._tree_checks import check_same_tree
+from jaxtricks._types import ScalarLike
 
 
 def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
@@ -23,8 +24,8 @@ def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTr
 
     Args:
         params: $x$.
-        velocity: $v$, a displacement: the learning rate inside, and the sign of a step. A velocity
-            of gradients (rate outside) is to be multiplied by $-\alpha$ first.
+        velocity: $v$, a displacement: the learning rate inside, and the sign of a step. Multiply a
+            velocity of gradients (rate outside) by $-\alpha$ first.
         decay: $\rho$, in `[0, 1)`.
 
     Raises:
@@ -36,9 +37,10 @@ def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTr
         [0.75]
 
     References:
-        S-OPT-09; notes 002:293-307, 003:21-27, 004:137-150.
+        Sutskever et al., [On the importance of initialization and momentum in deep
+        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013, section 2.
     """
-    return _moved(params, velocity, decay, 1)
+    return _displaced(params, velocity, decay, 1)
 
 
 def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
@@ -48,8 +50,8 @@ def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
 
     Args:
         params: $\tilde x$.
-        velocity: $v$, a displacement: that of `nesterov(rate, decay)`; with `lr_inside=False` it is
-            to be multiplied by $-\alpha$ first.
+        velocity: $v$, a displacement, as in the state of `nesterov(rate, decay)`; with
+            `lr_inside=False` multiply it by $-\alpha$ first.
         decay: $\rho$, in `[0, 1)`.
 
     Raises:
@@ -61,16 +63,17 @@ def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
         [1.0]
 
     References:
-        S-OPT-10; note 002:311-338.
+        Bengio et al., [Advances in optimizing recurrent networks](https://arxiv.org/abs/1212.0901),
+        2012, section 3.5.
     """
-    return _moved(params, velocity, decay, -1)
+    return _displaced(params, velocity, decay, -1)
 
 
-def _moved(params: PyTree, velocity: PyTree, decay: ScalarLike, sign: int) -> PyTree:
+def _displaced(params: PyTree, velocity: PyTree, decay: ScalarLike, sign: int) -> PyTree:
     check_range("decay", decay, low=0.0, below=1.0)
     check_same_tree("velocity", velocity, "params", params)
 
     def move(x: Array, v: Array) -> Array:
         return x + sign * decay * v
 
-    return narrow(jax.tree.map(move, widen(params), widen(velocity)), params)
+    return cast_like(jax.tree.map(move, to_float32(params), to_float32(velocity)), params)

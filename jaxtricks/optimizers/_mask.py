@@ -5,10 +5,11 @@ from collections.abc import Callable
 import jax
 import numpy as np
 from jaxtyping import PyTree
+from typing_extensions import TypeAliasType
 
 from jaxtricks._prefix import expand_prefix
 
-Mask = PyTree | Callable[[PyTree], PyTree] | None
+Mask = TypeAliasType("Mask", PyTree | Callable[[PyTree], PyTree] | None)
 
 
 def mask_tree(mask: Mask, tree: PyTree) -> PyTree:
@@ -20,8 +21,8 @@ def mask_tree(mask: Mask, tree: PyTree) -> PyTree:
         tree: the parameters, or updates of their structure.
 
     Raises:
-        TypeError: a leaf of the mask is no bool (which is static: an array is none).
-        ValueError: the mask is no prefix of `tree`.
+        TypeError: a leaf of the mask is not a bool (arrays, even boolean ones, are refused).
+        ValueError: the mask is not a prefix of `tree`.
 
     Example:
         >>> mask_tree({"a": True, "b": False}, {"a": 1.0, "b": [2.0, 3.0]})

@@ -1,23 +1,24 @@
-"""A velocity that remembers past gradients."""
+"""Momentum: a velocity, the decayed sum of past gradients."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree, ScalarLike
+from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import full_moment, narrow, widen
+from jaxtricks._moments import cast_like, full_moment, to_float32
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class MomentumState(NamedTuple):
-    """`step`: updates done so far; `velocity`: shaped like the parameters, float32 or wider."""
+    """`count`: updates done so far; `velocity`: shaped like the parameters, float32 or wider."""
 
-    step: Int[Array, ""]
+    count: Int[Array, ""]
     velocity: PyTree
 
 
@@ -37,15 +38,15 @@ def scale_by_momentum(
     Args:
         decay: $\rho$, in `[0, 1)`, a number or a schedule.
         dampening: $\tau$, in `[0, 1)`.
-        dampen_first: whether $\tau$ acts on the first gradient; PyTorch leaves that one whole.
+        dampen_first: whether $\tau$ acts on the first gradient; PyTorch does not dampen that one.
         nesterov: returns $g_t + \rho v_t$, the look-ahead step in the re-parameterised form; not
-            with dampening.
+            together with dampening.
         initial_velocity: $v_0$ of every coordinate.
 
     Raises:
-        ValueError: `decay` or `dampening` is out of range, `nesterov` meets a dampening, or the
-            updates do not match the parameters.
-        TypeError: a flag is no bool, or a leaf is complex.
+        ValueError: `decay` or `dampening` is out of range, `nesterov` is combined with a dampening,
+            or the updates do not match the parameters.
+        TypeError: a flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_momentum(0.5)
@@ -59,7 +60,7 @@ def scale_by_momentum(
 
     References:
         Sutskever et al., [On the importance of initialization and momentum in deep
-        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013; S-OPT-05, 07, 08, 10.
+        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013.
     """
     if not callable(decay):
         check_range("decay", decay, low=0.0, below=1.0)
@@ -73,7 +74,7 @@ def scale_by_momentum(
     def init(params: PyTree) -> MomentumState:
         check_real_tree("params", params)
         return MomentumState(
-            step=jnp.zeros([], jnp.int32), velocity=full_moment(params, initial_velocity)
+            count=jnp.zeros([], jnp.int32), velocity=full_moment(params, initial_velocity)
         )
 
     def update(
@@ -81,22 +82,22 @@ def scale_by_momentum(
     ) -> tuple[PyTree, MomentumState]:
         del params, extra_args
         check_same_tree("updates", updates, "params", state.velocity)
-        rho = value_at(decay, state.step)
-        gain = 1 - dampening if dampen_first else 1 - jnp.where(state.step == 0, 0, dampening)
-        wide = widen(updates)
+        rho = value_at(decay, state.count)
+        gain = 1 - dampening if dampen_first else 1 - jnp.where(state.count == 0, 0, dampening)
+        wide = to_float32(updates)
         velocity = jax.tree.map(
             lambda v, g: jnp.asarray(rho * v + gain * g, v.dtype), state.velocity, wide
         )
         steps = jax.tree.map(lambda g, v: g + rho * v, wide, velocity) if nesterov else velocity
-        return narrow(steps, updates), MomentumState(optax.safe_increment(state.step), velocity)
+        return cast_like(steps, updates), MomentumState(optax.safe_increment(state.count), velocity)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
 def momentum(
     learning_rate: ScalarOrSchedule,
-    decay: ScalarOrSchedule = 0.9,
     *,
+    decay: ScalarOrSchedule = 0.9,
     lr_inside: bool = False,
     dampening: ScalarLike = 0.0,
     dampen_first: bool = True,
@@ -106,8 +107,9 @@ def momentum(
     r"""Gradient descent with momentum.
 
     Outside (default): $v \leftarrow \rho v + (1 - \tau) g$, $x \leftarrow x - \alpha v$. Inside:
-    $v \leftarrow \rho v - (1 - \tau) \alpha g$, $x \leftarrow x + v$. They part as soon as
-    $\alpha$ changes: inside, old gradients keep their old rate.
+    $v \leftarrow \rho v - (1 - \tau) \alpha g$, $x \leftarrow x + v$. They differ as soon as
+    $\alpha$ changes: inside, old gradients keep their old rate. PyTorch and optax have it outside,
+    Keras inside.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
@@ -120,10 +122,10 @@ def momentum(
 
     Raises:
         ValueError: a hyper-parameter is out of range.
-        TypeError: a flag is no bool.
+        TypeError: a flag is not a bool.
 
     Example:
-        >>> tx = momentum(0.1, 0.9)
+        >>> tx = momentum(0.1, decay=0.9)
         >>> state = tx.init(jnp.zeros(()))
         >>> for _ in range(2):
         ...     step, state = tx.update(jnp.ones(()), state)
@@ -131,8 +133,11 @@ def momentum(
         -0.19
 
     References:
-        Outside: S-OPT-05, notes 001:11-13 and 002:229-239. Inside: S-OPT-06, notes 003:15-17 and
-        004:63-85. Why they differ: E-05.
+        Polyak, [Some methods of speeding up the convergence of iteration
+        methods](https://doi.org/10.1016/0041-5553(64)90137-5), 1964; Sutskever et al., [On the
+        importance of initialization and momentum in deep
+        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013; both with the rate
+        inside.
     """
     check_flag("lr_inside", lr_inside)
     rule = scale_by_momentum(

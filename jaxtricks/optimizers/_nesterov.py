@@ -7,7 +7,7 @@ from jaxtricks.schedules import ScalarOrSchedule
 
 
 def nesterov(
-    learning_rate: ScalarOrSchedule, decay: ScalarOrSchedule = 0.9, *, lr_inside: bool = True
+    learning_rate: ScalarOrSchedule, *, decay: ScalarOrSchedule = 0.9, lr_inside: bool = True
 ) -> optax.GradientTransformationExtraArgs:
     r"""Nesterov's momentum on the look-ahead point: the parameters are $\tilde x = x + \rho v$.
 
@@ -28,7 +28,7 @@ def nesterov(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> tx, decay = nesterov(0.5, 0.8), 0.8
+        >>> tx, decay = nesterov(0.5, decay=0.8), 0.8
         >>> params = jnp.array(1.0)
         >>> updates, state = tx.update(params, tx.init(params))  # of x ** 2 / 2
         >>> params = params + updates
@@ -38,6 +38,6 @@ def nesterov(
 
     References:
         Nesterov, 1983; Bengio et al., [Advances in optimizing recurrent
-        networks](https://arxiv.org/abs/1212.0901), 2012, section 3.5; S-OPT-10, 002:311-338, C-023.
+        networks](https://arxiv.org/abs/1212.0901), 2012, section 3.5.
     """
-    return momentum(learning_rate, decay, lr_inside=lr_inside, nesterov=True)
+    return momentum(learning_rate, decay=decay, lr_inside=lr_inside, nesterov=True)

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._checks import check_functions
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.control import ControlRule
 
@@ -21,23 +21,23 @@ class PlateauScaleState(NamedTuple):
 
 
 def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs:
-    r"""Multiplies the updates by what `rule` answers to the metric, $u \leftarrow s_t u$.
+    r"""Multiplies the updates by the output of `rule` for the metric, $u \leftarrow s_t u$.
 
-    `update(updates, state, params, value=loss)` observes the metric and scales with the new answer.
+    `update(updates, state, params, value=loss)` observes the metric and scales by the new output.
     Without `value`, nothing is observed and the scale in force is used: a metric that comes once an
     epoch is passed at one update of the epoch, and a wrapper that drops extra arguments is safe.
-    The loss of one batch jumps, and its plateau means little: pass a validation metric or a mean.
+    The loss of one batch is too noisy to show a plateau: pass a validation metric or a mean.
 
     Args:
-        rule: its answer is the scale, as that of `control.plateau()`, which begins at 1. One
-            that begins at the learning rate makes this link the rate: put `optax.scale(-1)` after.
+        rule: its output is the scale, like that of `control.plateau()`, which begins at 1. If it
+            begins at the learning rate, this link is the rate: put `optax.scale(-1)` after it.
 
     Inside a `scan` the metric must be there at every update or at none: scan over all updates of an
-    epoch but the first, or run the rule once an epoch outside and give its answer as the rate.
+    epoch but the first, or run the rule once an epoch outside and give its output as the rate.
 
     Raises:
-        TypeError: `rule` is not a `control.ControlRule` of functions, or does not answer a scale
-            (a stopping rule says whether to stop), or a leaf is complex.
+        TypeError: `rule` is not a `control.ControlRule` of functions, or its output is not a scale
+            (a stopping rule's output is whether to stop), or a leaf is complex.
 
     Example:
         >>> from jaxtricks.control import plateau
@@ -49,8 +49,10 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
         1.0 1.0 1.0 0.1 0.1
 
     References:
-        S-SCH-05, note 001:36-45; `optax.contrib.reduce_on_plateau` needs the metric at every
-        update and cuts one observation earlier: S-LIB-04.
+        PyTorch's
+        [`ReduceLROnPlateau`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html).
+        `optax.contrib.reduce_on_plateau` needs the metric at every update and cuts one observation
+        earlier.
     """
     check_functions("rule", rule, ControlRule)
 
@@ -74,7 +76,7 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
         del extra_args
         check_real_tree("updates", updates)
         scale, control = rule.update(value, state.control, params)
-        scaled = jax.tree.map(lambda u: scale * u, widen(updates))
-        return narrow(scaled, updates), PlateauScaleState(jnp.array(scale), control)
+        scaled = jax.tree.map(lambda u: scale * u, to_float32(updates))
+        return cast_like(scaled, updates), PlateauScaleState(jnp.array(scale), control)
 
     return optax.GradientTransformationExtraArgs(init, update)

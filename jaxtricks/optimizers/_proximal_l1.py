@@ -5,34 +5,35 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree, ScalarLike
+from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._mask import Mask, mask_tree
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class ProximalL1State(NamedTuple):
-    """`step`: updates done so far."""
+    """`count`: updates done so far."""
 
-    step: Int[Array, ""]
+    count: Int[Array, ""]
 
 
 def proximal_l1(
     learning_rate: ScalarOrSchedule, strength: ScalarLike, *, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Puts the weights where the proximal operator of $\alpha_t \lambda \sum |w|$ has them.
+    r"""Applies the proximal operator of $\alpha_t \lambda \sum |w|$ to the weights after the step.
 
     With $z = w + u$ the point to which the chain so far would go, the new weight is
     $\mathrm{sign}(z) \max(|z| - \alpha_t \lambda, 0)$. The zeros are exact: there the update is
     $-w$. Last in the chain, with the rate of the link before it:
-    `optax.chain(gradient_descent(rate), proximal_l1(rate, 1e-3))` is ISTA. Needs `params`.
+    `optax.chain(gradient_descent(rate), proximal_l1(rate, 1e-3))` is ISTA. `update` needs `params`.
 
-    *Not after an adaptive rule.* A rule that gives each coordinate its own rate needs each one's
-    own threshold: with $u = -\alpha D g$ this link solves the problem of strength $\lambda / D_i$
-    on coordinate $i$.
+    *Not after an adaptive rule.* A rule that gives each coordinate its own rate needs a threshold
+    for each coordinate: with $u = -\alpha D g$ this link solves the problem of strength
+    $\lambda / D_i$ on coordinate $i$.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule: the one of the step before.
@@ -51,9 +52,9 @@ def proximal_l1(
         [1.9, 0.0, 0.0]
 
     References:
-        Beck and Teboulle, A fast iterative shrinkage-thresholding algorithm for linear inverse
-        problems, 2009, eq. 1.5; Parikh and Boyd, Proximal algorithms, 2014, section 6.5.2;
-        S-REG-01.
+        Beck and Teboulle, [A fast iterative shrinkage-thresholding algorithm for linear inverse
+        problems](https://doi.org/10.1137/080716542), 2009, eq. 1.5; Parikh and Boyd, [Proximal
+        algorithms](https://doi.org/10.1561/2400000003), 2014, section 6.5.2.
     """
     if not callable(learning_rate):
         check_range("learning_rate", learning_rate, low=0.0)
@@ -61,7 +62,7 @@ def proximal_l1(
 
     def init(params: PyTree) -> ProximalL1State:
         check_real_tree("params", params)
-        return ProximalL1State(step=jnp.zeros([], jnp.int32))
+        return ProximalL1State(count=jnp.zeros([], jnp.int32))
 
     def update(
         updates: PyTree, state: ProximalL1State, params: PyTree | None = None, **extra_args: object
@@ -69,7 +70,7 @@ def proximal_l1(
         del extra_args
         check_params_given(params)
         check_same_tree("updates", updates, "params", params)
-        threshold = value_at(learning_rate, state.step) * strength
+        threshold = value_at(learning_rate, state.count) * strength
 
         def shrink(chosen: bool, u: Array, w: Array) -> Array:
             end = w + u
@@ -77,7 +78,9 @@ def proximal_l1(
             shrunk = jnp.where(jnp.abs(end) <= threshold, -w, u - threshold * jnp.sign(end))
             return shrunk if chosen else u
 
-        steps = jax.tree.map(shrink, mask_tree(mask, params), widen(updates), widen(params))
-        return narrow(steps, updates), ProximalL1State(optax.safe_increment(state.step))
+        steps = jax.tree.map(
+            shrink, mask_tree(mask, params), to_float32(updates), to_float32(params)
+        )
+        return cast_like(steps, updates), ProximalL1State(optax.safe_increment(state.count))
 
     return optax.GradientTransformationExtraArgs(init, update)

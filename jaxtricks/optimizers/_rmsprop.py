@@ -1,41 +1,42 @@
-"""AdaGrad that forgets: the gradient over the root of the decayed average of its squares."""
+"""RMSProp: the gradient over the root of the decayed average of its squares."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import (
     average,
+    cast_like,
     divisor,
     full_moment,
-    narrow,
+    to_float32,
     weight_sum,
-    widen,
 )
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.optimizers._momentum import scale_by_momentum
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class RmspropState(NamedTuple):
-    """What is remembered of the gradients.
+    """What the rule keeps of the gradients.
 
     Attributes:
-        step: updates done so far.
-        second_moment: average of their squares, or their variance if `centered`, not yet
+        count: updates done so far.
+        nu: average of their squares, or their variance if `centered`, not yet
             bias-corrected.
         mean: average of the gradients, bias-corrected if asked for, `()` unless `centered`.
         last_gradient: the one before, in place of the mean if `keep_gradient`, else `()`.
         deviation: of the last gradient from the mean, if `keep_gradient`, else `()`.
     """
 
-    step: Int[Array, ""]
-    second_moment: PyTree
+    count: Int[Array, ""]
+    nu: PyTree
     mean: PyTree = ()
     last_gradient: PyTree = ()
     deviation: PyTree = ()
@@ -60,23 +61,23 @@ def scale_by_rmsprop(
         decay: $\rho$, in `[0, 1)`, a number or a schedule.
         eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
         eps_inside: $\sqrt{r + \varepsilon}$ instead; this $\varepsilon$ acts like the root of one
-            outside.
+            outside. Outside in the lecture and PyTorch, inside in optax (by default) and Keras.
         bias_correction: divides the averages by $1 - \rho^t$, $t$ from 1.
         centered: uses the variance $r_t - m_t^2$ in place of $r_t$, with
             $m_t = \rho m_{t-1} + (1 - \rho) g_t$. That difference loses all its digits where
             gradients hardly change (PyTorch's root can be NaN there), so the variance is kept
             itself: $\sigma_t^2 = \rho \sigma_{t-1}^2 + (1 - \rho) d_t^2 / \rho$ with
-            $d_t = g_t - m_t$, which is right to a rounding of the gradient. Together with
+            $d_t = g_t - m_t$, which is accurate to a rounding of the gradient. Together with
             `bias_correction` the first variance is 0, and the first step $g / \varepsilon$.
         keep_gradient: only if `centered`; finds $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$, which is
-            right to a rounding of itself, from a third moment; an update then takes several times
-            as long. The presets do.
+            accurate to a rounding of itself, from a third moment; an update then takes several
+            times as long. The presets use it.
         initial_accumulator: $r_0 \ge 0$ of every coordinate.
 
     Raises:
-        ValueError: a hyper-parameter is out of range, `keep_gradient` goes without `centered`, or
-            the updates do not match the parameters.
-        TypeError: a flag is no bool, or a leaf is complex.
+        ValueError: a hyper-parameter is out of range, `keep_gradient` is given without `centered`,
+            or the updates do not match the parameters.
+        TypeError: a flag is not a bool, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_rmsprop(0.9)
@@ -90,9 +91,8 @@ def scale_by_rmsprop(
         1.705
 
     References:
-        Tieleman and Hinton, Lecture 6.5, Coursera, 2012; outside: S-OPT-13, 002:399-423 and 003:37;
-        inside: S-OPT-14, 004:218-232; the two compared: E-19. Centered: Graves,
-        [Generating sequences](https://arxiv.org/abs/1308.0850), 2013, eq. 38-41.
+        Tieleman and Hinton, Lecture 6.5, Coursera, 2012. Centered: Graves, [Generating sequences
+        with recurrent neural networks](https://arxiv.org/abs/1308.0850), 2013, eq. 38-41.
     """
     if not callable(decay):
         check_range("decay", decay, low=0.0, below=1.0)
@@ -118,40 +118,40 @@ def scale_by_rmsprop(
         updates: PyTree, state: RmspropState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, RmspropState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.second_moment)
-        rho = value_at(decay, state.step)
-        scale = weight_sum(rho, state.step) if bias_correction else 1.0
-        wide, memory, deviation, share = widen(updates), (), None, 1.0
+        check_same_tree("updates", updates, "params", state.nu)
+        rho = value_at(decay, state.count)
+        scale = weight_sum(rho, state.count) if bias_correction else 1.0
+        wide, memory, deviation, share = to_float32(updates), (), None, 1.0
         if centered:
-            kept = _kept_share(rho, state.step, scale) if bias_correction else rho
-            deviation, *memory = _deviation(state, wide, kept, keep_gradient=keep_gradient)
-            share = 1 / jnp.maximum(kept, jnp.finfo(jnp.float32).tiny)
+            past = _past_share(rho, state.count, scale) if bias_correction else rho
+            deviation, *memory = _deviation(state, wide, past, keep_gradient=keep_gradient)
+            share = 1 / jnp.maximum(past, jnp.finfo(jnp.float32).tiny)
         squares = jax.tree.map(lambda d: share * jnp.square(d), deviation if centered else wide)
-        second = average(state.second_moment, squares, rho)
+        second = average(state.nu, squares, rho)
         steps = jax.tree.map(
             lambda g, r: g / divisor(r / scale, eps, eps_inside=eps_inside), wide, second
         )
-        after = RmspropState(optax.safe_increment(state.step), second, *memory)
-        return narrow(steps, updates), narrow(after, state)
+        after = RmspropState(optax.safe_increment(state.count), second, *memory)
+        return cast_like(steps, updates), cast_like(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
 def _deviation(
-    state: RmspropState, gradients: PyTree, kept: ScalarLike, *, keep_gradient: bool
+    state: RmspropState, gradients: PyTree, past: ScalarLike, *, keep_gradient: bool
 ) -> tuple[PyTree, ...]:
     """Of the gradients from their new mean, and what the state keeps for the next one."""
     if not keep_gradient:
-        mean = average(state.mean, gradients, kept)
+        mean = average(state.mean, gradients, past)
         return jax.tree.map(jnp.subtract, gradients, mean), mean
     last = jax.tree.map(jnp.array, gradients)  # a copy: the caller may donate the gradient
     deviation = jax.tree.map(
-        lambda g, h, d: kept * ((g - h) + d), gradients, state.last_gradient, state.deviation
+        lambda g, h, d: past * ((g - h) + d), gradients, state.last_gradient, state.deviation
     )
     return deviation, (), last, deviation
 
 
-def _kept_share(decay: ScalarLike, step: Int[Array, ""], scale: ScalarLike) -> Float[Array, ""]:
+def _past_share(decay: ScalarLike, step: Int[Array, ""], scale: ScalarLike) -> Float[Array, ""]:
     """Weight of the past in the corrected mean: nothing at the first step, then towards `decay`."""
     past = jnp.where(step == 0, 0.0, weight_sum(decay, jnp.maximum(step, 1) - 1))
     return decay * past / scale
@@ -159,8 +159,8 @@ def _kept_share(decay: ScalarLike, step: Int[Array, ""], scale: ScalarLike) -> F
 
 def rmsprop(
     learning_rate: ScalarOrSchedule,
-    decay: ScalarOrSchedule = 0.9,
     *,
+    decay: ScalarOrSchedule = 0.9,
     momentum: ScalarOrSchedule | None = None,
     lr_inside: bool = False,
     eps: ScalarLike = 1e-7,
@@ -183,20 +183,20 @@ def rmsprop(
         eps_inside: place of $\varepsilon$: outside in PyTorch, inside in Keras.
         bias_correction: whether to correct the averages.
         centered: whether to divide by the root of the variance.
-        keep_gradient: whether that is right where gradients hardly change; see there.
+        keep_gradient: whether the variance is accurate where gradients hardly change.
         initial_accumulator: $r_0$.
 
     Raises:
         ValueError: a hyper-parameter is out of range.
 
     Example:
-        >>> pytorch = rmsprop(0.01, 0.99, eps=1e-8)
+        >>> pytorch = rmsprop(0.01, decay=0.99, eps=1e-8)
         >>> step, _ = pytorch.update(jnp.array(20.0), pytorch.init(jnp.zeros(())))
         >>> round(float(step), 4)
         -0.1
 
     References:
-        S-OPT-13, S-OPT-14, S-LIB-02.
+        Tieleman and Hinton, Lecture 6.5, Coursera, 2012.
     """
     rule = scale_by_rmsprop(
         decay,

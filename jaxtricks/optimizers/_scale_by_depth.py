@@ -5,22 +5,23 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, PyTree, ScalarLike
+from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._prefix import expand_prefix
 from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._layer_depth import layer_depth
 
 
 def scale_by_depth(
-    factor: ScalarLike, depth: PyTree | Callable[[PyTree], PyTree] = layer_depth
+    factor: ScalarLike, *, depth: PyTree | Callable[[PyTree], PyTree] = layer_depth
 ) -> optax.GradientTransformationExtraArgs:
     r"""Multiplies the updates of a layer by $c^d$, $d$ layers away from the output.
 
-    Layers near the input of a trained network are the more general ones and need to move less. Last
-    in the chain, as the scale of an adaptive rule's gradient does not matter.
+    The layers near the input of a trained network are more general and need to change less. Last in
+    the chain, because an adaptive rule undoes a scale of its gradient.
 
     Args:
         factor: $c \ge 0$; 1 changes nothing, 0 trains the last layer only.
@@ -30,7 +31,7 @@ def scale_by_depth(
     Raises:
         ValueError: `factor` is negative or not finite, a depth is negative, or the depths do
             not fit the updates.
-        TypeError: a depth is no number, or a leaf is complex.
+        TypeError: a depth is not a number, or a leaf is complex.
 
     Example:
         >>> tx = scale_by_depth(0.5)
@@ -40,7 +41,7 @@ def scale_by_depth(
 
     References:
         Howard and Ruder, [Universal Language Model Fine-tuning](https://arxiv.org/abs/1801.06146),
-        2018, section 3.2, with 1 / 2.6; S-PRE-03, 004:541.
+        2018, section 3.2, where the factor is 1 / 2.6.
     """
     check_range("factor", factor, low=0.0)
     if not callable(depth):
@@ -70,8 +71,8 @@ def scale_by_depth(
             # What is multiplied by 0 does not move, were it NaN.
             return jnp.where((multiplier == 0) & ~jnp.isfinite(u), 0, u) * multiplier
 
-        steps = jax.tree.map(scale, expand_prefix("depth", depths, updates), widen(updates))
-        return narrow(steps, updates), state
+        steps = jax.tree.map(scale, expand_prefix("depth", depths, updates), to_float32(updates))
+        return cast_like(steps, updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)
 

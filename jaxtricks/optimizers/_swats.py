@@ -1,15 +1,16 @@
-"""Adam that switches itself to SGD once it knows the rate SGD should have."""
+"""SWATS: Adam that switches to SGD once its estimate of SGD's learning rate has settled."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import full_moment, narrow, weight_sum, widen
+from jaxtricks._moments import cast_like, full_moment, to_float32, weight_sum
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
@@ -18,9 +19,10 @@ class SwatsState(NamedTuple):
     r"""Adam, the rate being learned, and SGD.
 
     Attributes:
-        adam: Adam's state, kept going after the switch; `adam.step` counts all updates done.
+        adam: Adam's state, which is still updated after the switch; `adam.count` counts all updates
+            done.
         rate_average: $\lambda$, decayed average of the projected rates, not yet bias-corrected.
-        sgd_rate: $\lambda_k / (1 - \beta_2^k)$ so far, and $\Lambda$ for good from the switch on.
+        sgd_rate: $\lambda_k / (1 - \beta_2^k)$ before the switch, and $\Lambda$ after it.
         switch_step: how many updates Adam made, -1 until the switch.
         velocity: SGD's, zero before the switch.
         learning_rate: of the last update, Adam's or SGD's; at first that of the next.
@@ -72,7 +74,7 @@ def swats(
 
     Args:
         learning_rate: Adam's rate, at least 0, a number or a schedule. SGD's rate does not follow
-            it: to decay that one too, chain a schedule behind.
+            it: to decay that one too, put `optax.scale_by_schedule` after it.
         b1: $\beta_1$, in `[0, 1)`, also SGD's momentum.
         b2: $\beta_2$, in `[0, 1)`, also the decay of $\lambda$.
         eps: Adam's $\varepsilon \ge 0$, added to the uncorrected root as in the paper
@@ -99,14 +101,14 @@ def swats(
 
     References:
         Keskar and Socher, [Improving generalization performance by switching from Adam to
-        SGD](https://arxiv.org/abs/1712.07628), 2017, algorithm 1; S-OPT-20, note 004:278-279.
+        SGD](https://arxiv.org/abs/1712.07628), 2017, algorithm 1.
     """
     if not callable(learning_rate):
         check_range("learning_rate", learning_rate, low=0.0)
     for name, beta in (("b1", b1), ("b2", b2)):
         check_range(name, beta, low=0.0, below=1.0)
     check_range("tolerance", tolerance, low=0.0)
-    rule = scale_by_adam(b1, b2, eps=eps, eps_hat=True)
+    rule = scale_by_adam(b1, b2=b2, eps=eps, eps_hat=True)
 
     def init(params: PyTree) -> SwatsState:
         check_real_tree("params", params)
@@ -126,11 +128,11 @@ def swats(
         watching = exists & ~switched
         averaged = b2 * state.rate_average + (1 - b2) * gamma
         averaged = jnp.where(watching, averaged, state.rate_average)
-        rate = averaged / weight_sum(b2, state.adam.step)
+        rate = averaged / weight_sum(b2, state.adam.count)
         settled = (
-            watching & (state.adam.step > 0) & (rate > 0) & (jnp.abs(rate - gamma) < tolerance)
+            watching & (state.adam.count > 0) & (rate > 0) & (jnp.abs(rate - gamma) < tolerance)
         )
-        switch_step = jnp.where(settled, optax.safe_increment(state.adam.step), state.switch_step)
+        switch_step = jnp.where(settled, optax.safe_increment(state.adam.count), state.switch_step)
         return averaged, jnp.where(switched, state.sgd_rate, rate), switch_step
 
     def update(
@@ -139,9 +141,9 @@ def swats(
         del params, extra_args
         check_same_tree("updates", updates, "params", state.velocity)
         switched = state.switch_step >= 0
-        wide = widen(updates)
+        wide = to_float32(updates)
         scaled, adam = rule.update(wide, state.adam)
-        rate = value_at(learning_rate, state.adam.step)
+        rate = value_at(learning_rate, state.adam.count)
         adam_steps = jax.tree.map(lambda u: -rate * u, scaled)
         velocity = jax.tree.map(
             lambda v, g: jnp.where(switched, b1 * v + g, 0), state.velocity, wide
@@ -152,6 +154,6 @@ def swats(
         )
         learned = learn(state, adam_steps, wide)
         after = SwatsState(adam, *learned, velocity, jnp.where(switched, sgd_rate, rate))
-        return narrow(steps, updates), narrow(after, state)
+        return cast_like(steps, updates), cast_like(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)

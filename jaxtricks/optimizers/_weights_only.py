@@ -5,14 +5,14 @@ from jaxtyping import PyTree
 
 
 def weights_only(params: PyTree) -> PyTree:
-    """The usual mask of a penalty: True but for the leaves called `bias` or `scale`.
+    """The usual mask of a penalty: True except for the leaves called `bias` or `scale`.
 
-    These are Flax's names of the biases and of the parameters of its normalisation layers. PyTorch
-    decays them too, which is no mask at all.
+    These are Flax's names of the biases and of the parameters of its normalisation layers.
+    PyTorch's optimizers decay them too, as the rules here do without a mask.
 
     Args:
-        params: the parameters; only the names matter. A box around a leaf, as Flax's partitioning
-            and nnx have it, does not.
+        params: the parameters; only the names matter. The box that Flax's partitioning and nnx put
+            around a leaf does not count as a name.
 
     Raises:
         ValueError: a leaf has no name. `optax.inject_hyperparams` brings that about unless
@@ -24,7 +24,8 @@ def weights_only(params: PyTree) -> PyTree:
         {'Dense_0': {'bias': False, 'kernel': True}}
 
     References:
-        S-REG-06: 004:670 and 002:656 penalise weights only, PyTorch's 001:21 everything.
+        He et al., [Bag of tricks for image classification](https://arxiv.org/abs/1812.01187), 2019,
+        section 3.1.
     """
 
     def is_weight(path: tuple, leaf: PyTree) -> bool:

@@ -55,7 +55,7 @@ def dead_units(
         [False, True]
 
     References:
-        E-54; notes 004:338.
+        Lu et al., [Dying ReLU and initialization](https://arxiv.org/abs/1903.06733), 2019.
     """
     check_integer("batch_size", batch_size, low=1)
     if not isinstance(examples, np.ndarray | jax.Array):
@@ -67,11 +67,11 @@ def dead_units(
         values = layer_values(model, variables, batch, at=at, layers=layers, **kwargs)
         return jax.tree.map(lambda x: jnp.any(~(x <= 0), axis=tuple(range(x.ndim - 1))), values)
 
-    whole = len(examples) // batch_size * batch_size
+    covered = len(examples) // batch_size * batch_size
     parts = []
-    if whole:
-        batches = examples[:whole].reshape(-1, batch_size, *examples.shape[1:])
+    if covered:
+        batches = examples[:covered].reshape(-1, batch_size, *examples.shape[1:])
         parts.append(jax.tree.map(lambda x: jnp.any(x, axis=0), jax.lax.map(alive, batches)))
-    if whole < len(examples):
-        parts.append(alive(examples[whole:]))
+    if covered < len(examples):
+        parts.append(alive(examples[covered:]))
     return jax.tree.map(lambda *some: ~jnp.any(jnp.stack(some), axis=0), *parts)

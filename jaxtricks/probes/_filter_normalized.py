@@ -31,7 +31,7 @@ def filter_normalized(key: Key[Array, ""], params: PyTree) -> PyTree:
         [5.0, 2.0]
 
     References:
-        F-041; Li et al., [Visualizing the loss landscape](https://arxiv.org/abs/1712.09913), 2018.
+        Li et al., [Visualizing the loss landscape](https://arxiv.org/abs/1712.09913), 2018.
     """
     check_key("key", key)
     check_floating_tree("params", params)

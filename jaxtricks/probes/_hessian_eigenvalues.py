@@ -18,7 +18,7 @@ ROUNDING = 50  # times the machine epsilon: what is left over of a product that 
 
 
 def hessian_eigenvalues(
-    loss: Callable[[Any], Array], params: PyTree, key: Key[Array, ""], *, steps: int = 30
+    key: Key[Array, ""], loss: Callable[[Any], Array], params: PyTree, *, steps: int = 30
 ) -> Float[Array, " steps"]:
     r"""Gives the Ritz values of the Hessian after Lanczos' iteration, in increasing order.
 
@@ -30,9 +30,9 @@ def hessian_eigenvalues(
     random direction. With as many steps as parameters these are all the eigenvalues.
 
     Args:
+        key: draws the first direction.
         loss: from parameters to a scalar; what it averages over is the caller's choice.
         params: where the curvature is taken.
-        key: draws the first direction.
         steps: at most the number of parameters.
 
     Raises:
@@ -44,11 +44,10 @@ def hessian_eigenvalues(
         >>> scales = jnp.array([1.0, 5.0, -2.0])
         >>> def loss(x):
         ...     return 0.5 * jnp.sum(scales * x**2)
-        >>> hessian_eigenvalues(loss, jnp.ones(3), jax.random.key(0), steps=3).round(3).tolist()
+        >>> hessian_eigenvalues(jax.random.key(0), loss, jnp.ones(3), steps=3).round(3).tolist()
         [-2.0, 1.0, 5.0]
 
     References:
-        F-041, C-087; notes 004:301-304.
         Ghorbani et al., [Eigenvalue density](https://arxiv.org/abs/1901.10159), 2019.
     """
     loss = scalar(loss)

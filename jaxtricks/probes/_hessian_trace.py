@@ -15,7 +15,7 @@ from jaxtricks.probes._scalar import scalar
 
 
 def hessian_trace(
-    loss: Callable[[Any], Array], params: PyTree, key: Key[Array, ""], *, draws: int = 100
+    key: Key[Array, ""], loss: Callable[[Any], Array], params: PyTree, *, draws: int = 100
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     r"""Estimates the trace of the Hessian $H$ as the mean of $v^\top H v$, and its standard error.
 
@@ -23,9 +23,9 @@ def hessian_trace(
     the diagonal makes the error: of a diagonal Hessian one draw is exact.
 
     Args:
+        key: draws the directions.
         loss: from parameters to a scalar.
         params: where the curvature is taken.
-        key: draws the directions.
         draws: how many, at least 2; each costs a product of the Hessian with a vector.
 
     Raises:
@@ -36,11 +36,10 @@ def hessian_trace(
     Example:
         >>> def loss(x):
         ...     return x[0] ** 2 + 3 * x[1] ** 2
-        >>> [float(value) for value in hessian_trace(loss, jnp.ones(2), jax.random.key(0), draws=2)]
+        >>> [float(value) for value in hessian_trace(jax.random.key(0), loss, jnp.ones(2), draws=2)]
         [8.0, 0.0]
 
     References:
-        F-041, C-087; notes 004:301-304.
         Hutchinson, A stochastic estimator of the trace of the influence matrix, 1989.
     """
     loss = scalar(loss)

@@ -50,7 +50,8 @@ def layer_gradients(
         True
 
     References:
-        F-048; notes 004:313, 338.
+        Glorot and Bengio, [Understanding the difficulty of training deep feedforward neural
+        networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010, sections 3 and 4.
     """
     loss = scalar(loss)
     places: dict[str, Any] = {"at": at, "layers": layers}

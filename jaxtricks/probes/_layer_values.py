@@ -57,6 +57,7 @@ def layer_values(
         True
 
     References:
-        S-INI-13; notes 004:319-338.
+        Glorot and Bengio, [Understanding the difficulty of training deep feedforward neural
+        networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010, sections 3 and 4.
     """
     return named(watch(model, variables, args, kwargs, at=at, layers=layers)[1])

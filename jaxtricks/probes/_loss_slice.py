@@ -41,7 +41,7 @@ def loss_slice(
         [[0.0, 10.0], [1.0, 11.0]]
 
     References:
-        F-041; Li et al., [Visualizing the loss landscape](https://arxiv.org/abs/1712.09913), 2018.
+        Li et al., [Visualizing the loss landscape](https://arxiv.org/abs/1712.09913), 2018.
     """
     loss = scalar(loss)
     check_floating_tree("params", params)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_floating, check_range, shown
+from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 
 
@@ -72,7 +73,8 @@ def statistics(
         [2.0, 2.0]
 
     References:
-        S-INI-13; notes 004:319-338, 401-414.
+        Glorot and Bengio, [Understanding the difficulty of training deep feedforward neural
+        networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010, sections 3 and 4.
     """
     check_floating("values", values)
     check_range("saturation", saturation, low=0.0)

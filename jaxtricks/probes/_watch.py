@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 from jaxtyping import Array, PyTree
+from typing_extensions import TypeAliasType
 
-from jaxtricks._checks import check_choice, check_instance, shown
+from jaxtricks._checks import check_choice, shown
 
 Place = Literal["input", "output"]
-Layers = type[nn.Module] | tuple[type[nn.Module], ...]
+Layers = TypeAliasType("Layers", type[nn.Module] | tuple[type[nn.Module], ...])
 ARRAYS = (jax.Array, np.ndarray)
 
 
@@ -34,7 +35,7 @@ def watch(
     Collections other than the parameters may change, and the changes are dropped. A layer that is
     called more than once has one value a call, `name#0`, `name#1`.
     """
-    check_instance("model", model, nn.Module)
+    check_linen("model", model)
     check_choice("at", at, ("input", "output"))
     check_layers(layers)
     calls: list[str] = []
@@ -79,6 +80,18 @@ def watch(
             f"or nn.vmap; its layers (it is none of them) are of the kinds {sorted(kinds)}."
         )
     return output, values
+
+
+def check_linen(name: str, model: object) -> None:
+    """Checks for a model whose layers can be looked at from outside.
+
+    Raises:
+        TypeError: it is not a module of flax.linen.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"{name} must be a flax.linen Module, whose layers can be watched, got {shown(model)}."
+        )
 
 
 def first_argument(layer: nn.Module) -> str:

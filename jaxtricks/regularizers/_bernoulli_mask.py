@@ -9,7 +9,9 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key, ScalarLike, UInt32
+from jaxtyping import Array, Bool, Float, Key, UInt32
+
+from jaxtricks._types import ScalarLike
 
 DIGITS = 16  # binary digits of the probability
 

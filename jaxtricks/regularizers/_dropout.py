@@ -3,9 +3,10 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Key
 
 from jaxtricks._checks import check_flag, check_floating, check_instance, check_key, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._bernoulli_mask import bernoulli_mask
 

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
+from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_flag, check_floating, check_function, check_integer
+from jaxtricks._types import DTypeLike
 from jaxtricks._wide_dtype import wide_dtype
 
 
@@ -18,20 +20,21 @@ class Maxout(nn.Module):
     It needs no activation: a unit is piecewise linear and convex in the input and has a slope
     everywhere, so none can die. It has $k$ times the parameters of a dense layer. With two pieces
     and $w_2 = 0$ it is ReLU, with $w_2 = 0.1 w_1$ leaky ReLU. The parameters are `"kernel"`
-    `[inputs, k, features]` and `"bias"` `[k, features]`, both float32; the output has the input's
-    dtype.
+    `[inputs, k, features]` and `"bias"` `[k, features]`, both float32.
 
     Attributes:
         features: number of units, at least 1.
         pieces: $k$, at least 1; 1 is a dense layer without activation.
         use_bias: whether there are $b_j$, initially 0.
         kernel_init: initializer of the weights of one piece, of shape `[inputs, features]`.
+        dtype: dtype of the computation and of the output. None keeps the input's dtype for the
+            output, and computes in float32 where that is narrower.
 
     Raises:
         ValueError: a number is under 1, or, when called, the input has no last axis or no entries
             along it.
         TypeError: a number is not an integer, `use_bias` not a bool, `kernel_init` not a function,
-            or, when called, the input not a floating array.
+            `dtype` not floating, or, when called, the input not a floating array.
 
     Example:
         >>> layer = Maxout(1, pieces=2)
@@ -47,12 +50,14 @@ class Maxout(nn.Module):
     pieces: int = 2
     use_bias: bool = True
     kernel_init: Initializer = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     def __post_init__(self) -> None:
         check_integer("features", self.features, low=1)
         check_integer("pieces", self.pieces, low=1)
         check_flag("use_bias", self.use_bias)
         check_function("kernel_init", self.kernel_init)
+        check_dtype("dtype", self.dtype)
         super().__post_init__()
 
     @nn.compact
@@ -68,10 +73,9 @@ class Maxout(nn.Module):
             return jnp.swapaxes(one(keys), 0, 1)
 
         kernel = self.param("kernel", pieces_init, (x.shape[-1], self.pieces, self.features))
-        x = jnp.asarray(x)
-        wide = x.astype(wide_dtype(x.dtype))
-        each = jnp.tensordot(wide, kernel.astype(wide.dtype), 1)
+        dtype = wide_dtype(x.dtype) if self.dtype is None else self.dtype
+        each = jnp.tensordot(jnp.asarray(x, dtype), kernel.astype(dtype), 1)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.pieces, self.features))
-            each += bias.reshape((1,) * (x.ndim - 1) + bias.shape).astype(wide.dtype)
-        return jnp.max(each, axis=-2).astype(x.dtype)
+            each += bias.reshape((1,) * (x.ndim - 1) + bias.shape).astype(dtype)
+        return jnp.max(each, axis=-2).astype(x.dtype if self.dtype is None else self.dtype)

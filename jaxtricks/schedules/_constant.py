@@ -1,10 +1,11 @@
 """The same learning rate at every update."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
@@ -21,9 +22,6 @@ def constant(value: ScalarLike) -> Schedule:
         >>> rate = constant(0.1)
         >>> [round(float(rate(count)), 3) for count in (0, 1, 1000)]
         [0.1, 0.1, 0.1]
-
-    References:
-        S-SCH-01.
     """
     check_range("value", value, low=0.0)
 

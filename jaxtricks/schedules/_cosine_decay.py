@@ -1,10 +1,11 @@
 """Half a cosine wave from the initial rate down to the final one."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
@@ -20,7 +21,7 @@ def cosine_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
 
     Raises:
         ValueError: a rate is negative or not finite, or `total_steps` is under 1.
-        TypeError: `total_steps` is no integer.
+        TypeError: `total_steps` is not an integer.
 
     Example:
         >>> rate = cosine_decay(1.0, 4)
@@ -28,8 +29,7 @@ def cosine_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
         [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
 
     References:
-        Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017, eq. 5 with one cycle;
-        S-SCH-10, note 002:548-554.
+        Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017, eq. 5 with one cycle.
     """
     check_range("initial", initial, low=0.0)
     check_range("final", final, low=0.0)

@@ -1,13 +1,14 @@
-"""Cosine decay, begun again and again."""
+"""Cosine decay with warm restarts."""
 
 import operator
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_integer, check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 _LAST_COUNT = 2**31 - 1
@@ -22,13 +23,13 @@ def cosine_restarts(
     peak_factor: ScalarLike = 1.0,
     final_factor: ScalarLike = 1.0,
 ) -> Schedule:
-    r"""Falls along half a cosine wave, jumps back to the top, and does so again.
+    r"""Falls along half a cosine wave in each cycle, and jumps back to the top at the next.
 
-    In cycle $i$, $T_i = T_0 m^i$ updates long and $T_\mathrm{cur}$ updates old,
-    $\eta_t = \eta_{\min}^i + \frac12 (\eta_{\max}^i - \eta_{\min}^i)
-    (1 + \cos(\pi T_\mathrm{cur} / T_i))$. Restarts fall on exact steps, up to the largest int32:
-    their table is made of integers. A count may be a fraction, as when SGDR's $T_\mathrm{cur}$
-    counts epochs in batches. The last update of a cycle is one step short of $\eta_{\min}^i$.
+    In cycle $i$, $T_i = T_0 m^i$ updates long and $T_\mathrm{cur}$ updates old, $\eta_t =
+    \eta_{\min}^i + \frac12 (\eta_{\max}^i - \eta_{\min}^i) (1 + \cos(\pi T_\mathrm{cur} / T_i))$.
+    Restarts fall on exact steps, up to the largest int32, because they are computed as integers. A
+    count may be a fraction, for example of an epoch, as in the paper. The last update of a cycle is
+    one step short of $\eta_{\min}^i$.
 
     Args:
         initial: $\eta_{\max}^0$, at least 0.
@@ -41,7 +42,7 @@ def cosine_restarts(
     Raises:
         ValueError: a rate is negative or not finite, a factor is outside `(0, 1]`, or
             `first_steps` or `multiplier` is under 1.
-        TypeError: `first_steps` or `multiplier` is no integer.
+        TypeError: `first_steps` or `multiplier` is not an integer.
 
     Example:
         >>> rate = cosine_restarts(1.0, 2, multiplier=2, peak_factor=0.5)
@@ -49,8 +50,7 @@ def cosine_restarts(
         [1.0, 0.5, 0.5, 0.427, 0.25, 0.073, 0.25, 0.24]
 
     References:
-        Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017, eq. 5; S-SCH-09,
-        note 002:541-546.
+        Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017, eq. 5.
     """
     check_range("initial", initial, low=0.0)
     check_length("first_steps", first_steps, low=1)

@@ -1,17 +1,18 @@
 """The same relative cut at every update."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
 def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
     r"""Shrinks the rate exponentially: $\alpha_t = \alpha_0 e^{-k t}$.
 
-    The half-life is $\ln 2 / k$ updates. To name the last value and not the speed, use
+    The half-life is $\ln 2 / k$ updates. To give the last value instead of the speed, use
     `geometric_decay`.
 
     Args:
@@ -27,7 +28,8 @@ def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
         [1.0, 0.607, 0.368, 0.223]
 
     References:
-        S-SCH-06, note 002:525.
+        Li and Arora, [An exponential learning rate schedule for deep
+        learning](https://arxiv.org/abs/1910.07454), 2020.
     """
     check_range("initial", initial, low=0.0)
     check_range("rate", rate, low=0.0)

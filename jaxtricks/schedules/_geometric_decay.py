@@ -1,10 +1,11 @@
 """From a large rate to a small one by equal ratios."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
@@ -21,7 +22,7 @@ def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) ->
 
     Raises:
         ValueError: a rate is not positive or not finite, or `total_steps` is under 1.
-        TypeError: `total_steps` is no integer.
+        TypeError: `total_steps` is not an integer.
 
     Example:
         >>> rate = geometric_decay(0.1, 1e-4, 3)
@@ -29,7 +30,8 @@ def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) ->
         [0.1, 0.01, 0.001, 0.0001, 0.0001]
 
     References:
-        "First a large rate such as 0.1, then slowly down to 0.0001": S-SCH-02, note 001:34.
+        Rising, for a range test: Smith, [Cyclical learning rates for training neural
+        networks](https://arxiv.org/abs/1506.01186), 2017, section 3.3, there in a straight line.
     """
     check_range("initial", initial, above=0.0)
     check_range("final", final, above=0.0)

@@ -1,19 +1,20 @@
 """The reciprocal of the square root of the time."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
 def inverse_sqrt_decay(initial: ScalarLike, *, offset: ScalarLike = 1) -> Schedule:
-    r"""Falls as one over the square root of the time: $\alpha_t = \alpha_0 / \sqrt t$.
+    r"""Falls as one over the square root of the step: $\alpha_t = \alpha_0 / \sqrt t$.
 
     Here $t$ = `count` + `offset`. The formula has no value at $t = 0$, so the first update is
-    $t = 1$ and has the rate $\alpha_0$. No total and no warmup enter it; the Transformer's curve,
-    which has one, is `noam`.
+    $t = 1$ and has the rate $\alpha_0$. There is no total and no warmup; the Transformer's
+    curve, which has a warmup, is `noam`.
 
     Args:
         initial: $\alpha_0$, at least 0.
@@ -28,7 +29,9 @@ def inverse_sqrt_decay(initial: ScalarLike, *, offset: ScalarLike = 1) -> Schedu
         [1.0, 0.707, 0.5, 0.1]
 
     References:
-        S-SCH-11, note 002:563-569; the missing $t \ge 1$: E-52.
+        Zinkevich, Online convex programming and generalized infinitesimal gradient ascent, 2003;
+        Raffel et al., [Exploring the limits of transfer learning with a unified text-to-text
+        Transformer](https://arxiv.org/abs/1910.10683), 2020, section 3.1.2.
     """
     check_range("initial", initial, low=0.0)
     check_range("offset", offset, above=0.0)

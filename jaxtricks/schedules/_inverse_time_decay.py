@@ -1,18 +1,19 @@
 """The reciprocal of a straight line."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
 def inverse_time_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
     r"""Falls as one over the time: $\alpha_t = \alpha_0 / (1 + k t)$.
 
-    It halves after $1 / k$ updates, and then ever more slowly: the rates' sum has no bound, their
-    squares' sum has one, which is what stochastic approximation asks for.
+    It halves after $1 / k$ updates, and then ever more slowly: the sum of the rates has no bound,
+    the sum of their squares has one, which is what stochastic approximation needs.
 
     Args:
         initial: $\alpha_0$, at least 0.
@@ -28,7 +29,7 @@ def inverse_time_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
 
     References:
         Robbins and Monro, [A stochastic approximation
-        method](https://doi.org/10.1214/aoms/1177729586), 1951; S-SCH-07, note 002:526.
+        method](https://doi.org/10.1214/aoms/1177729586), 1951.
     """
     check_range("initial", initial, low=0.0)
     check_range("rate", rate, low=0.0)

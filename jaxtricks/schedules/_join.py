@@ -13,8 +13,9 @@ from jaxtricks.schedules._schedule import Schedule
 def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
     r"""Follows each schedule until the next one's boundary; each counts from its own start.
 
-    $\alpha_t = s_i(t - b_i)$ for $b_i \le t < b_{i+1}$, with $b_0 = 0$. Nothing makes the pieces
-    meet; for a warmup that does, see `with_warmup`.
+    $\alpha_t = s_i(t - b_i)$ for $b_i \le t < b_{i+1}$, with $b_0 = 0$, as in
+    `optax.join_schedules`. The rate may jump at a boundary; for a warmup that ends where the next
+    schedule begins, see `with_warmup`.
 
     Args:
         schedules: $s_0, s_1, \dots$, at least two.
@@ -24,16 +25,13 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
     Raises:
         ValueError: the lengths do not fit, or `boundaries` is empty, unsorted or holds a number
             under 1.
-        TypeError: a boundary is no integer, or a schedule no function.
+        TypeError: a boundary is not an integer, or a schedule is not a function.
 
     Example:
         >>> from jaxtricks.schedules import constant, linear_decay
         >>> rate = join((constant(0.5), linear_decay(1.0, 4)), (2,))
         >>> [float(rate(count)) for count in range(7)]
         [0.5, 0.5, 1.0, 0.75, 0.5, 0.25, 0.0]
-
-    References:
-        S-SCH-15.
     """
     check_increasing("boundaries", boundaries, low=1)
     check_instance("schedules", schedules, Sequence)

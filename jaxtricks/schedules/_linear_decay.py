@@ -1,10 +1,11 @@
 """A straight line from the initial rate down to the final one."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
@@ -23,7 +24,7 @@ def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
 
     Raises:
         ValueError: a rate is negative or not finite, or `total_steps` is under 1.
-        TypeError: `total_steps` is no integer.
+        TypeError: `total_steps` is not an integer.
 
     Example:
         >>> rate = linear_decay(1.0, 4)
@@ -31,8 +32,7 @@ def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
         [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
 
     References:
-        Devlin et al., [BERT](https://arxiv.org/abs/1810.04805), 2019, A.2; S-SCH-13, note
-        002:573-580; the warmup that the note leaves out: E-53.
+        Devlin et al., [BERT](https://arxiv.org/abs/1810.04805), 2019, A.2.
     """
     check_range("initial", initial, low=0.0)
     check_range("final", final, low=0.0)

@@ -3,10 +3,11 @@
 from typing import Literal
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_choice, check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
@@ -15,8 +16,8 @@ def linear_warmup(
 ) -> Schedule:
     r"""Rises by the same amount at every update to `peak`, and stays there.
 
-    $\alpha_t = \alpha_0 t / n$ for $t \le n$. The notes' formula counts $t$ from 1, their text
-    rises "from 0"; the two are one step apart, and the first update tells them apart.
+    $\alpha_t = \alpha_0 t / n$ for $t \le n$. Whether $t$ counts from 1 or from 0 is `start`; the
+    two are one step apart.
 
     Args:
         peak: $\alpha_0$, at least 0.
@@ -27,7 +28,7 @@ def linear_warmup(
     Raises:
         ValueError: `peak` is negative or not finite, `warmup_steps` is under 1, or `start` is
             unknown.
-        TypeError: `warmup_steps` is no integer.
+        TypeError: `warmup_steps` is not an integer.
 
     Example:
         >>> [float(linear_warmup(1.0, 4)(count)) for count in range(5)]
@@ -36,8 +37,8 @@ def linear_warmup(
         [0.0, 0.25, 0.5, 0.75, 1.0]
 
     References:
-        Goyal et al., [Accurate, large minibatch SGD](https://arxiv.org/abs/1706.02677), 2017;
-        S-SCH-14, note 002:588-602; formula against text: E-43.
+        Goyal et al., [Accurate, large minibatch SGD](https://arxiv.org/abs/1706.02677), 2017,
+        section 2.2.
     """
     check_range("peak", peak, low=0.0)
     check_length("warmup_steps", warmup_steps, low=1)

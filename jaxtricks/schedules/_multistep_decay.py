@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_increasing, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
 def multistep_decay(
-    initial: ScalarLike, boundaries: Sequence[int], factor: ScalarLike = 0.1
+    initial: ScalarLike, boundaries: Sequence[int], *, factor: ScalarLike = 0.1
 ) -> Schedule:
     r"""Multiplies the rate by `factor` at each of the `boundaries`.
 
     $\alpha_t = \alpha_0 \gamma^{|\{b : b \le t\}|}$: update number $b$, counted from 0, is the
-    first one with the smaller rate. Integers are compared. The residual networks' rule is
+    first one with the smaller rate. Integers are compared. The rule of He et al. for CIFAR-10 is
     `multistep_decay(0.1, (32_000, 48_000))` with training ended at 64 000; a shorter run keeps the
     proportions 32 : 48 : 64.
 
@@ -28,7 +29,7 @@ def multistep_decay(
     Raises:
         ValueError: a rate is negative or not finite, `factor` is outside `(0, 1)`, or `boundaries`
             is empty, unsorted or holds a number under 1.
-        TypeError: a boundary is no integer.
+        TypeError: a boundary is not an integer.
 
     Example:
         >>> rate = multistep_decay(0.1, (32_000, 48_000))
@@ -36,8 +37,7 @@ def multistep_decay(
         [0.1, 0.1, 0.01, 0.01, 0.001]
 
     References:
-        He et al., [Deep residual learning](https://arxiv.org/abs/1512.03385), 2016, sec. 4.2;
-        S-SCH-08, note 002:531-539.
+        He et al., [Deep residual learning](https://arxiv.org/abs/1512.03385), 2016, section 4.2.
     """
     check_range("initial", initial, low=0.0)
     check_increasing("boundaries", boundaries, low=1)

@@ -1,15 +1,16 @@
 """The Transformer's schedule."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_integer, check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
-def noam(model_size: int, warmup_steps: int = 4000, *, scale: ScalarLike = 1.0) -> Schedule:
-    r"""Rises linearly for `warmup_steps`, then falls as one over the square root of the time.
+def noam(model_size: int, *, warmup_steps: int = 4000, scale: ScalarLike = 1.0) -> Schedule:
+    r"""Rises linearly for `warmup_steps`, then falls as one over the square root of the step.
 
     $\alpha_t = c\, d^{-1/2} \min(t^{-1/2},\, t\, w^{-3/2})$ with $t$ = count + 1. The two meet at
     $t = w$, the peak, where the rate is $c\, (d w)^{-1/2}$.
@@ -21,7 +22,7 @@ def noam(model_size: int, warmup_steps: int = 4000, *, scale: ScalarLike = 1.0) 
 
     Raises:
         ValueError: `model_size` or `warmup_steps` is under 1, or `scale` is negative or not finite.
-        TypeError: `model_size` or `warmup_steps` is no integer.
+        TypeError: `model_size` or `warmup_steps` is not an integer.
 
     Example:
         >>> rate = noam(512)
@@ -29,8 +30,7 @@ def noam(model_size: int, warmup_steps: int = 4000, *, scale: ScalarLike = 1.0) 
         ['1.747e-07', '3.494e-04', '6.988e-04', '3.494e-04']
 
     References:
-        Vaswani et al., [Attention is all you need](https://arxiv.org/abs/1706.03762), 2017, eq. 3;
-        S-SCH-12, notes 002:560 and 002:594.
+        Vaswani et al., [Attention is all you need](https://arxiv.org/abs/1706.03762), 2017, eq. 3.
     """
     check_integer("model_size", model_size, low=1)
     check_length("warmup_steps", warmup_steps, low=1)

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
-from jaxtyping import ScalarLike
+from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_scalar
+from jaxtricks._types import ScalarLike
 
-Schedule = Callable[[ScalarLike], ScalarLike]
-ScalarOrSchedule = ScalarLike | Schedule
+Schedule = TypeAliasType("Schedule", Callable[[ScalarLike], ScalarLike])
+ScalarOrSchedule = TypeAliasType("ScalarOrSchedule", ScalarLike | Schedule)
 
 
 def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike:

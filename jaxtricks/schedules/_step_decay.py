@@ -1,20 +1,22 @@
 """A cut by a constant factor every so many updates."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
-def step_decay(initial: ScalarLike, every_steps: int, factor: ScalarLike = 0.1) -> Schedule:
+def step_decay(initial: ScalarLike, every_steps: int, *, factor: ScalarLike = 0.1) -> Schedule:
     r"""Multiplies the rate by `factor` after every `every_steps` updates.
 
     $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$; the division is one of integers, so each
-    cut falls on its exact step. PyTorch's `StepLR(step_size=N, gamma)`, stepped *after* training.
-    Code from before PyTorch 1.1 steps first, and on later versions cuts one epoch early, at 29, 59,
-    89 and not 30, 60, 90: that is `lambda count: rate(count + steps_per_epoch)`.
+    cut falls on its exact step. This is PyTorch's `StepLR(step_size=N, gamma)` with
+    `scheduler.step()` called *after* the epoch. Code written for PyTorch before 1.1 calls it before
+    the epoch, and on later versions cuts one epoch early, at 29, 59 and 89 instead of 30, 60 and
+    90: that is `lambda count: rate(count + steps_per_epoch)`.
 
     Args:
         initial: $\alpha_0$, the rate of the first `every_steps` updates, at least 0.
@@ -24,15 +26,16 @@ def step_decay(initial: ScalarLike, every_steps: int, factor: ScalarLike = 0.1) 
     Raises:
         ValueError: a rate is negative or not finite, `factor` is outside `(0, 1)`, or
             `every_steps` is under 1.
-        TypeError: `every_steps` is no integer.
+        TypeError: `every_steps` is not an integer.
 
     Example:
-        >>> rate = step_decay(0.05, 30, 0.1)
+        >>> rate = step_decay(0.05, 30, factor=0.1)
         >>> [round(float(rate(epoch)), 6) for epoch in (0, 29, 30, 59, 60, 89)]
         [0.05, 0.05, 0.005, 0.005, 0.0005, 0.0005]
 
     References:
-        S-SCH-03, S-SCH-04, notes 002:524 and 001:47-60; the order of `step` and `train`: E-21.
+        PyTorch's
+        [`StepLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html).
     """
     check_range("initial", initial, low=0.0)
     check_length("every_steps", every_steps, low=1)

@@ -28,7 +28,7 @@ def with_warmup(
 
     Raises:
         ValueError: `warmup_steps` is under 1, or `start` is unknown.
-        TypeError: `schedule` is no function, or `warmup_steps` is no integer.
+        TypeError: `schedule` is not a function, or `warmup_steps` is not an integer.
 
     Example:
         >>> from jaxtricks.schedules import linear_decay
@@ -37,8 +37,9 @@ def with_warmup(
         [0.0, 0.5, 1.0, 0.75, 0.5, 0.25, 0.0]
 
     References:
-        S-SCH-14, S-SCH-15, note 002:588-602; BERT's warmup: E-53. BERT's own code hands its decay
-        the count from the very start, and so drops from the peak by the warmup's share of it.
+        Goyal et al., [Accurate, large minibatch SGD](https://arxiv.org/abs/1706.02677), 2017,
+        section 2.2. BERT's code differs: its decay counts the warmup too, so that the rate drops at
+        the end of the warmup.
     """
     check_instance("schedule", schedule, Callable)
     ramp = linear_warmup(1.0, warmup_steps, start=start)

@@ -9,8 +9,8 @@ from jaxtricks.surfaces._surface import Surface
 def banana() -> Surface:
     r"""Makes $f(x, y) = (1 - x)^2 + 20 (3 y - x^2)^2$, with its minimum at $(1, 1/3)$.
 
-    Rosenbrock's valley, as in the demonstration behind the notes' pictures: 150 steps at 0.003
-    from `start`.
+    Rosenbrock's valley, stretched, as in Goh's interactive demonstration of momentum: 150 steps at
+    the rate 0.003 from `start`.
 
     Example:
         >>> import jax
@@ -21,8 +21,9 @@ def banana() -> Surface:
         [80.0, -120.0]
 
     References:
-        Goh, [Why momentum really works](https://distill.pub/2017/momentum/), 2017; S-FUN-02;
-        notes 001:15-18.
+        Goh, [Why momentum really works](https://distill.pub/2017/momentum/), 2017; Rosenbrock, [An
+        automatic method for finding the greatest or least value of a
+        function](https://doi.org/10.1093/comjnl/3.3.175), 1960.
     """
 
     def loss(x: Float[Array, "2"]) -> Float[Array, ""]:

@@ -9,9 +9,9 @@ from jaxtricks.surfaces._surface import Surface
 def beale() -> Surface:
     r"""Makes $(1.5 - x + xy)^2 + (2.25 - x + xy^2)^2 + (2.625 - x + xy^3)^2$.
 
-    Zero at $(3, 0.5)$, the only minimum. The narrow regions into which momentum shoots are valleys;
-    the gradient vanishes at two more points, both saddles: $(0, 1)$ and, in the valley of negative
-    y, $(0.101, -2.645)$.
+    Zero at $(3, 0.5)$, the only minimum. The narrow regions into which momentum overshoots are
+    valleys, not minima: the gradient vanishes at two more points, both saddles: $(0, 1)$ and, in
+    the valley of negative y, $(0.101, -2.645)$.
 
     Example:
         >>> import jax
@@ -21,7 +21,8 @@ def beale() -> Surface:
         [0.0, 0.0]
 
     References:
-        S-FUN-04, E-67; notes 004:256-268.
+        Beale, On an iterative method for finding a local minimum of a function of more than one
+        variable, 1958.
     """
 
     def loss(x: Float[Array, "2"]) -> Float[Array, ""]:

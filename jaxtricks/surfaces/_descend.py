@@ -6,15 +6,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree, ScalarLike
+from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_instance, check_integer, check_range
 from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._surface import as_point, scalar_loss
 
 
 class Descent(NamedTuple):
-    """Where it ended: the `point`, its `loss` and `gradient_norm`, and the `steps` it took."""
+    """Where it ended: the `point`, its `loss` and `gradient_norm`, and the `steps` taken."""
 
     point: PyTree
     loss: Float[Array, ""]
@@ -32,8 +33,9 @@ def descend(
 ) -> Descent:
     """Follows `tx` until the gradient's norm falls below `tolerance`, or for `max_steps`.
 
-    It has converged if `gradient_norm < tolerance`. A gradient that is not a number ends it too,
-    and is reported. Under `vmap` the number of steps differs from run to run.
+    It has converged if `gradient_norm < tolerance`. It also stops at a gradient that is not a
+    number, which `gradient_norm` then shows. Under `vmap` the number of steps differs from run to
+    run.
 
     Args:
         tx: the rule; the loss is passed to it as `value`.
@@ -54,9 +56,6 @@ def descend(
         >>> end = descend(gradient_descent(0.25), bowl, bowl.start, tolerance=0.1, max_steps=99)
         >>> print(end.steps, end.gradient_norm < 0.1)
         9 True
-
-    References:
-        S-OPT-01; notes 000:102-108, 002:147-160.
     """
     check_instance("tx", tx, optax.GradientTransformation)
     loss_and_gradient = jax.value_and_grad(scalar_loss(surface, "x"))

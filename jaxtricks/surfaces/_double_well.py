@@ -3,9 +3,10 @@
 import math
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._surface import Surface
 
 TILT_OF_ONE_WELL = 8 / (3 * math.sqrt(3))
@@ -14,11 +15,11 @@ TILT_OF_ONE_WELL = 8 / (3 * math.sqrt(3))
 def double_well(tilt: ScalarLike = 0.5) -> Surface:
     r"""Makes $f(x) = (x^2 - 1)^2 - c x$: two wells near -1 and 1, the right one deeper.
 
-    From the left slope, gradient descent stops in the left well; a ball with enough momentum rolls
-    over the hill.
+    From the left slope, gradient descent stops in the left well; with enough momentum it passes
+    over the hill. The optimum is the largest root of the cubic $f' = 0$, by Viète's formula.
 
     Args:
-        tilt: $c$, in $[0, 8 / 3^{3/2})$, that is below 1.5396: there the left well ends.
+        tilt: $c$, in $[0, 8 / 3^{3/2})$: from 1.5396 on there is no left well.
 
     Raises:
         ValueError: `tilt` is out of range.
@@ -27,9 +28,6 @@ def double_well(tilt: ScalarLike = 0.5) -> Surface:
         >>> well = double_well(0.5)
         >>> [round(float(x), 3) for x in (well.optimum, well(well.optimum), well(-0.9304))]
         [1.057, -0.515, 0.483]
-
-    References:
-        S-FUN-06; notes 004:131. The optimum is Viète's root of the cubic $f' = 0$.
     """
     check_range("tilt", tilt, low=0.0, below=TILT_OF_ONE_WELL)
 

@@ -1,4 +1,4 @@
-"""Hessians at random."""
+"""Random Hessians."""
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
 
     Raises:
         ValueError: `dimension` is under 1.
-        TypeError: `key` is no typed key.
+        TypeError: `key` is not a typed key.
 
     Example:
         >>> matrix = random_goe(jax.random.key(0), 3)
@@ -30,7 +30,8 @@ def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
 
     References:
         Dean and Majumdar, [Large deviations of extreme eigenvalues of random
-        matrices](https://arxiv.org/abs/cond-mat/0609651), 2006; S-FUN-08; notes 002:196.
+        matrices](https://arxiv.org/abs/cond-mat/0609651), 2006; Dauphin et al., [Identifying and
+        attacking the saddle point problem](https://arxiv.org/abs/1406.2572), 2014.
     """
     check_key("key", key)
     check_integer("dimension", dimension, low=1)

@@ -1,20 +1,21 @@
-"""A surface seen through mini-batches."""
+"""A surface whose gradient has the noise of mini-batches."""
 
 from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Key
 
 from jaxtricks._checks import check_key, check_range
+from jaxtricks._types import ArrayLike, ScalarLike
 from jaxtricks.surfaces._surface import scalar_loss
 
 
 def with_gradient_noise(
     surface: Callable[[Array], Float[Array, ""]],
     covariance: ArrayLike | Sequence[ScalarLike],
+    *,
     batch_size: ScalarLike = 1,
 ) -> Callable[[Key[Array, ""], Array], Float[Array, ""]]:
     r"""Makes `(key, x) -> loss` whose gradient is $\nabla f(x) + \varepsilon$.
@@ -31,10 +32,10 @@ def with_gradient_noise(
     Raises:
         ValueError: a variance is negative, the matrix is not square, symmetric and positive
             semidefinite, or `batch_size` is not positive; later, `x` has another length.
-        TypeError: `surface` is no function of `x`, or `covariance` is not made of real numbers.
+        TypeError: `surface` is not a function of `x`, or `covariance` is not made of real numbers.
 
     Example:
-        >>> noisy = with_gradient_noise(lambda x: jnp.sum(x**2), 1.0, 100)
+        >>> noisy = with_gradient_noise(lambda x: jnp.sum(x**2), 1.0, batch_size=100)
         >>> print(noisy(jax.random.key(0), jnp.ones(2)))
         2.0
         >>> noise = jax.grad(noisy, argnums=1)(jax.random.key(0), jnp.ones(2)) - 2
@@ -42,7 +43,8 @@ def with_gradient_noise(
         True
 
     References:
-        S-FUN-07; notes 002:175-177.
+        Mandt et al., [Stochastic gradient descent as approximate Bayesian
+        inference](https://arxiv.org/abs/1704.04289), 2017.
     """
     loss_of = scalar_loss(surface, "x")
     check_range("batch_size", batch_size, above=0.0)

@@ -19,7 +19,7 @@ class Grid(NamedTuple):
 
 
 def grid(
-    surface: Surface, size: int = 200, *, view: tuple[Interval, Interval] | None = None
+    surface: Surface, *, size: int = 200, view: tuple[Interval, Interval] | None = None
 ) -> Grid:
     """Evaluates a two-dimensional surface on `size` x `size` points of its view.
 
@@ -35,7 +35,7 @@ def grid(
 
     Example:
         >>> from jaxtricks.surfaces import quadratic
-        >>> grid(quadratic((2.0, 0.0)), 3, view=((-1.0, 1.0), (0.0, 1.0))).loss[0].tolist()
+        >>> grid(quadratic((2.0, 0.0)), size=3, view=((-1.0, 1.0), (0.0, 1.0))).loss[0].tolist()
         [1.0, 0.0, 1.0]
     """
     check_instance("surface", surface, Surface)

@@ -7,16 +7,13 @@ from jaxtricks.surfaces._surface import Surface
 
 
 def inflection() -> Surface:
-    r"""Makes $f(x) = x^3$: at 0 the gradient vanishes, but it is no minimum.
+    r"""Makes $f(x) = x^3$: at 0 the gradient vanishes, but 0 is not a minimum.
 
     Example:
         >>> import jax
         >>> curve = inflection()
         >>> print(jax.grad(curve)(0.0), curve(0.0), curve(-0.5))
         0.0 0.0 -0.125
-
-    References:
-        S-FUN-05; notes 002:182-194.
     """
 
     def loss(x: Float[Array, ""]) -> Float[Array, ""]:

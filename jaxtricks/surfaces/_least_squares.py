@@ -43,9 +43,6 @@ def least_squares(
         >>> line = least_squares(jnp.array([[1.0], [2.0]]), jnp.array([2.0, 4.0]))
         >>> print(line(jnp.zeros(1)), jax.grad(line)(jnp.zeros(1)), line.optimum.round(4))
         5.0 [-5.] [2.]
-
-    References:
-        S-OPT-01, S-LOS-02; notes 000:102-108, 001:117-119.
     """
     check_choice("reduction", reduction, ("mean", "sum"))
     check_flag("half", half)
@@ -83,8 +80,8 @@ def check_examples(inputs: Array, name: str, outputs: Array, weights: Array | No
                 f"got shape {value.shape}."
             )
     if weights is not None and not isinstance(weights, jax.core.Tracer):
-        known = np.asarray(weights)  # in numpy: under `jit` even the `jnp` of a constant is traced
-        if not (np.all(known >= 0) and 0 < known.sum() < np.inf):
+        given = np.asarray(weights)  # in numpy: under `jit` even the `jnp` of a constant is traced
+        if not (np.all(given >= 0) and 0 < given.sum() < np.inf):
             raise ValueError(f"weights must be at least 0 and not all 0, got {weights}.")
 
 

@@ -1,4 +1,4 @@
-"""A one-dimensional curve with a minimum that is not the best."""
+"""A one-dimensional curve with a local and a global minimum."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -15,9 +15,6 @@ def local_minimum() -> Surface:
         >>> curve = local_minimum()
         >>> print(abs(jax.grad(curve)(0.930403)) < 1e-5, curve(0.930403) > curve(curve.optimum))
         True True
-
-    References:
-        S-FUN-05; notes 002:182-186.
     """
 
     def loss(x: Float[Array, ""]) -> Float[Array, ""]:

@@ -20,7 +20,7 @@ def logistic_regression(
     r"""Makes the cross-entropy of $\hat y_i = \sigma(x_i^T \theta)$ with labels in $[0, 1]$.
 
     Its gradient is $\frac1m \sum_i (\hat y_i - y_i) x_i$, as for `least_squares`. The optimum has
-    no closed form, and there is none when a plane separates the classes.
+    no closed form, and does not exist if a plane separates the classes.
 
     Args:
         inputs: $x_i$; for an intercept append a column of ones.
@@ -37,15 +37,12 @@ def logistic_regression(
         >>> surface = logistic_regression(jnp.array([[1.0], [2.0]]), jnp.array([0, 1]))
         >>> print(surface(jnp.zeros(1)).round(4), jax.grad(surface)(jnp.zeros(1)))
         0.6931 [-0.25]
-
-    References:
-        S-OPT-01, S-LOS-02; notes 000:102, 001:117.
     """
     check_choice("reduction", reduction, ("mean", "sum"))
     check_examples(inputs, "labels", labels, weights)
     if not isinstance(labels, jax.core.Tracer):
-        known = np.asarray(labels)  # in numpy: under `jit` even the `jnp` of a constant is traced
-        if not np.all((known >= 0) & (known <= 1)):
+        given = np.asarray(labels)  # in numpy: under `jit` even the `jnp` of a constant is traced
+        if not np.all((given >= 0) & (given <= 1)):
             raise ValueError(f"labels must be in [0, 1], got {labels}.")
     inputs, labels, weights = as_point((inputs, labels, weights))
     weights = jnp.ones_like(inputs, shape=labels.shape) if weights is None else weights

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._rotation import rotate
 from jaxtricks.surfaces._surface import Surface
 
@@ -18,7 +19,7 @@ def quadratic(
     r"""Makes $f(w) = \frac12 \sum_i h_i w_i^2$, in any dimension.
 
     Gradient descent multiplies coordinate $i$ by $1 - \alpha h_i$: it needs $\alpha < 2 / h_{max}$
-    and then crawls where $h$ is small. The condition number is $\kappa = h_{max} / h_{min}$.
+    and is then slow where $h$ is small. The condition number is $\kappa = h_{max} / h_{min}$.
 
     Args:
         curvatures: $h$, one number per dimension, at least 0 (0 is a flat direction; for negative
@@ -36,7 +37,7 @@ def quadratic(
         [2.0, 20.0]
 
     References:
-        S-FUN-01; notes 002:166-168, 003:15, 004:33, 004:169.
+        Goh, [Why momentum really works](https://distill.pub/2017/momentum/), 2017.
     """
     array = isinstance(curvatures, np.ndarray | jax.Array)
     listed = isinstance(curvatures, Sequence) and not isinstance(curvatures, str | bytes)

@@ -1,7 +1,9 @@
 """Turning the plane."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
+
+from jaxtricks._types import ScalarLike
 
 
 def rotate(x: Float[Array, "2"], angle: ScalarLike) -> Float[Array, "2"]:

@@ -1,9 +1,10 @@
 """Down one way, up the other."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._rotation import rotate
 from jaxtricks.surfaces._surface import Surface
 
@@ -16,8 +17,8 @@ def saddle(*, angle: ScalarLike = 0.0, offset: ScalarLike = 0.01) -> Surface:
 
     Args:
         angle: turns the saddle, and the start with it, in radians.
-        offset: $y_0$, how far off the ridge the start is. Turned, offsets under 1e-7 of x are lost
-            in float32.
+        offset: $y_0$, how far the start is from the x axis, along which gradient descent ends at
+            the saddle. Turned, offsets under 1e-7 of x are lost in float32.
 
     Raises:
         ValueError: an argument is not finite.
@@ -29,7 +30,8 @@ def saddle(*, angle: ScalarLike = 0.0, offset: ScalarLike = 0.01) -> Surface:
         [2.0, -0.0199...]
 
     References:
-        S-FUN-03; notes 002:182-198, 004:260, 004:270.
+        Dauphin et al., [Identifying and attacking the saddle point
+        problem](https://arxiv.org/abs/1406.2572), 2014.
     """
     check_range("angle", angle)
     check_range("offset", offset)

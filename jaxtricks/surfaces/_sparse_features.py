@@ -1,12 +1,13 @@
-"""Features of which few are frequent and most are rare, like words."""
+"""Features of which few are frequent and most are rare, as words are."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Key
 
 from jaxtricks._checks import check_integer, check_key, check_range
+from jaxtricks._types import ScalarLike
 
 
 class SparseFeatures(NamedTuple):
@@ -42,7 +43,7 @@ def random_sparse_features(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `key` is no typed key.
+        TypeError: `key` is not a typed key.
 
     Example:
         >>> data = random_sparse_features(jax.random.key(0), 1000, 100)
@@ -50,7 +51,8 @@ def random_sparse_features(
         [0.5..., 0.0..., 0.0...]
 
     References:
-        S-FUN-09; notes 004:198-199.
+        Duchi et al., [Adaptive subgradient methods](https://jmlr.org/papers/v12/duchi11a.html),
+        2011, section 1.
     """
     check_key("key", key)
     check_integer("examples", examples, low=1)

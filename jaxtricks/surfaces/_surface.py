@@ -18,8 +18,8 @@ class Surface(NamedTuple):
     """An objective; calling it gives the loss at a point.
 
     Arrays are made in the float type that is JAX's default when the surface is made; the loss is
-    computed in the type of the point. Not an argument for `jit`, because `loss` is no array: close
-    over it.
+    computed in the type of the point. It cannot be an argument of a jitted function, because `loss`
+    is not an array: close over it.
 
     Attributes:
         loss: point -> scalar.
@@ -47,10 +47,10 @@ class Surface(NamedTuple):
 
 
 def scalar_loss(surface: Callable[..., Array], *takes: str) -> Callable[..., Array]:
-    """Makes `surface` raise when it gives no real scalar.
+    """Makes `surface` raise an error if its value is not a real scalar.
 
     Raises:
-        TypeError: it is no function of the arguments `takes`.
+        TypeError: it is not a function of the arguments `takes`.
     """
     if not callable(surface):
         raise TypeError(f"surface must be a function, got {surface!r}.")

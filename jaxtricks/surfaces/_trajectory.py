@@ -63,9 +63,6 @@ def trajectory(
         >>> path = trajectory(gradient_descent(0.5), quadratic((1.0,)), jnp.array([8.0]), 3)
         >>> path.points[:, 0].tolist()
         [8.0, 4.0, 2.0, 1.0]
-
-    References:
-        S-OPT-01, S-DAT-08; notes 000:102-108, 003:5.
     """
     check_instance("tx", tx, optax.GradientTransformation)
     if key is not None:

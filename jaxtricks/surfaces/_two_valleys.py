@@ -1,9 +1,10 @@
 """Two parallel valleys, the right one deeper."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.surfaces._double_well import double_well
 from jaxtricks.surfaces._surface import Surface
 
@@ -23,9 +24,6 @@ def two_valleys(tilt: ScalarLike = 0.5, *, floor: ScalarLike = 0.1) -> Surface:
         >>> surface = two_valleys()
         >>> print(surface.optimum.round(3), jax.grad(surface)(jnp.array([1.0, 1.0])))
         [1.057 0.   ] [-0.5  0.1]
-
-    References:
-        S-FUN-10; notes 004:264-266, whose text fits `beale`: this one does have two minima.
     """
     check_range("floor", floor, above=0.0)
     across = double_well(tilt)

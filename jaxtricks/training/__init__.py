@@ -1,14 +1,18 @@
 """Training: one trainer, the epoch as one scan, whole runs, many runs, and a loop that survives."""
 
+from jaxtricks.training._apply import Apply as Apply
 from jaxtricks.training._control import Position as Position
 from jaxtricks.training._epoch import mean_over_steps as mean_over_steps
 from jaxtricks.training._epoch import train_epoch as train_epoch
 from jaxtricks.training._evaluate import evaluate as evaluate
 from jaxtricks.training._loss import Loss as Loss
+from jaxtricks.training._loss import ModelLoss as ModelLoss
 from jaxtricks.training._non_finite import NonFiniteError as NonFiniteError
 from jaxtricks.training._population import train_population as train_population
+from jaxtricks.training._predict import predict as predict
 from jaxtricks.training._run import Run as Run
 from jaxtricks.training._run import run as run
+from jaxtricks.training._split_nnx import split_nnx as split_nnx
 from jaxtricks.training._state import Averaged as Averaged
 from jaxtricks.training._state import TrainState as TrainState
 from jaxtricks.training._state import variables as variables
@@ -24,9 +28,9 @@ from jaxtricks.training.devices._shard_step import shard_step as shard_step
 from jaxtricks.training.devices._sharding import data_sharding as data_sharding
 from jaxtricks.training.devices._sharding import place_batch as place_batch
 from jaxtricks.training.devices._sharding import replicated as replicated
-from jaxtricks.training.loop._fit import Fit as Fit
+from jaxtricks.training.loop._choose_loop import choose_loop as choose_loop
 from jaxtricks.training.loop._fit import fit as fit
-from jaxtricks.training.loop._loop_form import loop_form as loop_form
+from jaxtricks.training.loop._result import Fit as Fit
 from jaxtricks.training.losses._classification_loss import (
     classification_loss as classification_loss,
 )

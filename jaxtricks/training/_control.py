@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree, ScalarLike
+from jaxtyping import Array, Bool, Float, PyTree
 
 from jaxtricks._checks import check_functions
+from jaxtricks._types import ScalarLike
 from jaxtricks.control import ControlRule
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._trainer import Trainer

@@ -16,8 +16,8 @@ def train_epoch(
     state: TrainState,
     examples: Batch,
     order: Order,
-    key: Key[Array, ""],
     *,
+    key: Key[Array, ""],
     unroll: int | bool = 1,
     sharding: NamedSharding | None = None,
 ) -> tuple[TrainState, Metrics]:
@@ -35,7 +35,7 @@ def train_epoch(
         key: of the whole run; the state's counter is folded in.
         unroll: steps per iteration of the loop, `True` for all of them: the same numbers, longer
             compilation. On a CPU a native convolution's gradient was 19 times slower inside
-            a loop (see `loop_form`).
+            a loop (see `choose_loop`).
         sharding: of a batch, to divide it among devices; None leaves it to the compiler.
 
     Returns:
@@ -49,7 +49,7 @@ def train_epoch(
         >>> ours, examples = training.trainer(loss, optax.sgd(0.25)), {"x": jnp.array([1.0, 3.0])}
         >>> order = epoch_order(jax.random.key(1), 2, 1, order="cyclic")
         >>> state = ours.init({"params": jnp.zeros(())})
-        >>> state, metrics = train_epoch(ours, state, examples, order, jax.random.key(0))
+        >>> state, metrics = train_epoch(ours, state, examples, order, key=jax.random.key(0))
         >>> metrics["loss"].tolist(), float(state.params)
         ([1.0, 6.25], 1.75)
     """
@@ -85,7 +85,7 @@ def numbered_epoch(
     """
     _, step_key = jax.random.split(key)
     order = order_of(key, number, count_examples(examples), batch_size)
-    state, metrics = train_epoch(trainer, state, examples, order, step_key, sharding=sharding)
+    state, metrics = train_epoch(trainer, state, examples, order, key=step_key, sharding=sharding)
     return state, mean_over_steps(metrics)
 
 

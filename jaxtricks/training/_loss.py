@@ -1,17 +1,21 @@
 """What a loss is, and what becomes of the numbers it gives."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
+from typing_extensions import TypeAliasType
 
-from jaxtricks._checks import check_instance, shown
+from jaxtricks._checks import check_function, check_instance, shown
+from jaxtricks._wide_dtype import wide_dtype
 
-Batch = Mapping[str, Array | np.ndarray]
-Metrics = dict[str, Array]
+Batch = TypeAliasType("Batch", Mapping[str, Array | np.ndarray])
+Metrics = TypeAliasType("Metrics", dict[str, Array])
 RESERVED = frozenset({"loss", "weight", "penalty", "learning_rate", "gradient_norm", "non_finite"})
 
 
@@ -37,10 +41,63 @@ class Loss(Protocol):
     ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Any]]]: ...
 
 
-def with_weight(batch: Batch) -> dict[str, Array]:
-    """The batch with weights, 1 for each example where there were none."""
+class ModelLoss(NamedTuple):
+    """A loss that also says what its model predicts.
+
+    Attributes:
+        per_example: what a `Loss` is called for.
+        predict: `(variables, batch) -> outputs` of the model in evaluation, for a batch as it is.
+        prepare: `(batch) -> batch`, the preprocessing, which `per_example` does not do again; None
+            if there is none. A trainer augments what it gives.
+    """
+
+    per_example: Loss
+    predict: Callable[[Mapping[str, PyTree], Batch], Any]
+    prepare: Callable[[Batch], Batch] | None = None
+
+    def __call__(
+        self,
+        params: PyTree,
+        model_state: PyTree,
+        batch: Batch,
+        keys: dict[str, Key[Array, ""]],
+        *,
+        train: bool,
+    ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Any]]]:
+        """The loss of each example, the model's state and the metrics."""
+        if self.prepare is not None:
+            batch = self.prepare(batch)
+        return self.per_example(params, model_state, batch, keys, train=train)
+
+
+def check_loss(loss: object) -> None:
+    """Checks what can be seen of a loss before it is called.
+
+    Raises:
+        TypeError: it cannot be called as `Loss` describes.
+    """
+    check_function("loss", loss)
+    if isinstance(loss, nn.Module):
+        raise TypeError(
+            "loss must be a function such as classification_loss(model), got the model itself, a "
+            f"{type(loss).__name__}."
+        )
+    try:
+        parameters = inspect.signature(loss).parameters.values()
+    except (TypeError, ValueError):  # what Python cannot inspect is called
+        return
+    if not any(p.name == "train" or p.kind is p.VAR_KEYWORD for p in parameters):
+        raise TypeError(
+            "loss must be (params, model_state, batch, keys, *, train) -> (losses, (model_state, "
+            f"metrics)), such as classification_loss(model), got {shown(loss)} without train."
+        )
+
+
+def with_weight(batch: Batch) -> dict[str, Any]:
+    """The batch with weights in float32 or wider, 1 for each example where there were none."""
     size = len(jax.tree.leaves(batch)[0])
-    return {"weight": jnp.ones((size,), jnp.float32), **batch}
+    weight = jnp.asarray(batch.get("weight", jnp.ones((size,), jnp.float32)))
+    return {**batch, "weight": weight.astype(wide_dtype(weight.dtype))}
 
 
 def split_output(given: Any) -> tuple[Any, PyTree, dict[str, Any], dict[str, Any]]:
@@ -58,6 +115,8 @@ def split_output(given: Any) -> tuple[Any, PyTree, dict[str, Any], dict[str, Any
     metrics = dict(metrics)
     extra_args = metrics.pop("extra_args", {})
     check_instance('metrics["extra_args"]', extra_args, Mapping)
+    if "value" in extra_args:
+        raise ValueError("extra_args of the loss must not name value: it is the batch's mean loss.")
     return losses, model_state, metrics, dict(extra_args)
 
 
@@ -78,4 +137,6 @@ def weighted_sums(
                 f"loss must give one {name} per example, of the shape {jnp.shape(weight)}, "
                 f"got {jnp.shape(value)}."
             )
-    return {name: jnp.sum(weight * value) for name, value in values.items()}
+    wide = {name: jnp.asarray(value) for name, value in values.items()}
+    wide = {name: value.astype(wide_dtype(value.dtype)) for name, value in wide.items()}
+    return {name: jnp.sum(weight * value) for name, value in wide.items()}

@@ -16,19 +16,22 @@ class NonFiniteError(FloatingPointError):
         path: where in the state after the step the first such entry is, parameters first, such as
             `.params['Dense_0']['kernel']`; None if only the loss or the gradient has one; or, after
             the step, the validation metric that is one.
-        state: the one before the step.
+        state: the one before the step, or the one that was validated.
     """
 
     def __init__(
         self, step: int, learning_rate: float | None, path: str | None, state: TrainState
     ) -> None:
         rate = "not reported" if learning_rate is None else f"{learning_rate:g}"
+        place = f"step {step} gave a NaN or an infinity, first in {path or 'the loss or gradient'}"
+        state_is = "the one before the step"
+        if path and path.startswith("validation."):
+            place = f"{path} is NaN or infinite after {step} updates, which were finite"
+            state_is = "the one that was validated"
         super().__init__(
-            f"step {step} gave a NaN or an infinity, first in "
-            f"{path or 'the loss or its gradient'}; learning rate {rate}. "
-            "The error's `state` is the one before the step. The rate may be too high; or, if it "
-            "was one of the first, the examples wrong: a label that is not below the number of "
-            "logits has the loss NaN."
+            f"{place}; learning rate {rate}. The error's `state` is {state_is}. The rate may be "
+            "too high; or the examples wrong: a label that is not below the number of logits has "
+            "the loss NaN, and `classes=` of `fit` finds it."
         )
         self.step = step
         self.learning_rate = learning_rate

@@ -20,7 +20,7 @@ def train_population(
     *,
     states: PyTree = None,
     shared: tuple[PyTree, ...] = (),
-    form: Literal["map", "vmap"] | None = None,
+    mapping: Literal["map", "vmap"] | None = None,
     chunk: int | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> PyTree:
@@ -46,7 +46,7 @@ def train_population(
         states: a tree of arrays whose first axis is the trials, such as positions that an earlier
             call has returned; None hands nothing to `run`.
         shared: further arguments, the same for all: the data, which must not be closed over.
-        form: None is "map" on CPUs, where matrix products of one trial already use the core
+        mapping: None is "map" on CPUs, where matrix products of one trial already use the core
             (one `vmap` over all is about half as fast), and "vmap" on accelerators.
         chunk: trials at a time under "vmap", for memory; None means all of a device's.
         devices: None means all. A CPU counts as one unless `jax_num_cpu_devices` was set, to the
@@ -72,26 +72,28 @@ def train_population(
     check_instance("shared", shared, tuple)
     if devices is not None:
         check_instance("devices", devices, Sequence)
+        if not devices:
+            raise ValueError("devices must not be empty.")
     if not jnp.issubdtype(getattr(keys, "dtype", None), jax.dtypes.prng_key) or keys.ndim != 1:
         raise TypeError(f"keys must be a vector of typed keys (jax.random.split), got {keys!r}.")
     if not len(keys):
         raise ValueError("keys must not be empty.")
     check_rows("hyper_parameters", hyper_parameters, len(keys))
     check_rows("states", states, len(keys))
-    if form is not None:
-        check_choice("form", form, ("map", "vmap"))
+    if mapping is not None:
+        check_choice("mapping", mapping, ("map", "vmap"))
     if chunk is not None:
         check_integer("chunk", chunk, low=1)
     mesh = Mesh(np.array(jax.devices() if devices is None else devices)[: len(keys)], ("trials",))
-    if form is None:
-        form = "map" if mesh.devices.flat[0].platform == "cpu" else "vmap"
+    if mapping is None:
+        mapping = "map" if mesh.devices.flat[0].platform == "cpu" else "vmap"
     rows = np.minimum(np.arange(-(-len(keys) // mesh.size) * mesh.size), len(keys) - 1)
     trials = (keys, hyper_parameters) if states is None else (keys, hyper_parameters, states)
     if len(rows) > len(keys):  # copies of the last trial, so that each device has as many
         trials = jax.tree.map(lambda x: jnp.asarray(x)[rows], trials)
     trials = jax.device_put(trials, NamedSharding(mesh, PartitionSpec("trials")))
     shared = jax.device_put(shared, NamedSharding(mesh, PartitionSpec()))
-    out = _all_trials(run, mesh, 1 if form == "map" else chunk or len(rows), trials, shared)
+    out = _all_trials(run, mesh, 1 if mapping == "map" else chunk or len(rows), trials, shared)
     return jax.tree.map(lambda x: _to_host(x)[: len(keys)], out)
 
 
@@ -105,7 +107,10 @@ def check_rows(name: str, tree: PyTree, trials: int) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         label = f"{name}{jax.tree_util.keystr(path)}"
         if not np.ndim(leaf):
-            raise TypeError(f"{label} must be an array with an axis of trials, got {leaf!r}.")
+            raise TypeError(
+                f"{label} must be an array with an axis of trials, got {leaf!r}: a list of numbers "
+                "is jnp.array([...])."
+            )
         if len(leaf) != trials:
             raise ValueError(f"{label} must have a row for each of {trials} keys, got {len(leaf)}.")
 
@@ -120,9 +125,9 @@ def _all_trials(run: Callable, mesh: Mesh, size: int, trials: PyTree, shared: Py
             return jax.lax.map(lambda trial: one(trial, shared), trials)
         return jax.lax.map(lambda trial: one(trial, shared), trials, batch_size=size)
 
-    split, whole = PartitionSpec("trials"), PartitionSpec()
+    split, everywhere = PartitionSpec("trials"), PartitionSpec()
     return jax.shard_map(
-        local, mesh=mesh, in_specs=(split, whole), out_specs=split, check_vma=False
+        local, mesh=mesh, in_specs=(split, everywhere), out_specs=split, check_vma=False
     )(trials, shared)
 
 

@@ -23,7 +23,7 @@ from jaxtricks.training._control import (
 from jaxtricks.training._epoch import numbered_epoch
 from jaxtricks.training._evaluate import evaluate
 from jaxtricks.training._loss import Batch, Metrics
-from jaxtricks.training._state import TrainState
+from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
 
 
@@ -35,6 +35,9 @@ class Run(NamedTuple):
             finished. `run` goes on from it.
         train: means of the training metrics of each epoch `[epochs]`, see `mean_over_steps`.
         validation: the validation metrics after each epoch `[epochs]`.
+        state: the state at the end.
+        epochs: how many epochs were run in all.
+        best_variables: the model with the best validation metric; None without a stopping rule.
     """
 
     position: Position
@@ -62,8 +65,8 @@ def run(
     start: TrainState | Position,
     train: Batch,
     validation: Batch,
-    key: Key[Array, ""],
     *,
+    key: Key[Array, ""],
     epochs: int,
     batch_size: int,
     plateau: ControlRule | None = None,
@@ -91,7 +94,8 @@ def run(
         stopping: answers whether to stop, such as `control.early_stopping(5)`; its state keeps the
             best model. None keeps none.
         monitor: the validation metric that both watch.
-        after_stop: what the curves hold for the epochs after a stop: NaN, or the last value.
+        after_stop: what the curves hold for the epochs after a stop: NaN, or the last value. A run
+            that had stopped before this call has none: NaN.
 
     Raises:
         ValueError: a length is under 1, `batch_size` is over the number of training examples,
@@ -106,12 +110,14 @@ def run(
         >>> ours = training.trainer(loss, optax.sgd(0.25))
         >>> some, others = {"x": jnp.ones(4)}, {"x": jnp.zeros(2)}
         >>> start = ours.init({"params": jnp.zeros(())})
-        >>> options = {"epochs": 9, "batch_size": 4, "stopping": control.early_stopping(1)}
-        >>> result = run(ours, start, some, others, jax.random.key(0), **options)
+        >>> rule = control.early_stopping(patience=1)
+        >>> options = {"key": jax.random.key(0), "epochs": 9, "batch_size": 4, "stopping": rule}
+        >>> result = run(ours, start, some, others, **options)
         >>> int(result.epochs), float(result.best_variables["params"])
         (3, 0.5)
     """
     control = Control(plateau, stopping, monitor)
+    check_state("start", start, Position)
     check_run(trainer, control, train, validation, epochs, batch_size, after_stop)
     position = start if isinstance(start, Position) else begin(trainer, control, start)
 

@@ -45,6 +45,20 @@ class TrainState:
     average: PyTree = None
 
 
+def check_state(name: str, state: object, *kinds: type) -> None:
+    """Checks for a `TrainState`, or one of the other kinds allowed.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(state, (TrainState, *kinds)):
+        kind = type(state)
+        raise TypeError(
+            f"{name} must come from trainer.init(variables), or be the state or position of a Fit "
+            f"or Run, got a {kind.__module__.split('.')[0]} {kind.__name__}."
+        )
+
+
 def variables(state: TrainState) -> dict[str, PyTree]:
     """What `model.apply` takes: the last parameters and the model's other variables.
 

@@ -1,20 +1,24 @@
 """One update: gradients of a batch, the rule, new parameters, metrics."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree
+from typing_extensions import TypeAliasType
 
+from jaxtricks._checks import check_instance
 from jaxtricks.averaging import Averager
 from jaxtricks.training._loss import Batch, Loss, Metrics, split_output, weighted_sums, with_weight
 from jaxtricks.training._non_finite import count_non_finite, sum_of_squares
 from jaxtricks.training._reported_rate import reported_rate
 from jaxtricks.training._state import Averaged, TrainState
 
-TrainStep = Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
+TrainStep = TypeAliasType(
+    "TrainStep", Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
+)
 AUGMENT = 2**32 - 1  # what is folded into a step's key to augment; the parts of a batch use 0, 1...
 
 
@@ -42,16 +46,20 @@ def make_step(settings: StepSettings) -> TrainStep:
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
         batch = with_weight(batch)
-        if settings.augment is not None:
-            batch = settings.augment(jax.random.fold_in(key, jnp.uint32(AUGMENT)), batch)
+        loss, augment = settings.loss, settings.augment
+        if augment is not None:
+            augment_key = jax.random.fold_in(key, jnp.uint32(AUGMENT))
+            batch = augmented(augment, loss, augment_key, batch)
+            loss = getattr(loss, "per_example", loss)
         weight = sum_over_devices(jnp.sum(batch["weight"]), axis_name)
         mass = jnp.where(weight > 0, weight, 1)
         gradients, model_state, metrics, extra_args = gradients_in_parts(
-            settings, state, batch, mass, key
+            settings._replace(loss=loss), state, batch, mass, key
         )
         metrics, gradients = sum_over_devices((metrics, gradients), axis_name)
         gradients = jax.tree.map(lambda g, p: g.astype(p.dtype), gradients, state.params)
         if settings.penalty is not None:
+            check_scalar_penalty(settings.penalty, state.params)
             metrics["penalty"], extra = jax.value_and_grad(settings.penalty)(state.params)
             gradients = jax.tree.map(jnp.add, gradients, extra)
         updates, opt_state = rule.update(
@@ -72,6 +80,29 @@ def make_step(settings: StepSettings) -> TrainStep:
         return TrainState(count, params, model_state, opt_state, scale, average), metrics
 
     return step
+
+
+def augmented(
+    augment: Callable[[Key[Array, ""], Batch], Batch], loss: Loss, key: Key[Array, ""], batch: Batch
+) -> Batch:
+    """The batch after the loss's preprocessing and the augmentation.
+
+    Raises:
+        TypeError: `augment` does not give a dict.
+        ValueError: it leaves out an entry, or gives another number of examples.
+    """
+    prepare = getattr(loss, "prepare", None)
+    before = batch if prepare is None else prepare(batch)
+    after = augment(key, before)
+    check_instance("what augment returns", after, Mapping)
+    if missing := sorted(before.keys() - after.keys()):
+        raise ValueError(f"augment must keep the entries of the batch, {missing} are missing.")
+    rows = {name: jnp.shape(values)[:1] for name, values in after.items()}
+    if set(rows.values()) != {jnp.shape(before["weight"])}:
+        raise ValueError(
+            f"augment must give {len(before['weight'])} rows in each entry, got {rows}."
+        )
+    return after
 
 
 def gradients_in_parts(
@@ -133,6 +164,17 @@ def mean_of_part(
         )
     sums = weighted_sums(losses, metrics, part["weight"] / mass)
     return sums["loss"], (model_state, sums, extra_args)
+
+
+def check_scalar_penalty(penalty: Callable[[PyTree], Float[Array, ""]], params: PyTree) -> None:
+    """Checks that a penalty is one number.
+
+    Raises:
+        ValueError: it has axes.
+    """
+    shape = jnp.shape(jax.eval_shape(penalty, params))
+    if shape:
+        raise ValueError(f"penalty must give one number, got an array of the shape {shape}.")
 
 
 def next_average(

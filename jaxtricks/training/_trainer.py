@@ -1,7 +1,7 @@
 """What trains a model: four pure functions that share one loss, one rule and one averager."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,16 @@ from jaxtricks._checks import (
     check_integer,
 )
 from jaxtricks.averaging import Averager
-from jaxtricks.training._loss import Batch, Loss, Metrics, split_output, weighted_sums, with_weight
+from jaxtricks.training._loss import (
+    Batch,
+    Loss,
+    Metrics,
+    check_loss,
+    split_output,
+    weighted_sums,
+    with_weight,
+)
+from jaxtricks.training._split_variables import split_variables
 from jaxtricks.training._state import Averaged, TrainState
 from jaxtricks.training._state import variables as last_variables
 from jaxtricks.training._step import StepSettings, TrainStep, make_step
@@ -36,6 +45,8 @@ class Trainer(NamedTuple):
             over the batch, and `"weight"`, the sum of the weights. Sums of batches add up.
         variables: `variables(state) -> variables`, the model that is validated and kept as the
             best: with the average of the parameters, if there is an averager.
+        predict: `predict(variables, batch) -> outputs` of the model in evaluation, if the loss
+            knows its model, as `classification_loss` does; else None.
         axis_name: of the mapped axis that `step` sums over, for `pmap_step`; else None.
     """
 
@@ -43,6 +54,7 @@ class Trainer(NamedTuple):
     step: TrainStep
     evaluate: Callable[[Mapping[str, PyTree], Batch], Metrics]
     variables: Callable[[TrainState], dict[str, PyTree]]
+    predict: Callable[[Mapping[str, PyTree], Batch], Any] | None = None
     axis_name: str | None = None
 
 
@@ -87,7 +99,8 @@ def trainer(
         accumulate: in how many parts the batch goes through the model, one after another, for
             the memory of one part. Batch statistics are those of each part.
         augment: `(key, batch) -> batch`, applied to each training batch on the device, with a key
-            of its own for each step; the batch has `"weight"`. Never in evaluation.
+            of its own for each step, and never in evaluation. It sees the batch after the
+            preprocessing of `classification_loss`, so images are floating, and `"weight"` is there.
         rng_streams: names of the streams that the model draws from; never `"params"`.
         diagnostics: whether to report `"gradient_norm"` and `"non_finite"`. Small models in large
             populations are faster without; NaN then shows in the losses only. `fit` needs them.
@@ -119,10 +132,13 @@ def trainer(
     """
     check_flag("diagnostics", diagnostics)
     check_flag("evaluate_average", evaluate_average)
+    if isinstance(tx, optax.MultiSteps):
+        raise TypeError("tx must be a GradientTransformation: use its .gradient_transformation().")
     check_instance("tx", tx, optax.GradientTransformation)
     check_integer("accumulate", accumulate, low=1)
-    for name, function in (("loss", loss), ("penalty", penalty), ("augment", augment)):
-        if function is not None or name == "loss":
+    check_loss(loss)
+    for name, function in (("penalty", penalty), ("augment", augment)):
+        if function is not None:
             check_function(name, function)
     if averager is not None:
         check_functions("averager", averager, Averager)
@@ -169,30 +185,8 @@ def trainer(
             return last_variables(state)
         return {**last_variables(state), "params": state.average.output}
 
-    return Trainer(jax.jit(init), step, evaluate, variables, axis_name)
-
-
-def split_variables(variables: Mapping[str, PyTree]) -> tuple[PyTree, dict[str, PyTree]]:
-    """The parameters and the model's other variables.
-
-    Raises:
-        TypeError: this is not a mapping, or a parameter is not real and floating.
-        ValueError: there are no `"params"`.
-    """
-    check_instance("variables", variables, Mapping)
-    if "params" not in variables:
-        raise ValueError(
-            f'variables must hold "params", got {sorted(map(str, variables))}: give what '
-            'model.init gives, whole, or {"params": tree}.'
-        )
-    params = variables["params"]
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-            raise TypeError(
-                f"params{jax.tree_util.keystr(path)} must be real and floating, "
-                f"got {jnp.result_type(leaf)}: put what is not trained beside the parameters."
-            )
-    return params, {name: tree for name, tree in variables.items() if name != "params"}
+    predict = getattr(loss, "predict", None)
+    return Trainer(jax.jit(init), step, evaluate, variables, predict, axis_name)
 
 
 def first_average(averager: Averager, params: PyTree, evaluate_average: bool) -> Averaged:

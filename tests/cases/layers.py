@@ -1,10 +1,11 @@
 """Every layer, model and pure kernel under contract."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 from jaxtricks import models, normalization, regularizers
 
@@ -17,9 +18,9 @@ class Layer(NamedTuple):
     `make`: the class. `shape`: of an input. `hyper`: every float field with two values. `ends`: the
     smallest and the largest value of each float field, None where there is no largest. `static`:
     the other fields, with the value used here. `bad`: values that a static field refuses.
-    `draws`: it is stochastic in training. `normalizes`: it keeps running statistics.
-    `flax_dense`: holds a `flax.linen.Dense`, which turns narrow inputs into float32 and fails under
-    strict dtype promotion. `any_input`: leaves it to its layers to refuse whole numbers.
+    `draws`: it is stochastic in training. `normalizes`: it keeps running statistics. `in_dtype`:
+    the fields with which it computes in a dtype; None if it computes in that of its input.
+    `any_input`: leaves it to its layers to refuse whole numbers.
     """
 
     make: Callable[..., nn.Module]
@@ -30,7 +31,7 @@ class Layer(NamedTuple):
     bad: Mapping[str, object] = {}
     draws: bool = False
     normalizes: bool = False
-    flax_dense: bool = False
+    in_dtype: Callable[[Any], Mapping[str, object]] | None = None
     any_input: bool = False
 
 
@@ -52,6 +53,25 @@ class Kernel(NamedTuple):
     whole_numbers: bool = False
 
 
+def by_field(dtype: Any) -> dict[str, object]:
+    """The field `dtype` of the layer."""
+    return {"dtype": dtype}
+
+
+def layers_of(dtype: Any) -> dict[str, object]:
+    """The fields of a `Sequential`, which has no dtype: its layers have theirs."""
+    return {
+        "layers": (
+            regularizers.Dropout(0.5),
+            nn.Dense(16, dtype=dtype),
+            normalization.BatchNorm(dtype=dtype),
+            nn.relu,
+            regularizers.Dropout(0.5),
+            nn.Dense(5, dtype=dtype),
+        )
+    }
+
+
 LAYERS: dict[str, Layer] = {
     "Dropout": Layer(
         regularizers.Dropout,
@@ -70,8 +90,10 @@ LAYERS: dict[str, Layer] = {
             "pieces": 3,
             "use_bias": True,
             "kernel_init": nn.initializers.lecun_normal(),
+            "dtype": None,
         },
-        bad={"features": 0, "pieces": 1.5, "kernel_init": "he"},
+        bad={"features": 0, "pieces": 1.5, "kernel_init": "he", "dtype": bool},
+        in_dtype=by_field,
     ),
     "BatchNorm": Layer(
         normalization.BatchNorm,
@@ -86,9 +108,11 @@ LAYERS: dict[str, Layer] = {
             "scale_init": nn.initializers.ones,
             "bias_init": nn.initializers.zeros,
             "axis": -1,
+            "dtype": None,
         },
-        bad={"axis": 1.5, "axis_name": 3, "scale_init": 1.0, "bias_init": None},
+        bad={"axis": 1.5, "axis_name": 3, "scale_init": 1.0, "bias_init": None, "dtype": "int8"},
         normalizes=True,
+        in_dtype=by_field,
     ),
     "Conv": Layer(
         models.Conv,
@@ -99,103 +123,118 @@ LAYERS: dict[str, Layer] = {
             "strides": 1,
             "use_bias": True,
             "kernel_init": nn.initializers.lecun_normal(),
-            "form": None,
+            "algorithm": None,
+            "dtype": None,
         },
-        bad={"features": 0, "kernel_size": 3, "strides": 0, "kernel_init": "he", "form": "fft"},
+        bad={
+            "features": 0,
+            "kernel_size": 3,
+            "strides": 0,
+            "kernel_init": "he",
+            "algorithm": "fft",
+            "dtype": np.uint8,
+        },
+        in_dtype=by_field,
     ),
     "MLP": Layer(
         models.MLP,
         ROWS,
-        hyper={"rates": (0.5, 0.3)},
-        ends={"rates": (0.0, 1.0)},
+        hyper={"dropout_rates": (0.5, 0.3)},
+        ends={"dropout_rates": (0.0, 1.0)},
         static={
             "features": (16, 5),
             "activation": nn.tanh,
-            "dropout_position": "after_activation",
-            "batch_norm": True,
-            "axis_name": None,
+            "block": models.batch_norm_block,
             "kernel_init": nn.initializers.lecun_normal(),
-            "batch_norm_position": "before_activation",
-            "redundant_bias": True,
+            "dtype": None,
         },
         bad={
             "features": (),
             "activation": "relu",
-            "dropout_position": "first",
-            "axis_name": 3,
+            "block": "dense",
             "kernel_init": "he",
-            "batch_norm_position": "first",
+            "dtype": complex,
         },
         draws=True,
         normalizes=True,
-        flax_dense=True,
+        in_dtype=by_field,
     ),
     "SmallCNN": Layer(
         models.SmallCNN,
         IMAGES,
-        hyper={"rate": (0.5, 0.3)},
-        ends={"rate": (0.0, 1.0)},
+        hyper={"dropout_rate": (0.5, 0.3)},
+        ends={"dropout_rate": (0.0, 1.0)},
         static={
             "features": (2,),
             "hidden": 16,
             "classes": 3,
             "batch_norm": True,
             "axis_name": None,
-            "form": None,
+            "algorithm": None,
+            "dtype": None,
         },
-        bad={"features": (), "hidden": 0, "classes": 1.5, "axis_name": 3, "form": "fft"},
+        bad={
+            "features": (),
+            "hidden": 0,
+            "classes": 1.5,
+            "axis_name": 3,
+            "algorithm": "fft",
+            "dtype": "half precision",
+        },
         draws=True,
         normalizes=True,
-        flax_dense=True,
+        in_dtype=by_field,
     ),
     "ResNet": Layer(
         models.ResNet,
         IMAGES,
-        static={"depth": 8, "width": 2, "classes": 3, "axis_name": None, "form": None},
-        bad={"depth": 9, "width": 0, "classes": 1.5, "axis_name": 3, "form": "fft"},
+        static={
+            "depth": 8,
+            "width": 2,
+            "classes": 3,
+            "axis_name": None,
+            "algorithm": None,
+            "dtype": None,
+        },
+        bad={
+            "depth": 9,
+            "width": 0,
+            "classes": 1.5,
+            "axis_name": 3,
+            "algorithm": "fft",
+            "dtype": 3,
+        },
         normalizes=True,
-        flax_dense=True,
+        in_dtype=by_field,
     ),
     "Sequential": Layer(
         models.Sequential,
         ROWS,
-        static={
-            "layers": (
-                regularizers.Dropout(0.5),
-                nn.Dense(16),
-                normalization.BatchNorm(),
-                nn.relu,
-                regularizers.Dropout(0.5),
-                nn.Dense(5),
-            )
-        },
+        static=layers_of(None),
         bad={"layers": ()},
         draws=True,
         normalizes=True,
-        flax_dense=True,
+        in_dtype=layers_of,
     ),
     "MLP of one layer": Layer(
         models.MLP,
         ROWS,
-        hyper={"rates": (0.0, 0.0)},
+        hyper={"dropout_rates": (0.0, 0.0)},
         static={
             "features": (5,),
             "activation": nn.relu,
-            "dropout_position": "before_activation",
-            "batch_norm": False,
-            "axis_name": None,
+            "block": models.dense_block,
             "kernel_init": nn.initializers.zeros,
-            "batch_norm_position": "after_activation",
-            "redundant_bias": False,
+            "dtype": None,
         },
-        flax_dense=True,
+        in_dtype=by_field,
     ),
     "Sequential of one layer": Layer(
         models.Sequential,
         ROWS,
         static={"layers": (nn.Dense(5),)},
         bad={"layers": (3,)},
-        flax_dense=True,
+        in_dtype=lambda dtype: {"layers": (nn.Dense(5, dtype=dtype),)},
         any_input=True,
     ),
 }

@@ -164,3 +164,51 @@ def test_updates_of_a_python_number_work():
     tx = optimizers.adam(0.1)
     updates, _ = tx.update(1.0, tx.init(0.0))
     assert jnp.isclose(updates, -0.1) and isinstance(updates, jax.Array)
+
+
+OWN = [getattr(jaxtricks, room) for room in ROOMS]
+FRAMEWORKS = (presets.torch, presets.keras)  # with the argument order of the frameworks
+
+
+def own_functions(packages):
+    for package in packages:
+        for name, function in public_functions(package).items():
+            if function.__module__.startswith("jaxtricks."):
+                yield pytest.param(function, id=f"{package.__name__}.{name}")
+
+
+@pytest.mark.parametrize("function", list(own_functions(OWN)))
+def test_defaults_are_keyword_only_past_the_first_argument_and_a_key_comes_first(function):
+    parameters = list(inspect.signature(function).parameters.values())
+    for parameter in parameters[1:]:
+        by_position = parameter.kind is not parameter.KEYWORD_ONLY
+        assert parameter.default is parameter.empty or not by_position, parameter.name
+        assert parameter.name != "key" or not by_position
+    assert not parameters or parameters[0].name != "key" or parameters[0].default is inspect._empty
+
+
+@pytest.mark.parametrize("function", list(own_functions([*OWN, *FRAMEWORKS])))
+def test_help_shows_types_by_their_names(function):
+    """A union of seven members for each number hides the arguments between them."""
+    text = str(inspect.signature(function))
+    assert "numpy.bool" not in text and "SupportsDType" not in text
+    assert len(text) < 800  # that of `fit`, which has most arguments
+
+
+VAGUE = {"whole", "kept", "moved", "known", "spread"}
+
+
+def names_in(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+
+
+def test_names_say_what_they_name():
+    for path in pathlib.Path(jaxtricks.__file__).parent.rglob("*.py"):
+        for name in names_in(ast.parse(path.read_text())):
+            assert not VAGUE & set(name.split("_")), f"{path}: {name}"

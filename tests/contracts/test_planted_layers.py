@@ -1,6 +1,7 @@
 """Faulty layers, each of which breaks the law that is named with it: the laws can fail."""
 
 import itertools
+from typing import Any
 
 import flax.errors
 import flax.linen as nn
@@ -10,7 +11,7 @@ import pytest
 from _pytest.outcomes import Failed
 
 from jaxtricks.regularizers import dropout
-from tests.cases.layers import ROWS, Layer
+from tests.cases.layers import ROWS, Layer, by_field
 from tests.contracts import flax_laws
 from tests.contracts import layer_laws as laws
 
@@ -127,6 +128,26 @@ class NarrowStatistics(nn.Module):
         return x
 
 
+class NarrowParameters(nn.Module):
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        scale = self.param("scale", nn.initializers.ones, x.shape[-1:], self.dtype)
+        return x.astype(self.dtype) * scale[None]
+
+
+class Promotes(nn.Module):
+    """Computes in float32 what it then gives in its dtype, with its input as it came."""
+
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        scale = self.param("scale", nn.initializers.ones, x.shape[-1:], jnp.float32)
+        return (x * scale[None]).astype(self.dtype)
+
+
 class CountsItsTraces(nn.Module):
     """Its numbers depend on how often Python has run it."""
 
@@ -158,8 +179,10 @@ FAULTS = [
     (CountsItsTraces, flax_laws.a_scanned_stack_equals_the_loop, UNEQUAL),
     (CountsItsTraces, flax_laws.it_works_in_nnx, UNEQUAL),
     (StaticRate, laws.vmap_over_each_float_field_equals_the_loop, "Abstract tracer"),
-    (AlwaysSingle, laws.dtypes_stay, "dtype"),
-    (NarrowStatistics, laws.dtypes_stay, "assert"),
+    (AlwaysSingle, laws.it_computes_in_its_dtype_with_single_precision_variables, "dtype"),
+    (NarrowStatistics, laws.it_computes_in_its_dtype_with_single_precision_variables, "all"),
+    (NarrowParameters, laws.it_computes_in_its_dtype_with_single_precision_variables, "all"),
+    (Promotes, laws.it_computes_in_its_dtype_with_single_precision_variables, "implicit dtype"),
     (Planted, laws.its_docstring_names_every_field_and_has_an_example, ">>>"),
 ]
 BROKEN = (
@@ -167,12 +190,14 @@ BROKEN = (
     Failed,
     flax.errors.InvalidRngError,
     jax.errors.ConcretizationTypeError,
+    jax.dtypes.TypePromotionError,
 )
 
 
 def row_of(make):
     if not issubclass(make, Planted):
-        return Layer(make, ROWS, normalizes=True)
+        in_dtype = by_field if "dtype" in make.__annotations__ else None
+        return Layer(make, ROWS, normalizes=True, in_dtype=in_dtype)
     rates = {"rate": (0.5, 0.3)}
     return Layer(make, ROWS, hyper=rates, ends={"rate": (0.0, 1.0)}, draws=True)
 

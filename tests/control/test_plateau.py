@@ -57,22 +57,24 @@ NEGATIVE = [-1.0] * 6  # a constant log-likelihood
 
 def test_negative_metrics_plateau_only_with_a_signed_margin():
     """PyTorch's "rel" takes -1 for better than -1 (1 - 1e-4), at every observation."""
-    signed = values(control.plateau(0.1, 2), NEGATIVE)
+    signed = values(control.plateau(0.1, patience=2), NEGATIVE)
     np.testing.assert_allclose(signed, [1, 1, 1, 0.1, 0.1, 0.1], rtol=1e-6)
-    rel = values(control.plateau(0.1, 2, threshold_mode="rel"), NEGATIVE)
+    rel = values(control.plateau(0.1, patience=2, threshold_mode="rel"), NEGATIVE)
     np.testing.assert_array_equal(rel, 1.0)
 
 
 @pytest.mark.parametrize("mode, better", [("min", [-1, -1.01]), ("max", [-1.01, -1])])
 def test_signed_margin_follows_improvement_of_negative_metrics(mode, better):
-    assert values(control.plateau(0.1, 0, mode=mode), better)[-1] == 1
-    assert values(control.plateau(0.1, 0, mode=mode), better[::-1])[-1] == pytest.approx(0.1)
+    assert values(control.plateau(0.1, patience=0, mode=mode), better)[-1] == 1
+    assert values(control.plateau(0.1, patience=0, mode=mode), better[::-1])[-1] == pytest.approx(
+        0.1
+    )
 
 
 @pytest.mark.parametrize("threshold_mode", ["signed", "rel"])
 def test_margins_agree_for_positive_metrics(threshold_mode):
     metrics = np.random.default_rng(0).uniform(0.5, 1, 40)
-    rule = control.plateau(0.5, 1, threshold_mode=threshold_mode)
+    rule = control.plateau(0.5, patience=1, threshold_mode=threshold_mode)
     np.testing.assert_allclose(values(rule, metrics), reduce_on_plateau(metrics, 0.5, 1))
 
 
@@ -99,7 +101,13 @@ def test_carrying_the_rate_itself_is_the_rule_of_pytorch(cooldown, min_lr, eps):
     metrics = 1 + np.abs(np.random.default_rng(1).normal(size=80))
     metrics[[0, 7, 8]] = np.nan
     rule = control.plateau(
-        0.3, 2, initial=0.1, min_value=min_lr, eps=eps, threshold_mode="rel", cooldown=cooldown
+        0.3,
+        patience=2,
+        initial=0.1,
+        min_value=min_lr,
+        eps=eps,
+        threshold_mode="rel",
+        cooldown=cooldown,
     )
     want = reduce_on_plateau(metrics, 0.3, 2, 0.1, min_lr, eps, cooldown)
     assert len(set(want)) > 2
@@ -118,10 +126,10 @@ def test_optax_cuts_one_observation_earlier():
     """S-LIB-04: at bad == patience, where PyTorch and we wait for bad > patience."""
     losses = jnp.ones(7)
     theirs = scales(optax.contrib.reduce_on_plateau(0.1, 2), losses)
-    ours = scales(optimizers.scale_by_plateau(control.plateau(0.1, 2)), losses)
+    ours = scales(optimizers.scale_by_plateau(control.plateau(0.1, patience=2)), losses)
     np.testing.assert_allclose(theirs, [1, 1, 0.1, 0.1, 0.01, 0.01, 0.001], rtol=1e-5)
     np.testing.assert_allclose(ours, [1, 1, 1, 0.1, 0.1, 0.1, 0.01], rtol=1e-5)
-    one_less = scales(optimizers.scale_by_plateau(control.plateau(0.1, 1)), losses)
+    one_less = scales(optimizers.scale_by_plateau(control.plateau(0.1, patience=1)), losses)
     np.testing.assert_allclose(one_less, theirs, rtol=1e-5)
 
 
@@ -141,7 +149,7 @@ def test_bad_arguments(bad):
 
 def test_patience_may_be_swept():
     def last(patience):
-        rule = control.plateau(0.1, patience)
+        rule = control.plateau(0.1, patience=patience)
         step = lambda state, loss: rule.update(loss, state)[::-1]  # noqa: E731
         return jax.lax.scan(step, rule.init(), jnp.ones(6))[0].value
 
@@ -152,7 +160,8 @@ def test_patience_may_be_swept():
 def test_transformation_scales_updates_and_needs_no_metric_at_each_step():
     """Once an epoch of three updates; in between the scale in force is applied."""
     tx = optax.chain(
-        optimizers.scale_by_momentum(0.0), optimizers.scale_by_plateau(control.plateau(0.1, 0))
+        optimizers.scale_by_momentum(0.0),
+        optimizers.scale_by_plateau(control.plateau(0.1, patience=0)),
     )
     state, out = tx.init(jnp.ones(2)), []
     for step in range(6):
@@ -165,7 +174,7 @@ def test_transformation_scales_updates_and_needs_no_metric_at_each_step():
 
 def test_rate_carried_by_the_machine():
     tx = optax.chain(
-        optimizers.scale_by_plateau(control.plateau(0.1, 0, initial=0.5)), optax.scale(-1)
+        optimizers.scale_by_plateau(control.plateau(0.1, patience=0, initial=0.5)), optax.scale(-1)
     )
     update, _ = tx.update(jnp.ones(()), tx.init(jnp.ones(())))
     assert update == -0.5

@@ -1,4 +1,4 @@
-"""The small data set, written once."""
+"""The small data set, written once, and a cache of its own for each test."""
 
 import pytest
 
@@ -11,3 +11,10 @@ def tiny(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tfds")
     write_tiny(folder)
     return folder
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """The folder where copies of decoded sets go, not yet made."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "jaxtricks"

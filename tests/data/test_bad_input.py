@@ -62,15 +62,20 @@ def test_misspelt_name(name, hint, tmp_path):
                 ({part: -0.1}, ValueError, f"{part} must be in [0.0, 1.0), got -0.1"),
                 ({part: -1}, ValueError, f"{part} must be at least 0, got -1"),
                 ({part: "a"}, TypeError, f"{part} must be a fraction or a number of examples"),
-                ({part: None}, TypeError, "or a number of examples, got None"),
             )
         ),
+        ({"validation": None}, TypeError, "or a number of examples, got None"),
     ],
 )
 @pytest.mark.parametrize("name", ["digits", "not_prepared"])
 def test_bad_load_is_refused_before_reading(name, arguments, error, message):
     with pytest.raises(error, match=re.escape(message)):
         data.load(name, **arguments)
+
+
+def test_a_share_of_test_examples_is_refused_where_there_is_a_test_split():
+    with pytest.raises(ValueError, match="test must be None for mnist, which has a test split"):
+        data.load("mnist", test=0.1)
 
 
 @pytest.mark.parametrize("order", ["reshuffle", "cyclic", "with_replacement"])

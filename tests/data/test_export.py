@@ -10,6 +10,8 @@ import pytest
 from jaxtricks import data
 from tests.data.tiny_set import picture, refuse_packages, write_tiny
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 
 @pytest.fixture(scope="module")
 def exported(tiny, tmp_path_factory):
@@ -104,6 +106,13 @@ def test_a_flipped_bit_is_found_or_changes_nothing(exported, tmp_path):
             assert_same(got, want)
             unharmed += 1
     assert unharmed < 60
+
+
+def test_a_decoded_copy_is_no_exported_file(tiny, tmp_path, own_cache):
+    data.load("tiny", data_dir=tiny)
+    (copy,) = own_cache.iterdir()
+    shutil.copy(copy, tmp_path / "tiny.npz")
+    assert_damaged(tmp_path / "tiny.npz")
 
 
 def test_other_arrays_with_intact_archive(exported, tmp_path):

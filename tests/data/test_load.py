@@ -1,4 +1,4 @@
-"""Reading digits, and images prepared by TFDS, from a small set written here and from real ones."""
+"""Reading digits, and images prepared by TFDS, from a small set written here."""
 
 import os
 import re
@@ -9,6 +9,8 @@ import pytest
 
 from jaxtricks import data
 from tests.data.tiny_set import picture, refuse_packages, write_tiny
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def index_of(image):
@@ -46,7 +48,7 @@ def test_the_seed_decides(name, tiny):
 def test_environment_gives_the_folder(tiny, monkeypatch, tmp_path):
     monkeypatch.setenv("TFDS_DATA_DIR", os.fspath(tiny))
     assert data.available("tiny") and len(data.load("tiny").test["label"]) == 20
-    assert not data.available("tiny", tmp_path)
+    assert not data.available("tiny", data_dir=tmp_path)
 
 
 def test_newest_version_is_read(tiny, tmp_path):
@@ -170,38 +172,3 @@ def test_the_file_that_was_looked_for_is_named(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError) as error:
         data.load("no_such_set")
     assert f"nor is no_such_set.npz in {tmp_path} (JAXTRICKS_DATA_DIR)" in str(error.value)
-
-
-@pytest.mark.skipif(not data.available("cifar10"), reason="CIFAR-10 is not prepared")
-def test_real_cifar10():
-    """The classes stay balanced, and the means are the usual ones of all 50,000 images.
-
-    Means of images scatter by 0.12 to 0.16, so those of 3,000 by 0.003.
-    """
-    splits = data.load("cifar10", validation=0, limit=3000)
-    for part in (splits.train, splits.test):
-        assert part["image"].shape == (3000, 32, 32, 3)
-        assert np.bincount(part["label"]).tolist() == [300] * 10
-    means = splits.train["image"].mean(axis=(0, 1, 2)) / 255
-    assert np.allclose(means, [0.4914, 0.4822, 0.4465], atol=0.012)
-
-
-@pytest.mark.skipif(not data.available("mnist"), reason="MNIST is not prepared")
-def test_real_mnist():
-    """A twentieth with the shares of the published class counts, and the usual mean 0.1307.
-
-    Means of images scatter by 0.04, so that of 3,000 by 0.0007.
-    """
-    splits = data.load("mnist", validation=500, limit=3000)
-    assert [len(part["image"]) for part in splits] == [2500, 500, 3000]
-    assert {part["image"].shape[1:] for part in splits} == {(28, 28, 1)}
-    train = np.concatenate([splits.train["label"], splits.validation["label"]])
-    for labels, counts in (
-        (train, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]),
-        (splits.test["label"], [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]),
-    ):
-        want = 3000 * np.array(counts) / sum(counts)
-        assert np.abs(np.bincount(labels) - want).max() <= 1
-    images = np.concatenate([splits.train["image"], splits.validation["image"]])
-    assert images.mean() / 255 == pytest.approx(0.1307, abs=3e-3)
-    assert images.std() / 255 == pytest.approx(0.3081, abs=3e-3)

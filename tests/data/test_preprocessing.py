@@ -103,3 +103,9 @@ def test_bad_arguments(images, call, error, message, monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(error, match=message):
         call(images)
+
+
+def test_one_hot_rows_of_narrow_labels_have_one_1():
+    """In uint8 the class 256 would be the class 0."""
+    rows = data.one_hot(np.array([0, 3, 44], np.uint8), 300)
+    assert rows.sum(axis=1).tolist() == [1, 1, 1] and rows.argmax(axis=1).tolist() == [0, 3, 44]

@@ -20,7 +20,7 @@ def source(tiny):
 
 @pytest.fixture
 def in_memory(tiny):
-    return data.load("tiny", data_dir=tiny, validation=0).train
+    return data.load("tiny", data_dir=tiny, validation=0, cache=False).train
 
 
 def by_hand(examples, order="reshuffle"):

@@ -10,7 +10,7 @@ from tests.data.tiny_set import picture, write_tiny
 
 
 def test_rows_are_those_of_the_arrays(tiny):
-    whole = data.load("tiny", data_dir=tiny, validation=0)
+    whole = data.load("tiny", data_dir=tiny, validation=0, cache=False)
     for split, part in (("train", whole.train), ("test", whole.test)):
         source = data.TfdsSource("tiny", split, data_dir=tiny)
         assert isinstance(source, data.Source) and len(source) == len(part["label"])

@@ -93,6 +93,6 @@ def test_a_race_looks_eight_times_an_epoch_and_ends_at_its_limit():
 
 def test_the_literal_test_is_the_training_accuracy_when_one_batch_is_all():
     examples = some_digits(loop.BATCH)
-    run = jax.jit(loop.trainer(models.MLP((16, 10), rates=0.5), 3))
+    run = jax.jit(loop.trainer(models.MLP((16, 10), dropout_rates=0.5), 3))
     rows = run(jax.random.key(0), False, examples, examples)
     np.testing.assert_array_equal(rows["literal"], rows["train"])

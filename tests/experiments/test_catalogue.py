@@ -1,8 +1,11 @@
 """The catalogue is complete, readable, and points at lines that exist."""
 
+import ast
 import dataclasses
+import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from experiments import catalogue
 
 REFERENCE = re.compile(r"(\d{3})(?::(\d+)(?:-(\d+))?)?")
 LINES = {"000": 183, "001": 146, "002": 1085, "003": 107, "004": 747}
+OPTIONAL = {"Erratum.size", "System.where", "System.reason"}
 TABLES = [catalogue.claims, catalogue.errata, catalogue.figures, catalogue.systems]
 
 
@@ -48,7 +52,7 @@ def test_every_text_is_text(table):
                 assert "|" not in value and "[M" not in value, (row.id, name)
                 assert value.count("`") % 2 == 0 and "\n" not in value, (row.id, name)
             elif value is None:
-                assert isinstance(row, catalogue.Erratum) and name == "size", (row.id, name)
+                assert f"{type(row).__name__}.{name}" in OPTIONAL, (row.id, name)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -81,6 +85,73 @@ def test_the_tables_are_read_once_and_cannot_be_written():
     assert catalogue.claims() is catalogue.claims()
     with pytest.raises(TypeError):
         catalogue.claims()["C-151"] = catalogue.claims()["C-150"]
+
+
+ROWS = {"claims": "Claim", "errata": "Erratum", "figures": "Figure", "systems": "System"}
+FOLDER = Path(catalogue.__file__).parent
+
+
+@pytest.mark.parametrize("table", ROWS)
+def test_every_field_of_the_file_is_declared_and_read(table):
+    """A field that neither an experiment nor the ledger reads is to be shown or deleted."""
+    declared = {field.name for field in dataclasses.fields(getattr(catalogue, ROWS[table]))}
+    rows = json.loads((FOLDER / f"{table}.json").read_text("utf-8"))
+    assert {"kind" if key == "class" else key for row in rows for key in row} == declared
+    unread = declared - fields_read(table)
+    assert not unread, f"no file under experiments/ reads {unread} of {table}.json"
+
+
+def test_every_file_of_the_catalogue_is_known():
+    assert {path.stem for path in FOLDER.glob("*.json")} == {*ROWS, "beyond"}
+
+
+def test_fields_are_found_where_rows_are_read_and_nowhere_else():
+    code = """
+def show(axes, erratum: catalogue.Erratum):
+    axes.text(0, 0, erratum.right)
+    for claim in catalogue.claims().values():
+        print(claim.text, axes.size)
+    return [f.shows for f in catalogue.figures().values() if f.right_if]
+"""
+    found = {table: fields_in(ast.parse(code), table) for table in ROWS}
+    assert found == {
+        "claims": {"text"},
+        "errata": {"right"},
+        "figures": {"shows", "right_if"},
+        "systems": set(),
+    }
+
+
+def fields_read(table):
+    paths = [path for path in FOLDER.parent.rglob("*.py") if path.parent != FOLDER]
+    return set().union(*(fields_in(ast.parse(path.read_text("utf-8")), table) for path in paths))
+
+
+def fields_in(tree, table):
+    """Attributes of names that run over the table's values or are annotated as one of its rows."""
+    fields = set()
+    for scope in ast.walk(tree):
+        loops = [scope] if isinstance(scope, ast.For) else getattr(scope, "generators", [])
+        names = {
+            ast.unparse(loop.target)
+            for loop in loops
+            if ast.unparse(loop.iter) == f"catalogue.{table}().values()"
+        }
+        if isinstance(scope, ast.FunctionDef):
+            names |= {
+                argument.arg
+                for argument in scope.args.args
+                if argument.annotation
+                and ast.unparse(argument.annotation) == f"catalogue.{ROWS[table]}"
+            }
+        fields |= {
+            node.attr
+            for node in ast.walk(scope)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in names
+        }
+    return fields
 
 
 def _references(row):

@@ -68,7 +68,7 @@ def test_the_sum_of_a_constant_gradients_weights():
 
 def test_final_loss_is_the_mean_of_the_trajectorys_end():
     bowl, key = surfaces.quadratic((1.0, 4.0)), jax.random.key(3)
-    noisy, rule = surfaces.with_gradient_noise(bowl, 1.0), optimizers.momentum(0.05, 0.5)
+    noisy, rule = surfaces.with_gradient_noise(bowl, 1.0), optimizers.momentum(0.05, decay=0.5)
     path = surfaces.trajectory(rule, noisy, bowl.start, 20, key=key)
     found = final_loss(rule, noisy, bowl, bowl.start, key, steps=20, tail=4)
     np.testing.assert_allclose(found, np.mean(path.losses[-4:]), rtol=1e-5)

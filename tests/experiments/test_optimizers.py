@@ -36,7 +36,7 @@ def trial(**changed):
 
 def test_without_adam_it_is_momentum_with_a_cosine():
     tx = rules.adam_then_sgd(STEPS)(trial())
-    want = optimizers.momentum(schedules.cosine_decay(0.02, STEPS), 0.8)
+    want = optimizers.momentum(schedules.cosine_decay(0.02, STEPS), decay=0.8)
     np.testing.assert_allclose(path(tx), path(want), rtol=1e-5)
 
 
@@ -44,12 +44,12 @@ def test_without_adam_it_is_momentum_with_a_cosine():
 def test_without_sgd_it_is_adam(falling):
     tx = rules.adam_then_sgd(STEPS)(trial(when=STEPS, falling=falling))
     rate = schedules.cosine_decay(0.05, STEPS) if falling else 0.05
-    np.testing.assert_allclose(path(tx), path(optimizers.adam(rate, 0.8)), rtol=1e-5)
+    np.testing.assert_allclose(path(tx), path(optimizers.adam(rate, b1=0.8)), rtol=1e-5)
 
 
 def test_the_switch_parts_from_adam_when_it_should_and_comes_to_rest():
     switched = path(rules.adam_then_sgd(STEPS)(trial(when=3)))
-    adam = path(optimizers.adam(0.05, 0.8))
+    adam = path(optimizers.adam(0.05, b1=0.8))
     np.testing.assert_allclose(switched[:3], adam[:3], rtol=1e-5)
     assert np.all(np.abs(switched[3] - adam[3]) > 1e-3)
 

@@ -120,9 +120,9 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     paths = trajectories.main([*small, "--out", f"{folder}/trajectories.json"])
     imports.main(["--rounds", "2", "--out", f"{folder}/imports.json"])
     monkeypatch.setattr(epochs, "SIDE", 64)
-    monkeypatch.setattr(models, "tensorflow_mlp", lambda: models.MLP((8, 10), rates=0.5))
+    monkeypatch.setattr(models, "tensorflow_mlp", lambda: models.MLP((8, 10), dropout_rates=0.5))
     monkeypatch.setattr(random_search, "NET", models.MLP((8, 10)))
-    monkeypatch.setattr(conv_steps, "FORMS", ("patches",))
+    monkeypatch.setattr(conv_steps, "ALGORITHMS", ("patches",))
     monkeypatch.setattr(conv_steps, "our_scan", idle)  # spares a long compilation
     monkeypatch.setattr(random_search, "host_loop", idle)  # and four more
     monkeypatch.setattr(epochs, "host_loop", idle)

@@ -13,7 +13,17 @@ from experiments.engine._script import find_scripts
 SCRIPTS = find_scripts()
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def smoke_runs():
+    """One script of each topic; the others are slow together."""
+    seen = set()
+    for script in SCRIPTS:
+        topic = script.name.partition("/")[0]
+        marks = [pytest.mark.slow] if topic in seen else []
+        seen.add(topic)
+        yield pytest.param(script, marks=marks, id=script.name)
+
+
+@pytest.mark.parametrize("script", list(smoke_runs()))
 def test_smoke_run_writes_picture_and_record(script, tmp_path):
     picture = run_script(script, "smoke", tmp_path)
     record = read_record(tmp_path / f"{script.stem}.json")

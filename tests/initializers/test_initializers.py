@@ -13,8 +13,8 @@ from tests.untyped import untyped
 KEY = jax.random.key(0)
 SCALED = {
     "xavier": initializers.xavier,
-    "forward_only": initializers.forward_only,
-    "backward_only": initializers.backward_only,
+    "lecun": initializers.lecun,
+    "fan_out": initializers.fan_out,
     "he": initializers.he,
 }
 LAYERS = {
@@ -58,8 +58,8 @@ def mean_squares(make, kind, **settings):
 @pytest.mark.parametrize("distribution", ["normal", "uniform", "truncated_normal"])
 @pytest.mark.parametrize("kind", LAYERS)
 def test_the_one_sided_ones_keep_signal_or_gradient_of_real_layers(kind, distribution):
-    forward, _ = mean_squares(initializers.forward_only, kind, distribution=distribution)
-    _, backward = mean_squares(initializers.backward_only, kind, distribution=distribution)
+    forward, _ = mean_squares(initializers.lecun, kind, distribution=distribution)
+    _, backward = mean_squares(initializers.fan_out, kind, distribution=distribution)
     np.testing.assert_allclose([forward, backward], 1, rtol=0.06)
 
 
@@ -92,7 +92,7 @@ def test_the_notes_he_is_the_mean_of_the_fans():
         (initializers.xavier(distribution="truncated_normal"), jax.nn.initializers.glorot_normal()),
         (initializers.xavier(distribution="uniform"), jax.nn.initializers.glorot_uniform()),
         (
-            initializers.forward_only(distribution="truncated_normal"),
+            initializers.lecun(distribution="truncated_normal"),
             jax.nn.initializers.lecun_normal(),
         ),
         (initializers.he(distribution="uniform"), jax.nn.initializers.he_uniform()),
@@ -106,7 +106,7 @@ def test_without_groups_the_draws_are_jax_s(ours, theirs):
 def test_the_uniform_bound_is_pytorch_s_for_dense_layers():
     """PyTorch: kaiming_uniform_(a=sqrt(5)) is U(-1/sqrt(in), 1/sqrt(in))."""
     for make in (
-        initializers.forward_only(3**-0.5, distribution="uniform"),
+        initializers.lecun(3**-0.5, distribution="uniform"),
         initializers.he(distribution="uniform", negative_slope=5**0.5),
     ):
         weights = make(KEY, (400, 300))
@@ -129,7 +129,7 @@ def test_dtype_and_shape_are_those_asked_for(name):
         assert weights.shape == (3, 5, 4, 6) and weights.dtype == dtype
 
 
-@pytest.mark.parametrize("name", ["xavier", "forward_only", "backward_only"])
+@pytest.mark.parametrize("name", ["xavier", "lecun", "fan_out"])
 def test_gains_may_be_mapped_and_scale_the_same_draw(name):
     make = SCALED[name]
     drawn = jax.jit(jax.vmap(lambda gain: make(gain)(KEY, (4, 3))))(jnp.array([0.0, 1.0, 2.5]))
@@ -155,7 +155,7 @@ def test_pretrained_layers_are_copied_by_name_and_depth_and_cast():
     }
     old = {"Dense_0": {"kernel": np.ones((2, 3))}, "Dense_1": {"kernel": np.ones(9)}}
     mask = {"Dense_0": True, "Dense_1": False}
-    got = initializers.copy_pretrained(fresh, old, mask)
+    got = initializers.copy_pretrained(fresh, old, mask=mask)
     chex.assert_trees_all_equal(got["Dense_0"]["kernel"], jnp.ones((2, 3), jnp.bfloat16))
     chex.assert_trees_all_equal(got["Dense_1"], fresh["Dense_1"])
     chex.assert_trees_all_equal(initializers.copy_pretrained(old, old), old)
@@ -167,8 +167,8 @@ BAD = {
     "negative std": (lambda: initializers.gaussian(std=-1.0), "std .* got -1.0"),
     "negative var": (lambda: initializers.gaussian(var=-1.0), "var .* got -1.0"),
     "negative gain": (lambda: initializers.xavier(-0.5), "gain .* got -0.5"),
-    "negative forward gain": (lambda: initializers.forward_only(-0.5), "gain .* got -0.5"),
-    "negative backward gain": (lambda: initializers.backward_only(-0.5), "gain .* got -0.5"),
+    "negative forward gain": (lambda: initializers.lecun(-0.5), "gain .* got -0.5"),
+    "negative backward gain": (lambda: initializers.fan_out(-0.5), "gain .* got -0.5"),
     "NaN slope": (
         lambda: initializers.he(negative_slope=float("nan")),
         "negative_slope .* got nan",
@@ -189,7 +189,7 @@ BAD = {
         r"pretrained\['a'\] must have the shape \(2,\), got \(3,\)",
     ),
     "mask": (
-        lambda: initializers.copy_pretrained({"a": 1.0}, {}, {"b": True}),
+        lambda: initializers.copy_pretrained({"a": 1.0}, {}, mask={"b": True}),
         "mask must be a prefix",
     ),
 }
@@ -207,7 +207,7 @@ def test_a_mask_of_arrays_is_refused():
         with pytest.raises(TypeError, match=r"pretrained\['a'\] is .*, which does not fit"):
             initializers.copy_pretrained({"a": own}, {"a": given})
     with untyped(), pytest.raises(TypeError, match=r"mask\['a'\] must be a bool"):
-        initializers.copy_pretrained({"a": 1.0}, {"a": 1.0}, {"a": 1})
+        initializers.copy_pretrained({"a": 1.0}, {"a": 1.0}, mask={"a": 1})
 
 
 @pytest.mark.parametrize(

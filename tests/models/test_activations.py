@@ -47,7 +47,7 @@ def test_the_slope_of_relu_at_zero_is_zero():
 def test_slopes_may_be_mapped_and_keep_the_dtype():
     x = jnp.array([-1.0, 2.0], jnp.bfloat16)
     assert models.leaky_relu(jnp.array([-25, 3])).tolist() == [-2.5, 3.0]
-    got = jax.vmap(lambda slope: models.leaky_relu(x, slope))(jnp.array([0.0, 0.5, 1.0]))
+    got = jax.vmap(lambda slope: models.leaky_relu(x, slope=slope))(jnp.array([0.0, 0.5, 1.0]))
     assert got.dtype == jnp.bfloat16
     assert got.tolist() == [[0.0, 2.0], [-0.5, 2.0], [-1.0, 2.0]]
 
@@ -55,4 +55,4 @@ def test_slopes_may_be_mapped_and_keep_the_dtype():
 @pytest.mark.parametrize("slope", [-0.1, 1.1, float("nan")])
 def test_a_bad_slope_is_named(slope):
     with untyped(), pytest.raises(ValueError, match=f"slope .* got {slope}"):
-        models.leaky_relu(jnp.ones(2), slope)
+        models.leaky_relu(jnp.ones(2), slope=slope)

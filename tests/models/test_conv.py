@@ -1,4 +1,4 @@
-"""Both forms of the convolution against Flax's, and the poolings against Flax's."""
+"""Both algorithms of the convolution against Flax's, and the poolings against Flax's."""
 
 import functools
 
@@ -18,7 +18,7 @@ KEY = jax.random.key(0)
     "shape, kernel_size, strides",
     [((7, 8), (3, 3), 2), ((6, 9), (2, 5), (3, 1)), ((5, 6), (1, 1), 2), ((2, 1), (4, 3), 1)],
 )
-def test_both_forms_equal_flax_in_numbers_and_gradients(shape, kernel_size, strides):
+def test_both_algorithms_equal_flax_in_numbers_and_gradients(shape, kernel_size, strides):
     x = jax.random.normal(KEY, (2, *shape, 3))
     flax = nn.Conv(4, kernel_size, strides)
     variables = flax.init(KEY, x)
@@ -30,7 +30,7 @@ def test_both_forms_equal_flax_in_numbers_and_gradients(shape, kernel_size, stri
 
         return jax.grad(loss, (0, 1), has_aux=True)
 
-    patches, native = (Conv(4, kernel_size, strides, form=f) for f in ("patches", "native"))
+    patches, native = (Conv(4, kernel_size, strides, algorithm=f) for f in ("patches", "native"))
     layers = (patches, native, flax)
     run = jax.jit(lambda *given: [output_and_gradient(layer)(*given) for layer in layers])
     *ours, want = run(variables, x)
@@ -44,13 +44,13 @@ def test_patches_are_the_default_on_a_cpu():
     variables = Conv(1).init(KEY, x)
     text = str(jax.make_jaxpr(Conv(1).apply)(variables, x))
     assert "dot_general" in text and "conv_general_dilated" not in text
-    text = str(jax.make_jaxpr(Conv(1, form="native").apply)(variables, x))
+    text = str(jax.make_jaxpr(Conv(1, algorithm="native").apply)(variables, x))
     assert "conv_general_dilated" in text
 
 
-@pytest.mark.parametrize("form", ["patches", "native"])
-def test_half_precision_images_meet_single_precision_weights(form):
-    conv = Conv(1, form=form, kernel_init=nn.initializers.ones)
+@pytest.mark.parametrize("algorithm", ["patches", "native"])
+def test_half_precision_images_meet_single_precision_weights(algorithm):
+    conv = Conv(1, algorithm=algorithm, kernel_init=nn.initializers.ones)
     x = jnp.ones((1, 4, 4, 1), jnp.bfloat16)
     y = jnp.asarray(conv.apply(conv.init(KEY, x), x))
     assert y.dtype == jnp.bfloat16 and y[0, 1, 1, 0] == 9
@@ -65,9 +65,9 @@ def test_without_a_bias_there_is_none():
 def test_pooling_equals_flax_in_numbers_and_gradients(ours, theirs, size):
     x = jax.random.normal(KEY, (2, 7, 6, 3))
 
-    def output_and_gradient(pool, *arguments):
+    def output_and_gradient(pool):
         def loss(x):
-            y = pool(x, *arguments)
+            y = pool(x)
             return jnp.sum(jnp.sin(y)), y
 
         return jax.grad(loss, has_aux=True)
@@ -75,7 +75,9 @@ def test_pooling_equals_flax_in_numbers_and_gradients(ours, theirs, size):
     @jax.jit
     def run(x):
         window = (size, size)
-        return output_and_gradient(ours, size)(x), output_and_gradient(theirs, window, window)(x)
+        ours_of_size = functools.partial(ours, size=size)
+        theirs_of_size = functools.partial(theirs, window_shape=window, strides=window)
+        return output_and_gradient(ours_of_size)(x), output_and_gradient(theirs_of_size)(x)
 
     got, want = run(x)
     chex.assert_trees_all_close(got, want, rtol=1e-6, atol=1e-6)
@@ -96,4 +98,4 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="kernel_size must be at least 1, got -3"):
         Conv(1, (3, -3))
     with pytest.raises(ValueError, match="size must be at most 3 here, got 4"):
-        max_pool(jnp.ones((1, 3, 5, 1)), 4)
+        max_pool(jnp.ones((1, 3, 5, 1)), size=4)

@@ -1,4 +1,4 @@
-"""The notes' networks: parameters counted by hand, layer orders, compiled and mapped over keys."""
+"""The networks: parameters counted by hand, layer orders, compiled and mapped over keys."""
 
 import functools
 
@@ -21,10 +21,10 @@ NETWORKS = {
     "S-ARC-01": models.tensorflow_mlp(),
     "S-ARC-02": models.pytorch_mlp(),
     "S-ARC-03": models.three_layer_net(20),
-    "S-ARC-04": models.deep_mlp(3, width=12, batch_norm=True),
+    "S-ARC-04": models.deep_mlp(3, width=12, block=models.batch_norm_block),
     "S-ARC-05": models.batch_norm_mlp(),
     "S-ARC-06": models.linear_model(),
-    "small CNN": models.SmallCNN((4, 8), hidden=16, rate=0.5, batch_norm=True),
+    "small CNN": models.SmallCNN((4, 8), hidden=16, dropout_rate=0.5, batch_norm=True),
     "ResNet": models.ResNet(depth=8, width=2),
 }
 
@@ -61,7 +61,7 @@ def dense(*sizes):
         (models.three_layer_net(), MNIST, 78500 + 10100 + 1010),
         (models.deep_mlp(width=100), MNIST, 78500 + 9 * 10100 + 1010),
         (models.batch_norm_mlp(), MNIST, 78500 + 2 * 10100 + 1010 + 3 * 200),
-        (models.batch_norm_mlp(batch_norm=False), MNIST, 78500 + 2 * 10100 + 1010),
+        (models.batch_norm_mlp(block=models.dense_block), MNIST, 78500 + 2 * 10100 + 1010),
         (models.linear_model(), MNIST, 7850),
         (models.SmallCNN(), MNIST, 320 + 18496 + 401536 + 1290),
         (models.SmallCNN(batch_norm=True), CIFAR, 896 + 18496 + 524416 + 1290 + 2 * 32 + 2 * 64),
@@ -92,7 +92,7 @@ def test_networks_compile_map_over_keys_and_are_deterministic_in_evaluation(net)
     chex.assert_tree_all_finite((evaluated, trained, updated))
     chex.assert_trees_all_equal(evaluated[0], evaluated[1])
     assert jnp.any(evaluated[0] != evaluated[2])
-    draws = getattr(net, "rates", getattr(net, "rate", 0.0)) != 0.0
+    draws = getattr(net, "dropout_rates", getattr(net, "dropout_rate", 0.0)) != 0.0
     assert bool(jnp.any(trained[0] != trained[1])) is draws
     normalises = "batch_stats" in updated
     assert bool(jnp.any(trained != evaluated)) is (draws or normalises)
@@ -106,7 +106,7 @@ def test_train_has_no_default(net):
 
 def test_networks_can_be_static_arguments():
     for net in (
-        models.MLP([4, 2], rates=[0.5]),
+        models.MLP([4, 2], dropout_rates=[0.5]),
         models.SmallCNN([4]),
         models.Sequential([models.MLP([2])]),
     ):
@@ -117,14 +117,6 @@ def test_images_and_their_rows_give_the_same_logits():
     net = models.three_layer_net(5)
     variables, rows = initialised(net), DIGITS.reshape(6, 64)
     chex.assert_trees_all_equal(evaluated(net, variables), evaluated(net, variables, rows))
-
-
-@pytest.mark.parametrize("activation, same", [(nn.relu, True), (nn.sigmoid, False)])
-def test_dropout_before_and_after_an_activation_agree_for_relu_only(activation, same):
-    after = models.MLP((20, 10), activation, 0.5)
-    before = after.clone(dropout_position="before_activation")
-    variables = initialised(after)
-    assert np.allclose(trained(after, variables), trained(before, variables), atol=1e-6) is same
 
 
 def test_batch_norm_stands_before_the_activation():
@@ -148,26 +140,26 @@ def test_the_deep_network_starts_from_a_deviation_of_a_hundredth_and_loses_the_s
     assert np.abs(evaluated(net, variables)).max() < 1e-9
 
 
-def test_rates_may_be_mapped():
+def test_dropout_rates_may_be_mapped():
     variables = initialised(models.MLP((16, 10)))
 
     @jax.jit
     @jax.vmap
     def run(rate):
-        net = models.MLP((16, 10), rates=rate)
+        net = models.MLP((16, 10), dropout_rates=rate)
         return net.apply(variables, DIGITS, train=True, rngs={"dropout": KEY})
 
-    want = [trained(models.MLP((16, 10), rates=rate), variables) for rate in (0.0, 0.5)]
+    want = [trained(models.MLP((16, 10), dropout_rates=rate), variables) for rate in (0.0, 0.5)]
     got = run(jnp.array([0.0, 0.5]))
     chex.assert_trees_all_close(got, np.stack(want), rtol=1e-5, atol=1e-6)
 
 
-def test_both_forms_of_convolution_give_the_same_logits_and_gradients():
+def test_both_algorithms_of_convolution_give_the_same_logits_and_gradients():
     net = models.SmallCNN((2, 3), hidden=4)
     variables = initialised(net)
 
-    def loss(variables, form):
-        logits = net.clone(form=form).apply(variables, DIGITS, train=True)
+    def loss(variables, algorithm):
+        logits = net.clone(algorithm=algorithm).apply(variables, DIGITS, train=True)
         return jnp.sum(jnp.sin(logits)), logits
 
     run = jax.grad(loss, has_aux=True)
@@ -197,14 +189,17 @@ def test_without_its_branches_a_residual_network_is_its_shortcuts():
         (lambda: models.MLP(()), "features must not be empty"),
         (lambda: models.MLP((3, 0, 2)), r"features\[1\] must be at least 1, got 0"),
         (lambda: models.MLP((3, -1)), r"features\[1\] must be at least 1, got -1"),
-        (lambda: models.MLP((3, 3, 2), rates=(0.5,)), "rates must be one, or .* 2 .*, got 1"),
-        (lambda: models.MLP((3, 2), rates=1.5), "rates must be in .* got 1.5"),
-        (lambda: models.tensorflow_mlp(-0.5), "rates must be in .* got -0.5"),
+        (
+            lambda: models.MLP((3, 3, 2), dropout_rates=(0.5,)),
+            "dropout_rates must be one, or .* 2 .*, got 1",
+        ),
+        (lambda: models.MLP((3, 2), dropout_rates=1.5), "dropout_rates must be in .* got 1.5"),
+        (lambda: models.tensorflow_mlp(-0.5), "dropout_rate must be in .* got -0.5"),
         (lambda: models.tensorflow_mlp(classes=0), r"classes must be at least 1, got 0"),
         (lambda: models.deep_mlp(0), "depth must be at least 1, got 0"),
         (lambda: models.SmallCNN(()), "features must not be empty"),
         (lambda: models.SmallCNN((0,)), r"features\[0\] must be at least 1, got 0"),
-        (lambda: models.SmallCNN(rate=2.0), "rate must be in .* got 2.0"),
+        (lambda: models.SmallCNN(dropout_rate=2.0), "dropout_rate must be in .* got 2.0"),
         (lambda: models.ResNet(depth=18), "depth must be 6n . 2 .* got 18"),
         (lambda: models.ResNet(depth=2), "depth must be 6n . 2 .* got 2"),
         (lambda: models.ResNet(width=0), "width must be at least 1, got 0"),
@@ -218,7 +213,6 @@ def test_bad_arguments_are_named(make, message):
 @pytest.mark.parametrize(
     "make, flag",
     [
-        (lambda: models.MLP((2,), batch_norm=1), "batch_norm"),
         (lambda: models.SmallCNN(batch_norm=None), "batch_norm"),
         (lambda: models.Conv(2, use_bias="no"), "use_bias"),
         (lambda: BatchNorm(unbiased_running_var=1), "unbiased_running_var"),

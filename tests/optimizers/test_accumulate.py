@@ -86,14 +86,14 @@ def test_nothing_moves_until_the_last_gradient():
             assert int(after.gathered) == 0 and float(after.weight) == 0
             chex.assert_trees_all_equal(after.total, {"w": jnp.zeros(2)})
         state = after
-    assert int(start[0].step) == 0 and int(state.inner[0].step) == 2
+    assert int(start[0].count) == 0 and int(state.inner[0].count) == 2
 
 
 def test_equals_the_inner_rule_on_the_means():
     """A law, with a rule that has a state: accumulation commutes with taking means."""
     gradients = jax.random.normal(jax.random.key(3), (12, 4))
     weights = jnp.array([1.0, 5.0, 2.0] * 4)
-    rule, params = optimizers.momentum(0.1, 0.9), jnp.zeros(4)
+    rule, params = optimizers.momentum(0.1, decay=0.9), jnp.zeros(4)
     tx = optimizers.accumulate(rule, 3)
 
     def body(state, inputs):
@@ -151,7 +151,7 @@ def test_weight_zero_does_not_count():
     for _ in range(2):
         updates, state = tx.update(jnp.ones(()), state, weight=0)
         assert float(updates) == 0.0
-    assert int(state.inner.step) == 0 and int(state.gathered) == 0
+    assert int(state.inner.count) == 0 and int(state.gathered) == 0
 
 
 def test_refusals():
@@ -166,7 +166,9 @@ def test_refusals():
 
 
 def test_metric_belongs_to_the_last_of_the_calls():
-    tx: Any = optimizers.accumulate(optimizers.scale_by_plateau(control.plateau(0.1, 0)), 2)
+    tx: Any = optimizers.accumulate(
+        optimizers.scale_by_plateau(control.plateau(0.1, patience=0)), 2
+    )
     for metrics, want in (((1.0, None), 1.0), ((None, 1.0), 0.1)):
         updates, state = jnp.zeros(()), tx.init(jnp.ones(()))
         for metric in metrics * 2:

@@ -23,7 +23,7 @@ def test_first_step_has_a_closed_form(decay, eps):
 @pytest.mark.parametrize("decay, eps", [(0.95, 1e-6), (0.5, 1e-2)])
 def test_equals_optax(decay, eps):
     gradients = jax.random.normal(jax.random.key(0), (100, 8))
-    ours = optimizers.adadelta(1.0, decay, eps=eps)
+    ours = optimizers.adadelta(1.0, decay=decay, eps=eps)
     theirs = optax.adadelta(1.0, rho=decay, eps=eps)
     chex.assert_trees_all_close(
         updates_of(ours, gradients), updates_of(theirs, gradients), rtol=1e-4

@@ -20,7 +20,7 @@ def test_constant_gradient_has_a_closed_form(corrected, eps_inside):
     second = g**2 * (1 if corrected else 1 - 0.99**t)
     want = first / (np.sqrt(second + eps) if eps_inside else np.sqrt(second) + eps)
     rule = optimizers.scale_by_adam(
-        0.9, 0.99, eps=eps, eps_inside=eps_inside, bias_correction=corrected
+        0.9, b2=0.99, eps=eps, eps_inside=eps_inside, bias_correction=corrected
     )
     got = updates_of(rule, jnp.full((40, 1), g))[:, 0]
     chex.assert_trees_all_close(got, jnp.broadcast_to(jnp.float32(want), (40,)), rtol=2e-6)
@@ -39,7 +39,7 @@ def test_uncorrected_first_step_is_too_large():
 def test_equals_optax_where_optax_can_express_it(eps_root):
     eps = 1e-3
     gradients = jax.random.normal(jax.random.key(0), (50, 8))
-    ours = optimizers.scale_by_adam(0.9, 0.99, eps=eps, eps_inside=eps_root)
+    ours = optimizers.scale_by_adam(0.9, b2=0.99, eps=eps, eps_inside=eps_root)
     names = {"eps": 0.0, "eps_root": eps} if eps_root else {"eps": eps}
     theirs = optax.scale_by_adam(0.9, 0.99, **names)
     chex.assert_trees_all_close(
@@ -50,7 +50,7 @@ def test_equals_optax_where_optax_can_express_it(eps_root):
 def test_eps_hat_divides_before_the_correction():
     """Kingma and Ba, section 2: at step 1 sqrt(v) = g sqrt(1 - b2)."""
     g, eps, b2 = 1e-3, 1e-4, 0.99
-    rule = optimizers.scale_by_adam(0.9, b2, eps=eps, eps_hat=True)
+    rule = optimizers.scale_by_adam(0.9, b2=b2, eps=eps, eps_hat=True)
     root = np.sqrt(1 - b2)
     got = updates_of(rule, jnp.full((1, 1), g))[0, 0]
     assert got == pytest.approx(g * root / (g * root + eps), rel=1e-5)
@@ -59,7 +59,7 @@ def test_eps_hat_divides_before_the_correction():
 def test_eps_hat_inside_is_added_to_the_uncorrected_square():
     """The notes' code (004:234-251) adds it there; at step 1 v = g^2 (1 - b2)."""
     g, eps, b2 = 1e-3, 1e-8, 0.99
-    rule = optimizers.scale_by_adam(0.9, b2, eps=eps, eps_hat=True, eps_inside=True)
+    rule = optimizers.scale_by_adam(0.9, b2=b2, eps=eps, eps_hat=True, eps_inside=True)
     got = updates_of(rule, jnp.full((1, 1), g))[0, 0]
     assert got == pytest.approx(np.sqrt(1 - b2) * g / np.sqrt(g**2 * (1 - b2) + eps), rel=1e-5)
 

@@ -27,7 +27,7 @@ def test_is_adam_and_then_momentum_from_rest(when):
     adam = updates_of(optimizers.adam(0.1), GRADIENTS)[:when]
     parts = [adam]
     if when < 12:
-        parts.append(updates_of(optimizers.momentum(0.01, 0.9), GRADIENTS[when:]))
+        parts.append(updates_of(optimizers.momentum(0.01, decay=0.9), GRADIENTS[when:]))
     got = updates_of(switching(when), GRADIENTS)
     chex.assert_trees_all_close(got, jnp.concatenate(parts), rtol=1e-5)
 
@@ -37,7 +37,7 @@ def test_is_adam_and_then_momentum_from_rest(when):
 def test_carried_velocity_is_that_of_sgd_from_the_start(when, bias_correction):
     """With rho = b1 Adam's first moment is SGD's velocity in another scale."""
     rule = switching(when, "carry", momentum=0.8, b1=0.8, bias_correction=bias_correction)
-    sgd = updates_of(optimizers.momentum(0.01, 0.8), GRADIENTS)
+    sgd = updates_of(optimizers.momentum(0.01, decay=0.8), GRADIENTS)
     got = updates_of(rule, GRADIENTS)
     chex.assert_trees_all_close(got[when:], sgd[when:], rtol=1e-4, atol=1e-7)
 
@@ -102,7 +102,7 @@ def rising():
 def test_a_control_rule_decides_and_the_switch_stays():
     sgd, state = run(switching(rising()), [3.0, 2.0, 2.5, 1.0, 0.5])
     assert sgd == [False, False, True, True, True]
-    assert int(state.adam.step - state.sgd_step) == 2
+    assert int(state.adam.count - state.sgd_step) == 2
     assert float(state.control) == 0.5
 
 
@@ -148,7 +148,7 @@ def test_a_control_rule_runs_in_scan_and_under_vmap():
             return state, None
 
         state, _ = jax.lax.scan(body, rule.init(jnp.zeros(1)), jnp.arange(9))
-        return state.adam.step - state.sgd_step
+        return state.adam.count - state.sgd_step
 
     chex.assert_trees_all_equal(jax.vmap(one)(turns), turns + 1)
 
@@ -192,7 +192,7 @@ def test_what_is_no_control_rule_is_refused(when, message):
 
 
 def test_a_rule_that_does_not_stop_is_refused():
-    tx = switching(plateau(0.1, 2))
+    tx = switching(plateau(0.1, patience=2))
     with pytest.raises(TypeError, match="when must answer whether to stop, got .* float32"):
         tx.update(jnp.ones(2), tx.init(jnp.zeros(2)), value=1.0)
 

@@ -12,7 +12,7 @@ from jaxtricks import optimizers
 @pytest.mark.parametrize("eps_inside", [False, True])
 @pytest.mark.parametrize(
     "make, moment",
-    [(optimizers.adagrad, "sum_of_squares"), (optimizers.rmsprop, "second_moment")],
+    [(optimizers.adagrad, "sum_of_squares"), (optimizers.rmsprop, "nu")],
 )
 def test_times_the_gradient_it_is_the_step(make, moment, eps_inside):
     tx = make(0.1, eps=1e-3, eps_inside=eps_inside)

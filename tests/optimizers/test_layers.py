@@ -72,7 +72,7 @@ def test_slope_in_the_factor_at_0(depth, slope):
     """That of u f^d; where it is infinite, at d = 1/2, it is taken as 0."""
 
     def step(factor):
-        tx = optimizers.scale_by_depth(factor, depth)
+        tx = optimizers.scale_by_depth(factor, depth=depth)
         return tx.update(jnp.array(3.0), tx.init(0.0))[0]
 
     got, found = jax.value_and_grad(step)(0.0)
@@ -89,7 +89,7 @@ def test_factor_0_freezes_whatever_the_gradient_is(bad):
 def test_depths_can_be_written_down():
     tree = {"BatchNorm_0": 1, "Conv_0": 1.5, "Dense_0": 0}
     params = {name: {"kernel": jnp.ones(2)} for name in tree}
-    tx = optimizers.scale_by_depth(0.25, tree)
+    tx = optimizers.scale_by_depth(0.25, depth=tree)
     updates, _ = tx.update(params, tx.init(params))
     want = {"BatchNorm_0": 0.25, "Conv_0": 0.125, "Dense_0": 1.0}
     want = {name: {"kernel": jnp.full(2, value)} for name, value in want.items()}
@@ -101,7 +101,7 @@ def test_refusals():
         optimizers.layer_depth([jnp.ones(2)])
     with pytest.raises(ValueError, match="factor must be in .* got -1"):
         optimizers.scale_by_depth(-1.0)
-    tx = optimizers.scale_by_depth(0.5, {"Dense_0": 1})
+    tx = optimizers.scale_by_depth(0.5, depth={"Dense_0": 1})
     with pytest.raises(ValueError, match="depth must be a prefix of"):
         tx.update(PARAMS, tx.init(PARAMS))
 
@@ -118,7 +118,7 @@ def test_refusals():
 )
 def test_bad_depths_are_refused_when_they_are_written_down_and_when_computed(depth, error, message):
     with pytest.raises(error, match=message):
-        optimizers.scale_by_depth(0.5, depth)
-    tx = optimizers.scale_by_depth(0.5, lambda updates: depth)
+        optimizers.scale_by_depth(0.5, depth=depth)
+    tx = optimizers.scale_by_depth(0.5, depth=lambda updates: depth)
     with pytest.raises(error, match=message):
         tx.update(PARAMS, tx.init(PARAMS))

@@ -42,7 +42,7 @@ def test_rate_inside_and_outside_part_after_a_cut():
 
     decayed = sum(0.9**k for k in range(1, 11))
     for inside, want in ((False, -1.0), (True, -1.0 - 0.9 * decayed)):
-        rule = optimizers.momentum(rate, 0.9, lr_inside=inside)
+        rule = optimizers.momentum(rate, decay=0.9, lr_inside=inside)
         moved = updates_of(rule, jnp.ones((110, 1)))[100:].sum()
         assert moved == pytest.approx(want, rel=1e-3)
 
@@ -75,4 +75,4 @@ def test_float64_hyper_parameters_leave_the_velocity_in_float32():
 @pytest.mark.parametrize("decay", [-0.1, 1.0, 1.5])
 def test_decay_out_of_range(decay):
     with pytest.raises(ValueError, match=rf"decay must be in \[0.0, 1.0\), got {decay}"):
-        optimizers.momentum(0.1, decay)
+        optimizers.momentum(0.1, decay=decay)

@@ -50,9 +50,9 @@ def test_both_forms_are_one_trajectory(decay, rate):
             del velocity
             return slope(x)
 
-        first = optimizers.momentum(rate, decay, lr_inside=True)
+        first = optimizers.momentum(rate, decay=decay, lr_inside=True)
         points, velocities = trajectory(first, start, ahead)
-        second = optimizers.nesterov(rate, decay)
+        second = optimizers.nesterov(rate, decay=decay)
         moved, moved_velocities = trajectory(second, start, here)
         assert points.dtype == moved.dtype == jnp.float64
         chex.assert_trees_all_close(
@@ -65,7 +65,7 @@ def test_both_forms_are_one_trajectory(decay, rate):
 @pytest.mark.parametrize("rate", [0.1, falling], ids=["constant", "falling"])
 def test_rate_outside_is_what_optax_does(rate):
     gradients = jax.random.normal(jax.random.key(0), (40, 5))
-    ours = updates_of(optimizers.nesterov(rate, 0.9, lr_inside=False), gradients)
+    ours = updates_of(optimizers.nesterov(rate, decay=0.9, lr_inside=False), gradients)
     theirs = updates_of(optax.sgd(rate, 0.9, nesterov=True), gradients)
     chex.assert_trees_all_close(ours, theirs, rtol=1e-5, atol=1e-7)
 
@@ -76,7 +76,7 @@ def test_inside_equals_optax_until_the_rate_changes():
     def cut(count):
         return jnp.where(count < 20, 0.1, 0.01)
 
-    ours = updates_of(optimizers.nesterov(cut, 0.9), gradients)
+    ours = updates_of(optimizers.nesterov(cut, decay=0.9), gradients)
     theirs = updates_of(optax.sgd(cut, 0.9, nesterov=True), gradients)
     chex.assert_trees_all_close(ours[:20], theirs[:20], rtol=1e-5, atol=1e-6)
     assert jnp.abs(ours[20] - theirs[20]).max() > 0.1
@@ -86,7 +86,7 @@ def test_inside_equals_optax_until_the_rate_changes():
 @pytest.mark.parametrize("rate_times_curvature", [0.01, 0.3, 1.0, 1.3])
 def test_spectrum_on_a_bowl(decay, rate_times_curvature):
     """Roots of z^2 - (1 + rho)(1 - ah) z + rho (1 - ah); at ah = 1 both are 0."""
-    tx: Any = optimizers.nesterov(rate_times_curvature, decay)
+    tx: Any = optimizers.nesterov(rate_times_curvature, decay=decay)
 
     def step(point):
         x, velocity = point

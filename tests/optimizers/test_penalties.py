@@ -43,7 +43,7 @@ def test_adds_the_gradient_of_the_penalty(name):
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-@pytest.mark.parametrize("rule", [optimizers.momentum(0.05, 0.9), optimizers.adam(0.05)])
+@pytest.mark.parametrize("rule", [optimizers.momentum(0.05, decay=0.9), optimizers.adam(0.05)])
 def test_first_in_a_chain_it_trains_the_penalised_loss(rule, name):
     tx, penalty = PENALTIES[name]
 
@@ -66,7 +66,7 @@ def test_first_in_a_chain_it_trains_the_penalised_loss(rule, name):
 
 def test_l2_then_momentum_is_sgd_of_pytorch():
     """S-OPT-08, by optax, which writes it the same way: the decay enters the velocity."""
-    ours = optax.chain(optimizers.add_l2(0.1), optimizers.momentum(0.05, 0.9))
+    ours = optax.chain(optimizers.add_l2(0.1), optimizers.momentum(0.05, decay=0.9))
     theirs = optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.05, 0.9))
 
     def train(tx):
@@ -134,7 +134,7 @@ def test_coupled_decay_inside_and_outside_the_velocity(lr_inside):
     rates = [0.4, 0.2, 0.1]
     tx = optax.chain(
         optimizers.add_l2(0.5),
-        optimizers.momentum(lambda t: 0.4 * 0.5**t, 0.8, lr_inside=lr_inside),
+        optimizers.momentum(lambda t: 0.4 * 0.5**t, decay=0.8, lr_inside=lr_inside),
     )
     state, w = tx.init(jnp.ones(())), jnp.array(2.0)
     for t in range(3):

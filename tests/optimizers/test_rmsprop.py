@@ -81,7 +81,7 @@ def falling(count):
 def test_velocity_with_the_rate_inside_and_outside(lr_inside):
     """Keras and optax have the rate inside, PyTorch outside; they part when it falls."""
     ours = optimizers.rmsprop(
-        falling, 0.99, momentum=0.9, lr_inside=lr_inside, eps=1e-8, centered=True
+        falling, decay=0.99, momentum=0.9, lr_inside=lr_inside, eps=1e-8, centered=True
     )
     rule = optax.scale_by_stddev(0.99, eps=1e-8, eps_in_sqrt=False)
     links = [optax.trace(0.9), optax.scale_by_learning_rate(falling)]
@@ -89,14 +89,14 @@ def test_velocity_with_the_rate_inside_and_outside(lr_inside):
     got = updates_of(ours, GRADIENTS)
     chex.assert_trees_all_close(got, updates_of(theirs, GRADIENTS), rtol=1e-3, atol=1e-6)
     other = optimizers.rmsprop(
-        falling, 0.99, momentum=0.9, lr_inside=not lr_inside, eps=1e-8, centered=True
+        falling, decay=0.99, momentum=0.9, lr_inside=not lr_inside, eps=1e-8, centered=True
     )
     assert jnp.max(jnp.abs(got - updates_of(other, GRADIENTS))) > 0.01
 
 
 @pytest.mark.parametrize("momentum", [None, 0.0])
 def test_without_momentum_the_velocity_is_the_step(momentum):
-    got = updates_of(optimizers.rmsprop(0.1, 0.9, momentum=momentum), GRADIENTS)
+    got = updates_of(optimizers.rmsprop(0.1, decay=0.9, momentum=momentum), GRADIENTS)
     want = -0.1 * updates_of(optimizers.scale_by_rmsprop(0.9), GRADIENTS)
     chex.assert_trees_all_close(got, want, rtol=1e-6)
 
@@ -105,8 +105,8 @@ def test_optax_has_epsilon_inside_by_default():
     """S-LIB-02: the first step at g = 1e-5 is 0.0316 of the rate there, 3.07 in 002's form."""
     gradients = jnp.array([[1e-5]])
     theirs = updates_of(optax.rmsprop(1.0, 0.9, eps=1e-7), gradients)[0, 0]
-    ours = updates_of(optimizers.rmsprop(1.0, 0.9), gradients)[0, 0]
-    inside = updates_of(optimizers.rmsprop(1.0, 0.9, eps_inside=True), gradients)[0, 0]
+    ours = updates_of(optimizers.rmsprop(1.0, decay=0.9), gradients)[0, 0]
+    inside = updates_of(optimizers.rmsprop(1.0, decay=0.9, eps_inside=True), gradients)[0, 0]
     assert ours == pytest.approx(-3.065, abs=1e-3)
     assert theirs == pytest.approx(-0.0316, abs=1e-4)
     assert inside == pytest.approx(float(theirs), rel=1e-5)

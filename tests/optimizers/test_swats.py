@@ -85,7 +85,7 @@ def test_after_the_switch_it_is_dampened_momentum_from_rest():
     want = updates_of(optax.chain(optax.ema(0.8, debias=False), optax.scale(-rate)), GRADIENTS)
     got = jnp.stack([updates for updates, _ in states[2:]])
     chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-7)
-    same = updates_of(optimizers.momentum(rate, 0.8, dampening=0.8), jnp.asarray(GRADIENTS))
+    same = updates_of(optimizers.momentum(rate, decay=0.8, dampening=0.8), jnp.asarray(GRADIENTS))
     chex.assert_trees_all_close(got, same, rtol=1e-5, atol=1e-7)
 
 

@@ -37,7 +37,7 @@ def hessian():
 
 def test_all_steps_give_all_eigenvalues(hessian):
     size = len(hessian)
-    got = jax.jit(lambda key: probes.hessian_eigenvalues(loss, PARAMS, key, steps=size))(KEY)
+    got = jax.jit(lambda key: probes.hessian_eigenvalues(key, loss, PARAMS, steps=size))(KEY)
     want = np.linalg.eigvalsh(hessian)
     np.testing.assert_allclose(got, want, atol=2e-4 * np.abs(want).max())
 
@@ -45,7 +45,7 @@ def test_all_steps_give_all_eigenvalues(hessian):
 def test_a_few_steps_find_the_ends_from_within(hessian):
     want = np.linalg.eigvalsh(hessian)
     keys = jax.random.split(KEY, 5)
-    few = jax.vmap(lambda key: probes.hessian_eigenvalues(loss, PARAMS, key, steps=12))
+    few = jax.vmap(lambda key: probes.hessian_eigenvalues(key, loss, PARAMS, steps=12))
     got = np.asarray(jax.jit(few)(keys))
     tolerance = 0.02 * np.abs(want).max()
     np.testing.assert_allclose(got[:, -1], want[-1], atol=tolerance)
@@ -75,7 +75,7 @@ def test_where_directions_run_out_no_eigenvalue_is_invented(name):
 
     find = jax.jit(
         jax.vmap(
-            lambda key: probes.hessian_eigenvalues(loss, jnp.ones(len(scales)), key, steps=steps)
+            lambda key: probes.hessian_eigenvalues(key, loss, jnp.ones(len(scales)), steps=steps)
         )
     )
     got = np.float64(find(jax.random.split(KEY, 20)))
@@ -92,7 +92,7 @@ def test_few_examples_leave_most_of_the_space_flat():
         return jnp.sum((X_FEW @ w - 1) ** 2) / 2
 
     key = jax.random.key(3)
-    got = jax.jit(lambda w: probes.hessian_eigenvalues(loss, w, key, steps=30))(jnp.zeros(40))
+    got = jax.jit(lambda w: probes.hessian_eigenvalues(key, loss, w, steps=30))(jnp.zeros(40))
     want = np.linalg.eigvalsh(X_FEW.astype(np.float64).T @ X_FEW)
     np.testing.assert_allclose(got[-5:], want[-5:], rtol=1e-4)
     np.testing.assert_allclose(got[:-5], 0, atol=1e-4 * want[-1])
@@ -103,10 +103,10 @@ def test_narrow_parameters_have_wide_eigenvalues(dtype):
     def loss(x):
         return jnp.sum(jnp.arange(1.0, 5.0, dtype=x.dtype) * x**2)
 
-    got = probes.hessian_eigenvalues(loss, jnp.ones(4, dtype), KEY, steps=4)
+    got = probes.hessian_eigenvalues(KEY, loss, jnp.ones(4, dtype), steps=4)
     assert got.dtype == jnp.float32
     np.testing.assert_allclose(got, [2, 4, 6, 8], rtol=0.02)
-    trace, error = probes.hessian_trace(loss, jnp.ones(4, dtype), KEY, draws=2)
+    trace, error = probes.hessian_trace(KEY, loss, jnp.ones(4, dtype), draws=2)
     assert trace.dtype == error.dtype == jnp.float32
     np.testing.assert_allclose([trace, error], [20, 0], rtol=0.02, atol=0.2)
 
@@ -119,7 +119,7 @@ def test_a_direction_has_the_norm_of_weights_of_any_scale(scale):
 
 
 def test_the_trace_is_within_its_standard_error(hessian):
-    mean, error = jax.jit(lambda key: probes.hessian_trace(loss, PARAMS, key, draws=400))(KEY)
+    mean, error = jax.jit(lambda key: probes.hessian_trace(key, loss, PARAMS, draws=400))(KEY)
     assert abs(float(mean) - np.trace(hessian)) < 4 * float(error)
     off_diagonal = hessian - np.diag(np.diag(hessian))
     np.testing.assert_allclose(error, np.sqrt(2 * (off_diagonal**2).sum() / 400), rtol=0.2)
@@ -175,11 +175,11 @@ def test_a_slice_has_the_first_direction_in_its_rows():
 def test_bad_input_is_named():
     with untyped():
         with pytest.raises(ValueError, match="steps must be at most the 2 parameters, got 3"):
-            probes.hessian_eigenvalues(jnp.sum, jnp.ones(2), KEY, steps=3)
+            probes.hessian_eigenvalues(KEY, jnp.sum, jnp.ones(2), steps=3)
         with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
-            probes.hessian_eigenvalues(jnp.sum, jnp.ones(2), KEY, steps=0)
+            probes.hessian_eigenvalues(KEY, jnp.sum, jnp.ones(2), steps=0)
         with pytest.raises(ValueError, match="draws must be at least 2, got 1"):
-            probes.hessian_trace(jnp.sum, jnp.ones(2), KEY, draws=1)
+            probes.hessian_trace(KEY, jnp.sum, jnp.ones(2), draws=1)
         with pytest.raises(TypeError, match="key must be a typed key"):
             probes.filter_normalized(0, PARAMS)
         with pytest.raises(ValueError, match="second must have the structure of params"):
@@ -192,9 +192,9 @@ def test_bad_input_is_named():
             steps = {"steps": 2} if probe is probes.hessian_eigenvalues else {"draws": 2}
             for bad in (jnp.ones(2, int), jnp.ones(2, complex)):
                 with pytest.raises(TypeError, match=f"params.*must be floating, got {bad.dtype}"):
-                    probe(jnp.sum, {"w": bad}, KEY, **steps)
+                    probe(KEY, jnp.sum, {"w": bad}, **steps)
             with pytest.raises(TypeError, match="loss must give a scalar, got"):
-                probe(jnp.tanh, jnp.ones(2), KEY, **steps)
+                probe(KEY, jnp.tanh, jnp.ones(2), **steps)
         with pytest.raises(TypeError, match=r"loss must give a scalar, got \("):
             probes.loss_slice(lambda x: (x, x), jnp.ones(2), jnp.ones(2), jnp.ones(2), jnp.ones(3))
 
@@ -213,8 +213,8 @@ def test_curvature_compiles_and_maps_over_seeds():
 
         keys = jax.random.split(key, 4)
         first, second = (probes.filter_normalized(key, params) for key in keys[:2])
-        ends = probes.hessian_eigenvalues(loss, params, keys[2], steps=5)
-        trace, _ = probes.hessian_trace(loss, params, keys[3], draws=4)
+        ends = probes.hessian_eigenvalues(keys[2], loss, params, steps=5)
+        trace, _ = probes.hessian_trace(keys[3], loss, params, draws=4)
         dead = probes.dead_units(net, {"params": params}, x, 4, train=False)
         return ends, trace, probes.loss_slice(loss, params, first, second, steps), dead
 

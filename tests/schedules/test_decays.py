@@ -22,7 +22,7 @@ def values(schedule, counts=COUNTS):
         (schedules.inverse_time_decay(0.3, 0.05), lambda t: 0.3 / (1 + 0.05 * t)),
         (schedules.inverse_sqrt_decay(0.3), lambda t: 0.3 / np.sqrt(t + 1)),
         (schedules.inverse_sqrt_decay(0.3, offset=2.5), lambda t: 0.3 / np.sqrt(t + 2.5)),
-        (schedules.step_decay(0.3, 5, 0.5), lambda t: 0.3 * 0.5 ** (t // 5)),
+        (schedules.step_decay(0.3, 5, factor=0.5), lambda t: 0.3 * 0.5 ** (t // 5)),
         (schedules.linear_decay(0.3, 100), lambda t: 0.3 * np.maximum(1 - t / 100, 0)),
         (
             schedules.linear_decay(0.3, 10, final=0.1),
@@ -42,12 +42,12 @@ def test_closed_form(schedule, form):
     "ours, theirs",
     [
         (
-            schedules.step_decay(0.3, 10, 0.5),
+            schedules.step_decay(0.3, 10, factor=0.5),
             optax.exponential_decay(0.3, 10, 0.5, staircase=True),
         ),
         (schedules.exponential_decay(0.3, 0.1), optax.exponential_decay(0.3, 10, np.exp(-1.0))),
         (
-            schedules.multistep_decay(0.3, (6, 10), 0.5),
+            schedules.multistep_decay(0.3, (6, 10), factor=0.5),
             optax.piecewise_constant_schedule(0.3, {6: 0.5, 10: 0.5}),
         ),
         (schedules.linear_decay(0.3, 30, final=0.1), optax.linear_schedule(0.3, 0.1, 30)),
@@ -152,15 +152,15 @@ def test_first_update_is_time_one():
     [
         (lambda: schedules.step_decay(0.1, 0), ValueError, "every_steps must be at least 1"),
         (lambda: schedules.step_decay(0.1, 30.0), TypeError, "every_steps"),
-        (lambda: schedules.step_decay(0.1, 30, 1.0), ValueError, "factor must be in"),
-        (lambda: schedules.step_decay(0.1, 30, 10.0), ValueError, "factor must be in"),
-        (lambda: schedules.step_decay(0.1, 30, 0.0), ValueError, "factor must be in"),
+        (lambda: schedules.step_decay(0.1, 30, factor=1.0), ValueError, "factor must be in"),
+        (lambda: schedules.step_decay(0.1, 30, factor=10.0), ValueError, "factor must be in"),
+        (lambda: schedules.step_decay(0.1, 30, factor=0.0), ValueError, "factor must be in"),
         (lambda: schedules.multistep_decay(0.1, (5, 3)), ValueError, "increasing"),
         (lambda: schedules.multistep_decay(0.1, (3, 3)), ValueError, "increasing"),
         (lambda: schedules.multistep_decay(0.1, ()), ValueError, "not empty"),
         (lambda: schedules.multistep_decay(0.1, (0, 3)), ValueError, r"boundaries\[0\]"),
         (lambda: schedules.multistep_decay(0.1, jnp.array([3, 5])), TypeError, "boundaries"),
-        (lambda: schedules.multistep_decay(0.1, (3,), 1.0), ValueError, "factor must be in"),
+        (lambda: schedules.multistep_decay(0.1, (3,), factor=1.0), ValueError, "factor must be in"),
         (lambda: schedules.exponential_decay(0.1, -1.0), ValueError, "rate must be in"),
         (lambda: schedules.inverse_sqrt_decay(0.1, offset=0), ValueError, "offset must be in"),
         (lambda: schedules.linear_decay(0.1, 0), ValueError, "total_steps must be at least 1"),

@@ -23,7 +23,7 @@ def test_warmup_is_the_formula_counted_from_one_or_the_text_counted_from_zero(st
 @pytest.mark.parametrize("size, warmup", [(512, 4000), (1024, 4000), (64, 10)])
 def test_peak_of_noam(size, warmup):
     """The peak is (d w)^-1/2, at step w and nowhere else: 6.988e-4 for d = 512, w = 4000."""
-    rates = values(schedules.noam(size, warmup), np.arange(3 * warmup))
+    rates = values(schedules.noam(size, warmup_steps=warmup), np.arange(3 * warmup))
     assert np.argmax(rates) == warmup - 1
     assert rates.max() == pytest.approx((size * warmup) ** -0.5, rel=1e-6)
     if (size, warmup) == (512, 4000):
@@ -46,7 +46,7 @@ def test_noam_is_a_warmup_and_an_inverse_square_root():
     )
     counts = np.arange(40)
     np.testing.assert_allclose(
-        values(parts, counts), values(schedules.noam(64, 10), counts), rtol=1e-6
+        values(parts, counts), values(schedules.noam(64, warmup_steps=10), counts), rtol=1e-6
     )
 
 
@@ -104,7 +104,7 @@ def test_no_nan_slips_through_a_schedule_that_has_not_begun():
         (lambda: schedules.linear_warmup(0.1, 0), "warmup_steps must be at least 1"),
         (lambda: schedules.with_warmup(schedules.constant(0.1), 0), "warmup_steps must be at"),
         (lambda: schedules.noam(0), "model_size must be at least 1"),
-        (lambda: schedules.noam(512, 0), "warmup_steps must be at least 1"),
+        (lambda: schedules.noam(512, warmup_steps=0), "warmup_steps must be at least 1"),
         (lambda: schedules.join((schedules.constant(0.1),), (3,)), "one fewer than the 1"),
         (lambda: schedules.join((schedules.constant(0.1),) * 3, (5, 3)), "increasing"),
         (lambda: schedules.join((schedules.constant(0.1),), ()), "not empty"),

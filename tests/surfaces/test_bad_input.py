@@ -116,7 +116,7 @@ def test_bad_key(name):
 )
 def test_bad_grid(surface, size, view, error, message):
     with pytest.raises(error, match=re.escape(message)):
-        surfaces.grid(surface, size, view=view)
+        surfaces.grid(surface, size=size, view=view)
 
 
 REGRESSIONS = {"targets": surfaces.least_squares, "labels": surfaces.logistic_regression}

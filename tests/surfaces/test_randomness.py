@@ -25,7 +25,7 @@ SIGMA = np.array([[2.0, 0.8], [0.8, 1.0]])
 )
 @pytest.mark.parametrize("batch_size", [1, 16])
 def test_noise_has_mean_zero_and_covariance_over_batch_size(covariance, full, batch_size):
-    noisy = surfaces.with_gradient_noise(BOWL, covariance, batch_size)
+    noisy = surfaces.with_gradient_noise(BOWL, covariance, batch_size=batch_size)
     keys = jax.random.split(jax.random.key(0), 20_000)
     losses, gradients = jax.vmap(jax.value_and_grad(noisy, argnums=1), (0, None))(keys, AT)
     assert np.all(np.asarray(losses) == float(BOWL(AT)))
@@ -38,7 +38,7 @@ def test_noise_has_mean_zero_and_covariance_over_batch_size(covariance, full, ba
 
 def test_the_same_key_gives_the_same_noise_and_batch_size_is_data():
     def gradient(batch_size):
-        noisy = surfaces.with_gradient_noise(BOWL, 1.0, batch_size)
+        noisy = surfaces.with_gradient_noise(BOWL, 1.0, batch_size=batch_size)
         return jax.grad(noisy, argnums=1)(jax.random.key(1), AT) - jax.grad(BOWL)(AT)
 
     noise = jax.vmap(gradient)(jnp.array([1.0, 4.0, 100.0]))
@@ -73,7 +73,7 @@ def test_noise_in_one_dimension_and_in_the_dtype_of_the_point():
 )
 def test_bad_noise(covariance, batch_size, message):
     with pytest.raises(ValueError, match=message):
-        surfaces.with_gradient_noise(BOWL, covariance, batch_size)
+        surfaces.with_gradient_noise(BOWL, covariance, batch_size=batch_size)
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_beale_has_one_minimum_and_two_saddles(float64):
     lowest = [hessian_eigenvalues(surface, jnp.array(p)).min() for p in points]
     assert [bool(value > 0) for value in lowest] == [False, True, False]
     assert surface(jnp.array([3.0, 0.5])) == 0.0
-    assert surfaces.grid(surface, 91).loss.min() >= 0.0
+    assert surfaces.grid(surface, size=91).loss.min() >= 0.0
 
 
 def test_one_dimensional_traps(float64):
@@ -213,11 +213,11 @@ def test_two_valleys_right_one_deeper():
 
 
 def test_grid_axes_and_values():
-    grid = surfaces.grid(surfaces.saddle(), 5)
+    grid = surfaces.grid(surfaces.saddle(), size=5)
     chex.assert_shape(grid.loss, (5, 5))
     want = grid.x[None, :] ** 2 - grid.y[:, None] ** 2
     chex.assert_trees_all_close(grid.loss, want, atol=1e-6)
     with pytest.raises(ValueError, match=r"got points of shape \(\)"):
         surfaces.grid(surfaces.inflection())
     with pytest.raises(ValueError, match="size must be at least 2, got 1"):
-        surfaces.grid(surfaces.saddle(), 1)
+        surfaces.grid(surfaces.saddle(), size=1)

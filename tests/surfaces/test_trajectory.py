@@ -24,7 +24,7 @@ def test_gradient_descent_multiplies_each_coordinate(rate):
     chex.assert_trees_all_close(path.gradients, CURVATURES[None] * path.points[:-1], rtol=1e-5)
     chex.assert_trees_all_close(path.updates, -rate * path.gradients, rtol=1e-6)
     chex.assert_trees_all_close(path.points[:-1] + path.updates, path.points[1:], rtol=1e-6)
-    assert path.state.step == 20
+    assert path.state.count == 20
 
 
 def test_scan_equals_a_loop_on_a_tree():
@@ -47,7 +47,7 @@ def test_vmap_over_starts_and_hyper_parameters_equals_single_runs():
     banana = surfaces.banana()
 
     def run(rate, decay, start):
-        return surfaces.trajectory(momentum(rate, decay), banana, start, 10)
+        return surfaces.trajectory(momentum(rate, decay=decay), banana, start, 10)
 
     rates, decays = jnp.array([0.001, 0.003]), jnp.array([0.0, 0.78])
     starts = jnp.stack([banana.start, jnp.array([0.5, 0.5])])
@@ -99,7 +99,7 @@ def test_float64_reaches_float64_accuracy():
     with jax.enable_x64(True):
         for surface in (surfaces.banana(), surfaces.double_well(0.5), surfaces.beale()):
             end = surfaces.descend(
-                momentum(0.003, 0.9),
+                momentum(0.003, decay=0.9),
                 surface,
                 surface.optimum + 0.05,
                 tolerance=1e-13,
@@ -134,7 +134,7 @@ def test_descend_gives_up():
 
 
 def test_same_path_as_descend():
-    banana, tx = surfaces.banana(), momentum(0.003, 0.78)
+    banana, tx = surfaces.banana(), momentum(0.003, decay=0.78)
     path = surfaces.trajectory(tx, banana, banana.start, 150)
     end = surfaces.descend(tx, banana, banana.start, tolerance=0.0, max_steps=150)
     chex.assert_trees_all_close(end.point, path.points[-1], rtol=1e-4)

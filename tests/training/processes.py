@@ -39,7 +39,7 @@ def run_key():
 
 def parts():
     """A trainer and a state: batch norm, dropout and momentum."""
-    return start(Net(rate=0.3, batch_norm=True), momentum(0.1, 0.9))
+    return start(Net(rate=0.3, batch_norm=True), momentum(0.1, decay=0.9))
 
 
 @jax.jit

@@ -18,7 +18,7 @@ def by_fit(**options):
 
 
 def by_run(**options):
-    run(*parts(), TRAIN, VALIDATION, KEY, epochs=1, batch_size=BATCH, **options)
+    run(*parts(), TRAIN, VALIDATION, key=KEY, epochs=1, batch_size=BATCH, **options)
 
 
 @pytest.mark.parametrize("make", [by_fit, by_run])
@@ -66,14 +66,14 @@ def test_a_run_is_made_inside_a_trial():
     def trial(patience):
         rules = {"stopping": control.early_stopping(patience, mode="max"), "monitor": "accuracy"}
         options = {"epochs": 1, "batch_size": BATCH, **rules}
-        return run(*parts(), TRAIN, VALIDATION, KEY, **options).epochs
+        return run(*parts(), TRAIN, VALIDATION, key=KEY, **options).epochs
 
     assert jax.eval_shape(trial, 1).shape == ()
     assert jax.eval_shape(lambda: trial(1)).shape == ()
 
 
 def test_an_accuracy_is_not_made_small_without_a_rule_either():
-    with pytest.raises(ValueError, match="mode='max'"):
+    with pytest.raises(ValueError, match=r"needs .* stopping=control.keep_best\(mode=.max.\)"):
         by_fit(monitor="accuracy")
     by_fit(monitor="accuracy", stopping=control.keep_best(mode="max"))
 
@@ -87,7 +87,7 @@ def test_a_label_out_of_range_in_validation_ends_the_run():
 
 
 def test_the_best_variables_have_the_best_metric():
-    model = models.MLP((8, 3), batch_norm=True)
+    model = models.MLP((8, 3), block=models.batch_norm_block)
     variables = model.init(KEY, jnp.zeros((1, 4, 4, 1)), train=False)
     ours = training.trainer(training.classification_loss(model), optax.sgd(0.1))
     options = {"key": KEY, "epochs": 3, "batch_size": BATCH}

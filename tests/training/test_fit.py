@@ -43,7 +43,7 @@ def run_fit(ours, state, *, train=TRAIN, validation=VALIDATION, **options):
 def wanted():
     ours, state = parts()
     whole = functools.partial(run, ours, epochs=EPOCHS, batch_size=BATCH, **rules())
-    return jax.jit(whole)(state, TRAIN, VALIDATION, KEY)
+    return jax.jit(whole)(state, TRAIN, VALIDATION, key=KEY)
 
 
 def agree(got, wanted):
@@ -101,24 +101,24 @@ def test_host_gives_the_numbers_of_run_from_rows_alone(wanted):
 
 
 @pytest.mark.parametrize("sharded", [False, True])
-def test_without_a_form_rows_are_read_on_the_host(wanted, sharded):
+def test_without_a_loop_rows_are_read_on_the_host(wanted, sharded):
     sharding = data_sharding() if sharded else None
     rows = {"train": Rows(TRAIN), "validation": Rows(VALIDATION)}
     agree(run_fit(*parts(), **rows, sharding=sharding, **rules()), wanted)
 
 
-def test_without_a_form_a_native_convolution_is_kept_out_of_loops(monkeypatch):
-    forms = []
-    for name in ("scan_form", "host_form"):
-        form = getattr(_fit, name)
-        monkeypatch.setattr(_fit, name, lambda *args, form=form: forms.append(form) or form(*args))
-    for form in ("patches", "native"):
-        model = models.SmallCNN((2,), classes=3, form=form)
+def test_without_a_loop_a_native_convolution_is_kept_out_of_loops(monkeypatch):
+    loops = []
+    for name in ("scan_loop", "host_loop"):
+        loop = getattr(_fit, name)
+        monkeypatch.setattr(_fit, name, lambda *args, loop=loop: loops.append(loop) or loop(*args))
+    for algorithm in ("patches", "native"):
+        model = models.SmallCNN((2,), classes=3, algorithm=algorithm)
         image = jnp.zeros((1, 4, 4, 1))
         variables = jax.jit(functools.partial(model.init, train=False))(KEY, image)
         ours = trainer(training.classification_loss(model), optax.sgd(0.1))
         run_fit(ours, ours.init(variables), epochs=1)
-    assert [form.__name__ for form in forms] == ["scan_form", "host_form"]
+    assert [loop.__name__ for loop in loops] == ["scan_loop", "host_loop"]
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])

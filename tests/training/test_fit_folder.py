@@ -13,6 +13,7 @@ import numpy as np
 import optax
 import pytest
 
+from jaxtricks import averaging
 from jaxtricks.control import early_stopping, plateau
 from jaxtricks.optimizers import adam
 from jaxtricks.training import (
@@ -147,7 +148,7 @@ def test_another_run_is_refused_and_the_difference_named(tmp_path, change, messa
 def test_another_rule_is_refused_and_the_difference_named(tmp_path):
     run(1, tmp_path)
     ours = with_rule(optax.sgd(0.1, momentum=0.9))
-    with pytest.raises(ValueError, match=r"opt_state.*first_moment.*got nothing"):
+    with pytest.raises(ValueError, match=r"fit.states: saved .*AdamState.*, now .*TraceState"):
         run(2, tmp_path, ours=ours, resume=True)
 
 
@@ -194,7 +195,7 @@ def test_an_interruption_keeps_the_finished_epochs(tmp_path):
     with pytest.raises(KeyboardInterrupt) as interrupted:
         run(5, tmp_path, on_epoch=interrupt)
     assert f"{tmp_path} goes on from its last checkpoint" in interrupted.value.__notes__[0]
-    assert len(records(tmp_path)) == 3
+    assert len(records(tmp_path)) == 2
     same(run(5, tmp_path, resume=True), run(5))
 
 
@@ -242,23 +243,79 @@ def test_tensorboard_gets_every_number_at_its_step(tmp_path, monkeypatch):
         def add_scalar(self, name, value, step):
             written.append((name, value, step))
 
+        def add_histogram(self, name, values, step):
+            written.append((name, values.tolist(), step))
+
         def flush(self):
             pass
 
     monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Writer))
-    got = run(1, tmp_path, tensorboard=True)
+    got = run(1, tmp_path, tensorboard=True, on_epoch=spread)
+    assert ("own/weights", [1.0, 2.0, 3.0], 2) in written
+    assert ("own/distance", got.history[0]["own.distance"], 2) in written
     assert ("validation/loss", got.history[0]["validation.loss"], 2) in written
     assert written[0] == ("purge", None) and written[-1] == ("closed", None)
-    run(2, tmp_path, tensorboard=True, resume=True)
+    run(2, tmp_path, tensorboard=True, resume=True, on_epoch=spread)
     assert ("purge", 3) in written
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(ImportError, match="pip install tensorboardX"):
         run(3, tmp_path, tensorboard=True, resume=True)
 
 
-def test_a_bar_is_shown_on_a_terminal_only(capsys):
-    run(1, progress=True)
+def test_without_a_terminal_each_epoch_is_a_line_and_so_is_the_wait_for_the_first(capsys):
+    got = run(2)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "epoch 1/2: compiling" and len(lines) == 3
+    assert lines[2].startswith("epoch 2/2: train loss ")
+    assert f"validation loss {got.history[1]['validation.loss']:.4g}" in lines[2]
+    run(2, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_a_bar_is_shown_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    run(2)
+    shown = capsys.readouterr().err
+    assert "compiling" in shown and "2/2" in shown and "validation loss=" in shown
+
+
+def spread(epoch, state, record):
+    return {"own.distance": state.params["w"] ** 2, "own.weights": np.arange(3.0) + epoch}
+
+
+def test_the_caller_s_metrics_are_in_the_history_and_in_a_resumed_one(tmp_path):
+    whole = run(3, tmp_path / "whole", on_epoch=spread)
+    run(2, tmp_path / "parts", on_epoch=spread)
+    resumed = run(3, tmp_path / "parts", on_epoch=spread, resume=True)
+    same(resumed, whole)
+    assert records(tmp_path / "parts") == resumed.history
+    assert resumed.history[1]["own.weights"] == [2.0, 3.0, 4.0]
+    last = resumed.history[2]["own.distance"]
+    assert last == pytest.approx(float(resumed.state.params["w"]) ** 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("said", [True, np.True_, jnp.array(True)])
+def test_any_true_ends_the_run(said):
+    assert run(3, on_epoch=lambda *_: said).epochs == 1
+
+
+def test_a_narrow_number_is_a_metric():
+    got = run(1, on_epoch=lambda *_: {"own": jnp.bfloat16(0.5)})
+    assert got.history[0]["own"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "said, error, message",
+    [
+        ({"epoch": 1.0}, ValueError, "must not name a metric 'epoch'"),
+        ({"own": 1j}, TypeError, "real numbers or arrays of them, got own=1j"),
+        ({"own": "high"}, TypeError, "real numbers or arrays of them, got own='high'"),
+        (3, TypeError, "what on_epoch returns must be a Mapping, got 3"),
+    ],
+)
+def test_what_is_no_metric_is_named(said, error, message):
+    with pytest.raises(error, match=message):
+        run(1, on_epoch=lambda *_: said)
 
 
 @pytest.mark.parametrize("loop", ["scan", "host"])
@@ -307,3 +364,23 @@ def test_nan_ends_the_run_with_the_state_before_it(tmp_path, loop, devices):
 def restore_step(folder):
     names = [path.name for path in (folder / "checkpoints").iterdir()]
     return max(int(name) for name in names)
+
+
+def test_an_average_of_another_kind_is_not_gone_on_with(tmp_path):
+    """Both keep a count and an average, so that shapes and names are the same."""
+
+    def with_average(averager):
+        return trainer(distance, adam(0.1), rng_streams=("noise",), averager=averager)
+
+    run(1, tmp_path, ours=with_average(averaging.exponential_average(0.9)))
+    with pytest.raises(
+        ValueError, match="fit.states: .*ExponentialAverageState.*PolyakAverageState"
+    ):
+        run(2, tmp_path, ours=with_average(averaging.polyak_average()), resume=True)
+
+
+def test_a_nan_in_validation_is_not_called_one_of_training(tmp_path):
+    start = OURS.init({"params": {"w": jnp.zeros(())}})
+    bad = {**NUMBERS, "x": np.where(NUMBERS["x"] > 6, np.float32(1e30), NUMBERS["x"])}
+    with pytest.raises(NonFiniteError, match="validation.loss is NaN or infinite after 2 updates"):
+        fit(OURS, start, NUMBERS, bad, key=KEY, epochs=1, batch_size=4)

@@ -123,3 +123,33 @@ def test_a_batch_without_labels_is_named():
 def test_one_number_is_no_sequence_of_top_k():
     with untyped(), pytest.raises(TypeError, match="top_k must be a Sequence, got 5"):
         losses_of(top_k=5)
+
+
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.int8, jnp.int32])
+@pytest.mark.parametrize("classes", [200, 256, 300])
+def test_labels_of_narrow_types_mean_what_they_say(dtype, classes):
+    """In uint8 the class 256 is the class 0, and no label is under 256."""
+    logits = jax.random.normal(jax.random.key(0), (3, classes))
+    labels = jnp.array([0, 3, 44])
+    want = losses_of(labels, logits)[0]
+    chex.assert_trees_all_equal(losses_of(labels.astype(dtype), logits)[0], want)
+
+
+def test_narrow_probabilities_and_weights_are_computed_in_single_precision():
+    rows = jax.nn.one_hot(LABELS, 3)
+    want = losses_of(rows, label_smoothing=0.1)[0]
+    chex.assert_trees_all_close(losses_of(rows.astype(jnp.bfloat16), label_smoothing=0.1)[0], want)
+
+    def ones(params, model_state, batch, keys, *, train):
+        return jnp.ones(301) + 0 * params, (model_state, {"count": jnp.ones(301, jnp.int32)})
+
+    trainer = training.trainer(ones, optax.sgd(0.1))
+    batch = {"weight": jnp.ones(301, jnp.bfloat16)}
+    with jax.numpy_dtype_promotion("strict"):
+        sums = trainer.evaluate({"params": jnp.float32(0)}, batch)
+    assert {name: float(value) for name, value in sums.items()} == dict.fromkeys(sums, 301.0)
+
+
+def test_truth_values_are_pixels_of_0_and_1():
+    images = jnp.array([[True, False, True]] * 3)
+    chex.assert_trees_all_equal(losses_of(logits=images)[0], losses_of(logits=1.0 * images)[0])

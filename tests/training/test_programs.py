@@ -39,7 +39,7 @@ def counting(loss, traces):
 @pytest.mark.parametrize("loop, most", [(None, 6), ("host", 16)])
 def test_a_run_compiles_few_programs_and_traces_its_step_twice(compiled, loop, most):
     traces = []
-    model = models.MLP((16, 3), rates=0.2, batch_norm=True)
+    model = models.MLP((16, 3), dropout_rates=0.2, block=models.batch_norm_block)
     loss = counting(training.classification_loss(model), traces)
     trainer = training.trainer(loss, optimizers.adam(1e-2))
     init = jax.jit(lambda key, x: model.init(key, x, train=False))
@@ -58,4 +58,8 @@ def test_a_run_compiles_few_programs_and_traces_its_step_twice(compiled, loop, m
     options = {"key": KEY, "epochs": 2, "batch_size": BATCH, "loop": loop, **rules}
     training.fit(trainer, state, TRAIN, VALIDATION, **options)
     assert 0 < len(compiled) <= most, [one["fun_name"] for one in compiled]
+    if loop is None:
+        del compiled[:]
+        training.fit(trainer, state, TRAIN, VALIDATION, **options)
+        assert compiled == []  # the same trainer and rules: nothing new
     assert traces.count(True) <= 2

@@ -20,9 +20,9 @@ NET = Net(rate=0.2, batch_norm=True)
 
 def run_of(rate=0.3, net=NET, begun=None, **options):
     """The run of one rate, or the rest of one that was begun."""
-    trainer, state = start(net, optimizers.momentum(rate, 0.5))
+    trainer, state = start(net, optimizers.momentum(rate, decay=0.5))
     run = jax.jit(functools.partial(training.run, trainer, batch_size=10, **options))
-    return run(begun or state, examples(60), examples(30, seed=1), KEY)
+    return run(begun or state, examples(60), examples(30, seed=1), key=KEY)
 
 
 def test_epoch_equals_a_loop_of_steps_and_unrolling_changes_nothing():
@@ -37,7 +37,7 @@ def test_epoch_equals_a_loop_of_steps_and_unrolling_changes_nothing():
         want, _ = step(want, {**rows, "weight": weights}, KEY)
     for unroll in (1, True):
         epoch = jax.jit(functools.partial(training.train_epoch, trainer, unroll=unroll))
-        got, metrics = epoch(state, jax.tree.map(jnp.asarray, data), order, KEY)
+        got, metrics = epoch(state, jax.tree.map(jnp.asarray, data), order, key=KEY)
         chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
         assert metrics["weight"].tolist() == [10.0, 10.0, 5.0]
 
@@ -47,9 +47,9 @@ def test_epoch_keeps_the_state_before_the_first_nan():
     trainer, state = start(Net(), tx)
     epoch = jax.jit(functools.partial(training.train_epoch, trainer))
     data, order = jax.tree.map(jnp.asarray, examples(40)), epoch_order(KEY, 40, 10)
-    end, metrics = epoch(state, data, order, KEY)
+    end, metrics = epoch(state, data, order, key=KEY)
     first_two = jax.tree.map(lambda x: x[:2], order)
-    want, _ = epoch(state, data, first_two, KEY)
+    want, _ = epoch(state, data, first_two, key=KEY)
     assert int(end.step) == 2
     chex.assert_trees_all_equal(end.params, want.params)
     assert (metrics["non_finite"] > 0).tolist() == [False, False, True, True]
@@ -119,7 +119,7 @@ def one_run(key, rate, data):
     trainer = pixel_trainer(rate)
     start = trainer.init({"params": jnp.zeros((12, 3))})
     options = {"epochs": 6, "batch_size": 10, "stopping": control.early_stopping(patience=0)}
-    result = training.run(trainer, start, data, data, key, **options)
+    result = training.run(trainer, start, data, data, key=key, **options)
     return result.state.params, result.epochs
 
 
@@ -152,7 +152,7 @@ def test_a_trial_depends_on_its_key_and_its_hyper_parameters_alone():
     chex.assert_trees_all_equal(part, jax.tree.map(lambda x: x[order], (params, epochs)))
     for chunk in (2, None):
         mapped = training.train_population(
-            one_run, keys, rates, shared=shared, form="vmap", chunk=chunk
+            one_run, keys, rates, shared=shared, mapping="vmap", chunk=chunk
         )
         chex.assert_trees_all_close(mapped, (params, epochs), rtol=1e-4, atol=1e-5)
 
@@ -164,15 +164,15 @@ def test_a_population_goes_on_bit_for_bit_from_the_states_that_it_returned():
     def begin(key, rate, data):
         trainer = pixel_trainer(rate)
         start = trainer.init({"params": jnp.zeros((12, 3))})
-        return training.run(trainer, start, data, data, key, epochs=2, **options)
+        return training.run(trainer, start, data, data, key=key, epochs=2, **options)
 
     def go_on(key, rate, position, data):
-        return training.run(pixel_trainer(rate), position, data, data, key, epochs=3, **options)
+        return training.run(pixel_trainer(rate), position, data, data, key=key, epochs=3, **options)
 
     def whole(key, rate, data):
         trainer = pixel_trainer(rate)
         start = trainer.init({"params": jnp.zeros((12, 3))})
-        return training.run(trainer, start, data, data, key, epochs=5, **options)
+        return training.run(trainer, start, data, data, key=key, epochs=5, **options)
 
     first = training.train_population(begin, keys, rates, shared=shared)
     order = np.array([2, 0])  # the best go on
@@ -198,9 +198,9 @@ def test_bad_populations_are_refused():
         training.train_population(run, keys, jnp.ones(2))
     with (
         untyped(),
-        pytest.raises(ValueError, match="form must be one of 'map', 'vmap', got 'scan'"),
+        pytest.raises(ValueError, match="mapping must be one of 'map', 'vmap', got 'scan'"),
     ):
-        training.train_population(run, keys, jnp.ones(3), form="scan")
+        training.train_population(run, keys, jnp.ones(3), mapping="scan")
     for bad, message in (
         ({"run": 3}, "run must be a function, got 3"),
         ({"shared": {"x": 1}}, "shared must be a tuple, got {'x': 1}"),
@@ -226,8 +226,8 @@ def test_what_a_run_cannot_use_is_refused_when_it_is_traced():
     def run_of(train, **options):
         trainer = training.trainer(squared, optimizers.gradient_descent(0.1), rng_streams=())
         settings = {"epochs": 1, "batch_size": 2, **options}
-        run = functools.partial(training.run, trainer, **settings)
-        jax.eval_shape(run, trainer.init({"params": jnp.zeros(())}), train, X, KEY)
+        run = functools.partial(training.run, trainer, key=KEY, **settings)
+        jax.eval_shape(run, trainer.init({"params": jnp.zeros(())}), train, X)
 
     def squared(params, model_state, batch, keys, *, train):
         return (params - batch["x"]) ** 2, (model_state, {})

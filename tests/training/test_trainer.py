@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from jaxtricks import optimizers, schedules, training
+from tests.training.nets import Net, examples, start
 from tests.untyped import untyped
 
 
@@ -105,7 +106,7 @@ RATE = schedules.step_decay(1.0, factor=0.5, every_steps=1)
     "tx",
     [
         optimizers.gradient_descent(RATE),
-        optax.chain(optax.clip_by_global_norm(99.0), optimizers.momentum(RATE, 0.0)),
+        optax.chain(optax.clip_by_global_norm(99.0), optimizers.momentum(RATE, decay=0.0)),
         optax.inject_hyperparams(optimizers.gradient_descent)(learning_rate=RATE),
         optax.inject_hyperparams(optax.sgd)(learning_rate=RATE),
         optax.partition({"all": optimizers.gradient_descent(RATE)}, "all"),
@@ -161,6 +162,51 @@ def test_extra_args_of_the_loss_reach_the_rule_and_are_no_metric():
         parts = jax.tree.map(lambda x: x.reshape(1, 4), BATCH)
         with pytest.raises(ValueError, match="extra_args of the loss .* accumulate=1"):
             step(state, parts, KEY)
+
+
+def without_weight(key, batch):
+    return {"x": batch["x"]}
+
+
+@pytest.mark.parametrize(
+    "options, error, match",
+    [
+        ({"augment": lambda key, batch: batch["x"]}, TypeError, "what augment returns must be"),
+        ({"augment": without_weight}, ValueError, r"augment must keep .* \['weight'\] are missing"),
+        (
+            {"augment": lambda key, b: {**b, "x": b["x"][:2]}},
+            ValueError,
+            "augment must give 4 rows",
+        ),
+        ({"penalty": lambda p: jnp.stack([p["w"]] * 2)}, ValueError, r"penalty .* shape \(2,\)"),
+    ],
+)
+def test_what_augmentation_and_penalty_give_is_checked(options, error, match):
+    trainer, state = made(squared, optax.sgd(0.1), rng_streams=(), **options)
+    with untyped(), pytest.raises(error, match=match):
+        trainer.step(state, BATCH, KEY)
+
+
+def test_augmentation_sees_the_preprocessed_images_and_they_are_not_preprocessed_again():
+    """Whole numbers that noise makes floating would not be divided by 255 any more."""
+    seen = []
+
+    def augment(key, batch):
+        seen.append((batch["image"].dtype, float(batch["image"].max())))
+        return batch
+
+    plain, state = start(Net(), optax.sgd(0.1))
+    trainer, _ = start(Net(), optax.sgd(0.1), augment=augment)
+    want, _ = plain.step(state, examples(6), KEY)
+    got, _ = trainer.step(state, examples(6), KEY)
+    assert seen[0][0] == jnp.float32 and 0.1 < seen[0][1] <= 1
+    chex.assert_trees_all_close(got, want, rtol=1e-6)
+    loss = training.classification_loss(Net(), preprocess=lambda x: x / 51.0 - 1)
+    moved = training.trainer(loss, optax.sgd(0.1), augment=augment)
+    same = training.trainer(loss, optax.sgd(0.1))
+    chex.assert_trees_all_close(
+        moved.step(state, examples(6), KEY), same.step(state, examples(6), KEY), rtol=1e-6
+    )
 
 
 def flipped(key, batch):
@@ -289,6 +335,10 @@ def test_arguments_of_other_kinds_are_refused():
             trainer.step(state, {"x": jnp.ones(4)}, jax.random.key(0))
     with untyped(), pytest.raises(TypeError, match="loss must be a function, got 3"):
         training.trainer(3, tx)
+    with untyped(), pytest.raises(TypeError, match="classification_loss.model., got the model"):
+        training.trainer(Net(), tx)
+    with untyped(), pytest.raises(TypeError, match="loss must be .* without train"):
+        training.trainer(training.classification_loss, tx)
     with untyped(), pytest.raises(TypeError, match="penalty must be a function, got 3"):
         training.trainer(squared, tx, penalty=3)
     with untyped(), pytest.raises(TypeError, match="augment must be a function, got 3"):
@@ -300,5 +350,5 @@ def test_arguments_of_other_kinds_are_refused():
         trainer.init({"params": {"n": jnp.zeros((), jnp.int32)}})
     with pytest.raises(ValueError, match=r"variables must hold \"params\", got \['kernel'\]"):
         trainer.init({"kernel": jnp.ones(2)})
-    with untyped(), pytest.raises(TypeError, match="variables must be a Mapping, got None"):
+    with untyped(), pytest.raises(TypeError, match="variables must be a Mapping, got a NoneType"):
         trainer.init(None)

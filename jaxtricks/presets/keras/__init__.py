@@ -2,11 +2,11 @@ r"""`keras.optimizers` and `keras.layers.BatchNormalization`: Keras 3's names, d
 
 Updates agree with Keras's in float64 to 1e-6 of each coordinate's largest. `learning_rate` may also
 be a schedule of ours. Every rule takes `weight_decay`, which Keras always decouples: the variables
-shrink by $\alpha_t \lambda$ of themselves besides the rule's step. What Keras adds around the
-rules is optax's to add: `optax.clip` for `clipvalue`, `optax.clip_by_global_norm` for
-`global_clipnorm`, before the rule. `amsgrad` is left out. A momentum of 1, which Keras accepts, is
-refused. A Python 0 for `momentum` and None for `weight_decay` leave that part out; an array or a
-tracer keeps it in, so that the state's structure does not depend on a value.
+shrink by $\alpha_t \lambda$ of themselves besides the rule's step. For what Keras adds around the
+rules use optax: `optax.clip` for `clipvalue`, `optax.clip_by_global_norm` for `global_clipnorm`,
+before the rule. `amsgrad` is left out. A momentum of 1, which Keras accepts, is refused. A Python 0
+for `momentum` and None for `weight_decay` leave that part out; an array or a tracer keeps it in, so
+that the state's structure does not depend on a value.
 """
 
 from jaxtricks.presets.keras._adadelta import adadelta as adadelta

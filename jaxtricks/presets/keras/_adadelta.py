@@ -1,9 +1,9 @@
 """`keras.optimizers.Adadelta`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent, scale_by_adadelta
 from jaxtricks.presets.keras._shrink import shrunk
 from jaxtricks.schedules import ScalarOrSchedule
@@ -15,7 +15,7 @@ def adadelta(
     epsilon: ScalarLike = 1e-7,
     weight_decay: ScalarLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`keras.optimizers.Adadelta`: the paper's rule, slowed a thousandfold by its default rate.
+    r"""`keras.optimizers.Adadelta`: the paper's rule times a learning rate, 0.001 by default.
 
     $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$,
     $x \leftarrow x - \alpha u_t$, with $s$ and $d$ the averages of $g^2$ and $u^2$. The paper has
@@ -38,7 +38,8 @@ def adadelta(
         -0.001414
 
     References:
-        S-OPT-15.
+        [Keras's `Adadelta`](https://keras.io/api/optimizers/adadelta/); Zeiler,
+        [ADADELTA](https://arxiv.org/abs/1212.5701), 2012.
     """
     check_range("rho", rho, low=0.0, below=1.0)
     check_range("epsilon", epsilon, low=0.0)

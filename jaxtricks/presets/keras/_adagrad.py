@@ -1,9 +1,9 @@
 """`keras.optimizers.Adagrad`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent, scale_by_adagrad
 from jaxtricks.presets.keras._shrink import shrunk
 from jaxtricks.schedules import ScalarOrSchedule
@@ -32,11 +32,12 @@ def adagrad(
         >>> import jax.numpy as jnp
         >>> tx = adagrad(1.0)
         >>> step, _ = tx.update(jnp.array([1.0, 1e-3]), tx.init(jnp.zeros(2)))
-        >>> [round(float(x), 3) for x in step]  # the notes' rule gives -1.0 twice
+        >>> [round(float(x), 3) for x in step]  # -1.0 twice if the sum began at 0
         [-0.953, -0.003]
 
     References:
-        S-OPT-12, E-42.
+        [Keras's `Adagrad`](https://keras.io/api/optimizers/adagrad/); Duchi et al., [Adaptive
+        subgradient methods](https://jmlr.org/papers/v12/duchi11a.html), 2011.
     """
     check_range("initial_accumulator_value", initial_accumulator_value, low=0.0)
     check_range("epsilon", epsilon, low=0.0)

@@ -1,9 +1,9 @@
 """`keras.optimizers.Adam`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent, scale_by_adam
 from jaxtricks.presets.keras._shrink import shrunk
 from jaxtricks.schedules import ScalarOrSchedule
@@ -16,7 +16,7 @@ def adam(
     epsilon: ScalarLike = 1e-7,
     weight_decay: ScalarLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`keras.optimizers.Adam`: the paper's $\hat\varepsilon$, beside the *uncorrected* root.
+    r"""`keras.optimizers.Adam`: the paper's $\hat\varepsilon$, added to the *uncorrected* root.
 
     $x \leftarrow x - \alpha \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} m_t / (\sqrt{v_t} +
     \hat\varepsilon)$: at the first step it weighs 31.6 times as much as PyTorch's.
@@ -39,10 +39,11 @@ def adam(
         [-1.0, 0.49]
 
     References:
-        S-OPT-17; Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, end of section 2.
+        [Keras's `Adam`](https://keras.io/api/optimizers/adam/); Kingma and Ba,
+        [Adam](https://arxiv.org/abs/1412.6980), 2015, end of section 2.
     """
     check_range("beta_1", beta_1, low=0.0, below=1.0)
     check_range("beta_2", beta_2, low=0.0, below=1.0)
     check_range("epsilon", epsilon, low=0.0)
-    rule = scale_by_adam(beta_1, beta_2, eps=epsilon, eps_hat=True)
+    rule = scale_by_adam(beta_1, b2=beta_2, eps=epsilon, eps_hat=True)
     return shrunk((rule, gradient_descent(learning_rate)), learning_rate, weight_decay)

@@ -1,8 +1,8 @@
 """`keras.optimizers.AdamW`."""
 
 import optax
-from jaxtyping import ScalarLike
 
+from jaxtricks._types import ScalarLike
 from jaxtricks.presets.keras._adam import adam
 from jaxtricks.schedules import ScalarOrSchedule
 
@@ -37,6 +37,7 @@ def adamw(
         [-0.1, 0.0001]
 
     References:
-        S-REG-07, 002:660.
+        [Keras's `AdamW`](https://keras.io/api/optimizers/adamw/); Loshchilov and Hutter, [Decoupled
+        Weight Decay Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
     return adam(learning_rate, beta_1, beta_2, epsilon, weight_decay)

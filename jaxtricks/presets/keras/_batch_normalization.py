@@ -1,8 +1,7 @@
 """`keras.layers.BatchNormalization`."""
 
-from jaxtyping import ScalarLike
-
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.normalization import BatchNorm
 
 
@@ -27,7 +26,7 @@ def batch_normalization(
 
     Raises:
         ValueError: `epsilon` or `momentum` is out of range.
-        TypeError: `center` or `scale` is no bool, or `axis` no integer.
+        TypeError: `center` or `scale` is not a bool, or `axis` is not an integer.
 
     Example:
         >>> import jax, jax.numpy as jnp

@@ -1,9 +1,9 @@
 """`keras.optimizers.RMSprop`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent, scale_by_rmsprop
 from jaxtricks.presets.keras._shrink import shrunk
 from jaxtricks.presets.keras._velocity import velocity
@@ -43,7 +43,8 @@ def rmsprop(
         [-0.0316, -0.0031]
 
     References:
-        S-OPT-14, E-19.
+        [Keras's `RMSprop`](https://keras.io/api/optimizers/rmsprop/); Tieleman and Hinton, Lecture
+        6.5, Coursera, 2012.
     """
     check_range("rho", rho, low=0.0, below=1.0)
     check_range("epsilon", epsilon, low=0.0)

@@ -1,8 +1,8 @@
 """`keras.optimizers.SGD`."""
 
 import optax
-from jaxtyping import ScalarLike
 
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent
 from jaxtricks.presets.keras._shrink import shrunk
 from jaxtricks.presets.keras._velocity import velocity
@@ -41,7 +41,9 @@ def sgd(
         -0.075
 
     References:
-        S-OPT-06, E-05; notes 003:15-17 and 004:63-85.
+        [Keras's `SGD`](https://keras.io/api/optimizers/sgd/); Sutskever et al., [On the importance
+        of initialization and momentum in deep
+        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013.
     """
     rule = (gradient_descent(learning_rate), *velocity(momentum, nesterov=nesterov))
     return shrunk(rule, learning_rate, weight_decay)

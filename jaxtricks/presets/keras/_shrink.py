@@ -5,18 +5,19 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree, ScalarLike
+from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import narrow, widen
+from jaxtricks._moments import cast_like, to_float32
 from jaxtricks._tree_checks import check_params_given, check_same_tree
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class ShrinkState(NamedTuple):
-    """`step`: updates done so far."""
+    """`count`: updates done so far."""
 
-    step: Int[Array, ""]
+    count: Int[Array, ""]
 
 
 def shrunk(
@@ -40,7 +41,7 @@ def shrunk(
 
     def init(params: PyTree) -> ShrinkState:
         del params
-        return ShrinkState(step=jnp.zeros([], jnp.int32))
+        return ShrinkState(count=jnp.zeros([], jnp.int32))
 
     def update(
         updates: PyTree, state: ShrinkState, params: PyTree | None = None, **extra_args: object
@@ -48,8 +49,8 @@ def shrunk(
         del extra_args
         check_params_given(params)
         check_same_tree("updates", updates, "params", params)
-        share = value_at(learning_rate, state.step) * weight_decay
-        steps = jax.tree.map(lambda u, x: u - share * x, widen(updates), widen(params))
-        return narrow(steps, updates), ShrinkState(optax.safe_increment(state.step))
+        share = value_at(learning_rate, state.count) * weight_decay
+        steps = jax.tree.map(lambda u, x: u - share * x, to_float32(updates), to_float32(params))
+        return cast_like(steps, updates), ShrinkState(optax.safe_increment(state.count))
 
     return optax.chain(*rule, optax.GradientTransformationExtraArgs(init, update))

@@ -1,9 +1,9 @@
 """The velocity of displacements that Keras keeps, with the rate already in them."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_momentum
 
 

@@ -1,9 +1,9 @@
 """`torch.optim.Adadelta`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_adadelta
 from jaxtricks.presets.torch._penalized import penalized
 from jaxtricks.schedules import ScalarOrSchedule
@@ -17,7 +17,7 @@ def adadelta(
     *,
     maximize: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`torch.optim.Adadelta`: the paper's rule, times a rate that its memory does not see.
+    r"""`torch.optim.Adadelta`: the paper's rule times a learning rate, outside the averages.
 
     $g \leftarrow g + \lambda x$,
     $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$,
@@ -41,7 +41,9 @@ def adadelta(
         -0.00316
 
     References:
-        S-OPT-15.
+        PyTorch's
+        [`Adadelta`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html);
+        Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012.
     """
     check_range("rho", rho, low=0.0, below=1.0)
     check_range("eps", eps, low=0.0)

@@ -1,9 +1,9 @@
 """`torch.optim.Adagrad`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_adagrad
 from jaxtricks.presets.torch._penalized import penalized
 from jaxtricks.schedules import ScalarOrSchedule, value_at
@@ -45,7 +45,9 @@ def adagrad(
         -0.0354
 
     References:
-        S-OPT-11, E-42.
+        PyTorch's
+        [`Adagrad`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html); Duchi
+        et al., [Adaptive subgradient methods](https://jmlr.org/papers/v12/duchi11a.html), 2011.
     """
     check_range("lr_decay", lr_decay, low=0.0)
     check_range("initial_accumulator_value", initial_accumulator_value, low=0.0)

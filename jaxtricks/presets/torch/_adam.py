@@ -1,9 +1,9 @@
 """`torch.optim.Adam`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_pair, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_adam
 from jaxtricks.presets.torch._penalized import penalized
 from jaxtricks.schedules import ScalarOrSchedule
@@ -42,11 +42,12 @@ def adam(
         [-0.1, 0.1]
 
     References:
-        S-OPT-17.
+        PyTorch's [`Adam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html);
+        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015.
     """
     check_pair("betas", betas)
     check_range("betas[0]", betas[0], low=0.0, below=1.0)
     check_range("betas[1]", betas[1], low=0.0, below=1.0)
     check_range("eps", eps, low=0.0)
-    rule = scale_by_adam(*betas, eps=eps)
+    rule = scale_by_adam(betas[0], b2=betas[1], eps=eps)
     return penalized((rule,), lr, weight_decay=weight_decay, maximize=maximize)

@@ -1,9 +1,9 @@
 """`torch.optim.AdamW`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_pair, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import add_decoupled_decay, scale_by_adam
 from jaxtricks.presets.torch._penalized import left_out, penalized
 from jaxtricks.schedules import ScalarOrSchedule
@@ -41,7 +41,9 @@ def adamw(
         [-0.1, 0.0001]
 
     References:
-        S-REG-07, 002:660.
+        PyTorch's [`AdamW`](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html);
+        Loshchilov and Hutter, [Decoupled Weight Decay
+        Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
     check_pair("betas", betas)
     check_range("betas[0]", betas[0], low=0.0, below=1.0)
@@ -49,5 +51,5 @@ def adamw(
     check_range("eps", eps, low=0.0)
     check_range("weight_decay", weight_decay, low=0.0)
     decay = () if left_out(weight_decay) else (add_decoupled_decay(weight_decay),)
-    rule = (scale_by_adam(*betas, eps=eps), *decay)
+    rule = (scale_by_adam(betas[0], b2=betas[1], eps=eps), *decay)
     return penalized(rule, lr, weight_decay=0, maximize=maximize)

@@ -1,8 +1,7 @@
 """`torch.nn.BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`."""
 
-from jaxtyping import ScalarLike
-
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.normalization import BatchNorm
 
 
@@ -29,7 +28,7 @@ def batch_norm(
 
     Raises:
         ValueError: `eps` or `momentum` is out of range.
-        TypeError: `affine` is no bool, or `axis` no integer.
+        TypeError: `affine` is not a bool, or `axis` is not an integer.
 
     Example:
         >>> import jax, jax.numpy as jnp

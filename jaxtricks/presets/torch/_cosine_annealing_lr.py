@@ -1,17 +1,18 @@
 """`torch.optim.lr_scheduler.CosineAnnealingLR`."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
 
 def cosine_annealing_lr(
     initial_rate: ScalarLike, T_max: int, eta_min: ScalarLike = 0.0
 ) -> Schedule:
-    r"""`CosineAnnealingLR`: a cosine wave that climbs back after `T_max`, and falls again.
+    r"""`CosineAnnealingLR`: a cosine wave that rises again after `T_max`, and falls again.
 
     $\alpha_t = \eta_{\min} + \frac12 (\alpha_0 - \eta_{\min}) (1 + \cos(\pi t / T_{\max}))$ for all
     $t$: PyTorch's recursion does not stop at `T_max` but has the period $2 T_{\max}$. To stay at
@@ -24,7 +25,7 @@ def cosine_annealing_lr(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `T_max` is no integer.
+        TypeError: `T_max` is not an integer.
 
     Example:
         >>> rate = cosine_annealing_lr(1.0, T_max=2)
@@ -32,7 +33,9 @@ def cosine_annealing_lr(
         [1.0, 0.5, 0.0, 0.5, 1.0, 0.5]
 
     References:
-        S-SCH-10, note 002:548-554.
+        PyTorch's
+        [`CosineAnnealingLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html);
+        Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017.
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_length("T_max", T_max, low=1)

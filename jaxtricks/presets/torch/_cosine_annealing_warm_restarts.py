@@ -1,8 +1,7 @@
 """`torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`."""
 
-from jaxtyping import ScalarLike
-
 from jaxtricks._checks import check_integer, check_length, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule, cosine_restarts
 
 
@@ -22,7 +21,7 @@ def cosine_annealing_warm_restarts(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `T_0` or `T_mult` is no integer.
+        TypeError: `T_0` or `T_mult` is not an integer.
 
     Example:
         >>> rate = cosine_annealing_warm_restarts(1.0, T_0=2, T_mult=2)
@@ -30,7 +29,9 @@ def cosine_annealing_warm_restarts(
         [1.0, 0.5, 1.0, 0.854, 0.5, 0.146, 1.0]
 
     References:
-        S-SCH-09, note 002:541-546.
+        PyTorch's
+        [`CosineAnnealingWarmRestarts`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html);
+        Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017.
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_length("T_0", T_0, low=1)

@@ -1,15 +1,18 @@
 """`torch.optim.lr_scheduler.ExponentialLR`."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
 
 def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:
     r"""`ExponentialLR`: $\alpha_t = \alpha_0 \gamma^t$.
+
+    The rate $\alpha_0 e^{-k t}$ of `jaxtricks.schedules.exponential_decay` has $\gamma = e^{-k}$.
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
@@ -24,7 +27,8 @@ def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:
         [1.0, 0.5, 0.25, 0.125]
 
     References:
-        S-SCH-06, note 002:525, with $\gamma = e^{-k}$.
+        PyTorch's
+        [`ExponentialLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_range("gamma", gamma, low=0.0)

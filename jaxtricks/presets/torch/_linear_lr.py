@@ -1,10 +1,11 @@
 """`torch.optim.lr_scheduler.LinearLR`."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
 
@@ -27,7 +28,7 @@ def linear_lr(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `total_iters` is no integer.
+        TypeError: `total_iters` is not an integer.
 
     Example:
         >>> rate = linear_lr(1.0, start_factor=0.5, total_iters=4)
@@ -35,7 +36,8 @@ def linear_lr(
         [0.5, 0.625, 0.75, 0.875, 1.0, 1.0]
 
     References:
-        S-SCH-14, note 002:588-602.
+        PyTorch's
+        [`LinearLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_range("start_factor", start_factor, above=0.0, high=1.0)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_instance, check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
 
@@ -22,7 +23,7 @@ def multistep_lr(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `milestones` is no sequence, or one is no integer.
+        TypeError: `milestones` is not a sequence, or one is not an integer.
 
     Example:
         >>> rate = multistep_lr(0.1, [2, 4])
@@ -30,7 +31,8 @@ def multistep_lr(
         [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
 
     References:
-        S-SCH-08, note 002:531-539.
+        PyTorch's
+        [`MultiStepLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_instance("milestones", milestones, Sequence)

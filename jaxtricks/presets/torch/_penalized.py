@@ -1,9 +1,9 @@
 """The gradient as PyTorch's rules see it, and the rate at the end."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import add_l2, gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule
 

@@ -1,10 +1,11 @@
 """`torch.optim.lr_scheduler.PolynomialLR`."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
 
@@ -16,11 +17,11 @@ def polynomial_lr(
     Args:
         initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
         total_iters: $T \ge 0$; with 0 the rate never changes, as in PyTorch.
-        power: $p \ge 0$; 1 is BERT's straight line.
+        power: $p \ge 0$; 1 is a straight line, as in BERT.
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `total_iters` is no integer.
+        TypeError: `total_iters` is not an integer.
 
     Example:
         >>> rate = polynomial_lr(1.0, total_iters=4, power=2.0)
@@ -28,7 +29,8 @@ def polynomial_lr(
         [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
 
     References:
-        S-SCH-13, note 002:573-580.
+        PyTorch's
+        [`PolynomialLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_length("total_iters", total_iters, low=0)

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from jaxtyping import Array, Int, ScalarLike
+from jaxtyping import Array, Int
 
 from jaxtricks._checks import check_choice, check_length, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.control import ControlRule, plateau
 
 
@@ -23,15 +24,15 @@ def reduce_lr_on_plateau(
 
     A metric is bad unless it is below $b (1 - \theta)$ ("rel") or $b - \theta$ ("abs"), $b$ the
     best so far. The bad metric number `patience` + 1 in a row cuts the rate to `factor` of itself.
-    "rel" is PyTorch's formula also for a negative $b$, where it calls small *losses* of ground
-    progress: -1.0 after -1.00005 is an improvement. `jaxtricks.control.plateau` has a sign-safe
-    default.
+    "rel" is PyTorch's formula also for a negative $b$, where it takes a slightly worse metric for
+    an improvement: -1.0 after -1.00005 is one. `jaxtricks.control.plateau` has a sign-safe default.
 
     Args:
         initial_rate: the optimizer's `lr`.
         mode: whether a metric should fall or rise.
-        factor: in `[0, 1)`; the notes' 10 is refused, as in PyTorch.
-        patience: how many bad metrics in a row are forgiven, at least 0.
+        factor: in `[0, 1)`, the share of the rate that is left; "divide by 10" is 0.1, and 10 is
+            refused, as in PyTorch.
+        patience: how many bad metrics in a row are tolerated, at least 0.
         threshold: $\theta \ge 0$.
         threshold_mode: what `threshold` is relative to.
         cooldown: for how many metrics after a cut none counts as bad, at least 0.
@@ -40,7 +41,7 @@ def reduce_lr_on_plateau(
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `patience` or `cooldown` is no integer.
+        TypeError: `patience` or `cooldown` is not an integer.
 
     Example:
         >>> rule = reduce_lr_on_plateau(0.1, patience=1)
@@ -55,7 +56,8 @@ def reduce_lr_on_plateau(
         0.01
 
     References:
-        S-SCH-05, S-API-06; note 001:36-45.
+        PyTorch's
+        [`ReduceLROnPlateau`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_choice("mode", mode, ("min", "max"))
@@ -68,7 +70,7 @@ def reduce_lr_on_plateau(
     check_range("eps", eps, low=0.0)
     return plateau(
         factor,
-        patience,
+        patience=patience,
         initial=initial_rate,
         min_value=min_lr,
         eps=eps,

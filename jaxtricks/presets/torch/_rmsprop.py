@@ -1,9 +1,9 @@
 """`torch.optim.RMSprop`."""
 
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_momentum, scale_by_rmsprop
 from jaxtricks.presets.torch._penalized import left_out, penalized
 from jaxtricks.schedules import ScalarOrSchedule
@@ -45,7 +45,9 @@ def rmsprop(
         [-0.1, 0.1]
 
     References:
-        S-OPT-13, E-19.
+        PyTorch's
+        [`RMSprop`](https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html);
+        Tieleman and Hinton, Lecture 6.5, Coursera, 2012.
     """
     check_range("alpha", alpha, low=0.0, below=1.0)
     check_range("eps", eps, low=0.0)

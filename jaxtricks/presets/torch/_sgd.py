@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_flag, check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_momentum
 from jaxtricks.presets.torch._penalized import left_out, penalized
 from jaxtricks.schedules import ScalarOrSchedule
@@ -21,7 +21,7 @@ def sgd(
 ) -> optax.GradientTransformationExtraArgs:
     r"""`torch.optim.SGD`: the decay joins the gradient, the rate stays outside the velocity.
 
-    $g \leftarrow g + \lambda x$, $v_t = \mu v_{t-1} + (1 - \tau) g_t$ with $v_1 = g_1$ whole,
+    $g \leftarrow g + \lambda x$, $v_t = \mu v_{t-1} + (1 - \tau) g_t$ with $v_1 = g_1$ undampened,
     $x \leftarrow x - \alpha v_t$, or $x \leftarrow x - \alpha (g_t + \mu v_t)$ with `nesterov`. The
     decay acts on every parameter, biases included.
 
@@ -34,7 +34,8 @@ def sgd(
         maximize: whether to climb.
 
     Raises:
-        ValueError: an argument is out of range, or `nesterov` meets no momentum or a dampening.
+        ValueError: an argument is out of range, or `nesterov` is given without momentum or with
+            dampening.
 
     Example:
         >>> tx = sgd(0.1, momentum=0.9, dampening=0.5)
@@ -47,7 +48,7 @@ def sgd(
         -0.176
 
     References:
-        S-OPT-08, S-API-05; note 001:21-23.
+        PyTorch's [`SGD`](https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html).
     """
     check_range("momentum", momentum, low=0.0, below=1.0)
     check_range("dampening", dampening, low=0.0, below=1.0)

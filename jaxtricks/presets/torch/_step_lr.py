@@ -1,17 +1,18 @@
 """`torch.optim.lr_scheduler.StepLR`."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
 
 def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -> Schedule:
     r"""`StepLR`: $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$.
 
-    Count 0 is the epoch before the first `scheduler.step()`; the same for all schedules here. For
+    Count 0 is the epoch before the first `scheduler.count()`; the same for all schedules here. For
     a count of updates and not of epochs, multiply `step_size` by the updates per epoch.
 
     Args:
@@ -21,7 +22,7 @@ def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `step_size` is no integer.
+        TypeError: `step_size` is not an integer.
 
     Example:
         >>> rate = step_lr(0.05, step_size=30)
@@ -29,7 +30,8 @@ def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -
         [0.05, 0.05, 0.005, 0.005, 0.0005, 0.0005]
 
     References:
-        S-SCH-04, S-API-07; note 001:49-58.
+        PyTorch's
+        [`StepLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_length("step_size", step_size, low=1)

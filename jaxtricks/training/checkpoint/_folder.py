@@ -79,8 +79,8 @@ def publish(partial: Path, meta: dict) -> Path:
 def retire(folder: Path, keep: int, mode: str) -> None:
     """Removes all intact checkpoints but the newest `keep` and the best."""
     checkpoints, _ = find(folder)
-    kept = newest_first(checkpoints)[:keep] + best_first(checkpoints, mode)[:1]
-    for path in {checkpoint.path for checkpoint in checkpoints} - {c.path for c in kept}:
+    staying = newest_first(checkpoints)[:keep] + best_first(checkpoints, mode)[:1]
+    for path in {checkpoint.path for checkpoint in checkpoints} - {c.path for c in staying}:
         discard(path)
 
 

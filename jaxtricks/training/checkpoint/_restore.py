@@ -128,4 +128,6 @@ def newest_intact(folder: Path, which: str) -> tuple[Checkpoint, list[str]]:
             skipped.append(f"{checkpoint.path.name}: {error}")
     if skipped:
         raise NoIntactCheckpoint(f"all checkpoints in {folder} are damaged: {'; '.join(skipped)}.")
-    raise FileNotFoundError(f"there is no checkpoint in {folder}.")
+    below = folder / "checkpoints"
+    hint = f": those of `fit` are in {below}" if below.is_dir() else ""
+    raise FileNotFoundError(f"there is no checkpoint in {folder}{hint}.")

@@ -10,9 +10,10 @@ from typing import Literal
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jaxtyping import ArrayLike, PyTree, ScalarLike
+from jaxtyping import PyTree
 
 from jaxtricks._checks import check_choice, check_integer, check_scalar
+from jaxtricks._types import ArrayLike, ScalarLike
 from jaxtricks.training.checkpoint._configuration import as_json
 from jaxtricks.training.checkpoint._folder import (
     STATE,

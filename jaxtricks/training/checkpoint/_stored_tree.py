@@ -58,8 +58,8 @@ def of_part(description: list[dict], part: str) -> list[dict]:
     ]
     if not below:
         heads = dict.fromkeys(re.split(r"(?<=.)(?=[.[])", leaf["path"])[0] for leaf in description)
-        known = ", ".join(heads)
-        raise ValueError(f"part must be a path in the checkpoint, below {known}, got {part!r}.")
+        names = ", ".join(heads)
+        raise ValueError(f"part must be a path in the checkpoint, below {names}, got {part!r}.")
     return below
 
 

@@ -9,6 +9,7 @@ from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer
+from jaxtricks.control import ControlRule
 from jaxtricks.data import Examples, check_examples, count_examples, take_batch
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
@@ -23,7 +24,7 @@ def check_settings(
     numbers: Mapping[str, int],
     loop: str | None,
     sharding: NamedSharding | None,
-    files: Mapping[str, bool],
+    files: Mapping[str, Any],
 ) -> None:
     """Checks flags, numbers and names.
 
@@ -41,7 +42,7 @@ def check_settings(
         check_instance("sharding", sharding, NamedSharding)
     for name, wanted in files.items():
         if wanted:
-            raise ValueError(f"{name}=True needs a folder.")
+            raise ValueError(f"{name}={wanted!r} needs a folder.")
 
 
 def check_split(
@@ -102,7 +103,6 @@ def trace_step(step: TrainStep, state: TrainState, batch: Shapes, key: Key[Array
         ValueError: the state that comes out differs from the one that went in, or the step reports
             no `"non_finite"`.
     """
-    check_instance("state", state, TrainState)
     try:
         program, (after, metrics) = jax.make_jaxpr(step, return_shape=True)(state, batch, key)
     except Exception as error:
@@ -155,3 +155,16 @@ def described(tree: PyTree) -> dict[str, str]:
         jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}"
         for path, leaf in jax.tree_util.tree_leaves_with_path(shapes)
     }
+
+
+def check_default_mode(stopping: ControlRule, monitor: str) -> None:
+    """Checks that the rule taken for want of another fits the metric.
+
+    Raises:
+        ValueError: the metric is one to be large.
+    """
+    if stopping.mode == "min" and monitor.endswith("accuracy"):
+        raise ValueError(
+            f"monitor={monitor!r} needs a rule that wants it large, such as "
+            'stopping=control.keep_best(mode="max").'
+        )

@@ -2,15 +2,16 @@
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
-from jaxtyping import Array, Bool, PyTree, ScalarLike
+from jaxtyping import Array, Bool, PyTree
 
+from jaxtricks._types import ScalarLike
 from jaxtricks.training._control import (
     Control,
     Position,
@@ -24,8 +25,8 @@ from jaxtricks.training._non_finite import NonFiniteError, first_non_finite
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.devices._sharding import block_on_cpu, place, replicate
-from jaxtricks.training.loop._forms import Form
 from jaxtricks.training.loop._history import Record
+from jaxtricks.training.loop._loops import Loop
 
 
 def first_position(
@@ -65,7 +66,7 @@ def observe_program(
 
 def remaining(
     trainer: Trainer,
-    form: Form,
+    loop: Loop,
     control: Control,
     position: Position,
     epochs: int,
@@ -79,11 +80,12 @@ def remaining(
     stop = bool(was_stopped(trainer, control, position))
     while int(position.epoch) < epochs and not stop:
         began, number = time.perf_counter(), np.int32(position.epoch)
-        state, means = train(form, position.state, number)
-        measured = form.evaluate(trainer.variables(state))
+        state, means = train(loop, position.state, number)
+        measured = loop.evaluate(trainer.variables(state))
         value = measured[control.monitor]
         if not np.isfinite(value):
-            raise NonFiniteError(int(state.step), None, f"validation.{control.monitor}", state)
+            path = f"validation.{control.monitor}"
+            raise NonFiniteError(int(state.step), reported(means), path, state)
         position = position._replace(state=state)
         seen = observe_program(trainer, control, sharding, position, value)
         position, stop = block_on_cpu(seen, sharding)
@@ -97,17 +99,21 @@ def remaining(
         yield position, record, stop
 
 
-def train(form: Form, state: TrainState, number: np.int32) -> tuple[TrainState, PyTree]:
+def train(loop: Loop, state: TrainState, number: np.int32) -> tuple[TrainState, PyTree]:
     """One epoch and the means of its metrics.
 
     Raises:
         NonFiniteError: a step gave NaN or an infinity.
     """
     start = int(state.step)
-    state, means = form.epoch(state, number)
+    state, means = loop.epoch(state, number)
     if means["non_finite"]:
         step = int(state.step)
-        after = form.redo(state, number, step - start)
-        rate = float(means["learning_rate"]) if "learning_rate" in means else None
-        raise NonFiniteError(step, rate, first_non_finite(after), state)
+        after = loop.redo(state, number, step - start)
+        raise NonFiniteError(step, reported(means), first_non_finite(after), state)
     return state, means
+
+
+def reported(means: Mapping[str, Any]) -> float | None:
+    """The learning rate of an epoch's last step, if the rule reports one."""
+    return float(means["learning_rate"]) if "learning_rate" in means else None

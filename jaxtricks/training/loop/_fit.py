@@ -3,74 +3,40 @@
 import os
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from jax.sharding import NamedSharding
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Key
+from typing_extensions import TypeAliasType
 
-from jaxtricks._checks import check_function, check_functions, check_instance, check_key
+from jaxtricks._checks import check_function, check_functions, check_key
 from jaxtricks.control import ControlRule, keep_best
 from jaxtricks.data import Examples
-from jaxtricks.training._control import Control, Position, check_control, was_stopped
-from jaxtricks.training._state import TrainState
-from jaxtricks.training._step import TrainStep
+from jaxtricks.training._control import Control, check_control, was_stopped
+from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
-from jaxtricks.training.devices._jit_step import jit_step
-from jaxtricks.training.devices._pmap_step import pmap_step
-from jaxtricks.training.devices._shard_step import shard_step
 from jaxtricks.training.loop._checks import (
     batch_shapes,
     check_batch,
+    check_default_mode,
     check_monitor,
     check_settings,
     check_split,
     trace_step,
 )
+from jaxtricks.training.loop._choose_loop import choose_loop
 from jaxtricks.training.loop._epochs import first_position, remaining
-from jaxtricks.training.loop._forms import host_form, scan_form
-from jaxtricks.training.loop._history import Record
-from jaxtricks.training.loop._loop_form import loop_form
-from jaxtricks.training.loop._reports import bar, event_files
+from jaxtricks.training.loop._history import Record, add_metrics
+from jaxtricks.training.loop._loops import compiled_step, host_loop, scan_loop
+from jaxtricks.training.loop._reports import event_files, progress_report
+from jaxtricks.training.loop._result import Fit
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
 
-
-class Fit(NamedTuple):
-    """The result of `fit`: where the run stands, and what happened on the way.
-
-    Attributes:
-        position: the last state and those of the rules, as checkpoints hold them.
-        history: of each epoch, the record that `history.jsonl` has.
-    """
-
-    position: Position
-    history: list[Record]
-
-    @property
-    def state(self) -> TrainState:
-        """The state after the last epoch."""
-        return self.position.state
-
-    @property
-    def best_variables(self) -> PyTree:
-        """The variables with the best validation metric, for `model.apply` and `evaluate`.
-
-        None if the stopping rule does not keep them.
-        """
-        return getattr(self.position.stopping, "best_variables", None)
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch with the best metric, from 1: train so long again on all examples.
-
-        None if the stopping rule does not count its observations.
-        """
-        best = getattr(self.position.stopping, "best_observation", None)
-        return None if best is None else int(best)
-
-    @property
-    def epochs(self) -> int:
-        """How many epochs were run, those before an interruption included."""
-        return len(self.history)
+# Made once: a rule is a static argument of the programs, and another one would be compiled anew.
+KEEP_BEST = {mode: keep_best(mode=mode) for mode in ("min", "max")}
+OnEpoch = TypeAliasType(
+    "OnEpoch", Callable[[int, TrainState, Record], bool | Mapping[str, Any] | None]
+)
 
 
 def fit(
@@ -92,7 +58,7 @@ def fit(
     resume: bool = False,
     save_every: int = 1,
     configuration: Mapping[str, Any] | None = None,
-    on_epoch: Callable[[int, TrainState, Record], bool | None] | None = None,
+    on_epoch: OnEpoch | None = None,
     progress: bool = True,
     tensorboard: bool = False,
 ) -> Fit:
@@ -128,7 +94,7 @@ def fit(
             `control.keep_best()`; for an accuracy give `control.keep_best(mode="max")`.
         monitor: the validation metric that both watch and that the best checkpoint has.
         loop: `"scan"` runs an epoch as one program on examples that lie on the device, `"host"`
-            reads each batch on the host and calls a compiled step. None takes what `loop_form`
+            reads each batch on the host and calls a compiled step. None takes what `choose_loop`
             measured to be faster, and `"host"` for examples that are no arrays.
         sharding: from `data_sharding`, to divide batches among devices. With several processes
             each reads only its rows.
@@ -140,9 +106,12 @@ def fit(
             the model's and the rule's settings, patiences and decays. The batch size, the key, the
             examples and the state's shapes are compared without it.
         on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
-            before its checkpoint; to end the run it returns True. The next epoch uses the state
-            up: copy what you keep.
-        progress: shows a bar if tqdm is installed and there is a terminal.
+            before anything is written of it. It returns None, True to end the run, or a dict of
+            metrics: numbers, or arrays, which TensorBoard shows as histograms. They join the
+            record, and so the history, the event files and a resumed run. The next epoch uses the
+            state up: copy what you keep.
+        progress: shows a bar on a terminal if tqdm is installed, else a line for each epoch on
+            standard error.
         tensorboard: writes event files into the folder's `tensorboard`.
 
     Raises:
@@ -170,30 +139,34 @@ def fit(
     """
     flags = {"resume": resume, "progress": progress, "tensorboard": tensorboard}
     numbers = {"epochs": epochs, "batch_size": batch_size, "save_every": save_every}
-    wanted = {} if folder is not None else {"resume": resume, "tensorboard": tensorboard}
+    wanted = {"resume": resume, "tensorboard": tensorboard, "configuration": configuration}
+    wanted = {} if folder is not None else wanted
     check_settings(flags, numbers, loop, sharding, wanted)
     check_functions("trainer", trainer, Trainer)
     check_key("key", key)
     if on_epoch is not None:
         check_function("on_epoch", on_epoch)
-    control = Control(plateau, keep_best() if stopping is None else stopping, monitor)
+    if stopping is None:
+        stopping = KEEP_BEST["min" if plateau is None else plateau.mode]
+        check_default_mode(stopping, monitor)
+    control = Control(plateau, stopping, monitor)
     check_control(control)
     check_split("train", train, batch_size, loop, classes)
     check_split("validation", validation, batch_size, loop, classes)
     batch = check_batch(train, batch_size, sharding)
-    check_instance("state", state, TrainState)
+    check_state("state", state)
     step = compiled_step(trainer, loop, sharding)
     program = trace_step(step, state, batch, key)
     check_monitor(trainer, state, batch_shapes(validation, batch_size), monitor)
     if loop is None and isinstance(train, Mapping) and isinstance(validation, Mapping):
-        loop = "host" if trainer.axis_name is not None else loop_form(program)
+        loop = "host" if trainer.axis_name is not None else choose_loop(program)
     if loop == "scan":
-        form = scan_form(trainer, train, validation, key, batch_size, sharding)
+        looped = scan_loop(trainer, train, validation, key, batch_size, sharding)
     else:
-        form = host_form(trainer, step, train, validation, key, batch_size, sharding)
+        looped = host_loop(trainer, step, train, validation, key, batch_size, sharding)
     files = None
     if folder is not None:
-        facts = facts_of(train, validation, batch_size, key, control)
+        facts = facts_of(train, validation, batch_size, key, control, state)
         files = RunFolder(pathlib.Path(folder), {"caller": configuration, "fit": facts}, control)
         files.open(resume=resume)
     with add_resume_hint(files):
@@ -204,33 +177,20 @@ def fit(
                 files.tell_end(position)
         written = [] if files is None else [files.append]
         with (
-            bar(epochs, len(history), monitor, show=progress) as advance_bar,
+            progress_report(epochs, len(history), monitor, show=progress) as show_epoch,
             event_files(folder, int(position.state.step), write=tensorboard) as add_points,
         ):
-            coming = remaining(trainer, form, control, position, epochs, sharding)
+            coming = remaining(trainer, looped, control, position, epochs, sharding)
             for position, record, stop in coming:
-                for report in (history.append, *written, advance_bar, add_points):
+                ended = False
+                if on_epoch is not None:
+                    said = on_epoch(record["epoch"], position.state, record)
+                    ended = said is not None and add_metrics(record, said)
+                for report in (history.append, *written, show_epoch, add_points):
                     report(record)
-                ended = bool(on_epoch and on_epoch(len(history), position.state, record))
                 last = ended or stop or len(history) == epochs
                 if files is not None and (last or len(history) % save_every == 0):
                     files.save(position, record)
                 if ended:
                     break
     return Fit(position, history)
-
-
-def compiled_step(trainer: Trainer, loop: str | None, sharding: NamedSharding | None) -> TrainStep:
-    """The step as the host loop calls it.
-
-    Raises:
-        ValueError: a trainer for `pmap_step` meets another way to divide batches.
-    """
-    if trainer.axis_name is None:
-        return jit_step(trainer) if sharding is None else shard_step(trainer, sharding)
-    if loop == "scan" or sharding is not None:
-        raise ValueError(
-            f"trainer with axis_name={trainer.axis_name!r} runs under pmap: leave out "
-            'sharding and loop="scan".'
-        )
-    return pmap_step(trainer)

@@ -3,9 +3,41 @@
 import json
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-Record = dict[str, Any]
+import jax
+import jax.numpy as jnp
+import numpy as np
+from typing_extensions import TypeAliasType
+
+from jaxtricks._checks import check_instance, shown
+
+Record = TypeAliasType("Record", dict[str, Any])
+
+
+def add_metrics(record: Record, said: Any) -> bool:
+    """Adds the caller's metrics to the record of an epoch; gives whether the run is to end.
+
+    Raises:
+        TypeError: this is neither a bool nor a dict of numbers and arrays.
+        ValueError: the record has an entry of that name.
+    """
+    if isinstance(said, bool | np.bool_ | jax.Array | np.ndarray) and np.ndim(said) == 0:
+        if np.asarray(said).dtype == bool:
+            return bool(said)
+    check_instance("what on_epoch returns", said, Mapping)
+    for name, value in said.items():
+        if name in record:
+            raise ValueError(f"on_epoch must not name a metric {name!r}: the record has it.")
+        values = np.asarray(value)
+        real = jnp.issubdtype(values.dtype, jnp.number) or values.dtype == bool
+        if not real or np.iscomplexobj(values):
+            raise TypeError(
+                f"on_epoch must give real numbers or arrays of them, got {name}={shown(value)}."
+            )
+        record[str(name)] = values.astype(float).tolist()
+    return False
 
 
 def append(path: pathlib.Path, record: Record) -> None:
@@ -26,7 +58,7 @@ def read(path: pathlib.Path, epochs: int) -> list[Record]:
     Raises:
         ValueError: there are fewer, or one is damaged.
     """
-    lines = whole_lines(path)[:epochs]
+    lines = complete_lines(path)[:epochs]
     try:
         records = [json.loads(line) for line in lines]
     except ValueError as error:
@@ -44,13 +76,13 @@ def cut(path: pathlib.Path, epochs: int) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    size = sum(map(len, whole_lines(path)[:epochs]))
+    size = sum(map(len, complete_lines(path)[:epochs]))
     with path.open("r+b") as file:
         file.truncate(size)
         os.fsync(file.fileno())
 
 
-def whole_lines(path: pathlib.Path) -> list[bytes]:
+def complete_lines(path: pathlib.Path) -> list[bytes]:
     """The lines of a file that end as such."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     return [line for line in lines if line.endswith(b"\n")]

@@ -1,10 +1,13 @@
-"""Telling how a run goes: a bar on the terminal, curves for TensorBoard."""
+"""Telling how a run goes: a bar or lines on the terminal, curves for TensorBoard."""
 
 import contextlib
+import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterator
 
 import jax
+import numpy as np
 
 from jaxtricks.training.loop._history import Record
 
@@ -12,22 +15,42 @@ Report = Callable[[Record], None]
 
 
 @contextlib.contextmanager
-def bar(epochs: int, done: int, monitor: str, *, show: bool) -> Iterator[Report]:
-    """A bar of the epochs on a terminal, if tqdm is installed."""
-    tqdm = None
-    if show and jax.process_index() == 0:
-        with contextlib.suppress(ImportError):
-            from tqdm import tqdm
-    if tqdm is None:
+def progress_report(epochs: int, done: int, monitor: str, *, show: bool) -> Iterator[Report]:
+    """A bar of the epochs on a terminal with tqdm, else a line for each epoch.
+
+    Both say at once that the first epoch is compiled, which can take longer than to train it.
+    """
+    if not show or jax.process_index() != 0:
         yield lambda record: None
-        return
-    with tqdm(total=epochs, initial=done, unit="epoch", disable=None) as shown:
+    elif sys.stderr.isatty() and importlib.util.find_spec("tqdm"):
+        from tqdm import tqdm
 
-        def report(record: Record) -> None:
-            shown.set_postfix({f"validation {monitor}": record[f"validation.{monitor}"]})
-            shown.update()
+        with tqdm(total=epochs, initial=done, unit="epoch", desc="compiling") as bar:
 
-        yield report
+            def advance(record: Record) -> None:
+                bar.set_description(None)
+                bar.set_postfix({f"validation {monitor}": record[f"validation.{monitor}"]})
+                bar.update()
+
+            yield advance
+    else:
+        if done < epochs:
+            say(f"epoch {done + 1}/{epochs}: compiling")
+
+        def tell(record: Record) -> None:
+            names = dict.fromkeys(("train.loss", "validation.loss", f"validation.{monitor}"))
+            values = [
+                f"{name.replace('.', ' ')} {record[name]:.4g}" for name in names if name in record
+            ]
+            text = ", ".join([*values, f"{record['seconds']:.1f} s"])
+            say(f"epoch {record['epoch']}/{epochs}: {text}")
+
+        yield tell
+
+
+def say(line: str) -> None:
+    """Writes a line where it does not mix with the output of a program."""
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -59,8 +82,11 @@ def event_files(
 
         def report(record: Record) -> None:
             for name, value in record.items():
-                if name not in ("epoch", "step"):
-                    writer.add_scalar(name.replace(".", "/"), value, record["step"])
+                label = name.replace(".", "/")
+                if isinstance(value, list):
+                    writer.add_histogram(label, np.asarray(value), record["step"])
+                elif name not in ("epoch", "step"):
+                    writer.add_scalar(label, value, record["step"])
             writer.flush()
 
         yield report

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from jaxtyping import Array, Key
 
 from jaxtricks.data import Examples, count_examples
 from jaxtricks.training._control import Control, Position
+from jaxtricks.training._state import TrainState
 from jaxtricks.training.checkpoint._restore import restore
 from jaxtricks.training.checkpoint._save import save
 from jaxtricks.training.loop import _history
@@ -112,9 +114,15 @@ def facts_of(
     batch_size: int,
     key: Key[Array, ""],
     control: Control,
+    state: TrainState,
 ) -> dict[str, Any]:
-    """What must be the same for a run to go on as if it had not been interrupted."""
+    """What must be the same for a run to go on as if it had not been interrupted.
+
+    The kinds of the states are among it: two averagers may keep arrays of equal names and shapes.
+    """
+    structure = str(jax.tree.structure((state.opt_state, state.average)))
     return {
+        "states": re.findall(r"namedtuple\[(\w+)\]", structure),
         "batch_size": batch_size,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         "monitor": control.monitor,

@@ -1,6 +1,6 @@
 """Per-example losses of a classifier, ready for `trainer`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -8,21 +8,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Key, PyTree, ScalarLike
+from jaxtyping import Array, Float, Key, PyTree
 
-from jaxtricks._checks import check_function, check_instance, check_integer, check_range
-from jaxtricks.training._loss import Batch, Loss
+from jaxtricks._checks import check_function, check_instance, check_integer, check_range, shown
+from jaxtricks._types import ScalarLike
+from jaxtricks._wide_dtype import wide_dtype
+from jaxtricks.training._apply import Apply, apply_of
+from jaxtricks.training._loss import Batch, ModelLoss
 
 
 def classification_loss(
-    model: nn.Module,
+    model: nn.Module | Apply,
     *,
     preprocess: Callable[[Array], Float[Array, "..."]] | None = None,
     label_smoothing: ScalarLike = 0.0,
     class_weights: Float[Array, " classes"] | Sequence[float] | None = None,
     top_k: Sequence[int] = (),
-) -> Loss:
-    r"""Softmax cross-entropy of `model.apply(variables, images, train=train)`, example by example.
+) -> ModelLoss:
+    r"""Softmax cross-entropy of a model's logits, example by example.
 
     $-\sum_c q_c \log p_c$ with $q$ the label's one-hot row, mixed with the uniform distribution by
     `label_smoothing`, and multiplied by the label's class weight. Computed by log-sum-exp, so large
@@ -31,7 +34,9 @@ def classification_loss(
     its example's loss NaN, which stops the run.
 
     Args:
-        model: gives logits `[batch, classes]`; its `__call__` takes `train` by keyword.
+        model: gives logits `[batch, classes]`: a `flax.linen` module whose `__call__` takes `train`
+            by keyword, or a function as `Apply` describes it, such as `split_nnx` makes of a
+            `flax.nnx` module.
         preprocess: applied to the images first, inside the step. None divides uint8 by 255 and
             leaves floats alone.
         label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$.
@@ -42,11 +47,12 @@ def classification_loss(
             of classes.
 
     Returns:
-        The loss, with the metric `"accuracy"`: 1 where the largest logit is the label's, and, of
-        equal ones, the first.
+        The loss. It is computed in float32 or wider, whatever the dtype of the logits, and has the
+        metric `"accuracy"`: 1 where the largest logit is the label's (of equal ones the first).
 
     Raises:
-        TypeError: `model` is no Flax module, or `top_k` no sequence of integers.
+        TypeError: `model` is neither a Flax module nor a function, or `top_k` is not a sequence of
+            integers.
         ValueError: an argument is out of range, or, when the loss is traced, a batch has no images
             or labels, labels are neither whole `[batch]` nor floating `[batch, classes]`, there are
             not as many class weights as classes, or fewer classes than a `top_k`.
@@ -62,9 +68,10 @@ def classification_loss(
         [  0.6931 180.    ] [1. 0.]
 
     References:
-        S-LOS-01, S-LOS-03; notes 002:917-923, 002:969.
+        Label smoothing: Szegedy et al.,
+        [Rethinking the Inception architecture](https://arxiv.org/abs/1512.00567), 2015, section 7.
     """
-    check_instance("model", model, nn.Module)
+    apply = apply_of(model)
     check_range("label_smoothing", label_smoothing, low=0.0, below=1.0)
     if preprocess is not None:
         check_function("preprocess", preprocess)
@@ -78,7 +85,22 @@ def classification_loss(
                 f"class_weights must be finite and at least 0, got {np.asarray(weights)}."
             )
 
-    def loss(
+    def prepare(batch: Batch) -> dict[str, Any]:
+        if "image" not in batch:
+            raise ValueError(f'batch must hold "image", got {sorted(batch)}.')
+        images = jnp.asarray(batch["image"])
+        return {**batch, "image": to_unit(images) if preprocess is None else preprocess(images)}
+
+    def logits_of(
+        variables: Mapping[str, PyTree], images: Any, *, train: bool, rngs: Mapping
+    ) -> tuple[Float[Array, "batch classes"], PyTree]:
+        called = apply(variables, images, train=train, rngs=rngs)
+        if not isinstance(called, tuple) or len(called) != 2:
+            raise TypeError(f"model must give (outputs, model_state), got {shown(called)}.")
+        logits, model_state = called
+        return logits.astype(wide_dtype(logits.dtype)), model_state
+
+    def per_example(
         params: PyTree,
         model_state: PyTree,
         batch: Batch,
@@ -86,26 +108,10 @@ def classification_loss(
         *,
         train: bool,
     ) -> Any:
-        if not {"image", "label"} <= batch.keys():
-            raise ValueError(f'batch must hold "image" and "label", got {sorted(batch)}.')
-        images = jnp.asarray(batch["image"])
-        images = to_unit(images) if preprocess is None else preprocess(images)
         variables = {"params": params, **model_state}
-        logits: Any
-        if train:
-            logits, model_state = model.apply(
-                variables, images, train=True, rngs=keys, mutable=list(model_state)
-            )
-        else:
-            logits = model.apply(variables, images, train=False)
+        logits, model_state = logits_of(variables, batch["image"], train=train, rngs=keys)
         classes = logits.shape[-1]
-        if weights is not None and weights.shape != (classes,):
-            raise ValueError(
-                f"class_weights must be one per class, {classes}, got the shape {weights.shape}."
-            )
-        for k in top_k:
-            if k > classes:
-                raise ValueError(f"top_k must be at most the {classes} classes, got {k}.")
+        check_shapes(batch, classes, weights, top_k)
         target = probabilities(jnp.asarray(batch["label"]), classes)
         smooth = (1 - label_smoothing) * target + label_smoothing / classes
         losses = optax.softmax_cross_entropy(logits, smooth)
@@ -116,14 +122,37 @@ def classification_loss(
         metrics |= {f"top_{k}_accuracy": in_top(logits, best, k) for k in top_k}
         return losses, (model_state, metrics)
 
-    return loss
+    def predict(variables: Mapping[str, PyTree], batch: Batch) -> Float[Array, "batch classes"]:
+        return logits_of(variables, prepare(batch)["image"], train=False, rngs={})[0]
+
+    return ModelLoss(per_example, predict, prepare)
+
+
+def check_shapes(
+    batch: Batch, classes: int, weights: Float[Array, " classes"] | None, top_k: Sequence[int]
+) -> None:
+    """Checks what can only be checked against the model's logits.
+
+    Raises:
+        ValueError: there are no labels, another number of class weights than of classes, or fewer
+            classes than a `top_k`.
+    """
+    if "label" not in batch:
+        raise ValueError(f'batch must hold "image" and "label", got {sorted(batch)}.')
+    if weights is not None and weights.shape != (classes,):
+        raise ValueError(
+            f"class_weights must be one per class, {classes}, got the shape {weights.shape}."
+        )
+    for k in top_k:
+        if k > classes:
+            raise ValueError(f"top_k must be at most the {classes} classes, got {k}.")
 
 
 def to_unit(images: Array) -> Float[Array, "..."]:
-    """Divides whole numbers by 255; floats stay."""
+    """Divides whole numbers by 255; floats stay, and truth values become 0 and 1."""
     if jnp.issubdtype(images.dtype, jnp.floating):
         return images
-    return images.astype(jnp.float32) / 255
+    return images.astype(jnp.float32) / (1 if images.dtype == bool else 255)
 
 
 def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
@@ -132,20 +161,24 @@ def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
     Raises:
         ValueError: the labels are neither.
     """
-    whole = jnp.issubdtype(labels.dtype, jnp.integer)
-    if labels.ndim != (1 if whole else 2) or not whole and labels.shape[1] != classes:
+    integer = jnp.issubdtype(labels.dtype, jnp.integer)
+    if labels.ndim != (1 if integer else 2) or not integer and labels.shape[1] != classes:
         raise ValueError(
             f"label must be whole [batch] or floating [batch, {classes}], "
             f"got {labels.dtype} {list(labels.shape)}."
         )
-    if not whole:
-        return labels
+    if not integer:
+        return labels.astype(wide_dtype(labels.dtype))
+    labels = labels.astype(jnp.int32)  # 256 classes do not fit into uint8
     inside = (labels >= 0) & (labels < classes)
     return jnp.where(inside[:, None], jax.nn.one_hot(labels, classes), jnp.nan)
 
 
 def in_top(logits: Float[Array, "batch classes"], labels: Array, k: int) -> Float[Array, " batch"]:
-    """1 where fewer than `k` classes come before the label's; NaN does, and of equals the first."""
+    """1 if the label is among the `k` largest logits, else 0.
+
+    Ties go to the lower index; NaN ranks above every number.
+    """
     chosen = jnp.take_along_axis(logits, labels[:, None], axis=1)
     first = jnp.arange(logits.shape[1])[None] < labels[:, None]
     before = ~(logits <= chosen) | ((logits == chosen) & first)

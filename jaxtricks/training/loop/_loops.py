@@ -19,12 +19,15 @@ from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._jit_step import jit_step
+from jaxtricks.training.devices._pmap_step import pmap_step
+from jaxtricks.training.devices._shard_step import shard_step
 from jaxtricks.training.devices._sharding import block_on_cpu, place, replicate
 
 Number = np.int32
 
 
-class Form(NamedTuple):
+class Loop(NamedTuple):
     """What `fit` calls.
 
     Attributes:
@@ -39,14 +42,14 @@ class Form(NamedTuple):
     evaluate: Callable[[PyTree], Numbers]
 
 
-def scan_form(
+def scan_loop(
     trainer: Trainer,
     train: Batch,
     validation: Batch,
     key: Key[Array, ""],
     batch_size: int,
     sharding: NamedSharding | None,
-) -> Form:
+) -> Loop:
     """Each epoch is one program; all examples lie on each device."""
     train, validation = (place(dict(rows), sharding) for rows in (train, validation))
     rows = padded_size(batch_size, count_examples(validation), sharding)
@@ -63,10 +66,10 @@ def scan_form(
         means = evaluate_arrays(trainer.evaluate, rows, sharding, variables, validation)
         return jax.device_get(block_on_cpu(means, sharding))
 
-    return Form(epoch, redo, evaluate)
+    return Loop(epoch, redo, evaluate)
 
 
-def host_form(
+def host_loop(
     trainer: Trainer,
     compiled: TrainStep,
     train: Examples,
@@ -74,7 +77,7 @@ def host_form(
     key: Key[Array, ""],
     batch_size: int,
     sharding: NamedSharding | None,
-) -> Form:
+) -> Loop:
     """Each step is a call of a compiled step; batches are read while the device computes."""
     order_key, step_key = jax.random.split(key)
     steps = -(-count_examples(train) // batch_size)
@@ -110,7 +113,7 @@ def host_form(
     def evaluate(variables: PyTree) -> Numbers:
         return evaluate_batches(trainer.evaluate, rows, sharding, variables, validation)
 
-    return Form(epoch, redo, evaluate)
+    return Loop(epoch, redo, evaluate)
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
@@ -151,3 +154,19 @@ means_program = jax.jit(mean_over_steps)
 def copy(tree: PyTree) -> PyTree:
     """New buffers, where the old ones are, because those that are donated are gone."""
     return jax.tree.map(jnp.copy, tree)
+
+
+def compiled_step(trainer: Trainer, loop: str | None, sharding: NamedSharding | None) -> TrainStep:
+    """The step as the host loop calls it.
+
+    Raises:
+        ValueError: a trainer for `pmap_step` meets another way to divide batches.
+    """
+    if trainer.axis_name is None:
+        return jit_step(trainer) if sharding is None else shard_step(trainer, sharding)
+    if loop == "scan" or sharding is not None:
+        raise ValueError(
+            f"trainer with axis_name={trainer.axis_name!r} runs under pmap: leave out "
+            'sharding and loop="scan".'
+        )
+    return pmap_step(trainer)

@@ -1,11 +1,11 @@
-"""Images as rows."""
+"""Laying out each image as one row."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
 
 def flatten(images: Shaped[Array, "batch *rest"]) -> Float[Array, "batch features"]:
-    """Lays out each image as one row; rows stay.
+    """Lays out each image as one row; rows are returned unchanged.
 
     Args:
         images: `[n, height, width, channels]` or `[n, features]`, floating.
@@ -17,9 +17,6 @@ def flatten(images: Shaped[Array, "batch *rest"]) -> Float[Array, "batch feature
     Example:
         >>> flatten(jnp.zeros((2, 28, 28, 1))).shape
         (2, 784)
-
-    References:
-        S-DAT-05; notes 000:78-79.
     """
     check_images(images, ranks=(2, 4))
     return images.reshape(len(images), -1)

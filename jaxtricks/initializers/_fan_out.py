@@ -1,16 +1,16 @@
 """Keeping the variance of the gradient."""
 
 from jax.nn.initializers import Initializer
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 
-def backward_only(
+def fan_out(
     gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
 ) -> Initializer:
-    r"""Draws with variance $g^2 / N_\text{out}$: a linear layer keeps its gradient's.
+    r"""Draws with variance $g^2 / N_\text{out}$: a linear layer keeps its gradient's variance.
 
     Args:
         gain: $g$, at least 0.
@@ -20,18 +20,17 @@ def backward_only(
 
     Raises:
         ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
-            called, the shape is no kernel's (see `fans`).
+            called, the shape is not that of a kernel (see `fans`).
 
     Example:
         >>> import jax
-        >>> weights = backward_only()(jax.random.key(0), (100, 400))
+        >>> weights = fan_out()(jax.random.key(0), (100, 400))
         >>> round(float(weights.var() * 400), 1)
         1.0
 
     References:
-        S-INI-05; notes 004:374.
-        Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
-        networks, 2010, eq. 11.
+        Glorot and Bengio, [Understanding the difficulty of training deep feedforward neural
+        networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010, eq. 11.
     """
     check_range("gain", gain, low=0.0)
     return scaled(lambda n_in, n_out: gain**2 / n_out, distribution, groups)

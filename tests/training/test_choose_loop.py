@@ -11,8 +11,8 @@ from tests.training.nets import Net, examples
     "net, want",
     [
         (Net(), "scan"),
-        (models.SmallCNN((4,), classes=3, form="patches"), "scan"),
-        (models.SmallCNN((4,), classes=3, form="native"), "host"),
+        (models.SmallCNN((4,), classes=3, algorithm="patches"), "scan"),
+        (models.SmallCNN((4,), classes=3, algorithm="native"), "host"),
     ],
     ids=["mlp", "patches", "native"],
 )
@@ -22,4 +22,4 @@ def test_rule(net, want):
     image = jax.numpy.zeros((1, 4, 3, 1))
     state = trainer.init(net.init(jax.random.key(0), image, train=False))
     program = jax.make_jaxpr(trainer.step)(state, examples(6), jax.random.key(0))
-    assert training.loop_form(program) == want
+    assert training.choose_loop(program) == want

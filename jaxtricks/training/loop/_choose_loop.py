@@ -5,12 +5,12 @@ from typing import Any, Literal
 import jax
 
 
-def loop_form(program: Any) -> Literal["scan", "host"]:
+def choose_loop(program: Any) -> Literal["scan", "host"]:
     """Says whether an epoch should be one program or a compiled step called from Python.
 
     One scan is fastest, but for one case: on a CPU the gradient of a native convolution is many
     times slower inside a loop than outside (`paper_figs/performance.md` has the numbers; our
-    `models.Conv` takes another form there). The numbers are the same both ways.
+    `models.Conv` computes it another way there). The numbers are the same both ways.
 
     Args:
         program: the step as `jax.make_jaxpr(step)(state, batch, key)` traces it.
@@ -19,7 +19,8 @@ def loop_form(program: Any) -> Literal["scan", "host"]:
         "host" for a step with a native convolution on a CPU, else "scan".
 
     Example:
-        >>> loop_form(jax.make_jaxpr(lambda state, batch, key: (state + batch, {}))(1.0, 2.0, None))
+        >>> program = jax.make_jaxpr(lambda state, batch, key: (state + batch, {}))(1.0, 2.0, None)
+        >>> choose_loop(program)
         'scan'
 
     References:

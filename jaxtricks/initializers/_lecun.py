@@ -1,16 +1,16 @@
 """Keeping the variance of the signal."""
 
 from jax.nn.initializers import Initializer
-from jaxtyping import ScalarLike
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 
-def forward_only(
+def lecun(
     gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
 ) -> Initializer:
-    r"""Draws with variance $g^2 / N_\text{in}$ (LeCun's): a linear layer keeps its input's.
+    r"""Draws with variance $g^2 / N_\text{in}$ (LeCun): a linear layer keeps its input's variance.
 
     $U(\pm 1 / \sqrt{N_\text{in}})$, the "commonly used" one of Glorot and Bengio and PyTorch's own
     for dense layers, is the gain $\sqrt{1/3}$ with the distribution "uniform".
@@ -22,17 +22,16 @@ def forward_only(
 
     Raises:
         ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
-            called, the shape is no kernel's (see `fans`).
+            called, the shape is not that of a kernel (see `fans`).
 
     Example:
         >>> import jax
-        >>> weights = forward_only()(jax.random.key(0), (400, 100))
+        >>> weights = lecun()(jax.random.key(0), (400, 100))
         >>> round(float(weights.var() * 400), 1)
         1.0
 
     References:
-        S-INI-04; notes 004:368.
-        LeCun et al., Efficient BackProp, 1998, eq. 16.
+        LeCun et al., [Efficient BackProp](https://doi.org/10.1007/3-540-49430-8_2), 1998, eq. 16.
     """
     check_range("gain", gain, low=0.0)
     return scaled(lambda n_in, n_out: gain**2 / n_in, distribution, groups)

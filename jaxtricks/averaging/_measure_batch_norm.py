@@ -12,10 +12,13 @@ from jaxtyping import Array, Float, PyTree
 from jaxtricks._checks import check_function, check_instance
 from jaxtricks._statistics_axes import statistics_axes
 from jaxtricks._wide_dtype import wide_dtype
-from jaxtricks.averaging._recalibrate_batch_norm import whole_batches
+from jaxtricks.averaging._recalibrate_batch_norm import count_batches
 from jaxtricks.normalization import BatchNorm
 
-JITTED = "apply must call a BatchNorm whenever it is called; is it jitted?"
+UNSEEN = (
+    "apply must call a BatchNorm of flax.linen or of jaxtricks whenever it is called; is it "
+    "jitted, or the model one of nnx?"
+)
 
 
 class Moments(NamedTuple):
@@ -31,7 +34,7 @@ class Moments(NamedTuple):
     squares: Float[Array, "*features"]
 
 
-def whole_set_batch_norm(
+def measure_batch_norm(
     apply: Callable[[Any, Any], object],
     variables: Mapping[str, PyTree],
     examples: PyTree,
@@ -68,7 +71,7 @@ def whole_set_batch_norm(
         >>> variables = {"params": {}, **layer.init(jax.random.key(0), x, train=False)}
         >>> def apply(variables, x):
         ...     return layer.apply(variables, x, train=False)
-        >>> state = whole_set_batch_norm(apply, variables, x, batch_size=2)
+        >>> state = measure_batch_norm(apply, variables, x, batch_size=2)
         >>> for name, statistic in state["batch_stats"].items():
         ...     print(name, statistic.round(4))
         mean [3.]
@@ -78,7 +81,7 @@ def whole_set_batch_norm(
     check_instance("variables", variables, Mapping)
     if "params" not in variables:
         raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
-    steps = whole_batches(examples, batch_size)
+    steps = count_batches(examples, batch_size)
 
     def rows(start: Array | int, size: int) -> PyTree:
         return jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, size), examples)
@@ -91,7 +94,7 @@ def whole_set_batch_norm(
             origins = {name: moments.origin for name, moments in total.items()}
             seen = _inputs(apply, variables, rows(start, size), origins)
             if seen.keys() != total.keys():
-                raise ValueError(JITTED)
+                raise ValueError(UNSEEN)
             return {name: _merge(total[name], seen[name]) for name in seen}
 
         def more(total: Any, step: Array) -> tuple[Any, None]:
@@ -105,11 +108,11 @@ def whole_set_batch_norm(
     order: list[str] = []
     jax.eval_shape(lambda: order.extend(_inputs(apply, variables, rows(0, batch_size))))
     if not order:
-        raise ValueError(JITTED)
+        raise ValueError(UNSEEN)
     for name in order:
         found = one_pass({**variables, **state})
         if name not in found:
-            raise ValueError(JITTED)
+            raise ValueError(UNSEEN)
         moments = found[name]
         flat = traverse_util.flatten_dict(state["batch_stats"], sep="/")
         mean = moments.origin + moments.mean
@@ -156,11 +159,12 @@ def _arguments(layer: nn.Module, x: Array, *args: Any, **kwargs: Any) -> tuple[A
     return x, not (layer.use_running_average if given is None else given)
 
 
-def _moments(x: Array, kept: tuple[int, ...], origin: Array | None) -> Moments:
+def _moments(x: Array, axes_of_statistics: tuple[int, ...], origin: Array | None) -> Moments:
     x = x.astype(wide_dtype(x.dtype))
-    axes = tuple(axis for axis in range(x.ndim) if axis not in kept)
+    axes = tuple(axis for axis in range(x.ndim) if axis not in axes_of_statistics)
     if origin is None:
-        origin = x[tuple(slice(None if axis in kept else 1) for axis in range(x.ndim))]
+        first = (slice(None if axis in axes_of_statistics else 1) for axis in range(x.ndim))
+        origin = x[tuple(first)]
     distance = x - origin
     mean = jnp.mean(distance, axes, keepdims=True)
     count = jnp.asarray(x.size / mean.size, mean.dtype)

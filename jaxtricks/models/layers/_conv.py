@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
+from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import (
     check_choice,
     check_flag,
@@ -15,8 +16,9 @@ from jaxtricks._checks import (
     check_integer,
     check_pair,
 )
+from jaxtricks._types import DTypeLike
 from jaxtricks._wide_dtype import wide_dtype
-from jaxtricks.models._flatten import check_images
+from jaxtricks.models.layers._flatten import check_images
 
 Pair = tuple[int, int]
 
@@ -24,24 +26,27 @@ Pair = tuple[int, int]
 class Conv(nn.Module):
     """A convolution over images `[n, height, width, channels]`, padded with zeros ("SAME").
 
-    With a stride of s the output is `ceil(height / s)` by `ceil(width / s)`. Parameters are those
-    of `flax.linen.Conv`: `"kernel"`, `[rows, columns, channels, features]`, and `"bias"`, both
-    float32; the output has the input's dtype.
+    With a stride of s the output has `ceil(height / s)` rows and `ceil(width / s)` columns. The
+    parameters are those of `flax.linen.Conv`: `"kernel"` `[rows, columns, channels, features]` and
+    `"bias"` `[features]`, both float32.
 
     Attributes:
-        features: channels of the output.
+        features: number of channels of the output.
         kernel_size: rows and columns of the kernel.
-        strides: steps from one output to the next, down and right: one number for both, or two.
+        strides: steps between neighbouring outputs, down and right: one number for both, or two.
         use_bias: whether there is a bias, initially 0.
-        kernel_init: initialises the kernel.
-        form: how it is computed, with equal numbers: `"patches"` writes out the patches and makes
-            one matrix product, `"native"` is XLA's convolution. None takes patches on a CPU, where
-            the gradient of a native one is many times slower under `scan` (19 were measured) or
-            `vmap`, and native elsewhere.
+        kernel_init: initializer of the kernel, `(key, shape, dtype) -> array`.
+        algorithm: how the convolution is computed; the numbers are equal up to rounding.
+            `"patches"` writes out the patches and makes one matrix product, `"native"` is XLA's
+            convolution. None takes patches on a CPU, where the gradient of a native convolution is
+            many times slower under `scan` (19 times was measured) or `vmap`, and native elsewhere.
+        dtype: dtype of the computation and of the output. None keeps the input's dtype for the
+            output, and computes in float32 where that is narrower.
 
     Raises:
-        TypeError: a size is no integer, or, when called, the images are not floating.
-        ValueError: a size is under 1, `form` is unknown, or, when called, the rank is not 4.
+        TypeError: a size is not an integer, `use_bias` not a bool, `kernel_init` not a function,
+            `dtype` not floating, or, when called, the images are not floating.
+        ValueError: a size is under 1, `algorithm` is unknown, or, when called, the rank is not 4.
 
     Example:
         >>> conv = Conv(1, kernel_init=nn.initializers.ones)
@@ -55,7 +60,8 @@ class Conv(nn.Module):
     strides: int | Pair = 1
     use_bias: bool = True
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
-    form: Literal["patches", "native"] | None = None
+    algorithm: Literal["patches", "native"] | None = None
+    dtype: DTypeLike | None = None
 
     def __post_init__(self) -> None:
         check_integer("features", self.features, low=1)
@@ -65,8 +71,9 @@ class Conv(nn.Module):
         for name, sizes in (("kernel_size", self.kernel_size), ("strides", both(self.strides))):
             for size in sizes:
                 check_integer(name, size, low=1)
-        if self.form is not None:
-            check_choice("form", self.form, ("patches", "native"))
+        if self.algorithm is not None:
+            check_choice("algorithm", self.algorithm, ("patches", "native"))
+        check_dtype("dtype", self.dtype)
         super().__post_init__()
 
     @nn.compact
@@ -77,14 +84,15 @@ class Conv(nn.Module):
         check_images(images, ranks=(4,))
         shape = (*self.kernel_size, images.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
-        form = self.form or ("patches" if jax.default_backend() == "cpu" else "native")
-        convolve = by_patches if form == "patches" else natively
-        wide = wide_dtype(images.dtype)
-        y = convolve(images.astype(wide), kernel.astype(wide), both(self.strides))
+        on_cpu = jax.default_backend() == "cpu"
+        algorithm = self.algorithm or ("patches" if on_cpu else "native")
+        convolve = by_patches if algorithm == "patches" else natively
+        dtype = wide_dtype(images.dtype) if self.dtype is None else self.dtype
+        y = convolve(images.astype(dtype), kernel.astype(dtype), both(self.strides))
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
-            y += bias[None, None, None].astype(wide)
-        return y.astype(images.dtype)
+            y += bias[None, None, None].astype(dtype)
+        return y.astype(images.dtype if self.dtype is None else self.dtype)
 
 
 def both(strides: int | Pair) -> Pair:

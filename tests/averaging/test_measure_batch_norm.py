@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtricks.averaging import recalibrate_batch_norm, whole_set_batch_norm
+from jaxtricks.averaging import measure_batch_norm, recalibrate_batch_norm
 from jaxtricks.normalization import BatchNorm
 from tests.untyped import untyped
 
@@ -43,7 +43,7 @@ def whole_set(model, variables, batch_size):
     """Compiled."""
 
     def statistics(variables):
-        return whole_set_batch_norm(applied(model), variables, X, batch_size)
+        return measure_batch_norm(applied(model), variables, X, batch_size)
 
     return jax.jit(statistics)(variables)
 
@@ -66,7 +66,7 @@ def test_a_mean_of_a_million_deviations_costs_no_digits(batch_size):
     x = jnp.asarray(x)
     variables = {"params": {}, **layer.init(jax.random.key(0), x, train=False)}
     found = jax.jit(
-        lambda variables: whole_set_batch_norm(
+        lambda variables: measure_batch_norm(
             lambda v, x: layer.apply(v, x, train=False), variables, x, batch_size
         )
     )(variables)["batch_stats"]
@@ -93,7 +93,7 @@ def test_it_compiles_whole_and_keeps_other_collections():
     model = Deep()
     variables = {**variables_of(model), "cache": {"x": jnp.ones(2)}}
     got = whole_set(model, variables, 4)
-    want = whole_set_batch_norm(applied(model), variables, X, 4)
+    want = measure_batch_norm(applied(model), variables, X, 4)
     chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
     assert set(got) == {"batch_stats", "cache"}
 
@@ -102,17 +102,17 @@ def test_bad_input_is_named():
     model = Deep()
     variables = variables_of(model)
     with pytest.raises(ValueError, match="BatchNorm_0 in evaluation mode"):
-        whole_set_batch_norm(applied(model, train=True), variables, X, 4)
+        measure_batch_norm(applied(model, train=True), variables, X, 4)
     with pytest.raises(ValueError, match="BatchNorm_0 is called twice"):
-        whole_set_batch_norm(applied(Deep(twice=True)), variables, X, 4)
+        measure_batch_norm(applied(Deep(twice=True)), variables, X, 4)
     for batch_size in (4, 7):
         with pytest.raises(ValueError, match="apply must call a BatchNorm .* is it jitted"):
-            whole_set_batch_norm(jax.jit(applied(model)), variables, X, batch_size)
+            measure_batch_norm(jax.jit(applied(model)), variables, X, batch_size)
     with untyped(), pytest.raises(TypeError, match="apply must be a function, got None"):
-        whole_set_batch_norm(None, variables, X, 4)
+        measure_batch_norm(None, variables, X, 4)
     with pytest.raises(ValueError, match="apply must call a BatchNorm"):
-        whole_set_batch_norm(lambda variables, x: x, variables, X, 4)
+        measure_batch_norm(lambda variables, x: x, variables, X, 4)
     with pytest.raises(ValueError, match='must hold "params"'):
-        whole_set_batch_norm(applied(model), {}, X, 4)
+        measure_batch_norm(applied(model), {}, X, 4)
     with pytest.raises(ValueError, match="batch_size 15 leaves no whole batch of 14"):
-        whole_set_batch_norm(applied(model), variables, X, 15)
+        measure_batch_norm(applied(model), variables, X, 15)

@@ -1,0 +1,94 @@
+"""A copy of those images of a prepared data set that were decoded before."""
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Int32, UInt8
+
+from jaxtricks.data._checked_file import read_checked, write_checked
+from jaxtricks.data._tfds import prepared_version
+
+FORMAT = 1  # another number makes every older copy unused
+
+
+class Decoded(NamedTuple):
+    """One split: the labels of all examples, and the images of some.
+
+    Attributes:
+        labels: of every example.
+        places: the numbers of the examples that `images` belong to, ascending.
+        images: in the order of `places`.
+    """
+
+    labels: Int32[np.ndarray, " n"]
+    places: Int[np.ndarray, " m"]
+    images: UInt8[np.ndarray, "m *image"]
+
+
+class Copy(NamedTuple):
+    """Where the copy of a prepared data set is or would be, and the files it must be made from."""
+
+    file: Path
+    origin: UInt8[np.ndarray, "32"]
+
+
+def find_copy(name: str, data_dir: str | os.PathLike[str] | None) -> Copy:
+    """Names the copy of the newest prepared version of a data set.
+
+    Its origin is a SHA-256 sum of the data set's name and version, of the name, size and times of
+    every prepared file, and of Pillow's version, since decoders of JPEG may differ.
+
+    Raises:
+        FileNotFoundError: the data set is not prepared.
+    """
+    import PIL
+
+    directory = prepared_version(name, data_dir).resolve()
+    files = [
+        (file.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        for file in sorted(directory.iterdir())
+        for stat in [file.stat()]
+    ]
+    origin = json.dumps([FORMAT, name, directory.name, files, PIL.__version__]).encode()
+    where = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+    return Copy(
+        cache_folder() / f"{name.replace('/', '-')}-{directory.name}-{where}.npz",
+        np.frombuffer(hashlib.sha256(origin).digest(), np.uint8),
+    )
+
+
+def cache_folder() -> Path:
+    """The folder of all copies. A relative `XDG_CACHE_HOME` is ignored, as its standard demands."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "jaxtricks"
+
+
+def read_copy(copy: Copy) -> tuple[Decoded, Decoded] | None:
+    """Gives `train` and `test`, or None if there is no intact copy of these prepared files."""
+    try:
+        arrays = read_checked(copy.file)
+    except (OSError, ValueError):
+        return None
+    if not np.array_equal(arrays.get("origin"), copy.origin):
+        return None
+    train, test = (
+        Decoded(*(arrays[f"{split}_{field}"] for field in Decoded._fields))
+        for split in ("train", "test")
+    )
+    return train, test
+
+
+def write_copy(copy: Copy, train: Decoded, test: Decoded) -> None:
+    """Writes or replaces the copy, if that is possible; leaves no part of a file if it is not."""
+    arrays = {
+        f"{split}_{field}": values
+        for split, decoded in (("train", train), ("test", test))
+        for field, values in decoded._asdict().items()
+    }
+    with contextlib.suppress(OSError):
+        write_checked(copy.file, {**arrays, "origin": copy.origin})

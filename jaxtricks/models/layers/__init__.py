@@ -1,0 +1,1 @@
+"""Layers and functions of which networks are made."""

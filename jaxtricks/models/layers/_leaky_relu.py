@@ -1,0 +1,34 @@
+"""ReLU with a small slope below zero."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Real
+
+from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
+
+
+def leaky_relu(x: Real[Array, "*shape"], *, slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:
+    r"""Returns $\max(a x, x)$ with $0 \le a \le 1$: $x$ above 0 and $a x$ below.
+
+    The default slope is 0.1; `jax.nn.leaky_relu`, Flax and PyTorch default to 0.01, Keras to 0.3.
+
+    Args:
+        x: pre-activations of any shape, finite; whole numbers are converted to floats.
+        slope: $a$, in `[0, 1]`; 0 gives ReLU and 1 the identity. It may be traced.
+
+    Raises:
+        ValueError: the slope is out of range.
+
+    Example:
+        >>> leaky_relu(jnp.array([-2.5, 3.0])).tolist()
+        [-0.25, 3.0]
+
+    References:
+        Maas et al., [Rectifier nonlinearities improve neural network acoustic models](
+        https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf), 2013.
+    """
+    check_range("slope", slope, low=0.0, high=1.0)
+    x = jnp.asarray(x)
+    x = x.astype(jnp.result_type(x, float))
+    return jax.nn.leaky_relu(x, jnp.asarray(slope, x.dtype))

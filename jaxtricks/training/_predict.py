@@ -1,0 +1,88 @@
+"""What a model says about many examples, in batches."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding
+from jaxtyping import PyTree
+
+from jaxtricks._checks import check_functions, check_integer
+from jaxtricks.data import Examples, count_examples
+from jaxtricks.training._evaluate import padded_size
+from jaxtricks.training._feed import feed, fetch_behind
+from jaxtricks.training._loss import Batch
+from jaxtricks.training._split_variables import check_variables
+from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._sharding import block_on_cpu, replicate
+
+
+def predict(
+    trainer: Trainer,
+    variables: Mapping[str, PyTree],
+    examples: Examples,
+    batch_size: int,
+    *,
+    sharding: NamedSharding | None = None,
+) -> PyTree:
+    """The model's outputs for all examples, in their order.
+
+    The examples are preprocessed as the loss does it, so raw images can be given. Batches are read
+    in threads while the device computes; labels are not needed.
+
+    Args:
+        trainer: of a loss that knows its model, such as `classification_loss`.
+        variables: the model, such as `trainer.variables(state)` or the `best_variables` of `fit`.
+        examples: a dict of arrays whose first axis is the example, or a source such as
+            `data.TfdsSource`.
+        batch_size: at least 1; a larger one than there are examples means all at once.
+        sharding: from `data_sharding`, to divide each batch among devices.
+
+    Returns:
+        NumPy arrays whose first axis is the example, such as logits `[n, classes]`.
+
+    Raises:
+        TypeError: an argument is of another type.
+        ValueError: the trainer's loss has no `predict`, there is no example, the arrays differ in
+            length, or `batch_size` is under 1.
+
+    Example:
+        >>> import optax
+        >>> from jaxtricks import models, training
+        >>> net, images = models.linear_model(3), np.zeros((5, 2, 2, 1), np.uint8)
+        >>> one = jax.numpy.zeros((1, 2, 2, 1))
+        >>> variables = net.init(jax.random.key(0), one, train=False)
+        >>> ours = training.trainer(training.classification_loss(net), optax.sgd(0.1))
+        >>> predict(ours, variables, {"image": images}, batch_size=2).shape
+        (5, 3)
+    """
+    check_functions("trainer", trainer, Trainer)
+    check_variables(variables)
+    check_integer("batch_size", batch_size, low=1)
+    if trainer.predict is None:
+        raise ValueError(
+            "trainer must have a loss with predict, such as classification_loss; one that wraps "
+            "it is training.ModelLoss(yours, wrapped.predict, wrapped.prepare)."
+        )
+    size = count_examples(examples)
+    options = {"batch_size": padded_size(batch_size, size, sharding), "epochs": 1}
+    batches = feed(examples, sharding, key=jax.random.key(0), order="cyclic", **options)
+    results = (
+        block_on_cpu(outputs_of(trainer.predict, sharding, variables, batch), sharding)
+        for batch in batches
+    )
+    parts = list(fetch_behind(results))
+    return jax.tree.map(lambda *rows: np.concatenate(rows)[:size], *parts)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def outputs_of(
+    predict_batch: Callable[[Mapping[str, PyTree], Batch], Any],
+    sharding: NamedSharding | None,
+    variables: Mapping[str, PyTree],
+    batch: Batch,
+) -> Any:
+    """The outputs for one batch."""
+    return replicate(predict_batch(variables, batch), sharding)

@@ -1,0 +1,105 @@
+"""Flax nnx modules as variables and a pure function."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Key, PyTree
+
+from jaxtricks._checks import shown
+from jaxtricks.training._apply import Apply
+
+
+def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
+    """Splits an nnx module into its variables and the function that calls it.
+
+    The variables are plain dicts of arrays: `"params"`, `"batch_stats"` and `"other"`, the last two
+    if there are any. The function calls a copy of the module, in `train()` or in `eval()` mode, so
+    the module itself never changes. In training each random stream of each layer gets a key of its
+    own, made from the trainer's key of the same name (`"dropout"` for `nnx.Rngs(dropout=...)`), or
+    else from that of the trainer's first stream.
+
+    Args:
+        model: an `nnx.Module` that is called with the inputs alone.
+
+    Returns:
+        The variables for the `init` of a trainer, and the function for `classification_loss`.
+
+    Raises:
+        TypeError: `model` is not an `nnx.Module`.
+        ValueError: in training, the module has random streams and the trainer none.
+
+    Example:
+        >>> from flax import nnx
+        >>> model = nnx.Sequential(nnx.Linear(3, 4, rngs=nnx.Rngs(0)), nnx.relu)
+        >>> variables, apply = split_nnx(model)
+        >>> outputs, model_state = apply(variables, jnp.ones((2, 3)), train=False, rngs={})
+        >>> sorted(variables), outputs.shape, model_state
+        (['params'], (2, 4), {})
+
+    References:
+        [Flax nnx](https://flax.readthedocs.io/en/latest/nnx_basics.html).
+    """
+    from flax import nnx
+
+    if not isinstance(model, nnx.Module):
+        raise TypeError(f"model must be a flax.nnx Module, got {shown(model)}.")
+    kinds = {"params": nnx.Param, "batch_stats": nnx.BatchStat}
+    graph, *states, streams, other = nnx.split(model, *kinds.values(), nnx.RngState, ...)
+    first = dict(zip((*kinds, "other"), (*states, other), strict=True))
+
+    def pure(states: Mapping[str, Any]) -> dict[str, PyTree]:
+        trees = {name: nnx.to_pure_dict(state) for name, state in states.items()}
+        return {name: tree for name, tree in trees.items() if tree or name == "params"}
+
+    def apply(
+        variables: Mapping[str, PyTree],
+        inputs: Any,
+        *,
+        train: bool,
+        rngs: Mapping[str, Key[Array, ""]],
+    ) -> tuple[Any, PyTree]:
+        filled = []
+        for name, state in first.items():
+            filled.append(jax.tree.map(lambda x: x, state))  # a copy, to be written to
+            if name in variables:
+                nnx.replace_by_pure_dict(filled[-1], variables[name])
+        keys = reseeded(streams, rngs) if train else streams
+        copied = nnx.merge(graph, *filled, keys, copy=True)
+        copied.train() if train else copied.eval()
+        outputs = copied(inputs)
+        _, *after, _, rest = nnx.split(copied, *kinds.values(), nnx.RngState, ...)
+        state = pure(dict(zip((*kinds, "other"), (*after, rest), strict=True)))
+        del state["params"]
+        return outputs, state
+
+    return pure(first), apply
+
+
+def reseeded(streams: Any, rngs: Mapping[str, Key[Array, ""]]) -> Any:
+    """The states of all random streams, each with a key of its own and its counter at 0.
+
+    Raises:
+        ValueError: there are streams, but no keys.
+    """
+    from flax import nnx
+
+    variables = jax.tree.leaves(streams, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable))
+    if variables and not rngs:
+        raise ValueError(
+            "rng_streams of the trainer must not be empty: the model draws from "
+            f"{sorted({variable.tag for variable in variables})}."
+        )
+    numbers = itertools.count()
+
+    def renewed(variable: Any) -> Any:
+        value = variable[...]
+        if not isinstance(variable, nnx.RngKey):
+            return variable.replace(jnp.zeros_like(value))
+        own = rngs.get(variable.tag, next(iter(rngs.values())))
+        own = jax.random.fold_in(own, next(numbers))
+        return variable.replace(jax.random.split(own, value.shape) if value.shape else own)
+
+    return jax.tree.map(renewed, streams, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable))

@@ -1,0 +1,50 @@
+"""The guides are true: their code runs from the first line to the last."""
+
+import pathlib
+import re
+from typing import Any
+
+import jax
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+CHECKS = {
+    "training": lambda names: [
+        names["accuracy"] > 0.8,
+        names["result"].epochs == 6 and len(names["result"].history[-1]["weights.rows"]) == 64,
+        names["recalibrated"]["batch_stats"].keys() == names["variables"]["batch_stats"].keys(),
+        names["rest"].validation["accuracy"].shape == (2, 2),
+    ],
+    "nnx_equinox_dicts": lambda names: (
+        [
+            names[f"{kind}_result"].history[-1]["validation.accuracy"] > 0.8
+            for kind in ("linen", "nnx", "normed", "equinox", "plain")
+        ]
+        + [
+            names["accuracy"] > 0.8,
+            names["logits"].shape == (len(names["digits"].test["label"]), 10),
+        ]
+    ),
+}
+
+
+def blocks(text):
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_the_code_of_a_guide_runs(guide):
+    names: dict[str, Any] = {}
+    with jax.numpy_rank_promotion("allow"):  # a user's default
+        for block in blocks(guide.read_text()):
+            exec(compile(block, str(guide), "exec"), names)
+    assert all(CHECKS[guide.stem](names))
+
+
+def test_nnx_takes_no_more_than_three_lines_more_than_linen():
+    """Those that make a model of a class and hand it to the same loop."""
+    text = (ROOT / "docs" / "guides" / "nnx_equinox_dicts.md").read_text()
+    made = [block.rstrip().split("\n\n\n")[-1].splitlines() for block in blocks(text)[1:3]]
+    assert "LinenNet()" in made[0][0] and "NnxNet(" in made[1][0]
+    assert len(made[1]) <= len(made[0]) + 3
