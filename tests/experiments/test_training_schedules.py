@@ -20,11 +20,11 @@ def test_halved_images_are_means_of_four_pixels():
 
 @pytest.mark.parametrize("batch", [3, 7, 14])
 def test_a_stream_visits_every_example_once_an_epoch_whatever_the_batch(batch):
-    order = networks.stream(jax.random.key(0), 7, 42 // batch, batch)
+    order = networks.order_of(jax.random.key(0), 7, 42 // batch, batch)
     epochs = np.asarray(order.indices).reshape(6, 7)
     assert (np.sort(epochs, axis=1) == np.arange(7)).all()
     np.testing.assert_array_equal(
-        epochs, np.asarray(networks.stream(jax.random.key(0), 7, 6, 7)[0])
+        epochs, np.asarray(networks.order_of(jax.random.key(0), 7, 6, 7)[0])
     )
     assert len(np.unique(epochs, axis=0)) > 1
 
