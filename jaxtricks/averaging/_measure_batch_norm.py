@@ -63,7 +63,8 @@ def measure_batch_norm(
         ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
             number, there are no `"params"`, no layer was found, one is called twice, or `apply`
             runs it in training mode.
-        TypeError: `batch_size` is no integer, `variables` no mapping, or `apply` no function.
+        TypeError: `batch_size` is not an integer, `variables` not a mapping, or `apply` not a
+            function.
 
     Example:
         >>> from jaxtricks.normalization import BatchNorm

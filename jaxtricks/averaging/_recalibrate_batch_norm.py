@@ -59,7 +59,7 @@ def recalibrate_batch_norm(
         ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
             number, there are no `"params"`, `apply` returned no `"batch_stats"` or moves no
             statistic, or `unbiased` finds no layer, or one with a single value per feature.
-        TypeError: `batch_size` is no integer, or `apply` returned no mapping.
+        TypeError: `batch_size` is not an integer, or `apply` did not return a mapping.
 
     Example:
         >>> class Model(nn.Module):

@@ -27,7 +27,7 @@ def check_examples(
         classes: how many there are; None checks only that no label is negative.
 
     Raises:
-        TypeError: something is no array, or of another type than these.
+        TypeError: something is not an array, or of another type than these.
         ValueError: there is no example, or lengths, shapes or values are not as above. Floating
             `[n, height, width, channels]` images of whole numbers up to more than 1 were not
             preprocessed, and are refused too.

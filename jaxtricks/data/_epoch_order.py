@@ -38,7 +38,7 @@ def epoch_order(
 
     Raises:
         ValueError: a size is under 1, a name is unknown, or dropping would leave no batch.
-        TypeError: `key` is no typed key.
+        TypeError: `key` is not a typed key.
 
     Example:
         >>> order = epoch_order(jax.random.key(0), 5, 2, order="cyclic", remainder="weight")

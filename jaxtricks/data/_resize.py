@@ -30,7 +30,7 @@ def resize(
             to `"nearest"`.
 
     Raises:
-        TypeError: the images are of another type, or `size` is no pair of integers.
+        TypeError: the images are of another type, or `size` is not a pair of integers.
         ValueError: `size` is under 1, the images have no entries or another rank, or there is no
             such method.
 

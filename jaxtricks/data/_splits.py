@@ -27,7 +27,7 @@ def check_part(name: str, part: object) -> None:
 
     Raises:
         ValueError: it is out of range.
-        TypeError: it is no real number.
+        TypeError: it is not a real number.
     """
     if isinstance(part, float):
         check_range(name, part, low=0.0, below=1.0)

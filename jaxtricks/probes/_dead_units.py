@@ -46,7 +46,7 @@ def dead_units(
 
     Raises:
         ValueError: there is no example, `batch_size` is under 1, or as `layer_values`.
-        TypeError: `batch_size` is no integer, `examples` no array, or as `layer_values`.
+        TypeError: `batch_size` is not an integer, `examples` not an array, or as `layer_values`.
 
     Example:
         >>> layer, x = nn.Sequential([nn.Dense(2)]), jnp.array([[1.0], [2.0], [3.0]])

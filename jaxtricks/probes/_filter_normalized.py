@@ -22,7 +22,7 @@ def filter_normalized(key: Key[Array, ""], params: PyTree) -> PyTree:
         params: of any Flax model; their filters have the outputs on the last axis.
 
     Raises:
-        TypeError: `key` is no typed key, or a parameter not floating.
+        TypeError: `key` is not a typed key, or a parameter not floating.
 
     Example:
         >>> params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 2.0]]), "bias": jnp.ones(2)}

@@ -37,8 +37,8 @@ def hessian_eigenvalues(
 
     Raises:
         ValueError: `steps` is under 1, or over the number of parameters.
-        TypeError: `steps` is no integer, `loss` no function or gives no scalar, `key` no typed key,
-            or a parameter not floating.
+        TypeError: `steps` is not an integer, `loss` not a function or does not give a scalar, `key`
+            not a typed key, or a parameter not floating.
 
     Example:
         >>> scales = jnp.array([1.0, 5.0, -2.0])

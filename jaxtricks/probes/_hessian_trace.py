@@ -30,8 +30,8 @@ def hessian_trace(
 
     Raises:
         ValueError: `draws` is under 2.
-        TypeError: `draws` is no integer, `loss` no function or gives no scalar, `key` no typed key,
-            or a parameter not floating.
+        TypeError: `draws` is not an integer, `loss` not a function or does not give a scalar, `key`
+            not a typed key, or a parameter not floating.
 
     Example:
         >>> def loss(x):

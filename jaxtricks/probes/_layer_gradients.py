@@ -39,7 +39,8 @@ def layer_gradients(
 
     Raises:
         ValueError: as `layer_values`, or there are only whole numbers.
-        TypeError: `loss` is no function, does not give a scalar, or the model is no Flax module.
+        TypeError: `loss` is not a function, does not give a scalar, or the model is not a Flax
+            module.
 
     Example:
         >>> from jaxtricks import models

@@ -42,7 +42,7 @@ def layer_values(
 
     Raises:
         ValueError: there is no such layer, or `at` is neither.
-        TypeError: the model is no Flax module, or `layers` no kind of them.
+        TypeError: the model is not a Flax module, or `layers` not a kind of them.
 
     Example:
         >>> import jax

@@ -30,8 +30,8 @@ def loss_slice(
 
     Raises:
         ValueError: a direction is not shaped like the parameters, or `steps` is not in a row.
-        TypeError: `loss` is no function or gives no scalar, a parameter is not floating, or `steps`
-            no floating array.
+        TypeError: `loss` is not a function or does not give a scalar, a parameter is not floating,
+            or `steps` no floating array.
 
     Example:
         >>> def loss(x):

@@ -13,7 +13,7 @@ def scalar(loss: Callable[[Any], Array]) -> Callable[[Any], Array]:
     """Gives the same function, which checks its value when it is called.
 
     Raises:
-        TypeError: `loss` is no function, or, when called, what it gives is no scalar.
+        TypeError: `loss` is not a function, or, when called, what it gives is not a scalar.
     """
     check_function("loss", loss)
 

@@ -78,7 +78,7 @@ def restore(
         NoIntactCheckpoint: there are only damaged ones.
         ValueError: the configuration or the tree is another one; the message says where. Or the
             best is wanted, and none has a finite metric. Or there is no such `part`.
-        TypeError: `part` is no string.
+        TypeError: `part` is not a string.
 
     Example:
         >>> import tempfile

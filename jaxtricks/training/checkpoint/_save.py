@@ -60,7 +60,7 @@ def save(
     Raises:
         ImportError: orbax is not installed.
         OSError: it cannot be written; the earlier ones are intact.
-        TypeError: a leaf is no array, or `configuration` is not JSON.
+        TypeError: a leaf is not an array, or `configuration` is not JSON.
 
     Example:
         >>> import tempfile, warnings

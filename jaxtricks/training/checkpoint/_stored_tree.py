@@ -16,7 +16,7 @@ def describe(name: str, tree: PyTree) -> list[dict]:
     """Lists path, shape and dtype of all leaves, None included, as JSON has them.
 
     Raises:
-        TypeError: a leaf is no array, number, PRNG key or None.
+        TypeError: a leaf is not an array, number, PRNG key or None.
         ValueError: there is no array.
     """
     leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_none)

@@ -27,7 +27,7 @@ from jaxtricks.training.loop._checks import (
 from jaxtricks.training.loop._choose_loop import choose_loop
 from jaxtricks.training.loop._epochs import first_position, remaining
 from jaxtricks.training.loop._history import Record, add_metrics
-from jaxtricks.training.loop._loops import compiled_step, host_loop, scan_loop
+from jaxtricks.training.loop._loops import Loop, compiled_step, host_loop, scan_loop
 from jaxtricks.training.loop._reports import event_files, progress_report
 from jaxtricks.training.loop._result import Fit
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
@@ -95,7 +95,7 @@ def fit(
         monitor: the validation metric that both watch and that the best checkpoint has.
         loop: `"scan"` runs an epoch as one program on examples that lie on the device, `"host"`
             reads each batch on the host and calls a compiled step. None takes what `choose_loop`
-            measured to be faster, and `"host"` for examples that are no arrays.
+            measured to be faster, and `"host"` for examples that are not arrays.
         sharding: from `data_sharding`, to divide batches among devices. With several processes
             each reads only its rows.
         classes: how many there are, to check the labels; None checks only that none is negative.
@@ -140,8 +140,7 @@ def fit(
     flags = {"resume": resume, "progress": progress, "tensorboard": tensorboard}
     numbers = {"epochs": epochs, "batch_size": batch_size, "save_every": save_every}
     wanted = {"resume": resume, "tensorboard": tensorboard, "configuration": configuration}
-    wanted = {} if folder is not None else wanted
-    check_settings(flags, numbers, loop, sharding, wanted)
+    check_settings(flags, numbers, loop, sharding, {} if folder is not None else wanted)
     check_functions("trainer", trainer, Trainer)
     check_key("key", key)
     if on_epoch is not None:
@@ -151,19 +150,10 @@ def fit(
         check_default_mode(stopping, monitor)
     control = Control(plateau, stopping, monitor)
     check_control(control)
-    check_split("train", train, batch_size, loop, classes)
-    check_split("validation", validation, batch_size, loop, classes)
-    batch = check_batch(train, batch_size, sharding)
+    for name, examples in (("train", train), ("validation", validation)):
+        check_split(name, examples, batch_size, loop, classes)
     check_state("state", state)
-    step = compiled_step(trainer, loop, sharding)
-    program = trace_step(step, state, batch, key)
-    check_monitor(trainer, state, batch_shapes(validation, batch_size), monitor)
-    if loop is None and isinstance(train, Mapping) and isinstance(validation, Mapping):
-        loop = "host" if trainer.axis_name is not None else choose_loop(program)
-    if loop == "scan":
-        looped = scan_loop(trainer, train, validation, key, batch_size, sharding)
-    else:
-        looped = host_loop(trainer, step, train, validation, key, batch_size, sharding)
+    looped = make_loop(loop, trainer, state, train, validation, key, batch_size, sharding, monitor)
     files = None
     if folder is not None:
         facts = facts_of(train, validation, batch_size, key, control, state)
@@ -182,10 +172,8 @@ def fit(
         ):
             coming = remaining(trainer, looped, control, position, epochs, sharding)
             for position, record, stop in coming:
-                ended = False
-                if on_epoch is not None:
-                    said = on_epoch(record["epoch"], position.state, record)
-                    ended = said is not None and add_metrics(record, said)
+                said = on_epoch and on_epoch(record["epoch"], position.state, record)
+                ended = said is not None and add_metrics(record, said)
                 for report in (history.append, *written, show_epoch, add_points):
                     report(record)
                 last = ended or stop or len(history) == epochs
@@ -194,3 +182,26 @@ def fit(
                 if ended:
                     break
     return Fit(position, history)
+
+
+def make_loop(
+    loop: Literal["scan", "host"] | None,
+    trainer: Trainer,
+    state: TrainState,
+    train: Examples,
+    validation: Examples,
+    key: Key[Array, ""],
+    batch_size: int,
+    sharding: NamedSharding | None,
+    monitor: str,
+) -> Loop:
+    """Traces what will run, which compiles nothing, and chooses how epochs are run."""
+    batch = check_batch(train, batch_size, sharding)
+    step = compiled_step(trainer, loop, sharding)
+    program = trace_step(step, state, batch, key)
+    check_monitor(trainer, state, batch_shapes(validation, batch_size), monitor)
+    if loop is None and isinstance(train, Mapping) and isinstance(validation, Mapping):
+        loop = "host" if trainer.axis_name is not None else choose_loop(program)
+    if loop == "scan":
+        return scan_loop(trainer, train, validation, key, batch_size, sharding)
+    return host_loop(trainer, step, train, validation, key, batch_size, sharding)
