@@ -272,6 +272,12 @@ def test_without_a_terminal_each_epoch_is_a_line_and_so_is_the_wait_for_the_firs
     assert capsys.readouterr().err == ""
 
 
+def test_a_run_that_ends_early_says_so(capsys):
+    got = run(9, stopping=early_stopping(0, min_delta=1e6))
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"ended after 2 of 9 epochs, the best was epoch {got.best_epoch}"
+
+
 def test_a_bar_is_shown_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     run(2)

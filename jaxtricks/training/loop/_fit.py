@@ -28,7 +28,7 @@ from jaxtricks.training.loop._choose_loop import choose_loop
 from jaxtricks.training.loop._epochs import first_position, remaining
 from jaxtricks.training.loop._history import Record, add_metrics
 from jaxtricks.training.loop._loops import Loop, compiled_step, host_loop, scan_loop
-from jaxtricks.training.loop._reports import event_files, progress_report
+from jaxtricks.training.loop._reports import event_files, progress_report, say
 from jaxtricks.training.loop._result import Fit
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
 
@@ -181,7 +181,10 @@ def fit(
                     files.save(position, record)
                 if ended:
                     break
-    return Fit(position, history)
+    end = Fit(position, history)
+    if progress and len(history) < epochs:
+        say(f"ended after {end.epochs} of {epochs} epochs, the best was epoch {end.best_epoch}")
+    return end
 
 
 def make_loop(

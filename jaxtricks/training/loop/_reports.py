@@ -49,8 +49,9 @@ def progress_report(epochs: int, done: int, monitor: str, *, show: bool) -> Iter
 
 
 def say(line: str) -> None:
-    """Writes a line where it does not mix with the output of a program."""
-    print(line, file=sys.stderr, flush=True)
+    """Writes a line, once, where it does not mix with the output of a program."""
+    if jax.process_index() == 0:
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
