@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import traverse_util
 from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._checks import check_function, check_instance
+from jaxtricks._checks import check_function, check_variables
 from jaxtricks._statistics_axes import statistics_axes
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.averaging._recalibrate_batch_norm import count_batches
@@ -79,9 +79,7 @@ def measure_batch_norm(
         var [2.8]
     """
     check_function("apply", apply)
-    check_instance("variables", variables, Mapping)
-    if "params" not in variables:
-        raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
+    check_variables(variables)
     steps = count_batches(examples, batch_size)
 
     def rows(start: Array | int, size: int) -> PyTree:

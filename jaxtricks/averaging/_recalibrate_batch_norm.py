@@ -10,7 +10,7 @@ import numpy as np
 from flax import traverse_util
 from jaxtyping import Array, PyTree
 
-from jaxtricks._checks import check_flag, check_instance, check_integer
+from jaxtricks._checks import check_flag, check_instance, check_integer, check_variables
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.normalization import BatchNorm
 
@@ -77,9 +77,7 @@ def recalibrate_batch_norm(
         var [2.5]
     """
     check_flag("unbiased", unbiased)
-    check_instance("variables", variables, Mapping)
-    if "params" not in variables:
-        raise ValueError(f'variables must hold "params", got {sorted(variables)}.')
+    check_variables(variables)
     steps = count_batches(examples, batch_size)
     state = {name: tree for name, tree in variables.items() if name != "params"}
     if "batch_stats" not in variables:

@@ -98,7 +98,9 @@ def open_prepared(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
     features = builder.info.features
     missing = {"image", "label"} - set(features)
     if missing:
-        raise ValueError(f"{name} is no set of classified images: it has no {sorted(missing)}.")
+        raise ValueError(
+            f"{name} must be a set of classified images, but has no {sorted(missing)}."
+        )
     image, label = features["image"], features["label"]
     if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
         raise ValueError(f"{name} must have uint8 images, its feature image is {image}.")

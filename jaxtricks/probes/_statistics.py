@@ -63,7 +63,8 @@ def statistics(
         ValueError: there is no entry, `saturation` is negative or not finite, `centre` is not
             finite, a share is not in `[0, 1]`, or there are fewer than two edges or they do not
             increase.
-        TypeError: `values` is not a floating array, or another argument no real numbers.
+        TypeError: `values` is not a floating array, or another argument is not of real
+            numbers.
 
     Example:
         >>> found = statistics(jnp.array([-1.0, 1.0, 1.0, -1.0]), edges=jnp.array([-1.5, 0.0, 1.5]))

@@ -14,7 +14,7 @@ from jaxtricks._checks import check_functions, check_instance, check_integer
 from jaxtricks.data import Examples, Order, count_examples, epoch_order, take_batch
 from jaxtricks.training._feed import feed, fetch_behind
 from jaxtricks.training._loss import Batch, Metrics
-from jaxtricks.training._split_variables import check_variables
+from jaxtricks.training._split_variables import check_model_variables
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.devices._sharding import block_on_cpu, replicate
 
@@ -61,7 +61,7 @@ def evaluate(
         {'loss': Array(7., dtype=float32)}
     """
     check_functions("trainer", trainer, Trainer)
-    check_variables(variables)
+    check_model_variables(variables)
     check_integer("batch_size", batch_size, low=1)
     size = count_examples(examples)
     if sharding is not None:

@@ -14,7 +14,7 @@ from jaxtricks.data import Examples, count_examples
 from jaxtricks.training._evaluate import padded_size
 from jaxtricks.training._feed import feed, fetch_behind
 from jaxtricks.training._loss import Batch
-from jaxtricks.training._split_variables import check_variables
+from jaxtricks.training._split_variables import check_model_variables
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.devices._sharding import block_on_cpu, replicate
 
@@ -46,7 +46,7 @@ def predict(
     Raises:
         TypeError: an argument is of another type.
         ValueError: the trainer's loss has no `predict`, there is no example, the arrays differ in
-            length, or `batch_size` is under 1.
+            length, `batch_size` is under 1, or there are no `"params"`.
 
     Example:
         >>> import optax
@@ -59,7 +59,7 @@ def predict(
         (5, 3)
     """
     check_functions("trainer", trainer, Trainer)
-    check_variables(variables)
+    check_model_variables(variables)
     check_integer("batch_size", batch_size, low=1)
     if trainer.predict is None:
         raise ValueError(

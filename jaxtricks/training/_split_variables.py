@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from jaxtricks._checks import check_variables
 from jaxtricks.training._state import TrainState
 
 
@@ -16,12 +17,7 @@ def split_variables(variables: Mapping[str, PyTree]) -> tuple[PyTree, dict[str, 
         TypeError: this is not a mapping, or a parameter is not real and floating.
         ValueError: there are no `"params"`.
     """
-    check_variables(variables)
-    if "params" not in variables:
-        raise ValueError(
-            f'variables must hold "params", got {sorted(map(str, variables))}: give what '
-            'model.init gives, whole, or {"params": tree}.'
-        )
+    check_model_variables(variables)
     params = variables["params"]
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
@@ -32,12 +28,15 @@ def split_variables(variables: Mapping[str, PyTree]) -> tuple[PyTree, dict[str, 
     return params, {name: tree for name, tree in variables.items() if name != "params"}
 
 
-def check_variables(variables: object) -> None:
-    """Checks for a dict of collections.
+def check_model_variables(variables: object) -> None:
+    """Checks a dict of collections with `"params"`.
 
     Raises:
         TypeError: it is something else, such as a state.
+        ValueError: there are no `"params"`.
     """
-    hint = ": give trainer.variables(state)" if isinstance(variables, TrainState) else ""
-    if not isinstance(variables, Mapping):
-        raise TypeError(f"variables must be a Mapping, got a {type(variables).__name__}{hint}.")
+    if isinstance(variables, TrainState):
+        raise TypeError(
+            "variables must be a Mapping, got a TrainState: give trainer.variables(state)."
+        )
+    check_variables(variables)

@@ -268,16 +268,6 @@ KERNELS: dict[str, Kernel] = {
 }
 
 
-def first_values(row: Layer | Kernel) -> dict[str, float]:
-    """The first value of each float field."""
-    return {name: values[0] for name, values in row.hyper.items()}
-
-
-def build(row: Layer, **changes: object) -> nn.Module:
-    """The module, of the first values but for `changes`."""
-    return row.make(**{**row.static, **first_values(row), **changes})
-
-
 def example(shape: tuple[int, ...], dtype: object = None) -> jax.Array:
     """Positive numbers; the second example is like the first, and one feature is constant."""
     x = jax.random.uniform(jax.random.key(1), shape, minval=0.1, maxval=2.0)

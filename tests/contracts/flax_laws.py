@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 from flax.nnx import bridge
 
-from tests.cases.layers import build, first_values
+from tests.cases.build import build, first_values
 from tests.contracts.layer_laws import CLOSE, OTHER, call, compiled, setting, takes_train
 
 

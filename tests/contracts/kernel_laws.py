@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from tests.cases.layers import example, first_values
+from tests.cases.build import first_values
+from tests.cases.layers import example
 from tests.untyped import untyped
 
 KEY = jax.random.key(0)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from tests.cases.layers import build, example, first_values
+from tests.cases.build import build, first_values
+from tests.cases.layers import example
 from tests.untyped import untyped
 
 KEY, OTHER = jax.random.key(0), jax.random.key(1)

@@ -14,6 +14,7 @@ import pytest
 
 import jaxtricks
 from jaxtricks import averaging, control, optimizers, presets, schedules, surfaces
+from tests.cases.build import first_values
 from tests.cases.control import CONTROLS
 from tests.cases.schedules import SCHEDULES
 from tests.cases.transforms import TRANSFORMS
@@ -112,10 +113,6 @@ def nothing(function):
     """None for whatever must be given, for functions that look at their flags first."""
     parameters = inspect.signature(function).parameters.values()
     return {p.name: None for p in parameters if p.default is p.empty}
-
-
-def first_values(case):
-    return {name: values[0] for name, values in case.hyper.items()}
 
 
 @pytest.mark.parametrize("bad", ["no", 1, None, jnp.array(True)], ids=repr)

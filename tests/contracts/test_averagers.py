@@ -9,6 +9,7 @@ import pytest
 
 from jaxtricks import averaging
 from tests.cases.averagers import AVERAGERS
+from tests.cases.build import build
 
 INT32_MAX = 2**31 - 1
 STEPS = 6
@@ -17,11 +18,6 @@ STEPS = 6
 @pytest.fixture(params=AVERAGERS.values(), ids=list(AVERAGERS))
 def case(request):
     return request.param
-
-
-def build(case, **hyper):
-    values = {name: pair[0] for name, pair in case.hyper.items()}
-    return case.make(**{**case.static, **values, **hyper})
 
 
 def params_at(step):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from tests.cases.build import build
 from tests.cases.control import CONTROLS
 
 INT32_MAX = 2**31 - 1
@@ -14,11 +15,6 @@ ERRORS = (3.0, 2.0, 1.5, 1.6, 1.8, 2.5, 2.6, 2.7, 1.0, 1.0)
 @pytest.fixture(params=CONTROLS.values(), ids=list(CONTROLS))
 def case(request):
     return request.param
-
-
-def build(case, **hyper):
-    values = {name: pair[0] for name, pair in case.hyper.items()}
-    return case.make(**{**case.static, **values, **hyper})
 
 
 def params_at(step):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from tests.cases.build import build
 from tests.cases.schedules import SCHEDULES
 
 COUNTS = jnp.array([0, 1, 2, 3, 5, 8, 9, 10, 11, 40, 2**24 + 1, 2**31 - 1], jnp.int32)
@@ -13,11 +14,6 @@ COUNTS = jnp.array([0, 1, 2, 3, 5, 8, 9, 10, 11, 40, 2**24 + 1, 2**31 - 1], jnp.
 @pytest.fixture(params=SCHEDULES.values(), ids=list(SCHEDULES))
 def case(request):
     return request.param
-
-
-def build(case, **hyper):
-    values = {name: pair[0] for name, pair in case.hyper.items()}
-    return case.make(**{**case.static, **values, **hyper})
 
 
 def test_value_is_a_finite_float32_scalar(case):

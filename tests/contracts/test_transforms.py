@@ -8,6 +8,7 @@ import pytest
 from flax.core import FrozenDict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from tests.cases.build import build, first_values
 from tests.cases.transforms import TRANSFORMS
 
 INT32_MAX = 2**31 - 1
@@ -23,14 +24,6 @@ def case(request):
 def eager_run(case):
     """The updates of four steps outside of any transformation."""
     return run(case, build(case), params_tree())
-
-
-def first_values(case):
-    return {name: values[0] for name, values in case.hyper.items()}
-
-
-def build(case, **hyper):
-    return case.make(**{**case.static, **first_values(case), **hyper})
 
 
 def params_tree(dtype=jnp.float32):

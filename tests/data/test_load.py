@@ -90,7 +90,7 @@ def test_format_only_tensorflow_reads(tiny, tmp_path):
 
 def test_no_images(tmp_path):
     write_tiny(tmp_path, image=None)
-    with pytest.raises(ValueError, match=r"it has no \['image'\]"):
+    with pytest.raises(ValueError, match=r"but has no \['image'\]"):
         data.load("tiny", data_dir=tmp_path)
 
 

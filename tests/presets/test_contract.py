@@ -12,6 +12,7 @@ import optax
 import pytest
 
 from jaxtricks import control, presets, schedules
+from tests.cases.build import first_values
 from tests.contracts import test_control as controls_obey
 from tests.contracts import test_schedules as schedules_obey
 from tests.contracts import test_transforms as transforms_obey
@@ -65,7 +66,7 @@ def test_state_does_not_depend_on_an_injected_value(name):
     """A Python 0 leaves a part out, but injected values are arrays first and tracers then."""
     case = TRANSFORMS[name]
     off = {key: 0.0 for key in ("weight_decay", "momentum") if key in case.hyper}
-    values = {**case.static, **transforms_obey.first_values(case), **off}
+    values = {**case.static, **first_values(case), **off}
     params = transforms_obey.params_tree()
     injected = optax.inject_hyperparams(case.make, static_args=tuple(case.static))(**values)
     state = injected.init(params)

@@ -108,8 +108,10 @@ def test_a_source_without_rows_or_with_too_few_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             training.evaluate(trainer, variables, Rows(size, given), 4)
-    with pytest.raises(ValueError, match='variables must hold "params", got'):
-        training.evaluate(trainer, {"weights": 1.0}, examples(4), 2)
+    named = r"variables must hold \"params\", got \['3', 'weights'\]"
+    for use in (training.evaluate, training.predict):
+        with untyped(), pytest.raises(ValueError, match=named):
+            use(trainer, {"weights": 1.0, 3: 2.0}, examples(4), 2)
 
 
 def test_a_trainer_made_inside_a_program_is_not_kept():
@@ -122,5 +124,8 @@ def test_a_trainer_made_inside_a_program_is_not_kept():
         return training.evaluate(trainer, variables, some, 4)["loss"]
 
     trainer, state = start(Net(), optax.sgd(0.1))
+    variables = trainer.variables(state)
     with jax.checking_leaks():
-        smoothed(0.1, trainer.variables(state), examples(8))
+        got = smoothed(0.0, variables, examples(8))
+    want = training.evaluate(trainer, variables, examples(8), 4)["loss"]
+    assert float(got) == pytest.approx(float(want), rel=1e-6)

@@ -350,5 +350,5 @@ def test_arguments_of_other_kinds_are_refused():
         trainer.init({"params": {"n": jnp.zeros((), jnp.int32)}})
     with pytest.raises(ValueError, match=r"variables must hold \"params\", got \['kernel'\]"):
         trainer.init({"kernel": jnp.ones(2)})
-    with untyped(), pytest.raises(TypeError, match="variables must be a Mapping, got a NoneType"):
+    with untyped(), pytest.raises(TypeError, match="variables must be a Mapping, got None"):
         trainer.init(None)
