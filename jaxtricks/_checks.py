@@ -243,18 +243,3 @@ def check_functions(name: str, value: object, kind: type) -> None:
     for field in kind._fields:  # pyrefly: ignore[missing-attribute]
         if field not in kind._field_defaults:  # pyrefly: ignore[missing-attribute]
             check_function(f"{name}.{field}", getattr(value, field))
-
-
-def check_variables(variables: object) -> None:
-    """Checks a model's variables: a dict of collections, with `"params"`.
-
-    Raises:
-        TypeError: it is not a mapping.
-        ValueError: there are no `"params"`.
-    """
-    check_instance("variables", variables, Mapping)
-    if "params" not in variables:  # pyrefly: ignore[not-iterable]
-        raise ValueError(
-            f'variables must hold "params", got {sorted(map(str, variables))}: give what '
-            'model.init gives, whole, or {"params": tree}.'
-        )

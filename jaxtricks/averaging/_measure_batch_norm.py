@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from flax import traverse_util
 from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._checks import check_function, check_variables
+from jaxtricks._check_variables import check_variables
+from jaxtricks._checks import check_function
 from jaxtricks._statistics_axes import statistics_axes
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.averaging._recalibrate_batch_norm import count_batches

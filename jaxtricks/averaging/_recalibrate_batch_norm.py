@@ -10,7 +10,8 @@ import numpy as np
 from flax import traverse_util
 from jaxtyping import Array, PyTree
 
-from jaxtricks._checks import check_flag, check_instance, check_integer, check_variables
+from jaxtricks._check_variables import check_variables
+from jaxtricks._checks import check_flag, check_instance, check_integer
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.normalization import BatchNorm
 

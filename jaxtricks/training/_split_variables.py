@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from jaxtricks._checks import check_variables
+from jaxtricks._check_variables import check_variables
 from jaxtricks.training._state import TrainState
 
 

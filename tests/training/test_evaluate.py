@@ -108,10 +108,11 @@ def test_a_source_without_rows_or_with_too_few_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             training.evaluate(trainer, variables, Rows(size, given), 4)
+    wrong: dict = {"weights": 1.0, 3: 2.0}
     named = r"variables must hold \"params\", got \['3', 'weights'\]"
     for use in (training.evaluate, training.predict):
         with untyped(), pytest.raises(ValueError, match=named):
-            use(trainer, {"weights": 1.0, 3: 2.0}, examples(4), 2)
+            use(trainer, wrong, examples(4), 2)
 
 
 def test_a_trainer_made_inside_a_program_is_not_kept():
