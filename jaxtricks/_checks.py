@@ -142,7 +142,7 @@ def check_length(name: str, value: object, *, low: int) -> None:
 
 
 def check_increasing(name: str, values: Sequence[int], *, low: int) -> None:
-    """Checks a sequence of integers that increase and are at least `low`.
+    """Checks a sequence of integers that increase and are at least `low`; traced ones pass.
 
     Raises:
         TypeError: `values` is not a sequence, or one of them is not an integer.
@@ -151,7 +151,8 @@ def check_increasing(name: str, values: Sequence[int], *, low: int) -> None:
     check_instance(name, values, Sequence)
     for index, value in enumerate(values):
         check_length(f"{name}[{index}]", value, low=low)
-    if not values or any(a >= b for a, b in itertools.pairwise(values)):
+    concrete = [value for value in values if not isinstance(value, jax.core.Tracer)]
+    if not values or any(a >= b for a, b in itertools.pairwise(concrete)):
         raise ValueError(f"{name} must be increasing and not empty, got {values}.")
 
 

@@ -4,37 +4,81 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_range, check_scalar
-from jaxtricks._types import ScalarLike
+from jaxtricks._checks import shown
+from jaxtricks._types import ArrayLike, ScalarLike
+
+LAST_COUNT = 2**31 - 1  # counts are int32
 
 
-def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ScalarLike], Float[Array, ""]]:
-    """Makes a schedule of a formula: checks the count and returns a float32 scalar.
+def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ArrayLike], Float[Array, "..."]]:
+    """Makes a schedule of a formula of one count: it checks counts, and takes arrays of them too.
 
-    The formula receives the count as an array of at least 32 bits, whatever the count's own dtype.
+    The formula receives a scalar, int32 or float32 whatever the count's own dtype. The schedule
+    returns float32 in the shape of its count: its value at an array is the array of its values.
 
     Raises:
-        TypeError: when the schedule is called, the count is not a real scalar.
-        ValueError: when the schedule is called, the count is negative, above the largest int32 or
-            NaN. Integer JAX arrays are not checked, because reading one would wait for the device.
+        TypeError: when the schedule is called, the count is not a real number or an array of them;
+            lists are refused.
+        ValueError: when the schedule is called, a count is negative, above the largest int32 or
+            NaN. Integer JAX arrays are not checked, because reading one would wait for the device;
+            larger integers count as the largest int32.
 
     Example:
         >>> rate = counted(lambda count: 0.5**count)
         >>> rate(2), rate(jnp.bfloat16(0.5)).dtype
         (Array(0.25, dtype=float32), dtype('float32'))
+        >>> rate(np.array([[0, 1], [2, 3]])).tolist()
+        [[1.0, 0.5], [0.25, 0.125]]
         >>> rate(-1)
         Traceback (most recent call last):
-        ValueError: count must be in [0.0, 2147483647.0], got -1.
+        ValueError: count must be in [0, 2147483647], got -1.
     """
 
-    def schedule(count: ScalarLike) -> Float[Array, ""]:
-        check_scalar("count", count)
-        integer = jnp.issubdtype(jnp.result_type(count), jnp.integer)
-        if not (integer and isinstance(count, jax.Array)):  # reading a step waits for the device
-            check_range("count", count, low=0.0, high=2.0**31 - 1)
-        dtype = jnp.result_type(count, jnp.int32 if integer else jnp.float32)
-        return jnp.asarray(formula(jnp.asarray(count, dtype)), jnp.float32)
+    def single(count: Array) -> Float[Array, ""]:
+        return jnp.asarray(formula(count), jnp.float32)
+
+    def schedule(count: ArrayLike) -> Float[Array, "..."]:
+        counts = _counts(count)
+        return jnp.vectorize(single)(counts) if counts.ndim else single(counts)
 
     return schedule
+
+
+def following(count: Array) -> Array:
+    """Returns the count's successor; that of the largest int32 is itself.
+
+    Example:
+        >>> following(jnp.int32(3)).item(), following(jnp.int32(2**31 - 1)).item()
+        (4, 2147483647)
+    """
+    return jnp.minimum(count, LAST_COUNT - 1) + 1
+
+
+def _counts(count: ArrayLike) -> Array:
+    """Checks a count or an array of counts, and returns them as int32 or float32."""
+    if not _is_real(count):
+        raise TypeError(
+            f"count must be a real number or an array of real numbers, got {shown(count)}."
+        )
+    integer = isinstance(count, int) or jnp.issubdtype(jnp.result_type(count), jnp.integer)
+    if not isinstance(count, jax.core.Tracer) and not (integer and isinstance(count, jax.Array)):
+        values = np.asarray(count if integer else np.asarray(count, np.float64))
+        outside = values[~((values >= 0) & (values <= LAST_COUNT))]
+        if outside.size:
+            raise ValueError(f"count must be in [0, {LAST_COUNT}], got {outside.flat[0]}.")
+    if not integer:
+        return jnp.asarray(count, jnp.float32)
+    if isinstance(count, jax.Array) and jnp.iinfo(count.dtype).max > LAST_COUNT:
+        count = jnp.minimum(count, LAST_COUNT)
+    return jnp.asarray(count, jnp.int32)
+
+
+def _is_real(count: object) -> bool:
+    """Whether it is a Python number or has the dtype of one; booleans and complex ones are not."""
+    if isinstance(count, np.generic | np.ndarray | jax.Array):
+        kinds = (jnp.integer, jnp.floating)
+        return any(jnp.issubdtype(count.dtype, kind) for kind in kinds)
+    return isinstance(count, int | float) and not isinstance(count, bool)

@@ -5,8 +5,11 @@ so. Every length is a number of updates, and a number of epochs is `steps_per_ep
 "divide by 10 after 30 epochs" is `step_decay(0.1, 30 * steps_per_epoch)`. Called once an epoch with
 the epoch's number, the same functions count epochs.
 
-A count may be a fraction or a traced value, and a whole array under `jax.vmap`. The rate is a
-float32 scalar.
+A count may be a fraction, a traced value, or a whole NumPy or JAX array, for a plot or a table: a
+schedule of an array is the array of its values. Rates are float32 and equal the formula's float64
+value to 1e-5 of itself at every count up to 2^31 - 1 (below 1e-30 of the peak, to 1e-35 of it).
+Where hyper-parameters are traced, under `jax.vmap` for example, that is the value of their float32
+neighbours. Lengths may be traced too, unless the docstring says otherwise.
 """
 
 from jaxtricks.schedules._constant import constant as constant

@@ -28,6 +28,6 @@ def constant(value: ScalarLike) -> Schedule:
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
         del count
-        return jnp.asarray(value, jnp.float32)
+        return jnp.float32(value)
 
     return schedule

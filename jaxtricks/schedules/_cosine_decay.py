@@ -1,10 +1,10 @@
 """Half a cosine wave from the initial rate down to the final one."""
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._progress import cosine_between, progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
@@ -16,11 +16,12 @@ def cosine_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
 
     Args:
         initial: $\alpha_0$, the rate of the first update, at least 0.
-        total_steps: $T \ge 1$, the count at which `final` is reached.
+        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at
+            once.
         final: $\alpha_T$, at least 0.
 
     Raises:
-        ValueError: a rate is negative or not finite, or `total_steps` is under 1.
+        ValueError: a rate is negative or not finite, or `total_steps` is negative.
         TypeError: `total_steps` is not an integer.
 
     Example:
@@ -33,11 +34,10 @@ def cosine_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
     """
     check_range("initial", initial, low=0.0)
     check_range("final", final, low=0.0)
-    check_length("total_steps", total_steps, low=1)
+    check_length("total_steps", total_steps, low=0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        progress = jnp.clip(count, 0, total_steps) / total_steps
-        return final + 0.5 * (initial - final) * (1 + jnp.cos(jnp.pi * progress))
+        return cosine_between(initial, final, *progress(count, total_steps))
 
     return schedule

@@ -1,17 +1,15 @@
 """Cosine decay with warm restarts."""
 
-import operator
-
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_integer, check_length, check_range
-from jaxtricks._counted import counted
+from jaxtricks._check_static import check_static_integer
+from jaxtricks._checks import check_length, check_range
+from jaxtricks._count_powers import power
+from jaxtricks._counted import LAST_COUNT, counted
+from jaxtricks._progress import cosine_between
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
-
-_LAST_COUNT = 2**31 - 1
 
 
 def cosine_restarts(
@@ -42,7 +40,8 @@ def cosine_restarts(
     Raises:
         ValueError: a rate is negative or not finite, a factor is outside `(0, 1]`, or
             `first_steps` or `multiplier` is under 1.
-        TypeError: `first_steps` or `multiplier` is not an integer.
+        TypeError: `first_steps` or `multiplier` is not an integer, or `multiplier` is traced: it
+            fixes the number of cycles.
 
     Example:
         >>> rate = cosine_restarts(1.0, 2, multiplier=2, peak_factor=0.5)
@@ -54,33 +53,41 @@ def cosine_restarts(
     """
     check_range("initial", initial, low=0.0)
     check_length("first_steps", first_steps, low=1)
-    check_integer("multiplier", multiplier, low=1)
+    check_static_integer("multiplier", multiplier, low=1)
     check_range("final", final, low=0.0)
     check_range("peak_factor", peak_factor, above=0.0, high=1.0)
     check_range("final_factor", final_factor, above=0.0, high=1.0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        cycle, progress = _position(count, first_steps, multiplier)
-        peak = initial * jnp.power(peak_factor, cycle)
-        low = final * jnp.power(final_factor, cycle)
-        return low + 0.5 * (peak - low) * (1 + jnp.cos(jnp.pi * progress))
+        cycle, done, left = _position(count, first_steps, multiplier)
+        peak = jnp.float32(initial) * power(peak_factor, cycle)
+        low = jnp.float32(final) * power(final_factor, cycle)
+        return cosine_between(peak, low, done, left)
 
     return schedule
 
 
-def _position(
-    count: Array, first_steps: int, multiplier: int
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Returns the number of the cycle, and how much of it is over, in `[0, 1)`."""
+def _position(count: Array, first_steps: int, multiplier: int) -> tuple[Array, Array, Array]:
+    """Returns the number of the cycle, and the fractions of it that are over and left."""
+    first = jnp.asarray(first_steps, count.dtype)
+    firsts = jnp.floor_divide(count, first)  # cycle i begins when m^0 + ... + m^(i - 1) are over
     if multiplier == 1:
-        cycle = jnp.floor_divide(count, first_steps)
-        return cycle.astype(jnp.float32), jnp.remainder(count, first_steps) / first_steps
-    starts, lengths = [0], [operator.index(first_steps)]  # short integers would wrap around
-    while starts[-1] + lengths[-1] <= _LAST_COUNT:
-        starts.append(starts[-1] + lengths[-1])
-        lengths.append(lengths[-1] * operator.index(multiplier))
-    table = jnp.asarray(starts, jnp.int32)
-    cycle = jnp.sum(count >= table) - 1
-    length = jnp.asarray(np.asarray(lengths, np.float32))[cycle]
-    return cycle.astype(jnp.float32), (count - table[cycle]) / length
+        elapsed = jnp.float32(count - firsts * first)
+        left = jnp.float32(first - (count - firsts * first))
+        return firsts, elapsed / jnp.float32(first), left / jnp.float32(first)
+    starts, growths = [0], [1]
+    while starts[-1] + growths[-1] <= LAST_COUNT:
+        starts.append(starts[-1] + growths[-1])
+        growths.append(growths[-1] * int(multiplier))
+    table = jnp.asarray(starts, count.dtype)
+    cycle = jnp.sum(firsts >= table, dtype=jnp.int32) - 1
+    elapsed = count - table[cycle] * first
+    length = jnp.float32(first) * jnp.asarray(growths, jnp.float32)[cycle]
+    left = length - jnp.float32(elapsed)
+    if jnp.issubdtype(count.dtype, jnp.integer):
+        # in integers, where they fit; any longer cycle has twice the length of what can be over
+        growth = jnp.asarray([min(growth, 2**32 - 1) for growth in growths], jnp.uint32)[cycle]
+        exact = jnp.uint32(first) * growth - jnp.uint32(elapsed)
+        left = jnp.where(length < 4.29e9, jnp.float32(exact), left)
+    return cycle, jnp.float32(elapsed) / length, left / length

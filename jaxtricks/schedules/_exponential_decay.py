@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
+from jaxtricks._count_powers import exponential
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
@@ -36,6 +37,6 @@ def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        return initial * jnp.exp(-rate * jnp.asarray(count, jnp.float32))
+        return jnp.float32(initial) * exponential(-rate, count)
 
     return schedule

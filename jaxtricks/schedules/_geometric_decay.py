@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
@@ -18,10 +19,11 @@ def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) ->
     Args:
         initial: $\alpha_0 > 0$.
         final: $\alpha_T > 0$; larger than `initial`, the rate rises, as in a range test.
-        total_steps: $T \ge 1$, the count at which `final` is reached.
+        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at
+            once.
 
     Raises:
-        ValueError: a rate is not positive or not finite, or `total_steps` is under 1.
+        ValueError: a rate is not positive or not finite, or `total_steps` is negative.
         TypeError: `total_steps` is not an integer.
 
     Example:
@@ -35,12 +37,14 @@ def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) ->
     """
     check_range("initial", initial, above=0.0)
     check_range("final", final, above=0.0)
-    check_length("total_steps", total_steps, low=1)
+    check_length("total_steps", total_steps, low=0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        elapsed = jnp.clip(count, 0, total_steps)
-        left = (total_steps - elapsed) / total_steps
-        return jnp.power(initial, left) * jnp.power(final, elapsed / total_steps)
+        done, left = progress(count, total_steps)
+        start, end = jnp.float32(initial), jnp.float32(final)
+        # from the nearer end: the exponent's rounding is multiplied by the logarithm of the ratio
+        falling = start * jnp.power(end / start, done)
+        return jnp.where(done < 0.5, falling, end * jnp.power(start / end, left))
 
     return schedule

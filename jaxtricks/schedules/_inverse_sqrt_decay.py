@@ -38,6 +38,6 @@ def inverse_sqrt_decay(initial: ScalarLike, *, offset: ScalarLike = 1) -> Schedu
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        return initial / jnp.sqrt(jnp.asarray(count, jnp.float32) + offset)
+        return jnp.float32(initial) / jnp.sqrt(jnp.float32(count) + jnp.float32(offset))
 
     return schedule

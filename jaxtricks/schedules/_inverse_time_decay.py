@@ -36,6 +36,6 @@ def inverse_time_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        return initial / (1 + rate * jnp.asarray(count, jnp.float32))
+        return jnp.float32(initial) / (1 + jnp.float32(rate) * jnp.float32(count))
 
     return schedule

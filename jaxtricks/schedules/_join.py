@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_increasing, check_instance
 from jaxtricks._counted import counted
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks.schedules._schedule import Schedule, value_at
 
 
 def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
@@ -25,7 +25,8 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
     Raises:
         ValueError: the lengths do not fit, or `boundaries` is empty, unsorted or holds a number
             under 1.
-        TypeError: a boundary is not an integer, or a schedule is not a function.
+        TypeError: a boundary is not an integer, or a schedule is not a function of a count that
+            gives a number.
 
     Example:
         >>> from jaxtricks.schedules import constant, linear_decay
@@ -44,10 +45,11 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
 
     @counted
     def joined(count: Array) -> Float[Array, ""]:
-        value = jnp.asarray(schedules[0](count))
-        for schedule, start in zip(schedules[1:], boundaries, strict=True):
+        value = jnp.float32(value_at(schedules[0], count))
+        for schedule, boundary in zip(schedules[1:], boundaries, strict=True):
+            start = jnp.asarray(boundary, count.dtype)
             # a schedule that has not begun sees 0, where it is defined, and not a negative count
-            own = schedule(jnp.maximum(count, start) - start)
+            own = jnp.float32(value_at(schedule, jnp.maximum(count, start) - start))
             value = jnp.where(count < start, value, own)
         return value
 

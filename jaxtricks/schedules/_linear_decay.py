@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
@@ -19,11 +20,12 @@ def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
 
     Args:
         initial: $\alpha_0$, the rate of the first update, at least 0.
-        total_steps: $T \ge 1$, the count at which `final` is reached.
+        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at
+            once.
         final: $\alpha_T$, at least 0.
 
     Raises:
-        ValueError: a rate is negative or not finite, or `total_steps` is under 1.
+        ValueError: a rate is negative or not finite, or `total_steps` is negative.
         TypeError: `total_steps` is not an integer.
 
     Example:
@@ -36,12 +38,11 @@ def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
     """
     check_range("initial", initial, low=0.0)
     check_range("final", final, low=0.0)
-    check_length("total_steps", total_steps, low=1)
+    check_length("total_steps", total_steps, low=0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        elapsed = jnp.clip(count, 0, total_steps)
-        left = total_steps - elapsed
-        return initial * (left / total_steps) + final * (elapsed / total_steps)
+        done, left = progress(count, total_steps)
+        return jnp.float32(initial) * left + jnp.float32(final) * done
 
     return schedule

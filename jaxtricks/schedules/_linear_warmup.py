@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_choice, check_length, check_range
-from jaxtricks._counted import counted
+from jaxtricks._counted import counted, following
+from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
@@ -21,12 +22,12 @@ def linear_warmup(
 
     Args:
         peak: $\alpha_0$, at least 0.
-        warmup_steps: $n \ge 1$.
+        warmup_steps: $n \ge 0$; with 0 the rate is `peak` throughout.
         start: "first_step": $t$ = count + 1, the first rate is $\alpha_0 / n$ and count $n - 1$
             has the peak. "zero": $t$ = count, the first update does nothing and count $n$ has it.
 
     Raises:
-        ValueError: `peak` is negative or not finite, `warmup_steps` is under 1, or `start` is
+        ValueError: `peak` is negative or not finite, `warmup_steps` is negative, or `start` is
             unknown.
         TypeError: `warmup_steps` is not an integer.
 
@@ -41,12 +42,13 @@ def linear_warmup(
         section 2.2.
     """
     check_range("peak", peak, low=0.0)
-    check_length("warmup_steps", warmup_steps, low=1)
+    check_length("warmup_steps", warmup_steps, low=0)
     check_choice("start", start, ("first_step", "zero"))
-    first = 1 if start == "first_step" else 0
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        return peak * ((jnp.clip(count, 0, warmup_steps - first) + first) / warmup_steps)
+        time = following(count) if start == "first_step" else count
+        done, _ = progress(time, warmup_steps)
+        return jnp.float32(peak) * done
 
     return schedule

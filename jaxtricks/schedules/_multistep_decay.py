@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_increasing, check_range
+from jaxtricks._count_powers import power
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
@@ -24,10 +25,10 @@ def multistep_decay(
     Args:
         initial: $\alpha_0$, at least 0.
         boundaries: increasing step numbers, each at least 1.
-        factor: $\gamma$, in `(0, 1)`.
+        factor: $\gamma$, in `(0, 1]`; 1 leaves the rate as it is.
 
     Raises:
-        ValueError: a rate is negative or not finite, `factor` is outside `(0, 1)`, or `boundaries`
+        ValueError: a rate is negative or not finite, `factor` is outside `(0, 1]`, or `boundaries`
             is empty, unsorted or holds a number under 1.
         TypeError: a boundary is not an integer.
 
@@ -41,11 +42,11 @@ def multistep_decay(
     """
     check_range("initial", initial, low=0.0)
     check_increasing("boundaries", boundaries, low=1)
-    check_range("factor", factor, above=0.0, below=1.0)
+    check_range("factor", factor, above=0.0, high=1.0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        passed = jnp.sum(count >= jnp.asarray(boundaries), dtype=jnp.float32)
-        return initial * jnp.power(factor, passed)
+        passed = count >= jnp.stack([jnp.asarray(step, count.dtype) for step in boundaries])
+        return jnp.float32(initial) * power(factor, jnp.sum(passed, dtype=jnp.int32))
 
     return schedule

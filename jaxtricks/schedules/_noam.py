@@ -4,7 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_integer, check_length, check_range
-from jaxtricks._counted import counted
+from jaxtricks._counted import counted, following
+from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
@@ -17,11 +18,12 @@ def noam(model_size: int, *, warmup_steps: int = 4000, scale: ScalarLike = 1.0) 
 
     Args:
         model_size: $d \ge 1$, the width of the model.
-        warmup_steps: $w \ge 1$.
+        warmup_steps: $w \ge 0$; with 0 the rate falls from the first update on.
         scale: $c$, at least 0; the paper's is 1.
 
     Raises:
-        ValueError: `model_size` or `warmup_steps` is under 1, or `scale` is negative or not finite.
+        ValueError: `model_size` is under 1, `warmup_steps` is negative, or `scale` is negative or
+            not finite.
         TypeError: `model_size` or `warmup_steps` is not an integer.
 
     Example:
@@ -33,13 +35,14 @@ def noam(model_size: int, *, warmup_steps: int = 4000, scale: ScalarLike = 1.0) 
         Vaswani et al., [Attention is all you need](https://arxiv.org/abs/1706.03762), 2017, eq. 3.
     """
     check_integer("model_size", model_size, low=1)
-    check_length("warmup_steps", warmup_steps, low=1)
+    check_length("warmup_steps", warmup_steps, low=0)
     check_range("scale", scale, low=0.0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        t = jnp.asarray(count, jnp.float32) + 1
-        shape = jnp.minimum(1 / jnp.sqrt(t), t * warmup_steps**-1.5)
-        return scale * model_size**-0.5 * shape
+        time = following(count)
+        risen, _ = progress(time, warmup_steps)
+        later = jnp.float32(jnp.maximum(time, jnp.asarray(warmup_steps, time.dtype)))
+        return jnp.float32(scale) * risen / jnp.sqrt(jnp.float32(model_size)) / jnp.sqrt(later)
 
     return schedule

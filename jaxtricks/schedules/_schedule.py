@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_scalar
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import ArrayLike, ScalarLike
 
-Schedule = TypeAliasType("Schedule", Callable[[ScalarLike], ScalarLike])
+Schedule = TypeAliasType("Schedule", Callable[[ArrayLike], ArrayLike])
 ScalarOrSchedule = TypeAliasType("ScalarOrSchedule", ScalarLike | Schedule)
 
 

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
+from jaxtricks._count_powers import power
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
@@ -21,10 +22,10 @@ def step_decay(initial: ScalarLike, every_steps: int, *, factor: ScalarLike = 0.
     Args:
         initial: $\alpha_0$, the rate of the first `every_steps` updates, at least 0.
         every_steps: $N \ge 1$.
-        factor: $\gamma$, in `(0, 1)`; "divide by 10" is 0.1.
+        factor: $\gamma$, in `(0, 1]`; "divide by 10" is 0.1, and 1 leaves the rate as it is.
 
     Raises:
-        ValueError: a rate is negative or not finite, `factor` is outside `(0, 1)`, or
+        ValueError: a rate is negative or not finite, `factor` is outside `(0, 1]`, or
             `every_steps` is under 1.
         TypeError: `every_steps` is not an integer.
 
@@ -39,11 +40,11 @@ def step_decay(initial: ScalarLike, every_steps: int, *, factor: ScalarLike = 0.
     """
     check_range("initial", initial, low=0.0)
     check_length("every_steps", every_steps, low=1)
-    check_range("factor", factor, above=0.0, below=1.0)
+    check_range("factor", factor, above=0.0, high=1.0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        cuts = jnp.asarray(jnp.floor_divide(count, every_steps), jnp.float32)
-        return initial * jnp.power(factor, cuts)
+        cuts = jnp.floor_divide(count, jnp.asarray(every_steps, count.dtype))
+        return jnp.float32(initial) * power(factor, cuts)
 
     return schedule

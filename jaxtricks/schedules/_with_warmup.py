@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from jaxtricks._checks import check_instance
 from jaxtricks._counted import counted
 from jaxtricks.schedules._linear_warmup import linear_warmup
-from jaxtricks.schedules._schedule import Schedule
+from jaxtricks.schedules._schedule import Schedule, value_at
 
 
 def with_warmup(
@@ -23,11 +23,11 @@ def with_warmup(
 
     Args:
         schedule: $s$; its first value is the peak.
-        warmup_steps: $n \ge 1$.
+        warmup_steps: $n \ge 0$; with 0 it is `schedule` itself.
         start: the first rate, `s(0) / n` ("first_step") or 0 ("zero"); see `linear_warmup`.
 
     Raises:
-        ValueError: `warmup_steps` is under 1, or `start` is unknown.
+        ValueError: `warmup_steps` is negative, or `start` is unknown.
         TypeError: `schedule` is not a function, or `warmup_steps` is not an integer.
 
     Example:
@@ -46,6 +46,8 @@ def with_warmup(
 
     @counted
     def warmed(count: Array) -> Float[Array, ""]:
-        return ramp(count) * schedule(jnp.maximum(count, warmup_steps) - warmup_steps)
+        length = jnp.asarray(warmup_steps, count.dtype)
+        own = value_at(schedule, jnp.maximum(count, length) - length)
+        return ramp(count) * jnp.float32(own)
 
     return warmed

@@ -102,7 +102,7 @@ def test_no_dampening_without_momentum_even_when_traced():
         ("adamw", {"betas": (0.9, -0.1)}, r"betas\[1\] must be .*, got -0.1"),
         ("adamw", {"weight_decay": -0.1}, r"weight_decay must be .*, got -0.1"),
         ("step_lr", {"initial_rate": 0.1, "step_size": 0}, r"step_size must be .*, got 0"),
-        ("multistep_lr", {"initial_rate": 0.1, "milestones": [3, 0]}, r"milestones\[1\].*got 0"),
+        ("multistep_lr", {"initial_rate": 0.1, "milestones": [3, -1]}, r"milestones\[1\].*got -1"),
         ("cosine_annealing_lr", {"initial_rate": 0.1, "T_max": 0}, r"T_max must be .*, got 0"),
         ("cosine_annealing_warm_restarts", {"initial_rate": 0.1, "T_0": 0}, r"T_0.*got 0"),
         (

@@ -78,7 +78,7 @@ def test_linear_decay_with_warmup():
 
 
 def test_warmup_longer_than_the_total():
-    with pytest.raises(ValueError, match="total_steps must be at least 1, got -5"):
+    with pytest.raises(ValueError, match="total_steps must be at least 0, got -5"):
         schedules.with_warmup(schedules.linear_decay(0.1, 10 - 15), 15)
 
 
@@ -101,10 +101,10 @@ def test_no_nan_slips_through_a_schedule_that_has_not_begun():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: schedules.linear_warmup(0.1, 0), "warmup_steps must be at least 1"),
-        (lambda: schedules.with_warmup(schedules.constant(0.1), 0), "warmup_steps must be at"),
+        (lambda: schedules.linear_warmup(0.1, -1), "warmup_steps must be at least 0"),
+        (lambda: schedules.with_warmup(schedules.constant(0.1), -1), "warmup_steps must be at"),
         (lambda: schedules.noam(0), "model_size must be at least 1"),
-        (lambda: schedules.noam(512, warmup_steps=0), "warmup_steps must be at least 1"),
+        (lambda: schedules.noam(512, warmup_steps=-1), "warmup_steps must be at least 0"),
         (lambda: schedules.join((schedules.constant(0.1),), (3,)), "one fewer than the 1"),
         (lambda: schedules.join((schedules.constant(0.1),) * 3, (5, 3)), "increasing"),
         (lambda: schedules.join((schedules.constant(0.1),), ()), "not empty"),

@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._progress import cosine_between
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
@@ -43,9 +44,11 @@ def cosine_annealing_lr(
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        halves = jnp.floor_divide(count, T_max)
-        phase = count - halves * T_max  # an integer: far counts keep their digits
-        left = jnp.where(halves % 2 == 0, T_max - phase, phase) / T_max
-        return eta_min + (initial_rate - eta_min) * jnp.sin(jnp.pi / 2 * left) ** 2
+        half = jnp.asarray(T_max, count.dtype)
+        number = jnp.floor_divide(count, half)
+        phase = count - number * half  # an integer: far counts keep their digits
+        left = jnp.where(number % 2 == 0, half - phase, phase)
+        done = jnp.float32(half - left) / jnp.float32(half)
+        return cosine_between(initial_rate, eta_min, done, jnp.float32(left) / jnp.float32(half))
 
     return schedule

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_range
+from jaxtricks._count_powers import power
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
@@ -16,7 +17,7 @@ def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        gamma: $\gamma \ge 0$.
+        gamma: $\gamma \ge 0$; above 1 the rate grows, without a bound.
 
     Raises:
         ValueError: an argument is out of range.
@@ -35,6 +36,6 @@ def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        return initial_rate * jnp.power(gamma, jnp.asarray(count, jnp.float32))
+        return jnp.float32(initial_rate) * power(gamma, count)
 
     return schedule

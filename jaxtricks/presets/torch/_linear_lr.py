@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
@@ -46,9 +47,9 @@ def linear_lr(
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        done = jnp.minimum(count, total_iters)
-        left = total_iters - done if total_iters else 1
-        length = max(total_iters, 1)
-        return initial_rate * (start_factor * (left / length) + end_factor * (done / length))
+        done, left = progress(count, total_iters)
+        start, end = jnp.float32(start_factor), jnp.float32(end_factor)
+        factor = jnp.where(jnp.asarray(total_iters) > 0, start * left + end * done, start)
+        return jnp.float32(initial_rate) * factor
 
     return schedule

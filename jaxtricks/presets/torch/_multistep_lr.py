@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_instance, check_length, check_range
+from jaxtricks._count_powers import power
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
@@ -18,8 +19,9 @@ def multistep_lr(
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        milestones: epochs, each at least 1, in any order; one that comes twice cuts twice.
-        gamma: $\gamma \ge 0$.
+        milestones: epochs, each at least 0, in any order; one that comes twice cuts twice, and 0
+            cuts the first rate.
+        gamma: $\gamma \ge 0$; above 1 the rate grows at each milestone.
 
     Raises:
         ValueError: an argument is out of range.
@@ -37,12 +39,12 @@ def multistep_lr(
     check_range("initial_rate", initial_rate, low=0.0)
     check_instance("milestones", milestones, Sequence)
     for place, milestone in enumerate(milestones):
-        check_length(f"milestones[{place}]", milestone, low=1)
+        check_length(f"milestones[{place}]", milestone, low=0)
     check_range("gamma", gamma, low=0.0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        passed = count >= jnp.asarray(milestones, jnp.int32)
-        return initial_rate * jnp.power(gamma, jnp.sum(passed, dtype=jnp.float32))
+        passed = [jnp.int32(count >= jnp.asarray(epoch, count.dtype)) for epoch in milestones]
+        return jnp.float32(initial_rate) * power(gamma, sum(passed, jnp.int32(0)))
 
     return schedule

@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
 from jaxtricks._counted import counted
+from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
@@ -38,7 +39,8 @@ def polynomial_lr(
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        left = total_iters - jnp.minimum(count, total_iters) if total_iters else 1
-        return initial_rate * jnp.power(jnp.float32(left / max(total_iters, 1)), power)
+        _, left = progress(count, total_iters)
+        base = jnp.where(jnp.asarray(total_iters) > 0, left, 1)
+        return jnp.float32(initial_rate) * jnp.power(base, jnp.float32(power))
 
     return schedule

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_length, check_range
+from jaxtricks._count_powers import power
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
@@ -18,7 +19,7 @@ def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -
     Args:
         initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
         step_size: $N \ge 1$.
-        gamma: $\gamma \ge 0$.
+        gamma: $\gamma \ge 0$; above 1 the rate grows, without a bound.
 
     Raises:
         ValueError: an argument is out of range.
@@ -39,7 +40,7 @@ def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        cuts = jnp.asarray(jnp.floor_divide(count, step_size), jnp.float32)
-        return initial_rate * jnp.power(gamma, cuts)
+        cuts = jnp.floor_divide(count, jnp.asarray(step_size, count.dtype))
+        return jnp.float32(initial_rate) * power(gamma, cuts)
 
     return schedule

@@ -1,0 +1,41 @@
+"""How much of a number of updates is over, and how much is left."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxtricks._types import ScalarLike
+
+
+def cosine_between(
+    initial: ScalarLike, final: ScalarLike, done: Array, left: Array
+) -> Float[Array, ""]:
+    """Returns the half cosine wave from `initial` to `final`, given the fractions over and left.
+
+    It is `final + (initial - final) * (1 + cos(pi * done)) / 2`, without the two differences that
+    lose digits near the end: the weights are `sin(pi / 2 * left)**2` and `sin(pi / 2 * done)**2`.
+
+    Example:
+        >>> [round(float(cosine_between(1.0, 0.2, done, 1 - done)), 3) for done in (0.0, 0.5, 1.0)]
+        [1.0, 0.6, 0.2]
+    """
+    before, after = jnp.sin(jnp.pi / 2 * left) ** 2, jnp.sin(jnp.pi / 2 * done) ** 2
+    return jnp.float32(initial) * before + jnp.float32(final) * after
+
+
+def progress(count: Array, total: ScalarLike) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Returns the fractions of `total` that are over and left at `count`; they sum to 1.
+
+    The updates left are subtracted as integers, and both fractions keep all their digits near both
+    ends, which `1 - done` would not. Of a total of 0 everything is over from the start.
+
+    Example:
+        >>> [tuple(map(float, progress(jnp.int32(count), 4))) for count in (0, 1, 4, 9)]
+        [(0.0, 1.0), (0.25, 0.75), (1.0, 0.0), (1.0, 0.0)]
+        >>> tuple(map(float, progress(jnp.int32(0), 0)))
+        (1.0, 0.0)
+    """
+    whole = jnp.asarray(total, count.dtype)
+    elapsed = jnp.minimum(count, whole)
+    length = jnp.float32(jnp.maximum(whole, 1))
+    done = jnp.float32(jnp.where(whole > 0, elapsed, 1)) / length
+    return done, jnp.float32(whole - elapsed) / length

@@ -1,0 +1,302 @@
+"""What the formula of each schedule gives in float64, and settings that are hard for float32.
+
+Each formula is the published one, written so that float64 itself loses no digits near an end: the
+cosine's `(1 + cos(pi * t / T)) / 2` is the square of a sine of the steps left. Presets have the
+frameworks' closed forms; their golden tables hold the forms.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxtricks import schedules
+
+LAST = 2**31 - 1
+
+
+class Exact(NamedTuple):
+    """`formula(t, **setting)`: float64 values at integers `t`; `ends`: counts to look close at."""
+
+    formula: Callable[..., np.ndarray]
+    settings: Sequence[Mapping[str, object]]
+    ends: Callable[..., Sequence[int]] = lambda **setting: []
+
+
+def wave(first, last, elapsed, length):
+    """The half cosine wave from `first` to `last`."""
+    left, done = (length - elapsed) / length, elapsed / length
+    return first * np.sin(np.pi / 2 * left) ** 2 + last * np.sin(np.pi / 2 * done) ** 2
+
+
+def line(first, last, elapsed, length):
+    return (first * (length - elapsed) + last * elapsed) / length
+
+
+def total(t, length, form, first, last):
+    """`form` from `first` to `last` over `length` updates; a length of 0 is over at once."""
+    return form(first, last, np.minimum(t, length), length) if length else last + 0.0 * t
+
+
+def cosine_decay(t, initial, total_steps, final=0.0):
+    return total(t, total_steps, wave, initial, final)
+
+
+def linear_decay(t, initial, total_steps, final=0.0):
+    return total(t, total_steps, line, initial, final)
+
+
+def geometric_decay(t, initial, final, total_steps):
+    if total_steps == 0:
+        return final + 0.0 * t
+    done = np.minimum(t, total_steps) / total_steps
+    return initial * np.exp(np.log(final / initial) * done)
+
+
+def linear_warmup(t, peak, warmup_steps, start="first_step"):
+    time = t + (start == "first_step")
+    return peak * np.minimum(time, warmup_steps) / warmup_steps if warmup_steps else peak + 0.0 * t
+
+
+def noam(t, model_size, warmup_steps=4000, scale=1.0):
+    time = t + 1.0
+    rise = time * warmup_steps**-1.5 if warmup_steps else np.inf
+    return scale * model_size**-0.5 * np.minimum(time**-0.5, rise)
+
+
+def begins(first, multiplier):
+    """The counts at which cycles begin, in Python's integers."""
+    lengths = (first * multiplier**i for i in itertools.count())
+    starts = itertools.accumulate(lengths, initial=0)
+    yield from itertools.takewhile(lambda start: start <= LAST, starts)
+
+
+def cosine_restarts(
+    t, initial, first_steps, multiplier=1, final=0.0, peak_factor=1.0, final_factor=1.0
+):
+    if multiplier == 1:
+        cycle = t // first_steps
+        elapsed, length = t % first_steps, first_steps
+    else:
+        starts = np.array(list(begins(first_steps, multiplier)))
+        cycle = np.searchsorted(starts, t, side="right") - 1
+        elapsed, length = t - starts[cycle], first_steps * np.float64(multiplier) ** cycle
+    return wave(initial * peak_factor**cycle, final * final_factor**cycle, elapsed, length)
+
+
+def restarts(first_steps, multiplier=1, **others):
+    if multiplier == 1:
+        return [first_steps, 2 * first_steps, LAST // first_steps * first_steps]
+    return [*begins(first_steps, multiplier)][1:]
+
+
+def cosine_annealing_lr(t, initial_rate, T_max, eta_min=0.0):
+    phase = t % (2 * T_max)
+    return wave(initial_rate, eta_min, np.minimum(phase, 2 * T_max - phase), T_max)
+
+
+def linear_lr(t, initial_rate, start_factor=1 / 3, end_factor=1.0, total_iters=5):
+    if total_iters == 0:
+        return initial_rate * start_factor + 0.0 * t
+    return initial_rate * line(start_factor, end_factor, np.minimum(t, total_iters), total_iters)
+
+
+def polynomial_lr(t, initial_rate, total_iters=5, power=1.0):
+    if total_iters == 0:
+        return initial_rate + 0.0 * t
+    return initial_rate * ((total_iters - np.minimum(t, total_iters)) / total_iters) ** power
+
+
+def cuts(initial, factor, steps):
+    """A factor at each of the steps."""
+    return lambda t: initial * factor ** np.sum(t[:, None] >= np.array(steps), axis=1)
+
+
+WARMED = {"schedule": schedules.cosine_decay(0.1, 10**8, final=1e-6), "start": "zero"}
+JOINED = (schedules.exponential_decay(0.1, 1e-9), schedules.linear_decay(0.3, 10**8))
+
+EXACT: dict[str, Exact] = {
+    "constant": Exact(lambda t, value: value + 0.0 * t, [{"value": 0.1}]),
+    "cosine_decay": Exact(
+        cosine_decay,
+        [
+            {"initial": 0.1, "total_steps": 10**8},
+            {"initial": 1e-3, "total_steps": LAST, "final": 3e-9},
+            {"initial": 0.1, "total_steps": 7, "final": 0.3},
+            {"initial": 0.1, "total_steps": 0, "final": 0.3},
+        ],
+        lambda total_steps, **others: [total_steps],
+    ),
+    "step_decay": Exact(
+        lambda t, initial, every_steps, factor: initial * factor ** (t // every_steps),
+        [
+            {"initial": 0.1, "every_steps": 1, "factor": 0.99997},
+            {"initial": 0.1, "every_steps": 3, "factor": 0.9999999},
+            {"initial": 0.05, "every_steps": 30 * 10**6, "factor": 0.3},
+            {"initial": 0.1, "every_steps": 4, "factor": 1.0},
+        ],
+        lambda every_steps, **others: [every_steps, 2 * every_steps],
+    ),
+    "multistep_decay": Exact(
+        lambda t, initial, boundaries, factor=0.1: cuts(initial, factor, boundaries)(t),
+        [
+            {"initial": 0.1, "boundaries": (3, 10**8, LAST)},
+            {"initial": 0.1, "boundaries": tuple(range(1, 400)), "factor": 0.987},
+        ],
+        lambda boundaries, **others: boundaries[::100],
+    ),
+    "exponential_decay": Exact(
+        lambda t, initial, rate: initial * np.exp(-rate * t),
+        [{"initial": 0.1, "rate": rate} for rate in (0.69, 3e-5, 3.3e-7, 3.1e-8, 1e-9, 0.0)],
+    ),
+    "geometric_decay": Exact(
+        geometric_decay,
+        [
+            {"initial": 0.1, "final": 1e-9, "total_steps": 10**8},
+            {"initial": 1.0, "final": 1e-30, "total_steps": LAST},
+            {"initial": 1e-7, "final": 10.0, "total_steps": 1000},
+            {"initial": 1e-7, "final": 10.0, "total_steps": 0},
+        ],
+        lambda total_steps, **others: [total_steps],
+    ),
+    "inverse_time_decay": Exact(
+        lambda t, initial, rate: initial / (1 + rate * t),
+        [{"initial": 0.1, "rate": rate} for rate in (0.05, 3.3e-8, 0.0)],
+    ),
+    "cosine_restarts": Exact(
+        cosine_restarts,
+        [
+            {"initial": 0.1, "first_steps": 10, "peak_factor": 0.99999},
+            {"initial": 0.1, "first_steps": 10**8, "final": 1e-7, "peak_factor": 0.3},
+            {
+                "initial": 0.1,
+                "first_steps": 1,
+                "final": 0.01,
+                "peak_factor": 0.9999999,
+                "final_factor": 0.999999,
+            },
+            {"initial": 0.1, "first_steps": 10, "multiplier": 2, "peak_factor": 0.7},
+            {"initial": 0.1, "first_steps": 7, "multiplier": 3, "final": 1e-6},
+            {"initial": 0.1, "first_steps": 2148, "multiplier": 1000},
+            {"initial": 0.1, "first_steps": 2**30 + 1, "multiplier": 2},
+        ],
+        restarts,
+    ),
+    "inverse_sqrt_decay": Exact(
+        lambda t, initial, offset: initial / np.sqrt(t + offset),
+        [{"initial": 0.1, "offset": offset} for offset in (1, 1e-3, 123_456_789.5)],
+    ),
+    "linear_decay": Exact(
+        linear_decay,
+        [
+            {"initial": 0.1, "total_steps": 10**8},
+            {"initial": 0.1, "total_steps": LAST, "final": 3e-10},
+            {"initial": 0.1, "total_steps": 30_000_001, "final": 0.3},
+            {"initial": 0.1, "total_steps": 0, "final": 0.3},
+        ],
+        lambda total_steps, **others: [total_steps],
+    ),
+    "linear_warmup": Exact(
+        linear_warmup,
+        [
+            {"peak": 0.1, "warmup_steps": 10**8},
+            {"peak": 0.1, "warmup_steps": LAST},
+            {"peak": 0.1, "warmup_steps": LAST, "start": "zero"},
+            {"peak": 0.1, "warmup_steps": 0},
+            {"peak": 0.1, "warmup_steps": 0, "start": "zero"},
+        ],
+        lambda warmup_steps, **others: [warmup_steps],
+    ),
+    "noam": Exact(
+        noam,
+        [
+            {"model_size": 512},
+            {"model_size": 1024, "warmup_steps": 10**8, "scale": 3.0},
+            {"model_size": 1024, "warmup_steps": LAST},
+            {"model_size": 1024, "warmup_steps": 0},
+        ],
+        lambda warmup_steps=4000, **others: [warmup_steps],
+    ),
+    "with_warmup": Exact(
+        lambda t, warmup_steps, **others: np.where(
+            t < warmup_steps,
+            0.1 * t / max(warmup_steps, 1),
+            cosine_decay(np.maximum(t - warmup_steps, 0), 0.1, 10**8, 1e-6),
+        ),
+        [{**WARMED, "warmup_steps": 10**7}, {**WARMED, "warmup_steps": 0}],
+        lambda warmup_steps, **others: [warmup_steps, warmup_steps + 10**8],
+    ),
+    "join": Exact(
+        lambda t, boundaries, **others: np.where(
+            t < boundaries[0],
+            0.1 * np.exp(-1e-9 * t),
+            linear_decay(np.maximum(t - boundaries[0], 0), 0.3, 10**8),
+        ),
+        [{"schedules": JOINED, "boundaries": (10**9,)}],
+        lambda boundaries, **others: [*boundaries, boundaries[0] + 10**8],
+    ),
+    "torch.step_lr": Exact(
+        lambda t, initial_rate, step_size, gamma: initial_rate * gamma ** (t // step_size),
+        [
+            {"initial_rate": 0.1, "step_size": 1, "gamma": 0.99997},
+            {"initial_rate": 0.1, "step_size": 7, "gamma": 1.0000001},
+            {"initial_rate": 0.1, "step_size": 10**8, "gamma": 0.0},
+        ],
+        lambda step_size, **others: [step_size, 2 * step_size],
+    ),
+    "torch.multistep_lr": Exact(
+        lambda t, initial_rate, milestones, gamma: cuts(initial_rate, gamma, milestones)(t),
+        [
+            {"initial_rate": 0.1, "milestones": [10**8, 4, 4, 0, LAST], "gamma": 0.3},
+            {"initial_rate": 0.1, "milestones": [3, 5], "gamma": 10.0},
+        ],
+        lambda milestones, **others: milestones,
+    ),
+    "torch.exponential_lr": Exact(
+        lambda t, initial_rate, gamma: initial_rate * np.float64(gamma) ** t,
+        [
+            {"initial_rate": 1.0, "gamma": gamma}
+            for gamma in (0.99997, 1 - 3.3e-8, 1 - 1e-9, 0.5, 0.0, 1.0, 1 + 3.3e-8, 1.1)
+        ],
+    ),
+    "torch.cosine_annealing_lr": Exact(
+        cosine_annealing_lr,
+        [
+            {"initial_rate": 0.1, "T_max": 10**8},
+            {"initial_rate": 1e-7, "T_max": 3, "eta_min": 1.0},
+            {"initial_rate": 1e-7, "T_max": LAST, "eta_min": 1.0},
+        ],
+        lambda T_max, **others: [T_max, 2 * T_max, LAST // T_max * T_max],
+    ),
+    "torch.cosine_annealing_warm_restarts": Exact(
+        lambda t, initial_rate, T_0, T_mult=1, eta_min=0.0: cosine_restarts(
+            t, initial_rate, T_0, T_mult, eta_min
+        ),
+        [
+            {"initial_rate": 0.1, "T_0": 10**8, "eta_min": 1e-7},
+            {"initial_rate": 0.1, "T_0": 10**6, "T_mult": 2},
+        ],
+        lambda T_0, T_mult=1, **others: restarts(T_0, T_mult),
+    ),
+    "torch.linear_lr": Exact(
+        linear_lr,
+        [
+            {"initial_rate": 0.1, "start_factor": 1e-8, "total_iters": 10**8},
+            {"initial_rate": 0.1, "start_factor": 1.0, "end_factor": 0.0, "total_iters": LAST},
+            {"initial_rate": 0.1, "total_iters": 0},
+        ],
+        lambda total_iters, **others: [total_iters],
+    ),
+    "torch.polynomial_lr": Exact(
+        polynomial_lr,
+        [
+            {"initial_rate": 0.1, "total_iters": 10**8},
+            {"initial_rate": 0.1, "total_iters": LAST, "power": 0.37},
+            {"initial_rate": 0.1, "total_iters": 10**8, "power": 17.3},
+            {"initial_rate": 0.1, "total_iters": 9, "power": 0.0},
+            {"initial_rate": 0.1, "total_iters": 0, "power": 2.0},
+        ],
+        lambda total_iters, **others: [total_iters],
+    ),
+}
