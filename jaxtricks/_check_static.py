@@ -13,9 +13,10 @@ def check_static_integer(name: str, value: object, *, low: int) -> None:
         ValueError: smaller than `low`.
 
     Example:
-        >>> jax.jit(lambda n: check_static_integer("multiplier", n, low=1))(2)
+        >>> check_static_integer("multiplier", 2, low=1)
+        >>> check_static_integer("multiplier", 0, low=1)
         Traceback (most recent call last):
-        TypeError: multiplier must not be traced: make it a static argument of jit.
+        ValueError: multiplier must be at least 1, got 0.
     """
     if isinstance(value, jax.core.Tracer):
         raise TypeError(f"{name} must not be traced: make it a static argument of jit.")

@@ -40,8 +40,8 @@ def exponential(rate: ScalarLike, count: Array) -> Float[Array, ""]:
     of the count is exact; what rounds is the rest, which is small.
 
     Example:
-        >>> print(f"{exponential(-1e-7, jnp.int32(100_000_001)):.7e}")
-        4.5399925e-05
+        >>> print(f"{exponential(-1e-7, jnp.int32(100_000_001)):.5e}, {np.exp(-10.0000001):.5e}")
+        4.53999e-05, 4.53999e-05
     """
     coarse, rest = _coarse_and_rest(rate)
     high, low = _exact_parts(count)

@@ -7,16 +7,17 @@ from jaxtricks._types import ScalarLike
 
 
 def cosine_between(
-    initial: ScalarLike, final: ScalarLike, done: Array, left: Array
-) -> Float[Array, ""]:
+    initial: ScalarLike, final: ScalarLike, done: Float[Array, "*dims"], left: Float[Array, "*dims"]
+) -> Float[Array, "*dims"]:
     """Returns the half cosine wave from `initial` to `final`, given the fractions over and left.
 
     It is `final + (initial - final) * (1 + cos(pi * done)) / 2`, without the two differences that
     lose digits near the end: the weights are `sin(pi / 2 * left)**2` and `sin(pi / 2 * done)**2`.
 
     Example:
-        >>> [round(float(cosine_between(1.0, 0.2, done, 1 - done)), 3) for done in (0.0, 0.5, 1.0)]
-        [1.0, 0.6, 0.2]
+        >>> done = jnp.array([0.0, 0.25, 0.5, 1.0])
+        >>> cosine_between(1.0, 0.2, done, 1 - done).round(3)
+        Array([1.   , 0.883, 0.6  , 0.2  ], dtype=float32)
     """
     before, after = jnp.sin(jnp.pi / 2 * left) ** 2, jnp.sin(jnp.pi / 2 * done) ** 2
     return jnp.float32(initial) * before + jnp.float32(final) * after
@@ -34,8 +35,8 @@ def progress(count: Array, total: ScalarLike) -> tuple[Float[Array, ""], Float[A
         >>> tuple(map(float, progress(jnp.int32(0), 0)))
         (1.0, 0.0)
     """
-    whole = jnp.asarray(total, count.dtype)
-    elapsed = jnp.minimum(count, whole)
-    length = jnp.float32(jnp.maximum(whole, 1))
-    done = jnp.float32(jnp.where(whole > 0, elapsed, 1)) / length
-    return done, jnp.float32(whole - elapsed) / length
+    end = jnp.asarray(total, count.dtype)
+    elapsed = jnp.minimum(count, end)
+    length = jnp.float32(jnp.maximum(end, 1))
+    done = jnp.float32(jnp.where(end > 0, elapsed, 1)) / length
+    return done, jnp.float32(end - elapsed) / length

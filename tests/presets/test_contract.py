@@ -84,11 +84,24 @@ def test_state_does_not_depend_on_an_injected_value(name):
         schedules_obey.test_vmap_over_each_hyper_parameter_equals_the_loop,
         schedules_obey.test_gradient_in_each_hyper_parameter_is_finite,
         schedules_obey.test_bad_hyper_parameters_are_refused,
+        schedules_obey.test_of_an_array_of_counts_it_is_the_array_of_its_values,
+        schedules_obey.test_the_first_bad_count_of_an_array_is_named,
+        schedules_obey.test_gradients_run_under_the_debugging_flags,
+        schedules_obey.test_traced_lengths_work_or_are_refused_by_name,
+        schedules_obey.test_lengths_of_zero_are_refused_by_name_or_give_numbers_traced_too,
     ],
 )
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_obey(law, name):
     law(SCHEDULES[name])
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_run_under_strict_promotion_and_the_debugging_flags(name, wide):
+    schedules_obey.test_it_runs_under_strict_promotion_and_the_debugging_flags(
+        SCHEDULES[name], wide
+    )
 
 
 @pytest.mark.parametrize(
