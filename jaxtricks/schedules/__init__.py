@@ -24,6 +24,7 @@ from jaxtricks.schedules._linear_decay import linear_decay as linear_decay
 from jaxtricks.schedules._linear_warmup import linear_warmup as linear_warmup
 from jaxtricks.schedules._multistep_decay import multistep_decay as multistep_decay
 from jaxtricks.schedules._noam import noam as noam
+from jaxtricks.schedules._polynomial_decay import polynomial_decay as polynomial_decay
 from jaxtricks.schedules._schedule import ScalarOrSchedule as ScalarOrSchedule
 from jaxtricks.schedules._schedule import Schedule as Schedule
 from jaxtricks.schedules._schedule import value_at as value_at

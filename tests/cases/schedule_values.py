@@ -47,6 +47,11 @@ def linear_decay(t, initial, total_steps, final=0.0):
     return total(t, total_steps, line, initial, final)
 
 
+def polynomial_decay(t, initial, total_steps, final=0.0, power=1.0):
+    left = (total_steps - np.minimum(t, total_steps)) / max(total_steps, 1)
+    return final + (initial - final) * left**power
+
+
 def geometric_decay(t, initial, final, total_steps):
     if total_steps == 0:
         return final + 0.0 * t
@@ -197,6 +202,16 @@ EXACT: dict[str, Exact] = {
         ],
         lambda total_steps, **others: [total_steps],
     ),
+    "polynomial_decay": Exact(
+        polynomial_decay,
+        [
+            {"initial": 0.1, "total_steps": 10**8, "power": 0.9},
+            {"initial": 0.1, "total_steps": LAST, "power": 3.3, "final": 1e-9},
+            {"initial": 1e-7, "total_steps": 10**8, "power": 1.0, "final": 0.3},
+            {"initial": 0.1, "total_steps": 0, "power": 2.0, "final": 0.3},
+        ],
+        lambda total_steps, **others: [total_steps],
+    ),
     "linear_warmup": Exact(
         linear_warmup,
         [
@@ -278,6 +293,16 @@ EXACT: dict[str, Exact] = {
             {"initial_rate": 0.1, "T_0": 10**6, "T_mult": 2},
         ],
         lambda T_0, T_mult=1, **others: restarts(T_0, T_mult),
+    ),
+    "torch.constant_lr": Exact(
+        lambda t, initial_rate, factor, total_iters: (
+            initial_rate * np.where((t < total_iters) | (total_iters == 0), factor, 1.0)
+        ),
+        [
+            {"initial_rate": 0.1, "factor": 0.3, "total_iters": 10**8 + 1},
+            {"initial_rate": 0.1, "factor": 0.3, "total_iters": 0},
+        ],
+        lambda total_iters, **others: [total_iters],
     ),
     "torch.linear_lr": Exact(
         linear_lr,

@@ -60,6 +60,11 @@ SCHEDULES: dict[str, Schedule] = {
         hyper={"initial": (0.1, 0.3), "final": (0.0, 0.01)},
         static={"total_steps": 10},
     ),
+    "polynomial_decay": Schedule(
+        schedules.polynomial_decay,
+        hyper={"initial": (0.1, 0.3), "final": (0.0, 0.01), "power": (0.9, 2.0)},
+        static={"total_steps": 10},
+    ),
     "linear_warmup": Schedule(
         schedules.linear_warmup,
         hyper={"peak": (0.1, 0.3)},

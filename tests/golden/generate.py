@@ -31,6 +31,7 @@ TORCH_CLASSES = {
     "exponential_lr": "ExponentialLR",
     "cosine_annealing_lr": "CosineAnnealingLR",
     "cosine_annealing_warm_restarts": "CosineAnnealingWarmRestarts",
+    "constant_lr": "ConstantLR",
     "linear_lr": "LinearLR",
     "polynomial_lr": "PolynomialLR",
     "reduce_lr_on_plateau": "ReduceLROnPlateau",

@@ -88,6 +88,9 @@ TORCH_SCHEDULES = [
         {"initial_rate": 0.1, "T_0": 4, "T_mult": 2, "eta_min": 0.01},
     ),
     Case("cosine_annealing_warm_restarts", {"initial_rate": 0.1, "T_0": 1, "T_mult": 3}),
+    Case("constant_lr", {"initial_rate": 0.1}),
+    Case("constant_lr", {"initial_rate": 0.1, "factor": 0.7, "total_iters": 20}),
+    Case("constant_lr", {"initial_rate": 0.1, "factor": 0.7, "total_iters": 0}),
     Case("linear_lr", {"initial_rate": 0.1}),
     Case(
         "linear_lr",

@@ -100,6 +100,11 @@ SCHEDULES: dict[str, Schedule] = {
         hyper={**RATE, "eta_min": (0.0, 0.01)},
         static={"T_0": 3, "T_mult": 2},
     ),
+    "torch.constant_lr": Schedule(
+        presets.torch.constant_lr,
+        hyper={**RATE, "factor": (0.5, 1.0)},
+        static={"total_iters": 8},
+    ),
     "torch.linear_lr": Schedule(
         presets.torch.linear_lr,
         hyper={**RATE, "start_factor": (0.5, 1.0), "end_factor": (1.0, 0.0)},

@@ -14,6 +14,7 @@ from jaxtricks.presets.torch._adagrad import adagrad as adagrad
 from jaxtricks.presets.torch._adam import adam as adam
 from jaxtricks.presets.torch._adamw import adamw as adamw
 from jaxtricks.presets.torch._batch_norm import batch_norm as batch_norm
+from jaxtricks.presets.torch._constant_lr import constant_lr as constant_lr
 from jaxtricks.presets.torch._cosine_annealing_lr import cosine_annealing_lr as cosine_annealing_lr
 from jaxtricks.presets.torch._cosine_annealing_warm_restarts import (
     cosine_annealing_warm_restarts as cosine_annealing_warm_restarts,

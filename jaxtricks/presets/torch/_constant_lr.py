@@ -1,0 +1,45 @@
+"""`torch.optim.lr_scheduler.ConstantLR`."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxtricks._checks import check_length, check_range
+from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
+from jaxtricks.schedules import Schedule
+
+
+def constant_lr(
+    initial_rate: ScalarLike, factor: ScalarLike = 1.0 / 3, total_iters: int = 5
+) -> Schedule:
+    r"""`ConstantLR`: the rate times `factor` before epoch `total_iters`, the rate itself after.
+
+    Args:
+        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
+        factor: in `(0, 1]`; PyTorch admits 0 and divides by it at `total_iters`.
+        total_iters: at least 0; with 0 the factor stays for ever, as in PyTorch.
+
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: `total_iters` is not an integer.
+
+    Example:
+        >>> rate = constant_lr(1.0, factor=0.5, total_iters=2)
+        >>> [float(rate(epoch)) for epoch in range(4)]
+        [0.5, 0.5, 1.0, 1.0]
+
+    References:
+        PyTorch's
+        [`ConstantLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html).
+    """
+    check_range("initial_rate", initial_rate, low=0.0)
+    check_range("factor", factor, above=0.0, high=1.0)
+    check_length("total_iters", total_iters, low=0)
+
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
+        end = jnp.asarray(total_iters, count.dtype)
+        scaled = (count < end) | (end == 0)
+        return jnp.float32(initial_rate) * jnp.where(scaled, jnp.float32(factor), 1)
+
+    return schedule

@@ -1,0 +1,58 @@
+"""A power of the updates that are left."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxtricks._checks import check_length, check_range
+from jaxtricks._counted import counted
+from jaxtricks._progress import progress
+from jaxtricks._types import ScalarLike
+from jaxtricks.schedules._schedule import Schedule
+
+
+def polynomial_decay(
+    initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0.0, power: ScalarLike = 1.0
+) -> Schedule:
+    r"""Falls from `initial` to `final` by a power of the updates left, and stays there.
+
+    $\alpha_t = \alpha_T + (\alpha_0 - \alpha_T) (1 - t / T)^p$ for $t \le T$. With $p = 1$ it is
+    `linear_decay`; a larger $p$ falls faster at first.
+
+    Args:
+        initial: $\alpha_0$, the rate of the first update, at least 0.
+        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at
+            once.
+        final: $\alpha_T$, at least 0.
+        power: $p$, more than 0.
+
+    Raises:
+        ValueError: a rate is negative or not finite, `total_steps` is negative, or `power` is not
+            positive.
+        TypeError: `total_steps` is not an integer.
+
+    Example:
+        >>> rate = polynomial_decay(1.0, 4, power=2.0)
+        >>> [float(rate(count)) for count in range(6)]
+        [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
+
+    References:
+        Chen et al., [DeepLab](https://arxiv.org/abs/1606.00915), 2018, section 4.1, with a power of
+        0.9.
+    """
+    check_range("initial", initial, low=0.0)
+    check_length("total_steps", total_steps, low=0)
+    check_range("final", final, low=0.0)
+    check_range("power", power, above=0.0)
+
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
+        done, left = progress(count, total_steps)
+        exponent = jnp.float32(power)
+        before = jnp.power(left, exponent)
+        # 1 - before would lose its digits at first, and log(left) those of a small fraction done
+        early, late = jnp.log1p(-jnp.minimum(done, 0.5)), jnp.log(jnp.where(left > 0, left, 1))
+        after = -jnp.expm1(exponent * jnp.where(done < 0.5, early, late))
+        after = jnp.where(left > 0, after, 1)
+        return jnp.float32(initial) * before + jnp.float32(final) * after
+
+    return schedule
