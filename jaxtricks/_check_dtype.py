@@ -1,5 +1,6 @@
 """Checking the dtype in which a layer computes."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -21,6 +22,8 @@ def check_dtype(name: str, value: object) -> None:
     if value is None:
         return
     try:
+        if isinstance(value, jax.Array | np.ndarray):  # they have a dtype, but are none
+            raise TypeError
         dtype = np.dtype(value)  # pyrefly: ignore[no-matching-overload]
     except TypeError:
         raise TypeError(f"{name} must be a floating dtype or None, got {shown(value)}.") from None

@@ -1,7 +1,10 @@
 """One value for a whole branch of a tree."""
 
 import jax
+from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import PyTree
+
+from jaxtricks._tree_checks import shown_structure
 
 
 def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
@@ -17,7 +20,20 @@ def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
     try:
         return jax.tree.broadcast(prefix, tree)
     except ValueError:
+        problem = misfit(name, prefix, tree)
         raise ValueError(
-            f"{name} must be a prefix of {jax.tree.structure(tree)}, "
-            f"got {jax.tree.structure(prefix)}."
+            f"{name} must have the structure of the tree, or a part of its top: {problem}."
         ) from None
+
+
+def misfit(name: str, prefix: PyTree, tree: PyTree) -> str:
+    """Names the first leaf that has no counterpart in the other tree."""
+    above = [path for path, _ in tree_leaves_with_path(prefix)]
+    below = [path for path, _ in tree_leaves_with_path(tree)]
+    for path in below:
+        if not any(path[: len(top)] == top for top in above):
+            return f"{name}{keystr(path)} is missing"
+    for top in above:
+        if not any(path[: len(top)] == top for path in below):
+            return f"{name}{keystr(top)} is not in it"
+    return f"got {shown_structure(prefix)} in place of {shown_structure(tree)}"

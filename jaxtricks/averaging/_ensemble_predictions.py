@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_choice
+from jaxtricks._array_checks import check_floating, real_array
+from jaxtricks._checks import check_choice, shown
 from jaxtricks._wide_dtype import wide_dtype
 
 
@@ -41,7 +42,7 @@ def ensemble_predictions(
     Raises:
         ValueError: `logits` has no member or not three axes, `average` is unknown, or `weights`
             has another length, a negative or infinite weight, or none above 0.
-        TypeError: `logits` are not real and floating.
+        TypeError: `logits` are not real and floating, or `weights` no real numbers.
 
     Example:
         >>> logits = jnp.log(jnp.array([[[0.99, 0.01]], [[0.4, 0.6]], [[0.4, 0.6]]]))
@@ -57,8 +58,7 @@ def ensemble_predictions(
         ensembles](https://arxiv.org/abs/1612.01474), 2017, for the mean of probabilities.
     """
     check_choice("average", average, ("probabilities", "logits"))
-    if not jnp.issubdtype(logits.dtype, jnp.floating):
-        raise TypeError(f"logits must be real and floating, got {logits.dtype}.")
+    check_floating("logits", logits)
     if logits.ndim != 3 or logits.shape[0] == 0:
         raise ValueError(f"logits must be [members, batch, classes], got shape {logits.shape}.")
     scores = logits.astype(wide_dtype(logits.dtype))
@@ -73,11 +73,12 @@ def ensemble_predictions(
 def _shares(weights: Array | Sequence[float] | None, members: int) -> Float[Array, " members"]:
     if weights is None:
         return jnp.full(members, 1 / members)
-    if np.shape(weights) != (members,):
-        raise ValueError(f"weights must be one per member, {members}, got {weights}.")
+    array = real_array("weights", weights)
+    if array.shape != (members,):
+        raise ValueError(f"weights must be one per member, {members}, got {shown(weights)}.")
     if not isinstance(weights, jax.core.Tracer):
         values = np.asarray(weights)
         if not (np.all(np.isfinite(values)) and np.all(values >= 0) and np.any(values > 0)):
             raise ValueError(f"weights must be finite, at least 0 and not all 0, got {weights}.")
-    weights = jnp.asarray(weights, jnp.result_type(float))
-    return weights / jnp.sum(weights)
+    array = array.astype(jnp.result_type(float))
+    return array / jnp.sum(array)

@@ -9,9 +9,9 @@ from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_integer, check_range
 from jaxtricks._moments import average, full_moment, to_float32, weight_sum
-from jaxtricks._tree_checks import check_same_tree
+from jaxtricks._tree_checks import check_floating_tree, check_same_tree
 from jaxtricks._types import ScalarLike
-from jaxtricks.averaging._averager import Averager, check_floating_tree
+from jaxtricks.averaging._averager import Averager
 
 
 class ExponentialAverageState(NamedTuple):

@@ -9,8 +9,8 @@ from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_integer
 from jaxtricks._moments import full_moment
-from jaxtricks._tree_checks import check_same_tree
-from jaxtricks.averaging._averager import Averager, check_floating_tree
+from jaxtricks._tree_checks import check_floating_tree, check_same_tree
+from jaxtricks.averaging._averager import Averager
 
 
 class PolyakAverageState(NamedTuple):

@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Int32, PyTree
 
 from jaxtricks._checks import check_function, check_integer
+from jaxtricks._tree_checks import check_same_tree
 from jaxtricks.averaging._averager import Averager
 
 
@@ -81,7 +82,8 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
         return SnapshotsState(zero, jnp.zeros_like(zero), stack, jnp.zeros(capacity, jnp.int32))
 
     def update(params: PyTree, state: SnapshotsState) -> tuple[Snapshots, SnapshotsState]:
-        _check_like_slots(params, state.params)
+        first = jax.tree.map(lambda slots: slots[0], state.params)
+        check_same_tree("params", params, "the first params", first)
         count, take = optax.safe_increment(state.count), at(state.count)
         slot = state.taken % capacity
 
@@ -95,18 +97,3 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
         return taken_so_far, SnapshotsState(count, taken, stack, steps)
 
     return Averager(init, update)
-
-
-def _check_like_slots(params: PyTree, stack: PyTree) -> None:
-    if jax.tree.structure(params) != jax.tree.structure(stack):
-        raise ValueError(
-            f"params must have the structure of the first params, {jax.tree.structure(stack)}, "
-            f"got {jax.tree.structure(params)}."
-        )
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    for (path, leaf), slots in zip(leaves, jax.tree.leaves(stack), strict=True):
-        if jnp.shape(leaf) != slots.shape[1:]:
-            raise ValueError(
-                f"params{jax.tree_util.keystr(path)} must have the shape of the first params, "
-                f"{slots.shape[1:]}, got {jnp.shape(leaf)}."
-            )

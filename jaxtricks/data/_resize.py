@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
+from jaxtricks._array_checks import real_array
 from jaxtricks._checks import check_choice, check_flag, check_integer, check_pair
 
 METHODS = ("nearest", "linear", "cubic", "lanczos3", "lanczos5")
@@ -43,7 +44,7 @@ def resize(
         defines the kernels.
     """
     check_flag("antialias", antialias)
-    images = jnp.asarray(images)
+    images = real_array("images", images)
     if images.dtype != jnp.uint8 and not jnp.issubdtype(images.dtype, jnp.floating):
         raise TypeError(f"images must be uint8 or floating, got {images.dtype}.")
     if images.ndim != 4 or not images.size:

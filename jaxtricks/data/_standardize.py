@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_integer, is_real
 
 
 class Standardizer(NamedTuple):
@@ -59,7 +59,7 @@ def standardize(
     """
     check_integer("ddof", ddof, low=0)
     values = np.asarray(examples)
-    if values.dtype.kind in "cOSUMm":
+    if not (is_real(values.dtype) or values.dtype == bool):
         raise TypeError(f"examples must be real numbers, got {values.dtype}.")
     axes = axis if isinstance(axis, tuple) else (axis,)
     for place in axes:

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
+from jaxtricks._array_checks import check_floating
 from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import (
     check_flag,
-    check_floating,
     check_function,
     check_instance,
     check_integer,

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 import jax
 from jaxtyping import PyTree
 
+from jaxtricks._checks import shown
+from jaxtricks._tree_checks import check_real_tree
+
 
 def layer_depth(params: PyTree) -> PyTree:
     """Gives each leaf the number of layers between its own and the output.
@@ -28,7 +31,8 @@ def layer_depth(params: PyTree) -> PyTree:
     wrapped = isinstance(params, Mapping) and tuple(params) == ("params",)
     layers = params["params"] if wrapped else params
     if not isinstance(layers, Mapping):
-        raise TypeError(f"params must map names of layers to parameters, got {type(layers)}.")
+        raise TypeError(f"params must map names of layers to parameters, got {shown(layers)}.")
+    check_real_tree("params", params)
 
     def natural(name: object) -> list[str | int]:
         return [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(name))]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._checks import check_floating
+from jaxtricks._array_checks import check_floating
 from jaxtricks._tree_checks import check_floating_tree, check_same_tree
 from jaxtricks.probes._scalar import scalar
 

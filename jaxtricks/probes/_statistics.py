@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_floating, check_range, shown
+from jaxtricks._array_checks import check_floating
+from jaxtricks._checks import check_range, shown
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 

@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxtricks._checks import check_flag, check_floating, check_instance, check_key, check_range
+from jaxtricks._array_checks import check_floating
+from jaxtricks._checks import check_flag, check_instance, check_key, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._bernoulli_mask import bernoulli_mask

@@ -16,13 +16,15 @@ def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike
     """Gives the value at update `count`: the schedule's there, or the constant itself.
 
     Raises:
-        TypeError: the schedule gives no real scalar.
+        TypeError: the count, the constant or what the schedule gives is no real scalar.
 
     Example:
         >>> value_at(0.1, 7), value_at(lambda count: count / 10, 7)
         (0.1, 0.7)
     """
+    check_scalar("count", count)
     if not callable(hyper_parameter):
+        check_scalar("hyper_parameter", hyper_parameter)
         return hyper_parameter
     value = hyper_parameter(count)
     check_scalar("the value of a schedule", value)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from jaxtricks._checks import check_key, check_range
+from jaxtricks._array_checks import real_array
+from jaxtricks._checks import check_key, check_range, shown
 from jaxtricks._types import ArrayLike, ScalarLike
 from jaxtricks.surfaces._surface import scalar_loss
 
@@ -65,17 +66,17 @@ def with_gradient_noise(
 
 def _covariance_root(covariance: ArrayLike | Sequence[ScalarLike]) -> Array:
     """Gives standard deviations, or the matrix R with R R^T = covariance."""
-    try:
-        matrix = jnp.asarray(covariance)
-    except (TypeError, ValueError):
-        matrix = jnp.zeros(0)
-    if jnp.iscomplexobj(matrix) or matrix.size == 0:
-        raise TypeError(f"covariance must be made of real numbers, got {covariance!r}.")
+    matrix = real_array("covariance", covariance)
+    if matrix.size == 0:
+        raise ValueError(f"covariance must not be empty, got {shown(covariance)}.")
     matrix = matrix.astype(jnp.result_type(matrix, float))
     concrete = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(covariance))
     if matrix.ndim < 2:
-        if concrete and not np.all(np.asarray(covariance) >= 0):
-            raise ValueError(f"covariance must not be negative, got {covariance}.")
+        values = np.asarray(covariance) if concrete else np.zeros(())
+        if not np.all((values >= 0) & np.isfinite(values)):
+            raise ValueError(
+                f"covariance must be finite and not negative, got {shown(covariance)}."
+            )
         return jnp.sqrt(matrix)
     if matrix.ndim > 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"covariance must be a square matrix, got shape {matrix.shape}.")

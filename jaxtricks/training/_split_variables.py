@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-import jax
-import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from jaxtricks._check_variables import check_variables
+from jaxtricks._tree_checks import check_floating_tree
 from jaxtricks.training._state import TrainState
 
 
@@ -19,12 +18,7 @@ def split_variables(variables: Mapping[str, PyTree]) -> tuple[PyTree, dict[str, 
     """
     check_model_variables(variables)
     params = variables["params"]
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-            raise TypeError(
-                f"params{jax.tree_util.keystr(path)} must be real and floating, "
-                f"got {jnp.result_type(leaf)}: put what is not trained beside the parameters."
-            )
+    check_floating_tree("params", params)
     return params, {name: tree for name, tree in variables.items() if name != "params"}
 
 

@@ -190,7 +190,7 @@ BAD = {
     ),
     "mask": (
         lambda: initializers.copy_pretrained({"a": 1.0}, {}, mask={"b": True}),
-        "mask must be a prefix",
+        r"mask must have the structure of the tree, .*: mask\['a'\] is missing",
     ),
 }
 

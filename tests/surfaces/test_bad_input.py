@@ -194,9 +194,9 @@ def test_no_list_of_curvatures(curvatures):
         *(
             (
                 lambda bad=bad: surfaces.with_gradient_noise(BANANA, bad),
-                f"covariance must be made of real numbers, got {bad!r}",
+                f"covariance must be an array of real numbers, got {bad!r}",
             )
-            for bad in (None, "one", 1j, [], [[1.0], [2.0, 3.0]])
+            for bad in (None, "one", 1j, [[1.0], [2.0, 3.0]])
         ),
     ],
 )

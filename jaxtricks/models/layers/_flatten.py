@@ -1,7 +1,11 @@
 """Laying out each image as one row."""
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Shaped
+
+from jaxtricks._checks import shown
 
 
 def flatten(images: Shaped[Array, "batch *rest"]) -> Float[Array, "batch features"]:
@@ -29,8 +33,11 @@ def check_images(images: Shaped[Array, "..."], *, ranks: tuple[int, ...]) -> Non
         TypeError: they are not floating.
         ValueError: they have another rank, or no entries.
     """
-    if not jnp.issubdtype(images.dtype, jnp.floating):
-        raise TypeError(f"images must be floating, got {images.dtype}: preprocess them first.")
+    array = isinstance(images, np.ndarray | jax.Array)
+    if not array or not jnp.issubdtype(images.dtype, jnp.floating):
+        raise TypeError(
+            f"images must be a floating array, got {shown(images)}: preprocess them first."
+        )
     if images.ndim not in ranks or not images.size:
         names = {2: "[n, features]", 4: "[n, height, width, channels]"}
         wanted = " or ".join(names[rank] for rank in ranks)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
+from jaxtricks._array_checks import real_array
 from jaxtricks._checks import check_range
 from jaxtricks._types import ScalarLike
 
@@ -18,6 +19,7 @@ def leaky_relu(x: Real[Array, "*shape"], *, slope: ScalarLike = 0.1) -> Float[Ar
         slope: $a$, in `[0, 1]`; 0 gives ReLU and 1 the identity. It may be traced.
 
     Raises:
+        TypeError: `x` is not made of real numbers.
         ValueError: the slope is out of range.
 
     Example:
@@ -29,6 +31,6 @@ def leaky_relu(x: Real[Array, "*shape"], *, slope: ScalarLike = 0.1) -> Float[Ar
         https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf), 2013.
     """
     check_range("slope", slope, low=0.0, high=1.0)
-    x = jnp.asarray(x)
+    x = real_array("x", x)
     x = x.astype(jnp.result_type(x, float))
     return jax.nn.leaky_relu(x, jnp.asarray(slope, x.dtype))

@@ -1,0 +1,46 @@
+"""Bad arrays: one clear error that names the argument. A traced array is checked like any other."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtricks._checks import is_real, shown
+
+
+def check_floating(name: str, value: object) -> None:
+    """Checks an array of floating numbers, traced or not.
+
+    Raises:
+        TypeError: a list, a Python number, or an array of another type.
+
+    Example:
+        >>> check_floating("x", jnp.ones(2, jnp.int32))
+        Traceback (most recent call last):
+        TypeError: x must be a floating array, got Array([1, 1], dtype=int32).
+    """
+    if not isinstance(value, np.ndarray | jax.Array) or not jnp.issubdtype(
+        value.dtype, jnp.floating
+    ):
+        raise TypeError(f"{name} must be a floating array, got {shown(value)}.")
+
+
+def real_array(name: str, value: object) -> jax.Array:
+    """Gives an array of real numbers made of an array, a number, or a sequence of them.
+
+    Raises:
+        TypeError: it holds something else, truth values and random keys included.
+
+    Example:
+        >>> real_array("weights", (1, 2.5)).tolist()
+        [1.0, 2.5]
+        >>> real_array("weights", ("1", "2.5"))
+        Traceback (most recent call last):
+        TypeError: weights must be an array of real numbers, got ('1', '2.5').
+    """
+    try:
+        array = jnp.asarray(value)  # pyrefly: ignore[bad-argument-type]
+    except (TypeError, ValueError, OverflowError):
+        array = None
+    if array is None or isinstance(value, str) or not is_real(array.dtype):
+        raise TypeError(f"{name} must be an array of real numbers, got {shown(value)}.")
+    return array

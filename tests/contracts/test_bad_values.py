@@ -1,0 +1,123 @@
+"""What people pass by mistake is refused by name: every public function, every argument.
+
+Each argument of a legal call is replaced, one at a time, by each of a fixed list of values. What
+its annotation cannot mean must raise an error that names the argument. What it may mean is allowed
+or raises such an error too.
+"""
+
+import inspect
+import re
+import signal
+import warnings
+
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxtricks import averaging, schedules, surfaces, training
+from tests.cases.bad_values import MEANT, VALUES, kinds
+from tests.cases.calls import calls
+from tests.contracts.test_api import FRAMEWORKS, OWN, public_functions
+from tests.data.tiny_set import write_tiny
+from tests.untyped import untyped
+
+CALLS = calls()
+PARAMS = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
+REFUSALS = (ValueError, TypeError, OSError, ImportError)
+OF_THE_CALLER = {"function", "class"}  # called, they raise errors of their own
+SECONDS = 120
+
+
+def test_every_public_function_is_called():
+    packages = [*OWN, *FRAMEWORKS]
+    functions = {f for package in packages for f in public_functions(package).values()}
+    assert {f for f in functions if f.__module__.startswith("jaxtricks.")} <= {
+        function for function, _ in CALLS.values()
+    }
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_call_itself_is_legal(name, folder):
+    function, arguments = CALLS[name]
+    use(function, arguments)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_bad_values_are_refused_by_name(name, folder):
+    function, arguments = CALLS[name]
+    with untyped(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert list(problems(function, arguments)) == []
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """A data set to export."""
+    folder = tmp_path_factory.mktemp("prepared")
+    write_tiny(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, prepared):
+    """A folder with what the calls read; a call that hangs ends."""
+    monkeypatch.chdir(tmp_path)
+    training.save("saved", {"params": jnp.ones(3)}, step=1)
+    (tmp_path / "in").symlink_to(prepared)
+
+    def late(*_):
+        raise AssertionError(f"not done after {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def problems(function, arguments):
+    """What is accepted but cannot be meant, and what is refused without the argument's name."""
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name not in arguments or parameter.kind in VARIADIC:
+            continue
+        meant = set().union(*(MEANT[kind] for kind in kinds(parameter.annotation)))
+        for label, value in VALUES.items():
+            where = f"{parameter.name}={label}"
+            try:
+                use(function, {**arguments, parameter.name: value})
+            except Exception as error:
+                if label in OF_THE_CALLER & meant:
+                    continue
+                named = re.search(rf"\b{parameter.name}\b", str(error))
+                if not isinstance(error, REFUSALS) or not named:
+                    yield f"{where}: {type(error).__name__}: {error}"
+            else:
+                if label not in meant:
+                    yield f"{where} was accepted"
+
+
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def use(function, arguments):
+    """Calls the function, and what it makes."""
+    given = dict(arguments)
+    positional = []
+    if "args" in given:
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                break
+            positional.append(given.pop(parameter.name))
+        positional += given.pop("args")
+        given |= given.pop("kwargs")
+    made = function(*positional, **given)
+    if isinstance(made, optax.GradientTransformation):
+        made.update(PARAMS, made.init(PARAMS), PARAMS, value=1.0)
+    elif isinstance(made, averaging.Averager):
+        made.update(PARAMS, made.init(PARAMS))
+    elif isinstance(made, surfaces.Surface):
+        made.loss(made.start)
+    elif inspect.isgenerator(made):
+        next(made, None)
+    elif inspect.signature(function).return_annotation == schedules.Schedule:
+        made(3)
