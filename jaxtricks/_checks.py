@@ -154,21 +154,17 @@ def check_integer(
         raise ValueError(f"{name} must be at most {high}, got {shown(number)}.")
 
 
-def check_length(name: str, value: object, *, low: int) -> None:
-    """TO BE MERGED."""
-    check_integer(name, value, low=low)
-
-
 def check_increasing(name: str, values: Sequence[int], *, low: int) -> None:
     """Checks a sequence of integers that increase and are at least `low`; traced ones pass.
 
     Raises:
         TypeError: `values` is not a sequence, or one of them is not an integer.
-        ValueError: there are none, one is out of range (see `check_length`), or the order is wrong.
+        ValueError: there are none, one is out of range as in `check_integer`, or they do not
+            increase.
     """
     check_instance(name, values, Sequence)
     for index, value in enumerate(values):
-        check_length(f"{name}[{index}]", value, low=low)
+        check_integer(f"{name}[{index}]", value, low=low)
     concrete = [value for value in values if not isinstance(value, jax.core.Tracer)]
     if not values or any(a >= b for a, b in itertools.pairwise(concrete)):
         raise ValueError(f"{name} must be increasing and not empty, got {values}.")

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Int, PyTree
 
-from jaxtricks._checks import check_choice, check_length, check_range
+from jaxtricks._checks import check_choice, check_integer, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode
@@ -52,7 +52,7 @@ def early_stopping(
     References:
         Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998.
     """
-    check_length("patience", patience, low=0)
+    check_integer("patience", patience, low=0)
     check_range("min_delta", min_delta, low=0.0)
     check_choice("mode", mode, ("min", "max"))
 

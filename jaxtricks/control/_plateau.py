@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from jaxtricks._checks import check_choice, check_instance, check_length, check_range
+from jaxtricks._checks import check_choice, check_instance, check_integer, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode, ThresholdMode, improves, nothing_yet, observe
@@ -70,7 +70,7 @@ def plateau(
         [PyTorch's `ReduceLROnPlateau`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html).
     """
     check_range("factor", factor, low=0.0, below=1.0)
-    check_length("patience", patience, low=0)
+    check_integer("patience", patience, low=0)
     for name, number in {
         "initial": initial,
         "min_value": min_value,
@@ -80,7 +80,7 @@ def plateau(
         check_range(name, number, low=0.0)
     check_choice("mode", mode, ("min", "max"))
     check_choice("threshold_mode", threshold_mode, ("signed", "rel", "abs"))
-    check_length("cooldown", cooldown, low=0)
+    check_integer("cooldown", cooldown, low=0)
 
     def init(variables: PyTree | None = None) -> PlateauState:
         del variables

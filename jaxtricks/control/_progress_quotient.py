@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from jaxtricks._checks import check_length, check_pair, check_range
+from jaxtricks._checks import check_integer, check_pair, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._generalization_loss import loss_percent
@@ -64,7 +64,7 @@ def progress_quotient(
         2.
     """
     check_range("alpha", alpha, low=0.0)
-    check_length("strip", strip, low=1)
+    check_integer("strip", strip, low=1)
     fresh = TrainingStrip(jnp.zeros([], jnp.int32), observe(0.0), observe(jnp.inf))
 
     def judge(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from jaxtricks._checks import check_length
+from jaxtricks._checks import check_integer
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import observe
 from jaxtricks.control._stopping import Progress, stopping
@@ -52,8 +52,8 @@ def successive_increase(
         Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
         2.
     """
-    check_length("times", times, low=1)
-    check_length("strip", strip, low=1)
+    check_integer("times", times, low=1)
+    check_integer("strip", strip, low=1)
 
     def judge(progress: Progress, value: PyTree, past: PyTree) -> tuple[Bool[Array, ""], Increases]:
         del value

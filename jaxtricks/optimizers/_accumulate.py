@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from jaxtricks._checks import check_choice, check_functions, check_length, check_range
+from jaxtricks._checks import check_choice, check_functions, check_integer, check_range
 from jaxtricks._moments import cast_like, full_moment, to_float32
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
@@ -75,7 +75,7 @@ def accumulate(
         Ott et al., [Scaling neural machine translation](https://arxiv.org/abs/1806.00187), 2018.
     """
     check_functions("tx", tx, optax.GradientTransformation)
-    check_length("every", every, low=1)
+    check_integer("every", every, low=1)
     check_choice("weighting", weighting, ("example", "batch"))
     rule = optax.with_extra_args_support(tx)
 

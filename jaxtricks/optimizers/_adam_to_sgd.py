@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from jaxtricks._checks import check_choice, check_functions, check_length, check_range
+from jaxtricks._checks import check_choice, check_functions, check_integer, check_range
 from jaxtricks._moments import cast_like, full_moment, to_float32, weight_sum
 from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
@@ -119,7 +119,7 @@ def adam_to_sgd(
     if isinstance(when, ControlRule):
         check_functions("when", when, ControlRule)
     else:
-        check_length("when", when, low=0)
+        check_integer("when", when, low=0)
     rule = scale_by_adam(
         b1, b2=b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
     )

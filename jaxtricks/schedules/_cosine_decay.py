@@ -2,7 +2,7 @@
 
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
 from jaxtricks._progress import cosine_between, progress
 from jaxtricks._types import ScalarLike
@@ -34,7 +34,7 @@ def cosine_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
     """
     check_range("initial", initial, low=0.0)
     check_range("final", final, low=0.0)
-    check_length("total_steps", total_steps, low=0)
+    check_integer("total_steps", total_steps, low=0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._check_static import check_static_integer
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._count_powers import power
 from jaxtricks._counted import LAST_COUNT, counted
 from jaxtricks._progress import cosine_between
@@ -52,7 +52,7 @@ def cosine_restarts(
         Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017, eq. 5.
     """
     check_range("initial", initial, low=0.0)
-    check_length("first_steps", first_steps, low=1)
+    check_integer("first_steps", first_steps, low=1)
     check_static_integer("multiplier", multiplier, low=1)
     check_range("final", final, low=0.0)
     check_range("peak_factor", peak_factor, above=0.0, high=1.0)

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
 from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
@@ -37,7 +37,7 @@ def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) ->
     """
     check_range("initial", initial, above=0.0)
     check_range("final", final, above=0.0)
-    check_length("total_steps", total_steps, low=0)
+    check_integer("total_steps", total_steps, low=0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:

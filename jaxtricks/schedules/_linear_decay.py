@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
 from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
@@ -38,7 +38,7 @@ def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
     """
     check_range("initial", initial, low=0.0)
     check_range("final", final, low=0.0)
-    check_length("total_steps", total_steps, low=0)
+    check_integer("total_steps", total_steps, low=0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:

@@ -5,7 +5,7 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_choice, check_length, check_range
+from jaxtricks._checks import check_choice, check_integer, check_range
 from jaxtricks._counted import counted, following
 from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
@@ -42,7 +42,7 @@ def linear_warmup(
         section 2.2.
     """
     check_range("peak", peak, low=0.0)
-    check_length("warmup_steps", warmup_steps, low=0)
+    check_integer("warmup_steps", warmup_steps, low=0)
     check_choice("start", start, ("first_step", "zero"))
 
     @counted

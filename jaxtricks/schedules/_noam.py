@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_integer, check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted, following
 from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
@@ -35,7 +35,7 @@ def noam(model_size: int, *, warmup_steps: int = 4000, scale: ScalarLike = 1.0) 
         Vaswani et al., [Attention is all you need](https://arxiv.org/abs/1706.03762), 2017, eq. 3.
     """
     check_integer("model_size", model_size, low=1)
-    check_length("warmup_steps", warmup_steps, low=0)
+    check_integer("warmup_steps", warmup_steps, low=0)
     check_range("scale", scale, low=0.0)
 
     @counted

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
 from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
@@ -40,7 +40,7 @@ def polynomial_decay(
         0.9.
     """
     check_range("initial", initial, low=0.0)
-    check_length("total_steps", total_steps, low=0)
+    check_integer("total_steps", total_steps, low=0)
     check_range("final", final, low=0.0)
     check_range("power", power, above=0.0)
 

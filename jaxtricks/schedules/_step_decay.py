@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._count_powers import power
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
@@ -39,7 +39,7 @@ def step_decay(initial: ScalarLike, every_steps: int, *, factor: ScalarLike = 0.
         [`StepLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html).
     """
     check_range("initial", initial, low=0.0)
-    check_length("every_steps", every_steps, low=1)
+    check_integer("every_steps", every_steps, low=1)
     check_range("factor", factor, above=0.0, high=1.0)
 
     @counted

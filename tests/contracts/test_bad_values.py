@@ -112,7 +112,8 @@ def use(function, arguments):
         given |= given.pop("kwargs")
     made = function(*positional, **given)
     if isinstance(made, optax.GradientTransformation):
-        made.update(PARAMS, made.init(PARAMS), PARAMS, value=1.0)
+        tx = optax.with_extra_args_support(made)
+        tx.update(PARAMS, tx.init(PARAMS), PARAMS, value=1.0)
     elif isinstance(made, averaging.Averager):
         made.update(PARAMS, made.init(PARAMS))
     elif isinstance(made, surfaces.Surface):

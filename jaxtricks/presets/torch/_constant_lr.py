@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
@@ -34,7 +34,7 @@ def constant_lr(
     """
     check_range("initial_rate", initial_rate, low=0.0)
     check_range("factor", factor, above=0.0, high=1.0)
-    check_length("total_iters", total_iters, low=0)
+    check_integer("total_iters", total_iters, low=0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
 from jaxtricks._progress import cosine_between
 from jaxtricks._types import ScalarLike
@@ -39,7 +39,7 @@ def cosine_annealing_lr(
         Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017.
     """
     check_range("initial_rate", initial_rate, low=0.0)
-    check_length("T_max", T_max, low=1)
+    check_integer("T_max", T_max, low=1)
     check_range("eta_min", eta_min, low=0.0)
 
     @counted

@@ -1,7 +1,7 @@
 """`torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`."""
 
 from jaxtricks._check_static import check_static_integer
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule, cosine_restarts
 
@@ -35,7 +35,7 @@ def cosine_annealing_warm_restarts(
         Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017.
     """
     check_range("initial_rate", initial_rate, low=0.0)
-    check_length("T_0", T_0, low=1)
+    check_integer("T_0", T_0, low=1)
     check_static_integer("T_mult", T_mult, low=1)
     check_range("eta_min", eta_min, low=0.0)
     return cosine_restarts(initial_rate, T_0, multiplier=T_mult, final=eta_min)

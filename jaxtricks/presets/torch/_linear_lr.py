@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
 from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
@@ -43,7 +43,7 @@ def linear_lr(
     check_range("initial_rate", initial_rate, low=0.0)
     check_range("start_factor", start_factor, above=0.0, high=1.0)
     check_range("end_factor", end_factor, low=0.0, high=1.0)
-    check_length("total_iters", total_iters, low=0)
+    check_integer("total_iters", total_iters, low=0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_instance, check_length, check_range
+from jaxtricks._checks import check_instance, check_integer, check_range
 from jaxtricks._count_powers import power
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
@@ -39,7 +39,7 @@ def multistep_lr(
     check_range("initial_rate", initial_rate, low=0.0)
     check_instance("milestones", milestones, Sequence)
     for place, milestone in enumerate(milestones):
-        check_length(f"milestones[{place}]", milestone, low=0)
+        check_integer(f"milestones[{place}]", milestone, low=0)
     check_range("gamma", gamma, low=0.0)
 
     @counted

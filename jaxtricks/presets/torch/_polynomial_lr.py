@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
 from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
@@ -34,7 +34,7 @@ def polynomial_lr(
         [`PolynomialLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
-    check_length("total_iters", total_iters, low=0)
+    check_integer("total_iters", total_iters, low=0)
     check_range("power", power, low=0.0)
 
     @counted

@@ -4,7 +4,7 @@ from typing import Literal
 
 from jaxtyping import Array, Int
 
-from jaxtricks._checks import check_choice, check_length, check_range
+from jaxtricks._checks import check_choice, check_integer, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.control import ControlRule, plateau
 
@@ -62,10 +62,10 @@ def reduce_lr_on_plateau(
     check_range("initial_rate", initial_rate, low=0.0)
     check_choice("mode", mode, ("min", "max"))
     check_range("factor", factor, low=0.0, below=1.0)
-    check_length("patience", patience, low=0)
+    check_integer("patience", patience, low=0)
     check_range("threshold", threshold, low=0.0)
     check_choice("threshold_mode", threshold_mode, ("rel", "abs"))
-    check_length("cooldown", cooldown, low=0)
+    check_integer("cooldown", cooldown, low=0)
     check_range("min_lr", min_lr, low=0.0)
     check_range("eps", eps, low=0.0)
     return plateau(

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_length, check_range
+from jaxtricks._checks import check_integer, check_range
 from jaxtricks._count_powers import power
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike
@@ -35,7 +35,7 @@ def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -
         [`StepLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html).
     """
     check_range("initial_rate", initial_rate, low=0.0)
-    check_length("step_size", step_size, low=1)
+    check_integer("step_size", step_size, low=1)
     check_range("gamma", gamma, low=0.0)
 
     @counted
