@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
-from experiments.engine._results import read_record, write_atomically
+from experiments.engine._results import read_record
+from experiments.files import write_atomically
 
 NOT_YET = "not yet judged"
 GITHUB_ESCAPES = str.maketrans({"|": "\\|", "\n": " "})

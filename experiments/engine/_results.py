@@ -2,12 +2,12 @@
 
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from experiments.files import write_atomically
 
 SCHEMA = 1
 DIGITS = 7  # significant digits kept: float32's, so that equal runs give equal files
@@ -68,19 +68,6 @@ def from_json(value: Any) -> Any:
         same_shape = len({np.shape(i) for i in items}) == 1
         return np.asarray(items) if numeric and same_shape else items
     return float(value) if value in ("nan", "inf", "-inf") else value
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes beside `path` and renames: a crash leaves the old file or none, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:

@@ -24,12 +24,12 @@ from experiments.engine._results import (
     from_json,
     read_record,
     to_json,
-    write_atomically,
     write_record,
 )
 from experiments.engine._script import Script
 from experiments.engine._style import RC
 from experiments.engine._verdict import Verdict
+from experiments.files import write_atomically
 
 PRESETS = ("smoke", "default", "full")
 REAL_DATA = ("mnist", "cifar10")
