@@ -92,15 +92,19 @@ def report(scripts, out: Path) -> None:
     """Prints the verdicts of the scripts that have a record in `out`; in full: the ledger."""
     from experiments.engine._results import read_record
     from experiments.engine._run import record_path
+    from experiments.markup import printable
 
     print(f"\n{'':5} {'verdict':10} measured")
     for script in scripts:
         path = record_path(script, out)
-        record = read_record(path) if path.exists() else {"verdicts": [], "preset": ""}
+        try:
+            record = read_record(path) if path.exists() else {"verdicts": [], "preset": ""}
+        except ValueError:  # the ledger has said so
+            continue
         for verdict in record["verdicts"]:
-            measured = textwrap.shorten(verdict["measured"], 160, placeholder=" ...")
+            measured = textwrap.shorten(printable(verdict["measured"]), 160, placeholder=" ...")
             small = "(smoke run, too small to judge by) " if record["preset"] == "smoke" else ""
-            print(f"{verdict['subject']:5} {verdict['outcome']:10} {small}{measured}")
+            print(f"{printable(verdict['subject']):5} {verdict['outcome']:10} {small}{measured}")
 
 
 def main(arguments: list[str]) -> int:

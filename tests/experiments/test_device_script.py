@@ -98,12 +98,12 @@ def test_without_time_it_stops_at_once_and_says_so(tmp_path, capsys):
     assert not (tmp_path / "device.json").exists()
 
 
-def contest(*names, broken=(), optional=(), error=RuntimeError("out of memory")):
+def contest(*names, broken=(), optional=()):
     """Contenders that do next to nothing, or fail."""
 
     def make(name):
         if name in broken:
-            raise error
+            raise RuntimeError("out of memory")
         return lambda: time.sleep(1e-4)
 
     return Contest(
