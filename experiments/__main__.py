@@ -49,7 +49,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     size.add_argument("--full", dest="preset", action="store_const", const="full", help="longest")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (./figures)")
     parser.add_argument("--redraw", action="store_true", help="draw from the JSON, do not run")
-    parser.add_argument("--force", action="store_true", help="replace larger runs by smaller ones")
+    parser.add_argument(
+        "--force", action="store_true", help="replace larger runs, and files of others"
+    )
     parser.add_argument("--jobs", type=int, help="scripts at a time (one for each CPU core)")
     parser.set_defaults(preset="default")
     options = parser.parse_args(arguments)

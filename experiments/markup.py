@@ -23,6 +23,18 @@ MEANT = re.compile(
 OWN_TEXT = str.maketrans({"|": "\\|", "\n": " "})
 
 
+class Escaped(str):
+    """Text that may stand in a page as it is, within a printed list or dict too.
+
+    The usual `repr` would double its backslashes, so that they escaped nothing any more.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def printable(value: object) -> str:
     """The text without control characters, which move cursors and reverse the direction.
 
@@ -37,18 +49,18 @@ def printable(value: object) -> str:
     return "".join(map(shown, str(value)))
 
 
-def plain_markdown(value: object) -> str:
+def plain_markdown(value: object) -> Escaped:
     """The text as Markdown, also for a cell of a table, that renders as this very text."""
 
     def escaped(found: re.Match[str]) -> str:
         return ENTITIES.get(found[0], f"\\{found[0]}")
 
-    return MEANT.sub(escaped, printable(value))
+    return Escaped(MEANT.sub(escaped, printable(value)))
 
 
-def plain_html(value: object) -> str:
+def plain_html(value: object) -> Escaped:
     """The text as HTML, also for an attribute in quotes."""
-    return html.escape(printable(value))
+    return Escaped(html.escape(printable(value)))
 
 
 def link_target(name: str) -> str:
@@ -56,7 +68,7 @@ def link_target(name: str) -> str:
     return quote(name, safe="", errors="replace")
 
 
-def map_strings(escape: Callable[[object], str], tree: Any) -> Any:
+def map_strings(escape: Callable[[object], Escaped], tree: Any) -> Any:
     """A tree of dicts and lists with every string escaped, keys too."""
     if isinstance(tree, dict):
         return {escape(key): map_strings(escape, value) for key, value in tree.items()}

@@ -9,6 +9,7 @@ from experiments import catalogue
 from experiments.engine._results import read_record
 from experiments.files import write_atomically
 from experiments.markup import (
+    Escaped,
     link_target,
     map_strings,
     plain_html,
@@ -77,7 +78,7 @@ def ledger(records: list[dict[str, Any]]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _shown(record: dict[str, Any], escape: Callable[[object], str]) -> dict[str, Any]:
+def _shown(record: dict[str, Any], escape: Callable[[object], Escaped]) -> dict[str, Any]:
     """What the pages say of a record, every string escaped, and the name of its picture."""
     verdicts = [
         {key: v[key] for key in ("subject", "outcome", "measured")} for v in record["verdicts"]

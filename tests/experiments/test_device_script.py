@@ -197,7 +197,7 @@ def test_a_file_that_is_not_ours_is_neither_used_nor_overwritten(tmp_path, capsy
 
 @pytest.mark.parametrize("key", ["device", "sizes", "platform"])
 def test_records_of_another_device_are_not_mixed(tmp_path, capsys, key):
-    head = {**_records.head("smoke"), key: "another"}
+    head = {**_records.head("cpu", "cpu", "smoke"), key: "another"}
     _records.write_records(tmp_path / "device.json", head, {})
     assert rehearse(tmp_path) == script.FAILED
     assert f"was measured with {key} 'another'" in capsys.readouterr().err

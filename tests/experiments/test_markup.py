@@ -78,7 +78,13 @@ class Reader(html.parser.HTMLParser):
     def handle_data(self, data):
         self.texts.append(data)
 
-    handle_comment = handle_decl = unknown_decl = handle_pi = None  # a call of one is an error
+    def handle_comment(self, data):
+        raise AssertionError(f"a comment: {data}")
+
+    def handle_decl(self, decl):
+        raise AssertionError(f"a declaration: {decl}")
+
+    unknown_decl = handle_pi = handle_comment
 
 
 def read_html(text):

@@ -124,13 +124,16 @@ def main(arguments: list[str] | None = None) -> int:
     deadline += 60 * options.minutes
     # PyTorch needs memory too.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    import jax
+
     from experiments.performance.device import _plan as plans
     from experiments.performance.device import _records as files
     from experiments.performance.device._contest import OutOfTime
 
     sizes = plans.SMOKE if options.smoke else plans.FULL
     path, plan = options.out / files.NAME, plans.plan(sizes)
-    head = files.head("smoke" if options.smoke else "full")
+    device = jax.devices()[0]
+    head = files.head(device.platform, device.device_kind, "smoke" if options.smoke else "full")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         wanted = chosen(plan, options.only)

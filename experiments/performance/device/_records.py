@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from experiments.files import read_json, write_atomically
 
 NAME = "device.json"
@@ -18,14 +16,13 @@ class NotOurs(ValueError):
     """The file is a stranger's, or holds what was measured on another device or in other sizes."""
 
 
-def head(sizes: str) -> dict[str, Any]:
+def head(platform: str, device: str, sizes: str) -> dict[str, Any]:
     """What the records of one file have in common."""
-    device = jax.devices()[0]
     return {
         "schema": SCHEMA,
         "script": "experiments.performance.device",
-        "platform": device.platform,
-        "device": device.device_kind,
+        "platform": platform,
+        "device": device,
         "sizes": sizes,
     }
 

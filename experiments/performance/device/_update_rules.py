@@ -34,9 +34,9 @@ def update_rule(name: str, shapes: Shapes, copied_floats: int, calls: int) -> Co
             "share of copy bandwidth": ("large copy", "ours", moved / copied),
         },
         per_second={
-            "GB/s, ours": ("ours", 1e-9 * moved),
-            "GB/s, optax": ("optax", 1e-9 * moved),
-            "GB/s, copy": ("large copy", 1e-9 * copied),
+            "gigabytes, ours": ("ours", 1e-9 * moved),
+            "gigabytes, optax": ("optax", 1e-9 * moved),
+            "gigabytes, copy": ("large copy", 1e-9 * copied),
         },
         about={
             "leaves": len(shapes),
