@@ -88,10 +88,10 @@ def test_a_kill_after_the_first_record_loses_nothing(tmp_path):
     assert len(records) == 4
 
 
-def test_without_time_it_stops_at_once_and_says_so(tmp_path, capsys):
-    start = time.monotonic()
+def test_without_time_it_stops_at_once_and_says_so(tmp_path, capsys, monkeypatch):
+    """Nothing is begun."""
+    monkeypatch.setattr(script, "measure", None)
     assert rehearse(tmp_path, "--minutes", "0.01") == script.UNFINISHED
-    assert time.monotonic() - start < 20  # imports included
     printed = capsys.readouterr().out
     assert "left out, as 0.01 minutes are too short: update_rule/adam (about 18 s)" in printed
     assert "0 of 9 measured" in printed

@@ -71,7 +71,7 @@ def ended_at(deadline: float, name: str) -> Iterator[None]:
     """Ends the process at the deadline, in whatever compilation it is: records are on disk."""
 
     def end() -> None:
-        print(f"time is up within {name}, which is not recorded", flush=True)
+        print(f"time is up within {name}; finished records are kept", flush=True)
         os._exit(UNFINISHED)
 
     timer = threading.Timer(max(0.0, deadline - time.monotonic()), end)
