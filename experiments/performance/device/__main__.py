@@ -24,7 +24,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -117,47 +117,69 @@ def chosen(plan: list, only: list[str]) -> list:
     return [m for m in plan if not only or m.name in only or m.kind in only]
 
 
+def order(wanted: list, records: dict[str, dict[str, Any]]) -> list:
+    """What is to be measured: first what has no record, then what has failed."""
+    missing = [m for m in wanted if m.name not in records]
+    return missing + [m for m in wanted if records.get(m.name, {}).get("status") == "failed"]
+
+
+def measure_all(
+    wanted: list,
+    plan: list,
+    records: dict[str, dict[str, Any]],
+    rounds: int,
+    deadline: float,
+    write: Callable[[], None],
+) -> list[str]:
+    """Adds what fits to the records, written each time; returns what did not fit, and why."""
+    from experiments.performance.device._contest import OutOfTime
+
+    late = []
+    for measurement in order(wanted, records):
+        needed = CAUTION * estimate(measurement, plan, records)
+        if needed > deadline - time.monotonic():
+            late.append(f"{measurement.name} (about {needed:.0f} s)")
+            continue
+        try:
+            records[measurement.name] = measure(measurement, rounds, deadline)
+        except OutOfTime as why:
+            late.append(f"{measurement.name} ({why})")
+            continue
+        write()
+        print(f"{measurement.name}: {line(records[measurement.name])}", flush=True)
+    return late
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit code."""
-    deadline = time.monotonic()
+    begin = time.monotonic()
     options = parse(arguments)
-    deadline += 60 * options.minutes
-    # PyTorch needs memory too.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    deadline = begin + 60 * options.minutes
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch needs memory too
     import jax
 
     from experiments.performance.device import _plan as plans
     from experiments.performance.device import _records as files
-    from experiments.performance.device._contest import OutOfTime
 
     sizes = plans.SMOKE if options.smoke else plans.FULL
-    path, plan = options.out / files.NAME, plans.plan(sizes)
-    device = jax.devices()[0]
+    path, plan, device = options.out / files.NAME, plans.plan(sizes), jax.devices()[0]
     head = files.head(device.platform, device.device_kind, "smoke" if options.smoke else "full")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         wanted = chosen(plan, options.only)
         records = files.earlier_records(path, head)
+        print(f"{head['device']}: {len(order(wanted, records))} of {len(wanted)} to measure")
+        late = measure_all(
+            wanted,
+            plan,
+            records,
+            sizes.rounds,
+            deadline,
+            lambda: files.write_records(path, head, records),
+        )
     except (OSError, ValueError) as error:
-        print(f"nothing is measured: {error}", file=sys.stderr)
+        print(f"stopped: {error}", file=sys.stderr)
         return FAILED
-    missing = [m for m in wanted if m.name not in records]
-    again = [m for m in wanted if records.get(m.name, {}).get("status") == "failed"]
-    print(f"{head['device']}: {len(missing) + len(again)} of {len(wanted)} to measure", flush=True)
-    late = []
-    try:
-        for measurement in missing + again:
-            needed = CAUTION * estimate(measurement, plan, records)
-            if needed > deadline - time.monotonic():
-                late.append(f"{measurement.name} (about {needed:.0f} s)")
-                continue
-            try:
-                records[measurement.name] = measure(measurement, sizes.rounds, deadline)
-            except OutOfTime as why:
-                late.append(f"{measurement.name} ({why})")
-                continue
-            files.write_records(path, head, records)
-            print(f"{measurement.name}: {line(records[measurement.name])}", flush=True)
     except KeyboardInterrupt:
         print(f"\ninterrupted: {path} keeps every finished record", file=sys.stderr)
         return INTERRUPTED
