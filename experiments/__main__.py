@@ -49,7 +49,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     size.add_argument("--full", dest="preset", action="store_const", const="full", help="longest")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (./figures)")
     parser.add_argument("--redraw", action="store_true", help="draw from the JSON, do not run")
-    parser.add_argument("--force", action="store_true", help="replace larger runs by smaller ones")
+    parser.add_argument(
+        "--force", action="store_true", help="replace larger runs, and files of others"
+    )
     parser.add_argument("--jobs", type=int, help="scripts at a time (one for each CPU core)")
     parser.set_defaults(preset="default")
     options = parser.parse_args(arguments)
@@ -92,15 +94,19 @@ def report(scripts, out: Path) -> None:
     """Prints the verdicts of the scripts that have a record in `out`; in full: the ledger."""
     from experiments.engine._results import read_record
     from experiments.engine._run import record_path
+    from experiments.markup import printable
 
     print(f"\n{'':5} {'verdict':10} measured")
     for script in scripts:
         path = record_path(script, out)
-        record = read_record(path) if path.exists() else {"verdicts": [], "preset": ""}
+        try:
+            record = read_record(path) if path.exists() else {"verdicts": [], "preset": ""}
+        except ValueError:  # the ledger has said so
+            continue
         for verdict in record["verdicts"]:
-            measured = textwrap.shorten(verdict["measured"], 160, placeholder=" ...")
+            measured = textwrap.shorten(printable(verdict["measured"]), 160, placeholder=" ...")
             small = "(smoke run, too small to judge by) " if record["preset"] == "smoke" else ""
-            print(f"{verdict['subject']:5} {verdict['outcome']:10} {small}{measured}")
+            print(f"{printable(verdict['subject']):5} {verdict['outcome']:10} {small}{measured}")
 
 
 def main(arguments: list[str]) -> int:

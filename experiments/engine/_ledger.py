@@ -1,23 +1,40 @@
 """The ledger and the gallery: generated from the JSON files of a folder, never written by hand."""
 
-import html
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
-from experiments.engine._results import read_record, write_atomically
+from experiments.engine._results import read_record
+from experiments.files import write_atomically
+from experiments.markup import (
+    Escaped,
+    link_target,
+    map_strings,
+    plain_html,
+    plain_markdown,
+    printable,
+    table,
+)
 
 NOT_YET = "not yet judged"
-GITHUB_ESCAPES = str.maketrans({"|": "\\|", "\n": " "})
+SHOWN = ("script", "question", "figures", "preset", "data_set", "device", "wall_seconds")
 
 
 def read_folder(out: Path) -> list[dict[str, Any]]:
-    """All records of a folder, by script name."""
-    return sorted(
-        (read_record(path) for path in sorted(out.glob("*.json"))),
-        key=lambda record: str(record["script"]),
-    )
+    """All records of a folder, by script name; of a file that is not ours a line on stderr."""
+    records = []
+    for path in sorted(out.glob("*.json")):
+        try:
+            record = read_record(path)
+            if path.stem != record["script"].split("/")[-1]:
+                raise ValueError(f"{path} is a record of {record['script']}.")
+        except ValueError as error:
+            print(f"warning: left out of the ledger: {printable(error)}", file=sys.stderr)
+        else:
+            records.append(record)
+    return sorted(records, key=lambda record: record["script"])
 
 
 def write_ledger(out: Path) -> None:
@@ -42,6 +59,7 @@ Verdicts = dict[str, tuple[dict[str, Any], dict[str, Any]]]
 
 def ledger(records: list[dict[str, Any]]) -> str:
     """The ledger in Markdown: every claim and erratum, judged or not, and where each trick is."""
+    records = [_shown(record, plain_markdown) for record in records]
     verdicts = {v["subject"]: (v, record) for record in records for v in record["verdicts"]}
     sections = {
         "Claims": _claims(verdicts),
@@ -55,9 +73,19 @@ def ledger(records: list[dict[str, Any]]) -> str:
         f"**With the full presets (`--full`):** {whole} run, {len(records) - whole} not run."
     )
     parts = [PREFACE, f"**Claims:** {_summary(verdicts)}.", "", long_runs]
-    for title, table in sections.items():
-        parts += ["", f"## {title}", "", *table]
+    for title, lines in sections.items():
+        parts += ["", f"## {title}", "", *lines]
     return "\n".join(parts) + "\n"
+
+
+def _shown(record: dict[str, Any], escape: Callable[[object], Escaped]) -> dict[str, Any]:
+    """What the pages say of a record, every string escaped, and the name of its picture."""
+    verdicts = [
+        {key: v[key] for key in ("subject", "outcome", "measured")} for v in record["verdicts"]
+    ]
+    shown = map_strings(escape, {**{key: record[key] for key in SHOWN}, "verdicts": verdicts})
+    suffix = ".gif" if record["animated"] else ".png"
+    return {**shown, "picture": link_target(record["script"].split("/")[-1] + suffix)}
 
 
 def _summary(verdicts: Verdicts) -> str:
@@ -78,7 +106,7 @@ def _claims(verdicts: Verdicts) -> list[str]:
 
 
 def _errata(verdicts: Verdicts) -> list[str]:
-    return _table(
+    return table(
         ("id", "where", "printed", "right", "verdict", "measured", "picture"),
         (
             (e.id, e.where, e.printed, e.right, *_judged(e.id, _expected(e.size), verdicts))
@@ -89,7 +117,7 @@ def _errata(verdicts: Verdicts) -> list[str]:
 
 
 def _misprints(verdicts: Verdicts) -> list[str]:
-    return _table(
+    return table(
         ("id", "class", "where", "printed", "right", "measured"),
         (
             (e.id, e.kind, e.where, e.printed, e.right, _demonstrated(e, verdicts))
@@ -112,17 +140,8 @@ def _by_topic(head: Iterable[str], topics: dict[str, list[tuple[str, ...]]]) -> 
     """One table for each topic, under its title."""
     head, lines = list(head), []
     for title, rows in topics.items():
-        lines += [f"### {title}", "", *_table(head, rows), ""]
+        lines += [f"### {title}", "", *table(head, rows), ""]
     return lines[:-1]
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    head = list(head)
-    lines = [head, ["---"] * len(head), *rows]
-    return [
-        "| " + " | ".join(str(cell).translate(GITHUB_ESCAPES) for cell in line) + " |"
-        for line in lines
-    ]
 
 
 def _judged(subject: str, plan: str, verdicts: Verdicts) -> tuple[str, str, str]:
@@ -146,17 +165,13 @@ def _demonstrated(erratum: catalogue.Erratum, verdicts: Verdicts) -> str:
     return f"{NOT_YET} {_expected(erratum.size)}".strip()
 
 
-def _picture(record: dict[str, Any]) -> str:
-    return str(record["script"]).split("/")[-1] + (".gif" if record["animated"] else ".png")
-
-
 def _picture_link(record: dict[str, Any]) -> str:
-    return f"[picture]({_picture(record)})"
+    return f"[picture]({record['picture']})"
 
 
 def _figures(records: list[dict[str, Any]]) -> list[str]:
     head = ("id", "shows", "must hold", "notes", "picture", "data", "preset", "device", "seconds")
-    return _table(head, _figure_rows(records))
+    return table(head, _figure_rows(records))
 
 
 def _figure_rows(records: list[dict[str, Any]]) -> Iterable[tuple[str, ...]]:
@@ -174,7 +189,7 @@ def _figure_rows(records: list[dict[str, Any]]) -> Iterable[tuple[str, ...]]:
 
 def gallery(records: list[dict[str, Any]]) -> str:
     """One page with every picture, its question and its verdicts."""
-    cards = "\n".join(_card(record) for record in records)
+    cards = "\n".join(_card(_shown(record, plain_html)) for record in records)
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -202,14 +217,13 @@ li {{ font-size: .85rem; }}
 def _card(record: dict[str, Any]) -> str:
     items = "".join(
         f'<li><b>{v["subject"]}</b> <b class="{v["outcome"]}">{v["outcome"]}</b>: '
-        f"{html.escape(v['measured'])}</li>"
+        f"{v['measured']}</li>"
         for v in record["verdicts"]
     )
-    question = html.escape(str(record["question"]))
-    picture = _picture(record)
+    question, picture = record["question"], record["picture"]
     about = f"{record['script']} · {record['data_set']} · {', '.join(record['figures'])}"
     return (
         f'<article id="{picture}"><h2>{question}</h2><a href="{picture}">'
         f'<img src="{picture}" alt="{question}" loading="lazy"></a>'
-        f"<p>{html.escape(about)}</p><ul>{items}</ul></article>"
+        f"<p>{about}</p><ul>{items}</ul></article>"
     )

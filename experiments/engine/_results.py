@@ -2,14 +2,28 @@
 
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from experiments.engine._verdict import Outcome
+from experiments.files import read_json, write_atomically
+
 SCHEMA = 1
+PRESETS = ("smoke", "default", "full")
+FIELDS: dict[str, Any] = {
+    "script": str,
+    "question": str,
+    "figures": list,
+    "animated": bool,
+    "preset": str,
+    "data_set": str,
+    "device": str,
+    "wall_seconds": int | float,
+    "verdicts": list,
+    "results": dict,
+}
 DIGITS = 7  # significant digits kept: float32's, so that equal runs give equal files
 
 
@@ -70,19 +84,6 @@ def from_json(value: Any) -> Any:
     return float(value) if value in ("nan", "inf", "-inf") else value
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes beside `path` and renames: a crash leaves the old file or none, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Writes a record as JSON, one result a line, so that diffs are readable."""
     lines = [
@@ -105,9 +106,27 @@ def read_record(path: Path) -> dict[str, Any]:
         ValueError: the file is not one of ours, or of another schema.
     """
     try:
-        record = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no result file: {error}.") from error
+        record = read_json(path)
+        _check_record(record)
+        return {**record, "results": from_json(record["results"])}
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{path} is no result file of schema {SCHEMA}: {error}") from error
+
+
+def _check_record(record: Any) -> None:
+    """Checks what the ledger and the engine read of a record, so that they need not."""
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise ValueError(f"{path} is no result file of schema {SCHEMA}.")
-    return {**record, "results": from_json(record["results"])}
+        raise ValueError("it does not say so.")
+    for key, kind in FIELDS.items():
+        if not isinstance(record.get(key), kind):
+            raise ValueError(f"{key} is missing or of another type.")
+    if record["preset"] not in PRESETS:
+        raise ValueError(f"preset must be one of {PRESETS}, got {record['preset']!r}.")
+    if not all(isinstance(figure, str) for figure in record["figures"]):
+        raise ValueError("figures must be names.")
+    for verdict in record["verdicts"]:
+        texts = ("subject", "outcome", "measured")
+        if not isinstance(verdict, dict) or not all(isinstance(verdict.get(t), str) for t in texts):
+            raise ValueError(f"a verdict needs {', '.join(texts)}.")
+        if verdict["outcome"] not in get_args(Outcome):
+            raise ValueError(f"outcome must be one of {get_args(Outcome)}.")

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 import platform
+import re
 import time
 from collections.abc import Sequence
 from importlib import metadata
@@ -19,19 +20,24 @@ from matplotlib.ticker import NullLocator
 
 from experiments.engine._animation import gif_bytes
 from experiments.engine._results import (
+    PRESETS,
     SCHEMA,
     check_finite,
     from_json,
     read_record,
     to_json,
-    write_atomically,
     write_record,
 )
 from experiments.engine._script import Script
 from experiments.engine._style import RC
 from experiments.engine._verdict import Verdict
+from experiments.files import write_atomically
+from experiments.markup import printable
 
-PRESETS = ("smoke", "default", "full")
+OUR_PAGES = {
+    "README.md": rb"\A# Ledger",
+    "index.html": rb"<title>jaxtricks: the measured lectures</title>",
+}
 REAL_DATA = ("mnist", "cifar10")
 COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"
 
@@ -46,7 +52,10 @@ jax.monitoring.register_event_duration_secs_listener(
 
 
 class ReplacementRefused(RuntimeError):
-    """The output folder holds a larger preset, or real data, and `force` was not given."""
+    """The output folder holds a larger preset, real data, or a file that is not ours.
+
+    And `force` was not given.
+    """
 
 
 def record_path(script: Script, out: Path) -> Path:
@@ -66,7 +75,7 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
         NonFiniteResult: a result is NaN or infinite though the script did not say that it may be.
         OSError: the output cannot be written; whatever was there before still is.
     """
-    old = _existing(script, out)
+    old = _existing(script, out, force)
     if old and not force:
         _refuse_smaller(script, old, preset=preset)
     config = script.config(preset)
@@ -127,17 +136,30 @@ def prepare_folder(out: Path) -> None:
         OSError: it cannot.
     """
     out.mkdir(parents=True, exist_ok=True)
-    readme = out / "README.md"
-    if readme.exists() and not readme.read_text().startswith("# Ledger"):
-        raise FileExistsError(f"{readme} is no ledger of ours and would be overwritten")
+    for name, ours in OUR_PAGES.items():
+        page = out / name
+        if page.exists() and not (page.is_file() and re.search(ours, page.read_bytes())):
+            raise FileExistsError(f"{page} is no page of ours and would be overwritten")
     probe = out / f".probe-{os.getpid()}"
     probe.write_bytes(b"")
     probe.unlink()
 
 
-def _existing(script: Script, out: Path) -> dict[str, Any] | None:
+def _existing(script: Script, out: Path, force: bool) -> dict[str, Any] | None:
+    """The record there is.
+
+    Raises:
+        ReplacementRefused: the file is not ours, and `force` does not give it up.
+    """
     path = record_path(script, out)
-    return read_record(path) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return read_record(path)
+    except ValueError as error:
+        if force:
+            return None
+        raise ReplacementRefused(f"{printable(error)} (--force replaces it.)") from error
 
 
 def _refuse_smaller(

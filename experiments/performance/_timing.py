@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.files import write_atomically
+
 Contenders = dict[str, Callable[[], None]]
 WARM_UP_ROUNDS = 2
 
@@ -29,10 +31,12 @@ class Clocks(NamedTuple):
     cpu: dict[str, np.ndarray]
 
 
-def interleaved(contenders: Contenders, rounds: int) -> Clocks:
+def interleaved(
+    contenders: Contenders, rounds: int, *, warm_up_rounds: int = WARM_UP_ROUNDS
+) -> Clocks:
     """Runs every contender once in each round, another one first each time."""
     names = list(contenders)
-    for name in names * WARM_UP_ROUNDS:
+    for name in names * warm_up_rounds:
         contenders[name]()
     clocks = Clocks(*({name: np.zeros(rounds) for name in names} for _ in Clocks._fields))
     gc.collect()
@@ -56,7 +60,7 @@ def spread(samples: np.ndarray) -> list[float]:
 
 
 def setting(packages: Iterable[str]) -> dict[str, Any]:
-    """The device, the versions, and how busy the machine has been in the last minute."""
+    """Device, processor, versions, and how busy the machine has been in the last minute."""
     device = jax.devices()[0]
     kind = f"{os.cpu_count()} CPU cores" if device.platform == "cpu" else device.device_kind
     versions = {"python": platform.python_version()}
@@ -65,9 +69,20 @@ def setting(packages: Iterable[str]) -> dict[str, Any]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return {"device": kind, "versions": versions, "load": round(os.getloadavg()[0], 2)}
+    load = round(os.getloadavg()[0], 2)
+    return {"device": kind, "cpu": cpu_model(), "versions": versions, "load": load}
+
+
+def cpu_model() -> str:
+    """The processor's name where Linux tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())

@@ -41,23 +41,28 @@ def batch_of(size: int) -> dict[str, np.ndarray]:
 
 
 def prepared(
-    algorithm: Any, depth: int, width: int
+    algorithm: Any, depth: int, width: int, dtype: Any = None
 ) -> tuple[training.TrainState, training.Trainer]:
     """The first state and the trainer."""
-    net, tx = models.ResNet(depth, width, algorithm=algorithm), optimizers.momentum(0.1, decay=0.9)
+    net = models.ResNet(depth, width, algorithm=algorithm, dtype=dtype)
+    tx = optimizers.momentum(0.1, decay=0.9)
     init = jax.jit(lambda key: net.init(key, jnp.zeros((1, 32, 32, 3)), train=False))
     ours = networks.trainer(net, tx)
     return ours.init(init(jax.random.key(0))), ours
 
 
-def our_step(algorithm: Any, batch: dict[str, np.ndarray], *size: int) -> Callable[[], None]:
-    """State donated; the images are scaled inside the step."""
-    state, ours = prepared(algorithm, *size)
+def our_step(
+    algorithm: Any, batch: dict[str, np.ndarray], *size: int, dtype: Any = None, calls: int = 1
+) -> Callable[[], None]:
+    """State donated, `calls` steps in flight; the images are scaled inside the step."""
+    state, ours = prepared(algorithm, *size, dtype=dtype)
     compiled, placed, key = training.jit_step(ours), jax.device_put(batch), jax.random.key(1)
 
     def run() -> None:
         nonlocal state
-        state, _ = jax.block_until_ready(compiled(state, placed, key))
+        for _ in range(calls):
+            state, _ = compiled(state, placed, key)
+        jax.block_until_ready(state)
 
     return run
 
@@ -109,11 +114,20 @@ def torch_net(depth: int, width: int) -> Any:
 
 
 def torch_step(
-    batch: dict[str, np.ndarray], depth: int, width: int, threads: int
+    batch: dict[str, np.ndarray],
+    depth: int,
+    width: int,
+    threads: int,
+    *,
+    autocast: bool | None = None,
+    calls: int = 1,
 ) -> Callable[[], None]:
+    """Channels last; `autocast` is to bfloat16, None on a GPU only."""
     import torch  # pyrefly: ignore[missing-import]
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    enabled = device == "cuda" if autocast is None else autocast
+    torch.backends.cudnn.benchmark = True  # it chooses among algorithms by time, as XLA does
     net = torch_net(depth, width).to(device)
     optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
     criterion = torch.nn.CrossEntropyLoss()
@@ -124,11 +138,12 @@ def torch_step(
     def run() -> None:
         if device == "cpu":
             torch.set_num_threads(threads)
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            loss = criterion(net(image.float() / 255), label)
-        loss.backward()
-        optimizer.step()
+        for _ in range(calls):
+            optimizer.zero_grad(set_to_none=True)
+            with torch.autocast(device, torch.bfloat16, enabled=enabled):
+                loss = criterion(net(image.float() / 255), label)
+            loss.backward()
+            optimizer.step()
         if device == "cuda":
             torch.cuda.synchronize()
 

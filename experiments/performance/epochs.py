@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,21 +43,23 @@ def arrays(size: int) -> dict[str, np.ndarray]:
     return {"image": image, "label": rng.integers(0, 10, size, dtype=np.int32)}
 
 
-def parts() -> tuple[Callable, training.Trainer]:
-    """`start(key)`, which makes a state, and the trainer."""
-    net = models.tensorflow_mlp()
+def parts(
+    shape: tuple[int, ...], net: nn.Module | None = None
+) -> tuple[Callable, training.Trainer]:
+    """`start(key)`, which makes a state for images of a shape, and the trainer."""
+    net = net or models.tensorflow_mlp()
     ours = networks.trainer(net, optimizers.adam(1e-3), ("dropout",))
 
     @jax.jit
     def start(key: jax.Array) -> training.TrainState:
-        return ours.init(net.init(key, jnp.zeros((1, 28, 28, 1)), train=False))
+        return ours.init(net.init(key, jnp.zeros((1, *shape)), train=False))
 
     return start, ours
 
 
-def our_epoch(examples: dict[str, jax.Array]) -> Callable[[], None]:
+def our_epoch(examples: dict[str, jax.Array], net: nn.Module | None = None) -> Callable[[], None]:
     """The whole epoch is one program."""
-    start, ours = parts()
+    start, ours = parts(examples["image"].shape[1:], net)
     epoch = jax.jit(functools.partial(training.train_epoch, ours), donate_argnums=0)
     state, key, order = start(jax.random.key(0)), jax.random.key(1), order_of(examples)
 
@@ -67,9 +70,9 @@ def our_epoch(examples: dict[str, jax.Array]) -> Callable[[], None]:
     return run
 
 
-def host_loop(examples: dict[str, jax.Array]) -> Callable[[], None]:
+def host_loop(examples: dict[str, jax.Array], net: nn.Module | None = None) -> Callable[[], None]:
     """Python calls a compiled step, which gathers its batch on the device."""
-    start, ours = parts()
+    start, ours = parts(examples["image"].shape[1:], net)
     state, key, order = start(jax.random.key(0)), jax.random.key(1), order_of(examples)
     rows = list(zip(*order, strict=True))
 
@@ -88,7 +91,7 @@ def host_loop(examples: dict[str, jax.Array]) -> Callable[[], None]:
 
 def numpy_loop(examples: dict[str, np.ndarray], order: data.Order) -> Callable[[], None]:
     """The loop as it is mostly written: NumPy gathers a batch, a compiled step takes it."""
-    start, ours = parts()
+    start, ours = parts(examples["image"].shape[1:])
     state, key = start(jax.random.key(0)), jax.random.key(1)
     rows, compiled = jax.device_get(list(zip(*order, strict=True))), training.jit_step(ours)
 
@@ -132,20 +135,22 @@ def torch_epoch(examples: dict[str, np.ndarray], threads: int) -> Callable[[], N
     return run
 
 
-def population(examples: dict[str, jax.Array], seeds: int) -> Callable[[], None]:
+def population(
+    examples: dict[str, jax.Array], seeds: int, net: nn.Module | None = None, **how: Any
+) -> Callable[[], None]:
     """An epoch of every seed in one program; each seed has its own order and its own draws."""
     keys = jax.random.split(jax.random.key(3), seeds)
-    run = one_seed()
+    run = one_seed(examples["image"].shape[1:], net)
 
     def all_seeds() -> None:
-        training.train_population(run, keys, (), shared=(examples,))
+        training.train_population(run, keys, (), shared=(examples,), **how)
 
     return all_seeds
 
 
 @functools.cache
-def one_seed() -> Callable[..., jax.Array]:
-    start, ours = parts()
+def one_seed(shape: tuple[int, ...], net: nn.Module | None = None) -> Callable[..., jax.Array]:
+    start, ours = parts(shape, net)
 
     def run(key: jax.Array, nothing: tuple, examples: dict[str, jax.Array]) -> jax.Array:
         del nothing

@@ -1,213 +1,71 @@
 """Writes the page of measured costs from the JSON files that the other scripts left.
 
-python -m experiments.performance.report paper_figs/performance
+    python -m experiments.performance.report paper_figs/performance
+
+What `experiments.performance.device` left in a folder of that folder follows at the end. A file
+that is missing, torn or not ours costs its own section, with a line that names it.
 """
 
 import argparse
-import json
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-RECORDS = (
-    "update_rules",
-    "trajectories",
-    "epochs",
-    "random_search",
-    "conv_steps",
-    "conv_scans",
-    "streams",
-    "imports",
-)
-ABOUT_RULES = """\
-One update of a ResNet-50-shaped tree ({leaves} leaves, {floats:,} floats), parameters and state
-donated; medians of {rounds} rounds in which all take turns, in milliseconds. The *floor* is a
-program with the same reads and writes and next to no arithmetic; *PyTorch* is its fused optimizer,
-its grouped one for RMSProp and AdaDelta. Ratios are formed within a round, above 1 where ours is
-faster, with their quartiles; those of CPU time hardly see what else the machine was doing.
-"""
-ABOUT_TRAJECTORIES = """\
-Adam on Beale's function, {rates} learning rates at once, {steps} steps: `surfaces.trajectory` under
-`vmap`, against a compiled step called from Python. Both give the same points.
-"""
+from experiments.files import read_json, write_atomically
+from experiments.markup import map_strings, plain_markdown, printable
+from experiments.performance import _sections as sections
+from experiments.performance.device._records import NAME, read_records
+
+TITLE = "# What it costs"
+SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "update_rules": sections.rules_section,
+    "trajectories": sections.trajectories_section,
+    "epochs": sections.epochs_section,
+    "random_search": sections.search_section,
+    "conv_steps": partial(sections.conv_section, "A convolutional step"),
+    "conv_scans": partial(sections.conv_section, "A convolutional step inside a loop"),
+    "streams": sections.streams_section,
+    "imports": sections.imports_section,
+}
+NOT_AS_WRITTEN = (LookupError, TypeError, ValueError, AttributeError, RecursionError, StopIteration)
 
 
-def middle(quartiles: list[float]) -> str:
-    return f"{quartiles[1]:.3g}"
-
-
-def ratio(quartiles: list[float]) -> str:
-    low, median, high = quartiles
-    return f"{median:.2f} ({low:.2f} to {high:.2f})"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = list(head)
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def made_on(record: dict[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    return f"{record['device']}; {versions}; load at the start {record['load']}.\n"
-
-
-def rules_section(record: dict[str, Any]) -> str:
-    rules = record["rules"]
-    rivals = [
-        name
-        for name in ("optax", "floor", "torch")
-        if name in next(iter(rules.values()))["over_ours"]
-    ]
-    head = ("rule", "ours", *rivals, "copy", *(f"{name} / ours" for name in rivals))
-    head += (*(f"{name} / ours, CPU time" for name in rivals), "GB/s", "share of copy")
-    rows = (
-        (
-            name,
-            *(middle(result["milliseconds"][who]) for who in ("ours", *rivals, "copy")),
-            *(ratio(result["over_ours"][who]) for who in rivals),
-            *(middle(result["cpu_over_ours"][who]) for who in rivals),
-            middle(result["gigabytes_per_second"]),
-            middle(result["share_of_copy"]),
-        )
-        for name, result in rules.items()
-    )
-    about = ABOUT_RULES.format(**record)
-    return f"## Update rules\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
-
-
-def trajectories_section(record: dict[str, Any]) -> str:
-    rows = (
-        (
-            name,
-            f"{record['compile_seconds'][key]:.2f}",
-            middle(record["microseconds_per_step"][key]),
-        )
-        for name, key in (("one scan", "scan"), ("a loop in Python", "loop"))
-    )
-    head = ("", "seconds to trace and compile", "microseconds per step")
-    about = ABOUT_TRAJECTORIES.format(**record)
-    gain = f"Loop over scan, within a round: {ratio(record['loop_over_scan'])}.\n"
-    return f"## Scanned trajectories\n\n{about}\n{table(head, rows)}\n{gain}\n{made_on(record)}"
-
-
-def epochs_section(record: dict[str, Any]) -> str:
-    rows = (
-        (
-            name,
-            middle(seconds),
-            ratio(record["over_ours"][name]) if name in record["over_ours"] else "",
-        )
-        for name, seconds in record["seconds"].items()
-        if name != "product"
-    )
-    about = (
-        "An epoch of the notes' network 784-256-128-64-32-10 (dropout, Adam, batches of 128) on "
-        f"{record['examples']:,} images; {record['rounds']} rounds. *Seeds* are {record['seeds']} "
-        f"seeds as one program on {record['devices']} devices, *one seed* one of them; *products "
-        "alone* is a scan of the step's matrix products and nothing else.\n"
-    )
-    text = (
-        f"The scan reaches {ratio(record['share_of_peak'])} of a large matrix product's "
-        f"{middle(record['peak_gigaflops'])} Gflop/s. {record['seeds']} seeds cost "
-        f"{ratio(record['seeds_over_one'])} times one.\n"
-    )
-    head = ("", "seconds", "over the scan")
-    return f"## An epoch\n\n{about}\n{table(head, rows)}\n{text}\n{made_on(record)}"
-
-
-def search_section(record: dict[str, Any]) -> str:
-    ours = ("ours", middle(record["seconds"]["ours"]), "", "")
-    rows = (
-        (
-            name,
-            middle(record["seconds"][name]),
-            ratio(over),
-            ratio(record["over_first_call"][name]),
-        )
-        for name, over in record["over_ours"].items()
-    )
-    about = (
-        f"{record['trials']} settings of rate and weight decay, {record['epochs']} epochs each, of "
-        "a 64-128-128-10 network on digits (Adam, batches of 32), by `train_population` on "
-        f"{record['devices']} devices. Its first call, tracing and compilation included, took "
-        f"{record['first_call_seconds']:.2f} s.\n"
-    )
-    head = ("", "seconds", "over ours", "over our first call")
-    return f"## Random search\n\n{about}\n{table(head, (ours, *rows))}\n{made_on(record)}"
-
-
-def conv_section(title: str, record: dict[str, Any]) -> str:
-    rows = (
-        (
-            name,
-            middle(record["milliseconds"][name]),
-            middle(record["images_per_second"][name]),
-            ratio(record["over_ours"][name]) if name != record["ours"] else "",
-        )
-        for name in record["milliseconds"]
-    )
-    about = (
-        f"One step of ResNet-{record['depth']} of width {record['width']} on {record['batch']} "
-        "images of 32 x 32 x 3; *patches* and *native* are the two algorithms of our convolution.\n"
-    )
-    head = ("", "milliseconds", "images per second", f"over {record['ours']}")
-    return f"## {title}\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
-
-
-def streams_section(record: dict[str, Any]) -> str:
-    rows = (
-        (
-            way,
-            f"{found['images_per_second'][1]:,.0f}",
-            str(found["peak_host_megabytes"]),
-            str(found["peak_device_megabytes"] or ""),
-        )
-        for way, found in record["ways"].items()
-    )
-    about = (
-        f"An epoch of batches of {record['batch']} of {record['data_set']}, without training: on "
-        "the device in a scan, on the host by NumPy, through `data.stream`, and through it from "
-        "files.\n"
-    )
-    head = ("", "images per second", "peak host MB", "peak device MB")
-    return f"## Reading\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
-
-
-def imports_section(record: dict[str, Any]) -> str:
-    added, theirs = (record["seconds"][name] for name in ("added", "theirs"))
-    text = (
-        f"`import jaxtricks` adds {added[1]:.3f} s ({added[0]:.3f} to {added[2]:.3f}) to the "
-        f"{theirs[1]:.2f} s of jax, flax and optax; {record['rounds']} fresh processes.\n"
-    )
-    return f"## Import\n\n{text}\n{made_on(record)}"
+def section(
+    path: Path, read: Callable[[Path], Any], write: Callable[[dict[str, Any]], str]
+) -> list[str]:
+    """The section of one file; none, and a line on stderr, if the file is not as we write it."""
+    try:
+        return [write(map_strings(plain_markdown, read(path)))]
+    except NOT_AS_WRITTEN as error:
+        why = str(error) if str(path) in str(error) else f"{path}: {error!r}"
+        print(f"warning: left out of the page: {printable(why)}", file=sys.stderr)
+        return []
 
 
 def page(folder: Path) -> str:
     """The whole page in Markdown."""
-    records = {name: json.loads((folder / f"{name}.json").read_text()) for name in RECORDS}
-    return "\n".join(
-        (
-            "# What it costs\n",
-            "Generated by `python -m experiments.performance.report` from the JSON files of "
-            f"`{folder.name}/`.\n",
-            rules_section(records["update_rules"]),
-            trajectories_section(records["trajectories"]),
-            epochs_section(records["epochs"]),
-            search_section(records["random_search"]),
-            conv_section("A convolutional step", records["conv_steps"]),
-            conv_section("A convolutional step inside a loop", records["conv_scans"]),
-            streams_section(records["streams"]),
-            imports_section(records["imports"]),
-        )
-    )
+    parts = [
+        f"{TITLE}\n",
+        "Generated by `python -m experiments.performance.report` from the JSON files of "
+        f"`{folder.name}/`.\n",
+    ]
+    for name, write in SECTIONS.items():
+        parts += section(folder / f"{name}.json", read_json, write)
+    for path in sorted(folder.glob(f"*/{NAME}")):
+        parts += section(path, read_records, sections.device_section)
+    return "\n".join(parts)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m experiments.performance.report")
     parser.add_argument("folder", type=Path, help="of the JSON files; the page goes beside it")
     folder = parser.parse_args(arguments).folder
-    folder.with_suffix(".md").write_text(page(folder))
+    target = folder.with_suffix(".md")
+    if target.exists() and not target.read_bytes().startswith(TITLE.encode()):
+        parser.error(f"{target} is no page of ours and would be overwritten")
+    write_atomically(target, page(folder).encode())
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from experiments.engine._results import (
     from_json,
     read_record,
     to_json,
-    write_atomically,
 )
 from experiments.engine._run import ReplacementRefused, prepare_folder, run_script
 from experiments.engine._script import Script, find_scripts
+from experiments.files import write_atomically
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Every measurement that asks for an accelerator, in one command of a few minutes."""

@@ -1,0 +1,243 @@
+"""Whatever strings a record holds, the pages show them as text; other files cost nothing."""
+
+import html.parser
+import json
+import os
+import urllib.parse
+
+import pytest
+
+from experiments import __main__ as command_line
+from experiments.engine._ledger import gallery, ledger, read_folder, write_ledger
+from experiments.engine._results import read_record
+from experiments.engine._run import ReplacementRefused, prepare_folder, run_script
+from experiments.markup import plain_html, plain_markdown, printable
+from tests.experiments.test_engine import fake_script
+
+HOSTILE = [
+    "a | b", "\\| \\", "`code`", "``", "*a* **b** __c__ _d_", "~~gone~~", "$x^2$", "a_b_c",
+    "<img src=x onerror=alert(1)>", "</table><script>alert(1)</script>", "<!-- ", "]]>",
+    "[text](javascript:alert(1))", "![](http://127.0.0.1/x.png)", "[a][b]", "[^1]", "<http://a.b>",
+    "https://a.b/c", "www.a.b", "me@a.b", "&lt;b&gt; &amp;", "&#60;b&#62;", "\"' onload=x",
+    "two\nlines\r\n# heading\t| tab", "\x1b[31mred\x07", "\u202egnp.exe\u2069", "\x00", "\ud800",
+    "\u2028next", "# heading", "- item", "1. item", "> quote", "    code", "| --- |", "é – 数",
+]  # fmt: skip
+BADGE = "<b>|`[x](y)`\n\x1b"
+
+
+def hostile_record(text, name="question"):
+    """Of the right types, and every string that they leave free is the text."""
+    verdict = {"subject": "C-001", "outcome": "confirmed", "measured": text}
+    return {
+        "schema": 1,
+        "script": f"{text}/{name}",
+        "question": text,
+        "figures": ["F-001", text],
+        "animated": False,
+        "preset": "default",
+        "data_set": text,
+        "device": text,
+        "wall_seconds": 1.0,
+        "verdicts": [verdict, {**verdict, "subject": text}],
+        "results": {text: text},
+    }
+
+
+def shown(text):
+    """What a reader sees: white space is one space, and invisible characters are marked."""
+    return " ".join(printable(text).split())
+
+
+def markdown_cells(page):
+    """Texts of the cells of all tables, and the tokens that are not text, by CommonMark's rules."""
+    markdown_it = pytest.importorskip("markdown_it")
+    tokens = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(page)
+    inline = [token for token in tokens if token.type == "inline"]
+    kinds = {child.type for token in inline for child in token.children}
+    return [" ".join("".join(c.content for c in t.children).split()) for t in inline], kinds
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markdown_renders_as_the_very_text(text):
+    page = f"| head | next |\n| --- | --- |\n| {plain_markdown(text)} | end |\n"
+    cells, kinds = markdown_cells(page)
+    assert cells == ["head", "next", shown(text), "end"]
+    assert kinds <= {"text", "text_special"}
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects tags with their attributes, and the text."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.texts = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def handle_comment(self, data):
+        raise AssertionError(f"a comment: {data}")
+
+    def handle_decl(self, decl):
+        raise AssertionError(f"a declaration: {decl}")
+
+    unknown_decl = handle_pi = handle_comment
+
+
+def read_html(text):
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    return reader.tags, "".join(reader.texts)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_html_reads_back_as_the_very_text(text):
+    tags, inside = read_html(f'<p title="{plain_html(text)}">{plain_html(text)}</p>')
+    assert tags == [("p", {"title": printable(text)})]
+    assert inside == printable(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_ledger_shows_a_hostile_record_as_text(text):
+    """As many lines and cells as with a harmless record, and no link but those to pictures."""
+    page, harmless = (ledger([hostile_record(t)]) for t in (text, "harmless"))
+    assert len(page.splitlines()) == len(harmless.splitlines())
+    assert page.isprintable() or all(c.isprintable() or c == "\n" for c in page)
+    page.encode()
+    cells, kinds = markdown_cells(page)
+    plain, plain_kinds = markdown_cells(harmless)
+    assert kinds <= plain_kinds | {"text_special"}
+    assert [cell.replace("harmless", shown(text)) for cell in plain if cell != "harmless"] == [
+        cell for cell, was in zip(cells, plain, strict=True) if was != "harmless"
+    ]
+    assert cells.count(shown(text)) >= plain.count("harmless") > 2
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_gallery_shows_a_hostile_record_as_text(text):
+    """The same elements and attributes as with a harmless record, and the text in their place."""
+    (tags, inside), (plain_tags, plain) = (
+        read_html(gallery([hostile_record(t)]).removeprefix("<!doctype html>"))
+        for t in (text, "harmless")
+    )
+    assert inside == plain.replace("harmless", printable(text))
+    assert [tag for tag, _ in tags] == [tag for tag, _ in plain_tags]
+    for (_, found), (_, wanted) in zip(tags, plain_tags, strict=True):
+        values = {k: v and v.replace("harmless", printable(text)) for k, v in wanted.items()}
+        assert found == values
+
+
+@pytest.mark.parametrize("name", ["javascript:alert(1)", 'a"b', "a)b <c>", "a%2Fb", "é", "..\\x"])
+def test_links_to_pictures_stay_in_the_folder(name):
+    tags, _ = read_html(gallery([hostile_record("x", name)]).removeprefix("<!doctype html>"))
+    (link,) = [attributes["href"] for tag, attributes in tags if tag == "a"]
+    assert urllib.parse.urlsplit(link).path == link  # neither a scheme nor a host
+    assert urllib.parse.unquote(link) == f"{name}.png"
+    assert f"[picture]({link})" in ledger([hostile_record("x", name)])
+
+
+def test_terminal_shows_no_control_characters(tmp_path, capsys):
+    run_script(fake_script(), "default", tmp_path)
+    record = json.loads((tmp_path / "question.json").read_text())
+    record["verdicts"][0] |= {"measured": BADGE, "subject": BADGE}
+    (tmp_path / "question.json").write_text(json.dumps(record))
+    command_line.report([fake_script()], tmp_path)
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def bad_files():
+    """Contents of a JSON file that is not ours, by what is wrong."""
+    good = hostile_record("text")
+    yield "torn", json.dumps(good)[:-20].encode()
+    yield "empty", b""
+    yield "not text", b"\xff\xfe\x00\xd8"
+    yield "too deep", b"[" * 100_000
+    yield "too deep inside", b'{"schema": 1, "x": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+    yield "long number", b"1" * 5000
+    yield "a list", b"[]"
+    yield "a stranger's", b'{"name": "package", "version": "1.0.0"}'
+    yield "of another schema", json.dumps({**good, "schema": 2}).encode()
+    yield "of another script", json.dumps({**good, "script": "topic/other"}).encode()
+    for key in good:
+        yield f"without {key}", json.dumps({k: v for k, v in good.items() if k != key}).encode()
+        other = [] if key == "results" else {"a": 1}
+        yield f"{key} of another type", json.dumps({**good, key: other}).encode()
+    yield "unknown preset", json.dumps({**good, "preset": "huge"}).encode()
+    yield "figures", json.dumps({**good, "figures": [1]}).encode()
+    verdict = good["verdicts"][0]
+    for change in ({"outcome": "<b>"}, {"subject": 1}, {"measured": None}):
+        changed = {**good, "verdicts": [verdict | change]}
+        yield f"verdict {change}", json.dumps(changed).encode()
+
+
+BAD = dict(bad_files())
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=list(BAD))
+def test_another_file_costs_neither_the_ledger_nor_itself(tmp_path, capsys, content):
+    run_script(fake_script(), "default", tmp_path)
+    (tmp_path / "question.json").rename(tmp_path / "kept")
+    (tmp_path / "question.json").write_bytes(content)
+    write_ledger(tmp_path)
+    assert "150 not yet judged" in (tmp_path / "README.md").read_text()
+    assert str(tmp_path / "question.json") in capsys.readouterr().err
+    (tmp_path / "kept").rename(tmp_path / "question.json")
+    (tmp_path / "torn.json").write_bytes(content)
+    assert [record["script"] for record in read_folder(tmp_path)] == ["topic/question"]
+    assert (tmp_path / "torn.json").read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "dangling link", "unreadable"])
+def test_what_is_no_file_is_left_out_and_nothing_hangs(tmp_path, capsys, kind):
+    path = tmp_path / "x.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "dangling link":
+        path.symlink_to(tmp_path / "nowhere")
+    else:
+        path.write_bytes(b"{}")
+        path.chmod(0)
+    write_ledger(tmp_path)
+    assert str(path) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [BAD["torn"], BAD["a stranger's"]], ids=["torn", "stranger's"])
+def test_a_file_that_is_not_ours_is_replaced_only_by_force(tmp_path, content):
+    path = tmp_path / "question.json"
+    path.write_bytes(content)
+    with pytest.raises(ReplacementRefused, match=r"question\.json .* \(--force replaces it"):
+        run_script(fake_script(), "default", tmp_path)
+    assert path.read_bytes() == content and os.listdir(tmp_path) == ["question.json"]
+    run_script(fake_script(), "default", tmp_path, force=True)
+    assert read_record(path)["preset"] == "default"
+
+
+def test_a_strangers_file_in_the_folder_costs_the_command_nothing(tmp_path, capsys):
+    """One in the way of a script's record is kept, one elsewhere is left out of the ledger."""
+    names = ("which_logarithm_checks_the_loss", "which_random_search_draws_are_negative")
+    for name in (names[0], "package"):
+        (tmp_path / f"{name}.json").write_text('{"name": "package"}')
+    only = [part for name in names for part in ("--only", name)]
+    assert command_line.main(["--smoke", "--jobs", "1", *only, "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert f"{names[0]} kept: {tmp_path / names[0]}.json is no result file" in printed.out
+    assert f"left out of the ledger: {tmp_path / 'package'}.json" in printed.err
+    assert (tmp_path / f"{names[0]}.json").read_text() == '{"name": "package"}'
+    assert names[1] in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["README.md", "index.html"])
+@pytest.mark.parametrize("content", [b"<html>mine</html>", b"\xff\xfe"])
+def test_a_strangers_page_is_not_overwritten(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FileExistsError, match=name):
+        prepare_folder(tmp_path)
+    (tmp_path / name).unlink()
+    write_ledger(tmp_path)
+    prepare_folder(tmp_path)  # ours are
