@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Key, PyTree
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_choice, check_functions, check_instance, check_integer
 from jaxtricks.control import ControlRule
 from jaxtricks.data import count_examples
@@ -99,7 +100,8 @@ def run(
 
     Raises:
         ValueError: a length is under 1, `batch_size` is over the number of training examples,
-            arrays differ in length, there is no metric `monitor`, or a rule watches the wrong side.
+            arrays differ in length, a number in them does not fit into the dtype in which JAX holds
+            it, there is no metric `monitor`, or a rule watches the wrong side.
         TypeError: an argument is of another type.
 
     Example:
@@ -180,6 +182,7 @@ def check_run(
     for name, examples in (("train", train), ("validation", validation)):
         check_instance(name, examples, Mapping)
         count_examples(examples, name=name)
+        check_rows_fit(examples)
     size = count_examples(train)
     if batch_size > size:
         raise ValueError(f"batch_size must not be over the {size} examples, got {batch_size}.")

@@ -23,12 +23,13 @@ from jaxtricks.training._loss import (
     check_loss,
     split_output,
     weighted_sums,
-    with_weight,
 )
+from jaxtricks.training._present import present_examples
 from jaxtricks.training._split_variables import split_variables
 from jaxtricks.training._state import Averaged, TrainState
 from jaxtricks.training._state import variables as last_variables
 from jaxtricks.training._step import StepSettings, TrainStep, make_step
+from jaxtricks.training._trainable import Trainable, split_params
 
 
 class Trainer(NamedTuple):
@@ -70,6 +71,7 @@ def trainer(
     rng_streams: Sequence[str] = ("dropout",),
     diagnostics: bool = True,
     axis_name: str | None = None,
+    trainable: Trainable = None,
 ) -> Trainer:
     r"""Makes the trainer of a loss and an update rule.
 
@@ -157,6 +159,7 @@ def trainer(
             tuple(rng_streams),
             diagnostics,
             axis_name,
+            trainable,
         )
     )
 
@@ -167,14 +170,14 @@ def trainer(
             step=jnp.zeros((), jnp.int32),
             params=params,
             model_state=model_state,
-            opt_state=tx.init(params),
+            opt_state=tx.init(split_params(trainable, params)[0]),
             learning_rate_scale=jnp.ones((), jnp.float32),
             average=average,
         )
 
     def evaluate(variables: Mapping[str, PyTree], batch: Batch) -> Metrics:
         params, model_state = split_variables(variables)
-        batch = with_weight(batch)
+        batch = present_examples(batch)
         given = loss(params, model_state, batch, {}, train=False)
         losses, _, metrics, _ = split_output(given)
         sums = weighted_sums(losses, metrics, batch["weight"])
