@@ -9,6 +9,7 @@ from jaxtricks.training._state import TrainState
 
 SMALL = 1024  # entries of an array that is compared with what it was before the step
 
+
 class NonFiniteError(FloatingPointError):
     """A step gave a NaN or an infinity.
 
