@@ -25,7 +25,13 @@ def present_examples(batch: Batch) -> dict[str, Any]:
     check_rows_fit(batch)
     if "weight" not in batch:
         return {**batch, "weight": jnp.ones(len(jax.tree.leaves(batch)[0]), jnp.float32)}
-    weight = jnp.asarray(batch["weight"])
+    rows = {name: values for name, values in batch.items() if name != "weight"}
+    return with_present_rows(rows, batch["weight"])
+
+
+@jax.jit  # so that `jax_debug_nans` does not find what is absent
+def with_present_rows(rows: dict[str, Any], weight: Array) -> dict[str, Any]:
+    """The rows, each absent one replaced, and the weights in float32 or wider."""
     weight = weight.astype(wide_dtype(weight.dtype))
     present = weight != 0  # NaN is, so that it is seen
     first = present & (jnp.cumsum(present.astype(jnp.int32)) == 1)
@@ -41,6 +47,5 @@ def present_examples(batch: Batch) -> dict[str, Any]:
     def replace_all(rows: dict[str, Any]) -> dict[str, Any]:
         return jax.tree.map(replaced, rows)
 
-    rows = {name: jnp.asarray(x) for name, x in batch.items() if name != "weight"}
     rows = jax.lax.cond(jnp.all(present), lambda rows: rows, replace_all, rows)
     return {**rows, "weight": weight}
