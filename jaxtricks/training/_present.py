@@ -26,7 +26,7 @@ def present_examples(batch: Batch) -> dict[str, Any]:
     if "weight" not in batch:
         return {**batch, "weight": jnp.ones(len(jax.tree.leaves(batch)[0]), jnp.float32)}
     rows = {name: values for name, values in batch.items() if name != "weight"}
-    return with_present_rows(rows, batch["weight"])
+    return with_present_rows(rows, jnp.asarray(batch["weight"]))
 
 
 @jax.jit  # so that `jax_debug_nans` does not find what is absent

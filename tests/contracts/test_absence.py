@@ -65,7 +65,8 @@ def made(name, **options):
     net = MODELS[name](**({"axis_name": options["axis_name"]} if "axis_name" in options else {}))
     trainer = training.trainer(training.classification_loss(net), TX, **options)
     start = jax.jit(lambda: MODELS[name]().init(KEY, jnp.zeros((2, 4, 4, 1)), train=False))()
-    return trainer, trainer.init(start), training.jit_step(trainer) if not options else None
+    compiled = training.pmap_step if "axis_name" in options else training.jit_step
+    return trainer, trainer.init(start), compiled(trainer)
 
 
 def copy(tree):

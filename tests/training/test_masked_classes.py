@@ -24,7 +24,8 @@ def total(logits, batch, **options):
 def by_float64(label, weight, class_weights):
     """Loss and gradient by their formulas: the classes that cannot be chosen are left out."""
     loss, gradient = 0.0, np.zeros(LOGITS.shape)
-    for row, logits in enumerate(LOGITS.astype(np.float64)):
+    for row in range(len(LOGITS)):
+        logits = LOGITS[row].astype(np.float64)
         if weight[row] == 0:
             continue
         p = np.exp(logits - logits.max())
