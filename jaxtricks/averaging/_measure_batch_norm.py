@@ -62,8 +62,8 @@ def measure_batch_norm(
 
     Raises:
         ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
-            number, there are no `"params"`, no layer was found, one is called twice, or `apply`
-            runs it in training mode.
+            number, there are no `"params"`, no layer was found, one is called twice or with
+            a mask, or `apply` runs it in training mode.
         TypeError: `batch_size` is not an integer, `variables` not a mapping, or `apply` not a
             function.
 
@@ -140,6 +140,10 @@ def _inputs(
             if name in found:
                 raise ValueError(f"{name} is called twice, and has one set of statistics.")
             x, training = _arguments(layer, *args, **kwargs)
+            if kwargs.get("mask") is not None:
+                raise ValueError(
+                    f"apply must call {name} without a mask: leave out examples that do not count."
+                )
             if training:
                 raise ValueError(f"apply must run {name} in evaluation mode.")
             origin = origins.get(name) if origins else None

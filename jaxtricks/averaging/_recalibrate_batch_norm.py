@@ -59,7 +59,7 @@ def recalibrate_batch_norm(
     Raises:
         ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
             number, there are no `"params"`, `apply` returned no `"batch_stats"` or moves no
-            statistic, or `unbiased` finds no layer, or one with a single value per feature.
+            statistic, or `unbiased` finds no layer, one with a single value per feature, or a mask.
         TypeError: `batch_size` is not an integer, or `apply` did not return a mapping.
 
     Example:
@@ -168,6 +168,10 @@ def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -
         layer = context.module
         if isinstance(layer, nn.BatchNorm | BatchNorm) and context.method_name == "__call__":
             x = args[0] if args else kwargs["x"]
+            if kwargs.get("mask") is not None:
+                raise ValueError(
+                    "unbiased needs batch norm without a mask: leave out what does not count."
+                )
             size = x.size // layer.get_variable("batch_stats", "var").size
             if size < 2:
                 raise ValueError(f"unbiased needs two values per feature, got {size}.")

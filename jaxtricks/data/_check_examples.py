@@ -5,11 +5,13 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Int, Shaped
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_instance, check_integer
 
 Values = Shaped[np.ndarray, "n *rest"]
+Numbers = Int[np.ndarray, " n"]  # of the examples that rows belong to
 
 
 def check_examples(
@@ -19,8 +21,10 @@ def check_examples(
 
     `"image"` is uint8 `[n, height, width, channels]`, or floating after preprocessing, then also
     `[n, features]`. `"label"` is whole `[n]`, from 0, or floating `[n, classes]`, each row
-    probabilities. `"weight"` is floating `[n]`, not negative. Arrays of other names are only
-    compared in length and searched for NaN and infinities.
+    probabilities. `"weight"` is `[n]`, floating, whole or bool, not negative, and float32 holds the
+    sum. Arrays of other names are only compared in length and searched for NaN and infinities. No
+    number may be one that JAX would change beyond rounding, such as the label 2^32, which becomes
+    0. An example of weight 0 is absent: it may hold anything.
 
     Args:
         examples: such as one of the splits that `load` gives.
@@ -54,23 +58,31 @@ def check_examples(
         raise ValueError(f"examples must have arrays of one length, got {sizes}.")
     if not sizes or not min(sizes.values()):
         raise ValueError(f"examples must not be empty, got {sizes}.")
+    numbers = np.arange(len(next(iter(arrays.values()))))
+    if "weight" in arrays:
+        check_weight(arrays["weight"], numbers)
+    check_rows_fit(arrays)
+    if "weight" in arrays and not np.all(arrays["weight"]):
+        numbers = np.flatnonzero(arrays["weight"])
+        arrays = {name: values[numbers] for name, values in arrays.items()}
+    if not len(numbers):
+        return
     for name, values in arrays.items():
-        check_finite(name, values)
+        check_finite(name, values, numbers)
     if "image" in arrays:
         check_image(arrays["image"])
     if "label" in arrays:
-        check_label(arrays["label"], classes)
-    if "weight" in arrays:
-        check_weight(arrays["weight"])
+        check_label(arrays["label"], classes, numbers)
 
 
-def check_finite(name: str, values: Values) -> None:
+def check_finite(name: str, values: Values, numbers: Numbers) -> None:
     """Refuses NaN and infinities."""
     if is_floating(values):
         where = np.argwhere(~np.isfinite(values))
         if len(where):
             value = values[tuple(where[0])]
-            raise ValueError(f"{name} must be finite, got {value} in example {where[0][0]}.")
+            number = numbers[where[0][0]]
+            raise ValueError(f"{name} must be finite, got {value} in example {number}.")
 
 
 def check_image(images: Values) -> None:
@@ -93,7 +105,7 @@ def check_image(images: Values) -> None:
             )
 
 
-def check_label(labels: Values, classes: int | None) -> None:
+def check_label(labels: Values, classes: int | None, numbers: Numbers) -> None:
     """Refuses labels that are neither whole numbers nor rows of probabilities, or out of range."""
     integer = np.issubdtype(labels.dtype, np.integer)
     if not integer and not is_floating(labels):
@@ -105,32 +117,37 @@ def check_label(labels: Values, classes: int | None) -> None:
             "kind have another name."
         )
     if integer:
-        refuse("label", "not be negative", labels, labels < 0)
+        refuse("label", "not be negative", labels, labels < 0, numbers)
         if classes is not None:
-            refuse("label", f"be under the {classes} classes", labels, labels >= classes)
+            refuse("label", f"be under the {classes} classes", labels, labels >= classes, numbers)
         return
     if labels.shape[1] != classes and classes is not None:
         raise ValueError(f"label must have {classes} columns, got {labels.shape[1]}.")
     sums = labels.astype(np.float64).sum(axis=1)
     tolerance = 4 * float(jnp.finfo(labels.dtype).eps) * labels.shape[1]
-    refuse("label", "not be negative", labels.min(axis=1), labels.min(axis=1) < 0)
-    refuse("label", "have rows that sum to 1", sums, np.abs(sums - 1) > tolerance)
+    refuse("label", "not be negative", labels.min(axis=1), labels.min(axis=1) < 0, numbers)
+    refuse("label", "have rows that sum to 1", sums, np.abs(sums - 1) > tolerance, numbers)
 
 
-def check_weight(weights: Values) -> None:
-    """Refuses weights that are not one number of at least 0 per example."""
-    if not is_floating(weights):
-        raise TypeError(f"weight must be floating, got {weights.dtype}.")
+def check_weight(weights: Values, numbers: Numbers) -> None:
+    """Refuses weights that are not one number of at least 0 per example, or have no finite sum."""
+    if not is_floating(weights) and weights.dtype.kind not in "iub":
+        raise TypeError(f"weight must be floating, whole or bool, got {weights.dtype}.")
     if weights.ndim != 1:
         raise ValueError(f"weight must be [n], got the shape {weights.shape}.")
-    refuse("weight", "not be negative", weights, weights < 0)
+    check_finite("weight", weights, numbers)
+    refuse("weight", "not be negative", weights, weights < 0, numbers)
+    total = weights.astype(np.float64).sum()
+    if total > np.finfo(np.float32).max:
+        raise ValueError(f"weight must have a sum that float32 holds, got {total:g}.")
 
 
-def refuse(name: str, rule: str, values: Values, broken: Values) -> None:
+def refuse(name: str, rule: str, values: Values, broken: Values, numbers: Numbers) -> None:
     """Raises with the first value that breaks a rule, if there is one."""
     where = np.flatnonzero(broken)
     if len(where):
-        raise ValueError(f"{name} must {rule}, got {values[where[0]]} in example {where[0]}.")
+        row = where[0]
+        raise ValueError(f"{name} must {rule}, got {values[row]} in example {numbers[row]}.")
 
 
 def is_floating(values: Values) -> bool:

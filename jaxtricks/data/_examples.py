@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 from typing_extensions import TypeAliasType
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_instance
+from jaxtricks._wide_dtype import wide_dtype
 
 Arrays = TypeAliasType("Arrays", Mapping[str, Shaped[Array | np.ndarray, "..."]])
 
@@ -82,7 +84,8 @@ def take_batch(
 
     Raises:
         TypeError: a source does not give a dict.
-        ValueError: a source gives more or fewer rows than there are indices.
+        ValueError: a source gives more or fewer rows than there are indices, or a number of an
+            example does not fit into the dtype in which JAX holds it.
 
     Example:
         >>> examples = {"label": np.array([5, 6, 7])}
@@ -90,8 +93,11 @@ def take_batch(
         >>> batch["label"].tolist(), batch["weight"].tolist()
         ([7, 5], [1.0, 0.0])
     """
+    on_host = isinstance(indices, np.ndarray)
     if isinstance(examples, Mapping):
-        asarray = np.asarray if isinstance(indices, np.ndarray) else jnp.asarray
+        asarray = np.asarray if on_host else jnp.asarray
+        if not on_host:
+            check_rows_fit(examples)
         batch: Rows = {str(name): asarray(values)[indices] for name, values in examples.items()}
     else:
         rows = examples[indices]  # pyrefly: ignore[bad-argument-type]
@@ -102,4 +108,8 @@ def take_batch(
             raise ValueError(
                 f"examples must give a row for each of {len(indices)} indices, got {lengths}."
             )
-    return {**batch, "weight": weights * batch.get("weight", np.float32(1))}
+    if on_host:
+        check_rows_fit(batch, numbers=indices)
+    if "weight" in batch:
+        weights = weights * batch["weight"].astype(wide_dtype(batch["weight"].dtype))
+    return {**batch, "weight": weights}

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Integer
 
 from jaxtricks._checks import check_integer
+from jaxtricks._wide_labels import wide_labels
 
 
 def one_hot(
@@ -33,5 +34,5 @@ def one_hot(
         outside = np.asarray(labels)[(np.asarray(labels) < 0) | (np.asarray(labels) >= classes)]
         if outside.size:
             raise ValueError(f"labels must be in [0, {classes}), got {outside[0]}.")
-    places = jnp.asarray(labels).astype(jnp.int32)  # in uint8 the class 256 would be the class 0
+    places = wide_labels(jnp.asarray(labels))
     return jax.nn.one_hot(places, classes, dtype=jnp.float32)

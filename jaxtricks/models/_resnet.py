@@ -1,10 +1,10 @@
 """Residual networks for small images."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer
@@ -75,25 +75,37 @@ class ResNet(nn.Module):
 
     @nn.compact
     def __call__(
-        self, images: Shaped[Array, "n *image"], *, train: bool
+        self,
+        images: Shaped[Array, "n *image"],
+        *,
+        train: bool,
+        mask: Bool[Array, " n"] | None = None,
     ) -> Float[Array, "n classes"]:
-        """Logits of images `[n, height, width, channels]`, floating."""
+        """Logits of images `[n, height, width, channels]`, floating.
+
+        `mask` says which examples count in the batch norm; None is all.
+        """
         check_flag("train", train)
         check_images(images, ranks=(4,))
-        x = nn.relu(self.normalised(images, self.width, 1, train))
+        call = {"train": train, "mask": mask}
+        x = nn.relu(self.normalised(images, self.width, 1, call))
         for stage in range(3):
             for block in range((self.depth - 2) // 6):
                 features = self.width * 2**stage
                 stride = 2 if stage > 0 and block == 0 else 1
-                y = nn.relu(self.normalised(x, features, stride, train))
-                y = self.normalised(y, features, 1, train)
+                y = nn.relu(self.normalised(x, features, stride, call))
+                y = self.normalised(y, features, 1, call)
                 x = nn.relu(y + shortcut(x, features, stride))
         return nn.Dense(self.classes, dtype=self.dtype)(jnp.mean(x, axis=(1, 2)))
 
     def normalised(
-        self, x: Float[Array, "n height width channels"], features: int, stride: int, train: bool
+        self,
+        x: Float[Array, "n height width channels"],
+        features: int,
+        stride: int,
+        call: dict[str, Any],
     ) -> Float[Array, "n rows columns features"]:
-        """A convolution and its batch norm."""
+        """A convolution and its batch norm, which is called with `call`."""
         x = Conv(
             features,
             strides=stride,
@@ -102,7 +114,7 @@ class ResNet(nn.Module):
             algorithm=self.algorithm,
             dtype=self.dtype,
         )(x)
-        return BatchNorm(axis_name=self.axis_name, dtype=self.dtype)(x, train=train)
+        return BatchNorm(axis_name=self.axis_name, dtype=self.dtype)(x, **call)
 
 
 def shortcut(

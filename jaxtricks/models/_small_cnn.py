@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import flax.linen as nn
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer, check_range
@@ -78,9 +78,16 @@ class SmallCNN(nn.Module):
 
     @nn.compact
     def __call__(
-        self, images: Shaped[Array, "n *image"], *, train: bool
+        self,
+        images: Shaped[Array, "n *image"],
+        *,
+        train: bool,
+        mask: Bool[Array, " n"] | None = None,
     ) -> Float[Array, "n classes"]:
-        """Logits of images `[n, height, width, channels]`, floating."""
+        """Logits of images `[n, height, width, channels]`, floating.
+
+        `mask` says which examples count in the batch norm; None is all.
+        """
         check_flag("train", train)
         check_images(images, ranks=(4,))
         least = 2 ** len(self.features)
@@ -90,7 +97,8 @@ class SmallCNN(nn.Module):
         for size in self.features:
             x = Conv(size, algorithm=self.algorithm, dtype=self.dtype)(x)
             if self.batch_norm:
-                x = BatchNorm(axis_name=self.axis_name, dtype=self.dtype)(x, train=train)
+                norm = BatchNorm(axis_name=self.axis_name, dtype=self.dtype)
+                x = norm(x, train=train, mask=mask)
             x = max_pool(nn.relu(x))
         x = nn.relu(nn.Dense(self.hidden, dtype=self.dtype)(x.reshape(len(x), -1)))
         x = Dropout(self.dropout_rate)(x, train=train)

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxtricks._array_checks import check_floating
 from jaxtricks._check_dtype import check_dtype
@@ -20,6 +20,7 @@ from jaxtricks._checks import (
 from jaxtricks._statistics_axes import statistics_axes
 from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
+from jaxtricks.normalization._masked_statistics import aligned_mask, masked_statistics
 
 
 class BatchNorm(nn.Module):
@@ -38,8 +39,11 @@ class BatchNorm(nn.Module):
     $\sigma^2 + \epsilon = 0$, the normalized value is 0.
 
     Under `jit` with a sharded batch the statistics are those of the whole batch. Under `pmap` or
-    `vmap` they are those of the whole batch only if `axis_name` names the mapped axis. Padding
-    examples count like all others.
+    `vmap` they are those of the whole batch only if `axis_name` names the mapped axis.
+
+    With a `mask`, only values where it is True count, and $N$ is their number: padding leaves no
+    trace. The output at the others is $\beta$. Where fewer than two values count, the running
+    statistics stay as they are.
 
     Attributes:
         decay: share of the running statistics that an update keeps, in `[0, 1]`. PyTorch's
@@ -63,9 +67,9 @@ class BatchNorm(nn.Module):
 
     Raises:
         TypeError: an attribute has the wrong type, or, when called, the input is not a floating
-            array or `train` not a bool.
-        ValueError: `decay` or `eps` is out of range, or, when called, `axis` does not fit the
-            input, the number of features differs from that of the running statistics, there are
+            array, `train` not a bool or `mask` not boolean.
+        ValueError: `decay` or `eps` is out of range, or, when called, `axis` or `mask` does not fit
+            the input, the number of features differs from that of the running statistics, there are
             fewer than two values per feature in training (their variance would be 0), or no axis
             called `axis_name` is mapped.
 
@@ -110,8 +114,17 @@ class BatchNorm(nn.Module):
         super().__post_init__()
 
     @nn.compact
-    def __call__(self, x: Float[Array, "*shape"], *, train: bool) -> Float[Array, "*shape"]:
-        """Normalizes by the batch in training and by the running statistics in evaluation."""
+    def __call__(
+        self, x: Float[Array, "*shape"], *, train: bool, mask: Bool[Array, "*some"] | None = None
+    ) -> Float[Array, "*shape"]:
+        """Normalizes by the batch in training and by the running statistics in evaluation.
+
+        Args:
+            x: the input.
+            train: whether to use and record the statistics of the batch.
+            mask: which values count in training: `[batch]`, or an array that fits all axes of the
+                input but those of `axis`, such as `[batch, time]`; None is all.
+        """
         check_floating("x", x)
         check_flag("train", train)
         own = statistics_axes(self.axis, x.ndim)
@@ -127,11 +140,11 @@ class BatchNorm(nn.Module):
         dtype = x.dtype if self.dtype is None else self.dtype
         wide = jnp.asarray(x, wide_dtype(dtype))
         if train:
-            mean, centred, var, size = self.statistics(wide, own)
+            mean, centred, var, size = self.statistics(wide, own, mask)
             if not self.is_initializing():
-                stored = var * size / (size - 1) if self.unbiased_running_var else var
-                running_mean.value = self.update_running(running_mean.value, mean)
-                running_var.value = self.update_running(running_var.value, stored)
+                bessel = size / jnp.maximum(size - 1, 1) if self.unbiased_running_var else 1
+                running_mean.value = self.update_running(running_mean.value, mean, size)
+                running_var.value = self.update_running(running_var.value, var * bessel, size)
         else:
             centred, var = wide - running_mean.value.reshape(row), running_var.value.reshape(row)
         total = var + self.eps
@@ -144,8 +157,8 @@ class BatchNorm(nn.Module):
         return y.astype(dtype)
 
     def statistics(
-        self, x: Float[Array, "*shape"], own: tuple[int, ...]
-    ) -> tuple[Float[Array, "*row"], Float[Array, "*shape"], Float[Array, "*row"], int]:
+        self, x: Float[Array, "*shape"], own: tuple[int, ...], mask: Bool[Array, "*some"] | None
+    ) -> tuple[Float[Array, "*row"], Float[Array, "*shape"], Float[Array, "*row"], ScalarLike]:
         """Returns the mean, the centred values, the biased variance and the number of values."""
         axes = tuple(axis for axis in range(x.ndim) if axis not in own)
         size = math.prod(x.shape[axis] for axis in axes)
@@ -155,6 +168,8 @@ class BatchNorm(nn.Module):
             size *= axis_size(name)
         if size < 1 or (size == 1 and not self.is_initializing()):
             raise ValueError(f"x has {size} values per feature: too few for batch statistics.")
+        if mask is not None:
+            return masked_statistics(x, aligned_mask(mask, x.shape, own), own, name)
 
         def shared(values: Array) -> Array:
             return values if name is None else jax.lax.pmean(values, name)
@@ -167,10 +182,11 @@ class BatchNorm(nn.Module):
         var = shared(jnp.mean(jnp.square(centred), axes, keepdims=True))
         return origin + mean, centred, var, size
 
-    def update_running(self, running: Array, batch: Array) -> Array:
-        """Returns the running statistic after a training batch."""
+    def update_running(self, running: Array, batch: Array, size: ScalarLike) -> Array:
+        """Returns the running statistic after a training batch of `size` values."""
         batch = batch.reshape(running.shape)
-        return (self.decay * running + (1 - self.decay) * batch).astype(running.dtype)
+        new = (self.decay * running + (1 - self.decay) * batch).astype(running.dtype)
+        return jnp.where(size > 1, new, running)
 
 
 def axis_size(name: str) -> int:

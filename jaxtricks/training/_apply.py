@@ -1,10 +1,11 @@
 """How a model is called: one signature for Flax linen, Flax nnx, Equinox and plain functions."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Bool, Key, PyTree
 
 from jaxtricks._checks import shown
 
@@ -16,6 +17,9 @@ class Apply(Protocol):
     `variables` holds `"params"` and the model's other collections, `rngs` a key for each random
     stream in training and nothing in evaluation. `model_state` is the other collections as they are
     after the call, `{}` if there are none.
+
+    A function with a parameter `mask` is also told, by that name, which examples are present: a
+    bool for each, or None for all.
     """
 
     def __call__(
@@ -28,8 +32,8 @@ class Apply(Protocol):
     ) -> tuple[Any, PyTree]: ...
 
 
-def apply_of(model: nn.Module | Apply) -> Apply:
-    """The function that calls a Flax linen module, or the function given.
+def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
+    """The function that calls a Flax linen module, or the function given, with a mask if it may be.
 
     Raises:
         TypeError: `model` is neither.
@@ -44,7 +48,7 @@ def apply_of(model: nn.Module | Apply) -> Apply:
             raise TypeError(
                 f"model must be a flax.linen Module or a function, got {shown(model)}{hint}."
             )
-        return model
+    takes_mask = has_mask(model)
 
     def apply(
         variables: Mapping[str, PyTree],
@@ -52,10 +56,23 @@ def apply_of(model: nn.Module | Apply) -> Apply:
         *,
         train: bool,
         rngs: Mapping[str, Key[Array, ""]],
+        mask: Bool[Array, " batch"] | None = None,
     ) -> tuple[Any, PyTree]:
+        extra = {"mask": mask} if takes_mask else {}
+        if not isinstance(model, nn.Module):
+            return model(variables, inputs, train=train, rngs=rngs, **extra)
         state = {name: tree for name, tree in variables.items() if name != "params"}
         if not train:
-            return model.apply(variables, inputs, train=False), state
-        return model.apply(variables, inputs, train=True, rngs=dict(rngs), mutable=list(state))
+            return model.apply(variables, inputs, train=False, **extra), state
+        options = {"rngs": dict(rngs), "mutable": list(state), **extra}
+        return model.apply(variables, inputs, train=True, **options)
 
     return apply
+
+
+def has_mask(model: nn.Module | Apply) -> bool:
+    """Whether a parameter of the call is named `mask`; no if Python cannot inspect the call."""
+    try:
+        return "mask" in inspect.signature(model).parameters
+    except (TypeError, ValueError):
+        return False

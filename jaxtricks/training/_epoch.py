@@ -109,8 +109,9 @@ def mean_over_steps(metrics: Metrics) -> Metrics:
     """
     weight = metrics["weight"]
     total = jnp.sum(weight)
+    mass = jnp.where(jnp.isfinite(total), jnp.where(total > 0, total, 1), jnp.nan)
     means = {
-        name: jnp.sum(weight * values) / jnp.where(total > 0, total, 1)
+        name: jnp.sum(weight / mass * jnp.where(weight == 0, 0, values.astype(weight.dtype)))
         for name, values in metrics.items()
     }
     exceptions = {"weight": total}

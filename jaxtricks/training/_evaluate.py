@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import Array, PyTree
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_functions, check_instance, check_integer
 from jaxtricks.data import Examples, Order, count_examples, epoch_order, take_batch
 from jaxtricks.training._feed import feed, fetch_behind
@@ -48,8 +49,8 @@ def evaluate(
 
     Raises:
         TypeError: an argument is of another type.
-        ValueError: there is no example, the arrays differ in length, `batch_size` is under 1, or
-            there are no `"params"`.
+        ValueError: there is no example, the arrays differ in length, `batch_size` is under 1, a
+            number does not fit into the dtype in which JAX holds it, or there are no `"params"`.
 
     Example:
         >>> import optax
@@ -68,6 +69,7 @@ def evaluate(
         check_instance("sharding", sharding, NamedSharding)
     rows = padded_size(batch_size, size, sharding)
     if isinstance(examples, Mapping):
+        check_rows_fit(examples)
         given = (trainer.evaluate, rows, sharding, variables, dict(examples))
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given[3:])):
             return evaluate_in_program(*given)  # a cache would keep a loss that holds tracers
@@ -92,12 +94,11 @@ def evaluate_in_program(
             batch = jax.lax.with_sharding_constraint(batch, sharding)
         return evaluate_batch(variables, batch)
 
-    def body(total: Metrics, row: Order) -> tuple[Metrics, None]:
-        return jax.tree.map(jnp.add, total, sums_of(*row)), None
+    def body(_: None, row: Order) -> tuple[None, Metrics]:
+        return None, sums_of(*row)
 
-    shapes = jax.eval_shape(sums_of, order.indices[0], order.weights[0])
-    nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-    sums, _ = jax.lax.scan(body, nothing, order)
+    _, sums = jax.lax.scan(body, None, order)
+    sums = {name: jnp.sum(values, axis=0) for name, values in sums.items()}
     return replicate(means_of(sums), sharding)
 
 
@@ -126,8 +127,9 @@ def evaluate_batches(
     )
     total: Numbers = {}
     for sums in fetch_behind(results):
-        total = {name: value + total.get(name, 0) for name, value in sums.items()}
-    return means_of(total)
+        wide = {name: value.astype(np.float64) for name, value in sums.items()}
+        total = {name: value + total.get(name, 0) for name, value in wide.items()}
+    return {name: value.astype(sums[name].dtype) for name, value in means_of(total).items()}
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -142,8 +144,10 @@ def batch_sums(
 
 
 def means_of(sums: Mapping) -> dict:
-    """Sums over the examples, divided by the sum of their weights."""
-    return {name: value / sums["weight"] for name, value in sums.items() if name != "weight"}
+    """Sums over the examples, divided by the sum of their weights; NaN if that is infinite."""
+    xp = np if isinstance(sums["weight"], np.ndarray | np.generic) else jnp
+    mass = xp.where(xp.isfinite(sums["weight"]), sums["weight"], xp.nan)
+    return {name: value / mass for name, value in sums.items() if name != "weight"}
 
 
 def padded_size(batch_size: int, size: int, sharding: NamedSharding | None) -> int:

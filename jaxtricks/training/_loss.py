@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
@@ -93,13 +92,6 @@ def check_loss(loss: object) -> None:
         )
 
 
-def with_weight(batch: Batch) -> dict[str, Any]:
-    """The batch with weights in float32 or wider, 1 for each example where there were none."""
-    size = len(jax.tree.leaves(batch)[0])
-    weight = jnp.asarray(batch.get("weight", jnp.ones((size,), jnp.float32)))
-    return {**batch, "weight": weight.astype(wide_dtype(weight.dtype))}
-
-
 def split_output(given: Any) -> tuple[Any, PyTree, dict[str, Any], dict[str, Any]]:
     """Gives the losses, the model's state, the metrics and the extra arguments of the rule.
 
@@ -125,6 +117,8 @@ def weighted_sums(
 ) -> Metrics:
     """Sums of the loss and of each metric over the examples, with their weights.
 
+    What is given for an example of weight 0 is not looked at: it may be NaN.
+
     Raises:
         ValueError: one is not a number per example, or a metric has a name that the step uses.
     """
@@ -139,4 +133,6 @@ def weighted_sums(
             )
     wide = {name: jnp.asarray(value) for name, value in values.items()}
     wide = {name: value.astype(wide_dtype(value.dtype)) for name, value in wide.items()}
-    return {name: jnp.sum(weight * value) for name, value in wide.items()}
+    none = weight == 0
+    parts = {name: weight * jnp.where(none, 0, value) for name, value in wide.items()}
+    return {name: jnp.sum(part) for name, part in parts.items()}

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Key, PyTree
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_choice, check_functions, check_instance, check_integer
 from jaxtricks.control import ControlRule
 from jaxtricks.data import count_examples
@@ -93,13 +94,15 @@ def run(
         plateau: answers the factor by which updates are multiplied, such as `control.plateau()`.
         stopping: answers whether to stop, such as `control.early_stopping(5)`; its state keeps the
             best model. None keeps none.
-        monitor: the validation metric that both watch.
+        monitor: the validation metric that both watch, in float32: a change of less than 6e-8 of
+            it is none.
         after_stop: what the curves hold for the epochs after a stop: NaN, or the last value. A run
             that had stopped before this call has none: NaN.
 
     Raises:
         ValueError: a length is under 1, `batch_size` is over the number of training examples,
-            arrays differ in length, there is no metric `monitor`, or a rule watches the wrong side.
+            arrays differ in length, a number in them does not fit into the dtype in which JAX holds
+            it, there is no metric `monitor`, or a rule watches the wrong side.
         TypeError: an argument is of another type.
 
     Example:
@@ -143,14 +146,14 @@ def run(
 
         ended = stopped
         position, stopped, last = jax.lax.cond(ended, skip, advance, position)
-        shown = last
-        if after_stop == "nan":
-            shown = jax.tree.map(lambda x: jnp.where(ended, jnp.nan, x), last)
+        none = ended if after_stop == "nan" else had_stopped
+        shown = jax.tree.map(lambda x: jnp.where(none, jnp.nan, x), last)
         return (position, stopped, last), shown
 
     shapes = jax.eval_shape(advance, position)[2]
-    nothing = jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, s.dtype), shapes)
-    carry = (position, was_stopped(trainer, control, position), nothing)
+    nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    had_stopped = was_stopped(trainer, control, position)
+    carry = (position, had_stopped, nothing)
     (position, _, _), (means, measured) = jax.lax.scan(body, carry, length=epochs)
     return Run(position, means, measured)
 
@@ -180,6 +183,7 @@ def check_run(
     for name, examples in (("train", train), ("validation", validation)):
         check_instance(name, examples, Mapping)
         count_examples(examples, name=name)
+        check_rows_fit(examples)
     size = count_examples(train)
     if batch_size > size:
         raise ValueError(f"batch_size must not be over the {size} examples, got {batch_size}.")

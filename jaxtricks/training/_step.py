@@ -10,11 +10,14 @@ from jaxtyping import Array, Float, Key, PyTree
 from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_instance
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.averaging import Averager
-from jaxtricks.training._loss import Batch, Loss, Metrics, split_output, weighted_sums, with_weight
-from jaxtricks.training._non_finite import count_non_finite, sum_of_squares
+from jaxtricks.training._loss import Batch, Loss, Metrics, split_output, weighted_sums
+from jaxtricks.training._non_finite import count_non_finite, count_spoiled, norm
+from jaxtricks.training._present import present_examples
 from jaxtricks.training._reported_rate import reported_rate
 from jaxtricks.training._state import Averaged, TrainState
+from jaxtricks.training._trainable import Trainable, join_params, split_params
 
 TrainStep = TypeAliasType(
     "TrainStep", Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
@@ -34,6 +37,7 @@ class StepSettings(NamedTuple):
     rng_streams: Sequence[str]
     diagnostics: bool
     axis_name: str | None
+    trainable: Trainable
 
 
 def make_step(settings: StepSettings) -> TrainStep:
@@ -45,37 +49,45 @@ def make_step(settings: StepSettings) -> TrainStep:
         key = jax.random.fold_in(key, state.step)
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
-        batch = with_weight(batch)
+        batch = present_examples(batch)
         loss, augment = settings.loss, settings.augment
         if augment is not None:
             augment_key = jax.random.fold_in(key, jnp.uint32(AUGMENT))
-            batch = augmented(augment, loss, augment_key, batch)
+            batch = present_examples(augmented(augment, loss, augment_key, batch))
             loss = getattr(loss, "per_example", loss)
         weight = sum_over_devices(jnp.sum(batch["weight"]), axis_name)
-        mass = jnp.where(weight > 0, weight, 1)
+        mass = jnp.where(jnp.isfinite(weight), jnp.where(weight > 0, weight, 1), jnp.nan)
+        trained, frozen = split_params(settings.trainable, state.params)
         gradients, model_state, metrics, extra_args = gradients_in_parts(
-            settings._replace(loss=loss), state, batch, mass, key
+            settings._replace(loss=loss), (trained, frozen), state.model_state, batch, mass, key
         )
         metrics, gradients = sum_over_devices((metrics, gradients), axis_name)
-        gradients = jax.tree.map(lambda g, p: g.astype(p.dtype), gradients, state.params)
+        gradients = jax.tree.map(lambda g, p: g.astype(p.dtype), gradients, trained)
         if settings.penalty is not None:
             check_scalar_penalty(settings.penalty, state.params)
-            metrics["penalty"], extra = jax.value_and_grad(settings.penalty)(state.params)
+            metrics["penalty"], extra = jax.value_and_grad(
+                lambda trained: settings.penalty(join_params(trained, frozen))
+            )(trained)
             gradients = jax.tree.map(jnp.add, gradients, extra)
         updates, opt_state = rule.update(
-            gradients, state.opt_state, state.params, value=metrics["loss"], **extra_args
+            gradients, state.opt_state, trained, value=metrics["loss"], **extra_args
         )
         scale = state.learning_rate_scale
         updates = jax.tree.map(lambda u: (scale * u).astype(u.dtype), updates)
-        params = optax.apply_updates(state.params, updates)
+        new = optax.apply_updates(trained, updates)
+        params = join_params(new, frozen)
         rate = reported_rate(opt_state)
         if rate is not None:
             metrics["learning_rate"] = scale * rate
-        metrics["weight"] = weight
-        if settings.diagnostics:
-            metrics["gradient_norm"] = jnp.sqrt(sum_of_squares(gradients))
-            metrics["non_finite"] = count_non_finite((metrics["loss"], gradients, params))
         average = next_average(settings.averager, params, state.average)
+        if settings.diagnostics:
+            numbers = (weight, metrics["loss"], metrics.get("penalty"))
+            metrics["gradient_norm"] = norm(gradients)
+            metrics["non_finite"] = count_non_finite((numbers, gradients, new)) + count_spoiled(
+                (state.model_state, state.opt_state, state.average),
+                (model_state, opt_state, average),
+            )
+        metrics["weight"] = weight
         count = optax.safe_increment(state.step)
         return TrainState(count, params, model_state, opt_state, scale, average), metrics
 
@@ -107,7 +119,8 @@ def augmented(
 
 def gradients_in_parts(
     settings: StepSettings,
-    state: TrainState,
+    params: tuple[PyTree, PyTree],
+    model_state: PyTree,
     batch: Batch,
     mass: Float[Array, ""],
     key: Key[Array, ""],
@@ -120,12 +133,12 @@ def gradients_in_parts(
     def of_part(model_state: PyTree, part: Batch, number: Any) -> Any:
         part_key = jax.random.fold_in(key, number)
         gradient = jax.grad(mean_of_part, argnums=1, has_aux=True)
-        g, aux = gradient(settings, state.params, model_state, part, mass, part_key)
+        g, aux = gradient(settings, *params, model_state, part, mass, part_key)
         # float32 or wider, so that sums over parts and devices are not rounded to bfloat16
-        return jax.tree.map(lambda x: x.astype(jnp.promote_types(x.dtype, jnp.float32)), g), aux
+        return jax.tree.map(lambda x: x.astype(wide_dtype(x.dtype)), g), aux
 
     if parts == 1:
-        g, (model_state, sums, extra_args) = of_part(state.model_state, batch, 0)
+        g, (model_state, sums, extra_args) = of_part(model_state, batch, 0)
         return g, model_state, sums, extra_args
     split = jax.tree.map(lambda x: x.reshape(parts, size // parts, *x.shape[1:]), batch)
 
@@ -135,7 +148,7 @@ def gradients_in_parts(
         return (jax.tree.map(jnp.add, total, (g, sums)), model_state), None
 
     first = jax.tree.map(lambda x: x[0], split)
-    g, (model_state, sums, _) = of_part(state.model_state, first, 0)
+    g, (model_state, sums, _) = of_part(model_state, first, 0)
     rest = (jax.tree.map(lambda x: x[1:], split), jnp.arange(1, parts))
     ((g, sums), model_state), _ = jax.lax.scan(body, ((g, sums), model_state), rest)
     return g, model_state, sums, {}
@@ -143,7 +156,8 @@ def gradients_in_parts(
 
 def mean_of_part(
     settings: StepSettings,
-    params: PyTree,
+    trained: PyTree,
+    frozen: PyTree,
     model_state: PyTree,
     part: Batch,
     mass: Float[Array, ""],
@@ -155,7 +169,7 @@ def mean_of_part(
         ValueError: the loss reports extra arguments, and the batch is in parts or on a mapped axis.
     """
     keys = {name: jax.random.fold_in(key, i) for i, name in enumerate(settings.rng_streams)}
-    given = settings.loss(params, model_state, part, keys, train=True)
+    given = settings.loss(join_params(trained, frozen), model_state, part, keys, train=True)
     losses, model_state, metrics, extra_args = split_output(given)
     if extra_args and (settings.accumulate > 1 or settings.axis_name is not None):
         raise ValueError(

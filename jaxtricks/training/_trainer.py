@@ -23,12 +23,13 @@ from jaxtricks.training._loss import (
     check_loss,
     split_output,
     weighted_sums,
-    with_weight,
 )
+from jaxtricks.training._present import present_examples
 from jaxtricks.training._split_variables import split_variables
 from jaxtricks.training._state import Averaged, TrainState
 from jaxtricks.training._state import variables as last_variables
 from jaxtricks.training._step import StepSettings, TrainStep, make_step
+from jaxtricks.training._trainable import Trainable, split_params
 
 
 class Trainer(NamedTuple):
@@ -70,20 +71,24 @@ def trainer(
     rng_streams: Sequence[str] = ("dropout",),
     diagnostics: bool = True,
     axis_name: str | None = None,
+    trainable: Trainable = None,
 ) -> Trainer:
     r"""Makes the trainer of a loss and an update rule.
 
     The gradient is that of $\sum_i w_i \ell_i / \sum_i w_i + R(\theta)$ with the sums over the
     whole batch, on however many devices it lies, so ragged and padded batches are exact; the
-    weights are `batch["weight"]`, 1 where there are none. Step t of stream s draws from
+    weights are `batch["weight"]`, 1 where there are none. An example of weight 0 is absent,
+    whatever it holds, NaN included: the model sees the first of the others in its place, and its
+    loss and metrics are not looked at. Step t of stream s draws from
     `fold_in(fold_in(fold_in(key, t), part), s)`.
 
     The metrics of a step are means over the batch with its weights: `"loss"` (without the
     penalty) and those of `loss`. Besides these there are `"penalty"`, if there is one;
     `"learning_rate"`, that of the rule's state times the state's scale, if the rule keeps it, as
     ours and `optax.inject_hyperparams` do; `"weight"`, the sum of the weights; `"gradient_norm"`;
-    and `"non_finite"`, how many entries of the loss, the gradient and the new parameters are NaN
-    or infinite.
+    and `"non_finite"`, how many entries of the loss, the penalty, the gradient and the new
+    parameters are NaN or infinite, and how many of the model's state, the rule's and the averager's
+    became so in this step. Both are of the parameters that are trained.
 
     Args:
         loss: gives one loss per example, see `Loss`.
@@ -105,6 +110,11 @@ def trainer(
         diagnostics: whether to report `"gradient_norm"` and `"non_finite"`. Small models in large
             populations are faster without; NaN then shows in the losses only. `fit` needs them.
         axis_name: of the mapped axis under `pmap_step`; else None.
+        trainable: which parameters are trained, as PyTorch's `requires_grad` says it: a tree of
+            bools (or a prefix: one bool for a whole layer), or a function from the parameters to
+            one; None is all. The others have no gradient: clipping, norms, decay and the rule's
+            state know nothing of them. With `optimizers.freeze`, the last link of a chain, they
+            would take part in all that comes before it.
 
     Raises:
         TypeError: `tx` is not a gradient transformation, `averager` not an averager, a function
@@ -157,6 +167,7 @@ def trainer(
             tuple(rng_streams),
             diagnostics,
             axis_name,
+            trainable,
         )
     )
 
@@ -167,14 +178,14 @@ def trainer(
             step=jnp.zeros((), jnp.int32),
             params=params,
             model_state=model_state,
-            opt_state=tx.init(params),
+            opt_state=tx.init(split_params(trainable, params)[0]),
             learning_rate_scale=jnp.ones((), jnp.float32),
             average=average,
         )
 
     def evaluate(variables: Mapping[str, PyTree], batch: Batch) -> Metrics:
         params, model_state = split_variables(variables)
-        batch = with_weight(batch)
+        batch = present_examples(batch)
         given = loss(params, model_state, batch, {}, train=False)
         losses, _, metrics, _ = split_output(given)
         sums = weighted_sums(losses, metrics, batch["weight"])

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxtricks import models
 from jaxtricks.averaging import measure_batch_norm, recalibrate_batch_norm
 from jaxtricks.normalization import BatchNorm
 from tests.untyped import untyped
@@ -116,3 +117,21 @@ def test_bad_input_is_named():
         measure_batch_norm(applied(model), {}, X, 4)
     with pytest.raises(ValueError, match="batch_size 15 leaves no whole batch of 14"):
         measure_batch_norm(applied(model), variables, X, 15)
+
+
+def test_a_mask_is_refused():
+    """All examples given count: those that do not are left out of them."""
+    net = models.MLP((4, 3), block=models.batch_norm_block)
+    x = jax.random.normal(jax.random.key(0), (8, 5))
+    variables = net.init(jax.random.key(0), x, train=False)
+    mask = jnp.ones(2, bool)
+    with pytest.raises(ValueError, match="BatchNorm_0 without a mask: leave out examples"):
+        measure_batch_norm(lambda v, x: net.apply(v, x, train=False, mask=mask), variables, x, 2)
+    with pytest.raises(ValueError, match="unbiased needs batch norm without a mask"):
+        recalibrate_batch_norm(
+            lambda v, x: net.apply(v, x, train=True, mask=mask, mutable=["batch_stats"])[1],
+            variables,
+            x,
+            2,
+            unbiased=True,
+        )

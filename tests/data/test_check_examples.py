@@ -39,6 +39,23 @@ def test_good_examples_pass(examples):
     data.check_examples(examples, classes=3)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, np.int32, bool])
+@pytest.mark.parametrize("label", [-1, 255, 2**32])
+def test_an_example_of_weight_zero_may_hold_anything(dtype, label):
+    """It is absent; the same example with a weight is refused by its own number."""
+    weight = np.array([0, 1, 1, 1, 0, 1]).astype(dtype)
+    wrong = {
+        "image": with_one(SMOOTH, np.nan),
+        "label": with_one(LABEL.astype(np.int64), label),
+        "x": with_one(np.ones(6), 1e39),
+    }
+    data.check_examples({**wrong, "weight": weight}, classes=3)
+    for name, values in wrong.items():
+        present = {**GOOD, name: values, "weight": np.array([0, 1, 1, 1, 1, 0]).astype(dtype)}
+        with pytest.raises(ValueError, match=f"{name} must .* in example 4"):
+            data.check_examples(present, classes=3)
+
+
 def test_soft_labels_of_many_classes_pass():
     """Rounding of each entry adds up; no more than that is allowed."""
     for dtype in (jnp.bfloat16, jnp.float32):
@@ -79,7 +96,21 @@ def test_real_splits_pass():
         ({"image": IMAGE.astype(np.float32)}, ValueError, "float32 with whole numbers up to 95"),
         ({"image": with_one(SMOOTH, np.nan)}, ValueError, "image must be finite, got nan in .* 4"),
         ({"image": with_one(SMOOTH, -np.inf)}, ValueError, "image must be finite, got -inf in"),
-        ({"weight": np.ones(6, int)}, TypeError, "weight must be floating, got int"),
+        ({"weight": np.ones(6, complex)}, TypeError, "weight must be floating, whole or bool, got"),
+        ({"weight": with_one(np.ones(6), np.nan)}, ValueError, "weight must be finite, got nan in"),
+        ({"weight": np.full(6, 1e38, np.float32)}, ValueError, r"weight must have a sum .* 6e\+38"),
+        ({"weight": with_one(np.ones(6), 1e39)}, ValueError, r"weight must .* got 1e\+39"),
+        (
+            {"label": with_one(LABEL.astype(np.int64), 2**32)},
+            ValueError,
+            "got 4294967296 in ex.* 4",
+        ),
+        ({"extra": with_one(SOFT.astype(float), 1e39)}, ValueError, r"fit into float32, .* 1e\+39"),
+        (
+            {"time": with_one(LABEL.astype(np.uint64), 2**40)},
+            ValueError,
+            "time must fit into uint32",
+        ),
         ({"weight": -np.ones(6)}, ValueError, "weight must not be negative, got -1.0 in example 0"),
         ({"weight": np.ones((6, 1))}, ValueError, r"weight must be \[n\], got .* \(6, 1\)"),
         ({"extra": with_one(SOFT, np.inf)}, ValueError, "extra must be finite, got inf in exam"),

@@ -2,20 +2,22 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import flax.linen as nn
-from jaxtyping import Array
+from jaxtyping import Array, Bool
 
 from jaxtricks._checks import check_flag, check_instance, shown
 
 
 class Sequential(nn.Module):
-    """Applies layers in turn and hands `train` to those that take it.
+    """Applies layers in turn and hands `train` and `mask` to those that take them.
 
-    A layer takes `train` if a parameter of its call has that name. Flax modules and plain functions
-    can be mixed. Each layer draws its own random numbers. Use `regularizers.Dropout` and
-    `normalization.BatchNorm`: those of Flax do not take `train`, but `deterministic` and
-    `use_running_average`.
+    A layer takes `train` if a parameter of its call has that name, and `mask`, which examples
+    count, if another has that one (Flax's layers mean something else by it, and take no `train`).
+    Flax modules and plain functions can be mixed. Each layer draws its own random numbers. Use
+    `regularizers.Dropout` and `normalization.BatchNorm`: those of Flax do not take `train`, but
+    `deterministic` and `use_running_average`.
 
     It has no `dtype`; its layers have their own.
 
@@ -45,10 +47,12 @@ class Sequential(nn.Module):
         self.layers = tuple(self.layers)  # so that the network can be hashed
         super().__post_init__()
 
-    def __call__(self, x: Array, *, train: bool) -> Array:
-        """Applies the layers."""
+    def __call__(
+        self, x: Array, *, train: bool, mask: Bool[Array, " batch"] | None = None
+    ) -> Array:
+        """Applies the layers; `mask` says which examples count in batch norm, None all."""
         check_flag("train", train)
-        return apply_layers(self.layers, x, train=train)
+        return apply_layers(self.layers, x, train=train, mask=mask)
 
 
 def check_layers(name: str, layers: Sequence[Callable[..., Array]]) -> None:
@@ -66,16 +70,26 @@ def check_layers(name: str, layers: Sequence[Callable[..., Array]]) -> None:
             raise TypeError(f"{name}[{index}] must be callable, got {shown(layer)}.")
 
 
-def apply_layers(layers: Sequence[Callable[..., Array]], x: Array, *, train: bool) -> Array:
-    """Applies layers in turn and hands `train` to those that take it."""
+def apply_layers(
+    layers: Sequence[Callable[..., Array]],
+    x: Array,
+    *,
+    train: bool,
+    mask: Bool[Array, " batch"] | None,
+) -> Array:
+    """Applies layers in turn and hands `train` and `mask` to those that take them."""
     for layer in layers:
-        x = layer(x, train=train) if takes_train(layer) else layer(x)
+        x = layer(x, **taken(layer, train, mask))
     return x
 
 
-def takes_train(layer: Callable[..., Array]) -> bool:
-    """Whether a parameter of the call is named `train`; no if Python cannot inspect the call."""
+def taken(
+    layer: Callable[..., Array], train: bool, mask: Bool[Array, " batch"] | None
+) -> dict[str, Any]:
+    """What of `train` and `mask` a layer's call takes; nothing if Python cannot inspect it."""
     try:
-        return "train" in inspect.signature(layer).parameters
+        names = inspect.signature(layer).parameters
     except ValueError:
-        return False
+        return {}
+    given = {"train": train, "mask": mask}
+    return {name: given[name] for name in given if name in names} if "train" in names else {}

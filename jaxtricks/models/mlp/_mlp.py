@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 
 import flax.linen as nn
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Bool, Float, Shaped
 from typing_extensions import TypeAliasType
 
 from jaxtricks._check_dtype import check_dtype
@@ -40,9 +40,10 @@ class MLP(nn.Module):
             for all hidden layers, or one for each. Rates may be traced; make the network inside the
             traced function then.
         block: makes the layers of one hidden layer: `HiddenLayer -> [layer, ...]`, Flax modules
-            made in the call or functions of one array. They are applied in turn, and `train` is
-            handed to those that take it, as in `Sequential`. A function or `functools.partial`;
-            make a partial once, because under `jit` two of the same arguments are different.
+            made in the call or functions of one array. They are applied in turn, and `train` and
+            `mask` are handed to those that take them, as in `Sequential`. A function or
+            `functools.partial`; make a partial once, because under `jit` two of the same arguments
+            are different.
         kernel_init: initializer of the weights, `(key, shape, dtype) -> array`.
         dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`; parameters
             and running statistics are float32 all the same. None follows Flax's promotion of the
@@ -108,9 +109,16 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(
-        self, images: Shaped[Array, "batch *rest"], *, train: bool
+        self,
+        images: Shaped[Array, "batch *rest"],
+        *,
+        train: bool,
+        mask: Bool[Array, " batch"] | None = None,
     ) -> Float[Array, "batch logits"]:
-        """Logits of images `[n, height, width, channels]` or rows `[n, features]`."""
+        """Logits of images `[n, height, width, channels]` or rows `[n, features]`.
+
+        `mask` says which examples count in layers that take it, such as `BatchNorm`; None is all.
+        """
         check_flag("train", train)
         x = flatten(images)
         *sizes, logits = self.features
@@ -118,7 +126,7 @@ class MLP(nn.Module):
             hidden = HiddenLayer(size, self.activation, rate, self.kernel_init, self.dtype)
             layers = self.block(hidden)
             check_layers("block(hidden)", layers)
-            x = apply_layers(layers, x, train=train)
+            x = apply_layers(layers, x, train=train, mask=mask)
         return nn.Dense(logits, kernel_init=self.kernel_init, dtype=self.dtype)(x)
 
     def each_rate(self) -> tuple[ScalarLike, ...]:

@@ -1,8 +1,12 @@
 """The step compiled for one device."""
 
 import jax
+from jaxtyping import Array, Key
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_functions
+from jaxtricks.training._loss import Batch, Metrics
+from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
 
@@ -17,7 +21,8 @@ def jit_step(trainer: Trainer) -> TrainStep:
         trainer: with `axis_name=None`.
 
     Raises:
-        ValueError: the step sums over a mapped axis.
+        ValueError: the step sums over a mapped axis; or, when called, a number of the batch does
+            not fit into the dtype in which JAX holds it.
 
     Example:
         >>> import jax.numpy as jnp, numpy as np, optax
@@ -31,7 +36,13 @@ def jit_step(trainer: Trainer) -> TrainStep:
         1.0
     """
     check_no_axis(trainer)
-    return jax.jit(trainer.step, donate_argnums=0)
+    compiled = jax.jit(trainer.step, donate_argnums=0)
+
+    def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
+        check_rows_fit(batch)
+        return compiled(state, batch, key)
+
+    return step
 
 
 def check_no_axis(trainer: Trainer) -> None:

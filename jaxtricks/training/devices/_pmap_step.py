@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax
 from jaxtyping import Array, Key
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_functions
 from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
@@ -26,7 +27,8 @@ def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) 
 
     Raises:
         ValueError: the trainer has no `axis_name`, so that each device would train by its own part
-            alone; or, when called, the batch cannot be divided among the devices.
+            alone; or, when called, the batch cannot be divided among the devices, or a number in
+            it does not fit into the dtype in which JAX holds it.
 
     Example:
         >>> import numpy as np, optax
@@ -56,6 +58,7 @@ def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) 
     )
 
     def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
+        check_rows_fit(batch)
         check_divisible(batch, len(devices))
         parts = jax.tree.map(lambda x: x.reshape(len(devices), -1, *x.shape[1:]), batch)
         return block_on_cpu(mapped(state, parts, key), data_sharding(devices))

@@ -4,6 +4,7 @@ import jax
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_instance
 from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
@@ -28,7 +29,7 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
 
     Raises:
         ValueError: the step sums over a mapped axis; or, when called, the batch cannot be divided
-            among the devices.
+            among the devices, or a number in it does not fit into the dtype in which JAX holds it.
 
     Example:
         >>> import numpy as np, optax
@@ -52,6 +53,7 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
     )
 
     def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
+        check_rows_fit(batch)
         check_divisible(batch, sharding.num_devices)
         if sharding.is_fully_addressable:  # with several processes both are placed already
             state, batch = place(state, sharding), jax.device_put(batch, sharding)

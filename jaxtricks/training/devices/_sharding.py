@@ -1,11 +1,13 @@
 """Where batches and states lie: divided among devices, or whole on each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
+
+from jaxtricks._check_fits import check_rows_fit
 
 
 def data_sharding(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
@@ -38,7 +40,8 @@ def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
         sharding: from `data_sharding`.
 
     Raises:
-        ValueError: the rows cannot be divided equally.
+        ValueError: the rows cannot be divided equally, or a number in them does not fit into the
+            dtype in which JAX holds it.
 
     Example:
         >>> placed = place_batch({"x": np.arange(4.0)}, data_sharding(jax.devices()[:1]))
@@ -46,6 +49,7 @@ def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
         (('data',), [0.0, 1.0, 2.0, 3.0])
     """
     check_divisible(batch, len(sharding.addressable_devices))
+    check_rows_fit(batch if isinstance(batch, Mapping) else {"batch": batch})
     return jax.tree.map(
         lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), batch
     )

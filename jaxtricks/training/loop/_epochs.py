@@ -110,7 +110,7 @@ def train(loop: Loop, state: TrainState, number: np.int32) -> tuple[TrainState, 
     if means["non_finite"]:
         step = int(state.step)
         after = loop.redo(state, number, step - start)
-        raise NonFiniteError(step, reported(means), first_non_finite(after), state)
+        raise NonFiniteError(step, reported(means), first_non_finite(state, after), state)
     return state, means
 
 

@@ -92,7 +92,8 @@ def fit(
         stopping: ends the run, such as `control.early_stopping(5)`; one that watches a single
             metric. A run that it has ended stays so when it is resumed, with a warning. None is
             `control.keep_best()`; for an accuracy give `control.keep_best(mode="max")`.
-        monitor: the validation metric that both watch and that the best checkpoint has.
+        monitor: the validation metric that both watch and that the best checkpoint has, in
+            float32: a change of less than 6e-8 of it is none.
         loop: `"scan"` runs an epoch as one program on examples that lie on the device, `"host"`
             reads each batch on the host and calls a compiled step. None takes what `choose_loop`
             measured to be faster, and `"host"` for examples that are not arrays.

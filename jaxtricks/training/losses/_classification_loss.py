@@ -7,12 +7,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Bool, Float, Key, PyTree
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_function, check_instance, check_integer, check_range, shown
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
+from jaxtricks._wide_labels import wide_labels
 from jaxtricks.training._apply import Apply, apply_of
 from jaxtricks.training._loss import Batch, ModelLoss
 
@@ -31,12 +32,21 @@ def classification_loss(
     `label_smoothing`, and multiplied by the label's class weight. Computed by log-sum-exp, so large
     gaps between scores stay finite. The batch has `"image"` and `"label"`: whole numbers, or a row
     of class probabilities for each example, as mixing makes them. A whole label out of range makes
-    its example's loss NaN, which stops the run.
+    its example's loss and metrics NaN, which stops the run.
+
+    Examples without a label, which PyTorch marks by `ignore_index=-100`, have the weight 0; then
+    their label may be anything, and the mean is over the others:
+    `{"image": image, "label": label, "weight": np.float32(label != -100)}`.
+    A class that is not to be chosen has the logit `-jnp.inf`; neither its probability nor its
+    gradient is anything but 0.
 
     Args:
         model: gives logits `[batch, classes]`: a `flax.linen` module whose `__call__` takes `train`
             by keyword, or a function as `Apply` describes it, such as `split_nnx` makes of a
-            `flax.nnx` module.
+            `flax.nnx` module. If the call has a parameter `mask`, as those of our models have, it
+            is given a bool for each example, False for those of weight 0, so that batch norm can
+            leave them out. The batch statistics of other models count, in the place of each such
+            example, the first of the others once more.
         preprocess: applied to the images first, inside the step. None divides uint8 by 255 and
             leaves floats alone.
         label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$.
@@ -88,13 +98,19 @@ def classification_loss(
     def prepare(batch: Batch) -> dict[str, Any]:
         if "image" not in batch:
             raise ValueError(f'batch must hold "image", got {sorted(batch)}.')
+        check_rows_fit(batch)
         images = jnp.asarray(batch["image"])
         return {**batch, "image": to_unit(images) if preprocess is None else preprocess(images)}
 
     def logits_of(
-        variables: Mapping[str, PyTree], images: Any, *, train: bool, rngs: Mapping
+        variables: Mapping[str, PyTree],
+        images: Any,
+        *,
+        train: bool,
+        rngs: Mapping,
+        mask: Bool[Array, " batch"] | None = None,
     ) -> tuple[Float[Array, "batch classes"], PyTree]:
-        called = apply(variables, images, train=train, rngs=rngs)
+        called = apply(variables, images, train=train, rngs=rngs, mask=mask)
         if not isinstance(called, tuple) or len(called) != 2:
             raise TypeError(f"model must give (outputs, model_state), got {shown(called)}.")
         logits, model_state = called
@@ -109,17 +125,19 @@ def classification_loss(
         train: bool,
     ) -> Any:
         variables = {"params": params, **model_state}
-        logits, model_state = logits_of(variables, batch["image"], train=train, rngs=keys)
+        mask = jnp.asarray(batch["weight"]) != 0 if "weight" in batch else None
+        options = {"train": train, "rngs": keys, "mask": mask}
+        logits, model_state = logits_of(variables, batch["image"], **options)
         classes = logits.shape[-1]
         check_shapes(batch, classes, weights, top_k)
         target = probabilities(jnp.asarray(batch["label"]), classes)
         smooth = (1 - label_smoothing) * target + label_smoothing / classes
-        losses = optax.softmax_cross_entropy(logits, smooth)
+        losses = cross_entropy(logits, smooth)
         if weights is not None:
-            losses = losses * (target @ weights)
-        best = jnp.argmax(target, axis=-1)
-        metrics = {"accuracy": in_top(logits, best, 1)}
-        metrics |= {f"top_{k}_accuracy": in_top(logits, best, k) for k in top_k}
+            own = jnp.sum(target * weights[None], axis=-1)
+            losses = jnp.where(own == 0, 0, own * losses)
+        metrics = {"accuracy": in_top(logits, target, 1)}
+        metrics |= {f"top_{k}_accuracy": in_top(logits, target, k) for k in top_k}
         return losses, (model_state, metrics)
 
     def predict(variables: Mapping[str, PyTree], batch: Batch) -> Float[Array, "batch classes"]:
@@ -169,17 +187,31 @@ def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
         )
     if not integer:
         return labels.astype(wide_dtype(labels.dtype))
-    labels = labels.astype(jnp.int32)  # 256 classes do not fit into uint8
+    labels = wide_labels(labels)
     inside = (labels >= 0) & (labels < classes)
-    return jnp.where(inside[:, None], jax.nn.one_hot(labels, classes), jnp.nan)
+    rows = jax.nn.one_hot(labels, classes, dtype=jnp.float32)
+    return jnp.where(inside[:, None], rows, jnp.nan)
 
 
-def in_top(logits: Float[Array, "batch classes"], labels: Array, k: int) -> Float[Array, " batch"]:
-    """1 if the label is among the `k` largest logits, else 0.
+def cross_entropy(
+    logits: Float[Array, "batch classes"], target: Float[Array, "batch classes"]
+) -> Float[Array, " batch"]:
+    """Minus the target's mean of the log-probabilities, where 0 times minus infinity is 0."""
+    log_p = jax.nn.log_softmax(logits)
+    excluded = (target == 0) & (log_p == -jnp.inf)
+    return -jnp.sum(target * jnp.where(excluded, 0, log_p), axis=-1)
+
+
+def in_top(
+    logits: Float[Array, "batch classes"], target: Float[Array, "batch classes"], k: int
+) -> Float[Array, " batch"]:
+    """1 if the target's largest class is among the `k` largest logits, else 0; NaN without target.
 
     Ties go to the lower index; NaN ranks above every number.
     """
+    labels = jnp.argmax(target, axis=-1)
     chosen = jnp.take_along_axis(logits, labels[:, None], axis=1)
     first = jnp.arange(logits.shape[1])[None] < labels[:, None]
     before = ~(logits <= chosen) | ((logits == chosen) & first)
-    return (jnp.sum(before, axis=1) < k).astype(jnp.float32)
+    found = (jnp.sum(before, axis=1) < k).astype(jnp.float32)
+    return jnp.where(jnp.any(jnp.isnan(target), axis=1), jnp.nan, found)

@@ -1,0 +1,70 @@
+"""Numbers on the host that JAX would change without a word."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Bool
+
+
+def check_fits(name: str, values: object) -> None:
+    """Checks that a NumPy array keeps its values when JAX takes it over; all else passes.
+
+    Unless `jax_enable_x64` is set, JAX halves numbers of 64 bits: the integer 2^32 would become 0,
+    and 1e39 infinite. Arrays of other dtypes are not read.
+
+    Raises:
+        ValueError: a value does not fit; the message gives it and its example.
+
+    Example:
+        >>> check_fits("label", np.array([0, 2**32]))
+        Traceback (most recent call last):
+        ValueError: label must fit into int32, as which JAX holds it, got 4294967296 in example 1.
+    """
+    check_rows_fit({name: values})
+
+
+def check_rows_fit(rows: Mapping[str, Any], *, numbers: Any = None) -> None:
+    """Checks all arrays of a batch as `check_fits` does; rows of `"weight"` 0 may hold anything.
+
+    Args:
+        rows: a dict of arrays whose first axis is the example.
+        numbers: of the examples in the rows, for the message; None counts the rows.
+
+    Raises:
+        ValueError: a value does not fit.
+    """
+    for name, values in rows.items():
+        broken = outside(values)
+        if broken is None:
+            continue
+        weight = rows.get("weight")
+        if name != "weight" and weight is not None and not isinstance(weight, jax.core.Tracer):
+            broken &= (np.asarray(weight) != 0).reshape(-1, *(1,) * (broken.ndim - 1))
+        where = np.argwhere(np.atleast_1d(broken))
+        if len(where):
+            row = where[0][0]
+            value = np.atleast_1d(values)[tuple(where[0])]
+            dtype = jax.dtypes.canonicalize_dtype(values.dtype)
+            raise ValueError(
+                f"{name} must fit into {dtype}, as which JAX holds it, got {value} in example "
+                f"{row if numbers is None else numbers[row]}."
+            )
+
+
+def outside(values: object) -> Bool[np.ndarray, "..."] | None:
+    """Which values JAX would change beyond rounding; None if none."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf" or not values.size:
+        return None
+    dtype = jax.dtypes.canonicalize_dtype(values.dtype)
+    if dtype == values.dtype:
+        return None
+    if values.dtype.kind != "f":
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        if low <= values.min() and values.max() <= high:
+            return None
+        return (values < low) | (values > high)
+    with np.errstate(over="ignore"):
+        broken = np.isinf(values.astype(dtype)) & np.isfinite(values)
+    return broken if broken.any() else None

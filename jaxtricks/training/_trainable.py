@@ -1,0 +1,42 @@
+"""Which parameters are trained."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+from typing_extensions import TypeAliasType
+
+from jaxtricks._prefix import expand_prefix
+
+Trainable = TypeAliasType("Trainable", PyTree | Callable[[PyTree], PyTree] | None)
+
+
+def split_params(trainable: Trainable, params: PyTree) -> tuple[PyTree, PyTree]:
+    """The parameters that are trained and those that are not, each a tree with None for the others.
+
+    Raises:
+        TypeError: a leaf of `trainable` is not a bool.
+        ValueError: `trainable` is not a prefix of the parameters.
+
+    Example:
+        >>> split_params({"body": False, "head": True}, {"body": [1.0], "head": 2.0})
+        ({'body': [None], 'head': 2.0}, {'body': [1.0], 'head': None})
+    """
+    chosen = trainable(params) if callable(trainable) else trainable
+    for path, leaf in jax.tree_util.tree_leaves_with_path(chosen):
+        if not isinstance(leaf, bool | np.bool_):
+            raise TypeError(f"trainable{jax.tree_util.keystr(path)} must be a bool, got {leaf!r}.")
+    mask = expand_prefix("trainable", True if chosen is None else chosen, params)
+    trained = jax.tree.map(lambda keep, leaf: leaf if keep else None, mask, params)
+    return trained, jax.tree.map(lambda keep, leaf: None if keep else leaf, mask, params)
+
+
+def join_params(trained: PyTree, frozen: PyTree) -> PyTree:
+    """The whole parameters again."""
+    return jax.tree.map(
+        lambda one, other: other if one is None else one,
+        trained,
+        frozen,
+        is_leaf=lambda leaf: leaf is None,
+    )
