@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import PyTree
 
 
@@ -12,25 +13,32 @@ def check_real_tree(name: str, tree: PyTree) -> None:
         TypeError: a leaf is; the message gives its path.
     """
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
+        kind = getattr(leaf, "dtype", type(leaf))
+        if jnp.issubdtype(kind, jnp.complexfloating):
             raise TypeError(
-                f"{name}{jax.tree_util.keystr(path)} is {jnp.result_type(leaf)}: complex leaves "
+                f"{name}{jax.tree_util.keystr(path)} is {np.dtype(kind)}: complex leaves "
                 "are not supported, split them into real and imaginary parts "
                 "(optax.contrib.split_real_and_imaginary)."
             )
 
 
 def check_floating_tree(name: str, tree: PyTree) -> None:
-    """Checks that every leaf is an array of floating numbers, or a Python float.
+    """Checks that every leaf is an array of real floating numbers, or a Python float.
 
     Raises:
         TypeError: one is not; the message gives its path.
+
+    Example:
+        >>> check_floating_tree("params", {"w": jnp.ones(2), "steps": jnp.zeros((), int)})
+        Traceback (most recent call last):
+        TypeError: params['steps'] must be floating, got int32.
     """
+    check_real_tree(name, tree)
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-            raise TypeError(
-                f"{name}{jax.tree_util.keystr(path)} must be floating, got {jnp.result_type(leaf)}."
-            )
+        kind = getattr(leaf, "dtype", type(leaf))
+        if kind is not float and not jnp.issubdtype(kind, jnp.floating):
+            kind = getattr(kind, "__name__", kind)
+            raise TypeError(f"{name}{jax.tree_util.keystr(path)} must be floating, got {kind}.")
 
 
 def check_params_given(params: PyTree | None) -> None:
@@ -41,6 +49,17 @@ def check_params_given(params: PyTree | None) -> None:
     """
     if params is None:
         raise ValueError("params must be given: call update(updates, state, params).")
+
+
+def check_updates(updates: PyTree, like: PyTree) -> None:
+    """Checks that the updates are floating and match the parameters, whose structure `like` has.
+
+    Raises:
+        TypeError: a leaf is not floating.
+        ValueError: structures or shapes differ; the message says where.
+    """
+    check_same_tree("updates", updates, "params", like)
+    check_floating_tree("updates", updates)
 
 
 def check_same_tree(name: str, tree: PyTree, like_name: str, like: PyTree) -> None:

@@ -7,7 +7,7 @@ import optax
 from jaxtyping import Array, PyTree
 
 from jaxtricks._moments import cast_like, to_float32
-from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
+from jaxtricks._tree_checks import check_floating_tree, check_params_given, check_updates
 from jaxtricks.optimizers._mask import Mask, mask_tree
 
 
@@ -15,7 +15,7 @@ def added_term(term: Callable[[Array], Array], mask: Mask) -> optax.GradientTran
     """Returns the transformation `g + term(w)`, on the leaves that `mask` chooses."""
 
     def init(params: PyTree) -> optax.EmptyState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         return optax.EmptyState()
 
     def update(
@@ -26,7 +26,7 @@ def added_term(term: Callable[[Array], Array], mask: Mask) -> optax.GradientTran
     ) -> tuple[PyTree, optax.EmptyState]:
         del extra_args
         check_params_given(params)
-        check_same_tree("updates", updates, "params", params)
+        check_updates(updates, params)
 
         def add(chosen: bool, g: Array, w: Array) -> Array:
             return g + term(w) if chosen else g

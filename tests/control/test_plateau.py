@@ -135,12 +135,12 @@ def test_optax_cuts_one_observation_earlier():
 
 def test_notes_factor_of_ten_is_refused():
     """E-13: literally, three plateaus would turn 0.1 into 100."""
-    with pytest.raises(ValueError, match=r"factor must be in \[0.0, 1.0\), got 10"):
+    with pytest.raises(ValueError, match=r"factor must be in \[0.0, 1.0\], got 10"):
         control.plateau(10)
 
 
 @pytest.mark.parametrize(
-    "bad", [{"factor": 1.0}, {"patience": -1}, {"mode": "lower"}, {"threshold_mode": "relative"}]
+    "bad", [{"factor": 1.1}, {"patience": -1}, {"mode": "lower"}, {"threshold_mode": "relative"}]
 )
 def test_bad_arguments(bad):
     with pytest.raises((TypeError, ValueError), match=next(iter(bad))):
