@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 from jaxtyping import PyTree
 
 
@@ -38,17 +36,3 @@ class Averager(NamedTuple):
 
     init: Callable[[PyTree], PyTree]
     update: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]
-
-
-def check_floating_tree(name: str, tree: PyTree) -> None:
-    """Checks that every leaf is a real floating array, which has a mean of its own dtype.
-
-    Raises:
-        TypeError: a leaf is not one; the message gives its path.
-    """
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-            raise TypeError(
-                f"{name}{jax.tree_util.keystr(path)} is {jnp.result_type(leaf)}: only real "
-                "floating leaves can be averaged, leave the others out."
-            )

@@ -44,7 +44,8 @@ def _sum_of_gradients(adam: AdamState, b1: ScalarOrSchedule, decay: ScalarLike) 
     average_weight = weight_sum(value_at(b1, last), last)
     decay = scalar(decay)
     undecayed = decay == 1  # the limit of the quotient is the number of updates
-    quotient = weight_sum(decay, last) / jnp.where(undecayed, 1, 1 - decay)
+    total = weight_sum(decay, last)
+    quotient = total / scalar_like(jnp.where(undecayed, 1, 1 - decay), total)
     updates = jnp.asarray(last, quotient.dtype) + 1
     scale = jnp.where(undecayed, updates, quotient) / average_weight
     return jax.tree.map(lambda m: m * scalar_like(scale, m), adam.mu)
@@ -183,7 +184,7 @@ def adam_to_sgd(
             gathered,
         )
         sgd_step = jnp.where(switched, optax.safe_increment(state.sgd_step), 0)
-        rate = jnp.where(switched, scalar(sgd_rate), scalar(adam_rate))
+        rate = jnp.where(switched, *(jnp.asarray(r, jnp.float32) for r in (sgd_rate, adam_rate)))
         after = AdamToSgdState(adam, switched, sgd_step, gathered, control, rate)
         return cast_like(steps, updates), cast_like(after, state)
 

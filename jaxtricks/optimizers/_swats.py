@@ -155,7 +155,8 @@ def swats(
             lambda p, v: jnp.where(switched, -scalar_like(sgd_rate, v) * v, p), adam_steps, velocity
         )
         learned = learn(state, adam_steps, wide)
-        after = SwatsState(adam, *learned, velocity, jnp.where(switched, sgd_rate, rate))
+        rates = (jnp.asarray(r, jnp.float32) for r in (sgd_rate, rate))
+        after = SwatsState(adam, *learned, velocity, jnp.where(switched, *rates))
         return cast_like(steps, updates), cast_like(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -88,21 +88,25 @@ TRANSFORMS: dict[str, Transform] = {
     "add_l1": Transform(
         optimizers.add_l1,
         hyper={"strength": (0.1, 0.3)},
+        scheduled=("strength",),
         static={"mask": optimizers.weights_only},
     ),
     "add_l2": Transform(
         optimizers.add_l2,
         hyper={"strength": (0.1, 0.3)},
+        scheduled=("strength",),
         static={"half": False, "mask": None},
     ),
     "add_elastic_net": Transform(
         optimizers.add_elastic_net,
         hyper={"strength": (0.1, 0.3), "ratio": (0.5, 2.0)},
+        scheduled=("strength",),
         static={"mask": optimizers.weights_only},
     ),
     "add_decoupled_decay": Transform(
         optimizers.add_decoupled_decay,
         hyper={"strength": (0.1, 0.3)},
+        scheduled=("strength",),
         static={"mask": None},
     ),
     "proximal_l1": Transform(

@@ -80,7 +80,11 @@ def test_runs_under_strict_dtype_promotion(case, dtype):
     with jax.numpy_dtype_promotion("strict"):
         for changes in ({}, arrays, schedules):
             got = sweep(case, build(case, **changes), (1.0, 0.0, -0.5), dtype)
-            chex.assert_trees_all_close(got, want, rtol=1e-2 if dtype != jnp.float32 else 2e-5)
+            chex.assert_trees_all_close(
+                [u for u, _ in got],
+                [u for u, _ in want],
+                rtol=1e-2 if dtype != jnp.float32 else 2e-5,
+            )
 
 
 def test_wide_parameters_go_with_narrow_hyper_parameters(case):
@@ -106,13 +110,13 @@ def test_neutral_values_are_allowed_and_finite_traced_too(case):
     for name, value in neutral_values(case):
         sizes = (1.0, 0.0, -0.5)
         want = sweep(case, build(case, **{name: value}), sizes)
-        chex.assert_tree_all_finite(want, f"{name}={value}") if False else None
         for leaf in jax.tree.leaves(want):
             assert jnp.all(jnp.isfinite(leaf)), f"{name}={value}"
+        want = [updates for updates, _ in want]  # a Python 0 leaves parts of a preset's state out
 
         @jax.vmap
         def swept(v, name=name, sizes=sizes):
-            return sweep(case, build(case, **{name: v}), sizes)
+            return [updates for updates, _ in sweep(case, build(case, **{name: v}), sizes)]
 
         got = jax.tree.map(lambda x: x[0], swept(jnp.array([value, case.hyper[name][0]])))
         chex.assert_trees_all_close(
@@ -130,7 +134,7 @@ RULES = {
         CASES["adagrad"].make(0.1, eps_inside=True, initial_accumulator=0.1),
         optax.adagrad(0.1),
     ),
-    "adadelta": (CASES["adadelta"].make(0.1, decay=0.9), optax.adadelta(0.1, eps=1e-6)),
+    "adadelta": (CASES["adadelta"].make(0.1, decay=0.9), optax.adadelta(0.1, 0.9, eps=1e-6)),
     "momentum": (CASES["momentum"].make(0.1), optax.sgd(0.1, 0.9)),
 }
 
@@ -140,7 +144,9 @@ def test_huge_gradients_as_in_optax(ours, theirs):
     gradients = jnp.array([1.0, 1e20, 1.0, -2.0, 3.0])
 
     def run(tx):
-        return jax.lax.scan(lambda s, g: tx.update(g, s)[::-1], tx.init(jnp.zeros(())), gradients)[1]
+        start = jnp.zeros(())
+        step = lambda state, g: tx.update(g, state, start)[::-1]  # noqa: E731
+        return jax.lax.scan(step, tx.init(start), gradients)[1]
 
     chex.assert_trees_all_close(run(ours), run(theirs), rtol=1e-5)
 
@@ -151,8 +157,9 @@ def test_float16_gradients_are_narrowed_after_the_rate(ours, theirs):
     gradients = jnp.full(10, LARGEST[1], jnp.float16)
 
     def run(tx, gradients):
-        start = tx.init(jnp.zeros((), gradients.dtype))
-        return jax.lax.scan(lambda s, g: tx.update(g, s)[::-1], start, gradients * 1)[1]
+        start = jnp.zeros((), gradients.dtype)
+        step = lambda state, g: tx.update(g, state, start)[::-1]  # noqa: E731
+        return jax.lax.scan(step, tx.init(start), gradients)[1]
 
     got = run(ours, gradients)
     assert got.dtype == jnp.float16
@@ -160,5 +167,7 @@ def test_float16_gradients_are_narrowed_after_the_rate(ours, theirs):
         want = run(theirs, jnp.asarray(gradients, jnp.float64))
     limit = float(jnp.finfo(jnp.float16).max)
     chex.assert_trees_all_close(
-        jnp.asarray(got, jnp.float32), jnp.clip(jnp.asarray(want, jnp.float32), -limit, limit), rtol=2e-3
+        jnp.asarray(got, jnp.float32),
+        jnp.clip(jnp.asarray(want, jnp.float32), -limit, limit),
+        rtol=2e-3,
     )

@@ -84,9 +84,7 @@ def test_wide_hyper_parameters_do_not_widen_the_state(case):
 def test_integer_leaves_are_refused_by_name(case):
     tx, params = build(case), {"Dense_0": {"kernel": jnp.ones(2), "w": jnp.ones(2)}}
     whole = {"Dense_0": {"kernel": jnp.ones(2), "w": jnp.ones(2, jnp.int32)}}
-    with pytest.raises(
-        TypeError, match=r"params\['Dense_0'\]\['w'\] must be floating, got int"
-    ):
+    with pytest.raises(TypeError, match=r"params\['Dense_0'\]\['w'\] must be floating, got int"):
         tx.init(whole)
     with pytest.raises(TypeError, match=r"updates\['Dense_0'\]\['w'\] must be floating"):
         tx.update(whole, tx.init(params), params, **case.extra)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import scalar, scalar_like
+from jaxtricks._moments import scalar_like
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_adagrad
 from jaxtricks.presets.torch._penalized import penalized
@@ -59,7 +59,7 @@ def adagrad(
 
     def rate(count: ScalarLike) -> ScalarLike:
         steps = jnp.asarray(count, float)
-        return scalar(value_at(lr, count)) / (1 + steps * scalar_like(lr_decay, steps))
+        return scalar_like(value_at(lr, count), steps) / (1 + steps * scalar_like(lr_decay, steps))
 
     rule = scale_by_adagrad(eps=eps, initial_accumulator=initial_accumulator_value)
     return penalized((rule,), rate, weight_decay=weight_decay, maximize=maximize)
