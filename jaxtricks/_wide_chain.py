@@ -8,7 +8,7 @@ from jaxtricks._tree_checks import check_floating_tree
 
 
 def wide_chain(
-    *links: optax.GradientTransformationExtraArgs,
+    *links: optax.GradientTransformation,
 ) -> optax.GradientTransformationExtraArgs:
     """Chains rules like `optax.chain`, and narrows the updates only after the last of them.
 
@@ -20,7 +20,7 @@ def wide_chain(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> double, scale = optax.with_extra_args_support(optax.scale(2.0)), optax.scale(0.01)
+        >>> double, scale = optax.scale(2.0), optax.scale(0.01)
         >>> gradient = jnp.array([60_000.0], jnp.float16)
         >>> for chain in (optax.chain, wide_chain):
         ...     tx = chain(double, scale)

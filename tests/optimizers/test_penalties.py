@@ -1,7 +1,6 @@
 """Penalties against the gradients of what they penalise, and where decay goes in a chain."""
 
 import chex
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax

@@ -69,8 +69,8 @@ def test_updates_are_keras(name):
         gradients, rate = gradients_of(draw), float(np.float32(arguments["learning_rate"]))
         cut = float(np.float32(rate / 10))  # Keras keeps the rate in float32
         arguments["learning_rate"] = rate
-        points, theirs = by_keras(name, arguments, gradients, [rate] * 3 + [cut] * (STEPS - 3))
-        schedule = lambda count, r=rate, c=cut: jnp.where(count < 3, r, c)  # noqa: E731
+        points, theirs = by_keras(name, arguments, gradients, [rate] * 2 + [cut] * (STEPS - 2))
+        schedule = lambda count, r=rate, c=cut: jnp.where(count < 2, r, c)  # noqa: E731
         tx = getattr(presets.keras, name)(**{**arguments, "learning_rate": schedule})
         state, ours = tx.init(jnp.zeros(4)), []
         for gradient, point in zip(gradients, np.float32(points), strict=True):

@@ -17,7 +17,7 @@ from tests.presets import parity
 
 torch = pytest.importorskip("torch")
 
-SETTINGS, STEPS, EPOCHS = 200, 6, 40
+SETTINGS, STEPS, EPOCHS = 200, 4, 40
 
 
 def one_of(*values):
@@ -146,9 +146,9 @@ def test_updates_are_pytorchs(name):
     for draw, arguments in settings(RULES[name], name):
         arguments = well_posed(arguments)
         gradients, rate = gradients_of(draw), arguments["lr"]
-        rates = [rate] * 3 + [rate / 10] * (STEPS - 3)
+        rates = [rate] * 2 + [rate / 10] * (STEPS - 2)
         points, theirs = pytorch(name, arguments, gradients, rates)
-        schedule = lambda count, r=rate: jnp.where(count < 3, r, r / 10)  # noqa: E731
+        schedule = lambda count, r=rate: jnp.where(count < 2, r, r / 10)  # noqa: E731
         tx = getattr(presets.torch, name)(**{**arguments, "lr": schedule})
         state, ours = tx.init(jnp.zeros(4)), []
         for gradient, point in zip(gradients, np.float32(points), strict=True):
