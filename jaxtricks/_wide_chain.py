@@ -24,9 +24,9 @@ def wide_chain(
         >>> gradient = jnp.array([60_000.0], jnp.float16)
         >>> for chain in (optax.chain, wide_chain):
         ...     tx = chain(double, scale)
-        ...     print(tx.update(gradient, tx.init(gradient))[0])
-        [inf]
-        [1200.]
+        ...     print(float(tx.update(gradient, tx.init(gradient))[0][0]))
+        inf
+        1200.0
     """
     rule = optax.chain(*links)
 

@@ -77,6 +77,24 @@ TRANSFORMS: dict[str, Transform] = {
         static={"eps_inside": False, "eps_hat": False, "bias_correction": True},
         descends=True,
     ),
+    "adamw": Transform(
+        optimizers.adamw,
+        hyper={
+            "learning_rate": (0.1, 0.3),
+            "weight_decay": (1e-3, 0.1),
+            "b1": (0.8, 0.5),
+            "b2": (0.9, 0.99),
+            "eps": (1e-7, 1e-3),
+        },
+        scheduled=("learning_rate", "weight_decay", "b1", "b2"),
+        static={
+            "mask": None,
+            "eps_inside": False,
+            "eps_hat": False,
+            "bias_correction": True,
+        },
+        descends=True,
+    ),
     "nesterov": Transform(
         optimizers.nesterov,
         hyper={"learning_rate": (0.1, 0.3), "decay": (0.5, 0.8)},
