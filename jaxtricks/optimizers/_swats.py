@@ -132,7 +132,10 @@ def swats(
         averaged = jnp.where(watching, averaged, scalar_like(state.rate_average, gamma))
         rate = averaged / scalar_like(weight_sum(b2, state.adam.count), gamma)
         settled = (
-            watching & (state.adam.count > 0) & (rate > 0) & (jnp.abs(rate - gamma) < tolerance)
+            watching
+            & (state.adam.count > 0)
+            & (rate > 0)
+            & (jnp.abs(rate - gamma) < scalar_like(tolerance, gamma))
         )
         switch_step = jnp.where(settled, optax.safe_increment(state.adam.count), state.switch_step)
         return averaged, jnp.where(switched, state.sgd_rate, rate), switch_step
@@ -150,7 +153,7 @@ def swats(
         velocity = jax.tree.map(
             lambda v, g: jnp.where(switched, scalar_like(b1, v) * v + g, 0), state.velocity, wide
         )
-        sgd_rate = (1 - scalar(b1)) * state.sgd_rate
+        sgd_rate = scalar_like(1 - scalar(b1), state.sgd_rate) * state.sgd_rate
         steps = jax.tree.map(
             lambda p, v: jnp.where(switched, -scalar_like(sgd_rate, v) * v, p), adam_steps, velocity
         )
