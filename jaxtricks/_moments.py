@@ -42,18 +42,42 @@ def _cast_leaf(leaf: PyTree, like: PyTree) -> PyTree:
     return jnp.asarray(leaf, dtype if jnp.issubdtype(dtype, jnp.floating) else None)
 
 
+def scalar(value: ScalarLike) -> ScalarLike:
+    """Widens a hyper-parameter that is an array to float32 or more; a Python number stays exact."""
+    return value if isinstance(value, int | float) else jnp.asarray(value, _wide(value))
+
+
+def scalar_like(value: ScalarLike, leaf: Array) -> Float[Array, ""]:
+    """Converts a hyper-parameter to the dtype of a moment, as strict dtype promotion asks for."""
+    return jnp.asarray(value, leaf.dtype)
+
+
 def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
     r"""One step of the moving average, $m \leftarrow \beta m + (1 - \beta) g$, not debiased.
 
     Written as $m + (1 - \beta) (g - m)$, or as $g - \beta (g - m)$ for decays below 0.5: 0.999
-    itself is off by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a thousand steps.
+    itself is off by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a thousand steps. Where that
+    difference is infinite, because a square overflowed or two huge numbers have opposite signs, it
+    is the plain sum, which has no $\infty - \infty$: an infinite second moment stays infinite,
+    and the rule divides by it.
     """
-    return cast_like(jax.tree.map(partial(_mix, decay), moment, updates), moment)
+    decay = scalar(decay)
+    return mix(moment, updates, share=1 - decay, decay=decay)
 
 
-def _mix(decay: ScalarLike, m: Array, g: Array) -> Array:
-    share = 1 - decay
-    return jnp.where(share < 0.5, m + share * (g - m), g - decay * (g - m))
+def mix(moment: PyTree, updates: PyTree, *, share: ScalarLike, decay: ScalarLike) -> PyTree:
+    """Returns `decay * moment + share * updates` as `average` does; the two weights add up to 1."""
+    return jax.tree.map(partial(_mix, share, decay), moment, updates)
+
+
+def _mix(share: ScalarLike, decay: ScalarLike, m: Array, g: Array) -> Array:
+    g, a, b = (jnp.asarray(x, m.dtype) for x in (g, share, decay))
+    change = g - m
+    small = jnp.isfinite(change)
+    step = jnp.where(small, change, 0)
+    near = jnp.where(share < 0.5, m + a * step, g - b * step)
+    past = b * jnp.where(decay == 0, 0, m)  # at decay 0 an infinite past is forgotten
+    return jnp.where(small, near, past + a * g)
 
 
 def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
@@ -63,9 +87,11 @@ def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
     $1 - \beta^t$ loses five digits at 0.999; at $\beta = 0$, where the logarithm has no slope, as
     $1 - \beta^t$.
     """
-    times = count + 1.0
+    times = jnp.asarray(count, float) + 1
+    decay = scalar(decay)
+    share, decay = jnp.asarray(1 - decay, times.dtype), jnp.asarray(decay, times.dtype)
     none = decay == 0
-    logarithm = jnp.log1p(-jnp.where(none, 0.5, 1 - decay))
+    logarithm = jnp.log1p(-jnp.where(none, 0.5, share))
     return jnp.where(none, 1 - jnp.power(decay, times), -jnp.expm1(times * logarithm))
 
 
@@ -85,18 +111,36 @@ def _root_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Arr
     return y, jnp.where(y > 0, tangents[0] / (2 * jnp.where(y > 0, y, 1)), 0)
 
 
-def divisor(
-    second_moment: Float[Array, "*shape"], eps: ScalarLike, *, eps_inside: bool
+def over_root(
+    numerator: Float[Array, "..."],
+    second_moment: Float[Array, "*shape"],
+    eps: ScalarLike,
+    *,
+    eps_inside: bool,
 ) -> Float[Array, "*shape"]:
-    r"""Returns $\sqrt r + \varepsilon$, or $\sqrt{r + \varepsilon}$ when `eps_inside`.
+    r"""Returns $m / (\sqrt r + \varepsilon)$, or $m / \sqrt{r + \varepsilon}$ if `eps_inside`.
 
-    A zero, which only `eps = 0` allows, becomes infinity, so that a coordinate whose gradients were
-    all 0 has the update 0.
+    Over a zero, which only `eps = 0` allows, it is 0, so that a coordinate whose gradients were all
+    0 has the update 0.
     """
+    shift = scalar_like(eps, second_moment)
     if eps_inside:  # the maximum changes nothing, but keeps XLA from its slower reciprocal root
-        total = jnp.maximum(root(second_moment + eps), 0)
+        total = jnp.maximum(root(second_moment + shift), 0)
     else:
-        total = root(second_moment) + eps
-    if not isinstance(eps, jax.core.Tracer) and np.asarray(eps) > 0:
-        return total
-    return jnp.where(total == 0, jnp.inf, total)
+        total = root(second_moment) + shift
+    return over(numerator, total, positive=is_positive(eps))
+
+
+def over(
+    numerator: Float[Array, "..."], divisor: Float[Array, "*shape"], *, positive: bool
+) -> Float[Array, "*shape"]:
+    """Returns the quotient, 0 over a divisor of 0; `positive` promises that there is none."""
+    if positive:
+        return numerator / divisor
+    nothing = divisor == 0
+    return jnp.where(nothing, 0, numerator / jnp.where(nothing, 1, divisor))
+
+
+def is_positive(eps: ScalarLike) -> bool:
+    """Whether a hyper-parameter is known to be above 0; a traced one is not."""
+    return not isinstance(eps, jax.core.Tracer) and bool(np.asarray(eps) > 0)

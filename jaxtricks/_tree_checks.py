@@ -55,11 +55,17 @@ def check_floating_tree(name: str, tree: PyTree) -> None:
 
     Raises:
         TypeError: one is not; the message gives its path.
+
+    Example:
+        >>> check_floating_tree("params", {"w": jnp.ones(2), "steps": jnp.zeros((), int)})
+        Traceback (most recent call last):
+        TypeError: params['steps'] must be floating, got int32.
     """
+    check_real_tree(name, tree)
     for path, leaf in tree_leaves_with_path(tree):
-        dtype = leaf_dtype(f"{name}{keystr(path)}", leaf)
+        dtype = jnp.result_type(leaf)
         if not jnp.issubdtype(dtype, jnp.floating):
-            raise TypeError(f"{name}{keystr(path)} must be real and floating, got {dtype}.")
+            raise TypeError(f"{name}{keystr(path)} must be floating, got {dtype}.")
 
 
 def check_params_given(params: PyTree | None) -> None:
@@ -70,6 +76,17 @@ def check_params_given(params: PyTree | None) -> None:
     """
     if params is None:
         raise ValueError("params must be given: call update(updates, state, params).")
+
+
+def check_updates(updates: PyTree, like: PyTree) -> None:
+    """Checks that the updates are floating and match the parameters, whose structure `like` has.
+
+    Raises:
+        TypeError: a leaf is not floating.
+        ValueError: structures or shapes differ; the message says where.
+    """
+    check_same_tree("updates", updates, "params", like)
+    check_floating_tree("updates", updates)
 
 
 def check_same_structure(name: str, tree: PyTree, like_name: str, like: PyTree) -> None:

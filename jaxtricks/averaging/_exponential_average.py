@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_integer, check_range
-from jaxtricks._moments import average, full_moment, to_float32, weight_sum
+from jaxtricks._moments import average, cast_like, full_moment, scalar_like, to_float32, weight_sum
 from jaxtricks._tree_checks import check_floating_tree, check_same_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.averaging._averager import Averager
@@ -43,7 +43,8 @@ def exponential_average(
     `recalibrate_batch_norm`, which this averager does not do.
 
     Args:
-        decay: $\beta$, in `[0, 1)`; 0 gives the latest parameters.
+        decay: $\beta$, in `[0, 1)`; 0 gives the latest parameters. With `warm_start` 1 is allowed
+            and keeps the first.
         debias: whether to divide by the sum of the weights, $1 - \beta^t$; without, an early
             average is too small. It makes no difference to a warm start.
         warm_start: whether the first parameters averaged count in full, $m_1 = \theta_1$ (as in
@@ -74,9 +75,10 @@ def exponential_average(
         averaging](https://doi.org/10.1137/0330046), 1992, with equal weights. Debiasing: Kingma and
         Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, section 3.
     """
-    check_range("decay", decay, low=0.0, below=1.0)
     check_flag("debias", debias)
     check_flag("warm_start", warm_start)
+    limit = {"high": 1.0} if warm_start else {"below": 1.0}
+    check_range("decay", decay, low=0.0, **limit)
     check_integer("start", start, low=0)
 
     def init(params: PyTree) -> ExponentialAverageState:
@@ -91,17 +93,19 @@ def exponential_average(
         started = state.count >= start
         past = jnp.maximum(state.count - start, 0)
         total = weight_sum(decay, past) if debias and not warm_start else 1.0
-        mixed = average(state.average, to_float32(params), decay)
+        wide = to_float32(params)
+        mixed = average(state.average, wide, decay)
 
         def keep(new: Array, old: Array, leaf: Array) -> Array:
-            first = jnp.where(past == 0, leaf, new) if warm_start else new
-            return jnp.where(started, first, old).astype(old.dtype)
+            first = jnp.where(past == 0, jnp.asarray(leaf, old.dtype), new) if warm_start else new
+            return jnp.where(started, first, old)
 
         def show(average: Array, leaf: Array) -> Array:
-            return jnp.where(started, average / total, leaf).astype(jnp.result_type(leaf))
+            debiased = average / scalar_like(total, average)
+            return jnp.where(started, debiased, jnp.asarray(leaf, average.dtype))
 
-        updated = jax.tree.map(keep, mixed, state.average, params)
+        updated = jax.tree.map(keep, mixed, state.average, wide)
         after = ExponentialAverageState(optax.safe_increment(state.count), updated)
-        return jax.tree.map(show, updated, params), after
+        return cast_like(jax.tree.map(show, updated, wide), params), after
 
     return Averager(init, update)

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_integer
-from jaxtricks._moments import full_moment
+from jaxtricks._moments import cast_like, full_moment, mix, to_float32
 from jaxtricks._tree_checks import check_floating_tree, check_same_tree
 from jaxtricks.averaging._averager import Averager
 
@@ -69,16 +69,15 @@ def polyak_average(*, start: int | Int[Array, ""] = 0) -> Averager:
         check_floating_tree("params", params)
         check_same_tree("params", params, "the first params", state.average)
         started = state.count >= start
-        size = jnp.maximum(state.count - start, 0) + 1.0
+        share = 1 / (jnp.asarray(jnp.maximum(state.count - start, 0), float) + 1)
+        wide = to_float32(params)
+        mean = mix(state.average, wide, share=share, decay=1 - share)
 
-        def keep(mean: Array, leaf: Array) -> Array:
-            return jnp.where(started, mean + (leaf - mean) / size, mean).astype(mean.dtype)
+        def if_started(new: Array, old: Array) -> Array:
+            return jnp.where(started, new, jnp.asarray(old, new.dtype))
 
-        def show(mean: Array, leaf: Array) -> Array:
-            return jnp.where(started, mean, leaf).astype(jnp.result_type(leaf))
-
-        updated = jax.tree.map(keep, state.average, params)
+        updated = jax.tree.map(if_started, mean, state.average)
         after = PolyakAverageState(optax.safe_increment(state.count), updated)
-        return jax.tree.map(show, updated, params), after
+        return cast_like(jax.tree.map(if_started, updated, wide), params), after
 
     return Averager(init, update)

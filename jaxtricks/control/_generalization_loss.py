@@ -6,19 +6,21 @@ from jaxtyping import Array, Bool, Float, PyTree
 from jaxtricks._checks import check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
-from jaxtricks.control._observation import check_error
+from jaxtricks.control._observation import check_error, has_begun, or_infinite
 from jaxtricks.control._stopping import Progress, stopping
 
 
 def loss_percent(progress: Progress) -> Float[Array, ""]:
     r"""Returns $100 (E_{va} / E_{opt} - 1)$; NaN counts as an infinite error.
 
-    It is 0 before the first finite error, and where both are 0.
+    It is 0 before the first finite error, and where both are 0; where only the lowest is 0 it is
+    the largest float, as `jax_debug_infs` would not let infinity pass.
     """
-    error = jnp.where(jnp.isnan(progress.value), jnp.inf, progress.value)
-    excess, best = error - progress.best_value, progress.best_value
-    some = jnp.isfinite(best) & (excess > 0)
-    return 100 * jnp.where(some, excess / best, 0)
+    best = progress.best_value
+    excess = or_infinite(progress.value) - best
+    ratio = excess / jnp.where(best > 0, best, 1)
+    percent = jnp.where(best > 0, 100 * ratio, jnp.finfo(best.dtype).max)
+    return jnp.where(has_begun(best, "min") & (excess > 0), percent, 0)
 
 
 def generalization_loss(alpha: ScalarLike, *, keep_best: bool = True) -> ControlRule:

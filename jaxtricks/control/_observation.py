@@ -44,8 +44,22 @@ def check_error(name: str, value: object) -> None:
 
 
 def nothing_yet(mode: Mode) -> Float[Array, ""]:
-    """The best value before any observation: the worst there is."""
-    return observe(jnp.inf if mode == "min" else -jnp.inf)
+    """The best value before any observation: the worst finite one.
+
+    Not infinity, because `jax_debug_infs` raises an error for one in any result, states included.
+    """
+    largest = jnp.finfo(jnp.result_type(float)).max
+    return observe(largest if mode == "min" else -largest)
+
+
+def has_begun(best: Float[Array, ""], mode: Mode) -> Bool[Array, ""]:
+    """Whether there has been a best value."""
+    return best != nothing_yet(mode)
+
+
+def or_infinite(value: Float[Array, ""]) -> Float[Array, ""]:
+    """The value, or infinity for NaN."""
+    return jnp.where(jnp.isnan(value), np.asarray(np.inf, value.dtype), value)
 
 
 def improves(
@@ -55,15 +69,24 @@ def improves(
     *,
     threshold_mode: ThresholdMode,
     mode: Mode,
+    finite_only: bool = True,
 ) -> Bool[Array, ""]:
     r"""Whether `value` is better than `best` by more than the threshold.
 
     With the best value $b$, the margin is $\theta$ ("abs"), $\theta |b|$ ("signed") or $\theta b$
-    ("rel", PyTorch's formula, whose margin has the wrong sign where $b < 0$).
+    ("rel", PyTorch's formula, whose margin has the wrong sign where $b < 0$). Unless `finite_only`,
+    infinities are compared as numbers, and the first best is infinite.
     """
-    begun = jnp.isfinite(best)
-    base = jnp.where(begun, best, 0)
+    begun = has_begun(best, mode)
+    base = jnp.where(begun & jnp.isfinite(best), best, 0)
     scale = {"abs": jnp.ones_like(base), "signed": jnp.abs(base), "rel": base}[threshold_mode]
-    margin = threshold * scale
+    margin = jnp.asarray(threshold, base.dtype) * scale
     better = value < base - margin if mode == "min" else value > base + margin
-    return jnp.isfinite(value) & (~begun | better)
+    if finite_only:
+        return jnp.isfinite(value) & (~begun | better)
+    beats_worst = jnp.isfinite(value) | (value < 0 if mode == "min" else value > 0)
+    if threshold_mode == "rel" and mode == "min":  # infinity times 1 - threshold, 0 and under 0 too
+        beats_infinity = beats_worst & jnp.where(begun, threshold > 1, threshold < 1)
+    else:
+        beats_infinity = beats_worst & ~begun
+    return jnp.where(begun & jnp.isfinite(best), better, beats_infinity)

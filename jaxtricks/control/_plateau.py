@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from jaxtricks._checks import check_choice, check_instance, check_integer, check_range
+from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
 from jaxtricks.control._observation import Mode, ThresholdMode, improves, nothing_yet, observe
@@ -32,6 +32,7 @@ def plateau(
     threshold: ScalarLike = 1e-4,
     threshold_mode: ThresholdMode = "signed",
     cooldown: int | Int[Array, ""] = 0,
+    finite_only: bool = True,
 ) -> ControlRule:
     r"""Multiplies its value by `factor` after more than `patience` observations without a new best.
 
@@ -41,7 +42,7 @@ def plateau(
     give them one less here.
 
     Args:
-        factor: $\gamma$, in `[0, 1)`.
+        factor: $\gamma$, in `[0, 1]`; 1 never cuts.
         patience: how many bad observations in a row are tolerated, at least 0.
         initial: the first value, at least 0. 1 makes the value a scale of the learning rate;
             the learning rate itself makes it PyTorch's `ReduceLROnPlateau`, with its `min_value`
@@ -53,6 +54,8 @@ def plateau(
         threshold_mode: the margin: "signed" is $\theta |b|$. "rel" is $\theta b$, PyTorch's: for a
             negative metric it takes a slightly worse value for a better one. "abs" is $\theta$.
         cooldown: the number of observations after a cut that are not counted as bad, at least 0.
+        finite_only: whether an infinite metric is always bad. False compares it as a number, as
+            PyTorch does: minus infinity is the best loss there is, and nothing improves on it.
 
     Raises:
         ValueError: an argument is out of range, or the name of a convention is unknown.
@@ -69,7 +72,7 @@ def plateau(
     References:
         [PyTorch's `ReduceLROnPlateau`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html).
     """
-    check_range("factor", factor, low=0.0, below=1.0)
+    check_range("factor", factor, low=0.0, high=1.0)
     check_integer("patience", patience, low=0)
     for name, number in {
         "initial": initial,
@@ -81,6 +84,7 @@ def plateau(
     check_choice("mode", mode, ("min", "max"))
     check_choice("threshold_mode", threshold_mode, ("signed", "rel", "abs"))
     check_integer("cooldown", cooldown, low=0)
+    check_flag("finite_only", finite_only)
 
     def init(variables: PyTree | None = None) -> PlateauState:
         del variables
@@ -100,16 +104,21 @@ def plateau(
             return state.value, state
         seen, cooling = observe(value), state.cooldown_count > 0
         better = improves(
-            seen, state.best_value, threshold, threshold_mode=threshold_mode, mode=mode
+            seen,
+            state.best_value,
+            threshold,
+            threshold_mode=threshold_mode,
+            mode=mode,
+            finite_only=finite_only,
         )
         bad = jnp.where(better | cooling, 0, optax.safe_increment(state.bad_count))
         cut = bad > patience
-        lower = observe(jnp.maximum(state.value * factor, min_value))
+        lower = jnp.maximum(state.value * observe(factor), observe(min_value))
         after = PlateauState(
-            value=jnp.where(cut & (state.value - lower > eps), lower, state.value),
+            value=jnp.where(cut & (state.value - lower > observe(eps)), lower, state.value),
             best_value=jnp.where(better, seen, state.best_value),
             bad_count=jnp.where(cut, 0, bad),
-            cooldown_count=jnp.where(cut, cooldown, state.cooldown_count - cooling),
+            cooldown_count=jnp.where(cut, cooldown, jnp.maximum(state.cooldown_count, 1) - 1),
         )
         return after.value, after
 

@@ -15,7 +15,7 @@ from jaxtricks.control._stopping import Progress, stopping
 
 
 class TrainingStrip(NamedTuple):
-    """The training errors of the current strip: how many, their sum and the lowest."""
+    """The training errors of the current strip: how many, their sum and the lowest, at first 0."""
 
     length: Int[Array, ""]
     total: Float[Array, ""]
@@ -65,21 +65,25 @@ def progress_quotient(
     """
     check_range("alpha", alpha, low=0.0)
     check_integer("strip", strip, low=1)
-    fresh = TrainingStrip(jnp.zeros([], jnp.int32), observe(0.0), observe(jnp.inf))
+    fresh = TrainingStrip(jnp.zeros([], jnp.int32), observe(0.0), observe(0.0))
 
     def judge(
         progress: Progress, value: PyTree, begun: PyTree
     ) -> tuple[Bool[Array, ""], TrainingStrip]:
         training = observe(value[1])
         length = optax.safe_increment(begun.length)
-        total, lowest = begun.total + training, jnp.minimum(begun.lowest, training)
-        excess = total - strip * lowest
+        lower = jnp.minimum(begun.lowest, training)
+        total, lowest = begun.total + training, jnp.where(begun.length == 0, training, lower)
+        whole = observe(strip) * lowest
+        excess = total - whole
         # 0 / 0 is no progress; 0 * excess keeps a NaN
-        gain = 1000 * jnp.where(excess > 0, excess / (strip * lowest), 0 * excess)
+        gain = jnp.where(excess > 0, excess / jnp.where(whole > 0, whole, 1), 0 * excess)
         loss, end = loss_percent(progress), length >= strip
+        endless = (whole == 0) & (excess > 0)  # progress without limit: no loss is over it
+        lost = (loss > observe(alpha) * (1000 * gain)) & ~endless
         after = TrainingStrip(length, total, lowest)
         memory = TrainingStrip(*(jnp.where(end, a, b) for a, b in zip(fresh, after, strict=True)))
-        return end & ((loss > alpha * gain) | jnp.isinf(loss)), memory
+        return end & (lost | (loss >= jnp.finfo(loss.dtype).max)), memory
 
     def validation(value: PyTree) -> ScalarLike:
         check_pair("value", value)

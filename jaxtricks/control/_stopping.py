@@ -23,7 +23,8 @@ class StoppingState(NamedTuple):
     `best_observation` says.
 
     Attributes:
-        best_value: the best metric; infinite before the first finite one.
+        best_value: the best metric; before the first finite one the largest float, or minus it for
+            "max".
         best_observation: the observation, counted from 1, that had it; 0 before there was one. One
             observation an epoch makes it the best epoch.
         best_variables: the variables that came with it; None if they are not kept.

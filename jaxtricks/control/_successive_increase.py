@@ -8,12 +8,15 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_integer
 from jaxtricks.control._control_rule import ControlRule
-from jaxtricks.control._observation import observe
+from jaxtricks.control._observation import observe, or_infinite
 from jaxtricks.control._stopping import Progress, stopping
 
 
 class Increases(NamedTuple):
-    """Observations in the current strip, the error at the last strip's end, and rises in a row."""
+    """Observations in the current strip, the error at the last strip's end, and rises in a row.
+
+    The rises are -1 before the end of the first strip, which has nothing to compare with.
+    """
 
     length: Int[Array, ""]
     last_error: Float[Array, ""]
@@ -57,10 +60,11 @@ def successive_increase(
 
     def judge(progress: Progress, value: PyTree, past: PyTree) -> tuple[Bool[Array, ""], Increases]:
         del value
-        error = jnp.where(jnp.isnan(progress.value), jnp.inf, progress.value)
+        error = or_infinite(progress.value)
         length = optax.safe_increment(past.length)
         end = length >= strip
-        risen = jnp.where(error > past.last_error, optax.safe_increment(past.rises), 0)
+        rose = (past.rises >= 0) & (error > past.last_error)
+        risen = jnp.where(rose, optax.safe_increment(past.rises), 0)
         rises = jnp.where(end, risen, past.rises)
         memory = Increases(
             length=jnp.where(end, 0, length),
@@ -72,7 +76,7 @@ def successive_increase(
     zero = jnp.zeros([], jnp.int32)
     return stopping(
         judge,
-        Increases(zero, observe(jnp.inf), zero),
+        Increases(zero, observe(0.0), zero - 1),
         metric=lambda value: value,
         min_delta=0.0,
         mode="min",

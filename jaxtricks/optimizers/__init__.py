@@ -13,6 +13,7 @@ from jaxtricks.optimizers._adagrad import scale_by_adagrad as scale_by_adagrad
 from jaxtricks.optimizers._adam import adam as adam
 from jaxtricks.optimizers._adam import scale_by_adam as scale_by_adam
 from jaxtricks.optimizers._adam_to_sgd import adam_to_sgd as adam_to_sgd
+from jaxtricks.optimizers._adamw import adamw as adamw
 from jaxtricks.optimizers._add_decoupled_decay import add_decoupled_decay as add_decoupled_decay
 from jaxtricks.optimizers._add_elastic_net import add_elastic_net as add_elastic_net
 from jaxtricks.optimizers._add_l1 import add_l1 as add_l1
@@ -25,6 +26,7 @@ from jaxtricks.optimizers._gradient_descent import gradient_descent as gradient_
 from jaxtricks.optimizers._layer_depth import layer_depth as layer_depth
 from jaxtricks.optimizers._lookahead import base_point as base_point
 from jaxtricks.optimizers._lookahead import lookahead_point as lookahead_point
+from jaxtricks.optimizers._mask_by_path import mask_by_path as mask_by_path
 from jaxtricks.optimizers._momentum import momentum as momentum
 from jaxtricks.optimizers._momentum import scale_by_momentum as scale_by_momentum
 from jaxtricks.optimizers._nesterov import nesterov as nesterov

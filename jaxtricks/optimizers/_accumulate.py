@@ -8,21 +8,21 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_functions, check_integer, check_range
-from jaxtricks._moments import cast_like, full_moment, to_float32
-from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._moments import cast_like, full_moment, mix, to_float32
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
 
 
 class AccumulateState(NamedTuple):
-    """The sum so far.
+    """The mean so far.
 
-    `gathered`: gradients in it, 0 right after an update; `weight`: sum of their weights; `total`:
-    weighted sum of them, float32 or wider; `inner`: state of the wrapped rule.
+    `gathered`: gradients in it, 0 right after an update; `weight`: sum of their weights; `mean`:
+    weighted mean of them, float32 or wider; `inner`: state of the wrapped rule.
     """
 
     gathered: Int[Array, ""]
     weight: Float[Array, ""]
-    total: PyTree
+    mean: PyTree
     inner: PyTree
 
 
@@ -59,7 +59,7 @@ def accumulate(
         ValueError: `every` is under 1, `weighting` is unknown, a weight is negative, or the updates
             do not match the parameters.
         TypeError: `tx` is not a gradient transformation, `every` is not an integer, or a leaf is
-            complex.
+            not floating.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent
@@ -80,7 +80,7 @@ def accumulate(
     rule = optax.with_extra_args_support(tx)
 
     def init(params: PyTree) -> AccumulateState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         nothing, no_weight = jnp.zeros([], jnp.int32), jnp.zeros([], jnp.float32)
         return AccumulateState(nothing, no_weight, full_moment(params), rule.init(params))
 
@@ -92,16 +92,18 @@ def accumulate(
         weight: ScalarLike | None = None,
         **extra_args: object,
     ) -> tuple[PyTree, AccumulateState]:
-        check_same_tree("updates", updates, "params", state.total)
+        check_updates(updates, state.mean)
         if weight is None or weighting == "batch":
             weight = 1
         check_range("weight", weight, low=0.0)
         share = jnp.asarray(weight, jnp.float32)
         mass = state.weight + share
-        total = jax.tree.map(
-            lambda s, g: s + jnp.where(share > 0, share * g, 0), state.total, to_float32(updates)
+        part = share / jnp.where(mass > 0, mass, 1)
+        seen = jax.tree.map(
+            lambda m, g: jnp.where(share > 0, g, m), state.mean, to_float32(updates)
         )
-        mean = jax.tree.map(lambda s: s / jnp.where(mass > 0, mass, 1), total)
+        # a mean, as a sum of huge gradients overflows
+        mean = mix(state.mean, seen, share=part, decay=1 - part)
         steps, inner = rule.update(cast_like(mean, updates), state.inner, params, **extra_args)
         full = state.gathered >= every - 1
 
@@ -111,7 +113,7 @@ def accumulate(
         return jax.tree.map(lambda u: if_updating(u, 0), steps), AccumulateState(
             jnp.where(full, 0, optax.safe_increment(state.gathered)),
             jnp.where(full, 0, mass),
-            jax.tree.map(lambda s: jnp.where(full, 0, s), total),
+            jax.tree.map(lambda m: jnp.where(full, 0, m), mean),
             jax.tree.map(if_updating, inner, state.inner),
         )
 

@@ -8,9 +8,19 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import average, cast_like, full_moment, root, to_float32
-from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._moments import (
+    average,
+    cast_like,
+    full_moment,
+    is_positive,
+    over,
+    root,
+    scalar_like,
+    to_float32,
+)
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
+from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
@@ -32,14 +42,15 @@ def scale_by_adadelta(
     and not debiased; $d$ averages the steps before any learning rate multiplies them.
 
     Args:
-        decay: $\rho$, in `[0, 1)`, a number or a schedule.
+        decay: $\rho$, in `[0, 1]`, a number or a schedule; at 1 both averages stay 0, and the
+            updates are the gradients.
         eps: $\varepsilon \ge 0$. It sets the size of the first steps, about
             $\sqrt{\varepsilon / (1 - \rho)}$, and so the speed of the start; with 0 no coordinate
             ever moves.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a leaf is complex.
+        TypeError: a leaf is not floating.
 
     Example:
         >>> tx = scale_by_adadelta()
@@ -51,25 +62,26 @@ def scale_by_adadelta(
         Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012, algorithm 1.
     """
     if not callable(decay):
-        check_range("decay", decay, low=0.0, below=1.0)
+        check_range("decay", decay, low=0.0, high=1.0)
     check_range("eps", eps, low=0.0)
 
     def init(params: PyTree) -> AdadeltaState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         return AdadeltaState(jnp.zeros([], jnp.int32), full_moment(params), full_moment(params))
 
     def update(
         updates: PyTree, state: AdadeltaState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, AdadeltaState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.gradient_moment)
+        check_updates(updates, state.gradient_moment)
         rho = value_at(decay, state.count)
         wide = to_float32(updates)
         gradient_moment = average(state.gradient_moment, jax.tree.map(jnp.square, wide), rho)
 
         def step(g: Array, s: Array, d: Array) -> Array:
             # one root of the quotient: XLA on CPU would write two roots to memory and read them
-            return g * root((d + eps) / jnp.where(s + eps == 0, jnp.inf, s + eps))
+            shift = scalar_like(eps, s)
+            return g * root(over(d + shift, s + shift, positive=is_positive(eps)))
 
         steps = jax.tree.map(step, wide, gradient_moment, state.step_moment)
         step_moment = average(state.step_moment, jax.tree.map(jnp.square, steps), rho)
@@ -106,4 +118,4 @@ def adadelta(
     References:
         Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012.
     """
-    return optax.chain(scale_by_adadelta(decay, eps=eps), gradient_descent(learning_rate))
+    return wide_chain(scale_by_adadelta(decay, eps=eps), gradient_descent(learning_rate))

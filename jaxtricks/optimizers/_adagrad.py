@@ -8,9 +8,10 @@ import optax
 from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import cast_like, divisor, full_moment, to_float32
-from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._moments import cast_like, full_moment, over_root, to_float32
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
+from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule
 
@@ -30,7 +31,9 @@ def scale_by_adagrad(
     r"""Replaces the updates by $g_t / (\sqrt{r_t} + \varepsilon)$, $r_t = r_{t-1} + g_t^2$.
 
     Steep directions get a small rate and flat ones a large rate. $r$ only grows, so the rate tends
-    to 0: $1 / \sqrt t$ under a constant gradient.
+    to 0: $1 / \sqrt t$ under a constant gradient. One gradient of 1.9e19 or more, whose square is
+    infinite in float32, sets the updates of its coordinate to 0 for ever, as in PyTorch and optax:
+    clip gradients before the rule if they may be that large.
 
     Args:
         eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
@@ -41,7 +44,7 @@ def scale_by_adagrad(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is not a bool, or a leaf is complex.
+        TypeError: a flag is not a bool, or a leaf is not floating.
 
     Example:
         >>> tx = scale_by_adagrad()
@@ -63,17 +66,19 @@ def scale_by_adagrad(
     check_range("initial_accumulator", initial_accumulator, low=0.0)
 
     def init(params: PyTree) -> AdagradState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         return AdagradState(sum_of_squares=full_moment(params, initial_accumulator))
 
     def update(
         updates: PyTree, state: AdagradState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, AdagradState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.sum_of_squares)
+        check_updates(updates, state.sum_of_squares)
         wide = to_float32(updates)
-        total = jax.tree.map(lambda r, g: r + jnp.square(g), state.sum_of_squares, wide)
-        steps = jax.tree.map(lambda g, r: g / divisor(r, eps, eps_inside=eps_inside), wide, total)
+        total = jax.tree.map(
+            lambda r, g: r + jnp.square(jnp.asarray(g, r.dtype)), state.sum_of_squares, wide
+        )
+        steps = jax.tree.map(lambda g, r: over_root(g, r, eps, eps_inside=eps_inside), wide, total)
         return cast_like(steps, updates), AdagradState(sum_of_squares=total)
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -108,4 +113,4 @@ def adagrad(
         2011.
     """
     rule = scale_by_adagrad(eps=eps, eps_inside=eps_inside, initial_accumulator=initial_accumulator)
-    return optax.chain(rule, gradient_descent(learning_rate))
+    return wide_chain(rule, gradient_descent(learning_rate))

@@ -11,13 +11,15 @@ from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import (
     average,
     cast_like,
-    divisor,
     full_moment,
+    over_root,
+    scalar_like,
     to_float32,
     weight_sum,
 )
-from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
+from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
@@ -58,7 +60,7 @@ def scale_by_adam(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is not a bool, or a leaf is complex.
+        TypeError: a flag is not a bool, or a leaf is not floating.
 
     Example:
         >>> tx = scale_by_adam()
@@ -78,14 +80,14 @@ def scale_by_adam(
     check_range("eps", eps, low=0.0)
 
     def init(params: PyTree) -> AdamState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         return AdamState(jnp.zeros([], jnp.int32), full_moment(params), full_moment(params))
 
     def update(
         updates: PyTree, state: AdamState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, AdamState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.mu)
+        check_updates(updates, state.mu)
         decay1, decay2 = value_at(b1, state.count), value_at(b2, state.count)
         wide = to_float32(updates)
         first = average(state.mu, wide, decay1)
@@ -95,10 +97,11 @@ def scale_by_adam(
             scale1, scale2 = weight_sum(decay1, state.count), weight_sum(decay2, state.count)
         shift = eps
         if eps_hat:
-            shift = eps / (scale2 if eps_inside else jnp.sqrt(scale2))
+            shift = scalar_like(eps, scale2) / (scale2 if eps_inside else jnp.sqrt(scale2))
 
         def step(m: Array, v: Array) -> Array:
-            return m / scale1 / divisor(v / scale2, shift, eps_inside=eps_inside)
+            mean, square = m / scalar_like(scale1, m), v / scalar_like(scale2, v)
+            return over_root(mean, square, shift, eps_inside=eps_inside)
 
         steps = jax.tree.map(step, first, second)
         return cast_like(steps, updates), AdamState(
@@ -144,4 +147,4 @@ def adam(
     rule = scale_by_adam(
         b1, b2=b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
     )
-    return optax.chain(rule, gradient_descent(learning_rate))
+    return wide_chain(rule, gradient_descent(learning_rate))

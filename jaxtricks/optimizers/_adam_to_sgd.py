@@ -8,8 +8,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_functions, check_integer, check_range
-from jaxtricks._moments import cast_like, full_moment, to_float32, weight_sum
-from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._moments import cast_like, full_moment, scalar, scalar_like, to_float32, weight_sum
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
 from jaxtricks.control import ControlRule
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
@@ -42,8 +42,13 @@ def _sum_of_gradients(adam: AdamState, b1: ScalarOrSchedule, decay: ScalarLike) 
     """The velocity that SGD would have in Adam's place, by Adam's first moment."""
     last = jnp.maximum(adam.count, 1) - 1  # before any update the moment is 0, as it should be
     average_weight = weight_sum(value_at(b1, last), last)
-    scale = weight_sum(decay, last) / average_weight / (1 - decay)
-    return jax.tree.map(lambda m: m * scale, adam.mu)
+    decay = scalar(decay)
+    undecayed = decay == 1  # the limit of the quotient is the number of updates
+    total = weight_sum(decay, last)
+    quotient = total / scalar_like(jnp.where(undecayed, 1, 1 - decay), total)
+    updates = jnp.asarray(last, quotient.dtype) + 1
+    scale = jnp.where(undecayed, updates, quotient) / average_weight
+    return jax.tree.map(lambda m: m * scalar_like(scale, m), adam.mu)
 
 
 def adam_to_sgd(
@@ -73,7 +78,7 @@ def adam_to_sgd(
             update in which the rule says stop is already made by SGD.
         sgd_learning_rate: SGD's rate, at least 0, a number or a schedule that counts from the
             switch.
-        momentum: $\rho$ in `[0, 1)`, a number or a schedule that counts from the switch.
+        momentum: $\rho$ in `[0, 1]`, a number or a schedule that counts from the switch.
         velocity: what SGD's velocity starts from. `"reset"`: zero. `"carry"`: Adam's corrected
             first moment, $\hat m_t (1 - \rho^t) / (1 - \rho)$ after $t$ updates of Adam. The factor
             turns an average of gradients into the sum that SGD keeps: this is the velocity that SGD
@@ -90,7 +95,7 @@ def adam_to_sgd(
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
         TypeError: `when` is neither an integer nor a control rule that answers whether to stop, a
-            flag is not a bool, or a leaf is complex.
+            flag is not a bool, or a leaf is not floating.
 
     Example:
         >>> tx = adam_to_sgd(0.1, when=2, sgd_learning_rate=0.01, velocity="reset")
@@ -114,7 +119,7 @@ def adam_to_sgd(
         ("momentum", momentum),
     ):
         if not callable(rate):
-            check_range(name, rate, low=0.0, below=1.0 if name == "momentum" else None)
+            check_range(name, rate, low=0.0, high=1.0 if name == "momentum" else None)
     check_choice("velocity", velocity, ("carry", "reset"))
     if isinstance(when, ControlRule):
         check_functions("when", when, ControlRule)
@@ -125,7 +130,7 @@ def adam_to_sgd(
     )
 
     def init(params: PyTree) -> AdamToSgdState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         return AdamToSgdState(
             adam=rule.init(params),
             switched=jnp.zeros([], bool),
@@ -157,7 +162,7 @@ def adam_to_sgd(
         **extra_args: object,
     ) -> tuple[PyTree, AdamToSgdState]:
         del extra_args
-        check_same_tree("updates", updates, "params", state.velocity)
+        check_updates(updates, state.velocity)
         switched, control = observe(state, value, params)
         wide = to_float32(updates)
         adam_steps, adam = rule.update(wide, state.adam)
@@ -168,12 +173,18 @@ def adam_to_sgd(
         if velocity == "carry":
             start = _sum_of_gradients(state.adam, b1, rho)
             past = jax.tree.map(lambda v, s: jnp.where(state.switched, v, s), past, start)
-        gathered = jax.tree.map(lambda v, g: jnp.where(switched, rho * v + g, 0), past, wide)
+        gathered = jax.tree.map(
+            lambda v, g: jnp.where(switched, scalar_like(rho, v) * v + g, 0), past, wide
+        )
         steps = jax.tree.map(
-            lambda a, v: jnp.where(switched, -sgd_rate * v, -adam_rate * a), adam_steps, gathered
+            lambda a, v: jnp.where(
+                switched, -scalar_like(sgd_rate, v) * v, -scalar_like(adam_rate, a) * a
+            ),
+            adam_steps,
+            gathered,
         )
         sgd_step = jnp.where(switched, optax.safe_increment(state.sgd_step), 0)
-        rate = jnp.where(switched, sgd_rate, adam_rate)
+        rate = jnp.where(switched, *(jnp.asarray(r, jnp.float32) for r in (sgd_rate, adam_rate)))
         after = AdamToSgdState(adam, switched, sgd_step, gathered, control, rate)
         return cast_like(steps, updates), cast_like(after, state)
 

@@ -2,14 +2,13 @@
 
 import optax
 
-from jaxtricks._checks import check_range
-from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
+from jaxtricks.schedules import ScalarOrSchedule
 
 
 def add_decoupled_decay(
-    strength: ScalarLike, *, mask: Mask = None
+    strength: ScalarOrSchedule, *, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
     r"""Adds $\lambda w$ to the rule's output: $w \leftarrow (1 - \alpha \lambda) w - \alpha u$.
 
@@ -21,7 +20,8 @@ def add_decoupled_decay(
     displacement of the parameters.
 
     Args:
-        strength: $\lambda \ge 0$; the share lost per step is $\alpha \lambda$.
+        strength: $\lambda \ge 0$, a number or a schedule; the share lost per step is
+            $\alpha \lambda$.
         mask: which leaves decay, as a tree of bools (or a prefix) or a function of the parameters
             such as `weights_only`; None is all.
 
@@ -41,5 +41,4 @@ def add_decoupled_decay(
         Loshchilov and Hutter, [Decoupled Weight Decay
         Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
-    check_range("strength", strength, low=0.0)
-    return added_term(lambda w: strength * w, mask)
+    return added_term(strength, lambda w: w, mask)

@@ -4,13 +4,15 @@ import jax.numpy as jnp
 import optax
 
 from jaxtricks._checks import check_range
+from jaxtricks._moments import scalar_like
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
+from jaxtricks.schedules import ScalarOrSchedule
 
 
 def add_elastic_net(
-    strength: ScalarLike, ratio: ScalarLike, *, mask: Mask = None
+    strength: ScalarOrSchedule, ratio: ScalarLike, *, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
     r"""Adds the gradient of $\lambda \sum (|w| + \beta w^2)$ to the updates.
 
@@ -19,7 +21,7 @@ def add_elastic_net(
     needs `params`.
 
     Args:
-        strength: $\lambda \ge 0$.
+        strength: $\lambda \ge 0$, a number or a schedule.
         ratio: $\beta \ge 0$, the square's weight against the absolute value's; 0 is `add_l1`.
         mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
             parameters such as `weights_only`; None is all.
@@ -37,6 +39,5 @@ def add_elastic_net(
         Zou and Hastie, [Regularization and variable selection via the elastic
         net](https://doi.org/10.1111/j.1467-9868.2005.00503.x), 2005.
     """
-    check_range("strength", strength, low=0.0)
     check_range("ratio", ratio, low=0.0)
-    return added_term(lambda w: strength * (jnp.sign(w) + 2 * ratio * w), mask)
+    return added_term(strength, lambda w: jnp.sign(w) + 2 * scalar_like(ratio, w) * w, mask)

@@ -3,13 +3,14 @@
 import jax.numpy as jnp
 import optax
 
-from jaxtricks._checks import check_range
-from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
+from jaxtricks.schedules import ScalarOrSchedule
 
 
-def add_l1(strength: ScalarLike, *, mask: Mask = None) -> optax.GradientTransformationExtraArgs:
+def add_l1(
+    strength: ScalarOrSchedule, *, mask: Mask = None
+) -> optax.GradientTransformationExtraArgs:
     r"""Adds the gradient of $\lambda \sum |w|$ to the updates: $g + \lambda \, \mathrm{sign}(w)$.
 
     At $w = 0$ it adds 0, one of the subgradients there. Weights come close to zero and then jump
@@ -18,8 +19,8 @@ def add_l1(strength: ScalarLike, *, mask: Mask = None) -> optax.GradientTransfor
     `update` needs `params`.
 
     Args:
-        strength: $\lambda \ge 0$, for a loss that is a mean over examples; for a loss that is a sum
-            over them, multiply it by their number.
+        strength: $\lambda \ge 0$, a number or a schedule, for a loss that is a mean over examples;
+            for a loss that is a sum over them, multiply it by their number.
         mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
             parameters such as `weights_only`; None is all.
 
@@ -36,5 +37,4 @@ def add_l1(strength: ScalarLike, *, mask: Mask = None) -> optax.GradientTransfor
         Tibshirani, [Regression shrinkage and selection via the
         lasso](https://doi.org/10.1111/j.2517-6161.1996.tb02080.x), 1996.
     """
-    check_range("strength", strength, low=0.0)
-    return added_term(lambda w: strength * jnp.sign(w), mask)
+    return added_term(strength, jnp.sign, mask)

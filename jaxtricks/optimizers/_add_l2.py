@@ -2,14 +2,14 @@
 
 import optax
 
-from jaxtricks._checks import check_flag, check_range
-from jaxtricks._types import ScalarLike
+from jaxtricks._checks import check_flag
 from jaxtricks.optimizers._added_term import added_term
 from jaxtricks.optimizers._mask import Mask
+from jaxtricks.schedules import ScalarOrSchedule
 
 
 def add_l2(
-    strength: ScalarLike, *, half: bool = True, mask: Mask = None
+    strength: ScalarOrSchedule, *, half: bool = True, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
     r"""Adds the gradient of $\frac\lambda2 \sum w^2$ to the updates: $g + \lambda w$.
 
@@ -20,7 +20,7 @@ def add_l2(
     `torch.optim.SGD`, which penalises all parameters. `update` needs `params`.
 
     Args:
-        strength: $\lambda \ge 0$.
+        strength: $\lambda \ge 0$, a number or a schedule.
         half: False leaves out the $\frac12$: the penalty is $\lambda \sum w^2$, its gradient
             $2 \lambda w$, twice the decay at the same strength.
         mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
@@ -45,6 +45,5 @@ def add_l2(
         1991. The difference from decoupled decay: Loshchilov and Hutter, [Decoupled Weight Decay
         Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
-    check_range("strength", strength, low=0.0)
     check_flag("half", half)
-    return added_term(lambda w: strength * w if half else 2 * strength * w, mask)
+    return added_term(strength, lambda w: w if half else 2 * w, mask)

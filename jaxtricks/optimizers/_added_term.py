@@ -1,37 +1,56 @@
 """Adding a function of the parameters to the updates."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Int, PyTree
 
-from jaxtricks._moments import cast_like, to_float32
-from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
+from jaxtricks._checks import check_range
+from jaxtricks._moments import cast_like, scalar_like, to_float32
+from jaxtricks._tree_checks import check_floating_tree, check_params_given, check_updates
 from jaxtricks.optimizers._mask import Mask, mask_tree
+from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
-def added_term(term: Callable[[Array], Array], mask: Mask) -> optax.GradientTransformationExtraArgs:
-    """Returns the transformation `g + term(w)`, on the leaves that `mask` chooses."""
+class AddedTermState(NamedTuple):
+    """`count`: updates done so far."""
 
-    def init(params: PyTree) -> optax.EmptyState:
-        check_real_tree("params", params)
-        return optax.EmptyState()
+    count: Int[Array, ""]
+
+
+def added_term(
+    strength: ScalarOrSchedule, direction: Callable[[Array], Array], mask: Mask
+) -> optax.GradientTransformationExtraArgs:
+    """Returns the transformation `g + strength * direction(w)`, on the leaves that `mask` chooses.
+
+    Raises:
+        ValueError: `strength` is negative or not finite.
+    """
+    if not callable(strength):
+        check_range("strength", strength, low=0.0)
+
+    def init(params: PyTree) -> AddedTermState:
+        check_floating_tree("params", params)
+        return AddedTermState(count=jnp.zeros([], jnp.int32))
 
     def update(
         updates: PyTree,
-        state: optax.EmptyState,
+        state: AddedTermState,
         params: PyTree | None = None,
         **extra_args: object,
-    ) -> tuple[PyTree, optax.EmptyState]:
+    ) -> tuple[PyTree, AddedTermState]:
         del extra_args
         check_params_given(params)
-        check_same_tree("updates", updates, "params", params)
+        check_updates(updates, params)
+        now = value_at(strength, state.count)
 
         def add(chosen: bool, g: Array, w: Array) -> Array:
-            return g + term(w) if chosen else g
+            return g + scalar_like(now, w) * direction(w) if chosen else g
 
         steps = jax.tree.map(add, mask_tree(mask, params), to_float32(updates), to_float32(params))
-        return cast_like(steps, updates), state
+        return cast_like(steps, updates), AddedTermState(optax.safe_increment(state.count))
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -1,57 +1,74 @@
 """Parameters that stay as they are."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._checks import check_functions
 from jaxtricks.optimizers._mask import Mask, mask_tree
 
 
-def freeze(mask: Mask) -> optax.GradientTransformationExtraArgs:
-    r"""Zeroes the updates where the mask is True: $u_i \leftarrow 0$.
+class FreezeState(NamedTuple):
+    """`inner`: state of the wrapped rule, which keeps nothing of the frozen parameters."""
 
-    Last in the chain: a decay or a velocity after it would still move the parameters. The rules
-    before it keep their moments of the frozen parameters, which can therefore be trained again
-    later; use `optax.partition` to save that memory.
+    inner: PyTree
+
+
+def freeze(
+    tx: optax.GradientTransformation, mask: Mask = None
+) -> optax.GradientTransformationExtraArgs:
+    r"""Applies `tx` to the parameters where the mask is False; the others stay as they are.
+
+    Wrap the whole chain, clipping and weight decay included. `tx` sees neither the gradients nor
+    the values of the frozen parameters, as if they were not there: they have no part in the norm by
+    which `optax.clip_by_global_norm` scales, a NaN among them harms nobody, and there are no
+    moments of them. Their updates are 0. This is `requires_grad=False` in PyTorch. To train them
+    again later, begin with a new state.
 
     Args:
+        tx: the complete rule, with its learning rate.
         mask: which leaves to freeze, as a tree of bools (or a prefix: one bool for a whole layer)
-            or a function of the updates, which have the parameters' names; None is all.
+            or a function of the parameters or updates, which have the same names; None is all.
 
     Raises:
-        ValueError: the mask does not fit the updates.
-        TypeError: a leaf of the mask is not a bool, or a leaf of the updates is complex.
+        ValueError: the mask does not fit the parameters or the updates.
+        TypeError: `tx` is not a gradient transformation, or a leaf of the mask is not a bool.
 
     Example:
-        >>> tx = freeze({"body": True, "head": False})
-        >>> grads = {"body": {"kernel": jnp.ones(2)}, "head": {"kernel": jnp.ones(2)}}
-        >>> updates, _ = tx.update(grads, tx.init(grads))
-        >>> updates["body"]["kernel"].tolist(), updates["head"]["kernel"].tolist()
-        ([0.0, 0.0], [1.0, 1.0])
+        >>> rule = optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.5))
+        >>> tx = freeze(rule, {"body": True, "head": False})
+        >>> params = {"body": jnp.ones(2), "head": jnp.ones(2)}
+        >>> grads = {"body": jnp.array([50.0, jnp.nan]), "head": jnp.array([1.0, 0.0])}
+        >>> updates, _ = tx.update(grads, tx.init(params), params)
+        >>> updates["body"].tolist(), updates["head"].tolist()
+        ([0.0, 0.0], [-0.5, -0.0])
 
     References:
         Yosinski et al., [How transferable are features in deep neural
         networks?](https://arxiv.org/abs/1411.1792), 2014.
     """
+    check_functions("tx", tx, optax.GradientTransformation)
+    rule = optax.with_extra_args_support(tx)
 
-    def init(params: PyTree) -> optax.EmptyState:
-        check_real_tree("params", params)
-        return optax.EmptyState()
+    def without_frozen(tree: PyTree) -> PyTree:
+        frozen = mask_tree(mask, tree)
+        return jax.tree.map(lambda f, leaf: optax.MaskedNode() if f else leaf, frozen, tree)
+
+    def init(params: PyTree) -> FreezeState:
+        return FreezeState(rule.init(without_frozen(params)))
 
     def update(
-        updates: PyTree,
-        state: optax.EmptyState,
-        params: PyTree | None = None,
-        **extra_args: object,
-    ) -> tuple[PyTree, optax.EmptyState]:
-        del params, extra_args
-        check_real_tree("updates", updates)
+        updates: PyTree, state: FreezeState, params: PyTree | None = None, **extra_args: object
+    ) -> tuple[PyTree, FreezeState]:
+        trained = None if params is None else without_frozen(params)
+        steps, inner = rule.update(without_frozen(updates), state.inner, trained, **extra_args)
 
-        def stop(frozen: bool, u: Array) -> Array:
-            return jnp.zeros_like(u) if frozen else u
+        def put(stopped: bool, u: Array, step: PyTree) -> Array:
+            return jnp.zeros_like(u) if stopped else step
 
-        return jax.tree.map(stop, mask_tree(mask, updates), updates), state
+        return jax.tree.map(put, mask_tree(mask, updates), updates, steps), FreezeState(inner)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -8,8 +8,8 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import cast_like, to_float32
-from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._moments import cast_like, scalar_like, to_float32
+from jaxtricks._tree_checks import check_floating_tree
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
@@ -31,7 +31,7 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
 
     Raises:
         ValueError: `learning_rate` is negative or not finite.
-        TypeError: `learning_rate` is not a real scalar, or a leaf of the parameters is complex.
+        TypeError: `learning_rate` is not a real scalar, or a leaf is not floating.
 
     Example:
         >>> tx = gradient_descent(0.5)
@@ -47,7 +47,7 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
         check_range("learning_rate", learning_rate, low=0.0)
 
     def init(params: PyTree) -> GradientDescentState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         step = jnp.zeros([], jnp.int32)
         return GradientDescentState(step, jnp.array(value_at(learning_rate, step), jnp.float32))
 
@@ -58,9 +58,9 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
         **extra_args: object,
     ) -> tuple[PyTree, GradientDescentState]:
         del params, extra_args
-        check_real_tree("updates", updates)
+        check_floating_tree("updates", updates)
         rate = value_at(learning_rate, state.count)
-        steps = jax.tree.map(lambda g: -rate * g, to_float32(updates))
+        steps = jax.tree.map(lambda g: -scalar_like(rate, g) * g, to_float32(updates))
         count = optax.safe_increment(state.count)
         return cast_like(steps, updates), GradientDescentState(count, jnp.array(rate, jnp.float32))
 

@@ -1,10 +1,11 @@
 """The two points of Nesterov's momentum: where the parameters are, and where they are going."""
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import cast_like, to_float32
+from jaxtricks._moments import cast_like, scalar_like, to_float32
 from jaxtricks._tree_checks import check_same_tree
 from jaxtricks._types import ScalarLike
 
@@ -26,7 +27,7 @@ def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTr
         params: $x$.
         velocity: $v$, a displacement: the learning rate inside, and the sign of a step. Multiply a
             velocity of gradients (rate outside) by $-\alpha$ first.
-        decay: $\rho$, in `[0, 1)`.
+        decay: $\rho$, in `[0, 1]`.
 
     Raises:
         ValueError: `decay` is out of range, or `velocity` does not match `params`.
@@ -52,7 +53,7 @@ def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
         params: $\tilde x$.
         velocity: $v$, a displacement, as in the state of `nesterov(rate, decay)`; with
             `lr_inside=False` multiply it by $-\alpha$ first.
-        decay: $\rho$, in `[0, 1)`.
+        decay: $\rho$, in `[0, 1]`.
 
     Raises:
         ValueError: `decay` is out of range, or `velocity` does not match `params`.
@@ -70,10 +71,10 @@ def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
 
 
 def _displaced(params: PyTree, velocity: PyTree, decay: ScalarLike, sign: int) -> PyTree:
-    check_range("decay", decay, low=0.0, below=1.0)
+    check_range("decay", decay, low=0.0, high=1.0)
     check_same_tree("velocity", velocity, "params", params)
 
     def move(x: Array, v: Array) -> Array:
-        return x + sign * decay * v
+        return x + scalar_like(decay, x) * sign * jnp.asarray(v, x.dtype)
 
     return cast_like(jax.tree.map(move, to_float32(params), to_float32(velocity)), params)

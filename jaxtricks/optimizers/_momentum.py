@@ -8,9 +8,10 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import cast_like, full_moment, to_float32
-from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._moments import cast_like, full_moment, scalar, scalar_like, to_float32
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
+from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
@@ -36,8 +37,8 @@ def scale_by_momentum(
     $(1 - \tau) / (1 - \rho)$; `dampening=decay` makes it the moving average.
 
     Args:
-        decay: $\rho$, in `[0, 1)`, a number or a schedule.
-        dampening: $\tau$, in `[0, 1)`.
+        decay: $\rho$, in `[0, 1]`, a number or a schedule; at 1 the velocity is the plain sum.
+        dampening: $\tau$, in `[0, 1]`.
         dampen_first: whether $\tau$ acts on the first gradient; PyTorch does not dampen that one.
         nesterov: returns $g_t + \rho v_t$, the look-ahead step in the re-parameterised form; not
             together with dampening.
@@ -46,7 +47,7 @@ def scale_by_momentum(
     Raises:
         ValueError: `decay` or `dampening` is out of range, `nesterov` is combined with a dampening,
             or the updates do not match the parameters.
-        TypeError: a flag is not a bool, or a leaf is complex.
+        TypeError: a flag is not a bool, or a leaf is not floating.
 
     Example:
         >>> tx = scale_by_momentum(0.5)
@@ -63,8 +64,8 @@ def scale_by_momentum(
         learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013.
     """
     if not callable(decay):
-        check_range("decay", decay, low=0.0, below=1.0)
-    check_range("dampening", dampening, low=0.0, below=1.0)
+        check_range("decay", decay, low=0.0, high=1.0)
+    check_range("dampening", dampening, low=0.0, high=1.0)
     check_range("initial_velocity", initial_velocity)
     check_flag("dampen_first", dampen_first)
     check_flag("nesterov", nesterov)
@@ -72,7 +73,7 @@ def scale_by_momentum(
         raise ValueError(f"nesterov goes without dampening, got dampening {dampening}.")
 
     def init(params: PyTree) -> MomentumState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         return MomentumState(
             count=jnp.zeros([], jnp.int32), velocity=full_moment(params, initial_velocity)
         )
@@ -81,14 +82,19 @@ def scale_by_momentum(
         updates: PyTree, state: MomentumState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, MomentumState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.velocity)
+        check_updates(updates, state.velocity)
         rho = value_at(decay, state.count)
-        gain = 1 - dampening if dampen_first else 1 - jnp.where(state.count == 0, 0, dampening)
+        damping = scalar(dampening)
+        gain = 1 - damping if dampen_first else 1 - jnp.where(state.count == 0, 0.0, damping)
+
+        def weighted(v: Array, by: ScalarLike, g: Array) -> Array:
+            return scalar_like(rho, v) * v + scalar_like(by, v) * jnp.asarray(g, v.dtype)
+
         wide = to_float32(updates)
-        velocity = jax.tree.map(
-            lambda v, g: jnp.asarray(rho * v + gain * g, v.dtype), state.velocity, wide
-        )
-        steps = jax.tree.map(lambda g, v: g + rho * v, wide, velocity) if nesterov else velocity
+        velocity = jax.tree.map(lambda v, g: weighted(v, gain, g), state.velocity, wide)
+        steps = velocity
+        if nesterov:
+            steps = jax.tree.map(lambda v, g: weighted(v, 1, g), velocity, wide)
         return cast_like(steps, updates), MomentumState(optax.safe_increment(state.count), velocity)
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -113,9 +119,9 @@ def momentum(
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
-        decay: $\rho$, in `[0, 1)`, a number or a schedule; 0.9 and 0.99 are usual.
+        decay: $\rho$, in `[0, 1]`, a number or a schedule; 0.9 and 0.99 are usual.
         lr_inside: whether the rate multiplies the gradient before it enters the velocity.
-        dampening: $\tau$, in `[0, 1)`.
+        dampening: $\tau$, in `[0, 1]`.
         dampen_first: see `scale_by_momentum`, like all that follow.
         nesterov: the look-ahead step.
         initial_velocity: $v_0$; inside, it has the sign and the rate of a step.
@@ -148,4 +154,4 @@ def momentum(
         initial_velocity=initial_velocity,
     )
     rate = gradient_descent(learning_rate)
-    return optax.chain(rate, rule) if lr_inside else optax.chain(rule, rate)
+    return wide_chain(rate, rule) if lr_inside else wide_chain(rule, rate)

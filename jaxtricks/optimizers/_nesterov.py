@@ -19,7 +19,7 @@ def nesterov(
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
-        decay: $\rho$, in `[0, 1)`, a number or a schedule.
+        decay: $\rho$, in `[0, 1]`, a number or a schedule.
         lr_inside: False multiplies by the rate after the velocity, as PyTorch and optax do; the
             same as long as $\alpha$ does not change.
 

@@ -8,8 +8,8 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._checks import check_functions
-from jaxtricks._moments import cast_like, to_float32
-from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._moments import cast_like, scalar_like, to_float32
+from jaxtricks._tree_checks import check_floating_tree
 from jaxtricks.control import ControlRule
 
 
@@ -37,7 +37,7 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
 
     Raises:
         TypeError: `rule` is not a `control.ControlRule` of functions, or its output is not a scale
-            (a stopping rule's output is whether to stop), or a leaf is complex.
+            (a stopping rule's output is whether to stop), or a leaf is not floating.
 
     Example:
         >>> from jaxtricks.control import plateau
@@ -57,7 +57,7 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
     check_functions("rule", rule, ControlRule)
 
     def init(params: PyTree) -> PlateauScaleState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         scale, control = rule.update(None, rule.init(params), params)
         if not jnp.issubdtype(jnp.result_type(scale), jnp.floating):
             raise TypeError(
@@ -74,9 +74,9 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
         **extra_args: object,
     ) -> tuple[PyTree, PlateauScaleState]:
         del extra_args
-        check_real_tree("updates", updates)
+        check_floating_tree("updates", updates)
         scale, control = rule.update(value, state.control, params)
-        scaled = jax.tree.map(lambda u: scale * u, to_float32(updates))
+        scaled = jax.tree.map(lambda u: scalar_like(scale, u) * u, to_float32(updates))
         return cast_like(scaled, updates), PlateauScaleState(jnp.array(scale), control)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -8,8 +8,8 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import cast_like, to_float32
-from jaxtricks._tree_checks import check_params_given, check_real_tree, check_same_tree
+from jaxtricks._moments import cast_like, scalar, scalar_like, to_float32
+from jaxtricks._tree_checks import check_floating_tree, check_params_given, check_updates
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._mask import Mask, mask_tree
 from jaxtricks.schedules import ScalarOrSchedule, value_at
@@ -43,7 +43,7 @@ def proximal_l1(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or `update` gets no parameters.
-        TypeError: a leaf is complex.
+        TypeError: a leaf is not floating.
 
     Example:
         >>> tx, params = proximal_l1(0.1, 1.0), jnp.array([2.0, 0.05, -0.05])
@@ -61,7 +61,7 @@ def proximal_l1(
     check_range("strength", strength, low=0.0)
 
     def init(params: PyTree) -> ProximalL1State:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         return ProximalL1State(count=jnp.zeros([], jnp.int32))
 
     def update(
@@ -69,13 +69,13 @@ def proximal_l1(
     ) -> tuple[PyTree, ProximalL1State]:
         del extra_args
         check_params_given(params)
-        check_same_tree("updates", updates, "params", params)
-        threshold = value_at(learning_rate, state.count) * strength
+        check_updates(updates, params)
+        threshold = scalar(value_at(learning_rate, state.count)) * scalar(strength)
 
         def shrink(chosen: bool, u: Array, w: Array) -> Array:
-            end = w + u
+            end, limit = w + u, scalar_like(threshold, w)
             # prox(w + u) - w, without a rounding; NaN is not under the threshold
-            shrunk = jnp.where(jnp.abs(end) <= threshold, -w, u - threshold * jnp.sign(end))
+            shrunk = jnp.where(jnp.abs(end) <= limit, -w, u - limit * jnp.sign(end))
             return shrunk if chosen else u
 
         steps = jax.tree.map(

@@ -1,5 +1,6 @@
 """RMSProp: the gradient over the root of the decayed average of its squares."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -11,16 +12,21 @@ from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import (
     average,
     cast_like,
-    divisor,
     full_moment,
+    over_root,
+    scalar,
+    scalar_like,
     to_float32,
     weight_sum,
 )
-from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
+from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.optimizers._momentum import scale_by_momentum
 from jaxtricks.schedules import ScalarOrSchedule, value_at
+
+TINY = float(jnp.finfo(jnp.float32).tiny)
 
 
 class RmspropState(NamedTuple):
@@ -58,7 +64,8 @@ def scale_by_rmsprop(
     $1 / \sqrt{1 - \rho}$ times the later ones: 3.16 at 0.9, 10 at 0.99.
 
     Args:
-        decay: $\rho$, in `[0, 1)`, a number or a schedule.
+        decay: $\rho$, in `[0, 1]`, a number or a schedule; at 1, which does not go with
+            `bias_correction`, $r$ stays $r_0$.
         eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
         eps_inside: $\sqrt{r + \varepsilon}$ instead; this $\varepsilon$ acts like the root of one
             outside. Outside in the lecture and PyTorch, inside in optax (by default) and Keras.
@@ -68,7 +75,9 @@ def scale_by_rmsprop(
             gradients hardly change (PyTorch's root can be NaN there), so the variance is kept
             itself: $\sigma_t^2 = \rho \sigma_{t-1}^2 + (1 - \rho) d_t^2 / \rho$ with
             $d_t = g_t - m_t$, which is accurate to a rounding of the gradient. Together with
-            `bias_correction` the first variance is 0, and the first step $g / \varepsilon$.
+            `bias_correction` the first variance is 0, and the first step $g / \varepsilon$:
+            200,000 for a gradient of 0.02 at the default $\varepsilon$, times the learning rate.
+            Give an `initial_accumulator` above 0 with that pair, or leave one of the two out.
         keep_gradient: only if `centered`; finds $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$, which is
             accurate to a rounding of itself, from a third moment; an update then takes several
             times as long. The presets use it.
@@ -77,7 +86,7 @@ def scale_by_rmsprop(
     Raises:
         ValueError: a hyper-parameter is out of range, `keep_gradient` is given without `centered`,
             or the updates do not match the parameters.
-        TypeError: a flag is not a bool, or a leaf is complex.
+        TypeError: a flag is not a bool, or a leaf is not floating.
 
     Example:
         >>> tx = scale_by_rmsprop(0.9)
@@ -94,10 +103,11 @@ def scale_by_rmsprop(
         Tieleman and Hinton, Lecture 6.5, Coursera, 2012. Centered: Graves, [Generating sequences
         with recurrent neural networks](https://arxiv.org/abs/1308.0850), 2013, eq. 38-41.
     """
-    if not callable(decay):
-        check_range("decay", decay, low=0.0, below=1.0)
-    check_flag("eps_inside", eps_inside)
     check_flag("bias_correction", bias_correction)
+    if not callable(decay):
+        limit = {"below": 1.0} if bias_correction else {"high": 1.0}
+        check_range("decay", decay, low=0.0, **limit)
+    check_flag("eps_inside", eps_inside)
     check_flag("centered", centered)
     check_flag("keep_gradient", keep_gradient)
     if keep_gradient and not centered:
@@ -106,7 +116,7 @@ def scale_by_rmsprop(
     check_range("initial_accumulator", initial_accumulator, low=0.0)
 
     def init(params: PyTree) -> RmspropState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         step, moment = jnp.zeros([], jnp.int32), full_moment(params, initial_accumulator)
         if not centered:
             return RmspropState(step, moment)
@@ -118,18 +128,22 @@ def scale_by_rmsprop(
         updates: PyTree, state: RmspropState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, RmspropState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.nu)
-        rho = value_at(decay, state.count)
+        check_updates(updates, state.nu)
+        rho = scalar(value_at(decay, state.count))
         scale = weight_sum(rho, state.count) if bias_correction else 1.0
         wide, memory, deviation, share = to_float32(updates), (), None, 1.0
         if centered:
             past = _past_share(rho, state.count, scale) if bias_correction else rho
             deviation, *memory = _deviation(state, wide, past, keep_gradient=keep_gradient)
-            share = 1 / jnp.maximum(past, jnp.finfo(jnp.float32).tiny)
-        squares = jax.tree.map(lambda d: share * jnp.square(d), deviation if centered else wide)
+            share = 1 / jnp.maximum(past, TINY)
+        squares = jax.tree.map(
+            lambda d: scalar_like(share, d) * jnp.square(d), deviation if centered else wide
+        )
         second = average(state.nu, squares, rho)
         steps = jax.tree.map(
-            lambda g, r: g / divisor(r / scale, eps, eps_inside=eps_inside), wide, second
+            lambda g, r: over_root(g, r / scalar_like(scale, r), eps, eps_inside=eps_inside),
+            wide,
+            second,
         )
         after = RmspropState(optax.safe_increment(state.count), second, *memory)
         return cast_like(steps, updates), cast_like(after, state)
@@ -146,15 +160,22 @@ def _deviation(
         return jax.tree.map(jnp.subtract, gradients, mean), mean
     last = jax.tree.map(jnp.array, gradients)  # a copy: the caller may donate the gradient
     deviation = jax.tree.map(
-        lambda g, h, d: past * ((g - h) + d), gradients, state.last_gradient, state.deviation
+        partial(_next_deviation, past), gradients, state.last_gradient, state.deviation
     )
     return deviation, (), last, deviation
+
+
+def _next_deviation(past: ScalarLike, g: Array, last: Array, deviation: Array) -> Array:
+    """Limited to what the dtype holds: an infinite one would become NaN in the next update."""
+    largest = jnp.finfo(deviation.dtype).max
+    change = jnp.clip((jnp.asarray(g, last.dtype) - last) + deviation, -largest, largest)
+    return scalar_like(past, deviation) * change
 
 
 def _past_share(decay: ScalarLike, step: Int[Array, ""], scale: ScalarLike) -> Float[Array, ""]:
     """Weight of the past in the corrected mean: nothing at the first step, then towards `decay`."""
     past = jnp.where(step == 0, 0.0, weight_sum(decay, jnp.maximum(step, 1) - 1))
-    return decay * past / scale
+    return scalar_like(decay, past) * past / scale
 
 
 def rmsprop(
@@ -175,14 +196,15 @@ def rmsprop(
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
         decay: see `scale_by_rmsprop`.
-        momentum: decay of the velocity of the scaled gradients, in `[0, 1)`, a number or a
+        momentum: decay of the velocity of the scaled gradients, in `[0, 1]`, a number or a
             schedule; None is plain RMSProp, and so is 0, but with a velocity to read and write.
         lr_inside: whether the rate multiplies the scaled gradient before it enters the velocity
             (Keras, optax) or multiplies the velocity (PyTorch); the same at a constant rate.
         eps: see `scale_by_rmsprop`, like all that follow.
         eps_inside: place of $\varepsilon$: outside in PyTorch, inside in Keras.
         bias_correction: whether to correct the averages.
-        centered: whether to divide by the root of the variance.
+        centered: whether to divide by the root of the variance. With `bias_correction` the first
+            step is huge, see `scale_by_rmsprop`.
         keep_gradient: whether the variance is accurate where gradients hardly change.
         initial_accumulator: $r_0$.
 
@@ -210,8 +232,8 @@ def rmsprop(
     check_flag("lr_inside", lr_inside)
     rate = gradient_descent(learning_rate)
     if momentum is None:
-        return optax.chain(rule, rate)
+        return wide_chain(rule, rate)
     if not callable(momentum):
-        check_range("momentum", momentum, low=0.0, below=1.0)
+        check_range("momentum", momentum, low=0.0, high=1.0)
     velocity = scale_by_momentum(momentum)
-    return optax.chain(rule, rate, velocity) if lr_inside else optax.chain(rule, velocity, rate)
+    return wide_chain(rule, rate, velocity) if lr_inside else wide_chain(rule, velocity, rate)

@@ -8,9 +8,9 @@ import optax
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import cast_like, to_float32
+from jaxtricks._moments import cast_like, scalar_like, to_float32
 from jaxtricks._prefix import expand_prefix
-from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._tree_checks import check_floating_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._layer_depth import layer_depth
 
@@ -31,7 +31,7 @@ def scale_by_depth(
     Raises:
         ValueError: `factor` is negative or not finite, a depth is negative, or the depths do
             not fit the updates.
-        TypeError: a depth is not a number, or a leaf is complex.
+        TypeError: a depth is not a number, or a leaf is not floating.
 
     Example:
         >>> tx = scale_by_depth(0.5)
@@ -48,7 +48,7 @@ def scale_by_depth(
         _check_depths(depth)
 
     def init(params: PyTree) -> optax.EmptyState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         return optax.EmptyState()
 
     def update(
@@ -58,18 +58,20 @@ def scale_by_depth(
         **extra_args: object,
     ) -> tuple[PyTree, optax.EmptyState]:
         del params, extra_args
-        check_real_tree("updates", updates)
+        check_floating_tree("updates", updates)
         depths = depth(updates) if callable(depth) else depth
         _check_depths(depths)
         base = jnp.asarray(factor, float)
 
         def scale(number: ScalarLike, u: Array) -> Array:
             # Powers under 1 of 0 have no slope: 0 ** 0 is 1, the others 0.
-            smooth = (base > 0) | (jnp.asarray(number) >= 1)
-            power = jnp.power(jnp.where(smooth, base, 1.0), number)
-            multiplier = jnp.where(smooth, power, jnp.asarray(number) == 0)
+            exponent = scalar_like(number, base)
+            smooth = (base > 0) | (exponent >= 1)
+            power = jnp.power(jnp.where(smooth, base, 1.0), exponent)
+            multiplier = jnp.where(smooth, power, jnp.where(exponent == 0, 1.0, 0.0))
             # What is multiplied by 0 does not move, were it NaN.
-            return jnp.where((multiplier == 0) & ~jnp.isfinite(u), 0, u) * multiplier
+            kept = jnp.where((multiplier == 0) & ~jnp.isfinite(u), 0, u)
+            return kept * scalar_like(multiplier, kept)
 
         steps = jax.tree.map(scale, expand_prefix("depth", depths, updates), to_float32(updates))
         return cast_like(steps, updates), state

@@ -8,8 +8,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import cast_like, full_moment, to_float32, weight_sum
-from jaxtricks._tree_checks import check_real_tree, check_same_tree
+from jaxtricks._moments import cast_like, full_moment, scalar, scalar_like, to_float32, weight_sum
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
 from jaxtricks.schedules import ScalarOrSchedule, value_at
@@ -84,7 +84,7 @@ def swats(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a decay is a schedule, or a leaf is complex.
+        TypeError: a decay is a schedule, or a leaf is not floating.
 
     Example:
         >>> tx = swats(0.1, tolerance=1e-6)
@@ -111,7 +111,7 @@ def swats(
     rule = scale_by_adam(b1, b2=b2, eps=eps, eps_hat=True)
 
     def init(params: PyTree) -> SwatsState:
-        check_real_tree("params", params)
+        check_floating_tree("params", params)
         return SwatsState(
             adam=rule.init(params),
             rate_average=jnp.zeros([]),
@@ -126,11 +126,16 @@ def swats(
         switched = state.switch_step >= 0
         gamma, exists = _projected_rate(steps, gradients)
         watching = exists & ~switched
-        averaged = b2 * state.rate_average + (1 - b2) * gamma
-        averaged = jnp.where(watching, averaged, state.rate_average)
-        rate = averaged / weight_sum(b2, state.adam.count)
+        decay = scalar(b2)
+        averaged = scalar_like(decay, gamma) * scalar_like(state.rate_average, gamma)
+        averaged = averaged + scalar_like(1 - decay, gamma) * gamma
+        averaged = jnp.where(watching, averaged, scalar_like(state.rate_average, gamma))
+        rate = averaged / scalar_like(weight_sum(b2, state.adam.count), gamma)
         settled = (
-            watching & (state.adam.count > 0) & (rate > 0) & (jnp.abs(rate - gamma) < tolerance)
+            watching
+            & (state.adam.count > 0)
+            & (rate > 0)
+            & (jnp.abs(rate - gamma) < scalar_like(tolerance, gamma))
         )
         switch_step = jnp.where(settled, optax.safe_increment(state.adam.count), state.switch_step)
         return averaged, jnp.where(switched, state.sgd_rate, rate), switch_step
@@ -139,21 +144,22 @@ def swats(
         updates: PyTree, state: SwatsState, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, SwatsState]:
         del params, extra_args
-        check_same_tree("updates", updates, "params", state.velocity)
+        check_updates(updates, state.velocity)
         switched = state.switch_step >= 0
         wide = to_float32(updates)
         scaled, adam = rule.update(wide, state.adam)
         rate = value_at(learning_rate, state.adam.count)
-        adam_steps = jax.tree.map(lambda u: -rate * u, scaled)
+        adam_steps = jax.tree.map(lambda u: -scalar_like(rate, u) * u, scaled)
         velocity = jax.tree.map(
-            lambda v, g: jnp.where(switched, b1 * v + g, 0), state.velocity, wide
+            lambda v, g: jnp.where(switched, scalar_like(b1, v) * v + g, 0), state.velocity, wide
         )
-        sgd_rate = (1 - b1) * state.sgd_rate
+        sgd_rate = scalar_like(1 - scalar(b1), state.sgd_rate) * state.sgd_rate
         steps = jax.tree.map(
-            lambda p, v: jnp.where(switched, -sgd_rate * v, p), adam_steps, velocity
+            lambda p, v: jnp.where(switched, -scalar_like(sgd_rate, v) * v, p), adam_steps, velocity
         )
         learned = learn(state, adam_steps, wide)
-        after = SwatsState(adam, *learned, velocity, jnp.where(switched, sgd_rate, rate))
+        rates = (jnp.asarray(r, jnp.float32) for r in (sgd_rate, rate))
+        after = SwatsState(adam, *learned, velocity, jnp.where(switched, *rates))
         return cast_like(steps, updates), cast_like(after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)

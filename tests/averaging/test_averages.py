@@ -116,3 +116,17 @@ def test_average_settles_closer_than_the_noisy_iterates():
     for mean in means:
         chex.assert_tree_all_finite(mean)
         assert jnp.mean(mean[300:] ** 2) < 0.2 * jnp.mean(x[300:] ** 2)
+
+
+def test_a_decay_of_1_keeps_the_first_parameters_of_a_warm_start():
+    values = jnp.array([3.0, 5.0, -2.0])
+    got = averages(exponential_average(1.0, warm_start=True), values)
+    chex.assert_trees_all_equal(got, jnp.full(3, 3.0))
+
+
+def test_the_mean_of_huge_parameters_is_their_mean():
+    """In float64: 3e38 and -3e38 differ by more than a float32 holds."""
+    values = np.array([3e38, -3e38, -3e38, 1e38, 2e38])
+    got = averages(polyak_average(), jnp.asarray(values, jnp.float32))
+    want = np.cumsum(values) / np.arange(1, 6)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e32)

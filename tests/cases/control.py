@@ -31,7 +31,13 @@ CONTROLS: dict[str, Control] = {
             "eps": (1e-8, 0.4),
             "threshold": (1e-4, 0.3),
         },
-        static={"patience": 1, "mode": "min", "threshold_mode": "signed", "cooldown": 1},
+        static={
+            "patience": 1,
+            "mode": "min",
+            "threshold_mode": "signed",
+            "cooldown": 1,
+            "finite_only": True,
+        },
     ),
     "early_stopping": Control(
         control.early_stopping,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import jax
 import optax
 
 from jaxtricks import control, optimizers
@@ -14,6 +15,7 @@ class Transform(NamedTuple):
     `make`: the factory. `hyper`: every float hyper-parameter with two values. `scheduled`: those
     that may be schedules. `static`: the other arguments, with the value used here. `extra`: what
     `update` needs besides. `descends`: alone, it solves a bowl in 300 steps with the first values.
+    `up_to_one`: the decays that may be 1; the others are below.
     """
 
     make: Callable[..., optax.GradientTransformationExtraArgs]
@@ -22,6 +24,12 @@ class Transform(NamedTuple):
     static: Mapping[str, object] = {}
     extra: Mapping[str, object] = {}
     descends: bool = False
+    up_to_one: tuple[str, ...] = ()
+
+
+def all_but_weights(params):
+    """The mask that freezes biases."""
+    return jax.tree.map(lambda weight: not weight, optimizers.weights_only(params))
 
 
 TRANSFORMS: dict[str, Transform] = {
@@ -36,6 +44,7 @@ TRANSFORMS: dict[str, Transform] = {
         hyper={"decay": (0.9, 0.5), "dampening": (0.1, 0.5), "initial_velocity": (0.0, 1.0)},
         scheduled=("decay",),
         static={"dampen_first": False, "nesterov": False},
+        up_to_one=("decay", "dampening"),
     ),
     "momentum": Transform(
         optimizers.momentum,
@@ -48,6 +57,7 @@ TRANSFORMS: dict[str, Transform] = {
         scheduled=("learning_rate", "decay"),
         static={"lr_inside": True, "dampen_first": True, "nesterov": False},
         descends=True,
+        up_to_one=("decay", "dampening"),
     ),
     "scale_by_adam": Transform(
         optimizers.scale_by_adam,
@@ -67,31 +77,54 @@ TRANSFORMS: dict[str, Transform] = {
         static={"eps_inside": False, "eps_hat": False, "bias_correction": True},
         descends=True,
     ),
+    "adamw": Transform(
+        optimizers.adamw,
+        hyper={
+            "learning_rate": (0.1, 0.3),
+            "weight_decay": (1e-3, 0.1),
+            "b1": (0.8, 0.5),
+            "b2": (0.9, 0.99),
+            "eps": (1e-7, 1e-3),
+        },
+        scheduled=("learning_rate", "weight_decay", "b1", "b2"),
+        static={
+            "mask": None,
+            "eps_inside": False,
+            "eps_hat": False,
+            "bias_correction": True,
+        },
+        descends=True,
+    ),
     "nesterov": Transform(
         optimizers.nesterov,
         hyper={"learning_rate": (0.1, 0.3), "decay": (0.5, 0.8)},
         scheduled=("learning_rate", "decay"),
         static={"lr_inside": True},
         descends=True,
+        up_to_one=("decay",),
     ),
     "add_l1": Transform(
         optimizers.add_l1,
         hyper={"strength": (0.1, 0.3)},
+        scheduled=("strength",),
         static={"mask": optimizers.weights_only},
     ),
     "add_l2": Transform(
         optimizers.add_l2,
         hyper={"strength": (0.1, 0.3)},
+        scheduled=("strength",),
         static={"half": False, "mask": None},
     ),
     "add_elastic_net": Transform(
         optimizers.add_elastic_net,
         hyper={"strength": (0.1, 0.3), "ratio": (0.5, 2.0)},
+        scheduled=("strength",),
         static={"mask": optimizers.weights_only},
     ),
     "add_decoupled_decay": Transform(
         optimizers.add_decoupled_decay,
         hyper={"strength": (0.1, 0.3)},
+        scheduled=("strength",),
         static={"mask": None},
     ),
     "proximal_l1": Transform(
@@ -107,7 +140,11 @@ TRANSFORMS: dict[str, Transform] = {
         extra={"weight": 3},
         descends=True,
     ),
-    "freeze": Transform(optimizers.freeze, hyper={}, static={"mask": optimizers.weights_only}),
+    "freeze": Transform(
+        optimizers.freeze,
+        hyper={},
+        static={"tx": optimizers.adam(0.1), "mask": all_but_weights},
+    ),
     "scale_by_depth": Transform(
         optimizers.scale_by_depth,
         hyper={"factor": (0.5, 2.0)},
@@ -139,6 +176,7 @@ TRANSFORMS: dict[str, Transform] = {
             "centered": True,
             "keep_gradient": False,
         },
+        up_to_one=("decay",),
     ),
     "rmsprop": Transform(
         optimizers.rmsprop,
@@ -158,17 +196,20 @@ TRANSFORMS: dict[str, Transform] = {
             "keep_gradient": False,
         },
         descends=True,
+        up_to_one=("momentum",),
     ),
     "scale_by_adadelta": Transform(
         optimizers.scale_by_adadelta,
         hyper={"decay": (0.95, 0.5), "eps": (1e-6, 1e-3)},
         scheduled=("decay",),
+        up_to_one=("decay",),
     ),
     "adadelta": Transform(
         optimizers.adadelta,
         hyper={"learning_rate": (1.0, 0.3), "decay": (0.9, 0.5), "eps": (1e-3, 1e-6)},
         scheduled=("learning_rate", "decay"),
         descends=True,
+        up_to_one=("decay",),
     ),
     "adam_to_sgd": Transform(  # its SGD schedules count from the switch: see test_adam_to_sgd.py
         optimizers.adam_to_sgd,
@@ -189,6 +230,7 @@ TRANSFORMS: dict[str, Transform] = {
             "bias_correction": True,
         },
         descends=True,
+        up_to_one=("momentum",),
     ),
     "swats": Transform(
         optimizers.swats,

@@ -111,6 +111,34 @@ def test_vmap_over_each_hyper_parameter_equals_the_loop(case):
         chex.assert_trees_all_close(sweep(jnp.array(values)), want, rtol=2e-5)
 
 
+@pytest.mark.parametrize("huge, dtype", [(3e38, jnp.float32), (6.5e4, jnp.float16)], ids=str)
+def test_finite_parameters_never_make_nan(case, huge, dtype):
+    """Opposite signs too: their difference is infinite, and their mean is not."""
+    averager, start = build(case), {"w": jnp.ones(2, dtype)}
+    state = averager.init(start)
+    for size in (1.0, huge, -huge, -huge, huge, 1.0):
+        output, state = averager.update({"w": jnp.full(2, size, dtype)}, state)
+        for leaf in jax.tree.leaves((output, state)):
+            assert jnp.all(jnp.isfinite(leaf))
+
+
+def test_runs_under_the_debug_flags_and_strict_dtype_promotion(case):
+    want = run(build(case))
+    arrays = {
+        name: jnp.asarray(values[0], jnp.float32 if name == "decay" else jnp.int32)
+        for name, values in case.hyper.items()
+    }
+    with (
+        jax.debug_nans(True),
+        jax.debug_infs(True),
+        jax.numpy_dtype_promotion("strict"),
+    ):
+        for averager in (build(case), build(case, **arrays)):
+            for update in (averager.update, jax.jit(averager.update)):
+                got = run(averager, update)
+                chex.assert_trees_all_close(got, want, rtol=1e-5)
+
+
 def test_counters_saturate(case):
     averager = build(case)
     state = averager.init(params_at(0))._replace(count=jnp.int32(INT32_MAX))

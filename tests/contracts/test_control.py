@@ -173,6 +173,36 @@ def test_bad_hyper_parameters_are_refused(case):
                 build(case, **{name: 1.5})
 
 
+@pytest.mark.parametrize("jitted", [False, True], ids=["eager", "jit"])
+def test_runs_under_the_debug_flags_and_strict_dtype_promotion(case, jitted):
+    """The first state is finite too, an error of 0 included, and so is a metric that never came."""
+    numbers = {name: values[0] for name, values in case.hyper.items()}
+    arrays = {name: jnp.float32(value) for name, value in numbers.items()}
+    errors = (3.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0)
+    want = run(case, build(case), errors)
+    with (
+        jax.debug_nans(True),
+        jax.debug_infs(True),
+        jax.numpy_dtype_promotion("strict"),
+    ):
+        for changes in ({}, arrays):
+            rule = build(case, **changes)
+            init, update = map(jax.jit, rule[:2]) if jitted else rule[:2]
+            _, state = update(None, init(params_at(0)), params_at(0))
+            chex.assert_tree_all_finite(state)
+            chex.assert_trees_all_close(run(case, rule, errors, update), want, rtol=1e-6)
+
+
+def test_neutral_values_are_allowed(case):
+    for name, values in case.hyper.items():
+        for value in (0.0, *([1.0] if name in ("factor", "initial") else [])):
+            want, _ = run(case, build(case, **{name: value}))
+            got = jax.vmap(lambda v, n=name: run(case, build(case, **{n: v}))[0])(
+                jnp.array([value, values[0]])
+            )
+            chex.assert_trees_all_close(got[0], want, rtol=1e-6)
+
+
 def test_metrics_that_are_no_scalars_are_refused(case):
     rule = build(case)
     with pytest.raises((TypeError, ValueError), match="value"):

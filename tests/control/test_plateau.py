@@ -135,12 +135,12 @@ def test_optax_cuts_one_observation_earlier():
 
 def test_notes_factor_of_ten_is_refused():
     """E-13: literally, three plateaus would turn 0.1 into 100."""
-    with pytest.raises(ValueError, match=r"factor must be in \[0.0, 1.0\), got 10"):
+    with pytest.raises(ValueError, match=r"factor must be in \[0.0, 1.0\], got 10"):
         control.plateau(10)
 
 
 @pytest.mark.parametrize(
-    "bad", [{"factor": 1.0}, {"patience": -1}, {"mode": "lower"}, {"threshold_mode": "relative"}]
+    "bad", [{"factor": 1.1}, {"patience": -1}, {"mode": "lower"}, {"threshold_mode": "relative"}]
 )
 def test_bad_arguments(bad):
     with pytest.raises((TypeError, ValueError), match=next(iter(bad))):
@@ -205,3 +205,20 @@ def test_a_state_of_something_else_is_refused(value, state):
 def test_what_is_no_machine_is_refused(machine, message):
     with untyped(), pytest.raises(TypeError, match=message):
         optimizers.scale_by_plateau(machine)
+
+
+def test_only_finite_numbers_improve_unless_infinities_are_numbers():
+    for finite_only, best in ((True, 5.0), (False, -jnp.inf)):
+        rule = control.plateau(finite_only=finite_only)
+        state = rule.init()
+        for value in (jnp.inf, 5.0, jnp.nan, -jnp.inf, 4.0 if not finite_only else 6.0):
+            _, state = rule.update(value, state)
+        assert state.best_value == best
+
+
+def test_a_factor_of_1_never_cuts():
+    rule = control.plateau(1.0, patience=0)
+    state = rule.init()
+    for _ in range(5):
+        value, state = rule.update(1.0, state)
+    assert value == 1.0

@@ -84,7 +84,7 @@ def test_nothing_moves_until_the_last_gradient():
         else:
             assert jnp.all(updates["w"] != 0)
             assert int(after.gathered) == 0 and float(after.weight) == 0
-            chex.assert_trees_all_equal(after.total, {"w": jnp.zeros(2)})
+            chex.assert_trees_all_equal(after.mean, {"w": jnp.zeros(2)})
         state = after
     assert int(start[0].count) == 0 and int(state.inner[0].count) == 2
 

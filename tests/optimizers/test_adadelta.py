@@ -43,7 +43,7 @@ def test_nothing_moves_without_epsilon():
     chex.assert_trees_all_equal(got, jnp.zeros((20, 1)))
 
 
-@pytest.mark.parametrize("name, bad", [("decay", 1.0), ("eps", -1e-9), ("learning_rate", -1.0)])
+@pytest.mark.parametrize("name, bad", [("decay", 1.1), ("eps", -1e-9), ("learning_rate", -1.0)])
 def test_hyper_parameters_out_of_range(name, bad):
     with pytest.raises(ValueError, match=f"{name} must be in .*, got {bad}"):
         optimizers.adadelta(**{name: bad})

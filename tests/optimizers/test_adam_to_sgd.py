@@ -168,7 +168,7 @@ def test_adams_averages_go_on_after_the_switch():
         ({"when": -1}, ValueError),
         ({"when": 2.5}, TypeError),
         ({"when": 1, "velocity": "keep"}, (ValueError, TypeError)),
-        ({"when": 1, "momentum": 1.0}, ValueError),
+        ({"when": 1, "momentum": 1.1}, ValueError),
     ],
 )
 def test_bad_arguments(options, error):

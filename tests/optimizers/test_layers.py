@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from jaxtricks import optimizers
+from tests.untyped import untyped
 
 PARAMS = {
     "Dense_0": {"kernel": jnp.array([1.0, -2.0]), "bias": jnp.array(0.5)},
@@ -32,17 +33,50 @@ def train(tx, params, steps=5):
     ids=["prefix", "function"],
 )
 def test_frozen_layers_do_not_move_and_the_others_do_not_notice(mask):
-    rule = optax.chain(optimizers.add_l2(0.1), optimizers.adam(0.1))
-    got = train(optax.chain(rule, optimizers.freeze(mask)), PARAMS)
+    rule = optax.chain(
+        optax.clip_by_global_norm(0.1), optimizers.add_l2(0.1), optimizers.momentum(0.1)
+    )
+    got = train(optimizers.freeze(rule, mask), PARAMS)
     chex.assert_trees_all_equal(got["Dense_0"], PARAMS["Dense_0"])
-    chex.assert_trees_all_equal(got["Dense_1"], train(rule, PARAMS)["Dense_1"])
+    alone = train(rule, {"Dense_1": PARAMS["Dense_1"]})
+    chex.assert_trees_all_equal(got["Dense_1"], alone["Dense_1"])
     assert jnp.all(got["Dense_1"]["kernel"] != PARAMS["Dense_1"]["kernel"])
 
 
-def test_freezing_stops_nan_and_infinity():
-    tx = optimizers.freeze(None)
-    updates, _ = tx.update(jnp.array([jnp.nan, jnp.inf]), tx.init(jnp.ones(2)))
-    chex.assert_trees_all_equal(updates, jnp.zeros(2))
+# torch.nn.utils.clip_grad_norm_(1.0) and SGD(lr=0.5, momentum=0.9, weight_decay=0.1) by PyTorch,
+# three steps, the gradient (1, 0) of `head` each time, the `body` with requires_grad=False
+PYTORCH_HEAD = [[0.4500005, 0.95], [-0.5674986, 0.8575], [-1.9548723, 0.731375]]
+
+
+@pytest.mark.parametrize("frozen", [50.0, jnp.nan, jnp.inf])
+def test_frozen_gradients_have_no_part_in_clipping_as_in_pytorch(frozen):
+    tx = optimizers.freeze(
+        optax.chain(
+            optax.clip_by_global_norm(1.0),
+            optimizers.add_l2(0.1),
+            optimizers.momentum(0.5, decay=0.9),
+        ),
+        {"body": True, "head": False},
+    )
+    params = {"body": jnp.ones(2), "head": jnp.ones(2)}
+    grads = {"body": jnp.full(2, frozen), "head": jnp.array([1.0, 0.0])}
+    state, step = tx.init(params), jax.jit(tx.update)
+    for want in PYTORCH_HEAD:
+        updates, state = step(grads, state, params)
+        params = optax.apply_updates(params, updates)
+        chex.assert_trees_all_equal(params["body"], jnp.ones(2))
+        chex.assert_trees_all_close(params["head"], jnp.array(want), rtol=1e-5)
+
+
+def test_frozen_parameters_have_no_state_and_may_be_integers():
+    tx = optimizers.freeze(optimizers.adam(0.1), {"table": True, "head": False})
+    params = {"table": jnp.arange(3), "head": jnp.ones(2)}
+    state = tx.init(params)
+    assert {leaf.shape for leaf in jax.tree.leaves(state)} == {(), (2,)}
+    updates, _ = tx.update(params, state, params)
+    chex.assert_trees_all_equal(optax.apply_updates(params, updates)["table"], jnp.arange(3))
+    with untyped(), pytest.raises(TypeError, match="tx must be a GradientTransformation, got"):
+        optimizers.freeze({"table": True})  # pyrefly: ignore[bad-argument-type]
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -72,7 +72,7 @@ def test_float64_hyper_parameters_leave_the_velocity_in_float32():
         chex.assert_trees_all_equal_shapes_and_dtypes(after, before)
 
 
-@pytest.mark.parametrize("decay", [-0.1, 1.0, 1.5])
+@pytest.mark.parametrize("decay", [-0.1, 1.1, 1.5])
 def test_decay_out_of_range(decay):
-    with pytest.raises(ValueError, match=rf"decay must be in \[0.0, 1.0\), got {decay}"):
+    with pytest.raises(ValueError, match=rf"decay must be in \[0.0, 1.0\], got {decay}"):
         optimizers.momentum(0.1, decay=decay)

@@ -122,5 +122,5 @@ def test_points_refuse_what_does_not_match():
         optimizers.lookahead_point({"w": jnp.ones(2)}, {"v": jnp.ones(2)}, 0.9)
     with pytest.raises(ValueError, match=r"velocity\['w'\] must have the shape of params"):
         optimizers.base_point({"w": jnp.ones(2)}, {"w": jnp.ones(3)}, 0.9)
-    with pytest.raises(ValueError, match="decay must be in .* got 1.0"):
-        optimizers.base_point(jnp.ones(2), jnp.ones(2), 1.0)
+    with pytest.raises(ValueError, match="decay must be in .* got 1.5"):
+        optimizers.base_point(jnp.ones(2), jnp.ones(2), 1.5)

@@ -1,7 +1,6 @@
 """Penalties against the gradients of what they penalise, and where decay goes in a chain."""
 
 import chex
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -185,17 +184,3 @@ def test_refusals(make):
         first_update(make(0.5, mask={"Dense_0": 1, "LayerNorm_0": True}), grads, PARAMS)
     with pytest.raises(ValueError, match="updates must have the structure of params"):
         first_update(make(0.5), grads["Dense_0"], PARAMS)
-
-
-def test_weights_only_goes_by_the_last_name():
-    params = {"scale": {"kernel": 1.0, "bias": 1.0}, "embedding": 1.0, "list": [1.0, None]}
-    want = {"scale": {"kernel": True, "bias": False}, "embedding": True, "list": [True, None]}
-    assert optimizers.weights_only(params) == want
-    boxed = nn.Partitioned(jnp.ones(2), names=(None,))
-    assert jax.tree.leaves(optimizers.weights_only({"bias": boxed, "kernel": boxed})) == [
-        False,
-        True,
-    ]
-    for nameless in (1.0, [jnp.ones(2)]):
-        with pytest.raises(ValueError, match="params must have named leaves"):
-            optimizers.weights_only(nameless)

@@ -112,7 +112,7 @@ def test_optax_has_epsilon_inside_by_default():
     assert inside == pytest.approx(float(theirs), rel=1e-5)
 
 
-@pytest.mark.parametrize("name, bad", [("decay", 1.0), ("momentum", 1.0), ("eps", -1e-9)])
+@pytest.mark.parametrize("name, bad", [("decay", 1.1), ("momentum", 1.1), ("eps", -1e-9)])
 def test_hyper_parameters_out_of_range(name, bad):
     with pytest.raises(ValueError, match=f"{name} must be in .*, got {bad}"):
         optimizers.rmsprop(0.1, **{name: bad})

@@ -16,6 +16,7 @@ TRANSFORMS: dict[str, Transform] = {
         hyper={**TORCH, "momentum": (0.5, 0.0), "dampening": (0.0, 0.5)},
         scheduled=("lr",),
         static={"nesterov": False, "maximize": False},
+        up_to_one=("momentum", "dampening"),
     ),
     "torch.adagrad": Transform(
         presets.torch.adagrad,
@@ -33,12 +34,14 @@ TRANSFORMS: dict[str, Transform] = {
         hyper={**TORCH, "alpha": (0.9, 0.5), "eps": (1e-8, 1e-3), "momentum": (0.0, 0.5)},
         scheduled=("lr",),
         static={"centered": True, "maximize": False},
+        up_to_one=("alpha", "momentum"),
     ),
     "torch.adadelta": Transform(
         presets.torch.adadelta,
         hyper={**TORCH, "rho": (0.9, 0.5), "eps": (1e-6, 1e-3)},
         scheduled=("lr",),
         static={"maximize": False},
+        up_to_one=("rho",),
     ),
     "torch.adam": Transform(
         presets.torch.adam, hyper={**TORCH, "eps": (1e-8, 1e-3)}, scheduled=("lr",), static=BETAS
@@ -51,6 +54,7 @@ TRANSFORMS: dict[str, Transform] = {
         hyper={**KERAS, "momentum": (0.5, 0.0)},
         scheduled=("learning_rate",),
         static={"nesterov": True},
+        up_to_one=("momentum",),
     ),
     "keras.adagrad": Transform(
         presets.keras.adagrad,
@@ -62,11 +66,13 @@ TRANSFORMS: dict[str, Transform] = {
         hyper={**KERAS, "rho": (0.9, 0.5), "momentum": (0.0, 0.5), "epsilon": (1e-7, 1e-3)},
         scheduled=("learning_rate",),
         static={"centered": True},
+        up_to_one=("rho", "momentum"),
     ),
     "keras.adadelta": Transform(
         presets.keras.adadelta,
         hyper={**KERAS, "rho": (0.95, 0.5), "epsilon": (1e-7, 1e-3)},
         scheduled=("learning_rate",),
+        up_to_one=("rho",),
     ),
     "keras.adam": Transform(
         presets.keras.adam, hyper={**KERAS, **ADAM}, scheduled=("learning_rate",)

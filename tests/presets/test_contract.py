@@ -110,6 +110,9 @@ def test_schedules_run_under_strict_promotion_and_the_debugging_flags(name, wide
         controls_obey.test_outputs_and_state_keep_structure_shapes_and_dtypes,
         controls_obey.test_bad_hyper_parameters_are_refused,
         controls_obey.test_vmap_over_each_hyper_parameter_equals_the_loop,
+        lambda case: controls_obey.test_runs_under_the_debug_flags_and_strict_dtype_promotion(
+            case, jitted=False
+        ),
     ],
 )
 @pytest.mark.parametrize("name", CONTROLS)

@@ -61,7 +61,7 @@ def test_bad_arguments_are_refused(preset, name, bad):
     [
         ("sgd", {"momentum": 1.5}, r"momentum must be .*, got 1.5"),
         ("adagrad", {"initial_accumulator_value": -0.1}, r"initial_accumulator_value.*got -0.1"),
-        ("rmsprop", {"rho": 1.0}, r"rho must be .*, got 1.0"),
+        ("rmsprop", {"rho": 1.1}, r"rho must be .*, got 1.1"),
         ("adadelta", {"epsilon": -1.0}, r"epsilon must be .*, got -1.0"),
         ("adam", {"beta_1": 1.0}, r"beta_1 must be .*, got 1.0"),
         ("adamw", {"beta_2": -0.1}, r"beta_2 must be .*, got -0.1"),

@@ -346,7 +346,7 @@ def test_arguments_of_other_kinds_are_refused():
     with pytest.raises(TypeError, match="rng_streams must be a sequence of names, got 'dropout'"):
         training.trainer(squared, tx, rng_streams="dropout")
     trainer = training.trainer(squared, tx)
-    with pytest.raises(TypeError, match=r"params\['n'\] must be real and floating, got int32"):
+    with pytest.raises(TypeError, match=r"params\['n'\] must be floating, got int32"):
         trainer.init({"params": {"n": jnp.zeros((), jnp.int32)}})
     with pytest.raises(ValueError, match=r"variables must hold \"params\", got \['kernel'\]"):
         trainer.init({"kernel": jnp.ones(2)})

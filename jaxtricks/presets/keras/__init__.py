@@ -4,9 +4,9 @@ Updates agree with Keras's in float64 to 1e-6 of each coordinate's largest. `lea
 be a schedule of ours. Every rule takes `weight_decay`, which Keras always decouples: the variables
 shrink by $\alpha_t \lambda$ of themselves besides the rule's step. For what Keras adds around the
 rules use optax: `optax.clip` for `clipvalue`, `optax.clip_by_global_norm` for `global_clipnorm`,
-before the rule. `amsgrad` is left out. A momentum of 1, which Keras accepts, is refused. A Python 0
-for `momentum` and None for `weight_decay` leave that part out; an array or a tracer keeps it in, so
-that the state's structure does not depend on a value.
+before the rule. `amsgrad` is left out. A decay of an average above 1, and one of Adam's of 1, which
+Keras accepts, are refused. A Python 0 for `momentum` and None for `weight_decay` leave that part
+out; an array or a tracer keeps it in, so that the state's structure does not depend on a value.
 """
 
 from jaxtricks.presets.keras._adadelta import adadelta as adadelta

@@ -23,7 +23,7 @@ def adadelta(
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
-        rho: $\rho$, in `[0, 1)`, of both averages.
+        rho: $\rho$, in `[0, 1]`, of both averages.
         epsilon: $\varepsilon \ge 0$, inside both roots.
         weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
 
@@ -41,7 +41,7 @@ def adadelta(
         [Keras's `Adadelta`](https://keras.io/api/optimizers/adadelta/); Zeiler,
         [ADADELTA](https://arxiv.org/abs/1212.5701), 2012.
     """
-    check_range("rho", rho, low=0.0, below=1.0)
+    check_range("rho", rho, low=0.0, high=1.0)
     check_range("epsilon", epsilon, low=0.0)
     rule = scale_by_adadelta(rho, eps=epsilon)
     return shrunk((rule, gradient_descent(learning_rate)), learning_rate, weight_decay)

@@ -26,8 +26,8 @@ def rmsprop(
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
-        rho: $\rho$, in `[0, 1)`.
-        momentum: $\mu$, in `[0, 1)`.
+        rho: $\rho$, in `[0, 1]`.
+        momentum: $\mu$, in `[0, 1]`.
         epsilon: $\varepsilon \ge 0$; acts like its own root outside.
         centered: whether to subtract the square of the mean.
         weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
@@ -46,7 +46,7 @@ def rmsprop(
         [Keras's `RMSprop`](https://keras.io/api/optimizers/rmsprop/); Tieleman and Hinton, Lecture
         6.5, Coursera, 2012.
     """
-    check_range("rho", rho, low=0.0, below=1.0)
+    check_range("rho", rho, low=0.0, high=1.0)
     check_range("epsilon", epsilon, low=0.0)
     rule = scale_by_rmsprop(
         rho, eps=epsilon, eps_inside=True, centered=centered, keep_gradient=centered

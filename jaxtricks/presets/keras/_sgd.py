@@ -22,7 +22,7 @@ def sgd(
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
-        momentum: $\mu$, in `[0, 1)`; with 0, `nesterov` changes nothing.
+        momentum: $\mu$, in `[0, 1]`; with 0, `nesterov` changes nothing.
         nesterov: whether to look ahead.
         weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
 

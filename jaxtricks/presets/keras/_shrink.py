@@ -8,9 +8,10 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import cast_like, to_float32
-from jaxtricks._tree_checks import check_params_given, check_same_tree
+from jaxtricks._moments import cast_like, scalar, scalar_like, to_float32
+from jaxtricks._tree_checks import check_params_given, check_updates
 from jaxtricks._types import ScalarLike
+from jaxtricks._wide_chain import wide_chain
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
@@ -36,7 +37,7 @@ def shrunk(
     if not callable(learning_rate):
         check_range("learning_rate", learning_rate, low=0.0)
     if weight_decay is None:
-        return optax.chain(*rule)
+        return wide_chain(*rule)
     check_range("weight_decay", weight_decay, low=0.0)
 
     def init(params: PyTree) -> ShrinkState:
@@ -48,9 +49,11 @@ def shrunk(
     ) -> tuple[PyTree, ShrinkState]:
         del extra_args
         check_params_given(params)
-        check_same_tree("updates", updates, "params", params)
-        share = value_at(learning_rate, state.count) * weight_decay
-        steps = jax.tree.map(lambda u, x: u - share * x, to_float32(updates), to_float32(params))
+        check_updates(updates, params)
+        share = scalar(value_at(learning_rate, state.count)) * scalar(weight_decay)
+        steps = jax.tree.map(
+            lambda u, x: u - scalar_like(share, x) * x, to_float32(updates), to_float32(params)
+        )
         return cast_like(steps, updates), ShrinkState(optax.safe_increment(state.count))
 
-    return optax.chain(*rule, optax.GradientTransformationExtraArgs(init, update))
+    return wide_chain(*rule, optax.GradientTransformationExtraArgs(init, update))

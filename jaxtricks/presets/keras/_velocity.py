@@ -13,14 +13,14 @@ def velocity(
     """Returns the link to put after the rate; none for a Python 0.
 
     Raises:
-        ValueError: `momentum` is not in `[0, 1)`.
+        ValueError: `momentum` is not in `[0, 1]`.
 
     Example:
         >>> import jax.numpy as jnp
         >>> len(velocity(0)), len(velocity(0.9)), len(velocity(jnp.zeros(())))
         (0, 1, 1)
     """
-    check_range("momentum", momentum, low=0.0, below=1.0)
+    check_range("momentum", momentum, low=0.0, high=1.0)
     check_flag("nesterov", nesterov)
     if isinstance(momentum, int | float) and momentum == 0:
         return ()

@@ -25,7 +25,7 @@ def adadelta(
 
     Args:
         lr: $\alpha \ge 0$, a number or a schedule.
-        rho: $\rho$, in `[0, 1)`, of both averages.
+        rho: $\rho$, in `[0, 1]`, of both averages.
         eps: $\varepsilon \ge 0$, inside both roots.
         weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
         maximize: whether to climb.
@@ -45,7 +45,7 @@ def adadelta(
         [`Adadelta`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html);
         Zeiler, [ADADELTA](https://arxiv.org/abs/1212.5701), 2012.
     """
-    check_range("rho", rho, low=0.0, below=1.0)
+    check_range("rho", rho, low=0.0, high=1.0)
     check_range("eps", eps, low=0.0)
     rule = scale_by_adadelta(rho, eps=eps)
     return penalized((rule,), lr, weight_decay=weight_decay, maximize=maximize)

@@ -1,8 +1,10 @@
 """`torch.optim.Adagrad`."""
 
+import jax.numpy as jnp
 import optax
 
 from jaxtricks._checks import check_range
+from jaxtricks._moments import scalar_like
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import scale_by_adagrad
 from jaxtricks.presets.torch._penalized import penalized
@@ -56,7 +58,8 @@ def adagrad(
         check_range("lr", lr, low=0.0)
 
     def rate(count: ScalarLike) -> ScalarLike:
-        return value_at(lr, count) / (1 + count * lr_decay)
+        steps = jnp.asarray(count, float)
+        return scalar_like(value_at(lr, count), steps) / (1 + steps * scalar_like(lr_decay, steps))
 
     rule = scale_by_adagrad(eps=eps, initial_accumulator=initial_accumulator_value)
     return penalized((rule,), rate, weight_decay=weight_decay, maximize=maximize)

@@ -10,6 +10,7 @@ def batch_norm(
     eps: ScalarLike = 1e-5,
     momentum: ScalarLike = 0.1,
     affine: bool = True,
+    bias: bool = True,
     axis: int | tuple[int, ...] = -1,
 ) -> BatchNorm:
     r"""`torch.nn.BatchNorm2d`: `momentum` is what is *taken*, the running variance is unbiased.
@@ -24,11 +25,12 @@ def batch_norm(
         eps: $\epsilon \ge 0$, inside the root.
         momentum: $m$ in `[0, 1]`.
         affine: whether there are a scale and a bias.
+        bias: False leaves out the bias alone.
         axis: of the channels: -1 for Flax's images, 1 for PyTorch's.
 
     Raises:
         ValueError: `eps` or `momentum` is out of range.
-        TypeError: `affine` is not a bool, or `axis` is not an integer.
+        TypeError: `affine` or `bias` is not a bool, or `axis` is not an integer.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -40,11 +42,12 @@ def batch_norm(
     """
     check_range("momentum", momentum, low=0.0, high=1.0)
     check_flag("affine", affine)
+    check_flag("bias", bias)
     return BatchNorm(
         1 - momentum,
         eps,
         unbiased_running_var=True,
         use_scale=affine,
-        use_bias=affine,
+        use_bias=affine and bias,
         axis=axis,
     )

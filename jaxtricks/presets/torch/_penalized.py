@@ -4,6 +4,7 @@ import optax
 
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._types import ScalarLike
+from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers import add_l2, gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule
 
@@ -39,4 +40,4 @@ def penalized(
     check_flag("maximize", maximize)
     sign = (optax.with_extra_args_support(optax.scale(-1.0)),) if maximize else ()
     decay = () if left_out(weight_decay) else (add_l2(weight_decay),)
-    return optax.chain(*sign, *decay, *rule, gradient_descent(lr))
+    return wide_chain(*sign, *decay, *rule, gradient_descent(lr))

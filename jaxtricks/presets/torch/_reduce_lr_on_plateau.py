@@ -25,7 +25,8 @@ def reduce_lr_on_plateau(
     A metric is bad unless it is below $b (1 - \theta)$ ("rel") or $b - \theta$ ("abs"), $b$ the
     best so far. The bad metric number `patience` + 1 in a row cuts the rate to `factor` of itself.
     "rel" is PyTorch's formula also for a negative $b$, where it takes a slightly worse metric for
-    an improvement: -1.0 after -1.00005 is one. `jaxtricks.control.plateau` has a sign-safe default.
+    an improvement: -1.0 after -1.00005 is one. Infinities are compared as numbers, and NaN is bad.
+    `jaxtricks.control.plateau` has a sign-safe default.
 
     Args:
         initial_rate: the optimizer's `lr`.
@@ -78,4 +79,5 @@ def reduce_lr_on_plateau(
         threshold=threshold,
         threshold_mode=threshold_mode,
         cooldown=cooldown,
+        finite_only=False,
     )

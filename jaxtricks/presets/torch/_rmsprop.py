@@ -27,10 +27,10 @@ def rmsprop(
 
     Args:
         lr: $\alpha \ge 0$, a number or a schedule.
-        alpha: $\beta$, in `[0, 1)`; the decay of the averages, not the rate.
+        alpha: $\beta$, in `[0, 1]`; the decay of the averages, not the rate.
         eps: $\varepsilon \ge 0$.
         weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
-        momentum: $\mu$, in `[0, 1)`.
+        momentum: $\mu$, in `[0, 1]`.
         centered: whether to subtract the square of the mean.
         maximize: whether to climb.
 
@@ -49,9 +49,9 @@ def rmsprop(
         [`RMSprop`](https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html);
         Tieleman and Hinton, Lecture 6.5, Coursera, 2012.
     """
-    check_range("alpha", alpha, low=0.0, below=1.0)
+    check_range("alpha", alpha, low=0.0, high=1.0)
     check_range("eps", eps, low=0.0)
-    check_range("momentum", momentum, low=0.0, below=1.0)
+    check_range("momentum", momentum, low=0.0, high=1.0)
     velocity = () if left_out(momentum) else (scale_by_momentum(momentum),)
     rule = (scale_by_rmsprop(alpha, eps=eps, centered=centered, keep_gradient=centered), *velocity)
     return penalized(rule, lr, weight_decay=weight_decay, maximize=maximize)

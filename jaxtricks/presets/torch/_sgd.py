@@ -27,8 +27,8 @@ def sgd(
 
     Args:
         lr: $\alpha \ge 0$, a number or a schedule.
-        momentum: $\mu$, in `[0, 1)`; with 0 there is no velocity, and no dampening.
-        dampening: $\tau$, in `[0, 1)`.
+        momentum: $\mu$, in `[0, 1]`; with 0 there is no velocity, and no dampening.
+        dampening: $\tau$, in `[0, 1]`.
         weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
         nesterov: whether to look ahead; needs momentum and no dampening.
         maximize: whether to climb.
@@ -50,8 +50,8 @@ def sgd(
     References:
         PyTorch's [`SGD`](https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html).
     """
-    check_range("momentum", momentum, low=0.0, below=1.0)
-    check_range("dampening", dampening, low=0.0, below=1.0)
+    check_range("momentum", momentum, low=0.0, high=1.0)
+    check_range("dampening", dampening, low=0.0, high=1.0)
     check_flag("nesterov", nesterov)
     if nesterov and left_out(momentum):
         raise ValueError(f"nesterov needs momentum above 0, got momentum {momentum}.")

@@ -1,0 +1,68 @@
+"""Adam whose weight decay does not pass through the moments."""
+
+import optax
+
+from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
+from jaxtricks._wide_chain import wide_chain
+from jaxtricks.optimizers._adam import scale_by_adam
+from jaxtricks.optimizers._add_decoupled_decay import add_decoupled_decay
+from jaxtricks.optimizers._gradient_descent import gradient_descent
+from jaxtricks.optimizers._mask import Mask
+from jaxtricks.schedules import ScalarOrSchedule
+
+
+def adamw(
+    learning_rate: ScalarOrSchedule,
+    *,
+    weight_decay: ScalarOrSchedule = 1e-2,
+    mask: Mask = None,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
+    eps: ScalarLike = 1e-7,
+    eps_inside: bool = False,
+    eps_hat: bool = False,
+    bias_correction: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    r"""AdamW: $x \leftarrow (1 - \alpha_t \lambda_t) x - \alpha_t u_t$, $u$ from `scale_by_adam`.
+
+    The rate multiplies the decay too, as in PyTorch, Keras and optax, so its schedule scales both.
+    `update` needs `params`.
+
+    Args:
+        learning_rate: $\alpha \ge 0$, a number or a schedule; 1e-3 is a common choice.
+        weight_decay: $\lambda \ge 0$, a number or a schedule; 1e-2 in PyTorch, 1e-4 in optax and
+            4e-3 in Keras.
+        mask: which leaves decay, as a tree of bools (or a prefix) or a function of the parameters
+            such as `weights_only`; None is all, as in PyTorch.
+        b1: see `scale_by_adam`, like all that follow.
+        b2: decay of the second moment.
+        eps: $\varepsilon$.
+        eps_inside: place of $\varepsilon$.
+        eps_hat: place of $\varepsilon$.
+        bias_correction: whether to correct the moments.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range, or `update` gets no parameters.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxtricks.optimizers import weights_only
+        >>> tx = adamw(0.1, weight_decay=0.5, mask=weights_only)
+        >>> params = {"kernel": jnp.array([2.0]), "bias": jnp.array([2.0])}
+        >>> grads = {"kernel": jnp.zeros(1), "bias": jnp.zeros(1)}
+        >>> updates, _ = tx.update(grads, tx.init(params), params)
+        >>> round(float(updates["kernel"][0]), 3), abs(float(updates["bias"][0]))
+        (-0.1, 0.0)
+
+    References:
+        Loshchilov and Hutter, [Decoupled Weight Decay
+        Regularization](https://arxiv.org/abs/1711.05101), 2019.
+    """
+    rule = scale_by_adam(
+        b1, b2=b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
+    )
+    if not callable(weight_decay):
+        check_range("weight_decay", weight_decay, low=0.0)
+    decay = add_decoupled_decay(weight_decay, mask=mask)
+    return wide_chain(rule, decay, gradient_descent(learning_rate))

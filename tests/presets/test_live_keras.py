@@ -1,0 +1,79 @@
+"""`presets.keras` against the Keras that is installed: 200 random settings for each preset.
+
+As in `tests.presets.test_live_torch`; Keras runs on its PyTorch backend, in float64.
+"""
+
+import os
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtricks import presets
+from tests.golden.generate import KERAS_CLASSES
+from tests.presets import parity
+
+torch = pytest.importorskip("torch")
+os.environ.setdefault("KERAS_BACKEND", "torch")
+try:
+    import keras  # pyrefly: ignore[missing-import]
+except ImportError:
+    pytest.skip("Keras is not installed, or not for PyTorch", allow_module_level=True)
+
+from tests.presets.test_live_torch import STEPS, gradients_of, one_of, power_of_ten, settings  # noqa: E402, I001
+
+RATE = {
+    "learning_rate": power_of_ten(-4, 0),
+    "weight_decay": one_of(None, 1e-4, 0.1),
+    "epsilon": one_of(1e-3, 1e-7, 1e-10),
+}
+DECAY = one_of(0.5, 0.9, 0.99, 0.999)
+BETAS = {"beta_1": one_of(0.0, 0.5, 0.9, 0.99), "beta_2": DECAY}
+RULES = {
+    "sgd": {
+        "learning_rate": RATE["learning_rate"],
+        "weight_decay": RATE["weight_decay"],
+        "momentum": one_of(0.0, 0.5, 0.9, 1.0),
+        "nesterov": one_of(False, True),
+    },
+    "adagrad": {**RATE, "initial_accumulator_value": one_of(0.0, 0.1, 1.0)},
+    "rmsprop": {
+        **RATE,
+        "rho": DECAY,
+        "momentum": one_of(0.0, 0.5, 0.9, 1.0),
+        "centered": one_of(False, True),
+    },
+    "adadelta": {**RATE, "rho": one_of(0.0, 0.5, 0.9, 1.0)},
+    "adam": {**RATE, **BETAS},
+    "adamw": {**RATE, **BETAS, "weight_decay": one_of(1e-4, 0.1)},
+}
+
+
+def by_keras(name, arguments, gradients, rates):
+    """Parameters before each step, and the differences that the steps make."""
+    point = keras.Variable(np.array([1.0, -0.5, 2.0, 0.25]), dtype="float64")
+    rule = getattr(keras.optimizers, KERAS_CLASSES[name])(**arguments)
+    points, updates = [], []
+    for gradient, rate in zip(gradients, rates, strict=True):
+        before = keras.ops.convert_to_numpy(point).copy()
+        rule.learning_rate = rate
+        rule.apply([keras.ops.convert_to_tensor(gradient, "float64")], [point])
+        points.append(before)
+        updates.append(keras.ops.convert_to_numpy(point) - before)
+    return np.stack(points), np.stack(updates)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_updates_are_keras(name):
+    for draw, arguments in settings(RULES[name], name):
+        gradients, rate = gradients_of(draw), float(np.float32(arguments["learning_rate"]))
+        cut = float(np.float32(rate / 10))  # Keras keeps the rate in float32
+        arguments["learning_rate"] = rate
+        points, theirs = by_keras(name, arguments, gradients, [rate] * 2 + [cut] * (STEPS - 2))
+        schedule = lambda count, r=rate, c=cut: jnp.where(count < 2, r, c)  # noqa: E731
+        tx = getattr(presets.keras, name)(**{**arguments, "learning_rate": schedule})
+        state, ours = tx.init(jnp.zeros(4)), []
+        for gradient, point in zip(gradients, np.float32(points), strict=True):
+            step, state = tx.update(jnp.asarray(gradient), state, jnp.asarray(point))
+            ours.append(np.asarray(step))
+        assert parity.parity_error(np.stack(ours), theirs) <= 1e-6, arguments
