@@ -82,7 +82,8 @@ def take_batch(
 
     Raises:
         TypeError: a source does not give a dict.
-        ValueError: a source gives more or fewer rows than there are indices.
+        ValueError: a source gives more or fewer rows than there are indices, or has none left to
+            give (StopIteration).
 
     Example:
         >>> examples = {"label": np.array([5, 6, 7])}
@@ -94,12 +95,26 @@ def take_batch(
         asarray = np.asarray if isinstance(indices, np.ndarray) else jnp.asarray
         batch: Rows = {str(name): asarray(values)[indices] for name, values in examples.items()}
     else:
-        rows = examples[indices]  # pyrefly: ignore[bad-argument-type]
-        check_instance("what the examples give", rows, Mapping)
-        batch = {name: np.asarray(values) for name, values in rows.items()}
-        lengths = {name: len(values) for name, values in batch.items()}
-        if set(lengths.values()) != {len(indices)}:
-            raise ValueError(
-                f"examples must give a row for each of {len(indices)} indices, got {lengths}."
-            )
+        batch = read_rows(examples, indices)
     return {**batch, "weight": weights * batch.get("weight", np.float32(1))}
+
+
+def read_rows(source: Source, indices: Int[Array | np.ndarray, " n"]) -> Rows:
+    """The rows of a source, each entry with one for each index.
+
+    Raises:
+        TypeError: the source does not give a dict.
+        ValueError: it gives more or fewer rows, or raises StopIteration, which a loop around it
+            would take for its own end.
+    """
+    wanted = f"examples must give a row for each of {len(indices)} indices"
+    try:
+        rows = source[np.asarray(indices)]
+    except StopIteration as error:
+        raise ValueError(f"{wanted}, got StopIteration.") from error
+    check_instance("what the examples give", rows, Mapping)
+    batch = {str(name): np.asarray(values) for name, values in rows.items()}
+    lengths = {name: len(values) if values.ndim else None for name, values in batch.items()}
+    if set(lengths.values()) != {len(indices)}:
+        raise ValueError(f"{wanted}, got {lengths}.")
+    return batch

@@ -1,5 +1,6 @@
 """The loop around a run: validation, control, files, and an end that loses nothing."""
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -75,6 +76,7 @@ def fit(
     In a folder, `history.jsonl` has one line per epoch and `checkpoints` the last and the best
     position. A run that was killed goes on bit for bit with `resume=True`, on the same devices and
     versions; lines of epochs after the checkpoint are cut off first. Ctrl-C keeps what was saved.
+    One run at a time writes to a folder: the file `lock` keeps others out while it runs.
 
     Args:
         trainer: from `trainer`. One with an `axis_name` runs under `pmap_step` on this process's
@@ -123,6 +125,7 @@ def fit(
         NonFiniteError: a step gave NaN or an infinity, or the monitored metric is one. The error
             has the state before that step.
         OSError: the folder cannot be written to.
+        RuntimeError: another run writes to the folder.
         ImportError: tensorboardX is not installed, and `tensorboard` is True.
 
     Example:
@@ -158,8 +161,8 @@ def fit(
     if folder is not None:
         facts = facts_of(train, validation, batch_size, key, control, state)
         files = RunFolder(pathlib.Path(folder), {"caller": configuration, "fit": facts}, control)
-        files.open(resume=resume)
-    with add_resume_hint(files):
+    opened = contextlib.nullcontext() if files is None else files.open(resume=resume)
+    with opened, add_resume_hint(files):
         position, history = first_position(trainer, control, state, sharding), []
         if files is not None:
             position, history = files.restore(position)
