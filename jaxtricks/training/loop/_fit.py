@@ -3,12 +3,11 @@
 import contextlib
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key
-from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_function, check_functions, check_key
 from jaxtricks.control import ControlRule, keep_best
@@ -27,17 +26,14 @@ from jaxtricks.training.loop._checks import (
 )
 from jaxtricks.training.loop._choose_loop import choose_loop
 from jaxtricks.training.loop._epochs import first_position, remaining
-from jaxtricks.training.loop._history import Record, add_metrics
 from jaxtricks.training.loop._loops import Loop, compiled_step, host_loop, scan_loop
+from jaxtricks.training.loop._on_epoch import OnEpoch, ask
 from jaxtricks.training.loop._reports import event_files, progress_report, say
 from jaxtricks.training.loop._result import Fit
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
 
 # Made once: a rule is a static argument of the programs, and another one would be compiled anew.
 KEEP_BEST = {mode: keep_best(mode=mode) for mode in ("min", "max")}
-OnEpoch = TypeAliasType(
-    "OnEpoch", Callable[[int, TrainState, Record], bool | Mapping[str, Any] | None]
-)
 
 
 def fit(
@@ -75,7 +71,8 @@ def fit(
 
     In a folder, `history.jsonl` has one line per epoch and `checkpoints` the last and the best
     position. A run that was killed goes on bit for bit with `resume=True`, on the same devices and
-    versions; lines of epochs after the checkpoint are cut off first. Ctrl-C keeps what was saved.
+    versions; lines of epochs after the checkpoint are cut off first, and a warning names the epochs
+    whose lines are damaged or lost. Ctrl-C keeps what was saved.
     One run at a time writes to a folder: the file `lock` keeps others out while it runs.
 
     Args:
@@ -109,9 +106,10 @@ def fit(
             examples and the state's shapes are compared without it.
         on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
             before anything is written of it. It returns None, True to end the run, or a dict of
-            metrics: numbers, or arrays, which TensorBoard shows as histograms. They join the
-            record, and so the history, the event files and a resumed run. The next epoch uses the
-            state up: copy what you keep.
+            metrics: numbers, or arrays, which TensorBoard shows as histograms of their finite
+            entries. They join the record, and so the history, the event files and a resumed run;
+            a change of the record itself is refused. Several processes must all return the same.
+            The next epoch uses the state up: copy what you keep.
         progress: shows a bar on a terminal if tqdm is installed, else a line for each epoch on
             standard error.
         tensorboard: writes event files into the folder's `tensorboard`.
@@ -166,26 +164,25 @@ def fit(
         position, history = first_position(trainer, control, state, sharding), []
         if files is not None:
             position, history = files.restore(position)
-            if len(history) < epochs and bool(was_stopped(trainer, control, position)):
+            if position.epoch < epochs and bool(was_stopped(trainer, control, position)):
                 files.tell_end(position)
         written = [] if files is None else [files.append]
         with (
-            progress_report(epochs, len(history), monitor, show=progress) as show_epoch,
+            progress_report(epochs, int(position.epoch), monitor, show=progress) as show_epoch,
             event_files(folder, int(position.state.step), write=tensorboard) as add_points,
         ):
             coming = remaining(trainer, looped, control, position, epochs, sharding)
             for position, record, stop in coming:
-                said = on_epoch and on_epoch(record["epoch"], position.state, record)
-                ended = said is not None and add_metrics(record, said)
+                ended = ask(on_epoch, position.state, record)
                 for report in (history.append, *written, show_epoch, add_points):
                     report(record)
-                last = ended or stop or len(history) == epochs
-                if files is not None and (last or len(history) % save_every == 0):
+                last = ended or stop or record["epoch"] == epochs
+                if files is not None and (last or record["epoch"] % save_every == 0):
                     files.save(position, record)
                 if ended:
                     break
     end = Fit(position, history)
-    if progress and len(history) < epochs:
+    if progress and end.epochs < epochs:
         say(f"ended after {end.epochs} of {epochs} epochs, the best was epoch {end.best_epoch}")
     return end
 

@@ -51,6 +51,8 @@ class RunFolder:
 
             with naming(self.path):
                 on_first_process(take)
+                if history.exists() and not history.is_file():
+                    raise OSError(f"{history.name} is no regular file")
                 begun = history.exists() and history.stat().st_size > 0
                 begun = begun or (checkpoints.is_dir() and any(checkpoints.iterdir()))
             if begun and not resume:
@@ -69,9 +71,11 @@ class RunFolder:
     def restore(self, start: Position) -> tuple[Position, list[Record]]:
         """The newest intact checkpoint and the history up to it; `start` if none was saved yet.
 
+        Lines of the history that are lost or damaged cost their metrics and nothing else.
+
         Raises:
             NoIntactCheckpoint: all are damaged.
-            ValueError: it is of another configuration, or the history does not fit.
+            ValueError: it is of another configuration.
         """
         history, position = self.path / "history.jsonl", start
         try:
@@ -85,10 +89,16 @@ class RunFolder:
                 "are not those of this call. Take them again, or another folder."
             )
             raise
-        records = _history.read(history, int(position.epoch))
-        if jax.process_index() == 0:
-            with naming(self.path):
-                _history.cut(history, len(records))
+        with naming(self.path):
+            records, lost = _history.read(history, int(position.epoch))
+            if lost:
+                warnings.warn(
+                    f"{history} has no intact line of the epochs {_history.ranges(lost)}: their "
+                    "metrics are lost, the run goes on from its checkpoint.",
+                    stacklevel=3,
+                )
+            if jax.process_index() == 0:
+                _history.keep(history, records)
         return position, records
 
     def tell_end(self, position: Position) -> None:
