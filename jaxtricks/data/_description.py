@@ -122,9 +122,9 @@ def check_names(file: Path, names: list[Any], template: Any) -> None:
         ValueError: one may.
     """
     for name in names:
-        if not isinstance(name, str) or not re.fullmatch(r"[\w+-][\w.+-]*", name):
+        if not isinstance(name, str) or not re.fullmatch(r"[\w+-][\w.+-]{0,99}", name):
             raise ValueError(f"{file} is damaged: {shown(name)} is no part of a file's name.")
-    parts = rf"(?:[\w.+-]|\{{(?:{PLACEHOLDERS})\}})+"
+    parts = rf"(?:[\w.+-]|\{{(?:{PLACEHOLDERS})\}}){{1,100}}"
     if (
         not isinstance(template, str)
         or not re.fullmatch(rf"{parts}(?:/{parts})*", template)

@@ -87,7 +87,7 @@ class Records:
                 f"split must be of {sorted(prepared.splits)}, whole or in part, got {split!r}."
             ) from error
         if not instructions:
-            raise ValueError(f"split must have examples, got {split!r}.")
+            raise ValueError(f"split must have examples, got {split!r} of {prepared.directory}.")
         for instruction in instructions:
             check_records(Path(instruction.filename), instruction.examples_in_shard)
         self._source = ArrayRecordDataSource(instructions)
@@ -119,9 +119,9 @@ def check_records(file: Path, expected: int) -> None:
     """
     from array_record.python.array_record_module import ArrayRecordReader
 
-    if not file.is_file():
-        raise ValueError(f"{file} is missing or no regular file. Prepare the data set again.")
     try:
+        if not file.is_file():
+            raise OSError("it is missing or no regular file")
         reader = ArrayRecordReader(os.fspath(file))
         found = reader.num_records()
         reader.close()
