@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_length
 from jaxtricks._types import ScalarLike
 
 _LAST_COUNT = 2**31 - 1
@@ -34,8 +34,8 @@ def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike
     References:
         Huang et al., [Snapshot ensembles](https://arxiv.org/abs/1704.00109), 2017.
     """
-    check_integer("first_steps", first_steps, low=1)
-    check_integer("multiplier", multiplier, low=1)
+    check_length("first_steps", first_steps, low=1)
+    check_length("multiplier", multiplier, low=1)
     if multiplier == 1:
         return lambda count: jnp.remainder(jnp.asarray(count), first_steps) == first_steps - 1
     ends, end, length = [], first_steps - 1, first_steps

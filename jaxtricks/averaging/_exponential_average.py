@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree
 
-from jaxtricks._checks import check_flag, check_integer, check_range
+from jaxtricks._checks import check_flag, check_length, check_range
 from jaxtricks._moments import average, full_moment, to_float32, weight_sum
 from jaxtricks._tree_checks import check_same_tree
 from jaxtricks._types import ScalarLike
@@ -77,7 +77,7 @@ def exponential_average(
     check_range("decay", decay, low=0.0, below=1.0)
     check_flag("debias", debias)
     check_flag("warm_start", warm_start)
-    check_integer("start", start, low=0)
+    check_length("start", start, low=0)
 
     def init(params: PyTree) -> ExponentialAverageState:
         check_floating_tree("params", params)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_length
 from jaxtricks._moments import full_moment
 from jaxtricks._tree_checks import check_same_tree
 from jaxtricks.averaging._averager import Averager, check_floating_tree
@@ -59,7 +59,7 @@ def polyak_average(*, start: int | Int[Array, ""] = 0) -> Averager:
         Polyak and Juditsky, [Acceleration of stochastic approximation by
         averaging](https://doi.org/10.1137/0330046), 1992.
     """
-    check_integer("start", start, low=0)
+    check_length("start", start, low=0)
 
     def init(params: PyTree) -> PolyakAverageState:
         check_floating_tree("params", params)

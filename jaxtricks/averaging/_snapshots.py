@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Int32, PyTree
 
-from jaxtricks._checks import check_function, check_integer
+from jaxtricks._checks import check_function, check_length
 from jaxtricks.averaging._averager import Averager
 
 
@@ -72,7 +72,7 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
     References:
         Huang et al., [Snapshot ensembles](https://arxiv.org/abs/1704.00109), 2017.
     """
-    check_integer("capacity", capacity, low=1)
+    check_length("capacity", capacity, low=1)
     check_function("at", at)
 
     def init(params: PyTree) -> SnapshotsState:

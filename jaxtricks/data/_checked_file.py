@@ -38,7 +38,7 @@ def write_checked(file: Path, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -
 
 
 def read_checked(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Reads the arrays that `write_checked` wrote, uncompressed. Nothing is unpickled: no code is run.
+    """Reads the arrays that `write_checked` wrote. Nothing is unpickled: no code is run.
 
     The sum finds what a disk or a broken copy changed; it is no signature.
 

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Integer
 
-from jaxtricks._checks import check_integer
+from jaxtricks._array_size import check_array_size
+from jaxtricks._checks import check_length
 
 
 def one_hot(
@@ -26,12 +27,13 @@ def one_hot(
         >>> one_hot(np.array([1, 0]), 3).tolist()
         [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
-    check_integer("classes", classes, low=1)
+    check_length("classes", classes, low=1)
     if not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
         raise TypeError(f"labels must be whole, got {labels!r}.")
     if not isinstance(labels, jax.core.Tracer):
         outside = np.asarray(labels)[(np.asarray(labels) < 0) | (np.asarray(labels) >= classes)]
         if outside.size:
             raise ValueError(f"labels must be in [0, {classes}), got {outside[0]}.")
+    check_array_size("classes", classes, (np.size(labels), classes))
     places = jnp.asarray(labels).astype(jnp.int32)  # in uint8 the class 256 would be the class 0
     return jax.nn.one_hot(places, classes, dtype=jnp.float32)

@@ -23,16 +23,17 @@ def read_ahead(
     Args:
         read: called from several threads at once.
         places: its arguments.
-        threads: that read.
+        threads: that read, at most.
         ahead: how many results may wait.
     """
     waiting: collections.deque[Future[Result]] = collections.deque()
     todo: SimpleQueue[tuple[Future[Result], tuple] | None] = SimpleQueue()
-    readers = [Thread(target=work, args=(read, todo), daemon=True) for _ in range(threads)]
+    readers: list[Thread] = []
     try:
-        for reader in readers:
-            reader.start()
         for place in places:
+            if len(readers) < threads:
+                readers.append(Thread(target=work, args=(read, todo), daemon=True))
+                readers[-1].start()
             waiting.append(Future())
             todo.put((waiting[-1], place))
             if len(waiting) == ahead:
@@ -46,8 +47,7 @@ def read_ahead(
             todo.put(None)
         end = time.monotonic() + PATIENCE
         for reader in readers:
-            if reader.ident is not None:
-                reader.join(max(0.0, end - time.monotonic()))
+            reader.join(max(0.0, end - time.monotonic()))
 
 
 def work(

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
-from jaxtricks._checks import check_choice, check_flag, check_integer, check_pair
+from jaxtricks._array_size import check_array_size
+from jaxtricks._checks import check_choice, check_flag, check_length, check_pair
 
 METHODS = ("nearest", "linear", "cubic", "lanczos3", "lanczos5")
 
@@ -52,9 +53,10 @@ def resize(
         )
     check_pair("size", size)
     for length in size:
-        check_integer("size", length, low=1)
+        check_length("size", length, low=1)
     check_choice("method", method, METHODS)
     shape = (len(images), *size, images.shape[3])
+    check_array_size("size", size, shape)
     if jnp.issubdtype(images.dtype, jnp.floating):
         return jax.image.resize(images, shape, method, antialias)
     levels = jax.image.resize(images.astype(jnp.float32), shape, method, antialias)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Int32, Key
 
-from jaxtricks._checks import check_choice, check_integer, check_key
+from jaxtricks._checks import check_choice, check_integer, check_key, check_length
 from jaxtricks.data._epoch_order import Order, epoch_order
 from jaxtricks.data._examples import Examples, Rows, count_examples, take_batch
 from jaxtricks.data._read_ahead import read_ahead
@@ -31,8 +31,9 @@ def stream(
 
     Epoch e has the order `epoch_order(fold_in(key, e), ..., remainder="weight")`, so the batches
     are the same whatever the number of processes and threads, and a run goes on from any step
-    without reading what came before. Ctrl-C does not wait for a read that hangs. Each batch is a dict of NumPy arrays with `"weight"`: 0 where
-    the last batch of an epoch is padded, else 1, or the example's own weight.
+    without reading what came before. Each batch is a dict of NumPy arrays with `"weight"`: 0 where
+    the last batch of an epoch is padded, else 1, or the example's own weight. Ctrl-C does not wait
+    for a read that hangs.
 
     Args:
         examples: a dict of arrays, or what has `__len__` and `__getitem__(indices) -> dict of rows`
@@ -63,10 +64,10 @@ def stream(
     """
     check_key("key", key)
     check_choice("order", order, ("reshuffle", "cyclic", "with_replacement"))
-    check_integer("first_step", first_step, low=0)
+    check_length("first_step", first_step, low=0)
     lows = {"batch_size": batch_size, "epochs": epochs, "threads": threads, "ahead": ahead}
     for name, number in lows.items():
-        check_integer(name, number, low=1)
+        check_length(name, number, low=1)
     if ahead < threads:
         raise ValueError(f"ahead must be at least the {threads} threads, got {ahead}.")
     size = count_examples(examples)

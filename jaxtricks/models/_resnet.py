@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._check_dtype import check_dtype
-from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer
+from jaxtricks._checks import check_choice, check_flag, check_instance, check_length
 from jaxtricks._types import DTypeLike
 from jaxtricks.models.layers._conv import Conv
 from jaxtricks.models.layers._flatten import check_images
@@ -61,11 +61,11 @@ class ResNet(nn.Module):
     dtype: DTypeLike | None = None
 
     def __post_init__(self) -> None:
-        check_integer("depth", self.depth, low=1)
+        check_length("depth", self.depth, low=1)
         if self.depth < 8 or self.depth % 6 != 2:
             raise ValueError(f"depth must be 6n + 2 with n of at least 1, got {self.depth}.")
-        check_integer("width", self.width, low=1)
-        check_integer("classes", self.classes, low=1)
+        check_length("width", self.width, low=1)
+        check_length("classes", self.classes, low=1)
         if self.axis_name is not None:
             check_instance("axis_name", self.axis_name, str)
         if self.algorithm is not None:

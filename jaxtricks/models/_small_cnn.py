@@ -7,7 +7,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._check_dtype import check_dtype
-from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer, check_range
+from jaxtricks._checks import check_choice, check_flag, check_instance, check_length, check_range
 from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks.models.layers._conv import Conv
 from jaxtricks.models.layers._flatten import check_images
@@ -63,9 +63,9 @@ class SmallCNN(nn.Module):
         if not self.features:
             raise ValueError("features must not be empty.")
         for index, size in enumerate(self.features):
-            check_integer(f"features[{index}]", size, low=1)
-        check_integer("hidden", self.hidden, low=1)
-        check_integer("classes", self.classes, low=1)
+            check_length(f"features[{index}]", size, low=1)
+        check_length("hidden", self.hidden, low=1)
+        check_length("classes", self.classes, low=1)
         check_flag("batch_norm", self.batch_norm)
         check_range("dropout_rate", self.dropout_rate, low=0.0, high=1.0)
         if self.axis_name is not None:

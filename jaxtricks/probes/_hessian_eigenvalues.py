@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key, PyTree
 
-from jaxtricks._checks import check_integer, check_key
+from jaxtricks._checks import check_key, check_length
 from jaxtricks._tree_checks import check_floating_tree
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.probes._norm import norm
@@ -53,7 +53,7 @@ def hessian_eigenvalues(
     loss = scalar(loss)
     check_floating_tree("params", params)
     check_key("key", key)
-    check_integer("steps", steps, low=1)
+    check_length("steps", steps, low=1)
     given, unravel = ravel_pytree(params)
     if steps > given.size:
         raise ValueError(f"steps must be at most the {given.size} parameters, got {steps}.")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key, PyTree
 
-from jaxtricks._checks import check_integer, check_key
+from jaxtricks._checks import check_key, check_length
 from jaxtricks._tree_checks import check_floating_tree
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.probes._scalar import scalar
@@ -45,7 +45,7 @@ def hessian_trace(
     loss = scalar(loss)
     check_floating_tree("params", params)
     check_key("key", key)
-    check_integer("draws", draws, low=2)
+    check_length("draws", draws, low=2)
     given, unravel = ravel_pytree(params)
     flat = given.astype(wide_dtype(given.dtype))
     gradient = jax.grad(lambda x: loss(unravel(x.astype(given.dtype))))

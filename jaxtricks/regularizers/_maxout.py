@@ -9,7 +9,7 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
 from jaxtricks._check_dtype import check_dtype
-from jaxtricks._checks import check_flag, check_floating, check_function, check_integer
+from jaxtricks._checks import check_flag, check_floating, check_function, check_length
 from jaxtricks._types import DTypeLike
 from jaxtricks._wide_dtype import wide_dtype
 
@@ -53,8 +53,8 @@ class Maxout(nn.Module):
     dtype: DTypeLike | None = None
 
     def __post_init__(self) -> None:
-        check_integer("features", self.features, low=1)
-        check_integer("pieces", self.pieces, low=1)
+        check_length("features", self.features, low=1)
+        check_length("pieces", self.pieces, low=1)
         check_flag("use_bias", self.use_bias)
         check_function("kernel_init", self.kernel_init)
         check_dtype("dtype", self.dtype)

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxtricks._checks import check_integer, check_key
+from jaxtricks._array_size import check_array_size
+from jaxtricks._checks import check_key, check_length
 
 
 def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
@@ -34,6 +35,7 @@ def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
         attacking the saddle point problem](https://arxiv.org/abs/1406.2572), 2014.
     """
     check_key("key", key)
-    check_integer("dimension", dimension, low=1)
+    check_length("dimension", dimension, low=1)
+    check_array_size("dimension", dimension, (dimension, dimension))
     gaussian = jax.random.normal(key, (dimension, dimension))
     return (gaussian + gaussian.T) / jnp.sqrt(2.0)

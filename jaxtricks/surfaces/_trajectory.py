@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from jaxtricks._checks import check_instance, check_integer, check_key
+from jaxtricks._checks import check_instance, check_key, check_length
 from jaxtricks._tree_checks import check_real_tree
 from jaxtricks.surfaces._surface import as_point, scalar_loss
 
@@ -68,7 +68,7 @@ def trajectory(
     if key is not None:
         check_key("key", key)
     loss_of = scalar_loss(surface, *(("x",) if key is None else ("key", "x")))
-    check_integer("steps", steps, low=1)
+    check_length("steps", steps, low=1)
     check_real_tree("start", start)
     start = as_point(start)
     tx = optax.with_extra_args_support(tx)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Key, PyTree
 
-from jaxtricks._checks import check_choice, check_functions, check_instance, check_integer
+from jaxtricks._checks import check_choice, check_functions, check_instance, check_length
 from jaxtricks.control import ControlRule
 from jaxtricks.data import count_examples
 from jaxtricks.training._control import (
@@ -171,8 +171,8 @@ def check_run(
 ) -> None:
     """Checks the arguments of `run`."""
     check_functions("trainer", trainer, Trainer)
-    check_integer("epochs", epochs, low=1)
-    check_integer("batch_size", batch_size, low=1)
+    check_length("epochs", epochs, low=1)
+    check_length("batch_size", batch_size, low=1)
     check_choice("after_stop", after_stop, ("nan", "last"))
     check_control(control)
     with jax.ensure_compile_time_eval():  # `run` may be traced

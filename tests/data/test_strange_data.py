@@ -255,7 +255,9 @@ def test_the_size_in_the_header_is_compared_before_anything_is_decoded():
     """A few bytes that state a picture of 243 MB, or of more than Pillow takes."""
 
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     for size, said in ((9_000, "of 4 x 4, got a file of 9000 x 9000"), (20_000, "exceeds limit")):
         header = chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0))
@@ -266,7 +268,9 @@ def test_the_size_in_the_header_is_compared_before_anything_is_decoded():
         decoder_of("tiny", FEATURES)(encoded("PNG", size=(4, 5)))
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", encoded("PNG")[:-30], encoded("JPEG")[:-200]])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\r\n\x1a\n", encoded("PNG")[:-30], encoded("JPEG")[:-200]]
+)
 def test_a_torn_image_is_named(content):
     with pytest.raises(ValueError, match="tiny has an? .*image"):
         decoder_of("tiny", FEATURES)(content)

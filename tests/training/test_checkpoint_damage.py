@@ -14,8 +14,15 @@ import pytest
 
 from jaxtricks.training import restore, save
 from jaxtricks.training.checkpoint._folder import find, newest_first
-from jaxtricks.training.checkpoint._manifest import DamagedCheckpoint, encode, seal, verify
-from tests.training.test_checkpoint import WEIGHTS, assert_same, kinds, reseal, steps, two_checkpoints
+from jaxtricks.training.checkpoint._manifest import DamagedCheckpoint, encode, verify
+from tests.training.test_checkpoint import (
+    WEIGHTS,
+    assert_same,
+    kinds,
+    reseal,
+    steps,
+    two_checkpoints,
+)
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
@@ -47,9 +54,11 @@ def newest_that_verifies(folder):
 
 def flip(content, rng):
     place = int(rng.integers(8 * len(content)))
-    return content[: place // 8] + bytes([content[place // 8] ^ 1 << place % 8]) + content[
-        place // 8 + 1 :
-    ]
+    return (
+        content[: place // 8]
+        + bytes([content[place // 8] ^ 1 << place % 8])
+        + content[place // 8 + 1 :]
+    )
 
 
 def truncate(content, rng):
@@ -110,7 +119,9 @@ def test_nothing_that_stands_in_for_a_file_hangs_or_passes(run, kind):
     assert newest_that_verifies(run) == (2, [])
 
 
-@pytest.mark.parametrize("kind", sorted(REPLACEMENTS.keys() - {"folder", "link to the intact file"}))
+@pytest.mark.parametrize(
+    "kind", sorted(REPLACEMENTS.keys() - {"folder", "link to the intact file"})
+)
 def test_nothing_that_stands_in_for_a_checkpoint_hangs_or_stands_in_the_way(run, kind):
     REPLACEMENTS[kind](run / "00000003")
     with pytest.warns(UserWarning, match="00000003: it is no folder.*Step 2 is used"):
@@ -125,7 +136,7 @@ def test_odd_neighbours_are_no_checkpoints(run):
     (run / "notes").mkdir()
     (run / "0000000a").mkdir()
     (run / "٠٠٠٠٠٠٠٣").mkdir()
-    assert restore(run, WEIGHTS) [1:] == (2, None, ())
+    assert restore(run, WEIGHTS)[1:] == (2, None, ())
 
 
 def test_pipes_and_links_inside_are_named(run):

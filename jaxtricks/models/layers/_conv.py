@@ -13,7 +13,7 @@ from jaxtricks._checks import (
     check_choice,
     check_flag,
     check_function,
-    check_integer,
+    check_length,
     check_pair,
 )
 from jaxtricks._types import DTypeLike
@@ -64,13 +64,13 @@ class Conv(nn.Module):
     dtype: DTypeLike | None = None
 
     def __post_init__(self) -> None:
-        check_integer("features", self.features, low=1)
+        check_length("features", self.features, low=1)
         check_flag("use_bias", self.use_bias)
         check_function("kernel_init", self.kernel_init)
         check_pair("kernel_size", self.kernel_size)
         for name, sizes in (("kernel_size", self.kernel_size), ("strides", both(self.strides))):
             for size in sizes:
-                check_integer(name, size, low=1)
+                check_length(name, size, low=1)
         if self.algorithm is not None:
             check_choice("algorithm", self.algorithm, ("patches", "native"))
         check_dtype("dtype", self.dtype)

@@ -5,7 +5,7 @@ import functools
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_length
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.models.layers._flatten import check_images
 
@@ -69,7 +69,7 @@ def slices(
     images: Shaped[Array, "n *image"], size: int
 ) -> list[Float[Array, "n rows columns channels"]]:
     """Returns the values of all windows, one array for each place in the window."""
-    check_integer("size", size, low=1)
+    check_length("size", size, low=1)
     check_images(images, ranks=(4,))
     _, height, width, _ = images.shape
     if min(height, width) < size:

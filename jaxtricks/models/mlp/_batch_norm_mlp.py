@@ -5,7 +5,7 @@ from collections.abc import Callable
 import flax.linen as nn
 from jaxtyping import Array
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_length
 from jaxtricks._types import DTypeLike
 from jaxtricks.models.mlp._batch_norm_block import batch_norm_block
 from jaxtricks.models.mlp._mlp import MLP, Block
@@ -45,7 +45,7 @@ def batch_norm_mlp(
         Ioffe and Szegedy, [Batch normalization](https://arxiv.org/abs/1502.03167), 2015,
         section 4.1.
     """
-    check_integer("classes", classes, low=1)
+    check_length("classes", classes, low=1)
     return MLP(
         (100, 100, 100, classes),
         activation=nn.sigmoid,

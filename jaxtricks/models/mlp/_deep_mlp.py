@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_length
 from jaxtricks._types import DTypeLike
 from jaxtricks.initializers import gaussian
 from jaxtricks.models.mlp._dense_block import dense_block
@@ -49,7 +49,7 @@ def deep_mlp(
         (7, 7, 7, 10)
     """
     for name, size in (("depth", depth), ("width", width), ("classes", classes)):
-        check_integer(name, size, low=1)
+        check_length(name, size, low=1)
     return MLP(
         (*[width] * depth, classes),
         activation=activation,

@@ -1,6 +1,6 @@
 """Logistic regression."""
 
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_length
 from jaxtricks._types import DTypeLike
 from jaxtricks.models.mlp._mlp import MLP
 
@@ -22,5 +22,5 @@ def linear_model(classes: int = 10, *, dtype: DTypeLike | None = None) -> MLP:
         >>> linear_model(3).features
         (3,)
     """
-    check_integer("classes", classes, low=1)
+    check_length("classes", classes, low=1)
     return MLP((classes,), dtype=dtype)

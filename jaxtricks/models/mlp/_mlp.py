@@ -11,7 +11,7 @@ from jaxtricks._checks import (
     check_flag,
     check_function,
     check_instance,
-    check_integer,
+    check_length,
     check_range,
     shown,
 )
@@ -88,7 +88,7 @@ class MLP(nn.Module):
         if not self.features:
             raise ValueError("features must not be empty.")
         for index, size in enumerate(self.features):
-            check_integer(f"features[{index}]", size, low=1)
+            check_length(f"features[{index}]", size, low=1)
         rates = self.each_rate()
         if len(rates) != len(self.features) - 1:
             raise ValueError(

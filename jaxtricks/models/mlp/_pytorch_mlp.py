@@ -5,7 +5,7 @@ from collections.abc import Callable
 import flax.linen as nn
 from jaxtyping import Array
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_length, check_range
 from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks.models.mlp._hidden_layer import HiddenLayer
 from jaxtricks.models.mlp._mlp import MLP
@@ -33,7 +33,7 @@ def pytorch_mlp(
         (200, 200, 10)
     """
     check_range("dropout_rate", dropout_rate, low=0.0, high=1.0)
-    check_integer("classes", classes, low=1)
+    check_length("classes", classes, low=1)
     sizes = (200, 200, classes)
     return MLP(sizes, dropout_rates=dropout_rate, block=early_dropout_block, dtype=dtype)
 

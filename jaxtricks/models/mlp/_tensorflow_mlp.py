@@ -2,7 +2,7 @@
 
 import flax.linen as nn
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_length, check_range
 from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks.models.mlp._mlp import MLP
 
@@ -28,7 +28,7 @@ def tensorflow_mlp(
         (0.2, 0.2, 0.0, 0.0)
     """
     check_range("dropout_rate", dropout_rate, low=0.0, high=1.0)
-    check_integer("classes", classes, low=1)
+    check_length("classes", classes, low=1)
     return MLP(
         (256, 128, 64, 32, classes),
         dropout_rates=(dropout_rate, dropout_rate, 0.0, 0.0),

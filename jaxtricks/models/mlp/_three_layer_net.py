@@ -1,6 +1,6 @@
 """A fully connected network of three layers."""
 
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import check_length, check_range
 from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks.models.mlp._mlp import MLP
 
@@ -28,7 +28,7 @@ def three_layer_net(
         >>> three_layer_net(50).features
         (50, 50, 10)
     """
-    check_integer("width", width, low=1)
-    check_integer("classes", classes, low=1)
+    check_length("width", width, low=1)
+    check_length("classes", classes, low=1)
     check_range("dropout_rate", dropout_rate, low=0.0, high=1.0)
     return MLP((width, width, classes), dropout_rates=dropout_rate, dtype=dtype)

@@ -1,7 +1,7 @@
 """The folders of a run's checkpoints: which there are, adding one, and removing old ones.
 
-What is found in them may be anything: a disk or a stranger changed it. A checkpoint counts, when
-old ones are removed and when one is restored, if all of it verifies; the others stay where they are.
+What is found in them may be anything: a disk or a stranger changed it. When old checkpoints are
+removed and when one is restored, those count that verify; the others stay where they are.
 
 A checkpoint is a folder named by its step. It appears under that name by one rename, when all of it
 is on the disk, and is renamed before it is removed. So a kill at any moment leaves whole

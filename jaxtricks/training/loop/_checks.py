@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
-from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer
+from jaxtricks._checks import check_choice, check_flag, check_instance, check_length
 from jaxtricks.control import ControlRule
 from jaxtricks.data import Examples, check_examples, count_examples, take_batch
 from jaxtricks.training._state import TrainState
@@ -35,7 +35,7 @@ def check_settings(
     for name, flag in flags.items():
         check_flag(name, flag)
     for name, number in numbers.items():
-        check_integer(name, number, low=1)
+        check_length(name, number, low=1)
     if loop is not None:
         check_choice("loop", loop, ("scan", "host"))
     if sharding is not None:

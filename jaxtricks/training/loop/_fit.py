@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from jax.sharding import NamedSharding
 from jaxtyping import Array, Key
 
 from jaxtricks._checks import check_function, check_functions, check_key
+from jaxtricks._local_path import local_path
 from jaxtricks.control import ControlRule, keep_best
 from jaxtricks.data import Examples
 from jaxtricks.training._control import Control, check_control, was_stopped
@@ -98,7 +98,8 @@ def fit(
         sharding: from `data_sharding`, to divide batches among devices. With several processes
             each reads only its rows.
         classes: how many there are, to check the labels; None checks only that none is negative.
-        folder: of the run's files, seen by all processes; None writes nothing.
+        folder: of the run's files, on this machine's file system and seen by all processes; `~` is
+            the home folder. None writes nothing.
         resume: goes on with the run in the folder, or begins one if it has no checkpoint yet.
         save_every: epochs between checkpoints; the last epoch always has one.
         configuration: what JSON has, and what must be the same when the run is resumed, such as
@@ -157,8 +158,9 @@ def fit(
     looped = make_loop(loop, trainer, state, train, validation, key, batch_size, sharding, monitor)
     files = None
     if folder is not None:
+        folder = local_path("folder", folder)
         facts = facts_of(train, validation, batch_size, key, control, state)
-        files = RunFolder(pathlib.Path(folder), {"caller": configuration, "fit": facts}, control)
+        files = RunFolder(folder, {"caller": configuration, "fit": facts}, control)
     opened = contextlib.nullcontext() if files is None else files.open(resume=resume)
     with opened, add_resume_hint(files):
         position, history = first_position(trainer, control, state, sharding), []
