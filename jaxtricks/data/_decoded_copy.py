@@ -79,10 +79,10 @@ def read_copy(copy: Copy) -> tuple[Decoded, Decoded] | None:
     if not np.array_equal(arrays.get("origin", ()), copy.origin) or set(fields) - arrays.keys():
         return None
     train, test = (Decoded(*(arrays[name] for name in part)) for part in (fields[:3], fields[3:]))
-    return (train, test) if is_whole(train) and is_whole(test) else None
+    return (train, test) if is_consistent(train) and is_consistent(test) else None
 
 
-def is_whole(split: Decoded) -> bool:
+def is_consistent(split: Decoded) -> bool:
     """Whether the arrays of a split fit together."""
     labels, places, images = split
     return bool(

@@ -86,8 +86,8 @@ def read_features(name: str, directory: Path) -> Features:
             f"{name} must have one class per image, its feature label is {shown(label)}."
         )
     sizes = entry(file, pixels, "shape").get("dimensions")
-    shape = [whole(file, size) for size in sizes] if isinstance(sizes, list) else []
-    classes = whole(file, counts.get("numClasses"))
+    shape = [integer(file, size) for size in sizes] if isinstance(sizes, list) else []
+    classes = integer(file, counts.get("numClasses"))
     if len(shape) != 3 or 0 in shape or classes < 1:
         raise ValueError(f"{file} is damaged: images are {shape} in {classes} classes.")
     return Features(tuple(None if size < 0 else size for size in shape), classes)
@@ -111,7 +111,7 @@ def read_files(directory: Path) -> Files:
         check_names(file, [name, file_format, split.get("name")], template)
         if not isinstance(lengths, list):
             raise ValueError(f"{file} is damaged: the lengths of a split are {shown(lengths)}.")
-        found[split["name"]] = template, [whole(file, length, low=0) for length in lengths]
+        found[split["name"]] = template, [integer(file, length, low=0) for length in lengths]
     return Files(str(name), str(file_format), found)
 
 
@@ -147,7 +147,7 @@ def entry(file: Path, tree: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return inner
 
 
-def whole(file: Path, value: Any, *, low: int = -1) -> int:
+def integer(file: Path, value: Any, *, low: int = -1) -> int:
     """A whole number, which JSON of this kind has as text.
 
     Raises:

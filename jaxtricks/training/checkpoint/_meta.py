@@ -16,14 +16,14 @@ def check_meta(name: str, meta: Any) -> dict[str, Any]:
     """
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise DamagedCheckpoint(f"{name} is not of format {FORMAT}")
-    whole = isinstance(meta.get("tree"), list) and all(map(is_leaf, meta["tree"]))
+    listed = isinstance(meta.get("tree"), list) and all(map(is_leaf, meta["tree"]))
     entries = {
         "step": is_count(meta.get("step")),
         "sequence": is_count(meta.get("sequence")),
         "metric": meta.get("metric", 0) is None or type(meta.get("metric")) is float,
         "mode": meta.get("mode") in ("min", "max"),
         "configuration": isinstance(meta.get("configuration", 0), dict | None),
-        "tree": whole and len({leaf["path"] for leaf in meta["tree"]}) == len(meta["tree"]) > 0,
+        "tree": listed and len({leaf["path"] for leaf in meta["tree"]}) == len(meta["tree"]) > 0,
     }
     for entry, right in entries.items():
         if not right:
