@@ -52,6 +52,7 @@ def find_copy(name: str, data_dir: str | os.PathLike[str] | None) -> Copy:
     files = [
         (file.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
         for file in sorted(directory.iterdir())
+        if file.is_file()
         for stat in [file.stat()]
     ]
     origin = json.dumps([FORMAT, name, directory.name, files, PIL.__version__]).encode()
@@ -74,13 +75,26 @@ def read_copy(copy: Copy) -> tuple[Decoded, Decoded] | None:
         arrays = read_checked(copy.file)
     except (OSError, ValueError):
         return None
-    if not np.array_equal(arrays.get("origin"), copy.origin):
+    fields = [f"{split}_{field}" for split in ("train", "test") for field in Decoded._fields]
+    if not np.array_equal(arrays.get("origin", ()), copy.origin) or set(fields) - arrays.keys():
         return None
-    train, test = (
-        Decoded(*(arrays[f"{split}_{field}"] for field in Decoded._fields))
-        for split in ("train", "test")
+    train, test = (Decoded(*(arrays[name] for name in part)) for part in (fields[:3], fields[3:]))
+    return (train, test) if is_consistent(train) and is_consistent(test) else None
+
+
+def is_consistent(split: Decoded) -> bool:
+    """Whether the arrays of a split fit together."""
+    labels, places, images = split
+    return bool(
+        labels.dtype == np.int32
+        and labels.ndim == places.ndim == 1
+        and np.issubdtype(places.dtype, np.integer)
+        and images.dtype == np.uint8
+        and (images.ndim == 4 or not images.size)
+        and len(images) == len(places)
+        and np.all(np.diff(places, prepend=-1, append=len(labels)) > 0)
+        and np.all(labels >= 0)
     )
-    return train, test
 
 
 def write_copy(copy: Copy, train: Decoded, test: Decoded) -> None:

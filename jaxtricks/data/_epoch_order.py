@@ -28,7 +28,7 @@ def epoch_order(
 
     Args:
         key: of this epoch: `fold_in(key, epoch)` makes the order a function of seed and epoch.
-        size: number of examples, at least 1.
+        size: number of examples, at least 1 and at most 2^31 - 1, as places are counted in int32.
         batch_size: at least 1; 1 is per-example SGD, `size` is batch gradient descent.
         order: `"reshuffle"` visits each example once in a random order, `"cyclic"` once in their
             own order (`key` is not used), `"with_replacement"` draws each place independently.
@@ -37,7 +37,8 @@ def epoch_order(
             sum of the weights.
 
     Raises:
-        ValueError: a size is under 1, a name is unknown, or dropping would leave no batch.
+        ValueError: a size is under 1 or too large, a name is unknown, or dropping would leave no
+            batch.
         TypeError: `key` is not a typed key.
 
     Example:
@@ -56,12 +57,16 @@ def epoch_order(
     check_choice("remainder", remainder, ("drop", "weight"))
     if remainder == "drop" and batch_size > size:
         raise ValueError(f"batch_size {batch_size} leaves no whole batch of {size} examples.")
+    steps = size // batch_size if remainder == "drop" else -(-size // batch_size)
+    if steps * batch_size > 2**31 - 1:
+        raise ValueError(
+            f"batch_size must give at most {2**31 - 1} places, got {steps} batches of {batch_size}."
+        )
     if order == "cyclic":
         places = jnp.arange(size, dtype=jnp.int32)
     elif order == "reshuffle":
         places = jax.random.permutation(key, jnp.arange(size, dtype=jnp.int32))
     else:
         places = jax.random.randint(key, (size,), 0, size, dtype=jnp.int32)
-    steps = size // batch_size if remainder == "drop" else -(-size // batch_size)
     position = jnp.arange(steps * batch_size, dtype=jnp.int32).reshape(steps, batch_size)
     return Order(places[position % size], (position < size).astype(float))

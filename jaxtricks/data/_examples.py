@@ -84,8 +84,9 @@ def take_batch(
 
     Raises:
         TypeError: a source does not give a dict.
-        ValueError: a source gives more or fewer rows than there are indices, or a number of an
-            example does not fit into the dtype in which JAX holds it.
+        ValueError: a source gives more or fewer rows than there are indices, or has none left to
+            give (StopIteration), or a number of an example does not fit into the dtype in which
+            JAX holds it.
 
     Example:
         >>> examples = {"label": np.array([5, 6, 7])}
@@ -100,16 +101,30 @@ def take_batch(
             check_rows_fit(examples)
         batch: Rows = {str(name): asarray(values)[indices] for name, values in examples.items()}
     else:
-        rows = examples[indices]  # pyrefly: ignore[bad-argument-type]
-        check_instance("what the examples give", rows, Mapping)
-        batch = {name: np.asarray(values) for name, values in rows.items()}
-        lengths = {name: len(values) for name, values in batch.items()}
-        if set(lengths.values()) != {len(indices)}:
-            raise ValueError(
-                f"examples must give a row for each of {len(indices)} indices, got {lengths}."
-            )
+        batch = read_rows(examples, indices)
     if on_host:
         check_rows_fit(batch, numbers=indices)
     if "weight" in batch:
         weights = weights * batch["weight"].astype(wide_dtype(batch["weight"].dtype))
     return {**batch, "weight": weights}
+
+
+def read_rows(source: Source, indices: Int[Array | np.ndarray, " n"]) -> Rows:
+    """The rows of a source, each entry with one for each index.
+
+    Raises:
+        TypeError: the source does not give a dict.
+        ValueError: it gives more or fewer rows, or raises StopIteration, which a loop around it
+            would take for its own end.
+    """
+    wanted = f"examples must give a row for each of {len(indices)} indices"
+    try:
+        rows = source[np.asarray(indices)]
+    except StopIteration as error:
+        raise ValueError(f"{wanted}, got StopIteration.") from error
+    check_instance("what the examples give", rows, Mapping)
+    batch = {str(name): np.asarray(values) for name, values in rows.items()}
+    lengths = {name: len(values) if values.ndim else None for name, values in batch.items()}
+    if set(lengths.values()) != {len(indices)}:
+        raise ValueError(f"{wanted}, got {lengths}.")
+    return batch

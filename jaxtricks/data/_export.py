@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
-from jaxtricks._checks import check_instance
+from jaxtricks._local_path import local_path
 from jaxtricks.data._checked_file import damaged, read_checked, write_checked
 from jaxtricks.data._read_tfds import read_tfds
 from jaxtricks.data._splits import Split
-from jaxtricks.data._tfds import check_folder
+from jaxtricks.data._tfds import check_name
 
 PARTS = ("train", "test")
 
@@ -39,8 +40,8 @@ def export(
         ImportError: a package is missing; the message names the extra.
         FileNotFoundError: the data set is not prepared; the message has the command that does it.
         OSError: the file cannot be written.
-        ValueError: the data are no images with classes, or `name` is digits, which scikit-learn
-            brings to each machine.
+        ValueError: the data are no images with classes or damaged, `name` is digits, which
+            scikit-learn brings to each machine, or the name or a folder is none of this machine's.
         TypeError: an argument is of another type.
 
     Example:
@@ -48,33 +49,33 @@ def export(
         Traceback (most recent call last):
         ValueError: name must be of a prepared data set, got 'digits' of scikit-learn.
     """
-    check_instance("name", name, str)
-    check_folder("folder", folder)
-    check_folder("data_dir", data_dir)
+    check_name(name)
     if name == "digits":
         raise ValueError("name must be of a prepared data set, got 'digits' of scikit-learn.")
+    file = file_in("folder", folder, name)
     splits = read_tfds(name, data_dir, None, np.random.default_rng(0), cache=False)
     arrays = {
         f"{part}_{field}": values
         for part, split in zip(PARTS, splits, strict=True)
         for field, values in split.items()
     }
-    file = file_in(folder, name)
     write_checked(file, arrays)
     return file
 
 
-def file_in(folder: str | os.PathLike[str], name: str) -> Path:
+def file_in(argument: str, folder: str | os.PathLike[str], name: str) -> Path:
     """Where the file of a data set is."""
-    return Path(folder).expanduser() / f"{name}.npz"
+    path = local_path(argument, folder) / name
+    return path.with_name(f"{path.name}.npz")
 
 
 def exported_file(name: str, data_dir: str | os.PathLike[str] | None) -> Path | None:
     """The file of a data set in `data_dir`, else in `JAXTRICKS_DATA_DIR`, or None."""
-    folder = os.environ.get("JAXTRICKS_DATA_DIR") if data_dir is None else data_dir
+    argument = "JAXTRICKS_DATA_DIR" if data_dir is None else "data_dir"
+    folder = os.environ.get(argument) if data_dir is None else data_dir
     if not folder:
         return None
-    file = file_in(folder, name)
+    file = file_in(argument, folder, name)
     return file if file.is_file() else None
 
 
@@ -83,12 +84,29 @@ def read_exported(file: Path) -> tuple[Split, Split]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged.
+        ValueError: it is damaged, or holds no images with classes.
     """
     arrays = read_checked(file)
-    try:
-        return tuple(
-            {field: arrays[f"{part}_{field}"] for field in ("image", "label")} for part in PARTS
-        )
-    except KeyError as error:
-        raise damaged(file, f"it has no {error}") from error
+    splits = []
+    for part in PARTS:
+        split = {field: arrays.get(f"{part}_{field}") for field in ("image", "label")}
+        wrong = wrong_arrays(split["image"], split["label"])
+        if wrong:
+            raise damaged(file, f"{part} has {wrong}")
+        splits.append(split)
+    return tuple(splits)
+
+
+def wrong_arrays(
+    image: Shaped[np.ndarray, "..."] | None, label: Shaped[np.ndarray, "..."] | None
+) -> str:
+    """What keeps two arrays from being the images and classes of a split; "" if nothing does."""
+    if image is None or label is None:
+        return "no images or no labels"
+    if image.dtype != np.uint8 or image.ndim != 4:
+        return f"images of {image.dtype}{list(image.shape)}"
+    if label.dtype != np.int32 or label.shape != image.shape[:1]:
+        return f"labels of {label.dtype}{list(label.shape)} for {len(image)} images"
+    if len(label) and label.min() < 0:
+        return f"the label {label.min()}"
+    return ""

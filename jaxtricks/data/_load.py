@@ -5,12 +5,13 @@ import os
 
 import numpy as np
 
-from jaxtricks._checks import check_flag, check_instance, check_integer
+from jaxtricks._checks import check_flag, check_integer
+from jaxtricks._local_path import local_path
 from jaxtricks.data._digits import read_digits
 from jaxtricks.data._export import exported_file, read_exported
 from jaxtricks.data._read_tfds import read_tfds
 from jaxtricks.data._splits import Splits, at_most, check_part, divide, select, stratified_choice
-from jaxtricks.data._tfds import check_folder, has_packages, prepared_version
+from jaxtricks.data._tfds import check_name, has_packages, prepared_version
 
 
 def load(
@@ -50,8 +51,8 @@ def load(
     Raises:
         ImportError: a package is missing; the message names the extra.
         FileNotFoundError: the data set is not prepared; the message has the command that does it.
-        ValueError: an argument is out of range, the data are of another kind, or an exported file
-            is damaged.
+        ValueError: an argument is out of range, the name or the folder is none of this machine's,
+            or the data are of another kind or damaged; the message names the file.
         TypeError: an argument is of another type.
 
     Example:
@@ -60,8 +61,9 @@ def load(
         [(1338, 8, 8, 1), (100, 8, 8, 1), (359, 8, 8, 1)]
     """
     check_flag("cache", cache)
-    check_instance("name", name, str)
-    check_folder("data_dir", data_dir)
+    check_name(name)
+    if data_dir is not None:
+        local_path("data_dir", data_dir)
     check_part("validation", validation)
     if test is not None:
         check_part("test", test)
@@ -98,8 +100,9 @@ def available(name: str, *, data_dir: str | os.PathLike[str] | None = None) -> b
         >>> available("mnist", data_dir="/nowhere")
         False
     """
-    check_instance("name", name, str)
-    check_folder("data_dir", data_dir)
+    check_name(name)
+    if data_dir is not None:
+        local_path("data_dir", data_dir)
     if name == "digits":
         return importlib.util.find_spec("sklearn") is not None
     if exported_file(name, data_dir) is not None:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Integer
 
+from jaxtricks._array_size import check_array_size
 from jaxtricks._checks import check_integer
 from jaxtricks._wide_labels import wide_labels
 
@@ -34,5 +35,6 @@ def one_hot(
         outside = np.asarray(labels)[(np.asarray(labels) < 0) | (np.asarray(labels) >= classes)]
         if outside.size:
             raise ValueError(f"labels must be in [0, {classes}), got {outside[0]}.")
+    check_array_size("classes", classes, (np.size(labels), classes))
     places = wide_labels(jnp.asarray(labels))
     return jax.nn.one_hot(places, classes, dtype=jnp.float32)

@@ -1,22 +1,15 @@
 """The splits of a data set prepared by TensorFlow Datasets, as arrays."""
 
 import os
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
+from jaxtricks.data._decode import decoder_of, stack
 from jaxtricks.data._decoded_copy import Decoded, find_copy, read_copy, write_copy
+from jaxtricks.data._prepared import Prepared, Records, image_of, label_of, open_prepared
 from jaxtricks.data._splits import Split, at_most
-from jaxtricks.data._tfds import (
-    decoder_of,
-    has_packages,
-    image_of,
-    label_of,
-    open_prepared,
-    raw_records,
-    stack,
-)
+from jaxtricks.data._tfds import has_packages
 
 
 def read_tfds(
@@ -41,7 +34,7 @@ def read_tfds(
         ImportError: tensorflow-datasets or Pillow is not installed.
         FileNotFoundError: the data set is not prepared.
         ValueError: it is prepared in a format only TensorFlow reads, has no images with classes,
-            has no such splits, or images of several sizes.
+            has no such splits, or images of several sizes, or is damaged.
     """
     copy = find_copy(name, data_dir) if cache and has_packages() else None
     splits = None if copy is None else read_copy(copy)
@@ -50,12 +43,12 @@ def read_tfds(
     chosen = [np.flatnonzero(at_most(split.labels, limit, rng)) for split in splits]
     lacking = [np.setdiff1d(a, split.places) for a, split in zip(chosen, splits, strict=True)]
     if any(map(len, lacking)):
-        builder = open_splits(name, data_dir)
+        prepared = open_splits(name, data_dir)
         splits = [
-            add_images(builder, part, split, places)
+            add_images(prepared, part, split, places)
             for part, split, places in zip(("train", "test"), splits, lacking, strict=True)
         ]
-        if copy is not None and None not in builder.info.features["image"].shape:
+        if copy is not None and None not in prepared.features.shape:
             write_copy(copy, *splits)
     train, test = (
         {"image": split.images[np.searchsorted(split.places, a)], "label": split.labels[a]}
@@ -64,39 +57,41 @@ def read_tfds(
     return train, test
 
 
-def open_splits(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
+def open_splits(name: str, data_dir: str | os.PathLike[str] | None) -> Prepared:
     """Opens a prepared data set as `open_prepared` does, and proves that it has both splits."""
-    builder = open_prepared(name, data_dir)
-    missing = {"train", "test"} - set(builder.info.splits)
+    prepared = open_prepared(name, data_dir)
+    missing = {"train", "test"} - set(prepared.splits)
     if missing:
         raise ValueError(
             f"{name} must have the splits train and test, it has no {sorted(missing)}."
         )
-    return builder
+    return prepared
 
 
-def read_labels(builder: Any) -> list[Decoded]:
+def read_labels(prepared: Prepared) -> list[Decoded]:
     """Gives all labels of `train` and `test`, and no image.
 
     A label is inside its record. TFDS takes 1.6 s to make the 60,000 examples of MNIST out of the
     records; to look for nothing but the label in them takes 0.1 s.
     """
-    labels = (
-        np.array([label_of(record) for record in raw_records(builder, split)], np.int32)
-        for split in ("train", "test")
-    )
+    labels = []
+    for split in ("train", "test"):
+        records = Records(prepared, split)
+        found = [label_of(prepared, record) for record in records.at(range(len(records)))]
+        labels.append(np.array(found, np.int32))
     return [Decoded(those, np.zeros(0, int), np.zeros(0, np.uint8)) for those in labels]
 
 
 def add_images(
-    builder: Any, split: str, decoded: Decoded, places: Int[np.ndarray, " k"]
+    prepared: Prepared, split: str, decoded: Decoded, places: Int[np.ndarray, " k"]
 ) -> Decoded:
     """Decodes the images at some places, which must be none of those that are decoded."""
     if not len(places):
         return decoded
-    decode = decoder_of(builder)
-    images = [decode(image_of(record)) for record in raw_records(builder, split, places)]
+    decode = decoder_of(prepared.name, prepared.features)
+    records = Records(prepared, split).at(places)
+    images = [decode(image_of(prepared, record)) for record in records]
     together = np.concatenate([decoded.places, places])
     order = np.argsort(together)
-    stacked = stack(builder.name, [*decoded.images, *images])
+    stacked = stack(prepared.name, [*decoded.images, *images])
     return Decoded(decoded.labels, together[order], stacked[order])

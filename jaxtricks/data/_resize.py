@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Shaped
 
 from jaxtricks._array_checks import real_array
+from jaxtricks._array_size import check_array_size
 from jaxtricks._checks import check_choice, check_flag, check_integer, check_pair
 
 METHODS = ("nearest", "linear", "cubic", "lanczos3", "lanczos5")
@@ -56,6 +57,7 @@ def resize(
         check_integer("size", length, low=1)
     check_choice("method", method, METHODS)
     shape = (len(images), *size, images.shape[3])
+    check_array_size("size", size, shape)
     if jnp.issubdtype(images.dtype, jnp.floating):
         return jax.image.resize(images, shape, method, antialias)
     levels = jax.image.resize(images.astype(jnp.float32), shape, method, antialias)

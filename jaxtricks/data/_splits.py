@@ -90,13 +90,15 @@ def stratified_choice(
         >>> np.bincount(labels[stratified_choice(labels, 3, np.random.default_rng(0))]).tolist()
         [2, 1]
     """
-    sizes = np.bincount(labels)
+    classes, sizes = np.unique(labels, return_counts=True)
     share = sizes * count / len(labels)
     quota = np.floor(share).astype(int)
     largest_remainders = np.argsort(quota - share, kind="stable")[: count - quota.sum()]
     quota[largest_remainders] += 1
     order = rng.permutation(len(labels))
-    chosen = [order[labels[order] == label][:number] for label, number in enumerate(quota)]
+    chosen = [
+        order[labels[order] == label][:number] for label, number in zip(classes, quota, strict=True)
+    ]
     mask = np.zeros(len(labels), bool)
     mask[np.concatenate([np.zeros(0, int), *chosen])] = True
     return mask

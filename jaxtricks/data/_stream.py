@@ -1,9 +1,7 @@
 """Batches that are read ahead of the step that needs them."""
 
-import collections
 import functools
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 import jax
@@ -13,6 +11,7 @@ from jaxtyping import Array, Int32, Key
 from jaxtricks._checks import check_choice, check_integer, check_key
 from jaxtricks.data._epoch_order import Order, epoch_order
 from jaxtricks.data._examples import Examples, Rows, count_examples, take_batch
+from jaxtricks.data._read_ahead import read_ahead
 
 
 def stream(
@@ -33,7 +32,8 @@ def stream(
     Epoch e has the order `epoch_order(fold_in(key, e), ..., remainder="weight")`, so the batches
     are the same whatever the number of processes and threads, and a run goes on from any step
     without reading what came before. Each batch is a dict of NumPy arrays with `"weight"`: 0 where
-    the last batch of an epoch is padded, else 1, or the example's own weight.
+    the last batch of an epoch is padded, else 1, or the example's own weight. Ctrl-C does not wait
+    for a read that hangs.
 
     Args:
         examples: a dict of arrays, or what has `__len__` and `__getitem__(indices) -> dict of rows`
@@ -81,21 +81,8 @@ def stream(
             for step in range(max(0, first_step - epoch * steps), steps):
                 yield indices[step, own], weights[step, own]
 
-    def batches() -> Generator[Rows, None, None]:
-        waiting: collections.deque[Future[Rows]] = collections.deque()
-        with ThreadPoolExecutor(threads) as readers:
-            try:
-                for place in places():
-                    waiting.append(readers.submit(take_batch, examples, *place))
-                    if len(waiting) == ahead:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for unread in waiting:
-                    unread.cancel()
-
-    return batches()
+    read = functools.partial(take_batch, examples)
+    return read_ahead(read, places(), threads=threads, ahead=ahead)
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4))

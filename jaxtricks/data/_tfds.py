@@ -1,40 +1,45 @@
-"""Image classes prepared by TensorFlow Datasets, read without TensorFlow."""
+"""Where data sets prepared by TensorFlow Datasets are, and what to do where one is not."""
 
 import difflib
 import importlib.util
-import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from jaxtyping import Int
+from jaxtricks._checks import check_instance
+from jaxtricks._local_path import local_path
 
+VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 PACKAGES = ("tensorflow_datasets", "PIL")
 
 
-def check_folder(name: str, folder: object) -> None:
-    """Checks a path, or None for a default.
+def check_name(name: object) -> None:
+    """Checks the name of a data set, which is also that of a folder or file.
 
     Raises:
-        TypeError: it is neither.
+        TypeError: it is no string.
+        ValueError: it leaves the folder that it is looked for in.
     """
-    if not isinstance(folder, str | os.PathLike | None):
-        raise TypeError(f"{name} must be a path, got {folder!r}.")
+    check_instance("name", name, str)
+    parts = str(name).split("/")
+    if any(part in ("", ".", "..") or set(part) & {"\\", ":", "\0"} for part in parts):
+        raise ValueError(f"name must be of a data set in the data folder, got {name!r}.")
 
 
 def prepared_version(name: str, data_dir: str | os.PathLike[str] | None) -> Path:
-    """Finds the newest prepared version of a data set.
+    """Finds the newest prepared version of a data set; folders not named `1.0.0` are passed over.
 
     Raises:
         FileNotFoundError: there is none; the message says how to prepare it.
     """
-    default = os.environ.get("TFDS_DATA_DIR", Path.home() / "tensorflow_datasets")
-    root = Path(default if data_dir is None else data_dir).expanduser()
-    versions = [file.parent for file in (root / name).glob("*.*.*/dataset_info.json")]
+    if data_dir is None:
+        default = os.environ.get("TFDS_DATA_DIR", Path.home() / "tensorflow_datasets")
+        root = local_path("TFDS_DATA_DIR", default)
+    else:
+        root = local_path("data_dir", data_dir)
+    versions = versions_below(root / name)
     if not versions:
-        prepared = [file.parents[1].name for file in root.glob("*/*.*.*/dataset_info.json")]
+        prepared = [path.parent.name for path in versions_below(root, "*/*.*.*")]
         alike = difflib.get_close_matches(name, ["digits", *prepared], n=1)
         hint = f": did you mean {alike[0]!r}?" if alike else "."
         exported = os.environ.get("JAXTRICKS_DATA_DIR")
@@ -44,6 +49,12 @@ def prepared_version(name: str, data_dir: str | os.PathLike[str] | None) -> Path
             f"or TFDS_DATA_DIR. {how_to_prepare(name, root)}"
         )
     return max(versions, key=lambda path: tuple(int(part) for part in path.name.split(".")))
+
+
+def versions_below(folder: Path, pattern: str = "*.*.*") -> list[Path]:
+    """The folders of prepared versions."""
+    files = folder.glob(f"{pattern}/dataset_info.json")
+    return [file.parent for file in files if VERSION.fullmatch(file.parent.name)]
 
 
 def how_to_prepare(name: str, root: Path) -> str:
@@ -69,107 +80,3 @@ def how_to_carry(name: str) -> str:
 def has_packages() -> bool:
     """Says whether the packages that read prepared data sets are installed."""
     return all(importlib.util.find_spec(package) for package in PACKAGES)
-
-
-def open_prepared(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
-    """Opens a prepared data set of classified images.
-
-    Raises:
-        ImportError: tensorflow-datasets or Pillow is not installed.
-        FileNotFoundError: the data set is not prepared.
-        ValueError: it is prepared in a format only TensorFlow reads, or has no images with classes.
-    """
-    try:
-        import PIL.Image  # noqa: F401
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ImportError(
-            f"{name} needs tensorflow-datasets and pillow: install jaxtricks[data]. "
-            f"{how_to_carry(name)}"
-        ) from error
-    directory = prepared_version(name, data_dir)
-    builder = tfds.builder_from_directory(directory)
-    file_format = builder.info.file_format.value
-    if file_format != "array_record":
-        raise ValueError(
-            f"{directory} is in the format {file_format}, which only TensorFlow reads. Move it "
-            f"away. {how_to_prepare(name, directory.parents[name.count('/') + 1])}"
-        )
-    features = builder.info.features
-    missing = {"image", "label"} - set(features)
-    if missing:
-        raise ValueError(
-            f"{name} must be a set of classified images, but has no {sorted(missing)}."
-        )
-    image, label = features["image"], features["label"]
-    if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
-        raise ValueError(f"{name} must have uint8 images, its feature image is {image}.")
-    if not isinstance(label, tfds.features.ClassLabel):
-        raise ValueError(f"{name} must have one class per image, its feature label is {label}.")
-    return builder
-
-
-def records_of(builder: Any, split: str) -> Any:
-    """Random access to the records of a split, their images still encoded."""
-    import tensorflow_datasets as tfds
-
-    return builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
-
-
-def raw_records(
-    builder: Any, split: str, places: Int[np.ndarray, " n"] | None = None
-) -> list[bytes]:
-    """Reads the serialized records of a split, all or those of some numbers, in their order."""
-    import tensorflow_datasets as tfds
-
-    source = builder.as_data_source(
-        split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
-    )
-    return source.__getitems__(list(range(len(source))) if places is None else places.tolist())
-
-
-def label_of(record: bytes) -> int:
-    """The class in a serialized record."""
-    return features_of(record)["label"].int64_list.value[0]
-
-
-def image_of(record: bytes) -> bytes:
-    """The encoded image in a serialized record."""
-    return features_of(record)["image"].bytes_list.value[0]
-
-
-def features_of(record: bytes) -> Mapping[str, Any]:
-    """Parses a serialized `tf.train.Example` by the copy of its definition that TFDS has."""
-    from tensorflow_datasets.proto import tf_example_pb2
-
-    proto: Any = tf_example_pb2  # its classes are made at run time
-    return proto.Example.FromString(record).features.feature
-
-
-def decoder_of(builder: Any) -> Callable[[bytes], np.ndarray]:
-    """Makes a function from a PNG or JPEG file to height x width x channels, like TFDS's own."""
-    from PIL import Image
-
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(builder.info.features["image"].shape[-1])
-
-    def decode(encoded: bytes) -> np.ndarray:
-        image = Image.open(io.BytesIO(encoded))
-        values = np.asarray(image if mode in (None, image.mode) else image.convert(mode))
-        return values[:, :, None] if values.ndim == 2 else values
-
-    return decode
-
-
-def stack(name: str, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Puts images into one array.
-
-    Raises:
-        ValueError: they have several shapes.
-    """
-    shapes = sorted({image.shape for image in images})
-    if len(shapes) > 1:
-        raise ValueError(
-            f"{name} must have images of one shape, got {shapes[0]} and {shapes[-1]}: read it by "
-            "jaxtricks.data.TfdsSource with a transform that makes them equal."
-        )
-    return np.stack(images)

@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from jaxtricks._checks import check_instance
-from jaxtricks.data._tfds import check_folder, decoder_of, open_prepared, records_of, stack
+from jaxtricks.data._decode import decoder_of, stack
+from jaxtricks.data._prepared import Records, image_of, label_of, open_prepared
+from jaxtricks.data._tfds import check_name
 
 
 class TfdsSource:
@@ -28,7 +30,7 @@ class TfdsSource:
     Raises:
         ImportError: a package is missing; the message names the extra.
         FileNotFoundError: the data set is not prepared; the message has the command that does it.
-        ValueError: it has no images with classes, or no such split.
+        ValueError: it has no images with classes, or no such split, or is damaged.
         TypeError: an argument is of another type.
 
     Example:
@@ -44,20 +46,14 @@ class TfdsSource:
         data_dir: str | os.PathLike[str] | None = None,
         transform: Callable[[np.ndarray], np.ndarray] | None = None,
     ):
-        check_instance("name", name, str)
+        check_name(name)
         check_instance("split", split, str)
-        check_folder("data_dir", data_dir)
         if transform is not None and not callable(transform):
             raise TypeError(f"transform must be a function, got {transform!r}.")
-        builder = open_prepared(name, data_dir)
-        try:
-            self._records = records_of(builder, split)
-        except (KeyError, ValueError) as error:
-            raise ValueError(
-                f"split must be of {sorted(builder.info.splits)}, whole or in part, got {split!r}."
-            ) from error
+        self._prepared = open_prepared(name, data_dir)
+        self._records = Records(self._prepared, split)
         self._name = name
-        self._decode = decoder_of(builder)
+        self._decode = decoder_of(name, self._prepared.features)
         self._transform = transform
 
     def __repr__(self) -> str:
@@ -82,9 +78,9 @@ class TfdsSource:
             raise TypeError(f"indices must be a sequence of numbers, got {indices!r}.")
         if np.any(places < 0) or np.any(places >= len(self)):
             raise IndexError(f"indices must be in [0, {len(self)}), got {indices}.")
-        records = self._records.__getitems__(places.tolist())
-        images = [self._decode(record["image"]) for record in records]
+        records = self._records.at(places)
+        images = [self._decode(image_of(self._prepared, record)) for record in records]
         if self._transform is not None:
             images = [self._transform(image) for image in images]
-        labels = np.array([record["label"] for record in records], np.int32)
+        labels = np.array([label_of(self._prepared, record) for record in records], np.int32)
         return {"image": stack(self._name, images), "label": labels}

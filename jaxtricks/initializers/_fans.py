@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from jaxtricks._array_size import check_array_size
 from jaxtricks._checks import check_instance, check_integer
 
 
@@ -37,6 +38,7 @@ def fans(shape: Sequence[int], *, groups: int = 1) -> tuple[float, float]:
         raise ValueError(f"shape must have at least two axes, got {tuple(shape)}.")
     for index, size in enumerate(shape):
         check_integer(f"shape[{index}]", size, low=1)
+    check_array_size("shape", tuple(shape), shape)
     check_integer("groups", groups, low=1)
     *window, inputs, outputs = shape
     if outputs % groups:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from jaxtricks._array_size import check_array_size
 from jaxtricks._checks import check_integer, check_key
 
 
@@ -35,5 +36,6 @@ def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
     """
     check_key("key", key)
     check_integer("dimension", dimension, low=1)
+    check_array_size("dimension", dimension, (dimension, dimension))
     gaussian = jax.random.normal(key, (dimension, dimension))
     return (gaussian + gaussian.T) / jnp.sqrt(2.0)

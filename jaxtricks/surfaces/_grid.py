@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxtricks._array_size import check_array_size
 from jaxtricks._checks import check_instance, check_integer, check_pair, check_range
 from jaxtricks.surfaces._surface import Interval, Surface
 
@@ -40,6 +41,7 @@ def grid(
     """
     check_instance("surface", surface, Surface)
     check_integer("size", size, low=2)
+    check_array_size("size", size, (size, size))
     view = surface.view if view is None else view
     if jnp.shape(surface.start) != (2,) or view is None:
         raise ValueError(

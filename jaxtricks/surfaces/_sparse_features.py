@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from jaxtricks._array_size import check_array_size
 from jaxtricks._checks import check_integer, check_key, check_range
 from jaxtricks._types import ScalarLike
 
@@ -57,6 +58,7 @@ def random_sparse_features(
     check_key("key", key)
     check_integer("examples", examples, low=1)
     check_integer("features", features, low=1)
+    check_array_size("features", features, (examples, features))
     check_range("exponent", exponent, low=0.0)
     check_range("highest", highest, low=0.0, high=1.0)
     check_range("noise", noise, low=0.0)

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 def opened(monkeypatch):
     """Grows by one with each image file that is decoded."""
     files, real = [], PIL.Image.open
-    monkeypatch.setattr(PIL.Image, "open", lambda file: files.append(file) or real(file))
+    monkeypatch.setattr(
+        PIL.Image, "open", lambda file, **how: files.append(file) or real(file, **how)
+    )
     return files
 
 

@@ -119,7 +119,7 @@ def end_of(folder):
     with np.load(folder / "end.npz") as file:
         leaves = [file[name] for name in file.files]
     records = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    return leaves, [{**record, "seconds": None} for record in records]
+    return leaves, [{**record, "seconds": None, "crc32": None} for record in records]
 
 
 def chain(root, devices, kills):

@@ -121,6 +121,12 @@ def flip(file, position):
     file.write_bytes(bytes(content))
 
 
+def reseal(folder):
+    """Gives changed files the right sums."""
+    (folder / "manifest.json").unlink()
+    seal(folder)
+
+
 def two_checkpoints(folder):
     save(folder, WEIGHTS, step=1)
     return save(folder, jax.tree.map(lambda x: x + 1, WEIGHTS), step=2)
@@ -181,6 +187,7 @@ def test_no_checkpoint_is_told_from_a_damaged_one(tmp_path):
         restore(tmp_path, WEIGHTS)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # orbax's threads
 def test_no_file_can_run_code(tmp_path, monkeypatch):
     class Bomb:
         def __reduce__(self):
@@ -199,10 +206,11 @@ def test_no_file_can_run_code(tmp_path, monkeypatch):
     for file in contents:
         file.write_bytes(bomb)
         if file.name != "manifest.json":
-            seal(path)
-        with pytest.raises(Exception) as raised:
-            restore(tmp_path / "run", WEIGHTS)
-        assert not isinstance(raised.value, AssertionError)
+            reseal(path)
+        try:  # orbax does not read all of its files
+            assert_same(restore(tmp_path / "run", WEIGHTS).tree, WEIGHTS)
+        except NoIntactCheckpoint as error:
+            assert "a pickle was opened" not in str(error)
         for other, content in contents.items():
             other.write_bytes(content)
     assert not (tmp_path / "exploded").exists()

@@ -50,7 +50,12 @@ def run(epochs, folder=None, *, ours=OURS, train=NUMBERS, **options):
 
 
 def records(folder):
-    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    assert all("crc32" in json.loads(line) for line in lines)
+    return [
+        {name: value for name, value in json.loads(line).items() if name != "crc32"}
+        for line in lines
+    ]
 
 
 def timeless(history):
@@ -182,7 +187,7 @@ def test_a_run_that_died_before_its_first_checkpoint_begins_anew(tmp_path):
 
     with pytest.raises(KeyboardInterrupt) as interrupted:
         run(3, tmp_path, save_every=3, on_epoch=die)
-    assert "has no checkpoint yet" in interrupted.value.__notes__[0]
+    assert "if it has no checkpoint yet, it begins anew" in interrupted.value.__notes__[0]
     same(run(3, tmp_path, save_every=1, resume=True), run(3, None))
     assert len(records(tmp_path)) == 3
 
@@ -314,6 +319,8 @@ def test_a_narrow_number_is_a_metric():
     "said, error, message",
     [
         ({"epoch": 1.0}, ValueError, "must not name a metric 'epoch'"),
+        ({"crc32": 1.0}, ValueError, "must not name a metric 'crc32'"),
+        ({"own": []}, ValueError, r"must give arrays with entries, got own=\[\]"),
         ({"own": 1j}, TypeError, "real numbers or arrays of them, got own=1j"),
         ({"own": "high"}, TypeError, "real numbers or arrays of them, got own='high'"),
         (3, TypeError, "what on_epoch returns must be a Mapping, got 3"),

@@ -9,13 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._check_dtype import check_dtype
-from jaxtricks._checks import (
-    check_choice,
-    check_flag,
-    check_function,
-    check_integer,
-    check_pair,
-)
+from jaxtricks._checks import check_choice, check_flag, check_function, check_integer, check_pair
 from jaxtricks._types import DTypeLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.models.layers._flatten import check_images

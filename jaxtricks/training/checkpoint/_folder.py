@@ -1,30 +1,36 @@
 """The folders of a run's checkpoints: which there are, adding one, and removing old ones.
 
+What is found in them may be anything: a disk or a stranger changed it. When old checkpoints are
+removed and when one is restored, those count that verify; the others stay where they are.
+
 A checkpoint is a folder named by its step. It appears under that name by one rename, when all of it
 is on the disk, and is renamed before it is removed. So a kill at any moment leaves whole
 checkpoints, folders named `*.tmp`, which the next save removes, and `*.replaced`, which are whole.
 """
 
-import json
+import itertools
 import math
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxtricks.training.checkpoint._manifest import (
     DamagedCheckpoint,
+    decode,
     encode,
+    is_folder,
     read_verified,
     seal,
     synchronize,
+    verify,
     write,
 )
+from jaxtricks.training.checkpoint._meta import FORMAT, META, check_meta
 
-META = "meta.json"
 STATE = "state"
-FORMAT = 1
 
 
 class Checkpoint(NamedTuple):
@@ -44,23 +50,31 @@ def partial_path(folder: Path, step: int) -> Path:
     return folder / f"{step:08d}.tmp"
 
 
-def prepare(folder: Path, partial: Path) -> None:
-    """Removes or puts back what a killed save has left, and makes room for a new one."""
+def prepare(folder: Path, partial: Path) -> list[str]:
+    """Removes or puts back what a killed save has left, and makes room for a new one.
+
+    Returns:
+        What could not be removed, and why.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     synchronize(folder.parent)
-    for path in matching(folder, r"\d{8,}\.tmp"):
-        shutil.rmtree(path)
+    failures = remove(path for path in matching(folder, r"\d{8,}\.tmp") if is_folder(path))
     for path in matching(folder, r"\d{8,}\.replaced"):
         final = path.with_suffix("")
         if final.exists():
-            discard(path)
+            failures += retire_all([path])
         else:
             path.rename(final)
     partial.mkdir()
+    return failures
 
 
-def publish(partial: Path, meta: dict) -> Path:
-    """Completes a partial checkpoint and gives it its name; one of the same step makes way."""
+def publish(partial: Path, meta: dict) -> list[str]:
+    """Completes a partial checkpoint and gives it its name; one of the same step makes way.
+
+    Returns:
+        What could not be removed, and why.
+    """
     folder, final = partial.parent, partial.with_suffix("")
     checkpoints, _ = find(folder)
     sequence = 1 + max((checkpoint.meta["sequence"] for checkpoint in checkpoints), default=0)
@@ -71,25 +85,79 @@ def publish(partial: Path, meta: dict) -> Path:
         final.rename(replaced)
     partial.rename(final)
     synchronize(folder)
-    if replaced.exists():
-        discard(replaced)
-    return final
+    return retire_all([replaced] if replaced.exists() else [])
 
 
-def retire(folder: Path, keep: int, mode: str) -> None:
-    """Removes all intact checkpoints but the newest `keep` and the best."""
+def retire(folder: Path, keep: int, mode: str, fresh: Path) -> list[str]:
+    """Removes old checkpoints, but the newest `keep` that verify, the best that does, and damaged.
+
+    Args:
+        folder: of the checkpoints.
+        keep: at least 1.
+        mode: whether the best has the smallest or the largest metric.
+        fresh: the one just written, whose sums need not be taken again.
+
+    Returns:
+        What could not be removed, and why.
+    """
     checkpoints, _ = find(folder)
-    staying = newest_first(checkpoints)[:keep] + best_first(checkpoints, mode)[:1]
-    for path in {checkpoint.path for checkpoint in checkpoints} - {c.path for c in staying}:
-        discard(path)
+    newest, best = newest_first(checkpoints), best_first(checkpoints, mode)
+    if not {c.path for c in checkpoints} - {c.path for c in newest[:keep] + best[:1]}:
+        return []
+    verdicts = {fresh: True}
+
+    def intact(checkpoint: Checkpoint) -> bool:
+        if checkpoint.path not in verdicts:
+            verdicts[checkpoint.path] = is_intact(checkpoint.path)
+        return verdicts[checkpoint.path]
+
+    staying = {c.path for c in itertools.islice(filter(intact, newest), keep)}
+    staying |= {c.path for c in itertools.islice(filter(intact, best), 1)}
+    leaving = [c.path for c in checkpoints if c.path not in staying]
+    return retire_all(path for path in leaving if verdicts.get(path, True))
 
 
-def discard(path: Path) -> None:
-    """Removes a checkpoint; it loses its name first, so that none is ever half removed."""
-    doomed = path.with_suffix(".tmp")
-    path.rename(doomed)
-    synchronize(path.parent)
-    shutil.rmtree(doomed)
+def is_intact(path: Path) -> bool:
+    """Whether a checkpoint verifies."""
+    try:
+        verify(path)
+    except DamagedCheckpoint:
+        return False
+    return True
+
+
+def retire_all(paths: Iterable[Path]) -> list[str]:
+    """Removes checkpoints; each loses its name first, so that none is ever half removed.
+
+    Returns:
+        What could not be removed, and why: a folder in use, for instance, may stay.
+    """
+    failures = []
+    for path in paths:
+        doomed = path.with_suffix(".tmp")
+        try:
+            path.rename(doomed)
+            synchronize(path.parent)
+        except OSError as error:
+            failures.append(f"{path}: {error.strerror or error}")
+        else:
+            failures += remove([doomed])
+    return failures
+
+
+def remove(paths: Iterable[Path]) -> list[str]:
+    """Removes folders that have no name any more.
+
+    Returns:
+        What could not be removed, and why.
+    """
+    failures = []
+    for path in paths:
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            failures.append(f"{path}: {error.strerror or error}")
+    return failures
 
 
 def find(folder: Path) -> tuple[list[Checkpoint], list[str]]:
@@ -97,11 +165,13 @@ def find(folder: Path) -> tuple[list[Checkpoint], list[str]]:
     checkpoints, damaged = [], []
     for path in matching(folder, r"\d{8,}(\.replaced)?"):
         try:
-            meta = json.loads(read_verified(path, META))
-            if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-                raise DamagedCheckpoint(f"{META} is not of format {FORMAT}")
+            if not is_folder(path):
+                raise DamagedCheckpoint("it is no folder")
+            meta = check_meta(META, decode(META, read_verified(path, META)))
+            if meta["step"] != int(path.stem):
+                raise DamagedCheckpoint(f"{META} is of step {meta['step']}")
             checkpoints.append(Checkpoint(path, meta))
-        except (DamagedCheckpoint, ValueError) as error:
+        except DamagedCheckpoint as error:
             damaged.append(f"{path.name}: {error}")
     return checkpoints, damaged
 
@@ -120,7 +190,6 @@ def best_first(checkpoints: list[Checkpoint], mode: str) -> list[Checkpoint]:
 
 
 def matching(folder: Path, pattern: str) -> list[Path]:
-    """The folders in a folder whose whole name matches."""
+    """What a folder holds whose whole name matches."""
     names = sorted(os.listdir(folder)) if folder.is_dir() else []
-    paths = (folder / name for name in names if re.fullmatch(pattern, name))
-    return [path for path in paths if path.is_dir()]
+    return [folder / name for name in names if re.fullmatch(pattern, name, re.ASCII)]

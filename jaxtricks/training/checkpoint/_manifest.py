@@ -5,7 +5,10 @@ import json
 import os
 from pathlib import Path
 
+from jaxtricks._regular_file import open_regular, read_regular
+
 NAME = "manifest.json"
+LARGEST = 2**28  # bytes of a file that is read as a whole: no run describes itself at such length
 
 
 class DamagedCheckpoint(Exception):
@@ -23,22 +26,27 @@ def seal(folder: Path) -> None:
         synchronize(path)
     write(folder / NAME, encode(files))
     for path in (*folder.rglob("*"), folder):
-        if path.is_dir():
+        if is_folder(path):
             synchronize(path)
 
 
 def verify(folder: Path) -> None:
-    """Checks that a folder holds the files of its manifest, bit for bit, and no others.
+    """Checks that a folder holds the files of its manifest, bit for bit, and nothing else.
 
     Raises:
         DamagedCheckpoint: it does not.
     """
     expected = read_manifest(folder)
-    found = {path.relative_to(folder).as_posix() for path in files_below(folder)} - {NAME}
+    try:
+        found = {path.relative_to(folder).as_posix() for path in files_below(folder)} - {NAME}
+    except OSError as error:
+        raise DamagedCheckpoint(f"the folder cannot be read: {error}") from error
     for name in sorted(found - expected.keys()):
         raise DamagedCheckpoint(f"{name} is not in the manifest")
+    for name in sorted(expected.keys() - found):
+        raise DamagedCheckpoint(f"{name} is missing")
     for name in sorted(expected):
-        verify_file(folder, name, expected)
+        verify_file(folder, name, expected[name])
 
 
 def read_verified(folder: Path, name: str) -> bytes:
@@ -47,31 +55,57 @@ def read_verified(folder: Path, name: str) -> bytes:
     Raises:
         DamagedCheckpoint: the manifest or this file is missing or damaged.
     """
-    verify_file(folder, name, read_manifest(folder))
-    return (folder / name).read_bytes()
+    entry = read_manifest(folder).get(name)
+    content = read_small(folder, name)
+    if entry != {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}:
+        raise DamagedCheckpoint(f"{name} is damaged")
+    return content
 
 
 def read_manifest(folder: Path) -> dict:
     """The manifest, if it is the text that `seal` writes; a flipped space is a difference."""
-    try:
-        text = (folder / NAME).read_bytes()
-        files = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise DamagedCheckpoint(f"{NAME} cannot be read: {error}") from error
-    if not isinstance(files, dict) or encode(files) != text:
+    text = read_small(folder, NAME)
+    files = decode(NAME, text)
+    flat = isinstance(files, dict) and all(
+        isinstance(entry, dict) and [*map(type, entry.values())] in ([str, int], [int, str])
+        for entry in files.values()
+    )
+    if not flat or encode(files) != text:
         raise DamagedCheckpoint(f"{NAME} is damaged")
-    return files
+    return files  # pyrefly: ignore[bad-return]
 
 
-def verify_file(folder: Path, name: str, expected: dict) -> None:
-    """Checks the size and the sum of one file."""
-    path = folder / name
+def read_small(folder: Path, name: str) -> bytes:
+    """The bytes of a file that is read as a whole."""
     try:
-        entry = {"size": path.stat().st_size, "sha256": sha256(path)}
+        return read_regular(folder / name, most=LARGEST, follow=False)
     except OSError as error:
         raise DamagedCheckpoint(f"{name} cannot be read: {error}") from error
-    if entry != expected.get(name):
+
+
+def verify_file(folder: Path, name: str, expected: object) -> None:
+    """Checks the size of one file and, if it is right, the sum."""
+    try:
+        with open_regular(folder / name, follow=False) as file:
+            entry: dict[str, int | str] = {"size": os.fstat(file.fileno()).st_size}
+            if isinstance(expected, dict) and expected.get("size") == entry["size"]:
+                entry["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DamagedCheckpoint(f"{name} cannot be read: {error}") from error
+    if entry != expected:
         raise DamagedCheckpoint(f"{name} is damaged")
+
+
+def decode(name: str, text: bytes) -> object:
+    """What a file of JSON holds.
+
+    Raises:
+        DamagedCheckpoint: it is no JSON, or JSON deeper than Python reads.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DamagedCheckpoint(f"{name} is damaged: {error}") from error
 
 
 def encode(tree: object) -> bytes:
@@ -101,5 +135,14 @@ def sha256(path: Path) -> str:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files of a folder and its folders."""
-    return sorted(path for path in folder.rglob("*") if not path.is_dir())
+    """All that is below a folder but folders; a link to a folder is none."""
+    found, folders = [], [folder]
+    while folders:
+        for path in folders.pop().iterdir():
+            (folders if is_folder(path) else found).append(path)
+    return sorted(found)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this is a folder itself, not a link to one."""
+    return path.is_dir() and not path.is_symlink()

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from jaxtyping import PyTree
 
 from jaxtricks._checks import check_choice, check_instance
+from jaxtricks._local_path import local_path
 from jaxtricks.training.checkpoint._configuration import as_json, check_same_configuration
 from jaxtricks.training.checkpoint._folder import (
     STATE,
@@ -59,7 +60,8 @@ def restore(
 
     All of its files are compared with their SHA-256 sums before any array is read. A damaged
     checkpoint is passed over with a warning; nothing is removed. Files are read as JSON and as
-    numbers: none can run code.
+    numbers: none can run code. The sums find what a disk or a broken copy changed; they are no
+    signatures: whoever can write to the folder can write other numbers with the right sums.
 
     Args:
         folder: what `save` was given.
@@ -100,34 +102,46 @@ def restore(
     check_orbax()
     check_choice("which", which, ("latest", "best"))
     check_instance("part", part, str)
+    place = local_path("folder", folder).absolute()
     description = describe("like", like)
-    chosen, skipped = newest_intact(Path(folder).absolute(), which)
-    if skipped:
-        message = f"damaged checkpoints in {folder} were passed over: {'; '.join(skipped)}."
-        warnings.warn(f"{message} Step {chosen.meta['step']} is used.", stacklevel=2)
-    if configuration is not None:
-        check_same_configuration(chosen.meta["configuration"], as_json(configuration))
-    check_same_description(of_part(chosen.meta["tree"], part), description)
-    tree = read_tree(chosen.path / STATE, like, chosen.meta["tree"], part)
-    return Restored(tree, chosen.meta["step"], chosen.meta["metric"], tuple(skipped))
-
-
-def newest_intact(folder: Path, which: str) -> tuple[Checkpoint, list[str]]:
-    """The first checkpoint whose files are all intact, and what is wrong with those before it."""
-    checkpoints, skipped = find(folder)
-    ordered = newest_first(checkpoints)
-    if which == "best" and ordered:
-        ordered = best_first(checkpoints, ordered[0].meta["mode"])
-        if not ordered:
-            raise ValueError(f"no checkpoint in {folder} has a finite metric to be the best by.")
-    for checkpoint in ordered:
+    now = None if configuration is None else as_json(configuration)
+    checkpoints, skipped = find(place)
+    for checkpoint in in_order(place, checkpoints, skipped, which):
         try:
             verify(checkpoint.path)
-            return checkpoint, skipped
+            if now is not None:
+                check_same_configuration(checkpoint.meta["configuration"], now)
+            check_same_description(of_part(checkpoint.meta["tree"], part), description)
+            tree = read_tree(checkpoint.path / STATE, like, checkpoint.meta["tree"], part)
         except DamagedCheckpoint as error:
             skipped.append(f"{checkpoint.path.name}: {error}")
+            continue
+        if skipped:
+            message = f"damaged checkpoints in {folder} were passed over: {'; '.join(skipped)}."
+            warnings.warn(f"{message} Step {checkpoint.meta['step']} is used.", stacklevel=2)
+        return Restored(tree, checkpoint.meta["step"], checkpoint.meta["metric"], tuple(skipped))
     if skipped:
         raise NoIntactCheckpoint(f"all checkpoints in {folder} are damaged: {'; '.join(skipped)}.")
-    below = folder / "checkpoints"
+    below = place / "checkpoints"
     hint = f": those of `fit` are in {below}" if below.is_dir() else ""
     raise FileNotFoundError(f"there is no checkpoint in {folder}{hint}.")
+
+
+def in_order(
+    folder: Path, checkpoints: list[Checkpoint], damaged: list[str], which: str
+) -> list[Checkpoint]:
+    """The checkpoints from the one that is wanted to the one that is wanted least.
+
+    Raises:
+        ValueError: the best is wanted, and none has a finite metric.
+    """
+    newest = newest_first(checkpoints)
+    if which == "latest" or not newest:
+        return newest
+    best = best_first(checkpoints, newest[0].meta["mode"])
+    if not best:
+        others = f" Damaged are {'; '.join(damaged)}." if damaged else ""
+        raise ValueError(
+            f"no checkpoint in {folder} has a finite metric to be the best by.{others}"
+        )
+    return best

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
 from jaxtricks._checks import check_choice, check_integer, check_scalar
+from jaxtricks._local_path import local_path
 from jaxtricks._types import ArrayLike, ScalarLike
 from jaxtricks.training.checkpoint._configuration import as_json
 from jaxtricks.training.checkpoint._folder import (
@@ -44,6 +46,10 @@ def save(
     It returns when every byte is on the disk. A kill at any moment leaves the earlier checkpoints
     whole. One of the same step is replaced. Under several processes all must call it, with one
     folder that all see. A `metric` that is not finite is never the best.
+
+    Before an old checkpoint is removed, those that stay are read and compared with their SHA-256
+    sums: a damaged one does not count, and is not removed either. What the system does not let go,
+    such as a file in use, is named by a warning, and the next save tries again.
 
     Args:
         folder: of the run; made if missing.
@@ -88,15 +94,16 @@ def save(
         "tree": describe("tree", tree),
     }
     leaves = stored_leaves(tree)
-    folder = Path(folder).absolute()
+    folder = local_path("folder", folder).absolute()
     partial = partial_path(folder, meta["step"])
+    staying: list[str] = []
 
     def finish() -> None:
-        publish(partial, meta)
-        retire(folder, keep, mode)
+        staying.extend(publish(partial, meta))
+        staying.extend(retire(folder, keep, mode, partial.with_suffix("")))
 
     try:
-        on_first_process(lambda: prepare(folder, partial))
+        on_first_process(lambda: staying.extend(prepare(folder, partial)))
         write_leaves(partial / STATE, leaves)
         on_first_process(finish)
     except Exception as error:
@@ -104,6 +111,12 @@ def save(
     finally:
         if jax.process_index() == 0:
             shutil.rmtree(partial, ignore_errors=True)
+    if staying:
+        warnings.warn(
+            f"step {meta['step']} is saved, but old files could not be removed: "
+            f"{'; '.join(staying)}. The next save tries again.",
+            stacklevel=2,
+        )
     return partial.with_suffix("")
 
 

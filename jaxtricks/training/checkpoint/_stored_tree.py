@@ -1,5 +1,6 @@
 """The leaves of a tree as orbax arrays, and a description by which a wrong tree is refused."""
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from jaxtricks.training.checkpoint._manifest import DamagedCheckpoint
+
 SHOWN = 5
+# What orbax raises over files that it did not write so; a device that has no room is none of them.
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 def describe(name: str, tree: PyTree) -> list[dict]:
@@ -108,19 +113,48 @@ def write_leaves(path: Path, leaves: dict[str, jax.Array | np.ndarray]) -> None:
 
 
 def read_tree(path: Path, like: PyTree, description: list[dict], part: str) -> PyTree:
-    """Reads the leaves below `part` into the structure and onto the devices of `like`."""
+    """Reads the leaves below `part` into the structure and onto the devices of `like`.
+
+    Raises:
+        DamagedCheckpoint: the files are no arrays, or others than the description says.
+    """
     import orbax.checkpoint as ocp
 
-    leaves, structure = jax.tree.flatten(like, is_leaf=is_none)
-    chosen = of_part([{**leaf, "index": str(i)} for i, leaf in enumerate(description)], part)
-    pairs = list(zip(leaves, chosen, strict=True))
+    leaves, structure = jax.tree_util.tree_flatten_with_path(like, is_leaf=is_none)
+    numbered = [{**leaf, "index": str(i)} for i, leaf in enumerate(description)]
+    chosen = {leaf["path"]: leaf for leaf in of_part(numbered, part)}
+    pairs = [(leaf, chosen[jax.tree_util.keystr(path)]) for path, leaf in leaves]
     wanted = {saved["index"]: abstract_form(leaf) for leaf, saved in pairs if is_stored(leaf)}
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        how = ocp.checkpoint_utils.construct_restore_args(wanted)
-        wish = ocp.args.PyTreeRestore(wanted, how, partial_restore=True)
-        arrays = checkpointer.restore(path, args=wish)
-    values = (rebuild(leaf, saved, arrays.get(saved["index"])) for leaf, saved in pairs)
+    try:
+        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+            how = ocp.checkpoint_utils.construct_restore_args(wanted)
+            how = jax.tree.map(lambda one: dataclasses.replace(one, dtype=None), how)  # no casts
+            wish = ocp.args.PyTreeRestore(wanted, how, partial_restore=True)
+            arrays = checkpointer.restore(path, args=wish)
+        for leaf, saved in pairs:
+            if is_stored(leaf):
+                check_read(saved, arrays[saved["index"]], wanted[saved["index"]])
+    except UNREADABLE as error:
+        raise DamagedCheckpoint(f"{path.name} cannot be read: {error}") from error
+    values = [rebuild(leaf, saved, arrays.get(saved["index"])) for leaf, saved in pairs]
     return jax.tree.unflatten(structure, values)
+
+
+def check_read(saved: dict, got: Any, wanted: Any) -> None:
+    """Checks what was read for one leaf: for a missing one orbax gives back what it was given.
+
+    Raises:
+        DamagedCheckpoint: it is missing, or another array than the description says; names the
+            leaf.
+    """
+    if got is wanted:
+        raise DamagedCheckpoint(f"the leaf {saved['path']} is missing")
+    shapes = [
+        f"{x.dtype}[{','.join(map(str, x.shape))}]" if hasattr(x, "shape") else f"{x!r}"
+        for x in (wanted, got)
+    ]
+    if shapes[0] != shapes[1]:
+        raise DamagedCheckpoint(f"the leaf {saved['path']} must be {shapes[0]}, got {shapes[1]}")
 
 
 def abstract_form(leaf: Any) -> jax.ShapeDtypeStruct | np.ndarray:
@@ -148,7 +182,19 @@ def rebuild(leaf: Any, saved: dict, value: Any) -> Any:
         committed = getattr(leaf, "committed", True)
         value = weakly_typed(value) if saved.get("weak") else value
         value = jax.device_put(value, leaf.sharding if committed else None, may_alias=False)
-    return jax.random.wrap_key_data(value, impl=saved["key"]) if "key" in saved else value
+    return with_key_type(value, saved) if "key" in saved else value
+
+
+def with_key_type(words: jax.Array, saved: dict) -> jax.Array:
+    """Random keys of their words.
+
+    Raises:
+        DamagedCheckpoint: the description names no type of keys that JAX knows.
+    """
+    try:
+        return jax.random.wrap_key_data(words, impl=saved["key"])
+    except (ValueError, TypeError) as error:
+        raise DamagedCheckpoint(f"the leaf {saved['path']} is no key: {error}") from error
 
 
 def weakly_typed(values: np.ndarray) -> jax.Array:

@@ -1,15 +1,15 @@
 """The loop around a run: validation, control, files, and an end that loses nothing."""
 
+import contextlib
 import os
-import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key
-from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_function, check_functions, check_key
+from jaxtricks._local_path import local_path
 from jaxtricks.control import ControlRule, keep_best
 from jaxtricks.data import Examples
 from jaxtricks.training._control import Control, check_control, was_stopped
@@ -26,17 +26,14 @@ from jaxtricks.training.loop._checks import (
 )
 from jaxtricks.training.loop._choose_loop import choose_loop
 from jaxtricks.training.loop._epochs import first_position, remaining
-from jaxtricks.training.loop._history import Record, add_metrics
 from jaxtricks.training.loop._loops import Loop, compiled_step, host_loop, scan_loop
+from jaxtricks.training.loop._on_epoch import OnEpoch, ask
 from jaxtricks.training.loop._reports import event_files, progress_report, say
 from jaxtricks.training.loop._result import Fit
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
 
 # Made once: a rule is a static argument of the programs, and another one would be compiled anew.
 KEEP_BEST = {mode: keep_best(mode=mode) for mode in ("min", "max")}
-OnEpoch = TypeAliasType(
-    "OnEpoch", Callable[[int, TrainState, Record], bool | Mapping[str, Any] | None]
-)
 
 
 def fit(
@@ -74,7 +71,9 @@ def fit(
 
     In a folder, `history.jsonl` has one line per epoch and `checkpoints` the last and the best
     position. A run that was killed goes on bit for bit with `resume=True`, on the same devices and
-    versions; lines of epochs after the checkpoint are cut off first. Ctrl-C keeps what was saved.
+    versions; lines of epochs after the checkpoint are cut off first, and a warning names the epochs
+    whose lines are damaged or lost. Ctrl-C keeps what was saved.
+    One run at a time writes to a folder: the file `lock` keeps others out while it runs.
 
     Args:
         trainer: from `trainer`. One with an `axis_name` runs under `pmap_step` on this process's
@@ -100,7 +99,8 @@ def fit(
         sharding: from `data_sharding`, to divide batches among devices. With several processes
             each reads only its rows.
         classes: how many there are, to check the labels; None checks only that none is negative.
-        folder: of the run's files, seen by all processes; None writes nothing.
+        folder: of the run's files, on this machine's file system and seen by all processes; `~` is
+            the home folder. None writes nothing.
         resume: goes on with the run in the folder, or begins one if it has no checkpoint yet.
         save_every: epochs between checkpoints; the last epoch always has one.
         configuration: what JSON has, and what must be the same when the run is resumed, such as
@@ -108,9 +108,10 @@ def fit(
             examples and the state's shapes are compared without it.
         on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
             before anything is written of it. It returns None, True to end the run, or a dict of
-            metrics: numbers, or arrays, which TensorBoard shows as histograms. They join the
-            record, and so the history, the event files and a resumed run. The next epoch uses the
-            state up: copy what you keep.
+            metrics: numbers, or arrays, which TensorBoard shows as histograms of their finite
+            entries. They join the record, and so the history, the event files and a resumed run;
+            a change of the record itself is refused. Several processes must all return the same.
+            The next epoch uses the state up: copy what you keep.
         progress: shows a bar on a terminal if tqdm is installed, else a line for each epoch on
             standard error.
         tensorboard: writes event files into the folder's `tensorboard`.
@@ -124,6 +125,7 @@ def fit(
         NonFiniteError: a step gave NaN or an infinity, or the monitored metric is one. The error
             has the state before that step.
         OSError: the folder cannot be written to.
+        RuntimeError: another run writes to the folder.
         ImportError: tensorboardX is not installed, and `tensorboard` is True.
 
     Example:
@@ -157,33 +159,33 @@ def fit(
     looped = make_loop(loop, trainer, state, train, validation, key, batch_size, sharding, monitor)
     files = None
     if folder is not None:
+        folder = local_path("folder", folder)
         facts = facts_of(train, validation, batch_size, key, control, state)
-        files = RunFolder(pathlib.Path(folder), {"caller": configuration, "fit": facts}, control)
-        files.open(resume=resume)
-    with add_resume_hint(files):
+        files = RunFolder(folder, {"caller": configuration, "fit": facts}, control)
+    opened = contextlib.nullcontext() if files is None else files.open(resume=resume)
+    with opened, add_resume_hint(files):
         position, history = first_position(trainer, control, state, sharding), []
         if files is not None:
             position, history = files.restore(position)
-            if len(history) < epochs and bool(was_stopped(trainer, control, position)):
+            if position.epoch < epochs and bool(was_stopped(trainer, control, position)):
                 files.tell_end(position)
         written = [] if files is None else [files.append]
         with (
-            progress_report(epochs, len(history), monitor, show=progress) as show_epoch,
+            progress_report(epochs, int(position.epoch), monitor, show=progress) as show_epoch,
             event_files(folder, int(position.state.step), write=tensorboard) as add_points,
         ):
             coming = remaining(trainer, looped, control, position, epochs, sharding)
             for position, record, stop in coming:
-                said = on_epoch and on_epoch(record["epoch"], position.state, record)
-                ended = said is not None and add_metrics(record, said)
+                ended = ask(on_epoch, position.state, record)
                 for report in (history.append, *written, show_epoch, add_points):
                     report(record)
-                last = ended or stop or len(history) == epochs
-                if files is not None and (last or len(history) % save_every == 0):
+                last = ended or stop or record["epoch"] == epochs
+                if files is not None and (last or record["epoch"] % save_every == 0):
                     files.save(position, record)
                 if ended:
                     break
     end = Fit(position, history)
-    if progress and len(history) < epochs:
+    if progress and end.epochs < epochs:
         say(f"ended after {end.epochs} of {epochs} epochs, the best was epoch {end.best_epoch}")
     return end
 

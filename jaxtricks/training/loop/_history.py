@@ -1,43 +1,21 @@
-"""The metrics of each epoch as lines of JSON, in a file that only grows."""
+"""The metrics of each epoch as lines of JSON, each with a sum by which damage is found.
+
+A line is the record and a last entry `"crc32"`, the CRC-32 of the line's bytes before that entry.
+"""
 
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+import zlib
+from collections.abc import Collection
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 from typing_extensions import TypeAliasType
 
-from jaxtricks._checks import check_instance, shown
+from jaxtricks._regular_file import read_regular
 
 Record = TypeAliasType("Record", dict[str, Any])
-
-
-def add_metrics(record: Record, said: Any) -> bool:
-    """Adds the caller's metrics to the record of an epoch; gives whether the run is to end.
-
-    Raises:
-        TypeError: this is neither a bool nor a dict of numbers and arrays.
-        ValueError: the record has an entry of that name.
-    """
-    if isinstance(said, bool | np.bool_ | jax.Array | np.ndarray) and np.ndim(said) == 0:
-        if np.asarray(said).dtype == bool:
-            return bool(said)
-    check_instance("what on_epoch returns", said, Mapping)
-    for name, value in said.items():
-        if name in record:
-            raise ValueError(f"on_epoch must not name a metric {name!r}: the record has it.")
-        values = np.asarray(value)
-        real = jnp.issubdtype(values.dtype, jnp.number) or values.dtype == bool
-        if not real or np.iscomplexobj(values):
-            raise TypeError(
-                f"on_epoch must give real numbers or arrays of them, got {name}={shown(value)}."
-            )
-        record[str(name)] = values.astype(float).tolist()
-    return False
+SUM = b', "crc32": "'
 
 
 def append(path: pathlib.Path, record: Record) -> None:
@@ -46,43 +24,74 @@ def append(path: pathlib.Path, record: Record) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+    with path.open("ab") as file:
+        file.write(encode(record))
         file.flush()
         os.fsync(file.fileno())
 
 
-def read(path: pathlib.Path, epochs: int) -> list[Record]:
-    """The records of the first `epochs` epochs; what comes after them is not looked at.
+def read(path: pathlib.Path, epochs: int) -> tuple[list[Record], list[int]]:
+    """The intact records of the first `epochs` epochs, in order, and the epochs that lack one.
 
     Raises:
-        ValueError: there are fewer, or one is damaged.
+        OSError: the file is there and cannot be read.
     """
-    lines = complete_lines(path)[:epochs]
     try:
-        records = [json.loads(line) for line in lines]
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged before the checkpoint's epoch {epochs}.") from error
-    if [record["epoch"] for record in records] != list(range(1, epochs + 1)):
-        raise ValueError(
-            f"{path} has {len(records)} epochs, but the checkpoint was saved after {epochs}."
-        )
-    return records
+        lines = read_regular(path).split(b"\n")
+    except FileNotFoundError:
+        lines = []
+    found = {record["epoch"]: record for record in map(decode, lines) if record is not None}
+    wanted = range(1, epochs + 1)
+    return [found[e] for e in wanted if e in found], [e for e in wanted if e not in found]
 
 
-def cut(path: pathlib.Path, epochs: int) -> None:
-    """Drops what comes after the first `epochs` lines, a torn last line included.
+def keep(path: pathlib.Path, records: list[Record]) -> None:
+    """Makes the file hold these records and nothing else; a kill leaves the old or the new file.
 
     Raises:
         OSError: it cannot be written.
     """
-    size = sum(map(len, complete_lines(path)[:epochs]))
-    with path.open("r+b") as file:
-        file.truncate(size)
+    content = b"".join(map(encode, records))
+    if path.exists() and read_regular(path) == content:
+        return
+    path = path.resolve()
+    partial = path.with_suffix(".tmp")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
         os.fsync(file.fileno())
+    partial.replace(path)
 
 
-def complete_lines(path: pathlib.Path) -> list[bytes]:
-    """The lines of a file that end as such."""
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    return [line for line in lines if line.endswith(b"\n")]
+def encode(record: Record) -> bytes:
+    """A record as its line."""
+    text = json.dumps(record)[:-1].encode()
+    return text + SUM + b'%08x"}\n' % zlib.crc32(text)
+
+
+def decode(line: bytes) -> Record | None:
+    """The record of a line without its end, or None if it is not what `encode` wrote."""
+    text, _, rest = line.rpartition(SUM)
+    if rest != b'%08x"}' % zlib.crc32(text):
+        return None
+    try:
+        record = json.loads(text + b"}")
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) and type(record.get("epoch")) is int else None
+
+
+def ranges(epochs: Collection[int]) -> str:
+    """Numbers in order, in short.
+
+    Example:
+        >>> ranges([1, 2, 3, 7])
+        '1-3, 7'
+    """
+    ends: list[list[int]] = []
+    for epoch in epochs:
+        if ends and ends[-1][1] == epoch - 1:
+            ends[-1][1] = epoch
+        else:
+            ends.append([epoch, epoch])
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ends)

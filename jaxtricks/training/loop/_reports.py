@@ -85,7 +85,9 @@ def event_files(
             for name, value in record.items():
                 label = name.replace(".", "/")
                 if isinstance(value, list):
-                    writer.add_histogram(label, np.asarray(value), record["step"])
+                    finite = np.asarray(value)[np.isfinite(value)]
+                    if finite.size:
+                        writer.add_histogram(label, finite, record["step"])
                 elif name not in ("epoch", "step"):
                     writer.add_scalar(label, value, record["step"])
             writer.flush()

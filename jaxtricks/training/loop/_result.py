@@ -14,7 +14,8 @@ class Fit(NamedTuple):
 
     Attributes:
         position: the last state and those of the rules, as checkpoints hold them.
-        history: of each epoch, the record that `history.jsonl` has.
+        history: of each epoch, the record that `history.jsonl` has. Epochs whose lines were damaged
+            or lost before the run was resumed have none.
         state: the state after the last epoch.
         best_variables: the model with the best validation metric, or None.
         best_epoch: the epoch that had it, or None.
@@ -49,4 +50,4 @@ class Fit(NamedTuple):
     @property
     def epochs(self) -> int:
         """How many epochs were run, those before an interruption included."""
-        return len(self.history)
+        return int(self.position.epoch)

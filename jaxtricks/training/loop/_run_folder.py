@@ -14,13 +14,14 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from jaxtricks.data import Examples, count_examples
+from jaxtricks.data import Examples, count_examples, take_batch
 from jaxtricks.training._control import Control, Position
 from jaxtricks.training._state import TrainState
 from jaxtricks.training.checkpoint._restore import restore
-from jaxtricks.training.checkpoint._save import save
+from jaxtricks.training.checkpoint._save import on_first_process, save
 from jaxtricks.training.loop import _history
 from jaxtricks.training.loop._history import Record
+from jaxtricks.training.loop._lock import locked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,38 +32,50 @@ class RunFolder:
     configuration: Mapping[str, Any]
     control: Control
 
-    def open(self, *, resume: bool) -> None:
-        """Makes the folder and finds out whether it can be written to; nothing in it is changed.
+    @contextlib.contextmanager
+    def open(self, *, resume: bool) -> Iterator[None]:
+        """Makes the folder and keeps other runs out of it; nothing that it holds is changed.
 
         Raises:
             FileExistsError: it holds a run, and `resume` is False.
             FileNotFoundError: it has a history, but the folder of its checkpoints is gone.
             OSError: it cannot be made or written to.
+            RuntimeError: another run writes to it.
         """
         history, checkpoints = self.path / "history.jsonl", self.path / "checkpoints"
-        with naming(self.path):
-            begun = history.exists() and history.stat().st_size > 0
-            begun = begun or (checkpoints.is_dir() and any(checkpoints.iterdir()))
-        if begun and not resume:
-            raise FileExistsError(
-                f"{self.path} holds a run: continue it with resume=True, or take another folder."
-            )
-        if begun and not checkpoints.is_dir():
-            raise FileNotFoundError(f"{self.path} has a history, but no checkpoints.")
-        if jax.process_index() == 0:
+        with contextlib.ExitStack() as stack:
+
+            def take() -> None:
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.path))
+
             with naming(self.path):
-                checkpoints.mkdir(parents=True, exist_ok=True)
-                probe = self.path / ".writable"
-                probe.write_bytes(b"0")
-                probe.unlink()
-                history.open("a").close()
+                on_first_process(take)
+                if history.exists() and not history.is_file():
+                    raise OSError(f"{history.name} is no regular file")
+                begun = history.exists() and history.stat().st_size > 0
+                begun = begun or (checkpoints.is_dir() and any(checkpoints.iterdir()))
+            if begun and not resume:
+                raise FileExistsError(
+                    f"{self.path} holds a run: continue it with resume=True, or take another "
+                    "folder."
+                )
+            if begun and not checkpoints.is_dir():
+                raise FileNotFoundError(f"{self.path} has a history, but no checkpoints.")
+            if jax.process_index() == 0:
+                with naming(self.path):
+                    checkpoints.mkdir(exist_ok=True)
+                    history.open("a").close()
+            yield
 
     def restore(self, start: Position) -> tuple[Position, list[Record]]:
         """The newest intact checkpoint and the history up to it; `start` if none was saved yet.
 
+        Lines of the history that are lost or damaged cost their metrics and nothing else.
+
         Raises:
             NoIntactCheckpoint: all are damaged.
-            ValueError: it is of another configuration, or the history does not fit.
+            ValueError: it is of another configuration.
         """
         history, position = self.path / "history.jsonl", start
         try:
@@ -76,10 +89,16 @@ class RunFolder:
                 "are not those of this call. Take them again, or another folder."
             )
             raise
-        records = _history.read(history, int(position.epoch))
-        if jax.process_index() == 0:
-            with naming(self.path):
-                _history.cut(history, len(records))
+        with naming(self.path):
+            records, lost = _history.read(history, int(position.epoch))
+            if lost:
+                warnings.warn(
+                    f"{history} has no intact line of the epochs {_history.ranges(lost)}: their "
+                    "metrics are lost, the run goes on from its checkpoint.",
+                    stacklevel=3,
+                )
+            if jax.process_index() == 0:
+                _history.keep(history, records)
         return position, records
 
     def tell_end(self, position: Position) -> None:
@@ -136,7 +155,8 @@ def fingerprint(examples: Examples, batch_size: int) -> dict[str, int | str]:
     """The number of examples and a SHA-256 of their bytes; of a source those of its first batch."""
     if not isinstance(examples, Mapping):
         first = np.arange(min(batch_size, len(examples)))
-        return {**fingerprint(dict(examples[first]), batch_size), "examples": len(examples)}
+        rows = take_batch(examples, first, np.ones(len(first), np.float32))
+        return {**fingerprint(rows, batch_size), "examples": len(examples)}
     digest = hashlib.sha256()
     for name in sorted(examples):
         values = np.ascontiguousarray(examples[name])
@@ -147,18 +167,15 @@ def fingerprint(examples: Examples, batch_size: int) -> dict[str, int | str]:
 
 @contextlib.contextmanager
 def add_resume_hint(files: RunFolder | None) -> Iterator[None]:
-    """Says after Ctrl-C how to go on."""
+    """Says after Ctrl-C how to go on. It asks no file, so that a second Ctrl-C finds it said."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
         if files is not None:
-            begun = any((files.path / "checkpoints").glob("[0-9]*"))
-            where = (
-                "goes on from its last checkpoint"
-                if begun
-                else "has no checkpoint yet and begins anew"
+            interrupt.add_note(
+                f"The run in {files.path} goes on from its last checkpoint with resume=True; if it "
+                "has no checkpoint yet, it begins anew."
             )
-            interrupt.add_note(f"The run in {files.path} {where} with resume=True.")
         raise
 
 

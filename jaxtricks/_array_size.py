@@ -1,0 +1,26 @@
+"""Arrays that no machine holds are refused by name: the compiler would end the process."""
+
+import math
+from collections.abc import Sequence
+
+LARGEST = 2**40  # entries: 4 terabytes of float32
+
+
+def check_array_size(name: str, value: object, shape: Sequence[int]) -> None:
+    """Checks the shape of an array that is about to be made.
+
+    Args:
+        name: of the argument that makes it so large, for the message.
+        value: of that argument.
+        shape: of the array.
+
+    Raises:
+        ValueError: the array would have more than 2^40 entries.
+
+    Example:
+        >>> check_array_size("size", 2**21, (2**21, 2**21))
+        Traceback (most recent call last):
+        ValueError: size must give an array of at most 1099511627776 entries, got 2097152.
+    """
+    if math.prod(shape) > LARGEST:
+        raise ValueError(f"{name} must give an array of at most {LARGEST} entries, got {value}.")
