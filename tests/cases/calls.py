@@ -165,8 +165,10 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
         optimizers.layer_depth: {"params": {"layer": stack}},
         optimizers.base_point: {"params": stack, "velocity": stack, "decay": 0.9},
         optimizers.lookahead_point: {"params": stack, "velocity": stack, "decay": 0.9},
-        optimizers.weights_only: {"params": stack},
-        presets.torch.batch_norm: {"eps": 1e-5, "momentum": 0.1, "affine": True, "axis": -1},
+        optimizers.weights_only: {"params": stack, "exclude": ()},
+        optimizers.mask_by_path: {"mask": True, "params": stack},
+        presets.torch.batch_norm: {"eps": 1e-5, "momentum": 0.1, "affine": True, "axis": -1}
+        | {"bias": True},
         presets.keras.batch_normalization: {
             "axis": -1,
             "momentum": 0.9,
@@ -338,6 +340,7 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "rng_streams": ("dropout",),
             "diagnostics": True,
             "axis_name": None,
+            "trainable": True,
         },
         training.restore: {
             "folder": "saved",
