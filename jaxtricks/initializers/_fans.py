@@ -25,9 +25,10 @@ def fans(
     grouped convolution already has the inputs of one group only, but the outputs of all. With
     strides an input reaches fewer outputs than this counts, as everywhere in the literature.
 
-    Other orders of the axes are given as to `jax.nn.initializers`; those that are not named are the window. The
-    kernel of `nn.ConvTranspose(transpose_kernel=True)` is `[*window, out, in]`, that of `nn.Embed`
-    `[in, out]` with one input at a time, for which Flax has `out_axis=0` and the fan in `out`.
+    Other orders of the axes are given as to `jax.nn.initializers`; those that are not named are the
+    window. The kernel of `nn.ConvTranspose(transpose_kernel=True)` is `[*window, out, in]`, that of
+    `nn.Embed` `[in, out]` with one input at a time, so that Flax gives it `out_axis=0`, by which
+    its fan in is `out`.
 
     Args:
         shape: of the kernel of a dense layer, `(in, out)`, or of a convolution,

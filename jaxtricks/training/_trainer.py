@@ -97,7 +97,9 @@ def trainer(
             if there is an averager. `averaging.snapshots` has no average: False.
         penalty: $R$, added once whatever the number of devices or parts.
         accumulate: in how many parts the batch goes through the model, one after another, for
-            the memory of one part. Batch statistics are those of each part.
+            the memory of one part. Part k of n has the examples k, k + n, k + 2n ..., so that each
+            device computes its share of each part, if its examples can be divided by n. Batch
+            statistics are those of each part, and each part draws its own masks.
         augment: `(key, batch) -> batch`, applied to each training batch on the device, with a key
             of its own for each step, and never in evaluation. It sees the batch after the
             preprocessing of `classification_loss`, so images are floating, and `"weight"` is there.

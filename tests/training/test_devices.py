@@ -1,6 +1,7 @@
 """One step, many devices: the same numbers, and batches that cannot be divided are refused."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -20,6 +21,22 @@ def test_one_two_and_eight_devices_agree_sharded_and_under_pmap():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "all agree"
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_each_device_computes_its_share_of_each_part(parts):
+    """The compiled program moves no example, and its products have half of a part's rows."""
+    net, tx = Net(rate=0.5, batch_norm=True), optimizers.momentum(0.1, decay=0.9)
+    trainer, state = start(net, tx, accumulate=parts)
+    rows = training.data_sharding(jax.devices()[:2])
+    everywhere = training.replicated(rows)
+    placed = {"in_shardings": (everywhere, rows, everywhere), "out_shardings": everywhere}
+    step = jax.jit(trainer.step, **placed)
+    program = step.lower(state, examples(32), jax.random.key(0)).compile().as_text()
+    moves = re.findall(r"(?:all-gather|all-to-all|collective-permute)(?:-start)?\(", program)
+    assert not moves
+    forward = re.findall(r"= f32\[(\d+),3\]\S* dot\(", program)  # the net's three logits
+    assert forward and set(forward) == {str(32 // parts // 2)}
 
 
 def test_jitted_step_donates_its_state():
