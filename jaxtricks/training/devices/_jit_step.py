@@ -1,17 +1,21 @@
 """The step compiled for one device."""
 
 import jax
+from jaxtyping import Array, Key
 
 from jaxtricks._checks import check_functions
+from jaxtricks.training._loss import Batch, Metrics
+from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._distinct import distinct
 
 
 def jit_step(trainer: Trainer) -> TrainStep:
     """Compiles a trainer's step for one device.
 
     The state given to it is donated: its arrays are used up, and the state returned takes their
-    place.
+    place. Arrays that are in it twice, and NumPy's, are copied.
 
     Args:
         trainer: with `axis_name=None`.
@@ -31,7 +35,12 @@ def jit_step(trainer: Trainer) -> TrainStep:
         1.0
     """
     check_no_axis(trainer)
-    return jax.jit(trainer.step, donate_argnums=0)
+    compiled = jax.jit(trainer.step, donate_argnums=0)
+
+    def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
+        return compiled(distinct(state, batch, key), batch, key)
+
+    return step
 
 
 def check_no_axis(trainer: Trainer) -> None:
