@@ -7,6 +7,7 @@ import flax.linen as nn
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._checks import shown
+from jaxtricks._types import RandomKey
 
 
 @runtime_checkable
@@ -51,7 +52,7 @@ def apply_of(model: nn.Module | Apply) -> Apply:
         inputs: Any,
         *,
         train: bool,
-        rngs: Mapping[str, Key[Array, ""]],
+        rngs: Mapping[str, RandomKey],
     ) -> tuple[Any, PyTree]:
         state = {name: tree for name, tree in variables.items() if name != "params"}
         if not train:

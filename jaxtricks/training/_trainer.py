@@ -85,6 +85,10 @@ def trainer(
     and `"non_finite"`, how many entries of the loss, the gradient and the new parameters are NaN
     or infinite.
 
+    Programs are compiled for a trainer, and JAX keeps them, 10 to 20 MB for each trainer that `fit`
+    has run, as long as the process lives. Who makes trainers in a loop calls `jax.clear_caches()`
+    now and then, or makes one and changes what is data: the state, its hyper-parameters, the key.
+
     Args:
         loss: gives one loss per example, see `Loss`.
         tx: the whole rule; compose clipping in front of it (`optax.clip_by_global_norm`). It is

@@ -35,7 +35,7 @@ def test_each_device_computes_its_share_of_each_part(parts):
     everywhere = training.replicated(rows)
     placed = {"in_shardings": (everywhere, rows, everywhere), "out_shardings": everywhere}
     step = jax.jit(trainer.step, **placed)
-    program = step.lower(state, examples(32), jax.random.key(0)).compile().as_text()
+    program = str(step.lower(state, examples(32), jax.random.key(0)).compile().as_text())
     moves = re.findall(r"(?:all-gather|all-to-all|collective-permute)(?:-start)?\(", program)
     assert not moves
     forward = re.findall(r"= f32\[(\d+),3\]\S* dot\(", program)  # the net's three logits
