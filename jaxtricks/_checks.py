@@ -187,6 +187,11 @@ def check_flag(name: str, value: object) -> None:
     Raises:
         TypeError: it is anything else.
     """
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(
+            f"{name} must be a bool, got a traced value: name it in static_argnames of jit, and in "
+            f"nn.remat fix it: nn.remat(lambda layer, x: layer(x, {name}={name}))(layer, x)."
+        )
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a bool, got {shown(value)}.")
 

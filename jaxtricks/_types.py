@@ -6,4 +6,9 @@ from typing_extensions import TypeAliasType
 
 ArrayLike = TypeAliasType("ArrayLike", jaxtyping.ArrayLike)
 DTypeLike = TypeAliasType("DTypeLike", jax.typing.DTypeLike)
+RandomKey = TypeAliasType(
+    "RandomKey",
+    jaxtyping.Key[jax.Array, ""]
+    | jaxtyping.UInt32[jax.Array, " words"],  # old-style, as Flax takes them in `rngs`
+)
 ScalarLike = TypeAliasType("ScalarLike", jaxtyping.ScalarLike)

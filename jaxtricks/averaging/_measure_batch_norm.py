@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax import traverse_util
+from flax.core.tracers import current_trace
 from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._check_variables import check_variables
@@ -17,8 +18,8 @@ from jaxtricks.averaging._recalibrate_batch_norm import count_batches
 from jaxtricks.normalization import BatchNorm
 
 UNSEEN = (
-    "apply must call a BatchNorm of flax.linen or of jaxtricks whenever it is called; is it "
-    "jitted, or the model one of nnx?"
+    "apply must call a BatchNorm of flax.linen or of jaxtricks whenever it is called; is the model "
+    "one of nnx?"
 )
 
 
@@ -50,7 +51,8 @@ def measure_batch_norm(
     before it normalise by the batch.
 
     Args:
-        apply: `(variables, batch) -> anything`: runs the model in evaluation mode; not jitted.
+        apply: `(variables, batch) -> anything`: runs the model in evaluation mode. Layers inside
+            `nn.remat`, `nn.scan` or `nn.vmap` cannot be measured; build the model without it.
         variables: `"params"` and the model's other collections.
         examples: a tree of arrays whose first axis is the example, preprocessed as in the test.
         batch_size: how many go through the model at once; the numbers do not depend on it. What is
@@ -62,8 +64,8 @@ def measure_batch_norm(
 
     Raises:
         ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
-            number, there are no `"params"`, no layer was found, one is called twice or with
-            a mask, or `apply` runs it in training mode.
+            number, there are no `"params"`, no layer was found, one is called twice, with a mask,
+            or inside `nn.remat`, `nn.scan` or `nn.vmap`, or `apply` runs it in training mode.
         TypeError: `batch_size` is not an integer, `variables` not a mapping, or `apply` not a
             function.
 
@@ -132,11 +134,18 @@ def _inputs(
     `origins`: what their means are counted from; by default the first example.
     """
     found: dict[str, Moments] = {}
+    outside = current_trace()
 
     def look(run: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
         layer = context.module
         if isinstance(layer, nn.BatchNorm | BatchNorm) and context.method_name == "__call__":
             name = "/".join(layer.path)
+            if current_trace() != outside:
+                raise ValueError(
+                    f"{name} is inside nn.remat, nn.scan, nn.vmap or another transformation, out "
+                    "of which its input cannot be taken: apply the model without it. nn.remat has "
+                    "the variables of the plain model, nn.scan and nn.vmap have stacks of them."
+                )
             if name in found:
                 raise ValueError(f"{name} is called twice, and has one set of statistics.")
             x, training = _arguments(layer, *args, **kwargs)
@@ -150,7 +159,7 @@ def _inputs(
             found[name] = _moments(x, statistics_axes(layer.axis, x.ndim), origin)
         return run(*args, **kwargs)
 
-    with nn.intercept_methods(look):
+    with nn.intercept_methods(look), jax.disable_jit():  # nn.jit keeps traces, and calls no layer
         apply(variables, batch)
     return found
 

@@ -43,7 +43,7 @@ def recalibrate_batch_norm(
 
     Args:
         apply: `(variables, batch) -> model state`: runs the model in training mode and returns the
-            collections that it updated; not jitted.
+            collections that it updated.
         variables: `"params"` and the model's other collections.
         examples: a tree of arrays whose first axis is the example, in random order (batches sorted
             by class vary too little), preprocessed as in training.
@@ -173,6 +173,8 @@ def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -
                     "unbiased needs batch norm without a mask: leave out what does not count."
                 )
             size = x.size // layer.get_variable("batch_stats", "var").size
+            if layer.axis_name is not None:
+                size *= jax.lax.axis_size(layer.axis_name)
             if size < 2:
                 raise ValueError(f"unbiased needs two values per feature, got {size}.")
             corrected = getattr(layer, "unbiased_running_var", False)
@@ -180,11 +182,10 @@ def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -
             found.append(layer.path)
         return run(*args, **kwargs)
 
-    with nn.intercept_methods(record):
+    with nn.intercept_methods(record), jax.disable_jit():  # nn.jit keeps traces, and calls no layer
         jax.eval_shape(lambda variables: apply(variables, batch(0)), variables)
     if not found:
         raise ValueError(
-            "unbiased found no BatchNorm of flax.linen or of jaxtricks; is apply jitted, or the "
-            "model one of nnx?"
+            "unbiased found no BatchNorm of flax.linen or of jaxtricks; is the model one of nnx?"
         )
     return traverse_util.unflatten_dict(flat)

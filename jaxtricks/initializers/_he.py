@@ -6,6 +6,7 @@ from jax.nn.initializers import Initializer
 
 from jaxtricks._checks import check_choice, check_range
 from jaxtricks._types import ScalarLike
+from jaxtricks.initializers._fans import Axes
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 
@@ -15,6 +16,9 @@ def he(
     distribution: Distribution = "normal",
     negative_slope: ScalarLike = 0.0,
     groups: int = 1,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
 ) -> Initializer:
     r"""Draws with variance $\frac{2}{1 + a^2} / N$, which a ReLU of slope $a$ below 0 needs.
 
@@ -28,6 +32,10 @@ def he(
         negative_slope: $a$; 0 for ReLU, 1 for no activation.
         groups: of a grouped convolution, Flax's `feature_group_count`, which the kernel's shape
             does not tell.
+        in_axis: the kernel's axis or axes of inputs; -1 for the kernel of
+            `nn.ConvTranspose(transpose_kernel=True)`, whose `out_axis` is -2.
+        out_axis: that or those of outputs.
+        batch_axis: that or those of a stack of kernels, see `fans`.
 
     Raises:
         ValueError: the mode or distribution is unknown, the slope not finite, `groups` under 1;
@@ -52,4 +60,4 @@ def he(
         fan = {"fan_in": n_in, "fan_out": n_out, "fan_avg": (n_in + n_out) / 2}[mode]
         return 2 / (1 + negative_slope**2) / fan
 
-    return scaled(variance, distribution, groups)
+    return scaled(variance, distribution, groups, in_axis, out_axis, batch_axis)

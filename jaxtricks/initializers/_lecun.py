@@ -4,11 +4,18 @@ from jax.nn.initializers import Initializer
 
 from jaxtricks._checks import check_range
 from jaxtricks._types import ScalarLike
+from jaxtricks.initializers._fans import Axes
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 
 def lecun(
-    gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
+    gain: ScalarLike = 1.0,
+    *,
+    distribution: Distribution = "normal",
+    groups: int = 1,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
 ) -> Initializer:
     r"""Draws with variance $g^2 / N_\text{in}$ (LeCun): a linear layer keeps its input's variance.
 
@@ -19,6 +26,10 @@ def lecun(
         gain: $g$, at least 0.
         distribution: "normal", "uniform" or "truncated_normal".
         groups: of a grouped convolution; it changes nothing here.
+        in_axis: the kernel's axis or axes of inputs; -1 for the kernel of
+            `nn.ConvTranspose(transpose_kernel=True)`, whose `out_axis` is -2.
+        out_axis: that or those of outputs.
+        batch_axis: that or those of a stack of kernels, see `fans`.
 
     Raises:
         ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
@@ -34,4 +45,6 @@ def lecun(
         LeCun et al., [Efficient BackProp](https://doi.org/10.1007/3-540-49430-8_2), 1998, eq. 16.
     """
     check_range("gain", gain, low=0.0)
-    return scaled(lambda n_in, n_out: gain**2 / n_in, distribution, groups)
+    return scaled(
+        lambda n_in, n_out: gain**2 / n_in, distribution, groups, in_axis, out_axis, batch_axis
+    )

@@ -10,13 +10,18 @@ from jaxtyping import Array, Key
 
 from jaxtricks._checks import check_choice, check_integer
 from jaxtricks._types import ScalarLike
-from jaxtricks.initializers._fans import fans
+from jaxtricks.initializers._fans import Axes, check_axes, fans
 
 Distribution = Literal["normal", "uniform", "truncated_normal"]
 
 
 def scaled(
-    variance: Callable[[float, float], ScalarLike], distribution: Distribution, groups: int
+    variance: Callable[[float, float], ScalarLike],
+    distribution: Distribution,
+    groups: int,
+    in_axis: Axes,
+    out_axis: Axes,
+    batch_axis: Axes,
 ) -> Initializer:
     """Draws with mean 0 and the `variance` of `(fan in, fan out)`.
 
@@ -25,15 +30,20 @@ def scaled(
     """
     check_choice("distribution", distribution, ("normal", "uniform", "truncated_normal"))
     check_integer("groups", groups, low=1)
+    check_axes("in_axis", in_axis)
+    check_axes("out_axis", out_axis)
+    check_axes("batch_axis", batch_axis)
+    axes: dict[str, Any] = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis}
 
     def init(
         key: Key[Array, ""], shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None
     ) -> Array:
-        fan_in, fan_out = fans(shape, groups=groups)
+        fan_in, fan_out = fans(shape, groups=groups, **axes)
         draw = jax.nn.initializers.variance_scaling(
             variance(fan_in, fan_out) * fan_in,  # JAX divides by its own fan in, which is ours
             "fan_in",
             distribution,
+            **axes,
         )
         return draw(key, shape, dtype, out_sharding)
 

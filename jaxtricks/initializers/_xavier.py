@@ -4,11 +4,18 @@ from jax.nn.initializers import Initializer
 
 from jaxtricks._checks import check_range
 from jaxtricks._types import ScalarLike
+from jaxtricks.initializers._fans import Axes
 from jaxtricks.initializers._scaled import Distribution, scaled
 
 
 def xavier(
-    gain: ScalarLike = 1.0, *, distribution: Distribution = "normal", groups: int = 1
+    gain: ScalarLike = 1.0,
+    *,
+    distribution: Distribution = "normal",
+    groups: int = 1,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
 ) -> Initializer:
     r"""Draws with variance $g^2 \cdot 2 / (N_\text{in} + N_\text{out})$.
 
@@ -27,6 +34,10 @@ def xavier(
             1) or "truncated_normal".
         groups: of a grouped convolution, Flax's `feature_group_count`, which the kernel's shape
             does not tell.
+        in_axis: the kernel's axis or axes of inputs; -1 for the kernel of
+            `nn.ConvTranspose(transpose_kernel=True)`, whose `out_axis` is -2.
+        out_axis: that or those of outputs.
+        batch_axis: that or those of a stack of kernels, see `fans`.
 
     Raises:
         ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
@@ -43,4 +54,11 @@ def xavier(
         networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010, eq. 12 and 16.
     """
     check_range("gain", gain, low=0.0)
-    return scaled(lambda n_in, n_out: gain**2 * 2 / (n_in + n_out), distribution, groups)
+    return scaled(
+        lambda n_in, n_out: gain**2 * 2 / (n_in + n_out),
+        distribution,
+        groups,
+        in_axis,
+        out_axis,
+        batch_axis,
+    )

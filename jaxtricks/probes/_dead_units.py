@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, PyTree
 
 from jaxtricks._checks import check_integer, shown
-from jaxtricks.probes._layer_values import layer_values
-from jaxtricks.probes._watch import Layers, Place
+from jaxtricks.probes._watch import Layers, Place, named, watch
 
 
 def dead_units(
@@ -42,7 +41,8 @@ def dead_units(
         **kwargs: of `model.apply`, such as `train=False`.
 
     Returns:
-        For each layer one bool for each entry of the last axis.
+        For each layer one bool for each entry of the last axis; for a stack of layers in `nn.scan`
+        or `nn.vmap`, see `layer_values`, one row of them for each layer of the stack.
 
     Raises:
         ValueError: there is no example, `batch_size` is under 1, or as `layer_values`.
@@ -63,9 +63,12 @@ def dead_units(
     if not len(examples):
         raise ValueError(f"examples must not be empty, got shape {examples.shape}.")
 
+    def over_zero(x: Array) -> Array:
+        return jnp.any(~(x <= 0), axis=tuple(range(x.ndim - 1)))
+
     def alive(batch: Array) -> OrderedDict[str, Array]:
-        values = layer_values(model, variables, batch, at=at, layers=layers, **kwargs)
-        return jax.tree.map(lambda x: jnp.any(~(x <= 0), axis=tuple(range(x.ndim - 1))), values)
+        found = watch(model, variables, (batch,), kwargs, at=at, layers=layers, of=over_zero)
+        return named(found[1])
 
     covered = len(examples) // batch_size * batch_size
     parts = []

@@ -43,6 +43,6 @@ def filter_normalized(key: Key[Array, ""], params: PyTree) -> PyTree:
             return jnp.zeros_like(leaf)
         drawn = jax.random.normal(key, leaf.shape, leaf.dtype)
         axes = tuple(range(leaf.ndim - 1))
-        return drawn / norm(drawn, axes) * norm(leaf, axes)
+        return (drawn / norm(drawn, axes) * norm(leaf, axes)).astype(leaf.dtype)
 
     return jax.tree.unflatten(structure, [one(keys[i], leaf) for i, leaf in enumerate(leaves)])

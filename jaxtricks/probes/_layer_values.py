@@ -25,8 +25,11 @@ def layer_values(
 
     The model need not know. A network whose activations are functions, not layers, has its
     pre-activations as the "output" of its dense or convolutional layers, and its activations as the
-    "input" of the next ones. Layers within `nn.scan` or `nn.vmap` are left out unless that carries
-    the collection `"probes"`. Pure: it jits, and maps over `variables`.
+    "input" of the next ones. Pure: it jits, and maps over `variables`.
+
+    Layers inside `nn.jit` and `nn.remat` are layers like others. Those inside `nn.scan` and
+    `nn.vmap` are where that carries the collection `"probes"`, as with `variable_axes={"params": 0,
+    "probes": 0}`: their values are stacked along that axis. Without it they are refused.
 
     Args:
         model: any Flax module.
@@ -41,7 +44,8 @@ def layer_values(
         `"Dense_0#1"` if one is called twice.
 
     Raises:
-        ValueError: there is no such layer, or `at` is neither.
+        ValueError: there is no such layer, one is inside `nn.scan`, `nn.vmap` or another
+            transformation that does not carry `"probes"`, or `at` is neither.
         TypeError: the model is not a Flax module, or `layers` not a kind of them.
 
     Example:

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxtricks._array_checks import check_floating
 from jaxtricks._checks import check_range, shown
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
+from jaxtricks.probes._norm import unit_scale
 
 
 class Statistics(NamedTuple):
@@ -25,8 +26,8 @@ class Statistics(NamedTuple):
         share_saturated: of entries further than `saturation` from `centre`.
         share_zero: of entries that are exactly 0.
         excess_kurtosis: fourth standardised moment minus 3: 0 for a Gaussian, -1.2 for a uniform
-            distribution, -2 for two equal peaks; NaN if all entries are equal.
-        counts: entries in each bin; those outside of all bins are in none.
+            distribution, -2 for two equal peaks, and 0 if all entries are equal.
+        counts: entries in each bin, int32; those outside of all bins are in none.
     """
 
     mean: Float[Array, ""]
@@ -36,7 +37,7 @@ class Statistics(NamedTuple):
     share_saturated: Float[Array, ""]
     share_zero: Float[Array, ""]
     excess_kurtosis: Float[Array, ""]
-    counts: Float[Array, " bins"]
+    counts: Int[Array, " bins"]
 
 
 def statistics(
@@ -49,8 +50,8 @@ def statistics(
 ) -> Statistics:
     r"""Summarises the entries of an array, whatever its axes mean; `vmap` for one summary each.
 
-    Sums are taken of values divided by the largest, so layers that have shrunk to 1e-30 or grown to
-    1e30 have a deviation and a kurtosis too.
+    Sums are taken of values divided by a power of 2 next to the largest, so layers that have shrunk
+    to 1e-30 or grown to 1e38 have a deviation and a kurtosis too.
 
     Args:
         values: a layer's activations or gradients.
@@ -61,9 +62,9 @@ def statistics(
         edges: of the histogram's bins, increasing; the last bin has its right edge.
 
     Raises:
-        ValueError: there is no entry, `saturation` is negative or not finite, `centre` is not
-            finite, a share is not in `[0, 1]`, or there are fewer than two edges or they do not
-            increase.
+        ValueError: there is no entry or there are 2^31 of them, `saturation` is negative or not
+            finite, `centre` is not finite, a share is not in `[0, 1]`, or there are fewer than two
+            edges or they do not increase.
         TypeError: `values` is not a floating array, or another argument is not of real
             numbers.
 
@@ -72,7 +73,7 @@ def statistics(
         >>> float(found.std), float(found.share_saturated), float(found.excess_kurtosis)
         (1.0, 1.0, -2.0)
         >>> found.counts.tolist()
-        [2.0, 2.0]
+        [2, 2]
 
     References:
         Glorot and Bengio, [Understanding the difficulty of training deep feedforward neural
@@ -84,24 +85,36 @@ def statistics(
     _check_quantiles(quantiles)
     _check_edges(edges)
     x = jnp.asarray(values).ravel()
-    x = x.astype(wide_dtype(x.dtype))
-    if not x.size:
-        raise ValueError(f"values must not be empty, got shape {values.shape}.")
-    largest = jnp.max(jnp.abs(x))
-    unit = x / jnp.where(largest > 0, largest, 1)
-    mean = jnp.mean(unit)
-    std = jnp.std(unit)
-    standard = (unit - mean) / std
+    if not 0 < x.size < 2**31:
+        raise ValueError(f"values must have 1 to 2^31 - 1 entries, got shape {values.shape}.")
+    # Without the barrier XLA would take minutes to sort a closed-over array while it compiles.
+    x = jax.lax.optimization_barrier(x.astype(wide_dtype(x.dtype)))
+    scale = unit_scale(x)[0]
+    unit = x / scale
+    mean = jnp.where(jnp.all(x == x[0]), unit[0], jnp.mean(unit))  # a sum of many is rounded
+    std = jnp.sqrt(jnp.mean(jnp.square(unit - mean)))
+    standard = (unit - mean) / jnp.where(std > 0, std, 1)
     return Statistics(
-        mean=largest * mean,
-        std=largest * std,
-        rms=largest * jnp.sqrt(jnp.mean(jnp.square(unit))),
-        quantiles=jnp.quantile(x, jnp.asarray(quantiles, x.dtype)),
-        share_saturated=jnp.mean(jnp.abs(x - centre) > saturation),
-        share_zero=jnp.mean(x == 0),
-        excess_kurtosis=jnp.mean(standard**4) - 3,
-        counts=jnp.histogram(x, jnp.asarray(edges))[0].astype(x.dtype),
+        mean=scale * mean,
+        std=scale * std,
+        rms=scale * jnp.sqrt(jnp.mean(jnp.square(unit))),
+        quantiles=scale * jnp.quantile(unit, jnp.asarray(quantiles, x.dtype)),
+        share_saturated=_share(jnp.abs(x - centre) > saturation, x.dtype),
+        share_zero=_share(x == 0, x.dtype),
+        excess_kurtosis=jnp.where(std > 0, jnp.mean(standard**4) - 3, 0),
+        counts=_counts(x, jnp.asarray(edges, x.dtype)),
     )
+
+
+def _share(chosen: Bool[Array, " entries"], dtype: np.dtype) -> Float[Array, ""]:
+    return jnp.sum(chosen, dtype=jnp.int32).astype(dtype) / chosen.size
+
+
+def _counts(x: Float[Array, " entries"], edges: Float[Array, " edges"]) -> Int[Array, " bins"]:
+    """Whole numbers, because floats of single precision stop counting at 2^24."""
+    places = jnp.searchsorted(edges, x, side="right")  # 0 is in front of all bins
+    places = jnp.where(x == edges[-1], len(edges) - 1, places)
+    return jnp.zeros(len(edges) + 1, jnp.int32).at[places].add(1)[1:-1]
 
 
 def _check_quantiles(quantiles: object) -> None:

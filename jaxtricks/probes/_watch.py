@@ -1,6 +1,7 @@
 """Looking at a Flax model's layers from outside."""
 
 import inspect
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -20,6 +21,20 @@ Layers = TypeAliasType("Layers", type[nn.Module] | tuple[type[nn.Module], ...])
 ARRAYS = (jax.Array, np.ndarray)
 
 
+class Unshared(str):
+    """A name whose hash is never the same twice.
+
+    `nn.jit` keeps the trace of a call by a hash of its layer and of the filters of its collections,
+    and runs a kept trace without calling the layer. With this name in a filter it never does.
+    """
+
+    __slots__ = ()
+    hashes = itertools.count()
+
+    def __hash__(self) -> int:
+        return next(self.hashes)
+
+
 def watch(
     model: nn.Module,
     variables: Mapping[str, PyTree],
@@ -28,26 +43,34 @@ def watch(
     *,
     at: Place,
     layers: Layers,
+    of: Callable[[Array], Array] = lambda value: value,
     shifts: Mapping[str, Array] | None = None,
 ) -> tuple[Any, OrderedDict[str, Array]]:
-    """Applies the model; gives its output and the values of its layers, `shifts` added to them.
+    """Applies the model; gives its output and `of` its layers' values, `shifts` added to those.
 
     Collections other than the parameters may change, and the changes are dropped. A layer that is
-    called more than once has one value a call, `name#0`, `name#1`.
+    called more than once has one value a call, `name#0`, `name#1`. Shifts and values are variables
+    of the layer in the collection "probes", so that Flax's lifted transformations hand them on.
     """
     check_linen("model", model)
     check_choice("at", at, ("input", "output"))
     check_layers(layers)
-    calls: list[str] = []
+    labels: dict[str, None] = {}  # in the order of the calls; some transformations trace twice
     kinds: set[str] = set()
 
     def shifted(layer: nn.Module, value: Array | np.ndarray) -> Array:
         value = jnp.asarray(value)
         name = "/".join(layer.path)
-        label = f"{name}#{calls.count(name)}"
-        calls.append(name)
-        value = value + shifts[label] if shifts and label in shifts else value
-        layer.sow("probes", "value", value)
+        call = len(layer.get_variable("probes", "value", ()))
+        if layer.has_variable("probes", f"shift{call}"):
+            value = value + layer.get_variable("probes", f"shift{call}")
+        if not layer.sow("probes", "value", of(value)):
+            raise ValueError(
+                f"{name} is a layer inside nn.scan, nn.vmap or another transformation of Flax that "
+                'does not carry the collection "probes": give it variable_axes={"probes": 0, ...}, '
+                "or choose other layers."
+            )
+        labels[f"{name}#{call}"] = None
         return value
 
     def look(run: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
@@ -67,18 +90,24 @@ def watch(
             result = shifted(layer, result)
         return result
 
+    places = {}
+    for label, shift in (shifts or {}).items():
+        name, _, call = label.rpartition("#")
+        places[f"{name}/shift{call}"] = shift
+    variables = {**variables, "probes": traverse_util.unflatten_dict(places, sep="/")}
+    mutable = nn.DenyList(("params", Unshared("no collection")))
     with nn.intercept_methods(look):
-        output, state = model.apply(variables, *args, mutable=nn.DenyList("params"), **kwargs)
-    sown: dict[str, Any] = traverse_util.flatten_dict(state.get("probes", {}), sep="/")
-    values = OrderedDict()
-    for name in dict.fromkeys(calls):
-        for index, value in enumerate(sown.get(f"{name}/value", ())):
-            values[f"{name}#{index}"] = value
-    if not values:
+        output, state = model.apply(variables, *args, mutable=mutable, **kwargs)
+    if not labels:
         raise ValueError(
-            f"model has no layer of {shown(layers)} that is given or gives an array but in nn.scan "
-            f"or nn.vmap; its layers (it is none of them) are of the kinds {sorted(kinds)}."
+            f"model has no layer of {shown(layers)} that is given or gives an array; its layers "
+            f"(it is none of them) are of the kinds {sorted(kinds)}."
         )
+    sown: dict[str, Any] = traverse_util.flatten_dict(state["probes"], sep="/")
+    values = OrderedDict()
+    for label in labels:
+        name, _, call = label.rpartition("#")
+        values[label] = sown[f"{name}/value"][int(call)]
     return output, values
 
 

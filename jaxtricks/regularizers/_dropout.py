@@ -118,7 +118,8 @@ class Dropout(nn.Module):
         stream = self.rng_collection
         if not self.has_rng(stream):
             raise ValueError(
-                f'{stream} needs a key in training: pass rngs={{"{stream}": key}} to apply.'
+                f'{stream} needs a key in training: pass rngs={{"{stream}": key}} to apply, and '
+                f'split_rngs={{"{stream}": True}} to nn.scan or nn.vmap around the layer.'
             )
         key = self.make_rng(stream)
         if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):

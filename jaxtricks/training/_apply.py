@@ -8,6 +8,7 @@ import flax.linen as nn
 from jaxtyping import Array, Bool, Key, PyTree
 
 from jaxtricks._checks import shown
+from jaxtricks._types import RandomKey
 
 
 @runtime_checkable
@@ -55,7 +56,7 @@ def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
         inputs: Any,
         *,
         train: bool,
-        rngs: Mapping[str, Key[Array, ""]],
+        rngs: Mapping[str, RandomKey],
         mask: Bool[Array, " batch"] | None = None,
     ) -> tuple[Any, PyTree]:
         extra = {"mask": mask} if takes_mask else {}

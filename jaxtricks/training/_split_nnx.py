@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import PyTree
 
 from jaxtricks._checks import shown
+from jaxtricks._types import RandomKey
 from jaxtricks.training._apply import Apply
 
 
@@ -59,7 +60,7 @@ def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
         inputs: Any,
         *,
         train: bool,
-        rngs: Mapping[str, Key[Array, ""]],
+        rngs: Mapping[str, RandomKey],
     ) -> tuple[Any, PyTree]:
         filled = []
         for name, state in first.items():
@@ -78,7 +79,7 @@ def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
     return pure(first), apply
 
 
-def reseeded(streams: Any, rngs: Mapping[str, Key[Array, ""]]) -> Any:
+def reseeded(streams: Any, rngs: Mapping[str, RandomKey]) -> Any:
     """The states of all random streams, each with a key of its own and its counter at 0.
 
     Raises:

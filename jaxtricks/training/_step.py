@@ -125,7 +125,11 @@ def gradients_in_parts(
     mass: Float[Array, ""],
     key: Key[Array, ""],
 ) -> tuple[PyTree, PyTree, Metrics, dict[str, Any]]:
-    """Sums gradients and metrics over equal parts of the batch, threading the model's state."""
+    """Sums gradients and metrics over equal parts of the batch, threading the model's state.
+
+    The first part is every `parts`-th example from the first on: of a batch that is divided among
+    devices each part has a share on each device, and no example has to move.
+    """
     parts, size = settings.accumulate, len(batch["weight"])
     if size % parts:
         raise ValueError(f"accumulate must divide the batch of {size} examples, got {parts}.")
@@ -140,7 +144,8 @@ def gradients_in_parts(
     if parts == 1:
         g, (model_state, sums, extra_args) = of_part(model_state, batch, 0)
         return g, model_state, sums, extra_args
-    split = jax.tree.map(lambda x: x.reshape(parts, size // parts, *x.shape[1:]), batch)
+    by_turns = jax.tree.map(lambda x: x.reshape(size // parts, parts, *x.shape[1:]), batch)
+    split = jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), by_turns)
 
     def body(carry: Any, row: Any) -> tuple[Any, None]:
         total, model_state = carry

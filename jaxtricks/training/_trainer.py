@@ -90,6 +90,10 @@ def trainer(
     parameters are NaN or infinite, and how many of the model's state, the rule's and the averager's
     became so in this step. Both are of the parameters that are trained.
 
+    Programs are compiled for a trainer, and JAX keeps them, 10 to 20 MB for each trainer that `fit`
+    has run, as long as the process lives. Who makes trainers in a loop calls `jax.clear_caches()`
+    now and then, or makes one and changes what is data: the state, its hyper-parameters, the key.
+
     Args:
         loss: gives one loss per example, see `Loss`.
         tx: the whole rule; compose clipping in front of it (`optax.clip_by_global_norm`). It is
@@ -102,7 +106,9 @@ def trainer(
             if there is an averager. `averaging.snapshots` has no average: False.
         penalty: $R$, added once whatever the number of devices or parts.
         accumulate: in how many parts the batch goes through the model, one after another, for
-            the memory of one part. Batch statistics are those of each part.
+            the memory of one part. Part k of n has the examples k, k + n, k + 2n ..., so that each
+            device computes its share of each part, if its examples can be divided by n. Batch
+            statistics are those of each part, and each part draws its own masks.
         augment: `(key, batch) -> batch`, applied to each training batch on the device, with a key
             of its own for each step, and never in evaluation. It sees the batch after the
             preprocessing of `classification_loss`, so images are floating, and `"weight"` is there.

@@ -11,6 +11,7 @@ import pytest
 from flax import nnx
 from flax.nnx import bridge
 
+from jaxtricks import averaging, probes
 from tests.cases.build import build, first_values
 from tests.contracts.layer_laws import CLOSE, OTHER, call, compiled, setting, takes_train
 
@@ -97,3 +98,80 @@ def it_works_in_nnx(row):
     variables = bridge.variables.nnx_attrs_to_linen_vars(attributes)
     got = model(x, **mode)
     chex.assert_trees_all_close(got, compiled(layer, variables, x, train=evaluation)[0], **CLOSE)
+
+
+class Pair(nn.Module):
+    """Two layers of one class on one input."""
+
+    make: Callable[..., nn.Module]
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, x, **mode):
+        layers = self.make(name="a"), self.make(name="b")
+        if self.remat:
+            return [nn.remat(lambda layer, x: layer(x, **mode))(layer, x) for layer in layers]
+        return [layer(x, **mode) for layer in layers]
+
+
+def pairs(row, **changes):
+    """A plain pair, one of `nn.jit`, one of `nn.remat`, their variables, input and evaluation."""
+    layer, one, x, _, evaluation = setting(row, **changes)
+    fields = {**row.static, **first_values(row), **changes}
+    static = {"static_argnames": ("train",)} if takes_train(row) else {}
+    plain = Pair(functools.partial(row.make, **fields))
+    jitted = Pair(functools.partial(nn.jit(row.make, **static), **fields))
+    other = jax.tree.map(lambda leaf: 1.5 * leaf + 0.1, one)
+    variables = {"params": {}, **{kind: {"a": one[kind], "b": other[kind]} for kind in one}}
+    mode = {} if evaluation is None else {"train": evaluation}
+    return plain, jitted, Pair(plain.make, remat=True), variables, x, mode
+
+
+def probes_see_transformed_layers_like_plain_ones(row):
+    """`nn.jit` keeps traces and calls no layer where it uses one, as it does in the second layer
+    of a pair and in every later call of a model: by both ways it must be seen all the same."""
+    plain, jitted, remat, variables, x, mode = pairs(row)
+
+    def looked(net, variables, at):
+        def loss(outputs):
+            return sum(jnp.sum(jnp.sin(y)) for y in outputs)
+
+        net.apply(variables, x, **mode)
+        return (
+            probes.layer_values(net, variables, x, at=at, **mode),
+            probes.layer_gradients(loss, net, variables, x, at=at, **mode),
+            probes.dead_units(net, variables, x, len(x), at=at, **mode),
+        )
+
+    look = jax.jit(functools.partial(looked, at="output"), static_argnums=0)
+    want, inputs = look(plain, variables), jax.eval_shape(lambda: looked(plain, variables, "input"))
+    assert {"a", "b"} <= set(want[0])
+    for net in (jitted, remat):
+        got = look(net, variables)
+        assert [list(found) for found in got] == [list(found) for found in want]
+        chex.assert_trees_all_close(got, want, **CLOSE)
+        assert jax.eval_shape(lambda net=net: looked(net, variables, "input")) == inputs
+
+
+def batch_norm_is_estimated_in_transformed_layers_as_in_plain_ones(row):
+    """`measure_batch_norm` refuses `nn.remat`; without dropout, for which `nn.jit` draws anew."""
+    rates = {name: 0.0 for name in row.hyper if "rate" in name}
+    plain, jitted, remat, variables, x, _ = pairs(row, **rates)
+    if row.draws and not rates:
+        pytest.skip("its dropout cannot be switched off")
+
+    @functools.partial(jax.jit, static_argnames=("net", "train"))
+    def estimate(net, variables, *, train):
+        def apply(variables, x):
+            return net.apply(variables, x, train=train, mutable=["batch_stats"])[1]
+
+        apply(variables, x[:2])
+        if train:
+            return averaging.recalibrate_batch_norm(apply, variables, x, 2, unbiased=True)
+        return averaging.measure_batch_norm(apply, variables, x, 2)
+
+    for net, train in ((jitted, False), (jitted, True), (remat, True)):
+        want, got = (estimate(one, variables, train=train) for one in (plain, net))
+        chex.assert_trees_all_close(got, want, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="is inside nn.remat"):
+        estimate(remat, variables, train=False)

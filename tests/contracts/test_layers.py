@@ -29,14 +29,23 @@ STOCHASTIC = [
     laws.masks_differ_by_example_step_call_and_layer,
     laws.old_style_keys_draw_the_masks_of_typed_ones,
 ]
+PROBED = flax_laws.probes_see_transformed_layers_like_plain_ones
+ESTIMATED = flax_laws.batch_norm_is_estimated_in_transformed_layers_as_in_plain_ones
+LONG = [(PROBED, "ResNet"), (ESTIMATED, "ResNet"), (PROBED, "SmallCNN")]  # to compile
 CASES = [
     *((law, name) for name in LAYERS for law in GENERAL),
     *((law, name) for name, row in LAYERS.items() if row.draws for law in STOCHASTIC),
+    *((PROBED, name) for name in LAYERS),
+    *((ESTIMATED, name) for name, row in LAYERS.items() if row.normalizes),
     *((laws.vmap_over_each_float_field_equals_the_loop, n) for n, r in LAYERS.items() if r.hyper),
 ]
 
 
-@pytest.mark.parametrize("law, name", CASES, ids=[f"{n}-{law.__name__}" for law, n in CASES])
+@pytest.mark.parametrize(
+    "law, name",
+    [pytest.param(*case, marks=pytest.mark.slow if case in LONG else ()) for case in CASES],
+    ids=[f"{name}-{law.__name__}" for law, name in CASES],
+)
 def test_every_layer_obeys(law, name):
     law(LAYERS[name])
 

@@ -183,6 +183,14 @@ BAD = {
     "scalar": (lambda: initializers.xavier()(KEY, ()), r"two axes, got \(\)"),
     "empty": (lambda: initializers.xavier()(KEY, (0, 5)), r"shape\[0\] .* got 0"),
     "uneven groups": (lambda: initializers.he(groups=4)(KEY, (3, 3, 1, 6)), "6 outputs, got 4"),
+    "no such axis": (
+        lambda: initializers.he(in_axis=2)(KEY, (3, 4)),
+        r"in_axis must be axes of the shape \(3, 4\), got 2",
+    ),
+    "axis named twice": (
+        lambda: initializers.lecun(batch_axis=(0, -3))(KEY, (2, 3, 4)),
+        r"batch_axis must name each axis once, got \(0, -3\)",
+    ),
     "missing": (lambda: initializers.copy_pretrained({"a": 1.0}, {"b": 1.0}), r"\['a'\], got"),
     "shape": (
         lambda: initializers.copy_pretrained({"a": jnp.ones(2)}, {"a": jnp.ones(3)}),
@@ -217,3 +225,60 @@ def test_a_mask_of_arrays_is_refused():
 def test_fans_count_what_a_unit_reads_and_what_reads_it(shape, groups, want):
     """A pixel of a grouped convolution is read by the outputs of its own group."""
     assert initializers.fans(shape, groups=groups) == want
+
+
+AXES = {
+    "transposed": ((3, 3, 64, 16), {"in_axis": -1, "out_axis": -2}),
+    "embedding": ((100, 16), {"out_axis": 0}),
+    "stack": ((5, 24, 16), {"batch_axis": 0}),
+    "stack of convolutions": ((3, 3, 5, 2, 8, 16), {"batch_axis": (2, 3)}),
+    "heads": ((24, 4, 8), {"in_axis": 0, "out_axis": (1, 2)}),
+    "heads together": ((4, 8, 24), {"in_axis": (0, 1), "out_axis": [2]}),
+}
+
+
+@pytest.mark.parametrize("kind", AXES)
+def test_axes_are_named_as_jax_names_them(kind):
+    shape, axes = AXES[kind]
+    for make, mode in ((initializers.lecun, "fan_in"), (initializers.fan_out, "fan_out")):
+        theirs = jax.nn.initializers.variance_scaling(1.0, mode, "normal", **axes)
+        np.testing.assert_allclose(make(**axes)(KEY, shape), theirs(KEY, shape), rtol=1e-6)
+    for make, scale in ((initializers.xavier, 1.0), (initializers.he, 2.0)):
+        theirs = jax.nn.initializers.variance_scaling(scale, "fan_avg", "uniform", **axes)
+        mode = {"mode": "fan_avg"} if make is initializers.he else {}
+        ours = make(distribution="uniform", **mode, **axes)
+        np.testing.assert_allclose(ours(KEY, shape), theirs(KEY, shape), rtol=1e-6)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_transposed_convolution_keeps_the_mean_square_behind_a_relu(transposed):
+    """256 channels out of 1, whose kernel has the outputs in front of the inputs."""
+    axes = {"in_axis": -1, "out_axis": -2} if transposed else {}
+    layer = nn.ConvTranspose(
+        256, (1, 1), transpose_kernel=transposed, kernel_init=initializers.he(**axes)
+    )
+    x = jax.random.normal(KEY, (4, 8, 8, 1))
+    kernel = layer.init(KEY, x)["params"]["kernel"]
+    np.testing.assert_allclose(jnp.std(kernel), 2**0.5, rtol=0.1)
+    y = jax.nn.relu(layer.apply({"params": {"kernel": kernel, "bias": jnp.zeros(256)}}, x))
+    np.testing.assert_allclose(jnp.mean(y**2), jnp.mean(x**2), rtol=0.15)
+
+
+def test_layers_of_flax_are_drawn_with_the_deviation_of_their_fans():
+    """Attention's projections and the layers of a stack come to the initialiser one by one."""
+    attention = nn.MultiHeadDotProductAttention(8, kernel_init=initializers.lecun())
+    params = attention.init(KEY, jnp.ones((1, 3, 256)))["params"]
+    for name in ("query", "key", "value", "out"):
+        np.testing.assert_allclose(jnp.std(params[name]["kernel"]), 1 / 16, rtol=0.05)
+    stack = nn.vmap(
+        nn.Dense,
+        variable_axes={"params": 0},
+        split_rngs={"params": True},
+        axis_size=4,
+        in_axes=None,
+    )
+    kernels = stack(64, kernel_init=initializers.lecun()).init(KEY, jnp.ones((2, 256)))
+    np.testing.assert_allclose(jnp.std(kernels["params"]["kernel"]), 1 / 16, rtol=0.05)
+    embed = nn.Embed(300, 256, embedding_init=initializers.lecun(out_axis=0))
+    table = embed.init(KEY, jnp.zeros(1, int))["params"]["embedding"]
+    np.testing.assert_allclose(jnp.std(table), 1 / 16, rtol=0.05)

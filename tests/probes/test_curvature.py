@@ -118,6 +118,14 @@ def test_a_direction_has_the_norm_of_weights_of_any_scale(scale):
     np.testing.assert_allclose(np.sqrt((got**2).sum(0)), 3**0.5 * scale, rtol=1e-5)
 
 
+def test_long_filters_in_half_precision_keep_their_length():
+    """The sum of 100,000 squares is infinite in float16."""
+    direction = probes.filter_normalized(KEY, {"kernel": jnp.ones((100_000, 2), jnp.float16)})
+    assert direction["kernel"].dtype == jnp.float16
+    lengths = np.linalg.norm(np.float64(direction["kernel"]), axis=0)
+    np.testing.assert_allclose(lengths, 100_000**0.5, rtol=1e-3)
+
+
 def test_the_trace_is_within_its_standard_error(hessian):
     mean, error = jax.jit(lambda key: probes.hessian_trace(key, loss, PARAMS, draws=400))(KEY)
     assert abs(float(mean) - np.trace(hessian)) < 4 * float(error)

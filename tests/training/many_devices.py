@@ -27,7 +27,7 @@ def shifted(key, batch):
     return {**batch, "image": batch["image"] + 0.1 * noise}
 
 
-def three_steps(compile_step, axis_name=None, rate=0.0):
+def three_steps(compile_step, axis_name=None, rate=0.0, accumulate=1):
     """Parameters, statistics and metrics after three steps."""
     net = Net(rate=rate, batch_norm=True, axis_name=axis_name)
     trainer, state = start(
@@ -36,6 +36,7 @@ def three_steps(compile_step, axis_name=None, rate=0.0):
         penalty=lambda p: 0.01 * jnp.sum(p["Dense_0"]["kernel"] ** 2),
         axis_name=axis_name,
         augment=shifted if rate else None,
+        accumulate=accumulate,
     )
     step = compile_step(trainer)
     for _ in range(3):
@@ -59,6 +60,10 @@ def main():
         sharding = training.data_sharding(jax.devices()[:count])
         got = three_steps(lambda t, sharding=sharding: training.shard_step(t, sharding), rate=0.5)
         chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
+    want = three_steps(training.jit_step, rate=0.5, accumulate=2)
+    sharding = training.data_sharding()
+    got = three_steps(lambda t: training.shard_step(t, sharding), rate=0.5, accumulate=2)
+    chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
     want = three_steps(training.jit_step)
     for count in (1, 2, 8):
         devices = jax.devices()[:count]

@@ -1,11 +1,15 @@
 """One step, many devices: the same numbers, and batches that cannot be divided are refused."""
 
+import dataclasses
 import pathlib
+import re
 import subprocess
 import sys
 
+import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxtricks import optimizers, training
@@ -22,11 +26,88 @@ def test_one_two_and_eight_devices_agree_sharded_and_under_pmap():
     assert done.stdout.strip() == "all agree"
 
 
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_each_device_computes_its_share_of_each_part(parts):
+    """The compiled program moves no example, and its products have half of a part's rows."""
+    net, tx = Net(rate=0.5, batch_norm=True), optimizers.momentum(0.1, decay=0.9)
+    trainer, state = start(net, tx, accumulate=parts)
+    rows = training.data_sharding(jax.devices()[:2])
+    everywhere = training.replicated(rows)
+    placed = {"in_shardings": (everywhere, rows, everywhere), "out_shardings": everywhere}
+    step = jax.jit(trainer.step, **placed)
+    program = str(step.lower(state, examples(32), jax.random.key(0)).compile().as_text())
+    moves = re.findall(r"(?:all-gather|all-to-all|collective-permute)(?:-start)?\(", program)
+    assert not moves
+    forward = re.findall(r"= f32\[(\d+),3\]\S* dot\(", program)  # the net's three logits
+    assert forward and set(forward) == {str(32 // parts // 2)}
+
+
 def test_jitted_step_donates_its_state():
     tx = optimizers.adam(0.1)
     trainer, state = start(Net(), tx)
     training.jit_step(trainer)(state, examples(6), jax.random.key(0))
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
+
+
+STEPS = {
+    "jit": (training.jit_step, None),
+    "shard": (lambda trainer: training.shard_step(trainer, training.data_sharding()), None),
+    "pmap": (training.pmap_step, "devices"),
+}
+
+
+def tied(state, leaf):
+    """The state with one leaf in each place of its shape, parameters and moments alike."""
+    return jax.tree.map(lambda x: leaf if jnp.shape(x) == jnp.shape(leaf) else x, state)
+
+
+STATES = {
+    "tied": lambda state: tied(state, jnp.full((16, 3), 0.25)),
+    "tied, of NumPy": lambda state: tied(state, np.full((16, 3), 0.25, np.float32)),
+    "views of one array": lambda state: tied(state, np.full((2, 16, 3), 0.25, np.float32)[1]),
+    "of NumPy": jax.device_get,
+    "on both devices": lambda s: jax.device_put(s, training.replicated(training.data_sharding())),
+    "tied, on both devices": lambda state: tied(
+        state,
+        jax.device_put(jnp.full((16, 3), 0.25), training.replicated(training.data_sharding())),
+    ),
+    "on the other device": lambda state: jax.device_put(state, jax.devices()[1]),
+    "one scalar": lambda state: tied(state, jnp.zeros((), jnp.int32)),
+}
+
+
+@pytest.mark.parametrize("kind", STATES)
+@pytest.mark.parametrize("how", STEPS)
+def test_a_donated_state_may_hold_one_array_twice_and_the_caller_s_own(how, kind):
+    """Two donations of one buffer end the process on several devices."""
+    compile_step, axis_name = STEPS[how]
+    trainer, first = start(Net(), optimizers.momentum(0.1, decay=0.9), axis_name=axis_name)
+    plain, _ = start(Net(), optimizers.momentum(0.1, decay=0.9))
+    state, batch, key = STATES[kind](first), examples(6), jax.random.key(0)
+    values = jax.device_get(state)
+    step, want, after = compile_step(trainer), values, state
+    for _ in range(3):
+        want, _ = jax.jit(plain.step)(want, batch, key)
+        after, _ = step(after, batch, key)
+    chex.assert_trees_all_close(
+        jax.device_get(after.params), jax.device_get(want.params), rtol=1e-4, atol=1e-5
+    )
+    for leaf, value in zip(jax.tree.leaves(state), jax.tree.leaves(values), strict=True):
+        if isinstance(leaf, np.ndarray):
+            np.testing.assert_array_equal(leaf, value)
+
+
+def test_a_donated_state_may_hold_what_is_in_the_batch():
+    def loss(params, model_state, batch, keys, *, train):
+        return jnp.sum((batch["x"] @ params) ** 2, axis=1), (model_state, {})
+
+    trainer = training.trainer(loss, optimizers.gradient_descent(0.01))
+    x = jnp.eye(2)
+    state = trainer.init({"params": jnp.zeros(2)})
+    state = dataclasses.replace(state, params=x)
+    after, _ = training.jit_step(trainer)(state, {"x": x, "weight": x[0]}, jax.random.key(0))
+    assert after.params.shape == (2, 2)
+    assert x.tolist() == [[1, 0], [0, 1]]
 
 
 def test_batches_that_cannot_be_divided_are_refused():

@@ -9,13 +9,14 @@ from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._distinct import distinct
 
 
 def jit_step(trainer: Trainer) -> TrainStep:
     """Compiles a trainer's step for one device.
 
     The state given to it is donated: its arrays are used up, and the state returned takes their
-    place.
+    place. Arrays that are in it twice, and NumPy's, are copied.
 
     Args:
         trainer: with `axis_name=None`.
@@ -40,7 +41,7 @@ def jit_step(trainer: Trainer) -> TrainStep:
 
     def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
         check_rows_fit(batch)
-        return compiled(state, batch, key)
+        return compiled(distinct(state, batch, key), batch, key)
 
     return step
 

@@ -11,6 +11,7 @@ from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._distinct import distinct
 from jaxtricks.training.devices._sharding import block_on_cpu, check_divisible, data_sharding
 
 
@@ -19,7 +20,7 @@ def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) 
 
     Sums and gradients are added up over the trainer's axis, and so are the statistics of a batch
     norm that knows its name. State and metrics are the same on every device and come back once. The
-    state given is donated.
+    state given is donated; arrays that are in it twice, and NumPy's, are copied.
 
     Args:
         trainer: with an `axis_name`.
@@ -61,6 +62,6 @@ def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) 
         check_rows_fit(batch)
         check_divisible(batch, len(devices))
         parts = jax.tree.map(lambda x: x.reshape(len(devices), -1, *x.shape[1:]), batch)
-        return block_on_cpu(mapped(state, parts, key), data_sharding(devices))
+        return block_on_cpu(mapped(distinct(state, parts, key), parts, key), data_sharding(devices))
 
     return step

@@ -10,6 +10,7 @@ from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
+from jaxtricks.training.devices._distinct import distinct
 from jaxtricks.training.devices._jit_step import check_no_axis
 from jaxtricks.training.devices._sharding import block_on_cpu, check_divisible, place, replicated
 
@@ -22,6 +23,7 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
     processes, where the batch comes from `place_batch`.
 
     The state given is donated, with the caller's arrays in it where they lay on these devices.
+    Arrays that are in it twice, and NumPy's, are copied.
 
     Args:
         trainer: with `axis_name=None`.
@@ -57,6 +59,6 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
         check_divisible(batch, sharding.num_devices)
         if sharding.is_fully_addressable:  # with several processes both are placed already
             state, batch = place(state, sharding), jax.device_put(batch, sharding)
-        return block_on_cpu(compiled(state, batch, key), sharding)
+        return block_on_cpu(compiled(distinct(state, batch, key), batch, key), sharding)
 
     return step

@@ -64,7 +64,8 @@ def fit(
     The order of epoch e is `epoch_order(fold_in(order_key, e))` and step t draws from
     `fold_in(step_key, t)`, with `order_key, step_key = split(key)`, as in `run`, which gives the
     same numbers. Every example counts once in each epoch and in each validation: a last batch is
-    padded with weight 0. The caller's state survives.
+    padded with weight 0. The caller's state survives. A second run of the same trainer compiles
+    nothing; a new trainer does, and memory for its programs stays taken, see `trainer`.
 
     With an averager, validation, the rules and the best model look at the average of the
     parameters, unless the trainer has `evaluate_average=False`.

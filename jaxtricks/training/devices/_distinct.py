@@ -1,0 +1,40 @@
+"""A state that can be donated."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+
+def distinct(state: PyTree, *others: PyTree) -> PyTree:
+    """Copies what lies in a tree a second time, such as tied weights, or in one of the others.
+
+    The memory of a donated array is written to, and one place in memory cannot be written to by
+    two: JAX raises an error on one device, and ends the process on several. Two arrays may share
+    their place on some of their devices only. Other leaves, such as NumPy's arrays, JAX copies.
+
+    Example:
+        >>> zeros = jnp.zeros(3)
+        >>> a, b = distinct((zeros, zeros))
+        >>> a is zeros, b is zeros
+        (True, False)
+    """
+    taken: set[int] = set().union(*(_places(leaf) for leaf in jax.tree.leaves(others)))
+
+    def once(leaf: PyTree) -> PyTree:
+        places = _places(leaf)
+        shared = bool(taken & places)
+        taken.update(places)
+        return jnp.copy(leaf) if shared else leaf
+
+    return jax.tree.map(once, state)
+
+
+def _places(leaf: object) -> set[int]:
+    """The addresses of an array of JAX's on the devices of this process."""
+    if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer):
+        return set()
+    array = leaf
+    if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
+        array = jax.random.key_data(array)
+    parts = range(len(array.sharding.addressable_devices))
+    return {array.addressable_data(part).unsafe_buffer_pointer() for part in parts}
