@@ -24,6 +24,22 @@ def check_floating(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a floating array, got {shown(value)}.")
 
 
+def check_vector(name: str, value: object, kind: type) -> None:
+    """Checks an array with one axis, whose dtype is of a kind such as `jax.numpy.integer`.
+
+    Raises:
+        TypeError: it is something else.
+
+    Example:
+        >>> check_vector("indices", np.arange(2.0), jnp.integer)
+        Traceback (most recent call last):
+        TypeError: indices must be a vector of integer numbers, got array([0., 1.]).
+    """
+    array = isinstance(value, np.ndarray | jax.Array) and value.ndim == 1
+    if not array or not jnp.issubdtype(value.dtype, kind):  # pyrefly: ignore[missing-attribute]
+        raise TypeError(f"{name} must be a vector of {kind.__name__} numbers, got {shown(value)}.")
+
+
 def real_array(name: str, value: object) -> jax.Array:
     """Gives an array of real numbers made of an array, a number, or a sequence of them.
 

@@ -25,7 +25,7 @@ def check_dtype(name: str, value: object) -> None:
         if isinstance(value, jax.Array | np.ndarray):  # they have a dtype, but are none
             raise TypeError
         dtype = np.dtype(value)  # pyrefly: ignore[no-matching-overload]
-    except TypeError:
+    except (TypeError, ValueError):
         raise TypeError(f"{name} must be a floating dtype or None, got {shown(value)}.") from None
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{name} must be a floating dtype or None, got {dtype}.")

@@ -48,10 +48,7 @@ def check_range(
     if isinstance(value, jax.core.Tracer):
         return
     check_scalar(name, value)
-    try:
-        number = float(value)  # pyrefly: ignore[bad-argument-type]
-    except OverflowError:  # an integer of hundreds of digits
-        number = np.inf
+    number = float(value)  # pyrefly: ignore[bad-argument-type]
     inside = (
         np.isfinite(number)
         and (low is None or number >= low)
@@ -96,6 +93,8 @@ def check_scalar(name: str, value: object) -> None:
         real = value.ndim == 0 and is_real(value.dtype)
     if not real:
         raise TypeError(f"{name} must be a real scalar, got {shown(value)}.")
+    if isinstance(value, int) and value.bit_length() > 1023:  # no float is so large
+        raise ValueError(f"{name} must be a number that a float holds, got {shown(value)}.")
 
 
 def is_real(dtype: np.dtype) -> bool:
@@ -123,10 +122,8 @@ def check_pair(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a pair, got {shown(value)}.")
 
 
-def check_integer(
-    name: str, value: object, *, low: int | None = None, high: int | None = LARGEST
-) -> None:
-    """Checks an integer within bounds, each of them optional; a tracer passes.
+def check_integer(name: str, value: object, *, low: int = -LARGEST, high: int = LARGEST) -> None:
+    """Checks an integer within bounds; a tracer passes.
 
     What counts updates or examples, or is the size of an array, is at most the largest int32,
     because JAX counts in int32 and a larger array ends the process instead of raising an error.
@@ -148,9 +145,9 @@ def check_integer(
         number = None
     if number is None or isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, got {shown(value)}.")
-    if low is not None and number < low:
+    if number < low:
         raise ValueError(f"{name} must be at least {low}, got {shown(number)}.")
-    if high is not None and number > high:
+    if number > high:
         raise ValueError(f"{name} must be at most {high}, got {shown(number)}.")
 
 

@@ -11,7 +11,8 @@ from flax import traverse_util
 from jaxtyping import Array, PyTree
 
 from jaxtricks._check_variables import check_variables
-from jaxtricks._checks import check_flag, check_instance, check_integer
+from jaxtricks._checks import check_flag, check_function, check_instance, check_integer, shown
+from jaxtricks._tree_checks import check_real_tree
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.normalization import BatchNorm
 
@@ -77,6 +78,7 @@ def recalibrate_batch_norm(
         mean [3.]
         var [2.5]
     """
+    check_function("apply", apply)
     check_flag("unbiased", unbiased)
     check_variables(variables)
     steps = count_batches(examples, batch_size)
@@ -117,12 +119,15 @@ def recalibrate_batch_norm(
 def count_batches(examples: PyTree, batch_size: int) -> int:
     """How many whole batches there are."""
     check_integer("batch_size", batch_size, low=1)
+    check_real_tree("examples", examples)
+    if not all(map(jnp.ndim, jax.tree.leaves(examples))):
+        raise ValueError(f"examples must have an axis of examples, got {shown(examples)}.")
     sizes = {len(leaf) for leaf in jax.tree.leaves(examples)}
     if len(sizes) != 1:
         raise ValueError(f"examples must be arrays of one length, got lengths {sorted(sizes)}.")
     (size,) = sizes
     if batch_size > size:
-        raise ValueError(f"batch_size {batch_size} leaves no whole batch of {size} examples.")
+        raise ValueError(f"batch_size must be at most the {size} examples, got {batch_size}.")
     return size // batch_size
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 from typing_extensions import TypeAliasType
 
+from jaxtricks._array_checks import check_vector
 from jaxtricks._check_fits import check_rows_fit
-from jaxtricks._checks import check_instance
+from jaxtricks._checks import check_instance, shown
 from jaxtricks._wide_dtype import wide_dtype
 
 Arrays = TypeAliasType("Arrays", Mapping[str, Shaped[Array | np.ndarray, "..."]])
@@ -48,7 +49,10 @@ def count_examples(examples: Examples, *, name: str = "examples") -> int:
         >>> count_examples({"image": np.zeros((3, 8, 8, 1)), "label": np.zeros(3)})
         3
     """
+    check_instance("name", name, str)
     if isinstance(examples, Mapping):
+        for key, values in examples.items():
+            check_rows(f"{name}[{key!r}]", values)
         sizes = {key: len(values) for key, values in examples.items()}
         if len(set(sizes.values())) != 1:
             raise ValueError(f"{name} must have arrays of one length, got {sizes}.")
@@ -67,6 +71,16 @@ def count_examples(examples: Examples, *, name: str = "examples") -> int:
     return size
 
 
+def check_rows(name: str, values: object) -> None:
+    """Checks an array with an axis of examples.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(values, np.ndarray | jax.Array) or not values.ndim:
+        raise TypeError(f"{name} must be an array with an axis of examples, got {shown(values)}.")
+
+
 def take_batch(
     examples: Examples,
     indices: Int[Array | np.ndarray, " n"],
@@ -83,7 +97,8 @@ def take_batch(
             have one, is multiplied by it.
 
     Raises:
-        TypeError: a source does not give a dict.
+        TypeError: a source does not give a dict, `examples` are neither, or `indices` and `weights`
+            are not arrays.
         ValueError: a source gives more or fewer rows than there are indices, or has none left to
             give (StopIteration), or a number of an example does not fit into the dtype in which
             JAX holds it.
@@ -94,6 +109,8 @@ def take_batch(
         >>> batch["label"].tolist(), batch["weight"].tolist()
         ([7, 5], [1.0, 0.0])
     """
+    check_vector("indices", indices, jnp.integer)
+    check_vector("weights", weights, jnp.floating)
     on_host = isinstance(indices, np.ndarray)
     if isinstance(examples, Mapping):
         asarray = np.asarray if on_host else jnp.asarray
@@ -101,6 +118,7 @@ def take_batch(
             check_rows_fit(examples)
         batch: Rows = {str(name): asarray(values)[indices] for name, values in examples.items()}
     else:
+        check_instance("examples", examples, Source)
         batch = read_rows(examples, indices)
     if on_host:
         check_rows_fit(batch, numbers=indices)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Integer
 
 from jaxtricks._array_size import check_array_size
-from jaxtricks._checks import check_integer
+from jaxtricks._checks import check_integer, shown
 from jaxtricks._wide_labels import wide_labels
 
 
@@ -29,8 +29,9 @@ def one_hot(
         [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
     check_integer("classes", classes, low=1)
-    if not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
-        raise TypeError(f"labels must be whole, got {labels!r}.")
+    array = isinstance(labels, np.ndarray | np.generic | jax.Array)
+    if not array or not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise TypeError(f"labels must be an array of whole numbers, got {shown(labels)}.")
     if not isinstance(labels, jax.core.Tracer):
         outside = np.asarray(labels)[(np.asarray(labels) < 0) | (np.asarray(labels) >= classes)]
         if outside.size:

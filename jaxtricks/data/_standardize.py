@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
@@ -58,6 +59,8 @@ def standardize(
         LeCun et al., Efficient BackProp, 1998, section 4.3.
     """
     check_integer("ddof", ddof, low=0)
+    if isinstance(examples, jax.Array) and jnp.issubdtype(examples.dtype, jax.dtypes.prng_key):
+        raise TypeError(f"examples must be real numbers, got {examples.dtype}.")
     values = np.asarray(examples)
     if not (is_real(values.dtype) or values.dtype == bool):
         raise TypeError(f"examples must be real numbers, got {values.dtype}.")

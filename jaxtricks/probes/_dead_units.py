@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, PyTree
 
-from jaxtricks._checks import check_integer, shown
+from jaxtricks._checks import check_integer, is_real, shown
 from jaxtricks.probes._watch import Layers, Place, named, watch
 
 
@@ -58,10 +58,10 @@ def dead_units(
         Lu et al., [Dying ReLU and initialization](https://arxiv.org/abs/1903.06733), 2019.
     """
     check_integer("batch_size", batch_size, low=1)
-    if not isinstance(examples, np.ndarray | jax.Array):
-        raise TypeError(f"examples must be an array, got {shown(examples)}.")
-    if not len(examples):
-        raise ValueError(f"examples must not be empty, got shape {examples.shape}.")
+    if not isinstance(examples, np.ndarray | jax.Array) or not is_real(examples.dtype):
+        raise TypeError(f"examples must be an array of real numbers, got {shown(examples)}.")
+    if examples.ndim < 2 or not len(examples):
+        raise ValueError(f"examples must be [n, ...] and not empty, got shape {examples.shape}.")
 
     def over_zero(x: Array) -> Array:
         return jnp.any(~(x <= 0), axis=tuple(range(x.ndim - 1)))

@@ -55,6 +55,8 @@ def hessian_eigenvalues(
     check_key("key", key)
     check_integer("steps", steps, low=1)
     given, unravel = ravel_pytree(params)
+    if not given.size:
+        raise ValueError("params must not be empty.")
     if steps > given.size:
         raise ValueError(f"steps must be at most the {given.size} parameters, got {steps}.")
     flat = given.astype(wide_dtype(given.dtype))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxtricks._array_checks import check_floating
+from jaxtricks._array_checks import check_floating, real_array
 from jaxtricks._checks import check_range, shown
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
@@ -118,19 +118,15 @@ def _counts(x: Float[Array, " entries"], edges: Float[Array, " edges"]) -> Int[A
 
 
 def _check_quantiles(quantiles: object) -> None:
-    if not _traced(quantiles):
-        for index, share in enumerate(np.ravel(np.asarray(quantiles))):
+    shares = real_array("quantiles", quantiles)
+    if not isinstance(shares, jax.core.Tracer):
+        for index, share in enumerate(np.ravel(shares)):
             check_range(f"quantiles[{index}]", share, low=0.0, high=1.0)
 
 
 def _check_edges(edges: object) -> None:
-    array = isinstance(edges, np.ndarray | jax.Array)
-    row = edges.ndim == 1 if array else isinstance(edges, Sequence)  # pyrefly: ignore[missing-attribute]
-    if not row or len(edges) < 2:  # pyrefly: ignore[bad-argument-type]
+    row = real_array("edges", edges)
+    if row.ndim != 1 or len(row) < 2:
         raise ValueError(f"edges must be two or more in a row, got {shown(edges)}.")
-    if not _traced(edges) and not np.all(np.diff(np.asarray(edges)) > 0):
+    if not isinstance(row, jax.core.Tracer) and not np.all(np.diff(row) > 0):
         raise ValueError(f"edges must increase, got {shown(edges)}.")
-
-
-def _traced(values: object) -> bool:
-    return any(isinstance(value, jax.core.Tracer) for value in jax.tree.leaves(values))

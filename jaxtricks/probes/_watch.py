@@ -14,7 +14,7 @@ from flax import traverse_util
 from jaxtyping import Array, PyTree
 from typing_extensions import TypeAliasType
 
-from jaxtricks._checks import check_choice, shown
+from jaxtricks._checks import check_choice, check_instance, shown
 
 Place = Literal["input", "output"]
 Layers = TypeAliasType("Layers", type[nn.Module] | tuple[type[nn.Module], ...])
@@ -53,6 +53,7 @@ def watch(
     of the layer in the collection "probes", so that Flax's lifted transformations hand them on.
     """
     check_linen("model", model)
+    check_instance("variables", variables, Mapping)
     check_choice("at", at, ("input", "output"))
     check_layers(layers)
     labels: dict[str, None] = {}  # in the order of the calls; some transformations trace twice

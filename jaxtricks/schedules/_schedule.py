@@ -5,7 +5,8 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from typing_extensions import TypeAliasType
 
-from jaxtricks._checks import check_scalar
+from jaxtricks._checks import check_range, check_scalar
+from jaxtricks._counted import to_counts
 from jaxtricks._types import ArrayLike, ScalarLike
 
 Schedule = TypeAliasType("Schedule", Callable[[ArrayLike], ArrayLike])
@@ -22,9 +23,9 @@ def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike
         >>> value_at(0.1, 7), value_at(lambda count: count / 10, 7)
         (0.1, 0.7)
     """
-    check_scalar("count", count)
+    to_counts(count)
     if not callable(hyper_parameter):
-        check_scalar("hyper_parameter", hyper_parameter)
+        check_range("hyper_parameter", hyper_parameter)
         return hyper_parameter
     value = hyper_parameter(count)
     check_scalar("the value of a schedule", value)

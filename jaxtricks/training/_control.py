@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from jaxtricks._checks import check_functions
+from jaxtricks._checks import check_functions, check_instance
 from jaxtricks._types import ScalarLike
 from jaxtricks.control import ControlRule
 from jaxtricks.training._state import TrainState
@@ -95,10 +95,12 @@ def check_control(control: Control) -> None:
     """Checks that each rule does what its argument is for, and watches the right side.
 
     Raises:
-        TypeError: a rule is not a `ControlRule`, or answers the other argument's question.
+        TypeError: `monitor` is not a name, or a rule is not a `ControlRule`, or answers the other
+            argument's question.
         ValueError: the rules differ in `mode`, or a rule wants an accuracy to be small or a loss to
             be large.
     """
+    check_instance("monitor", control.monitor, str)
     for name, example in (
         ("plateau", "control.plateau(), which answers a factor"),
         ("stopping", "control.early_stopping(5), which answers whether to stop"),

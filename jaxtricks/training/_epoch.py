@@ -1,13 +1,16 @@
 """One pass over the examples as one scan, which freezes its state at the first NaN."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Int, Key
 
+from jaxtricks._checks import check_functions, check_instance, check_integer
 from jaxtricks.data import Order, count_examples, epoch_order, take_batch
 from jaxtricks.training._loss import Batch, Metrics
-from jaxtricks.training._state import TrainState
+from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
 
 
@@ -41,6 +44,10 @@ def train_epoch(
     Returns:
         The state, and the metrics of each step, stacked. Jit it, and donate the state.
 
+    Raises:
+        TypeError: an argument is of another type.
+        ValueError: `unroll` is under 1.
+
     Example:
         >>> import optax
         >>> from jaxtricks import training
@@ -53,6 +60,14 @@ def train_epoch(
         >>> metrics["loss"].tolist(), float(state.params)
         ([1.0, 6.25], 1.75)
     """
+    check_functions("trainer", trainer, Trainer)
+    check_state("state", state)
+    check_instance("examples", examples, Mapping)
+    check_instance("order", order, Order)
+    if not isinstance(unroll, bool):
+        check_integer("unroll", unroll, low=1)
+    if sharding is not None:
+        check_instance("sharding", sharding, NamedSharding)
 
     def body(carry: tuple, row: Order) -> tuple[tuple, Metrics]:
         state, halted = carry
@@ -102,11 +117,18 @@ def mean_over_steps(metrics: Metrics) -> Metrics:
     Means with the batches' weights, so a ragged last batch counts by its examples; of
     `"non_finite"` and `"weight"` the sums, of `"learning_rate"` the last.
 
+    Raises:
+        TypeError: `metrics` is not a dict.
+        ValueError: it does not hold `"weight"`.
+
     Example:
         >>> steps = {"loss": jnp.array([1.0, 4.0]), "weight": jnp.array([3.0, 1.0])}
         >>> float(mean_over_steps(steps)["loss"])
         1.75
     """
+    check_instance("metrics", metrics, Mapping)
+    if "weight" not in metrics:
+        raise ValueError(f'metrics must hold "weight", got {sorted(map(str, metrics))}.')
     weight = metrics["weight"]
     total = jnp.sum(weight)
     mass = jnp.where(jnp.isfinite(total), jnp.where(total > 0, total, 1), jnp.nan)

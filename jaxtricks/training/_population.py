@@ -11,6 +11,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree, Shaped
 
 from jaxtricks._checks import check_choice, check_function, check_instance, check_integer
+from jaxtricks._tree_checks import check_real_tree
+from jaxtricks.training.devices._sharding import check_devices
 
 
 def train_population(
@@ -70,10 +72,7 @@ def train_population(
     """
     check_function("run", run)
     check_instance("shared", shared, tuple)
-    if devices is not None:
-        check_instance("devices", devices, Sequence)
-        if not devices:
-            raise ValueError("devices must not be empty.")
+    check_devices(devices)
     if not jnp.issubdtype(getattr(keys, "dtype", None), jax.dtypes.prng_key) or keys.ndim != 1:
         raise TypeError(f"keys must be a vector of typed keys (jax.random.split), got {keys!r}.")
     if not len(keys):
@@ -104,9 +103,10 @@ def check_rows(name: str, tree: PyTree, trials: int) -> None:
         TypeError: a leaf has no axis.
         ValueError: its first axis is of another length.
     """
+    check_real_tree(name, tree)
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         label = f"{name}{jax.tree_util.keystr(path)}"
-        if not np.ndim(leaf):
+        if not isinstance(leaf, np.ndarray | jax.Array) or not leaf.ndim:
             raise TypeError(
                 f"{label} must be an array with an axis of trials, got {leaf!r}: a list of numbers "
                 "is jnp.array([...])."

@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import PyTree
 
-from jaxtricks._checks import check_functions, check_integer
+from jaxtricks._checks import check_functions, check_instance, check_integer
 from jaxtricks.data import Examples, count_examples
 from jaxtricks.training._evaluate import padded_size
 from jaxtricks.training._feed import feed, fetch_behind
@@ -61,6 +61,8 @@ def predict(
     check_functions("trainer", trainer, Trainer)
     check_model_variables(variables)
     check_integer("batch_size", batch_size, low=1)
+    if sharding is not None:
+        check_instance("sharding", sharding, NamedSharding)
     if trainer.predict is None:
         raise ValueError(
             "trainer must have a loss with predict, such as classification_loss; one that wraps "

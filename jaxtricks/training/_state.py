@@ -70,4 +70,5 @@ def variables(state: TrainState) -> dict[str, PyTree]:
         >>> list(variables(state))
         ['params', 'batch_stats']
     """
+    check_state("state", state)
     return {"params": state.params, **state.model_state}

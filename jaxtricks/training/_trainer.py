@@ -14,6 +14,7 @@ from jaxtricks._checks import (
     check_functions,
     check_instance,
     check_integer,
+    shown,
 )
 from jaxtricks.averaging import Averager
 from jaxtricks.training._loss import (
@@ -158,8 +159,11 @@ def trainer(
             check_function(name, function)
     if averager is not None:
         check_functions("averager", averager, Averager)
-    if isinstance(rng_streams, str):
-        raise TypeError(f"rng_streams must be a sequence of names, got {rng_streams!r}.")
+    names = isinstance(rng_streams, Sequence) and not isinstance(rng_streams, str)
+    if not names or not all(isinstance(name, str) for name in rng_streams):
+        raise TypeError(f"rng_streams must be a sequence of names, got {shown(rng_streams)}.")
+    if axis_name is not None:
+        check_instance("axis_name", axis_name, str)
     if "params" in rng_streams:
         raise ValueError('rng_streams must not hold "params": Flax falls back to it silently.')
     step = make_step(

@@ -46,7 +46,7 @@ VALUES: dict[str, Any] = {
 }
 NUMBERS = {"integer", "negative integer", "fraction"}
 ARRAYS = {"array", "device array"}
-TREES = {*NUMBERS, *ARRAYS, "none", "list", "empty list", "dict", "nan", "infinity"}
+DATA = {*NUMBERS, *ARRAYS, "list", "empty list", "nan", "infinity", "minus infinity"}
 MEANT: dict[str, set[str]] = {
     "scalar": NUMBERS,
     "int": {"integer", "negative integer"},
@@ -60,8 +60,8 @@ MEANT: dict[str, set[str]] = {
     "sequence": {"list", "list of text", "empty list"},
     "mapping": {"dict", "dict of text", "dict of functions"},
     "function": {"function", "class"},
-    "array": {*NUMBERS, *ARRAYS},
-    "tree": {*TREES, "minus infinity"},
+    "array": DATA,
+    "tree": {*DATA, "none", "dict", "flag"},
     "instance": set(),
     "any": set(VALUES),
 }
@@ -70,6 +70,7 @@ NAMED = {
     "ArrayLike": {"scalar", "array"},
     "DTypeLike": {"dtype"},
     "Mask": {"tree", "function"},
+    "Trainable": {"tree", "function"},
     "Layers": {"function", "sequence"},
 }
 
@@ -84,6 +85,8 @@ def kinds(annotation: Any) -> set[str]:
     text = getattr(annotation, "__name__", str(annotation))
     if annotation in (None, type(None)):
         return {"none"}
+    if getattr(annotation, "_is_protocol", False) and "__call__" in vars(annotation):
+        return {"function"}
     if annotation is Any or annotation is object:
         return {"any"}
     if origin is typing.Literal:

@@ -9,7 +9,7 @@ from jaxtricks.schedules import ScalarOrSchedule
 
 def adamw(
     learning_rate: ScalarOrSchedule = 0.001,
-    weight_decay: ScalarLike = 0.004,
+    weight_decay: ScalarLike | None = 0.004,
     beta_1: ScalarLike = 0.9,
     beta_2: ScalarLike = 0.999,
     epsilon: ScalarLike = 1e-7,

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+from jaxtricks._checks import check_instance
+
 
 def as_json(configuration: Mapping | None) -> dict | None:
     """What JSON makes of a configuration: tuples become lists, keys become strings.
@@ -10,8 +12,11 @@ def as_json(configuration: Mapping | None) -> dict | None:
     Raises:
         TypeError: JSON has no such value.
     """
+    if configuration is None:
+        return None
+    check_instance("configuration", configuration, Mapping)
     try:
-        return json.loads(json.dumps(None if configuration is None else dict(configuration)))
+        return json.loads(json.dumps(dict(configuration)))
     except (TypeError, ValueError) as error:
         raise TypeError(f"configuration must be JSON, got {configuration!r}: {error}.") from error
 

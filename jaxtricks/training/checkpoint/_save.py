@@ -107,7 +107,8 @@ def save(
         write_leaves(partial / STATE, leaves)
         on_first_process(finish)
     except Exception as error:
-        raise OSError(f"cannot save step {meta['step']} in {folder}: {error}") from error
+        message = f"cannot save the tree of step {meta['step']} in {folder}: {error}"
+        raise OSError(message) from error
     finally:
         if jax.process_index() == 0:
             shutil.rmtree(partial, ignore_errors=True)

@@ -12,7 +12,12 @@ from jaxtricks.training._state import TrainState
 from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.devices._distinct import distinct
-from jaxtricks.training.devices._sharding import block_on_cpu, check_divisible, data_sharding
+from jaxtricks.training.devices._sharding import (
+    block_on_cpu,
+    check_devices,
+    check_divisible,
+    data_sharding,
+)
 
 
 def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) -> TrainStep:
@@ -48,6 +53,7 @@ def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) 
         raise ValueError(
             'trainer must have an axis_name, such as trainer(..., axis_name="devices"), got None.'
         )
+    check_devices(devices)
     devices = jax.local_devices() if devices is None else list(devices)
     mapped = jax.pmap(
         trainer.step,

@@ -8,6 +8,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 from jaxtricks._check_fits import check_rows_fit
+from jaxtricks._checks import check_instance, shown
+from jaxtricks._tree_checks import check_real_tree
 
 
 def data_sharding(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
@@ -28,6 +30,7 @@ def replicated(sharding: NamedSharding) -> NamedSharding:
         >>> tuple(replicated(data_sharding()).spec)
         ()
     """
+    check_instance("sharding", sharding, NamedSharding)
     return NamedSharding(sharding.mesh, PartitionSpec())
 
 
@@ -48,6 +51,8 @@ def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
         >>> tuple(placed["x"].sharding.spec), placed["x"].tolist()
         (('data',), [0.0, 1.0, 2.0, 3.0])
     """
+    check_instance("sharding", sharding, NamedSharding)
+    check_real_tree("batch", batch)
     check_divisible(batch, len(sharding.addressable_devices))
     check_rows_fit(batch if isinstance(batch, Mapping) else {"batch": batch})
     return jax.tree.map(
@@ -88,6 +93,25 @@ def check_divisible(batch: PyTree, devices: int) -> None:
     Raises:
         ValueError: it has not.
     """
-    size = len(jax.tree.leaves(batch)[0])
+    leaves = jax.tree.leaves(batch)
+    if not leaves or not np.ndim(leaves[0]):
+        raise ValueError(f"batch must hold arrays with an axis of examples, got {shown(batch)}.")
+    size = len(leaves[0])
     if size % devices:
         raise ValueError(f"a batch of {size} examples cannot be divided among {devices} devices.")
+
+
+def check_devices(devices: Sequence[jax.Device] | None) -> None:
+    """Checks a sequence of devices that is not empty; None passes and means all.
+
+    Raises:
+        TypeError: it is something else.
+        ValueError: it is empty.
+    """
+    if devices is None:
+        return
+    check_instance("devices", devices, Sequence)
+    for index, device in enumerate(devices):
+        check_instance(f"devices[{index}]", device, jax.Device)
+    if not devices:
+        raise ValueError("devices must not be empty.")

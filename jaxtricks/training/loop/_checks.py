@@ -9,6 +9,7 @@ from jax.sharding import NamedSharding
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer
+from jaxtricks._tree_checks import shown_structure
 from jaxtricks.control import ControlRule
 from jaxtricks.data import Examples, check_examples, count_examples, take_batch
 from jaxtricks.training._state import TrainState
@@ -109,16 +110,14 @@ def trace_step(step: TrainStep, state: TrainState, batch: Shapes, key: Key[Array
         error.add_note(
             "This came up when the step was traced. Did the state come from this trainer's init? "
             "Does `rng_streams` of the trainer name each stream that the model draws from, and "
-            "does the model take `train` by keyword? The state's opt_state is "
-            f"{jax.tree.structure(state.opt_state)}."
+            "does the model take `train` by keyword?"
         )
         raise
     different = differences(state, after)
-    before, behind = jax.tree.structure(state), jax.tree.structure(after)
-    if different or before != behind:
+    if different or jax.tree.structure(state) != jax.tree.structure(after):
         raise ValueError(
             "step must give a state like the one it takes; "
-            f"{different or f'{before} before and {behind} after'}. "
+            f"{different or f'{shown_structure(state)} before, {shown_structure(after)} after'}. "
             "Make the state with the init of this trainer."
         )
     if "non_finite" not in metrics:
@@ -161,8 +160,10 @@ def check_default_mode(stopping: ControlRule, monitor: str) -> None:
     """Checks that the rule taken for want of another fits the metric.
 
     Raises:
+        TypeError: `monitor` is not a name.
         ValueError: the metric is one to be large.
     """
+    check_instance("monitor", monitor, str)
     if stopping.mode == "min" and monitor.endswith("accuracy"):
         raise ValueError(
             f"monitor={monitor!r} needs a rule that wants it large, such as "

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
+from jaxtricks._array_checks import real_array
 from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_function, check_instance, check_integer, check_range, shown
 from jaxtricks._types import ScalarLike
@@ -88,7 +89,9 @@ def classification_loss(
     check_instance("top_k", top_k, Sequence)
     for index, k in enumerate(top_k):
         check_integer(f"top_k[{index}]", k, low=1)
-    weights = None if class_weights is None else jnp.asarray(class_weights, jnp.float32)
+    weights = None
+    if class_weights is not None:
+        weights = real_array("class_weights", class_weights).astype(jnp.float32)
     if weights is not None and not isinstance(weights, jax.core.Tracer):
         if not (np.all(np.isfinite(weights)) and np.all(np.asarray(weights) >= 0)):
             raise ValueError(
