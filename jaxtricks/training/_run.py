@@ -24,6 +24,7 @@ from jaxtricks.training._control import (
 from jaxtricks.training._epoch import numbered_epoch
 from jaxtricks.training._evaluate import evaluate
 from jaxtricks.training._loss import Batch, Metrics
+from jaxtricks.training._own_state import check_own_state
 from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
 
@@ -123,6 +124,7 @@ def run(
     check_state("start", start, Position)
     check_run(trainer, control, train, validation, epochs, batch_size, after_stop)
     position = start if isinstance(start, Position) else begin(trainer, control, start)
+    check_own_state("start", trainer, position.state)
 
     def advance(position: Position) -> tuple[Position, Array, Any]:
         state, means = numbered_epoch(

@@ -13,6 +13,7 @@ from jaxtricks._local_path import local_path
 from jaxtricks.control import ControlRule, keep_best
 from jaxtricks.data import Examples
 from jaxtricks.training._control import Control, check_control, was_stopped
+from jaxtricks.training._own_state import check_own_state
 from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.loop._checks import (
@@ -157,6 +158,7 @@ def fit(
     for name, examples in (("train", train), ("validation", validation)):
         check_split(name, examples, batch_size, loop, classes)
     check_state("state", state)
+    check_own_state("state", trainer, state)
     looped = make_loop(loop, trainer, state, train, validation, key, batch_size, sharding, monitor)
     files = None
     if folder is not None:
