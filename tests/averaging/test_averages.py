@@ -95,7 +95,7 @@ def test_bad_arguments_are_refused(make, error, message):
 @pytest.mark.parametrize("averager", [exponential_average(0.9), polyak_average()])
 @pytest.mark.parametrize("leaf", [jnp.arange(2), jnp.ones(2, complex), jax.random.key(0)])
 def test_leaves_without_a_mean_are_refused(averager, leaf):
-    with pytest.raises(TypeError, match=r"params\['n'\] must be"):
+    with pytest.raises(TypeError, match=r"params\['n'\] (must be|is complex)"):
         averager.init({"n": leaf})
 
 

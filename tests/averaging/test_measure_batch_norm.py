@@ -149,7 +149,7 @@ def test_bad_input_is_named():
         measure_batch_norm(lambda variables, x: x, variables, X, 4)
     with pytest.raises(ValueError, match='must hold "params"'):
         measure_batch_norm(applied(model), {}, X, 4)
-    with pytest.raises(ValueError, match="batch_size 15 leaves no whole batch of 14"):
+    with pytest.raises(ValueError, match="batch_size must be at most the 14"):
         measure_batch_norm(applied(model), variables, X, 15)
 
 

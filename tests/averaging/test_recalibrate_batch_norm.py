@@ -207,7 +207,7 @@ def layerless(variables, x):
     "change, error, message",
     [
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
-        ({"batch_size": 15}, ValueError, "batch_size 15 leaves no whole batch of 14 examples"),
+        ({"batch_size": 15}, ValueError, "batch_size must be at most the 14 examples, got 15"),
         ({"examples": (X, X[:3])}, ValueError, r"one length, got lengths \[3, 14\]"),
         ({"examples": ()}, ValueError, r"one length, got lengths \[\]"),
         ({"apply": lambda variables, x: {"y": x}}, ValueError, 'return "batch_stats" too, got'),
