@@ -18,7 +18,7 @@ class FreezeState(NamedTuple):
 
 
 def freeze(
-    tx: optax.GradientTransformation, mask: Mask = None
+    tx: optax.GradientTransformation, mask: Mask
 ) -> optax.GradientTransformationExtraArgs:
     r"""Applies `tx` to the parameters where the mask is False; the others stay as they are.
 

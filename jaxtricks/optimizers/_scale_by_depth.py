@@ -70,8 +70,8 @@ def scale_by_depth(
             power = jnp.power(jnp.where(smooth, base, 1.0), exponent)
             multiplier = jnp.where(smooth, power, jnp.where(exponent == 0, 1.0, 0.0))
             # What is multiplied by 0 does not move, were it NaN.
-            kept = jnp.where((multiplier == 0) & ~jnp.isfinite(u), 0, u)
-            return kept * scalar_like(multiplier, kept)
+            finite = jnp.where((multiplier == 0) & ~jnp.isfinite(u), 0, u)
+            return finite * scalar_like(multiplier, finite)
 
         steps = jax.tree.map(scale, expand_prefix("depth", depths, updates), to_float32(updates))
         return cast_like(steps, updates), state
