@@ -145,6 +145,12 @@ TRANSFORMS: dict[str, Transform] = {
         hyper={},
         static={"tx": optimizers.adam(0.1), "mask": all_but_weights},
     ),
+    "full_precision": Transform(
+        optimizers.full_precision,
+        hyper={},
+        static={"tx": optimizers.adam(0.1)},
+        descends=True,
+    ),
     "scale_by_depth": Transform(
         optimizers.scale_by_depth,
         hyper={"factor": (0.5, 2.0)},
