@@ -41,6 +41,9 @@ TORCH_RULES = [
     Case("adam", {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-4, "weight_decay": 0.01}),
     Case("adamw", {"lr": 1e-3}),
     Case("adamw", {"lr": 0.01, "betas": (0.95, 0.98), "weight_decay": 0.1, "maximize": True}),
+    Case("adam", {"lr": 0.01, "amsgrad": True}),
+    Case("adam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    Case("adamw", {"lr": 0.01, "betas": (0.8, 0.9), "weight_decay": 0.1, "amsgrad": True}),
 ]
 
 KERAS_RULES = [

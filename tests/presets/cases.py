@@ -6,7 +6,7 @@ from tests.cases.schedules import Schedule
 from tests.cases.transforms import Transform
 
 TORCH = {"lr": (0.1, 0.3), "weight_decay": (0.1, 0.0)}
-BETAS = {"betas": (0.8, 0.9), "maximize": True}
+BETAS = {"betas": (0.8, 0.9), "amsgrad": True, "maximize": True}
 KERAS = {"learning_rate": (0.1, 0.3), "weight_decay": (0.1, 0.0)}
 ADAM = {"beta_1": (0.8, 0.5), "beta_2": (0.9, 0.99), "epsilon": (1e-7, 1e-3)}
 
@@ -44,7 +44,10 @@ TRANSFORMS: dict[str, Transform] = {
         up_to_one=("rho",),
     ),
     "torch.adam": Transform(
-        presets.torch.adam, hyper={**TORCH, "eps": (1e-8, 1e-3)}, scheduled=("lr",), static=BETAS
+        presets.torch.adam,
+        hyper={**TORCH, "eps": (1e-8, 1e-3)},
+        scheduled=("lr",),
+        static={**BETAS, "decoupled_weight_decay": False},
     ),
     "torch.adamw": Transform(
         presets.torch.adamw, hyper={**TORCH, "eps": (1e-8, 1e-3)}, scheduled=("lr",), static=BETAS
