@@ -70,6 +70,9 @@ KERAS_RULES = [
         },
     ),
     Case("adamw", {"learning_rate": 1e-3}),
+    Case("adam", {"learning_rate": 0.01, "amsgrad": True, "clipnorm": 10.0}),
+    Case("adamw", {"learning_rate": 0.01, "amsgrad": True, "clipvalue": 0.5}),
+    Case("sgd", {"learning_rate": 0.01, "momentum": 0.9, "global_clipnorm": 20.0}),
 ]
 
 TORCH_SCHEDULES = [
