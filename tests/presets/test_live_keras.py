@@ -4,6 +4,7 @@ As in `tests.presets.test_live_torch`; Keras runs on its PyTorch backend, in flo
 """
 
 import os
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -108,7 +109,7 @@ def test_two_variables_and_their_average_are_keras(arguments):
     rule = keras.optimizers.Adam(0.1, **arguments)
     theirs = {name: keras.Variable(value, dtype="float64") for name, value in PARAMS.items()}
     tx = presets.keras.adam(0.1, **arguments)
-    ours = {name: jnp.asarray(value, jnp.float32) for name, value in PARAMS.items()}
+    ours: Any = {name: jnp.asarray(value, jnp.float32) for name, value in PARAMS.items()}
     state = tx.init(ours)
     for step in range(8):
         grads = {name: np.cos(value * 3 + step) for name, value in PARAMS.items()}
