@@ -91,7 +91,9 @@ def full_precision(tx: optax.GradientTransformation) -> optax.GradientTransforma
             dtype = jnp.result_type(x)
             if dtype == w.dtype:
                 return step
-            return jnp.asarray(jnp.asarray(w, dtype), w.dtype) - jnp.asarray(x, w.dtype)
+            # the barrier, as XLA may take narrowing and widening again for nothing
+            rounded = jax.lax.optimization_barrier(jnp.asarray(w, dtype))
+            return jnp.asarray(rounded, w.dtype) - jnp.asarray(x, w.dtype)
 
         moves = jax.tree.map(move, params, after, steps)
         return cast_like(moves, updates), FullPrecisionState(after, inner)

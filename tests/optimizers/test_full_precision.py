@@ -118,3 +118,15 @@ def test_a_rule_that_takes_a_metric_gets_it():
         )
     )
     assert steps_of(tx, 1.0, 1) == pytest.approx(1 - 2.0**-10, abs=2**-9)
+
+
+def test_it_maps_and_differentiates_over_the_rate():
+    params = jnp.ones(3, jnp.bfloat16)
+
+    def update(rate):
+        tx = optimizers.full_precision(optimizers.gradient_descent(rate))
+        return tx.update(params, tx.init(params), params)[0].astype(jnp.float32)
+
+    rates = jnp.array([2.0**-4, 2.0**-3])
+    assert jax.vmap(update)(rates).tolist() == [[-(2.0**-4)] * 3, [-(2.0**-3)] * 3]
+    assert jax.grad(lambda rate: jnp.sum(update(rate)))(0.125) == -3

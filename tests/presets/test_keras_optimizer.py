@@ -1,6 +1,6 @@
 """What Keras's base class does around each rule, against optax and closed forms."""
 
-from typing import Any
+from typing import Any, cast
 
 import chex
 import jax
@@ -72,11 +72,11 @@ def test_it_runs_under_strict_promotion_and_with_leaves_of_several_dtypes(kind):
 def test_the_average_is_optaxs_from_the_first_point_on():
     """Steps of -1: the points are -1, -2, -3, and their average starts at the first."""
     tx = presets.keras.sgd(1.0, use_ema=True, ema_momentum=0.75)
-    params: Any = jnp.zeros(2)
+    params = jnp.zeros(2)
     state, want = tx.init(params), None
     for step in range(1, 6):
         updates, state = tx.update(jnp.ones(2), state, params)
-        params = optax.apply_updates(params, updates)
+        params = cast(Any, optax.apply_updates(params, updates))
         assert params.tolist() == [-step, -step]
         want = params if want is None else optax.incremental_update(params, want, 0.25)
         chex.assert_trees_all_close(optax.tree.get(state, "average"), want, rtol=1e-6)

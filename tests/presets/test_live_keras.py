@@ -4,7 +4,7 @@ As in `tests.presets.test_live_torch`; Keras runs on its PyTorch backend, in flo
 """
 
 import os
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -109,7 +109,7 @@ def test_two_variables_and_their_average_are_keras(arguments):
     rule = keras.optimizers.Adam(0.1, **arguments)
     theirs = {name: keras.Variable(value, dtype="float64") for name, value in PARAMS.items()}
     tx = presets.keras.adam(0.1, **arguments)
-    ours: Any = {name: jnp.asarray(value, jnp.float32) for name, value in PARAMS.items()}
+    ours = {name: jnp.asarray(value, jnp.float32) for name, value in PARAMS.items()}
     state = tx.init(ours)
     for step in range(8):
         grads = {name: np.cos(value * 3 + step) for name, value in PARAMS.items()}
@@ -119,7 +119,7 @@ def test_two_variables_and_their_average_are_keras(arguments):
         )
         grads = {name: jnp.asarray(g, jnp.float32) for name, g in grads.items()}
         updates, state = tx.update(grads, state, ours)
-        ours = optax.apply_updates(ours, updates)
+        ours = cast(Any, optax.apply_updates(ours, updates))
         for name, want in theirs.items():
             want = keras.ops.convert_to_numpy(want)
             np.testing.assert_allclose(ours[name], want, rtol=1e-5, atol=1e-5)
