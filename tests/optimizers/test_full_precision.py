@@ -125,7 +125,7 @@ def test_it_maps_and_differentiates_over_the_rate():
 
     def update(rate):
         tx = optimizers.full_precision(optimizers.gradient_descent(rate))
-        return tx.update(params, tx.init(params), params)[0].astype(jnp.float32)
+        return jnp.asarray(tx.update(params, tx.init(params), params)[0], jnp.float32)
 
     rates = jnp.array([2.0**-4, 2.0**-3])
     assert jax.vmap(update)(rates).tolist() == [[-(2.0**-4)] * 3, [-(2.0**-3)] * 3]
