@@ -11,13 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 
 
-def full_moment(params: PyTree, value: ScalarLike = 0.0) -> PyTree:
-    """Returns a tree shaped like `params`, filled with `value`, in float32 or wider."""
-    return jax.tree.map(lambda leaf: jnp.full_like(leaf, value, dtype=_wide(leaf)), params)
+def full_moment(
+    params: PyTree, value: ScalarLike = 0.0, *, dtype: DTypeLike | None = None
+) -> PyTree:
+    """Returns a tree shaped like `params`, filled with `value`, in `dtype` or float32 or wider."""
+    return jax.tree.map(
+        lambda leaf: jnp.full_like(leaf, value, dtype=_wide(leaf) if dtype is None else dtype),
+        params,
+    )
 
 
 def to_float32(updates: PyTree) -> PyTree:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree
 
+from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import (
     average,
@@ -18,18 +19,23 @@ from jaxtricks._moments import (
     weight_sum,
 )
 from jaxtricks._tree_checks import check_floating_tree, check_updates
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class AdamState(NamedTuple):
-    """`count`: updates done so far; `mu`, `nu`: not yet bias-corrected."""
+    """The moments, not yet bias-corrected.
+
+    `count`: updates done so far; `mu`, `nu`: first and second moments; `nu_max`: the largest `nu`
+    so far if `amsgrad`, else ().
+    """
 
     count: Int[Array, ""]
     mu: PyTree
     nu: PyTree
+    nu_max: PyTree = ()
 
 
 def scale_by_adam(
@@ -40,6 +46,8 @@ def scale_by_adam(
     eps_inside: bool = False,
     eps_hat: bool = False,
     bias_correction: bool = True,
+    amsgrad: bool = False,
+    mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Replaces the updates by $\hat m_t / (\sqrt{\hat v_t} + \varepsilon)$.
 
@@ -57,10 +65,18 @@ def scale_by_adam(
             \varepsilon)$; with `eps_inside` to the uncorrected $v_t$ under it.
         bias_correction: False leaves both moments as they are; at (0.9, 0.999) the first step is
             then 3.16 times larger.
+        amsgrad: divides by the root of the largest $v$ of each coordinate so far, so that a rate
+            never rises. As in PyTorch and Keras, $v$ is not yet corrected when they are compared;
+            optax compares the corrected ones.
+        mu_dtype: dtype in which $m$ is kept, such as `jax.numpy.bfloat16`, which saves a quarter of
+            the state; None is float32 or wider. It is rounded after each update, and the update
+            itself is made of the unrounded $m$. $v$ stays wide: at $\beta_2$ = 0.999 bfloat16 would
+            round its changes away.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is not a bool, or a leaf is not floating.
+        TypeError: a flag is not a bool, `mu_dtype` is not a floating dtype, or a leaf is not
+            floating.
 
     Example:
         >>> tx = scale_by_adam()
@@ -69,7 +85,8 @@ def scale_by_adam(
         [1.0, -1.0, 0.0]
 
     References:
-        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, algorithm 1.
+        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, algorithm 1; Reddi et al.,
+        [On the convergence of Adam and beyond](https://arxiv.org/abs/1904.09237), 2018 (AMSGrad).
     """
     for name, beta in (("b1", b1), ("b2", b2)):
         if not callable(beta):
@@ -77,11 +94,15 @@ def scale_by_adam(
     check_flag("eps_inside", eps_inside)
     check_flag("eps_hat", eps_hat)
     check_flag("bias_correction", bias_correction)
+    check_flag("amsgrad", amsgrad)
+    check_dtype("mu_dtype", mu_dtype)
     check_range("eps", eps, low=0.0)
 
     def init(params: PyTree) -> AdamState:
         check_floating_tree("params", params)
-        return AdamState(jnp.zeros([], jnp.int32), full_moment(params), full_moment(params))
+        first, second = full_moment(params, dtype=mu_dtype), full_moment(params)
+        largest = full_moment(params) if amsgrad else ()
+        return AdamState(jnp.zeros([], jnp.int32), first, second, largest)
 
     def update(
         updates: PyTree, state: AdamState, params: PyTree | None = None, **extra_args: object
@@ -90,8 +111,9 @@ def scale_by_adam(
         check_updates(updates, state.mu)
         decay1, decay2 = value_at(b1, state.count), value_at(b2, state.count)
         wide = to_float32(updates)
-        first = average(state.mu, wide, decay1)
+        first = average(cast_like(state.mu, state.nu), wide, decay1)
         second = average(state.nu, jax.tree.map(jnp.square, wide), decay2)
+        largest = jax.tree.map(jnp.maximum, state.nu_max, second) if amsgrad else ()
         scale1 = scale2 = 1.0
         if bias_correction:
             scale1, scale2 = weight_sum(decay1, state.count), weight_sum(decay2, state.count)
@@ -103,9 +125,9 @@ def scale_by_adam(
             mean, square = m / scalar_like(scale1, m), v / scalar_like(scale2, v)
             return over_root(mean, square, shift, eps_inside=eps_inside)
 
-        steps = jax.tree.map(step, first, second)
+        steps = jax.tree.map(step, first, largest if amsgrad else second)
         return cast_like(steps, updates), AdamState(
-            optax.safe_increment(state.count), first, second
+            optax.safe_increment(state.count), cast_like(first, state.mu), second, largest
         )
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -120,6 +142,8 @@ def adam(
     eps_inside: bool = False,
     eps_hat: bool = False,
     bias_correction: bool = True,
+    amsgrad: bool = False,
+    mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Adam: `scale_by_adam`, then $x \leftarrow x - \alpha u$.
 
@@ -131,6 +155,8 @@ def adam(
         eps_inside: place of $\varepsilon$.
         eps_hat: place of $\varepsilon$.
         bias_correction: whether to correct the moments.
+        amsgrad: whether to divide by the largest second moment so far.
+        mu_dtype: dtype of the first moment.
 
     Raises:
         ValueError: a hyper-parameter is out of range.
@@ -145,6 +171,13 @@ def adam(
         Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015.
     """
     rule = scale_by_adam(
-        b1, b2=b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
+        b1,
+        b2=b2,
+        eps=eps,
+        eps_inside=eps_inside,
+        eps_hat=eps_hat,
+        bias_correction=bias_correction,
+        amsgrad=amsgrad,
+        mu_dtype=mu_dtype,
     )
     return wide_chain(rule, gradient_descent(learning_rate))

@@ -3,7 +3,7 @@
 import optax
 
 from jaxtricks._checks import check_range
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers._adam import scale_by_adam
 from jaxtricks.optimizers._add_decoupled_decay import add_decoupled_decay
@@ -23,6 +23,8 @@ def adamw(
     eps_inside: bool = False,
     eps_hat: bool = False,
     bias_correction: bool = True,
+    amsgrad: bool = False,
+    mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""AdamW: $x \leftarrow (1 - \alpha_t \lambda_t) x - \alpha_t u_t$, $u$ from `scale_by_adam`.
 
@@ -41,6 +43,8 @@ def adamw(
         eps_inside: place of $\varepsilon$.
         eps_hat: place of $\varepsilon$.
         bias_correction: whether to correct the moments.
+        amsgrad: whether to divide by the largest second moment so far.
+        mu_dtype: dtype of the first moment.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or `update` gets no parameters.
@@ -60,7 +64,14 @@ def adamw(
         Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
     rule = scale_by_adam(
-        b1, b2=b2, eps=eps, eps_inside=eps_inside, eps_hat=eps_hat, bias_correction=bias_correction
+        b1,
+        b2=b2,
+        eps=eps,
+        eps_inside=eps_inside,
+        eps_hat=eps_hat,
+        bias_correction=bias_correction,
+        amsgrad=amsgrad,
+        mu_dtype=mu_dtype,
     )
     if not callable(weight_decay):
         check_range("weight_decay", weight_decay, low=0.0)

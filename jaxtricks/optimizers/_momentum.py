@@ -7,17 +7,18 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree
 
+from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import cast_like, full_moment, scalar, scalar_like, to_float32
 from jaxtricks._tree_checks import check_floating_tree, check_updates
-from jaxtricks._types import ScalarLike
+from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers._gradient_descent import gradient_descent
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class MomentumState(NamedTuple):
-    """`count`: updates done so far; `velocity`: shaped like the parameters, float32 or wider."""
+    """`count`: updates done so far; `velocity`: float32 or wider, unless a dtype is asked for."""
 
     count: Int[Array, ""]
     velocity: PyTree
@@ -30,6 +31,7 @@ def scale_by_momentum(
     dampen_first: bool = True,
     nesterov: bool = False,
     initial_velocity: ScalarLike = 0.0,
+    mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Replaces the updates by the velocity $v_t = \rho v_{t-1} + (1 - \tau) g_t$.
 
@@ -43,11 +45,15 @@ def scale_by_momentum(
         nesterov: returns $g_t + \rho v_t$, the look-ahead step in the re-parameterised form; not
             together with dampening.
         initial_velocity: $v_0$ of every coordinate.
+        mu_dtype: dtype in which $v$ is kept, such as `jax.numpy.bfloat16`, which halves the state;
+            None is float32 or wider. $v$ is rounded after each update, and the update itself is
+            made of the unrounded one. At `decay` 1 small gradients would be rounded away.
 
     Raises:
         ValueError: `decay` or `dampening` is out of range, `nesterov` is combined with a dampening,
             or the updates do not match the parameters.
-        TypeError: a flag is not a bool, or a leaf is not floating.
+        TypeError: a flag is not a bool, `mu_dtype` is not a floating dtype, or a leaf is not
+            floating.
 
     Example:
         >>> tx = scale_by_momentum(0.5)
@@ -69,14 +75,14 @@ def scale_by_momentum(
     check_range("initial_velocity", initial_velocity)
     check_flag("dampen_first", dampen_first)
     check_flag("nesterov", nesterov)
+    check_dtype("mu_dtype", mu_dtype)
     if nesterov and not isinstance(dampening, jax.core.Tracer) and float(dampening) != 0:
         raise ValueError(f"nesterov goes without dampening, got dampening {dampening}.")
 
     def init(params: PyTree) -> MomentumState:
         check_floating_tree("params", params)
-        return MomentumState(
-            count=jnp.zeros([], jnp.int32), velocity=full_moment(params, initial_velocity)
-        )
+        velocity = full_moment(params, initial_velocity, dtype=mu_dtype)
+        return MomentumState(count=jnp.zeros([], jnp.int32), velocity=velocity)
 
     def update(
         updates: PyTree, state: MomentumState, params: PyTree | None = None, **extra_args: object
@@ -91,11 +97,13 @@ def scale_by_momentum(
             return scalar_like(rho, v) * v + scalar_like(by, v) * jnp.asarray(g, v.dtype)
 
         wide = to_float32(updates)
-        velocity = jax.tree.map(lambda v, g: weighted(v, gain, g), state.velocity, wide)
+        past = state.velocity if mu_dtype is None else cast_like(state.velocity, wide)
+        velocity = jax.tree.map(lambda v, g: weighted(v, gain, g), past, wide)
         steps = velocity
         if nesterov:
             steps = jax.tree.map(lambda v, g: weighted(v, 1, g), velocity, wide)
-        return cast_like(steps, updates), MomentumState(optax.safe_increment(state.count), velocity)
+        count, after = optax.safe_increment(state.count), cast_like(velocity, state.velocity)
+        return cast_like(steps, updates), MomentumState(count, after)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -109,6 +117,7 @@ def momentum(
     dampen_first: bool = True,
     nesterov: bool = False,
     initial_velocity: ScalarLike = 0.0,
+    mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Gradient descent with momentum.
 
@@ -125,6 +134,7 @@ def momentum(
         dampen_first: see `scale_by_momentum`, like all that follow.
         nesterov: the look-ahead step.
         initial_velocity: $v_0$; inside, it has the sign and the rate of a step.
+        mu_dtype: dtype of the velocity.
 
     Raises:
         ValueError: a hyper-parameter is out of range.
@@ -152,6 +162,7 @@ def momentum(
         dampen_first=dampen_first,
         nesterov=nesterov,
         initial_velocity=initial_velocity,
+        mu_dtype=mu_dtype,
     )
     rate = gradient_descent(learning_rate)
     return wide_chain(rate, rule) if lr_inside else wide_chain(rule, rate)

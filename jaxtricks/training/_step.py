@@ -16,6 +16,7 @@ from jaxtricks.training._loss import Batch, Loss, Metrics, split_output, weighte
 from jaxtricks.training._non_finite import count_non_finite, count_spoiled, norm
 from jaxtricks.training._present import present_examples
 from jaxtricks.training._reported_rate import reported_rate
+from jaxtricks.training._scaled_update import scaled_update
 from jaxtricks.training._state import Averaged, TrainState
 from jaxtricks.training._trainable import Trainable, join_params, split_params
 
@@ -69,11 +70,10 @@ def make_step(settings: StepSettings) -> TrainStep:
                 lambda trained: settings.penalty(join_params(trained, frozen))
             )(trained)
             gradients = jax.tree.map(jnp.add, gradients, extra)
-        updates, opt_state = rule.update(
-            gradients, state.opt_state, trained, value=metrics["loss"], **extra_args
-        )
         scale = state.learning_rate_scale
-        updates = jax.tree.map(lambda u: (scale * u).astype(u.dtype), updates)
+        updates, opt_state = scaled_update(
+            rule, scale, gradients, state.opt_state, trained, value=metrics["loss"], **extra_args
+        )
         new = optax.apply_updates(trained, updates)
         params = join_params(new, frozen)
         rate = reported_rate(opt_state)

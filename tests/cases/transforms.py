@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jaxtricks import control, optimizers
@@ -43,7 +44,7 @@ TRANSFORMS: dict[str, Transform] = {
         optimizers.scale_by_momentum,
         hyper={"decay": (0.9, 0.5), "dampening": (0.1, 0.5), "initial_velocity": (0.0, 1.0)},
         scheduled=("decay",),
-        static={"dampen_first": False, "nesterov": False},
+        static={"dampen_first": False, "nesterov": False, "mu_dtype": None},
         up_to_one=("decay", "dampening"),
     ),
     "momentum": Transform(
@@ -55,7 +56,12 @@ TRANSFORMS: dict[str, Transform] = {
             "initial_velocity": (0.0, 1.0),
         },
         scheduled=("learning_rate", "decay"),
-        static={"lr_inside": True, "dampen_first": True, "nesterov": False},
+        static={
+            "lr_inside": True,
+            "dampen_first": True,
+            "nesterov": False,
+            "mu_dtype": jnp.float32,
+        },
         descends=True,
         up_to_one=("decay", "dampening"),
     ),
@@ -63,7 +69,13 @@ TRANSFORMS: dict[str, Transform] = {
         optimizers.scale_by_adam,
         hyper={"b1": (0.9, 0.5), "b2": (0.999, 0.9), "eps": (1e-7, 1e-3)},
         scheduled=("b1", "b2"),
-        static={"eps_inside": True, "eps_hat": True, "bias_correction": True},
+        static={
+            "eps_inside": True,
+            "eps_hat": True,
+            "bias_correction": True,
+            "amsgrad": True,
+            "mu_dtype": None,
+        },
     ),
     "adam": Transform(
         optimizers.adam,
@@ -74,7 +86,13 @@ TRANSFORMS: dict[str, Transform] = {
             "eps": (1e-7, 1e-3),
         },
         scheduled=("learning_rate", "b1", "b2"),
-        static={"eps_inside": False, "eps_hat": False, "bias_correction": True},
+        static={
+            "eps_inside": False,
+            "eps_hat": False,
+            "bias_correction": True,
+            "amsgrad": False,
+            "mu_dtype": jnp.float32,
+        },
         descends=True,
     ),
     "adamw": Transform(
@@ -92,6 +110,8 @@ TRANSFORMS: dict[str, Transform] = {
             "eps_inside": False,
             "eps_hat": False,
             "bias_correction": True,
+            "amsgrad": True,
+            "mu_dtype": None,
         },
         descends=True,
     ),
@@ -144,6 +164,12 @@ TRANSFORMS: dict[str, Transform] = {
         optimizers.freeze,
         hyper={},
         static={"tx": optimizers.adam(0.1), "mask": all_but_weights},
+    ),
+    "full_precision": Transform(
+        optimizers.full_precision,
+        hyper={},
+        static={"tx": optimizers.adam(0.1)},
+        descends=True,
     ),
     "scale_by_depth": Transform(
         optimizers.scale_by_depth,

@@ -8,6 +8,7 @@ import pytest
 from flax.core import FrozenDict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxtricks import optimizers
 from tests.cases.build import build, first_values
 from tests.cases.transforms import TRANSFORMS
 
@@ -59,6 +60,8 @@ def test_updates_keep_dtype_and_moments_are_wide(case, dtype):
 
 
 def test_bfloat16_hyper_parameters_are_not_rounded(case):
+    if case.make is optimizers.full_precision:
+        pytest.skip("its updates lead from a rounded parameter to the next: test_full_precision.py")
     params = params_tree(jnp.bfloat16)
     exact = gradients(params, 0)
     wide = jax.tree.map(lambda x: x.astype(jnp.float32), exact)

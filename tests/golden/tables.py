@@ -41,6 +41,9 @@ TORCH_RULES = [
     Case("adam", {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-4, "weight_decay": 0.01}),
     Case("adamw", {"lr": 1e-3}),
     Case("adamw", {"lr": 0.01, "betas": (0.95, 0.98), "weight_decay": 0.1, "maximize": True}),
+    Case("adam", {"lr": 0.01, "amsgrad": True}),
+    Case("adam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    Case("adamw", {"lr": 0.01, "betas": (0.8, 0.9), "weight_decay": 0.1, "amsgrad": True}),
 ]
 
 KERAS_RULES = [
@@ -67,6 +70,9 @@ KERAS_RULES = [
         },
     ),
     Case("adamw", {"learning_rate": 1e-3}),
+    Case("adam", {"learning_rate": 0.01, "amsgrad": True, "clipnorm": 10.0}),
+    Case("adamw", {"learning_rate": 0.01, "amsgrad": True, "clipvalue": 0.5}),
+    Case("sgd", {"learning_rate": 0.01, "momentum": 0.9, "global_clipnorm": 20.0}),
 ]
 
 TORCH_SCHEDULES = [

@@ -1,6 +1,6 @@
 """Accumulated batches are the whole, if their sizes count."""
 
-from typing import Any
+from typing import Any, cast
 
 import chex
 import jax
@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from jaxtricks import control, optimizers
+from tests.untyped import untyped
 
 SIZES = [128] * 7 + [104]
 
@@ -150,14 +151,52 @@ def test_weight_zero_does_not_count():
     state = tx.init(jnp.zeros(()))
     for _ in range(2):
         updates, state = tx.update(jnp.ones(()), state, weight=0)
-        assert float(updates) == 0.0
-    assert int(state.inner.count) == 0 and int(state.gathered) == 0
+        assert float(updates) == 0.0 and not state.has_updated
+    assert int(state.inner.count) == int(state.count) == 0 and int(state.gathered) == 0
+
+
+def every_of(count):
+    """1 gradient for the first two updates, then 3, then 2."""
+    return jnp.where(count < 2, 1, jnp.where(count < 4, 3, 2))
+
+
+def test_a_scheduled_number_is_optaxs():
+    """Every update and every answer of `has_updated`, through the changes of the number."""
+    gradients = jax.random.normal(jax.random.key(1), (20, 4))
+    rule, params = optimizers.adam(0.1), jnp.zeros(4)
+    ours, theirs = optimizers.accumulate(rule, every_of), optax.MultiSteps(rule, every_of)
+
+    def run(tx, answer):
+        def body(state, gradient):
+            updates, state = tx.update(gradient, state, params)
+            return state, (updates, answer(state))
+
+        return jax.lax.scan(body, tx.init(params), gradients)
+
+    state, got = run(ours, lambda state: optax.tree.get(state, "has_updated"))
+    their_state, want = run(theirs, theirs.has_updated)
+    chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-7)
+    assert [int(i) for i in jnp.nonzero(got[1])[0]] == [0, 1, 4, 7, 9, 11, 13, 15, 17, 19]
+    assert int(optax.tree.get(state, "gathered")) == int(their_state.mini_step)
+    assert int(optax.tree.get(state.inner, "AdamState").count) == int(their_state.gradient_step)
+
+
+def test_a_number_from_our_schedules_is_rounded_down_and_at_least_one():
+    for number, want in ((2.9, 2), (0.0, 1), (-3.0, 1)):
+        tx: Any = optimizers.accumulate(optimizers.gradient_descent(1.0), lambda count, n=number: n)
+        state, calls = tx.init(jnp.zeros(())), 0
+        while not state.has_updated:
+            _, state = tx.update(jnp.ones(()), state)
+            calls += 1
+        assert calls == want
 
 
 def test_refusals():
     rule = optimizers.gradient_descent(0.1)
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         optimizers.accumulate(rule, 0)
+    with untyped(), pytest.raises(TypeError, match="every must be an integer, got 2.5"):
+        optimizers.accumulate(rule, cast(Any, 2.5))
     with pytest.raises(TypeError, match="tx"):
         optimizers.accumulate(0.1, 2)
     tx = optimizers.accumulate(rule, 2)

@@ -79,3 +79,11 @@ def test_optax_always_corrects_and_so_has_not_the_notes_adam(inside):
 def test_hyper_parameters_out_of_range(name, bad):
     with pytest.raises(ValueError, match=f"{name} must be in .*, got {bad}"):
         optimizers.adam(1e-3, **{name: bad})
+
+
+@pytest.mark.parametrize("make", [optimizers.adam, optimizers.adamw], ids=["adam", "adamw"])
+def test_amsgrad_divides_by_the_largest_second_moment_so_far(make):
+    """One gradient of 1, then none: Adam's second moment shrinks, AMSGrad's stays at 1 - b2."""
+    tx = make(1.0, b1=0.5, b2=0.75, eps=0.0, amsgrad=True, bias_correction=False)
+    got = updates_of(tx, jnp.array([[1.0], [0.0], [0.0]]))[:, 0]
+    chex.assert_trees_all_close(got, -jnp.array([0.5, 0.25, 0.125]) / 0.5)

@@ -6,8 +6,11 @@ from tests.cases.schedules import Schedule
 from tests.cases.transforms import Transform
 
 TORCH = {"lr": (0.1, 0.3), "weight_decay": (0.1, 0.0)}
-BETAS = {"betas": (0.8, 0.9), "maximize": True}
-KERAS = {"learning_rate": (0.1, 0.3), "weight_decay": (0.1, 0.0)}
+BETAS = {"betas": (0.8, 0.9), "amsgrad": True, "maximize": True}
+KERAS = {"learning_rate": (0.1, 0.3), "weight_decay": (0.1, 0.0), "ema_momentum": (0.9, 0.5)}
+NO_CLIPPING = {"clipnorm": None, "clipvalue": None, "global_clipnorm": None}  # two are refused
+EMA = {**NO_CLIPPING, "use_ema": True, "ema_overwrite_frequency": 2}
+NO_EMA = {**NO_CLIPPING, "use_ema": False, "ema_overwrite_frequency": None}
 ADAM = {"beta_1": (0.8, 0.5), "beta_2": (0.9, 0.99), "epsilon": (1e-7, 1e-3)}
 
 TRANSFORMS: dict[str, Transform] = {
@@ -44,7 +47,10 @@ TRANSFORMS: dict[str, Transform] = {
         up_to_one=("rho",),
     ),
     "torch.adam": Transform(
-        presets.torch.adam, hyper={**TORCH, "eps": (1e-8, 1e-3)}, scheduled=("lr",), static=BETAS
+        presets.torch.adam,
+        hyper={**TORCH, "eps": (1e-8, 1e-3)},
+        scheduled=("lr",),
+        static={**BETAS, "decoupled_weight_decay": False},
     ),
     "torch.adamw": Transform(
         presets.torch.adamw, hyper={**TORCH, "eps": (1e-8, 1e-3)}, scheduled=("lr",), static=BETAS
@@ -53,32 +59,40 @@ TRANSFORMS: dict[str, Transform] = {
         presets.keras.sgd,
         hyper={**KERAS, "momentum": (0.5, 0.0)},
         scheduled=("learning_rate",),
-        static={"nesterov": True},
+        static={**NO_EMA, "nesterov": True},
         up_to_one=("momentum",),
     ),
     "keras.adagrad": Transform(
         presets.keras.adagrad,
         hyper={**KERAS, "initial_accumulator_value": (0.1, 0.0), "epsilon": (1e-7, 1e-3)},
         scheduled=("learning_rate",),
+        static=NO_EMA,
     ),
     "keras.rmsprop": Transform(
         presets.keras.rmsprop,
         hyper={**KERAS, "rho": (0.9, 0.5), "momentum": (0.0, 0.5), "epsilon": (1e-7, 1e-3)},
         scheduled=("learning_rate",),
-        static={"centered": True},
+        static={**EMA, "centered": True},
         up_to_one=("rho", "momentum"),
     ),
     "keras.adadelta": Transform(
         presets.keras.adadelta,
         hyper={**KERAS, "rho": (0.95, 0.5), "epsilon": (1e-7, 1e-3)},
         scheduled=("learning_rate",),
+        static=NO_EMA,
         up_to_one=("rho",),
     ),
     "keras.adam": Transform(
-        presets.keras.adam, hyper={**KERAS, **ADAM}, scheduled=("learning_rate",)
+        presets.keras.adam,
+        hyper={**KERAS, **ADAM},
+        scheduled=("learning_rate",),
+        static={**EMA, "amsgrad": True},
     ),
     "keras.adamw": Transform(
-        presets.keras.adamw, hyper={**KERAS, **ADAM}, scheduled=("learning_rate",)
+        presets.keras.adamw,
+        hyper={**KERAS, **ADAM},
+        scheduled=("learning_rate",),
+        static={**NO_EMA, "amsgrad": False},
     ),
 }
 

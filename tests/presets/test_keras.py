@@ -13,15 +13,8 @@ from tests.golden.tables import KERAS_RULES
 from tests.presets import parity
 
 NOT_OURS = {
-    "clipnorm",
-    "clipvalue",
-    "global_clipnorm",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
     "loss_scale_factor",
     "gradient_accumulation_steps",
-    "amsgrad",
     "name",
     "kwargs",
 }
@@ -65,6 +58,10 @@ def test_bad_arguments_are_refused(preset, name, bad):
         ("adadelta", {"epsilon": -1.0}, r"epsilon must be .*, got -1.0"),
         ("adam", {"beta_1": 1.0}, r"beta_1 must be .*, got 1.0"),
         ("adamw", {"beta_2": -0.1}, r"beta_2 must be .*, got -0.1"),
+        ("sgd", {"clipnorm": -1.0}, r"clipnorm must be .*, got -1.0"),
+        ("adam", {"clipnorm": 1.0, "clipvalue": 0.5}, "at most one of .* got clipnorm, clipvalue"),
+        ("rmsprop", {"ema_momentum": 1.5}, r"ema_momentum must be .*, got 1.5"),
+        ("adagrad", {"ema_overwrite_frequency": 0}, "ema_overwrite_frequency must be .*, got 0"),
     ],
 )
 def test_bad_arguments_are_refused_by_keras_names(preset, arguments, message):

@@ -36,6 +36,13 @@ RATE = {"lr": power_of_ten(-4, 0), "weight_decay": one_of(0, 0.0, 1e-4, 0.1)}
 DECAY = one_of(0.0, 0.5, 0.9, 0.99, 0.999)
 MAXIMIZE = {"maximize": one_of(False, True)}
 EPS = {"eps": one_of(1e-3, 1e-6, 1e-8, 1e-10)}
+ADAM = {
+    **RATE,
+    **EPS,
+    **MAXIMIZE,
+    "betas": lambda draw: (DECAY(draw), DECAY(draw)),
+    "amsgrad": one_of(False, True),
+}
 RULES = {
     "sgd": {
         **RATE,
@@ -60,8 +67,8 @@ RULES = {
         "centered": one_of(False, True),
     },
     "adadelta": {**RATE, **EPS, **MAXIMIZE, "rho": one_of(0.0, 0.5, 0.9, 1.0)},
-    "adam": {**RATE, **EPS, **MAXIMIZE, "betas": lambda draw: (DECAY(draw), DECAY(draw))},
-    "adamw": {**RATE, **EPS, **MAXIMIZE, "betas": lambda draw: (DECAY(draw), DECAY(draw))},
+    "adam": {**ADAM, "decoupled_weight_decay": one_of(False, True)},
+    "adamw": ADAM,
 }
 INITIAL = {"initial_rate": power_of_ten(-4, 1)}
 SCHEDULES = {

@@ -21,8 +21,6 @@ NOT_OURS = {
     "fused",
     "capturable",
     "differentiable",
-    "amsgrad",
-    "decoupled_weight_decay",
     "optimizer",
     "last_epoch",
 }

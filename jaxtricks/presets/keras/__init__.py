@@ -2,11 +2,16 @@ r"""`keras.optimizers` and `keras.layers.BatchNormalization`: Keras 3's names, d
 
 Updates agree with Keras's in float64 to 1e-6 of each coordinate's largest. `learning_rate` may also
 be a schedule of ours. Every rule takes `weight_decay`, which Keras always decouples: the variables
-shrink by $\alpha_t \lambda$ of themselves besides the rule's step. For what Keras adds around the
-rules use optax: `optax.clip` for `clipvalue`, `optax.clip_by_global_norm` for `global_clipnorm`,
-before the rule. `amsgrad` is left out. A decay of an average above 1, and one of Adam's of 1, which
-Keras accepts, are refused. A Python 0 for `momentum` and None for `weight_decay` leave that part
-out; an array or a tracer keeps it in, so that the state's structure does not depend on a value.
+shrink by $\alpha_t \lambda$ of themselves besides the rule's step. A decay of an average above 1,
+and one of Adam's of 1, which Keras accepts, are refused. A Python 0 for `momentum` and None for
+`weight_decay` leave that part out; an array or a tracer keeps it in, so that the state's structure
+does not depend on a value.
+
+The gradients are clipped by `clipnorm`, `clipvalue` or `global_clipnorm` before the rule; 0 clips
+nothing, as in Keras. With `use_ema` the state holds an average of the parameters,
+`optax.tree.get(state, "average")`, by which `ema_overwrite_frequency` replaces them now and then;
+Keras's `fit` also does so at its end, which here is yours to do. `loss_scale_factor` and
+`gradient_accumulation_steps` (`optimizers.accumulate`) are left out.
 """
 
 from jaxtricks.presets.keras._adadelta import adadelta as adadelta

@@ -5,7 +5,7 @@ import optax
 from jaxtricks._checks import check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent, scale_by_adadelta
-from jaxtricks.presets.keras._shrink import shrunk
+from jaxtricks.presets.keras._optimizer import optimizer
 from jaxtricks.schedules import ScalarOrSchedule
 
 
@@ -14,6 +14,12 @@ def adadelta(
     rho: ScalarLike = 0.95,
     epsilon: ScalarLike = 1e-7,
     weight_decay: ScalarLike | None = None,
+    clipnorm: ScalarLike | None = None,
+    clipvalue: ScalarLike | None = None,
+    global_clipnorm: ScalarLike | None = None,
+    use_ema: bool = False,
+    ema_momentum: ScalarLike = 0.99,
+    ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""`keras.optimizers.Adadelta`: the paper's rule times a learning rate, 0.001 by default.
 
@@ -26,9 +32,17 @@ def adadelta(
         rho: $\rho$, in `[0, 1]`, of both averages.
         epsilon: $\varepsilon \ge 0$, inside both roots.
         weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
+        clipnorm: largest norm of each leaf's gradient; at most one of the three is not None.
+        clipvalue: largest absolute value of each coordinate of the gradient.
+        global_clipnorm: largest norm of the gradients of all leaves together.
+        use_ema: whether to average the parameters as `presets.keras` says; `update` then needs
+            `params`.
+        ema_momentum: the average's decay, in `[0, 1]`.
+        ema_overwrite_frequency: every how many updates the average replaces the parameters.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or two kinds of clipping are asked for.
+        TypeError: a flag is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
@@ -44,4 +58,14 @@ def adadelta(
     check_range("rho", rho, low=0.0, high=1.0)
     check_range("epsilon", epsilon, low=0.0)
     rule = scale_by_adadelta(rho, eps=epsilon)
-    return shrunk((rule, gradient_descent(learning_rate)), learning_rate, weight_decay)
+    return optimizer(
+        (rule, gradient_descent(learning_rate)),
+        learning_rate,
+        weight_decay,
+        clipnorm=clipnorm,
+        clipvalue=clipvalue,
+        global_clipnorm=global_clipnorm,
+        use_ema=use_ema,
+        ema_momentum=ema_momentum,
+        ema_overwrite_frequency=ema_overwrite_frequency,
+    )

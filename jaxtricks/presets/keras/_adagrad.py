@@ -5,7 +5,7 @@ import optax
 from jaxtricks._checks import check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent, scale_by_adagrad
-from jaxtricks.presets.keras._shrink import shrunk
+from jaxtricks.presets.keras._optimizer import optimizer
 from jaxtricks.schedules import ScalarOrSchedule
 
 
@@ -14,6 +14,12 @@ def adagrad(
     initial_accumulator_value: ScalarLike = 0.1,
     epsilon: ScalarLike = 1e-7,
     weight_decay: ScalarLike | None = None,
+    clipnorm: ScalarLike | None = None,
+    clipvalue: ScalarLike | None = None,
+    global_clipnorm: ScalarLike | None = None,
+    use_ema: bool = False,
+    ema_momentum: ScalarLike = 0.99,
+    ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""`keras.optimizers.Adagrad`: the sum starts at 0.1, and $\varepsilon$ is inside the root.
 
@@ -24,9 +30,17 @@ def adagrad(
         initial_accumulator_value: $r_0 \ge 0$.
         epsilon: $\varepsilon \ge 0$; acts like its own root outside.
         weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
+        clipnorm: largest norm of each leaf's gradient; at most one of the three is not None.
+        clipvalue: largest absolute value of each coordinate of the gradient.
+        global_clipnorm: largest norm of the gradients of all leaves together.
+        use_ema: whether to average the parameters as `presets.keras` says; `update` then needs
+            `params`.
+        ema_momentum: the average's decay, in `[0, 1]`.
+        ema_overwrite_frequency: every how many updates the average replaces the parameters.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or two kinds of clipping are asked for.
+        TypeError: a flag is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
@@ -44,4 +58,14 @@ def adagrad(
     rule = scale_by_adagrad(
         eps=epsilon, eps_inside=True, initial_accumulator=initial_accumulator_value
     )
-    return shrunk((rule, gradient_descent(learning_rate)), learning_rate, weight_decay)
+    return optimizer(
+        (rule, gradient_descent(learning_rate)),
+        learning_rate,
+        weight_decay,
+        clipnorm=clipnorm,
+        clipvalue=clipvalue,
+        global_clipnorm=global_clipnorm,
+        use_ema=use_ema,
+        ema_momentum=ema_momentum,
+        ema_overwrite_frequency=ema_overwrite_frequency,
+    )

@@ -4,7 +4,7 @@ import optax
 
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers import gradient_descent
-from jaxtricks.presets.keras._shrink import shrunk
+from jaxtricks.presets.keras._optimizer import optimizer
 from jaxtricks.presets.keras._velocity import velocity
 from jaxtricks.schedules import ScalarOrSchedule
 
@@ -14,6 +14,12 @@ def sgd(
     momentum: ScalarLike = 0.0,
     nesterov: bool = False,
     weight_decay: ScalarLike | None = None,
+    clipnorm: ScalarLike | None = None,
+    clipvalue: ScalarLike | None = None,
+    global_clipnorm: ScalarLike | None = None,
+    use_ema: bool = False,
+    ema_momentum: ScalarLike = 0.99,
+    ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""`keras.optimizers.SGD`: the rate is inside the velocity.
 
@@ -25,9 +31,17 @@ def sgd(
         momentum: $\mu$, in `[0, 1]`; with 0, `nesterov` changes nothing.
         nesterov: whether to look ahead.
         weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
+        clipnorm: largest norm of each leaf's gradient; at most one of the three is not None.
+        clipvalue: largest absolute value of each coordinate of the gradient.
+        global_clipnorm: largest norm of the gradients of all leaves together.
+        use_ema: whether to average the parameters as `presets.keras` says; `update` then needs
+            `params`.
+        ema_momentum: the average's decay, in `[0, 1]`.
+        ema_overwrite_frequency: every how many updates the average replaces the parameters.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or two kinds of clipping are asked for.
+        TypeError: a flag is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
@@ -46,4 +60,14 @@ def sgd(
         learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013.
     """
     rule = (gradient_descent(learning_rate), *velocity(momentum, nesterov=nesterov))
-    return shrunk(rule, learning_rate, weight_decay)
+    return optimizer(
+        rule,
+        learning_rate,
+        weight_decay,
+        clipnorm=clipnorm,
+        clipvalue=clipvalue,
+        global_clipnorm=global_clipnorm,
+        use_ema=use_ema,
+        ema_momentum=ema_momentum,
+        ema_overwrite_frequency=ema_overwrite_frequency,
+    )

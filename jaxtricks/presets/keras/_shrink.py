@@ -11,7 +11,6 @@ from jaxtricks._checks import check_range
 from jaxtricks._moments import cast_like, scalar, scalar_like, to_float32
 from jaxtricks._tree_checks import check_params_given, check_updates
 from jaxtricks._types import ScalarLike
-from jaxtricks._wide_chain import wide_chain
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
@@ -21,12 +20,10 @@ class ShrinkState(NamedTuple):
     count: Int[Array, ""]
 
 
-def shrunk(
-    rule: tuple[optax.GradientTransformationExtraArgs, ...],
-    learning_rate: ScalarOrSchedule,
-    weight_decay: ScalarLike | None,
-) -> optax.GradientTransformationExtraArgs:
-    r"""Adds $-\alpha_t \lambda x$ to the displacement that `rule` returns; None adds nothing.
+def shrink(
+    learning_rate: ScalarOrSchedule, weight_decay: ScalarLike | None
+) -> tuple[optax.GradientTransformationExtraArgs, ...]:
+    r"""Returns the link that adds $-\alpha_t \lambda x$ to a displacement; no link for None.
 
     `add_decoupled_decay` does not serve where the rate is inside the velocity: there is no place
     after the rule and before the rate.
@@ -37,7 +34,7 @@ def shrunk(
     if not callable(learning_rate):
         check_range("learning_rate", learning_rate, low=0.0)
     if weight_decay is None:
-        return wide_chain(*rule)
+        return ()
     check_range("weight_decay", weight_decay, low=0.0)
 
     def init(params: PyTree) -> ShrinkState:
@@ -56,4 +53,4 @@ def shrunk(
         )
         return cast_like(steps, updates), ShrinkState(optax.safe_increment(state.count))
 
-    return wide_chain(*rule, optax.GradientTransformationExtraArgs(init, update))
+    return (optax.GradientTransformationExtraArgs(init, update),)

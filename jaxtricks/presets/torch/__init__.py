@@ -2,11 +2,11 @@
 
 Updates agree with PyTorch's in float64 to 1e-6 of each coordinate's largest, rates of schedules to
 1e-5 of themselves. `lr` may also be a schedule of ours. The arguments that only concern speed
-(`foreach`, `fused`, `capturable`, `differentiable`) have no counterpart, and `amsgrad` is left out.
-A momentum, a dampening or a decay of an average above 1, which PyTorch accepts in some rules, is
-refused. A Python 0 for `weight_decay` or `momentum` leaves that part out, as in PyTorch, so that
-`update` needs no parameters; an array or a tracer keeps it in, so that the state's structure does
-not depend on a value.
+(`foreach`, `fused`, `capturable`, `differentiable`) have no counterpart. A momentum, a dampening or
+a decay of an average above 1, which PyTorch accepts in some rules, is refused. A Python 0 for
+`weight_decay` or `momentum` leaves that part out, as in PyTorch, so that `update` needs no
+parameters; an array or a tracer keeps it in, so that the state's structure does not depend on a
+value.
 """
 
 from jaxtricks.presets.torch._adadelta import adadelta as adadelta

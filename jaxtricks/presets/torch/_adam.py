@@ -2,10 +2,10 @@
 
 import optax
 
-from jaxtricks._checks import check_pair, check_range
+from jaxtricks._checks import check_flag, check_pair, check_range
 from jaxtricks._types import ScalarLike
-from jaxtricks.optimizers import scale_by_adam
-from jaxtricks.presets.torch._penalized import penalized
+from jaxtricks.optimizers import add_decoupled_decay, scale_by_adam
+from jaxtricks.presets.torch._penalized import left_out, penalized
 from jaxtricks.schedules import ScalarOrSchedule
 
 
@@ -14,8 +14,10 @@ def adam(
     betas: tuple[ScalarLike, ScalarLike] = (0.9, 0.999),
     eps: ScalarLike = 1e-8,
     weight_decay: ScalarLike = 0,
+    amsgrad: bool = False,
     *,
     maximize: bool = False,
+    decoupled_weight_decay: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
     r"""`torch.optim.Adam`: both moments corrected, $\varepsilon$ outside the corrected root.
 
@@ -28,10 +30,14 @@ def adam(
         betas: the decays of the two moments, each in `[0, 1)`.
         eps: $\varepsilon \ge 0$.
         weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
-        maximize: whether to climb.
+        amsgrad: whether to divide by the root of the largest $v$ so far, corrected afterwards.
+        maximize: whether to climb; the weights decay all the same.
+        decoupled_weight_decay: whether to leave the moments alone and shrink the weights by
+            $\alpha_t \lambda$ of themselves, which is `adamw`.
 
     Raises:
         ValueError: an argument is out of range.
+        TypeError: a flag is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
@@ -49,5 +55,10 @@ def adam(
     check_range("betas[0]", betas[0], low=0.0, below=1.0)
     check_range("betas[1]", betas[1], low=0.0, below=1.0)
     check_range("eps", eps, low=0.0)
-    rule = scale_by_adam(betas[0], b2=betas[1], eps=eps)
-    return penalized((rule,), lr, weight_decay=weight_decay, maximize=maximize)
+    check_range("weight_decay", weight_decay, low=0.0)
+    check_flag("decoupled_weight_decay", decoupled_weight_decay)
+    rule = scale_by_adam(betas[0], b2=betas[1], eps=eps, amsgrad=amsgrad)
+    if not decoupled_weight_decay:
+        return penalized((rule,), lr, weight_decay=weight_decay, maximize=maximize)
+    decay = () if left_out(weight_decay) else (add_decoupled_decay(weight_decay),)
+    return penalized((rule, *decay), lr, weight_decay=0, maximize=maximize)

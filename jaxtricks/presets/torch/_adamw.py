@@ -2,10 +2,8 @@
 
 import optax
 
-from jaxtricks._checks import check_pair, check_range
 from jaxtricks._types import ScalarLike
-from jaxtricks.optimizers import add_decoupled_decay, scale_by_adam
-from jaxtricks.presets.torch._penalized import left_out, penalized
+from jaxtricks.presets.torch._adam import adam
 from jaxtricks.schedules import ScalarOrSchedule
 
 
@@ -14,6 +12,7 @@ def adamw(
     betas: tuple[ScalarLike, ScalarLike] = (0.9, 0.999),
     eps: ScalarLike = 1e-8,
     weight_decay: ScalarLike = 1e-2,
+    amsgrad: bool = False,
     *,
     maximize: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
@@ -27,10 +26,12 @@ def adamw(
         betas: the decays of the two moments, each in `[0, 1)`.
         eps: $\varepsilon \ge 0$.
         weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
+        amsgrad: whether to divide by the root of the largest $v$ so far, corrected afterwards.
         maximize: whether to climb; the weights decay all the same.
 
     Raises:
         ValueError: an argument is out of range.
+        TypeError: a flag is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
@@ -45,11 +46,12 @@ def adamw(
         Loshchilov and Hutter, [Decoupled Weight Decay
         Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
-    check_pair("betas", betas)
-    check_range("betas[0]", betas[0], low=0.0, below=1.0)
-    check_range("betas[1]", betas[1], low=0.0, below=1.0)
-    check_range("eps", eps, low=0.0)
-    check_range("weight_decay", weight_decay, low=0.0)
-    decay = () if left_out(weight_decay) else (add_decoupled_decay(weight_decay),)
-    rule = (scale_by_adam(betas[0], b2=betas[1], eps=eps), *decay)
-    return penalized(rule, lr, weight_decay=0, maximize=maximize)
+    return adam(
+        lr,
+        betas,
+        eps,
+        weight_decay,
+        amsgrad,
+        maximize=maximize,
+        decoupled_weight_decay=True,
+    )

@@ -1,0 +1,39 @@
+"""The updates of a rule times the scale that a control rule has set."""
+
+import jax
+import optax
+from jax.tree_util import keystr
+from jaxtyping import Array, Float, PyTree
+
+
+def scaled_update(
+    rule: optax.GradientTransformationExtraArgs,
+    scale: Float[Array, ""],
+    gradients: PyTree,
+    opt_state: PyTree,
+    params: PyTree,
+    **extra_args: object,
+) -> tuple[PyTree, PyTree]:
+    """Returns updates of the gradients' dtypes, and the rule's new state.
+
+    `optimizers.full_precision` scales its steps itself: it would undo what is done to its updates.
+
+    Raises:
+        ValueError: it is only a part of the rule.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> rule, half = optax.with_extra_args_support(optax.sgd(1.0)), jnp.float32(0.5)
+        >>> print(scaled_update(rule, half, jnp.ones(()), rule.init(jnp.ones(())), None)[0])
+        -0.5
+    """
+    copies = [path for path, _ in optax.tree.get_all_with_path(opt_state, "FullPrecisionState")]
+    if copies == [()]:
+        return rule.update(gradients, opt_state, params, learning_rate_scale=scale, **extra_args)
+    if copies:
+        raise ValueError(
+            "full_precision must wrap the whole rule in a trainer, as it would undo what follows: "
+            f"its state is at opt_state{keystr(copies[0])}."
+        )
+    updates, opt_state = rule.update(gradients, opt_state, params, **extra_args)
+    return jax.tree.map(lambda u: (scale * u).astype(u.dtype), updates), opt_state
