@@ -9,9 +9,10 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
-from jaxtricks import schedules
+from jaxtricks import presets, schedules
 
 LAST = 2**31 - 1
 
@@ -113,6 +114,46 @@ def polynomial_lr(t, initial_rate, total_iters=5, power=1.0):
     return initial_rate * ((total_iters - np.minimum(t, total_iters)) / total_iters) ** power
 
 
+def cyclic_lr(t, base_lr, max_lr, step_size_up=2000, step_size_down=None, **height):
+    down = step_size_down or step_size_up
+    cycle, phase = t // (step_size_up + down), t % (step_size_up + down)
+    rise = np.where(
+        phase <= step_size_up, phase / step_size_up, (step_size_up + down - phase) / down
+    )
+    scale = {
+        "triangular": 1.0,
+        "triangular2": 0.5**cycle,
+        "exp_range": np.float64(height.get("gamma", 1.0)) ** t,
+    }[height.get("mode", "triangular")]
+    if "scale_fn" in height:
+        scale = height["scale_fn"](cycle + 1.0)
+    return base_lr + (max_lr - base_lr) * rise * scale
+
+
+def one_cycle_lr(
+    t,
+    max_lr,
+    total_steps,
+    pct_start=0.3,
+    anneal_strategy="cos",
+    div_factor=25.0,
+    final_div_factor=1e4,
+    three_phase=False,
+):
+    """The phases of PyTorch's documentation, from the last to the first."""
+    first = max_lr / div_factor
+    form = wave if anneal_strategy == "cos" else line
+    rise = pct_start * total_steps - 1
+    ends = [0, rise, *([2 * rise] if three_phase else []), total_steps - 1]
+    rates = [first, max_lr, *([first] if three_phase else []), first / final_div_factor]
+    t = np.minimum(t, total_steps - 1)
+    phases = [
+        form(rates[i], rates[i + 1], t - ends[i], (ends[i + 1] - ends[i]) or 1)
+        for i in range(len(ends) - 1)
+    ]
+    return np.select([t <= end for end in ends[1:]], phases)
+
+
 def cuts(initial, factor, steps):
     """A factor at each of the steps."""
     return lambda t: initial * factor ** np.sum(t[:, None] >= np.array(steps), axis=1)
@@ -120,6 +161,18 @@ def cuts(initial, factor, steps):
 
 WARMED = {"schedule": schedules.cosine_decay(0.1, 10**8, final=1e-6), "start": "zero"}
 JOINED = (schedules.exponential_decay(0.1, 1e-9), schedules.linear_decay(0.3, 10**8))
+
+FOLLOWING = (
+    presets.torch.linear_lr(0.1, total_iters=10**7),
+    presets.torch.polynomial_lr(0.1, 10**8),
+    presets.torch.cosine_annealing_lr(0.1, 10**8),
+)
+
+
+def shrink(epoch):
+    """The factors whose product is `1 / sqrt(1 + t)`."""
+    return (epoch / (epoch + 1)) ** 0.5
+
 
 EXACT: dict[str, Exact] = {
     "constant": Exact(lambda t, value: value + 0.0 * t, [{"value": 0.1}]),
@@ -323,5 +376,83 @@ EXACT: dict[str, Exact] = {
             {"initial_rate": 0.1, "total_iters": 0, "power": 2.0},
         ],
         lambda total_iters, **others: [total_iters],
+    ),
+    "torch.lambda_lr": Exact(
+        lambda t, initial_rate, lr_lambda: initial_rate / (1.0 + t),
+        [{"initial_rate": 0.1, "lr_lambda": lambda epoch: 1 / (1 + jnp.float32(epoch))}],
+    ),
+    "torch.multiplicative_lr": Exact(
+        lambda t, initial_rate, total_iters, **others: (
+            initial_rate * (1 + np.minimum(t, total_iters)) ** -0.5
+        ),
+        [
+            {"initial_rate": 0.1, "lr_lambda": shrink, "total_iters": 3000},
+        ],
+        lambda total_iters, **others: [total_iters],
+    ),
+    "torch.sequential_lr": Exact(
+        lambda t, milestones, **others: np.select(
+            [t < milestone for milestone in milestones],
+            [
+                linear_lr(t, 0.1, total_iters=10**7),
+                polynomial_lr(t - milestones[0], 0.1, 10**8),
+            ],
+            cosine_annealing_lr(t - milestones[-1], 0.1, 10**8),
+        ),
+        [
+            {"schedulers": FOLLOWING, "milestones": (10**7, 10**9)},
+            {"schedulers": FOLLOWING, "milestones": (0, 10**9)},
+        ],
+        lambda milestones, **others: [*milestones, 10**9 + 10**8],
+    ),
+    "torch.chained_scheduler": Exact(
+        lambda t, initial_rate, schedulers: (
+            linear_lr(t, initial_rate, total_iters=10**7) * np.float64(1 - 3.3e-8) ** t
+        ),
+        [
+            {
+                "initial_rate": 0.1,
+                "schedulers": (
+                    presets.torch.linear_lr(1.0, total_iters=10**7),
+                    presets.torch.exponential_lr(1.0, 1 - 3.3e-8),
+                ),
+            }
+        ],
+        lambda **others: [10**7],
+    ),
+    "torch.cyclic_lr": Exact(
+        cyclic_lr,
+        [
+            {"base_lr": 1e-7, "max_lr": 1.0, "step_size_up": 10**8, "step_size_down": 3 * 10**8},
+            {"base_lr": 0.0, "max_lr": 0.1, "mode": "triangular2"},
+            {
+                "base_lr": 1e-3,
+                "max_lr": 0.1,
+                "step_size_up": 7,
+                "mode": "exp_range",
+                "gamma": 1 - 3.3e-8,
+            },
+            {"base_lr": 1e-3, "max_lr": 0.1, "step_size_up": 7, "scale_fn": lambda x: 1 / x},
+        ],
+        lambda step_size_up=2000, step_size_down=None, **others: [
+            step_size_up,
+            step_size_up + (step_size_down or step_size_up),
+        ],
+    ),
+    "torch.one_cycle_lr": Exact(
+        one_cycle_lr,
+        [
+            {"max_lr": 0.1, "total_steps": 10**8 + 7},
+            {"max_lr": 0.1, "total_steps": LAST, "pct_start": 0.45, "three_phase": True},
+            {"max_lr": 0.1, "total_steps": 90_001, "anneal_strategy": "linear"},
+            {"max_lr": 0.1, "total_steps": 10, "pct_start": 0.0, "final_div_factor": 1e8},
+            {"max_lr": 0.1, "total_steps": 10, "pct_start": 1.0},
+            {"max_lr": 0.1, "total_steps": 10, "pct_start": 0.8, "three_phase": True},
+        ],
+        lambda total_steps, pct_start=0.3, **others: [
+            int(pct_start * total_steps),
+            int(2 * pct_start * total_steps),
+            total_steps - 1,
+        ],
     ),
 }

@@ -94,7 +94,8 @@ def test_every_float_hyper_parameter_of_a_schedule_is_swept(name):
 
 def flags():
     """Every public function with a boolean parameter, arguments for it, and the parameter."""
-    tables = (TRANSFORMS, SCHEDULES, CONTROLS, preset_cases.TRANSFORMS)
+    presets_tables = (preset_cases.TRANSFORMS, preset_cases.SCHEDULES)
+    tables = (TRANSFORMS, SCHEDULES, CONTROLS, *presets_tables)
     given = {c.make: {**c.static, **first_values(c)} for table in tables for c in table.values()}
     given[optimizers.effective_learning_rate] = {"learning_rate": 0.1, "second_moment": 1.0}
     given[surfaces.least_squares] = {"inputs": jnp.ones((2, 1)), "targets": jnp.ones(2)}
