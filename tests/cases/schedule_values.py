@@ -5,6 +5,7 @@ cosine's `(1 + cos(pi * t / T)) / 2` is the square of a sine of the steps left. 
 frameworks' closed forms; their golden tables hold the forms.
 """
 
+import fractions
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -152,6 +153,47 @@ def one_cycle_lr(
         for i in range(len(ends) - 1)
     ]
     return np.select([t <= end for end in ends[1:]], phases)
+
+
+def keras_polynomial_decay(
+    t, initial_learning_rate, decay_steps, end_learning_rate=1e-4, power=1.0, cycle=False
+):
+    total = decay_steps * np.maximum(-(-t // decay_steps), 1) if cycle else decay_steps
+    left = (total - np.minimum(t, total)) / total
+    return end_learning_rate + (initial_learning_rate - end_learning_rate) * left**power
+
+
+def keras_cosine_decay(
+    t, initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0
+):
+    if warmup_target is None:
+        warmup_target, warmup_steps = initial_learning_rate, 0
+    rise = line(initial_learning_rate, warmup_target, t, max(warmup_steps, 1))
+    elapsed = np.clip(t - warmup_steps, 0, decay_steps)
+    fall = wave(warmup_target, warmup_target * alpha, elapsed, decay_steps)
+    return np.where(t < warmup_steps, rise, fall)
+
+
+def keras_starts(first_decay_steps, t_mul):
+    """The counts at which cycles begin, up to the first after the last count."""
+    if t_mul == 1:
+        return [LAST // first_decay_steps * first_decay_steps]
+    starts = [fractions.Fraction(0)]
+    while starts[-1] <= LAST:
+        length = first_decay_steps * fractions.Fraction(t_mul) ** (len(starts) - 1)
+        starts.append(fractions.Fraction(starts[-1] + length).limit_denominator(10**9))
+    return [float(start) for start in starts]
+
+
+def keras_restarts(t, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0):
+    if t_mul == 1:
+        cycle, elapsed, length = t // first_decay_steps, t % first_decay_steps, first_decay_steps
+    else:
+        starts = np.array(keras_starts(first_decay_steps, t_mul))
+        cycle = np.searchsorted(starts, t, side="right") - 1
+        elapsed, length = t - starts[cycle], starts[cycle + 1] - starts[cycle]
+    peak = alpha + (1 - alpha) * np.float64(m_mul) ** cycle
+    return initial_learning_rate * wave(peak, alpha, elapsed, length)
 
 
 def cuts(initial, factor, steps):
@@ -453,6 +495,96 @@ EXACT: dict[str, Exact] = {
             int(pct_start * total_steps),
             int(2 * pct_start * total_steps),
             total_steps - 1,
+        ],
+    ),
+    "keras.exponential_decay": Exact(
+        lambda t, initial_learning_rate, decay_steps, decay_rate, staircase=False: (
+            initial_learning_rate
+            * np.float64(decay_rate) ** (t // decay_steps if staircase else t / decay_steps)
+        ),
+        [
+            {"initial_learning_rate": 0.1, "decay_steps": 1000, "decay_rate": 0.9999},
+            {"initial_learning_rate": 0.1, "decay_steps": 10**8 + 1, "decay_rate": 1e-9},
+            {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.0},
+            {
+                "initial_learning_rate": 0.1,
+                "decay_steps": 3,
+                "decay_rate": 1 - 3.3e-8,
+                "staircase": True,
+            },
+        ],
+        lambda decay_steps, **others: [decay_steps, 2 * decay_steps],
+    ),
+    "keras.piecewise_constant_decay": Exact(
+        lambda t, boundaries, values: np.array(values)[np.searchsorted(boundaries, t)],
+        [{"boundaries": (0, 5, 10**8, LAST - 1), "values": (0.1, 0.2, 3e-9, 1.0, 0.0)}],
+        lambda boundaries, **others: boundaries,
+    ),
+    "keras.polynomial_decay": Exact(
+        keras_polynomial_decay,
+        [
+            {"initial_learning_rate": 0.1, "decay_steps": 10**8, "power": 0.9},
+            {"initial_learning_rate": 0.1, "decay_steps": 7, "power": 0.0},
+            {
+                "initial_learning_rate": 0.1,
+                "decay_steps": 3 * 10**8 + 1,
+                "end_learning_rate": 0.0,
+                "cycle": True,
+            },
+            {
+                "initial_learning_rate": 1e-7,
+                "decay_steps": LAST,
+                "end_learning_rate": 0.3,
+                "power": 2.3,
+                "cycle": True,
+            },
+        ],
+        lambda decay_steps, **others: [decay_steps, LAST // decay_steps * decay_steps],
+    ),
+    "keras.inverse_time_decay": Exact(
+        lambda t, initial_learning_rate, decay_steps, decay_rate, staircase=False: (
+            initial_learning_rate
+            / (1 + decay_rate * (t // decay_steps if staircase else t / decay_steps))
+        ),
+        [
+            {"initial_learning_rate": 0.1, "decay_steps": 1000, "decay_rate": 0.37},
+            {"initial_learning_rate": 0.1, "decay_steps": 10**8 + 1, "decay_rate": 1e9},
+            {
+                "initial_learning_rate": 0.1,
+                "decay_steps": 7,
+                "decay_rate": 0.3,
+                "staircase": True,
+            },
+        ],
+        lambda decay_steps, **others: [decay_steps, 2 * decay_steps],
+    ),
+    "keras.cosine_decay": Exact(
+        keras_cosine_decay,
+        [
+            {"initial_learning_rate": 0.1, "decay_steps": 10**8},
+            {"initial_learning_rate": 0.1, "decay_steps": LAST, "alpha": 1e-7},
+            {
+                "initial_learning_rate": 1e-8,
+                "decay_steps": 10**8,
+                "warmup_target": 0.3,
+                "warmup_steps": 10**7,
+            },
+            {"initial_learning_rate": 1.0, "decay_steps": 9, "warmup_target": 0.3, "alpha": 0.2},
+        ],
+        lambda decay_steps, warmup_steps=0, **others: [warmup_steps, warmup_steps + decay_steps],
+    ),
+    "keras.cosine_decay_restarts": Exact(
+        keras_restarts,
+        [
+            {"initial_learning_rate": 0.1, "first_decay_steps": 10**8, "alpha": 1e-6},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 2**30 + 1, "m_mul": 0.3},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 7, "t_mul": 1.0, "m_mul": 0.99999},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 1, "t_mul": 1.5, "m_mul": 1.1},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 12345, "t_mul": 1.001},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 5, "t_mul": 1000.3},
+        ],
+        lambda first_decay_steps, t_mul=2.0, **others: [
+            int(start) for start in keras_starts(first_decay_steps, t_mul)[1:30]
         ],
     ),
 }

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.golden.tables import KERAS_RULES, PLATEAUS, TORCH_RULES, TORCH_SCHEDULES
+from tests.golden.tables import KERAS_RULES, KERAS_SCHEDULES, PLATEAUS, TORCH_RULES, TORCH_SCHEDULES
 
 STEPS, CUT, EPOCHS = 200, 100, 60
 TORCH_CLASSES = {
@@ -49,6 +49,14 @@ KERAS_CLASSES = {
     "adadelta": "Adadelta",
     "adam": "Adam",
     "adamw": "AdamW",
+}
+KERAS_SCHEDULE_CLASSES = {
+    "exponential_decay": "ExponentialDecay",
+    "piecewise_constant_decay": "PiecewiseConstantDecay",
+    "polynomial_decay": "PolynomialDecay",
+    "inverse_time_decay": "InverseTimeDecay",
+    "cosine_decay": "CosineDecay",
+    "cosine_decay_restarts": "CosineDecayRestarts",
 }
 
 
@@ -106,6 +114,19 @@ def keras_updates(case, gradients, params):
         points.append(before)
         updates.append(keras.ops.convert_to_numpy(point) - before)
     return np.stack(points), np.stack(updates)
+
+
+def keras_rates(case, updates=EPOCHS):
+    """The rate of each update under a schedule of `keras.optimizers.schedules`, in float64."""
+    import keras  # pyrefly: ignore[missing-import]
+
+    by_class = getattr(keras.optimizers.schedules, KERAS_SCHEDULE_CLASSES[case.preset])
+    schedule, before = by_class(**case.arguments), keras.config.floatx()
+    keras.config.set_floatx("float64")
+    try:
+        return [float(schedule(step)) for step in range(updates)]
+    finally:
+        keras.config.set_floatx(before)
 
 
 def torch_scheduler(case, rule):
@@ -207,6 +228,8 @@ def make_keras(folder):
     facts = {
         "versions": {"keras": keras.__version__, "torch": torch.__version__},
         "signatures": signatures(KERAS_CLASSES, (keras.optimizers,)),
+        "schedule_signatures": signatures(KERAS_SCHEDULE_CLASSES, (keras.optimizers.schedules,)),
+        "schedules": [keras_rates(case) for case in KERAS_SCHEDULES],
     }
     write(folder, "keras", facts, arrays(KERAS_RULES, runs, gradients, params))
 

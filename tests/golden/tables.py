@@ -183,6 +183,62 @@ TORCH_SCHEDULES = [
     Case("one_cycle_lr", {"max_lr": 0.1, "total_steps": 70, "pct_start": 0.7, "three_phase": True}),
 ]
 
+KERAS_SCHEDULES = [
+    Case("exponential_decay", {"initial_learning_rate": 0.1, "decay_steps": 20, "decay_rate": 0.3}),
+    Case(
+        "exponential_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.96, "staircase": True},
+    ),
+    Case("piecewise_constant_decay", {"boundaries": [0, 10, 45], "values": [0.1, 0.3, 0.2, 0.01]}),
+    Case("polynomial_decay", {"initial_learning_rate": 0.1, "decay_steps": 40}),
+    Case(
+        "polynomial_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 13, "end_learning_rate": 0.0, "power": 2.5},
+    ),
+    Case(
+        "polynomial_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 11, "power": 0.5, "cycle": True},
+    ),
+    Case(
+        "inverse_time_decay", {"initial_learning_rate": 0.1, "decay_steps": 20, "decay_rate": 0.5}
+    ),
+    Case(
+        "inverse_time_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 3.0, "staircase": True},
+    ),
+    Case("cosine_decay", {"initial_learning_rate": 0.1, "decay_steps": 40}),
+    Case(
+        "cosine_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 40, "alpha": 0.2, "warmup_steps": 7},
+    ),
+    Case(
+        "cosine_decay",
+        {
+            "initial_learning_rate": 0.1,
+            "decay_steps": 30,
+            "alpha": 0.1,
+            "warmup_target": 0.7,
+            "warmup_steps": 9,
+        },
+    ),
+    Case("cosine_decay", {"initial_learning_rate": 0.1, "decay_steps": 30, "warmup_target": 0.05}),
+    Case("cosine_decay_restarts", {"initial_learning_rate": 0.1, "first_decay_steps": 9}),
+    Case(
+        "cosine_decay_restarts",
+        {
+            "initial_learning_rate": 0.1,
+            "first_decay_steps": 8,
+            "t_mul": 1.0,
+            "m_mul": 0.8,
+            "alpha": 0.1,
+        },
+    ),
+    Case(
+        "cosine_decay_restarts",
+        {"initial_learning_rate": 0.1, "first_decay_steps": 7, "t_mul": 1.3, "m_mul": 1.2},
+    ),
+]
+
 FALLING = [1.0, 0.9, 0.8, 0.8, 0.79999, 0.7, 0.7, 0.71, 0.7, 0.72, 0.7, 0.7, 0.69, 0.7, 0.7]
 NAN_FIRST = [NAN, NAN, 1.0, 1.0, NAN, NAN, 0.5, NAN, 0.5, 0.5, 0.5]
 NEGATIVE = [-1.0, -1.00005, -1.05, -1.05, -1.2, -1.2, -1.2, -1.1, -1.3, -1.3, -1.3]

@@ -85,6 +85,7 @@ TRANSFORMS: dict[str, Transform] = {
 }
 
 RATE = {"initial_rate": (0.1, 0.3)}
+KERAS_RATE = {"initial_learning_rate": (0.1, 0.3)}
 
 SCHEDULES: dict[str, Schedule] = {
     "torch.step_lr": Schedule(
@@ -172,6 +173,36 @@ SCHEDULES: dict[str, Schedule] = {
             "anneal_strategy": "cos",
             "three_phase": True,
         },
+    ),
+    "keras.exponential_decay": Schedule(
+        presets.keras.exponential_decay,
+        hyper={**KERAS_RATE, "decay_rate": (0.9, 0.5)},
+        static={"decay_steps": 4, "staircase": False},
+    ),
+    "keras.piecewise_constant_decay": Schedule(
+        presets.keras.piecewise_constant_decay,
+        hyper={},
+        static={"boundaries": (3, 8), "values": (0.1, 0.03, 0.2)},
+    ),
+    "keras.polynomial_decay": Schedule(
+        presets.keras.polynomial_decay,
+        hyper={**KERAS_RATE, "end_learning_rate": (1e-4, 1e-3), "power": (1.0, 2.5)},
+        static={"decay_steps": 4, "cycle": True},
+    ),
+    "keras.inverse_time_decay": Schedule(
+        presets.keras.inverse_time_decay,
+        hyper={**KERAS_RATE, "decay_rate": (0.9, 0.5)},
+        static={"decay_steps": 4, "staircase": True},
+    ),
+    "keras.cosine_decay": Schedule(
+        presets.keras.cosine_decay,
+        hyper={**KERAS_RATE, "alpha": (0.1, 0.0), "warmup_target": (0.3, 0.5)},
+        static={"decay_steps": 9, "warmup_steps": 4},
+    ),
+    "keras.cosine_decay_restarts": Schedule(
+        presets.keras.cosine_decay_restarts,
+        hyper={**KERAS_RATE, "m_mul": (0.9, 0.5), "alpha": (0.1, 0.0)},
+        static={"first_decay_steps": 3, "t_mul": 1.5},
     ),
 }
 

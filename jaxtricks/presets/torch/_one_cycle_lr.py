@@ -111,8 +111,8 @@ def _place(pct_start: ScalarLike, total: int, times: int) -> Place:
     """Returns the count at which the first or second phase ends; in float64 unless it is traced."""
     if isinstance(pct_start, jax.core.Tracer):
         end = times * (jnp.float32(pct_start) * total - 1)
-        whole = jax.lax.stop_gradient(jnp.floor(end))
-        return jnp.int32(jnp.minimum(whole, LAST_COUNT - 127)), end - whole  # float32's largest
+        floor = jax.lax.stop_gradient(jnp.floor(end))
+        return jnp.int32(jnp.minimum(floor, LAST_COUNT - 127)), end - floor  # float32's largest
     end = float(times * float(pct_start) * total) - times
     return np.int32(np.floor(end)), np.float32(end - np.floor(end))
 
