@@ -57,18 +57,26 @@ def count_examples(examples: Examples, *, name: str = "examples") -> int:
         if len(set(sizes.values())) != 1:
             raise ValueError(f"{name} must have arrays of one length, got {sizes}.")
         size = next(iter(sizes.values()))
-    elif isinstance(examples, tuple | list | np.ndarray | jax.Array | str) or not isinstance(
-        examples, Source
-    ):
-        raise TypeError(
-            f"{name} must be a dict of arrays, or have __len__ and __getitem__, "
-            f"got a {type(examples).__name__}."
-        )
     else:
+        check_source(name, examples)
         size = len(examples)
     if not size:
         raise ValueError(f"{name} must not be empty.")
     return size
+
+
+def check_source(name: str, examples: object) -> None:
+    """Checks what is not a dict of arrays.
+
+    Raises:
+        TypeError: it is no `Source` either.
+    """
+    sequence = isinstance(examples, tuple | list | np.ndarray | jax.Array | str)
+    if sequence or not isinstance(examples, Source):
+        raise TypeError(
+            f"{name} must be a dict of arrays, or have __len__ and __getitem__, "
+            f"got a {type(examples).__name__}."
+        )
 
 
 def check_rows(name: str, values: object) -> None:
@@ -113,12 +121,14 @@ def take_batch(
     check_vector("weights", weights, jnp.floating)
     on_host = isinstance(indices, np.ndarray)
     if isinstance(examples, Mapping):
+        for name, values in examples.items():
+            check_rows(f"examples[{name!r}]", values)
         asarray = np.asarray if on_host else jnp.asarray
         if not on_host:
             check_rows_fit(examples)
         batch: Rows = {str(name): asarray(values)[indices] for name, values in examples.items()}
     else:
-        check_instance("examples", examples, Source)
+        check_source("examples", examples)
         batch = read_rows(examples, indices)
     if on_host:
         check_rows_fit(batch, numbers=indices)

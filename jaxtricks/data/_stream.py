@@ -112,6 +112,8 @@ def rows_of_process(batch_size: int, index: int | None, count: int | None) -> sl
     if index >= count:
         raise ValueError(f"process_index must be under process_count {count}, got {index}.")
     if batch_size % count:
-        raise ValueError(f"batch_size must be a multiple of {count} processes, got {batch_size}.")
+        raise ValueError(
+            f"batch_size must be a multiple of process_count, {count}, got {batch_size}."
+        )
     rows = batch_size // count
     return slice(index * rows, (index + 1) * rows)

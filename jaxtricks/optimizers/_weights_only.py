@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from jaxtricks._checks import check_instance
+from jaxtricks._checks import check_instance, shown
 
 OTHERS = re.compile(r"(.*_)?bias(es)?(_.*)?|b_?\d*|beta|gamma|offset|scale|weight_g|original0")
 WEIGHTS = re.compile(r"kernel|w_?\d*|weights|embedding|embeddings")
@@ -37,7 +37,7 @@ def weights_only(params: PyTree, *, exclude: Collection[str] = ()) -> PyTree:
             `functools.partial(weights_only, exclude=("embedding",))`.
 
     Raises:
-        TypeError: `exclude` is a string.
+        TypeError: `exclude` is one string, or holds something else than strings.
         ValueError: `params` is one array, without a name. `optax.inject_hyperparams` brings that
             about unless `static_args` lists `mask`: it takes any function for a schedule.
 
@@ -51,9 +51,9 @@ def weights_only(params: PyTree, *, exclude: Collection[str] = ()) -> PyTree:
         He et al., [Bag of tricks for image classification](https://arxiv.org/abs/1812.01187), 2019,
         section 3.1.
     """
-    if isinstance(exclude, str):
-        raise TypeError(f"exclude must be a collection of names, got {exclude!r}.")
     check_instance("exclude", exclude, Collection)
+    if isinstance(exclude, str) or not all(isinstance(name, str) for name in exclude):
+        raise TypeError(f"exclude must be a collection of names, got {shown(exclude)}.")
 
     def is_weight(path: tuple, leaf: PyTree) -> bool:
         if not path:

@@ -23,6 +23,7 @@ def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike
         >>> value_at(0.1, 7), value_at(lambda count: count / 10, 7)
         (0.1, 0.7)
     """
+    check_scalar("count", count)
     to_counts(count)
     if not callable(hyper_parameter):
         check_range("hyper_parameter", hyper_parameter)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Int, Key
 
-from jaxtricks._checks import check_functions, check_instance, check_integer
+from jaxtricks._checks import check_functions, check_instance, check_integer, check_key
 from jaxtricks.data import Order, count_examples, epoch_order, take_batch
 from jaxtricks.training._loss import Batch, Metrics
 from jaxtricks.training._state import TrainState, check_state
@@ -62,6 +62,7 @@ def train_epoch(
     """
     check_functions("trainer", trainer, Trainer)
     check_state("state", state)
+    check_key("key", key)
     check_instance("examples", examples, Mapping)
     check_instance("order", order, Order)
     if not isinstance(unroll, bool):

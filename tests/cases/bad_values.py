@@ -4,7 +4,7 @@ import datetime
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,6 +20,7 @@ VALUES: dict[str, Any] = {
     "negative integer": -3,
     "fraction": 1.5,
     "flag": True,
+    "device flag": jnp.array(True),
     "complex": 1j,
     "nan": float("nan"),
     "infinity": float("inf"),
@@ -39,8 +40,8 @@ VALUES: dict[str, Any] = {
     "list of text": ["a", "b"],
     "empty list": [],
     "dict": {},
-    "dict of text": {"a": "b"},
-    "dict of functions": {"a": len},
+    "dict of text": {"entry": "b"},
+    "dict of functions": {"entry": len},
     "keys": jax.random.split(jax.random.key(0)),
     "class": int,
 }
@@ -61,7 +62,7 @@ MEANT: dict[str, set[str]] = {
     "mapping": {"dict", "dict of text", "dict of functions"},
     "function": {"function", "class"},
     "array": DATA,
-    "tree": {*DATA, "none", "dict", "flag"},
+    "tree": {*DATA, "none", "dict", "flag", "device flag"},
     "instance": set(),
     "any": set(VALUES),
 }
@@ -91,7 +92,7 @@ def kinds(annotation: Any) -> set[str]:
         return {"any"}
     if origin is typing.Literal:
         return {"literal"}
-    if origin in (tuple, list, Sequence):
+    if origin in (tuple, list, Sequence, Collection):
         return {"sequence"}
     if origin in (dict, Mapping) or annotation is Mapping:
         return {"mapping"}

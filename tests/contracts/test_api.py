@@ -13,12 +13,10 @@ import optax
 import pytest
 
 import jaxtricks
-from jaxtricks import averaging, control, optimizers, presets, schedules, surfaces
-from tests.cases.build import first_values
+from jaxtricks import control, optimizers, presets, schedules
 from tests.cases.control import CONTROLS
 from tests.cases.schedules import SCHEDULES
 from tests.cases.transforms import TRANSFORMS
-from tests.presets import cases as preset_cases
 from tests.untyped import untyped
 
 ROOMS = [m.name for m in pkgutil.iter_modules(jaxtricks.__path__) if not m.name.startswith("_")]
@@ -90,37 +88,6 @@ def test_every_float_hyper_parameter_of_a_schedule_is_swept(name):
     assert float_arguments(case.make) == set(case.hyper)
     parameters = set(inspect.signature(case.make).parameters)
     assert parameters == set(case.hyper) | set(case.static)
-
-
-def flags():
-    """Every public function with a boolean parameter, arguments for it, and the parameter."""
-    presets_tables = (preset_cases.TRANSFORMS, preset_cases.SCHEDULES)
-    tables = (TRANSFORMS, SCHEDULES, CONTROLS, *presets_tables)
-    given = {c.make: {**c.static, **first_values(c)} for table in tables for c in table.values()}
-    given[optimizers.effective_learning_rate] = {"learning_rate": 0.1, "second_moment": 1.0}
-    given[surfaces.least_squares] = {"inputs": jnp.ones((2, 1)), "targets": jnp.ones(2)}
-    given[averaging.exponential_average] = {"decay": 0.9}
-    packages = [getattr(jaxtricks, room) for room in ROOMS] + [presets.torch, presets.keras]
-    for package in packages:
-        for name, function in public_functions(package).items():
-            for parameter in inspect.signature(function).parameters.values():
-                if parameter.annotation is bool:
-                    label = f"{package.__name__}.{name}-{parameter.name}"
-                    arguments = given.get(function) or nothing(function)
-                    yield pytest.param(function, arguments, parameter.name, id=label)
-
-
-def nothing(function):
-    """None for whatever must be given, for functions that look at their flags first."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: None for p in parameters if p.default is p.empty}
-
-
-@pytest.mark.parametrize("bad", ["no", 1, None, jnp.array(True)], ids=repr)
-@pytest.mark.parametrize("function, arguments, name", list(flags()))
-def test_every_flag_must_be_a_bool(function, arguments, name, bad):
-    with untyped(), pytest.raises(TypeError, match=f"{name} must be a bool, got"):
-        function(**{**arguments, name: bad})
 
 
 def test_numpy_bools_are_bools():

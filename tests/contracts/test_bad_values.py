@@ -30,10 +30,26 @@ SECONDS = 120
 ALSO_MEANT = {
     ("optimizers.weights_only", "params"): set(VALUES),
     ("optimizers.mask_by_path", "params"): set(VALUES),
-    ("optimizers.weights_only", "exclude"): set(VALUES),
+    ("optimizers.weights_only", "exclude"): {
+        "dict",
+        "dict of text",
+        "dict of functions",
+        "array of text",
+    },
     ("training.checkpoint.save", "metric"): {"nan", "infinity", "minus infinity"},
     ("training.checkpoint.save", "tree"): {"keys"},
     ("training.train_population", "keys"): {"keys"},
+}
+# What the caller's model, loss or run is given: it may refuse in its own words what could be meant.
+HANDED_ON = {
+    ("averaging.measure_batch_norm", "examples"),
+    ("averaging.recalibrate_batch_norm", "examples"),
+    ("probes.dead_units", "variables"),
+    ("probes.layer_gradients", "variables"),
+    ("probes.layer_values", "variables"),
+    ("training.train_epoch", "examples"),
+    ("training.train_population", "hyper_parameters"),
+    ("training.train_population", "states"),
 }
 
 
@@ -96,11 +112,12 @@ def problems(name, function, arguments):
             try:
                 use(function, {**arguments, parameter.name: value})
             except Exception as error:
-                if label in OF_THE_CALLER & meant:
+                handed_on = OF_THE_CALLER if (name, parameter.name) not in HANDED_ON else meant
+                if label in handed_on & meant:
                     continue
-                named = re.search(rf"\b{parameter.name}\b", str(error))
-                if isinstance(error, OSError):  # of a file: the path is what the user looks for
-                    named = named or str(value) in str(error)
+                names = [parameter.name, "entry" if isinstance(value, dict) else parameter.name]
+                names += [value] if isinstance(value, str) else []
+                named = any(re.search(rf"\b{re.escape(one)}\b", str(error)) for one in names)
                 if not isinstance(error, REFUSALS) or not named:
                     yield f"{where}: {type(error).__name__}: {error}"
             else:

@@ -15,10 +15,15 @@ from jaxtricks._tree_checks import check_real_tree
 def data_sharding(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
     """Divides the first axis of a batch among devices; None means all of them.
 
+    Raises:
+        TypeError: `devices` is not a sequence of devices.
+        ValueError: it is empty.
+
     Example:
         >>> tuple(data_sharding(jax.devices()[:1]).spec)
         ('data',)
     """
+    check_devices(devices)
     mesh = Mesh(np.array(jax.devices() if devices is None else devices), ("data",))
     return NamedSharding(mesh, PartitionSpec("data"))
 
