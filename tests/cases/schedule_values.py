@@ -41,8 +41,13 @@ def total(t, length, form, first, last):
     return form(first, last, np.minimum(t, length), length) if length else last + 0.0 * t
 
 
-def cosine_decay(t, initial, total_steps, final=0.0):
-    return total(t, total_steps, wave, initial, final)
+def cosine_decay(t, initial, total_steps, final=0.0, exponent=1.0):
+    done = np.minimum(t, total_steps) / total_steps if total_steps else np.ones(len(t))
+    left = (total_steps - np.minimum(t, total_steps)) / max(total_steps, 1)
+    weight = np.sin(np.pi / 2 * left) ** (2 * exponent)
+    with np.errstate(divide="ignore"):
+        after = -np.expm1(exponent * np.log1p(-(np.sin(np.pi / 2 * done) ** 2)))
+    return initial * weight + final * np.where(done < 0.5, after, 1 - weight)
 
 
 def linear_decay(t, initial, total_steps, final=0.0):
@@ -225,30 +230,42 @@ EXACT: dict[str, Exact] = {
             {"initial": 1e-3, "total_steps": LAST, "final": 3e-9},
             {"initial": 0.1, "total_steps": 7, "final": 0.3},
             {"initial": 0.1, "total_steps": 0, "final": 0.3},
+            {"initial": 0.1, "total_steps": 10**8, "exponent": 0.3},
+            {"initial": 1e-7, "total_steps": LAST, "final": 0.3, "exponent": 2.7},
+            {"initial": 0.1, "total_steps": 0, "final": 0.3, "exponent": 2.0},
         ],
         lambda total_steps, **others: [total_steps],
     ),
     "step_decay": Exact(
-        lambda t, initial, every_steps, factor: initial * factor ** (t // every_steps),
+        lambda t, initial, every_steps, factor, final=0.0: np.maximum(
+            initial * factor ** (t // every_steps), final
+        ),
         [
             {"initial": 0.1, "every_steps": 1, "factor": 0.99997},
             {"initial": 0.1, "every_steps": 3, "factor": 0.9999999},
             {"initial": 0.05, "every_steps": 30 * 10**6, "factor": 0.3},
             {"initial": 0.1, "every_steps": 4, "factor": 1.0},
+            {"initial": 0.1, "every_steps": 4, "factor": 0.999, "final": 1e-5},
         ],
         lambda every_steps, **others: [every_steps, 2 * every_steps],
     ),
     "multistep_decay": Exact(
-        lambda t, initial, boundaries, factor=0.1: cuts(initial, factor, boundaries)(t),
+        lambda t, initial, boundaries, factor=0.1, final=0.0: np.maximum(
+            cuts(initial, factor, boundaries)(t), final
+        ),
         [
             {"initial": 0.1, "boundaries": (3, 10**8, LAST)},
             {"initial": 0.1, "boundaries": tuple(range(1, 400)), "factor": 0.987},
+            {"initial": 0.1, "boundaries": (3, 10**8, LAST), "final": 5e-3},
         ],
         lambda boundaries, **others: boundaries[::100],
     ),
     "exponential_decay": Exact(
-        lambda t, initial, rate: initial * np.exp(-rate * t),
-        [{"initial": 0.1, "rate": rate} for rate in (0.69, 3e-5, 3.3e-7, 3.1e-8, 1e-9, 0.0)],
+        lambda t, initial, rate, final=0.0: np.maximum(initial * np.exp(-rate * t), final),
+        [
+            *[{"initial": 0.1, "rate": rate} for rate in (0.69, 3e-5, 3.3e-7, 3.1e-8, 1e-9, 0.0)],
+            {"initial": 0.1, "rate": 3e-5, "final": 1e-9},
+        ],
     ),
     "geometric_decay": Exact(
         geometric_decay,
@@ -284,8 +301,11 @@ EXACT: dict[str, Exact] = {
         restarts,
     ),
     "inverse_sqrt_decay": Exact(
-        lambda t, initial, offset: initial / np.sqrt(t + offset),
-        [{"initial": 0.1, "offset": offset} for offset in (1, 1e-3, 123_456_789.5)],
+        lambda t, initial, offset, final=0.0: np.maximum(initial / np.sqrt(t + offset), final),
+        [
+            *[{"initial": 0.1, "offset": offset} for offset in (1, 1e-3, 123_456_789.5)],
+            {"initial": 0.1, "offset": 10, "final": 1e-4},
+        ],
     ),
     "linear_decay": Exact(
         linear_decay,
