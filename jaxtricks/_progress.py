@@ -23,6 +23,32 @@ def cosine_between(
     return jnp.float32(initial) * before + jnp.float32(final) * after
 
 
+def polynomial_between(
+    initial: ScalarLike,
+    final: ScalarLike,
+    done: Float[Array, "*dims"],
+    left: Float[Array, "*dims"],
+    power: ScalarLike,
+) -> Float[Array, "*dims"]:
+    """Returns `final + (initial - final) * left**power`, given the fractions over and left.
+
+    It is `initial * left**power + final * (1 - left**power)`, whose second weight is found without
+    the difference.
+
+    Example:
+        >>> done = jnp.array([0.0, 0.5, 1.0])
+        >>> polynomial_between(1.0, 0.2, done, 1 - done, 2.0)
+        Array([1. , 0.4, 0.2], dtype=float32)
+    """
+    exponent = jnp.float32(power)
+    before = jnp.power(left, exponent)
+    # 1 - before would lose its digits at first, and log(left) those of a small fraction done
+    early, late = jnp.log1p(-jnp.minimum(done, 0.5)), jnp.log(jnp.where(left > 0, left, 1))
+    after = -jnp.expm1(exponent * jnp.where(done < 0.5, early, late))
+    after = jnp.where(left > 0, after, 1 - before)
+    return jnp.float32(initial) * before + jnp.float32(final) * after
+
+
 def progress(count: Array, total: ScalarLike) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Returns the fractions of `total` that are over and left at `count`; they sum to 1.
 

@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 from jaxtricks._checks import check_choice, check_integer, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
-from jaxtricks.control._observation import Mode
+from jaxtricks.control._observation import Mode, ThresholdMode
 from jaxtricks.control._stopping import Progress, stopping
 
 
@@ -15,6 +15,8 @@ def early_stopping(
     patience: int | Int[Array, ""],
     *,
     min_delta: ScalarLike = 0.0,
+    threshold_mode: ThresholdMode = "abs",
+    start_from: int | Int[Array, ""] = 0,
     mode: Mode = "min",
     keep_best: bool = True,
 ) -> ControlRule:
@@ -29,7 +31,12 @@ def early_stopping(
         patience: how many bad observations in a row are tolerated, at least 0. With 0 the first
             one that is not better stops the run. Keras stops at the `patience`-th: give one less
             here.
-        min_delta: at least 0.
+        min_delta: $\delta$, at least 0.
+        threshold_mode: the margin by which a new best $v$ must beat the best, $b$: $\delta$
+            ("abs"), $\delta |b|$ ("signed"), or $\delta b$ ("rel", which is wrong where $b < 0$,
+            as in PyTorch's `ReduceLROnPlateau`).
+        start_from: how many first observations are not looked at, at least 0: none of them is bad
+            or becomes the best, however good it is. Keras's `start_from_epoch`.
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
         keep_best: whether the state carries the best variables, as large as the model; without,
             `variables` are not needed.
@@ -48,19 +55,28 @@ def early_stopping(
         False False False True True
         >>> int(state.best_observation), float(state.best_value), float(state.best_variables)
         (2, 2.0, 1.0)
+        >>> rule = early_stopping(patience=0, start_from=2, keep_best=False)
+        >>> state = rule.init()
+        >>> for loss in (1.0, 5.0, 3.0, 2.0, 2.5):
+        ...     stop, state = rule.update(loss, state)
+        ...     print(bool(stop), end=" ")
+        False False False False True
 
     References:
         Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998.
     """
     check_integer("patience", patience, low=0)
     check_range("min_delta", min_delta, low=0.0)
+    check_choice("threshold_mode", threshold_mode, ("abs", "signed", "rel"))
+    check_integer("start_from", start_from, low=0)
     check_choice("mode", mode, ("min", "max"))
 
     def judge(
         progress: Progress, value: PyTree, bad_count: PyTree
     ) -> tuple[Bool[Array, ""], Int[Array, ""]]:
         del value
-        bad = jnp.where(progress.improved, 0, optax.safe_increment(bad_count))
+        good = progress.improved | ~progress.counts
+        bad = jnp.where(good, 0, optax.safe_increment(bad_count))
         return bad > patience, bad
 
     return stopping(
@@ -70,4 +86,6 @@ def early_stopping(
         min_delta=min_delta,
         mode=mode,
         keep_best=keep_best,
+        threshold_mode=threshold_mode,
+        start_from=start_from,
     )

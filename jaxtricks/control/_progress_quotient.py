@@ -74,12 +74,12 @@ def progress_quotient(
         length = optax.safe_increment(begun.length)
         lower = jnp.minimum(begun.lowest, training)
         total, lowest = begun.total + training, jnp.where(begun.length == 0, training, lower)
-        whole = observe(strip) * lowest
-        excess = total - whole
+        at_lowest = observe(strip) * lowest
+        excess = total - at_lowest
         # 0 / 0 is no progress; 0 * excess keeps a NaN
-        gain = jnp.where(excess > 0, excess / jnp.where(whole > 0, whole, 1), 0 * excess)
+        gain = jnp.where(excess > 0, excess / jnp.where(at_lowest > 0, at_lowest, 1), 0 * excess)
         loss, end = loss_percent(progress), length >= strip
-        endless = (whole == 0) & (excess > 0)  # progress without limit: no loss is over it
+        endless = (at_lowest == 0) & (excess > 0)  # progress without limit: no loss is over it
         lost = (loss > observe(alpha) * (1000 * gain)) & ~endless
         after = TrainingStrip(length, total, lowest)
         memory = TrainingStrip(*(jnp.where(end, a, b) for a, b in zip(fresh, after, strict=True)))

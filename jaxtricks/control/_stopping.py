@@ -12,7 +12,7 @@ from jaxtricks._checks import check_flag, check_instance
 from jaxtricks._tree_checks import check_same_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
-from jaxtricks.control._observation import Mode, improves, nothing_yet, observe
+from jaxtricks.control._observation import Mode, ThresholdMode, improves, nothing_yet, observe
 
 
 class StoppingState(NamedTuple):
@@ -43,11 +43,15 @@ class StoppingState(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a rule decides by: the metric, its best so far, and whether this is a new best."""
+    """What a rule decides by: the metric, its best so far, and whether this is a new best.
+
+    `counts` says whether the rule looks at it; in its warm-up it does not.
+    """
 
     value: Float[Array, ""]
     best_value: Float[Array, ""]
     improved: Bool[Array, ""]
+    counts: Bool[Array, ""]
 
 
 Judge = Callable[[Progress, PyTree, PyTree], tuple[Bool[Array, ""], PyTree]]
@@ -61,6 +65,8 @@ def stopping(
     min_delta: ScalarLike,
     mode: Mode,
     keep_best: bool,
+    threshold_mode: ThresholdMode = "abs",
+    start_from: int | Int[Array, ""] = 0,
 ) -> ControlRule:
     """Builds a stopping rule around its judgement.
 
@@ -71,6 +77,8 @@ def stopping(
         min_delta: by how much a new best must differ from the last.
         mode: "min" or "max".
         keep_best: whether the state carries the best variables.
+        threshold_mode: the unit of `min_delta`, as in `improves`.
+        start_from: how many first observations can be no best.
     """
     check_flag("keep_best", keep_best)
 
@@ -95,9 +103,12 @@ def stopping(
             return state.stopped, state
         _check_variables(variables, keep_best)
         seen, count = observe(metric(value)), optax.safe_increment(state.count)
-        improved = improves(seen, state.best_value, min_delta, threshold_mode="abs", mode=mode)
+        counts = count > start_from
+        improved = counts & improves(
+            seen, state.best_value, min_delta, threshold_mode=threshold_mode, mode=mode
+        )
         best_value = jnp.where(improved, seen, state.best_value)
-        stop, remembered = judge(Progress(seen, best_value, improved), value, state.memory)
+        stop, remembered = judge(Progress(seen, best_value, improved, counts), value, state.memory)
         best = state.best_variables
         if keep_best:
             check_same_tree("variables", variables, "the first variables", best)

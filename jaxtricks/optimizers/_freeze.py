@@ -17,9 +17,7 @@ class FreezeState(NamedTuple):
     inner: PyTree
 
 
-def freeze(
-    tx: optax.GradientTransformation, mask: Mask
-) -> optax.GradientTransformationExtraArgs:
+def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransformationExtraArgs:
     r"""Applies `tx` to the parameters where the mask is False; the others stay as they are.
 
     Wrap the whole chain, clipping and weight decay included. `tx` sees neither the gradients nor

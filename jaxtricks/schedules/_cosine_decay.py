@@ -1,33 +1,48 @@
 """Half a cosine wave from the initial rate down to the final one."""
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
-from jaxtricks._progress import cosine_between, progress
+from jaxtricks._progress import cosine_between, polynomial_between, progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
-def cosine_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0.0) -> Schedule:
+def cosine_decay(
+    initial: ScalarLike,
+    total_steps: int,
+    *,
+    final: ScalarLike = 0.0,
+    exponent: ScalarLike = 1.0,
+) -> Schedule:
     r"""Falls slowly, then fast, then slowly from `initial` to `final`, and stays there.
 
-    $\alpha_t = \alpha_T + \frac12 (\alpha_0 - \alpha_T) (1 + \cos(\pi t / T))$ for $t \le T$.
+    $\alpha_t = \alpha_T + (\alpha_0 - \alpha_T) (\frac12 + \frac12 \cos(\pi t / T))^p$ for
+    $t \le T$.
 
     Args:
         initial: $\alpha_0$, the rate of the first update, at least 0.
         total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at
             once.
         final: $\alpha_T$, at least 0.
+        exponent: $p$, more than 0; 1 is the cosine itself, and a larger one falls sooner. As in
+            `optax.cosine_decay_schedule`, whose `alpha` is $\alpha_T / \alpha_0$.
 
     Raises:
-        ValueError: a rate is negative or not finite, or `total_steps` is negative.
+        ValueError: a rate is negative or not finite, `total_steps` is negative, or `exponent` is
+            not positive.
         TypeError: `total_steps` is not an integer.
 
     Example:
         >>> rate = cosine_decay(1.0, 4)
         >>> [round(float(rate(count)), 3) for count in range(6)]
         [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
+        >>> rate = cosine_decay(1.0, 4, exponent=2.0)
+        >>> [round(float(rate(count)), 3) for count in range(6)]
+        [1.0, 0.729, 0.25, 0.021, 0.0, 0.0]
 
     References:
         Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017, eq. 5 with one cycle.
@@ -35,9 +50,14 @@ def cosine_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
     check_range("initial", initial, low=0.0)
     check_range("final", final, low=0.0)
     check_integer("total_steps", total_steps, low=0)
+    check_range("exponent", exponent, above=0.0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        return cosine_between(initial, final, *progress(count, total_steps))
+        done, left = progress(count, total_steps)
+        if not isinstance(exponent, jax.core.Tracer) and exponent == 1:
+            return cosine_between(initial, final, done, left)
+        over, ahead = jnp.sin(jnp.pi / 2 * done) ** 2, jnp.sin(jnp.pi / 2 * left) ** 2
+        return polynomial_between(initial, final, over, ahead, exponent)
 
     return schedule

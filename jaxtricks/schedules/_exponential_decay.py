@@ -10,8 +10,10 @@ from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
-def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
-    r"""Shrinks the rate exponentially: $\alpha_t = \alpha_0 e^{-k t}$.
+def exponential_decay(
+    initial: ScalarLike, rate: ScalarLike, *, final: ScalarLike = 0.0
+) -> Schedule:
+    r"""Shrinks the rate exponentially: $\alpha_t = \alpha_0 e^{-k t}$, not under `final`.
 
     The half-life is $\ln 2 / k$ updates. To give the last value instead of the speed, use
     `geometric_decay`.
@@ -19,14 +21,18 @@ def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
     Args:
         initial: $\alpha_0$, at least 0.
         rate: $k$, at least 0, per update; for a speed per epoch divide it by `steps_per_epoch`.
+        final: the rate goes no lower, at least 0; as `end_value` in optax.
 
     Raises:
-        ValueError: `initial` or `rate` is negative or not finite.
+        ValueError: `initial`, `rate` or `final` is negative or not finite.
 
     Example:
         >>> rate = exponential_decay(1.0, 0.5)
         >>> [round(float(rate(count)), 3) for count in range(4)]
         [1.0, 0.607, 0.368, 0.223]
+        >>> rate = exponential_decay(1.0, 0.5, final=0.4)
+        >>> [round(float(rate(count)), 3) for count in range(4)]
+        [1.0, 0.607, 0.4, 0.4]
 
     References:
         Li and Arora, [An exponential learning rate schedule for deep
@@ -34,9 +40,11 @@ def exponential_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
     """
     check_range("initial", initial, low=0.0)
     check_range("rate", rate, low=0.0)
+    check_range("final", final, low=0.0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        return jnp.float32(initial) * exponential(-rate, count)
+        decayed = jnp.float32(initial) * exponential(-rate, count)
+        return jnp.maximum(decayed, jnp.float32(final))
 
     return schedule

@@ -13,19 +13,25 @@ from jaxtricks.schedules._schedule import Schedule
 
 
 def multistep_decay(
-    initial: ScalarLike, boundaries: Sequence[int], *, factor: ScalarLike = 0.1
+    initial: ScalarLike,
+    boundaries: Sequence[int],
+    *,
+    factor: ScalarLike = 0.1,
+    final: ScalarLike = 0.0,
 ) -> Schedule:
     r"""Multiplies the rate by `factor` at each of the `boundaries`.
 
-    $\alpha_t = \alpha_0 \gamma^{|\{b : b \le t\}|}$: update number $b$, counted from 0, is the
-    first one with the smaller rate. Integers are compared. The rule of He et al. for CIFAR-10 is
-    `multistep_decay(0.1, (32_000, 48_000))` with training ended at 64 000; a shorter run keeps the
-    proportions 32 : 48 : 64.
+    $\alpha_t = \alpha_0 \gamma^{|\{b : b \le t\}|}$, not under `final`: update number
+    $b$, counted from 0, is the first one with the smaller rate. Integers are compared.
+
+    The rule of He et al. for CIFAR-10 is `multistep_decay(0.1, (32_000, 48_000))` with training
+    ended at 64 000; a shorter run keeps the proportions 32 : 48 : 64.
 
     Args:
         initial: $\alpha_0$, at least 0.
         boundaries: increasing step numbers, each at least 1.
         factor: $\gamma$, in `(0, 1]`; 1 leaves the rate as it is.
+        final: the rate goes no lower, at least 0.
 
     Raises:
         ValueError: a rate is negative or not finite, `factor` is outside `(0, 1]`, or `boundaries`
@@ -43,10 +49,12 @@ def multistep_decay(
     check_range("initial", initial, low=0.0)
     check_increasing("boundaries", boundaries, low=1)
     check_range("factor", factor, above=0.0, high=1.0)
+    check_range("final", final, low=0.0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
         passed = count >= jnp.stack([jnp.asarray(step, count.dtype) for step in boundaries])
-        return jnp.float32(initial) * power(factor, jnp.sum(passed, dtype=jnp.int32))
+        cut = jnp.float32(initial) * power(factor, jnp.sum(passed, dtype=jnp.int32))
+        return jnp.maximum(cut, jnp.float32(final))
 
     return schedule

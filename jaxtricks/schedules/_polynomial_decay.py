@@ -1,11 +1,10 @@
 """A power of the updates that are left."""
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_integer, check_range
 from jaxtricks._counted import counted
-from jaxtricks._progress import progress
+from jaxtricks._progress import polynomial_between, progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
@@ -46,13 +45,6 @@ def polynomial_decay(
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        done, left = progress(count, total_steps)
-        exponent = jnp.float32(power)
-        before = jnp.power(left, exponent)
-        # 1 - before would lose its digits at first, and log(left) those of a small fraction done
-        early, late = jnp.log1p(-jnp.minimum(done, 0.5)), jnp.log(jnp.where(left > 0, left, 1))
-        after = -jnp.expm1(exponent * jnp.where(done < 0.5, early, late))
-        after = jnp.where(left > 0, after, 1)
-        return jnp.float32(initial) * before + jnp.float32(final) * after
+        return polynomial_between(initial, final, *progress(count, total_steps), power)
 
     return schedule

@@ -10,19 +10,28 @@ from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
 
 
-def step_decay(initial: ScalarLike, every_steps: int, *, factor: ScalarLike = 0.1) -> Schedule:
+def step_decay(
+    initial: ScalarLike,
+    every_steps: int,
+    *,
+    factor: ScalarLike = 0.1,
+    final: ScalarLike = 0.0,
+) -> Schedule:
     r"""Multiplies the rate by `factor` after every `every_steps` updates.
 
-    $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$; the division is one of integers, so each
-    cut falls on its exact step. This is PyTorch's `StepLR(step_size=N, gamma)` with
-    `scheduler.step()` called *after* the epoch. Code written for PyTorch before 1.1 calls it before
-    the epoch, and on later versions cuts one epoch early, at 29, 59 and 89 instead of 30, 60 and
-    90: that is `lambda count: rate(count + steps_per_epoch)`.
+    $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$, not under `final`; the division is
+    one of integers, so each cut falls on its exact step.
+
+    This is PyTorch's `StepLR(step_size=N, gamma)` with `scheduler.step()` called *after* the epoch.
+    Code written for PyTorch before 1.1 calls it before the epoch, and on later versions cuts one
+    epoch early, at 29, 59 and 89 instead of 30, 60 and 90: that is `lambda count: rate(count +
+    steps_per_epoch)`.
 
     Args:
         initial: $\alpha_0$, the rate of the first `every_steps` updates, at least 0.
         every_steps: $N \ge 1$.
         factor: $\gamma$, in `(0, 1]`; "divide by 10" is 0.1, and 1 leaves the rate as it is.
+        final: the rate goes no lower, at least 0.
 
     Raises:
         ValueError: a rate is negative or not finite, `factor` is outside `(0, 1]`, or
@@ -41,10 +50,11 @@ def step_decay(initial: ScalarLike, every_steps: int, *, factor: ScalarLike = 0.
     check_range("initial", initial, low=0.0)
     check_integer("every_steps", every_steps, low=1)
     check_range("factor", factor, above=0.0, high=1.0)
+    check_range("final", final, low=0.0)
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
         cuts = jnp.floor_divide(count, jnp.asarray(every_steps, count.dtype))
-        return jnp.float32(initial) * power(factor, cuts)
+        return jnp.maximum(jnp.float32(initial) * power(factor, cuts), jnp.float32(final))
 
     return schedule

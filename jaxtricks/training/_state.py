@@ -1,9 +1,11 @@
 """Everything that training changes, in one tree."""
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
+from flax import serialization
 from jaxtyping import PyTree
 
 
@@ -25,7 +27,10 @@ class Averaged(NamedTuple):
 class TrainState:
     """What a train step takes and gives back; change it by `dataclasses.replace`.
 
-    The fields' types do not name shapes, because `vmap` adds an axis to all of them.
+    The fields' types do not name shapes, because `vmap` adds an axis to all of them. Flax's
+    `flax.serialization.to_bytes(state)` and `from_bytes(template, data)` write and read it, where
+    no leaf is a typed random key; `from_bytes` does not compare shapes with the template's, and
+    `training.restore`, which does, is the better keeper of a run.
 
     Attributes:
         step: int32, finished updates; the next one uses `schedule(step)`.
@@ -43,6 +48,25 @@ class TrainState:
     opt_state: PyTree
     learning_rate_scale: PyTree
     average: PyTree = None
+
+
+def _to_state_dict(state: TrainState) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(state)]
+    return {name: serialization.to_state_dict(getattr(state, name)) for name in names}
+
+
+def _from_state_dict(template: TrainState, stored: Mapping[str, Any]) -> TrainState:
+    names = [field.name for field in dataclasses.fields(template)]
+    if set(stored) != set(names):
+        raise ValueError(f"state must have the fields {names}, got {sorted(map(str, stored))}.")
+    fields = {
+        name: serialization.from_state_dict(getattr(template, name), stored[name], name=name)
+        for name in names
+    }
+    return dataclasses.replace(template, **fields)
+
+
+serialization.register_serialization_state(TrainState, _to_state_dict, _from_state_dict)
 
 
 def check_state(name: str, state: object, *kinds: type) -> None:

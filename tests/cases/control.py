@@ -42,7 +42,13 @@ CONTROLS: dict[str, Control] = {
     "early_stopping": Control(
         control.early_stopping,
         hyper={"min_delta": (0.0, 0.9)},
-        static={"patience": 1, "mode": "min", "keep_best": True},
+        static={
+            "patience": 1,
+            "threshold_mode": "abs",
+            "start_from": 0,
+            "mode": "min",
+            "keep_best": True,
+        },
     ),
     "keep_best": Control(control.keep_best, hyper={}, static={"mode": "min"}, acts=False),
     "generalization_loss": Control(

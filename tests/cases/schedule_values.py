@@ -5,13 +5,15 @@ cosine's `(1 + cos(pi * t / T)) / 2` is the square of a sine of the steps left. 
 frameworks' closed forms; their golden tables hold the forms.
 """
 
+import fractions
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
-from jaxtricks import schedules
+from jaxtricks import presets, schedules
 
 LAST = 2**31 - 1
 
@@ -39,8 +41,13 @@ def total(t, length, form, first, last):
     return form(first, last, np.minimum(t, length), length) if length else last + 0.0 * t
 
 
-def cosine_decay(t, initial, total_steps, final=0.0):
-    return total(t, total_steps, wave, initial, final)
+def cosine_decay(t, initial, total_steps, final=0.0, exponent=1.0):
+    done = np.minimum(t, total_steps) / total_steps if total_steps else np.ones(len(t))
+    left = (total_steps - np.minimum(t, total_steps)) / max(total_steps, 1)
+    weight = np.sin(np.pi / 2 * left) ** (2 * exponent)
+    with np.errstate(divide="ignore"):
+        after = -np.expm1(exponent * np.log1p(-(np.sin(np.pi / 2 * done) ** 2)))
+    return initial * weight + final * np.where(done < 0.5, after, 1 - weight)
 
 
 def linear_decay(t, initial, total_steps, final=0.0):
@@ -113,6 +120,87 @@ def polynomial_lr(t, initial_rate, total_iters=5, power=1.0):
     return initial_rate * ((total_iters - np.minimum(t, total_iters)) / total_iters) ** power
 
 
+def cyclic_lr(t, base_lr, max_lr, step_size_up=2000, step_size_down=None, **height):
+    down = step_size_down or step_size_up
+    cycle, phase = t // (step_size_up + down), t % (step_size_up + down)
+    rise = np.where(
+        phase <= step_size_up, phase / step_size_up, (step_size_up + down - phase) / down
+    )
+    scale = {
+        "triangular": 1.0,
+        "triangular2": 0.5**cycle,
+        "exp_range": np.float64(height.get("gamma", 1.0)) ** t,
+    }[height.get("mode", "triangular")]
+    if "scale_fn" in height:
+        scale = height["scale_fn"](cycle + 1.0)
+    return base_lr + (max_lr - base_lr) * rise * scale
+
+
+def one_cycle_lr(
+    t,
+    max_lr,
+    total_steps,
+    pct_start=0.3,
+    anneal_strategy="cos",
+    div_factor=25.0,
+    final_div_factor=1e4,
+    three_phase=False,
+):
+    """The phases of PyTorch's documentation, from the last to the first."""
+    first = max_lr / div_factor
+    form = wave if anneal_strategy == "cos" else line
+    rise = pct_start * total_steps - 1
+    ends = [0, rise, *([2 * rise] if three_phase else []), total_steps - 1]
+    rates = [first, max_lr, *([first] if three_phase else []), first / final_div_factor]
+    t = np.minimum(t, total_steps - 1)
+    phases = [
+        form(rates[i], rates[i + 1], t - ends[i], (ends[i + 1] - ends[i]) or 1)
+        for i in range(len(ends) - 1)
+    ]
+    return np.select([t <= end for end in ends[1:]], phases)
+
+
+def keras_polynomial_decay(
+    t, initial_learning_rate, decay_steps, end_learning_rate=1e-4, power=1.0, cycle=False
+):
+    total = decay_steps * np.maximum(-(-t // decay_steps), 1) if cycle else decay_steps
+    left = (total - np.minimum(t, total)) / total
+    return end_learning_rate + (initial_learning_rate - end_learning_rate) * left**power
+
+
+def keras_cosine_decay(
+    t, initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0
+):
+    if warmup_target is None:
+        warmup_target, warmup_steps = initial_learning_rate, 0
+    rise = line(initial_learning_rate, warmup_target, t, max(warmup_steps, 1))
+    elapsed = np.clip(t - warmup_steps, 0, decay_steps)
+    fall = wave(warmup_target, warmup_target * alpha, elapsed, decay_steps)
+    return np.where(t < warmup_steps, rise, fall)
+
+
+def keras_starts(first_decay_steps, t_mul):
+    """The counts at which cycles begin, up to the first after the last count."""
+    if t_mul == 1:
+        return [LAST // first_decay_steps * first_decay_steps]
+    starts = [fractions.Fraction(0)]
+    while starts[-1] <= LAST:
+        length = first_decay_steps * fractions.Fraction(t_mul) ** (len(starts) - 1)
+        starts.append(fractions.Fraction(starts[-1] + length).limit_denominator(10**9))
+    return [float(start) for start in starts]
+
+
+def keras_restarts(t, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0):
+    if t_mul == 1:
+        cycle, elapsed, length = t // first_decay_steps, t % first_decay_steps, first_decay_steps
+    else:
+        starts = np.array(keras_starts(first_decay_steps, t_mul))
+        cycle = np.searchsorted(starts, t, side="right") - 1
+        elapsed, length = t - starts[cycle], starts[cycle + 1] - starts[cycle]
+    peak = alpha + (1 - alpha) * np.float64(m_mul) ** cycle
+    return initial_learning_rate * wave(peak, alpha, elapsed, length)
+
+
 def cuts(initial, factor, steps):
     """A factor at each of the steps."""
     return lambda t: initial * factor ** np.sum(t[:, None] >= np.array(steps), axis=1)
@@ -120,6 +208,18 @@ def cuts(initial, factor, steps):
 
 WARMED = {"schedule": schedules.cosine_decay(0.1, 10**8, final=1e-6), "start": "zero"}
 JOINED = (schedules.exponential_decay(0.1, 1e-9), schedules.linear_decay(0.3, 10**8))
+
+FOLLOWING = (
+    presets.torch.linear_lr(0.1, total_iters=10**7),
+    presets.torch.polynomial_lr(0.1, 10**8),
+    presets.torch.cosine_annealing_lr(0.1, 10**8),
+)
+
+
+def shrink(epoch):
+    """The factors whose product is `1 / sqrt(1 + t)`."""
+    return (epoch / (epoch + 1)) ** 0.5
+
 
 EXACT: dict[str, Exact] = {
     "constant": Exact(lambda t, value: value + 0.0 * t, [{"value": 0.1}]),
@@ -130,30 +230,42 @@ EXACT: dict[str, Exact] = {
             {"initial": 1e-3, "total_steps": LAST, "final": 3e-9},
             {"initial": 0.1, "total_steps": 7, "final": 0.3},
             {"initial": 0.1, "total_steps": 0, "final": 0.3},
+            {"initial": 0.1, "total_steps": 10**8, "exponent": 0.3},
+            {"initial": 1e-7, "total_steps": LAST, "final": 0.3, "exponent": 2.7},
+            {"initial": 0.1, "total_steps": 0, "final": 0.3, "exponent": 2.0},
         ],
         lambda total_steps, **others: [total_steps],
     ),
     "step_decay": Exact(
-        lambda t, initial, every_steps, factor: initial * factor ** (t // every_steps),
+        lambda t, initial, every_steps, factor, final=0.0: np.maximum(
+            initial * factor ** (t // every_steps), final
+        ),
         [
             {"initial": 0.1, "every_steps": 1, "factor": 0.99997},
             {"initial": 0.1, "every_steps": 3, "factor": 0.9999999},
             {"initial": 0.05, "every_steps": 30 * 10**6, "factor": 0.3},
             {"initial": 0.1, "every_steps": 4, "factor": 1.0},
+            {"initial": 0.1, "every_steps": 4, "factor": 0.999, "final": 1e-5},
         ],
         lambda every_steps, **others: [every_steps, 2 * every_steps],
     ),
     "multistep_decay": Exact(
-        lambda t, initial, boundaries, factor=0.1: cuts(initial, factor, boundaries)(t),
+        lambda t, initial, boundaries, factor=0.1, final=0.0: np.maximum(
+            cuts(initial, factor, boundaries)(t), final
+        ),
         [
             {"initial": 0.1, "boundaries": (3, 10**8, LAST)},
             {"initial": 0.1, "boundaries": tuple(range(1, 400)), "factor": 0.987},
+            {"initial": 0.1, "boundaries": (3, 10**8, LAST), "final": 5e-3},
         ],
         lambda boundaries, **others: boundaries[::100],
     ),
     "exponential_decay": Exact(
-        lambda t, initial, rate: initial * np.exp(-rate * t),
-        [{"initial": 0.1, "rate": rate} for rate in (0.69, 3e-5, 3.3e-7, 3.1e-8, 1e-9, 0.0)],
+        lambda t, initial, rate, final=0.0: np.maximum(initial * np.exp(-rate * t), final),
+        [
+            *[{"initial": 0.1, "rate": rate} for rate in (0.69, 3e-5, 3.3e-7, 3.1e-8, 1e-9, 0.0)],
+            {"initial": 0.1, "rate": 3e-5, "final": 1e-9},
+        ],
     ),
     "geometric_decay": Exact(
         geometric_decay,
@@ -189,8 +301,11 @@ EXACT: dict[str, Exact] = {
         restarts,
     ),
     "inverse_sqrt_decay": Exact(
-        lambda t, initial, offset: initial / np.sqrt(t + offset),
-        [{"initial": 0.1, "offset": offset} for offset in (1, 1e-3, 123_456_789.5)],
+        lambda t, initial, offset, final=0.0: np.maximum(initial / np.sqrt(t + offset), final),
+        [
+            *[{"initial": 0.1, "offset": offset} for offset in (1, 1e-3, 123_456_789.5)],
+            {"initial": 0.1, "offset": 10, "final": 1e-4},
+        ],
     ),
     "linear_decay": Exact(
         linear_decay,
@@ -323,5 +438,173 @@ EXACT: dict[str, Exact] = {
             {"initial_rate": 0.1, "total_iters": 0, "power": 2.0},
         ],
         lambda total_iters, **others: [total_iters],
+    ),
+    "torch.lambda_lr": Exact(
+        lambda t, initial_rate, lr_lambda: initial_rate / (1.0 + t),
+        [{"initial_rate": 0.1, "lr_lambda": lambda epoch: 1 / (1 + jnp.float32(epoch))}],
+    ),
+    "torch.multiplicative_lr": Exact(
+        lambda t, initial_rate, total_iters, **others: (
+            initial_rate * (1 + np.minimum(t, total_iters)) ** -0.5
+        ),
+        [
+            {"initial_rate": 0.1, "lr_lambda": shrink, "total_iters": 3000},
+        ],
+        lambda total_iters, **others: [total_iters],
+    ),
+    "torch.sequential_lr": Exact(
+        lambda t, milestones, **others: np.select(
+            [t < milestone for milestone in milestones],
+            [
+                linear_lr(t, 0.1, total_iters=10**7),
+                polynomial_lr(t - milestones[0], 0.1, 10**8),
+            ],
+            cosine_annealing_lr(t - milestones[-1], 0.1, 10**8),
+        ),
+        [
+            {"schedulers": FOLLOWING, "milestones": (10**7, 10**9)},
+            {"schedulers": FOLLOWING, "milestones": (0, 10**9)},
+        ],
+        lambda milestones, **others: [*milestones, 10**9 + 10**8],
+    ),
+    "torch.chained_scheduler": Exact(
+        lambda t, initial_rate, schedulers: (
+            linear_lr(t, initial_rate, total_iters=10**7) * np.float64(1 - 3.3e-8) ** t
+        ),
+        [
+            {
+                "initial_rate": 0.1,
+                "schedulers": (
+                    presets.torch.linear_lr(1.0, total_iters=10**7),
+                    presets.torch.exponential_lr(1.0, 1 - 3.3e-8),
+                ),
+            }
+        ],
+        lambda **others: [10**7],
+    ),
+    "torch.cyclic_lr": Exact(
+        cyclic_lr,
+        [
+            {"base_lr": 1e-7, "max_lr": 1.0, "step_size_up": 10**8, "step_size_down": 3 * 10**8},
+            {"base_lr": 0.0, "max_lr": 0.1, "mode": "triangular2"},
+            {
+                "base_lr": 1e-3,
+                "max_lr": 0.1,
+                "step_size_up": 7,
+                "mode": "exp_range",
+                "gamma": 1 - 3.3e-8,
+            },
+            {"base_lr": 1e-3, "max_lr": 0.1, "step_size_up": 7, "scale_fn": lambda x: 1 / x},
+        ],
+        lambda step_size_up=2000, step_size_down=None, **others: [
+            step_size_up,
+            step_size_up + (step_size_down or step_size_up),
+        ],
+    ),
+    "torch.one_cycle_lr": Exact(
+        one_cycle_lr,
+        [
+            {"max_lr": 0.1, "total_steps": 10**8 + 7},
+            {"max_lr": 0.1, "total_steps": LAST, "pct_start": 0.45, "three_phase": True},
+            {"max_lr": 0.1, "total_steps": 90_001, "anneal_strategy": "linear"},
+            {"max_lr": 0.1, "total_steps": 10, "pct_start": 0.0, "final_div_factor": 1e8},
+            {"max_lr": 0.1, "total_steps": 10, "pct_start": 1.0},
+            {"max_lr": 0.1, "total_steps": 10, "pct_start": 0.8, "three_phase": True},
+        ],
+        lambda total_steps, pct_start=0.3, **others: [
+            int(pct_start * total_steps),
+            int(2 * pct_start * total_steps),
+            total_steps - 1,
+        ],
+    ),
+    "keras.exponential_decay": Exact(
+        lambda t, initial_learning_rate, decay_steps, decay_rate, staircase=False: (
+            initial_learning_rate
+            * np.float64(decay_rate) ** (t // decay_steps if staircase else t / decay_steps)
+        ),
+        [
+            {"initial_learning_rate": 0.1, "decay_steps": 1000, "decay_rate": 0.9999},
+            {"initial_learning_rate": 0.1, "decay_steps": 10**8 + 1, "decay_rate": 1e-9},
+            {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.0},
+            {
+                "initial_learning_rate": 0.1,
+                "decay_steps": 3,
+                "decay_rate": 1 - 3.3e-8,
+                "staircase": True,
+            },
+        ],
+        lambda decay_steps, **others: [decay_steps, 2 * decay_steps],
+    ),
+    "keras.piecewise_constant_decay": Exact(
+        lambda t, boundaries, values: np.array(values)[np.searchsorted(boundaries, t)],
+        [{"boundaries": (0, 5, 10**8, LAST - 1), "values": (0.1, 0.2, 3e-9, 1.0, 0.0)}],
+        lambda boundaries, **others: boundaries,
+    ),
+    "keras.polynomial_decay": Exact(
+        keras_polynomial_decay,
+        [
+            {"initial_learning_rate": 0.1, "decay_steps": 10**8, "power": 0.9},
+            {"initial_learning_rate": 0.1, "decay_steps": 7, "power": 0.0},
+            {
+                "initial_learning_rate": 0.1,
+                "decay_steps": 3 * 10**8 + 1,
+                "end_learning_rate": 0.0,
+                "cycle": True,
+            },
+            {
+                "initial_learning_rate": 1e-7,
+                "decay_steps": LAST,
+                "end_learning_rate": 0.3,
+                "power": 2.3,
+                "cycle": True,
+            },
+        ],
+        lambda decay_steps, **others: [decay_steps, LAST // decay_steps * decay_steps],
+    ),
+    "keras.inverse_time_decay": Exact(
+        lambda t, initial_learning_rate, decay_steps, decay_rate, staircase=False: (
+            initial_learning_rate
+            / (1 + decay_rate * (t // decay_steps if staircase else t / decay_steps))
+        ),
+        [
+            {"initial_learning_rate": 0.1, "decay_steps": 1000, "decay_rate": 0.37},
+            {"initial_learning_rate": 0.1, "decay_steps": 10**8 + 1, "decay_rate": 1e9},
+            {
+                "initial_learning_rate": 0.1,
+                "decay_steps": 7,
+                "decay_rate": 0.3,
+                "staircase": True,
+            },
+        ],
+        lambda decay_steps, **others: [decay_steps, 2 * decay_steps],
+    ),
+    "keras.cosine_decay": Exact(
+        keras_cosine_decay,
+        [
+            {"initial_learning_rate": 0.1, "decay_steps": 10**8},
+            {"initial_learning_rate": 0.1, "decay_steps": LAST, "alpha": 1e-7},
+            {
+                "initial_learning_rate": 1e-8,
+                "decay_steps": 10**8,
+                "warmup_target": 0.3,
+                "warmup_steps": 10**7,
+            },
+            {"initial_learning_rate": 1.0, "decay_steps": 9, "warmup_target": 0.3, "alpha": 0.2},
+        ],
+        lambda decay_steps, warmup_steps=0, **others: [warmup_steps, warmup_steps + decay_steps],
+    ),
+    "keras.cosine_decay_restarts": Exact(
+        keras_restarts,
+        [
+            {"initial_learning_rate": 0.1, "first_decay_steps": 10**8, "alpha": 1e-6},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 2**30 + 1, "m_mul": 0.3},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 7, "t_mul": 1.0, "m_mul": 0.99999},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 1, "t_mul": 1.5, "m_mul": 1.1},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 12345, "t_mul": 1.001},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 5, "t_mul": 1000.3},
+        ],
+        lambda first_decay_steps, t_mul=2.0, **others: [
+            int(start) for start in keras_starts(first_decay_steps, t_mul)[1:30]
+        ],
     ),
 }

@@ -18,21 +18,22 @@ SCHEDULES: dict[str, Schedule] = {
     "constant": Schedule(schedules.constant, hyper={"value": (0.1, 0.3)}),
     "cosine_decay": Schedule(
         schedules.cosine_decay,
-        hyper={"initial": (0.1, 0.3), "final": (0.0, 0.01)},
+        hyper={"initial": (0.1, 0.3), "final": (0.0, 0.01), "exponent": (1.0, 2.5)},
         static={"total_steps": 10},
     ),
     "step_decay": Schedule(
         schedules.step_decay,
-        hyper={"initial": (0.1, 0.3), "factor": (0.1, 0.5)},
+        hyper={"initial": (0.1, 0.3), "factor": (0.1, 0.5), "final": (0.0, 0.03)},
         static={"every_steps": 4},
     ),
     "multistep_decay": Schedule(
         schedules.multistep_decay,
-        hyper={"initial": (0.1, 0.3), "factor": (0.1, 0.5)},
+        hyper={"initial": (0.1, 0.3), "factor": (0.1, 0.5), "final": (0.0, 0.03)},
         static={"boundaries": (3, 10, 2**31 - 1)},
     ),
     "exponential_decay": Schedule(
-        schedules.exponential_decay, hyper={"initial": (0.1, 0.3), "rate": (0.01, 0.2)}
+        schedules.exponential_decay,
+        hyper={"initial": (0.1, 0.3), "rate": (0.01, 0.2), "final": (0.0, 0.03)},
     ),
     "geometric_decay": Schedule(
         schedules.geometric_decay,
@@ -53,7 +54,8 @@ SCHEDULES: dict[str, Schedule] = {
         static={"first_steps": 3, "multiplier": 2},
     ),
     "inverse_sqrt_decay": Schedule(
-        schedules.inverse_sqrt_decay, hyper={"initial": (0.1, 0.3), "offset": (1.0, 10.0)}
+        schedules.inverse_sqrt_decay,
+        hyper={"initial": (0.1, 0.3), "offset": (1.0, 10.0), "final": (0.0, 0.03)},
     ),
     "linear_decay": Schedule(
         schedules.linear_decay,

@@ -253,3 +253,44 @@ def test_rules_say_which_side_is_good(mode):
     ):
         assert rule.mode == mode
     assert control.generalization_loss(5.0).mode == "min"
+
+
+def answers_to(rule, metrics):
+    """What the rule answers to each metric, and its last state."""
+    state, answers = rule.init(), []
+    for metric in metrics:
+        stop, state = rule.update(metric, state)
+        answers.append(bool(stop))
+    return answers, state
+
+
+@pytest.mark.parametrize("start_from", [0, 1, 3])
+def test_the_warm_up_is_as_if_it_had_not_been_observed(start_from):
+    metrics = (0.5, 3.0, 2.0, 2.5, 2.4, 2.3)
+    rule = control.early_stopping(1, start_from=start_from, keep_best=False)
+    answers, state = answers_to(rule, metrics)
+    plain = control.early_stopping(1, keep_best=False)
+    later, wanted = answers_to(plain, metrics[start_from:])
+    assert answers == [False] * start_from + later
+    assert float(state.best_value) == float(wanted.best_value)
+    assert int(state.best_observation) == start_from + int(wanted.best_observation)
+
+
+def test_nothing_is_best_in_a_warm_up_that_never_ends():
+    answers, state = answers_to(
+        control.early_stopping(0, start_from=9, keep_best=False), (3.0, 4.0, 5.0, 1.0)
+    )
+    assert not any(answers) and int(state.best_observation) == 0
+
+
+@pytest.mark.parametrize("mode, sign", [("min", 1.0), ("max", -1.0)])
+@pytest.mark.parametrize("best", [100.0, -100.0])
+def test_a_relative_margin_is_a_part_of_the_best(mode, sign, best):
+    """A tenth of 100 is 10, whatever the sign of the best."""
+    rule = control.early_stopping(
+        9, min_delta=0.1, threshold_mode="signed", mode=mode, keep_best=False
+    )
+    _, state = answers_to(rule, (best, best - sign * 9.5))
+    assert int(state.best_observation) == 1
+    _, state = answers_to(rule, (best, best - sign * 10.5))
+    assert int(state.best_observation) == 2

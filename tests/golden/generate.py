@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.golden.tables import KERAS_RULES, PLATEAUS, TORCH_RULES, TORCH_SCHEDULES
+from tests.golden.tables import KERAS_RULES, KERAS_SCHEDULES, PLATEAUS, TORCH_RULES, TORCH_SCHEDULES
 
 STEPS, CUT, EPOCHS = 200, 100, 60
 TORCH_CLASSES = {
@@ -34,6 +34,12 @@ TORCH_CLASSES = {
     "constant_lr": "ConstantLR",
     "linear_lr": "LinearLR",
     "polynomial_lr": "PolynomialLR",
+    "lambda_lr": "LambdaLR",
+    "multiplicative_lr": "MultiplicativeLR",
+    "sequential_lr": "SequentialLR",
+    "chained_scheduler": "ChainedScheduler",
+    "cyclic_lr": "CyclicLR",
+    "one_cycle_lr": "OneCycleLR",
     "reduce_lr_on_plateau": "ReduceLROnPlateau",
 }
 KERAS_CLASSES = {
@@ -43,6 +49,14 @@ KERAS_CLASSES = {
     "adadelta": "Adadelta",
     "adam": "Adam",
     "adamw": "AdamW",
+}
+KERAS_SCHEDULE_CLASSES = {
+    "exponential_decay": "ExponentialDecay",
+    "piecewise_constant_decay": "PiecewiseConstantDecay",
+    "polynomial_decay": "PolynomialDecay",
+    "inverse_time_decay": "InverseTimeDecay",
+    "cosine_decay": "CosineDecay",
+    "cosine_decay_restarts": "CosineDecayRestarts",
 }
 
 
@@ -102,18 +116,47 @@ def keras_updates(case, gradients, params):
     return np.stack(points), np.stack(updates)
 
 
-def torch_rates(case):
+def keras_rates(case, updates=EPOCHS):
+    """The rate of each update under a schedule of `keras.optimizers.schedules`, in float64."""
+    import keras  # pyrefly: ignore[missing-import]
+
+    by_class = getattr(keras.optimizers.schedules, KERAS_SCHEDULE_CLASSES[case.preset])
+    schedule, before = by_class(**case.arguments), keras.config.floatx()
+    keras.config.set_floatx("float64")
+    try:
+        return [float(schedule(step)) for step in range(updates)]
+    finally:
+        keras.config.set_floatx(before)
+
+
+def torch_scheduler(case, rule):
+    """A scheduler of `torch.optim`; the schedulers in its arguments are cases too."""
+    import torch  # pyrefly: ignore[missing-import]
+
+    arguments = {name: value for name, value in case.arguments.items() if name != "initial_rate"}
+    if "schedulers" in arguments:
+        arguments["schedulers"] = [torch_scheduler(part, rule) for part in arguments["schedulers"]]
+    if case.preset == "multiplicative_lr":
+        arguments.pop("total_iters")  # PyTorch multiplies for ever
+    if case.preset in ("cyclic_lr", "one_cycle_lr"):
+        arguments["cycle_momentum"] = False
+    by_class = getattr(torch.optim.lr_scheduler, TORCH_CLASSES[case.preset])
+    first = () if case.preset == "chained_scheduler" else (rule,)
+    return by_class(*first, **arguments)
+
+
+def torch_rates(case, epochs=EPOCHS):
     """The rate of each epoch under a scheduler that steps once per epoch."""
     import torch  # pyrefly: ignore[missing-import]
 
-    arguments = dict(case.arguments)
-    rule = torch.optim.SGD([torch.zeros(1)], lr=arguments.pop("initial_rate"))
-    scheduler = getattr(torch.optim.lr_scheduler, TORCH_CLASSES[case.preset])(rule, **arguments)
+    rule = torch.optim.SGD([torch.zeros(1)], lr=case.arguments.get("initial_rate", 0.1))
+    scheduler = torch_scheduler(case, rule)
     rates = []
-    for _ in range(EPOCHS):
+    for epoch in range(epochs):
         rates.append(rule.param_groups[0]["lr"])
-        rule.step()
-        scheduler.step()
+        if epoch + 1 < epochs:  # past its last update OneCycleLR raises an error
+            rule.step()
+            scheduler.step()
     return rates
 
 
@@ -185,6 +228,8 @@ def make_keras(folder):
     facts = {
         "versions": {"keras": keras.__version__, "torch": torch.__version__},
         "signatures": signatures(KERAS_CLASSES, (keras.optimizers,)),
+        "schedule_signatures": signatures(KERAS_SCHEDULE_CLASSES, (keras.optimizers.schedules,)),
+        "schedules": [keras_rates(case) for case in KERAS_SCHEDULES],
     }
     write(folder, "keras", facts, arrays(KERAS_RULES, runs, gradients, params))
 

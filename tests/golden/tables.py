@@ -106,6 +106,143 @@ TORCH_SCHEDULES = [
     Case("polynomial_lr", {"initial_rate": 0.1}),
     Case("polynomial_lr", {"initial_rate": 0.1, "total_iters": 40, "power": 2.5}),
     Case("polynomial_lr", {"initial_rate": 0.1, "total_iters": 0, "power": 2.0}),
+    Case("lambda_lr", {"initial_rate": 0.1, "lr_lambda": lambda epoch: 0.95**epoch}),
+    Case(
+        "multiplicative_lr",
+        {"initial_rate": 0.1, "lr_lambda": lambda epoch: 0.9 + 0.2 / epoch, "total_iters": 60},
+    ),
+    Case(
+        "sequential_lr",
+        {
+            "schedulers": [
+                Case("linear_lr", {"initial_rate": 0.1}),
+                Case("cosine_annealing_lr", {"initial_rate": 0.1, "T_max": 20, "eta_min": 0.01}),
+                Case("exponential_lr", {"initial_rate": 0.1, "gamma": 0.9}),
+            ],
+            "milestones": [5, 25],
+        },
+    ),
+    Case(
+        "sequential_lr",
+        {
+            "schedulers": [
+                Case("constant_lr", {"initial_rate": 0.1}),
+                Case("step_lr", {"initial_rate": 0.1, "step_size": 7}),
+            ],
+            "milestones": [0],
+        },
+    ),
+    Case(
+        "sequential_lr",
+        {"schedulers": [Case("constant_lr", {"initial_rate": 0.1})], "milestones": []},
+    ),
+    Case(
+        "chained_scheduler",
+        {
+            "initial_rate": 0.1,
+            "schedulers": [
+                Case("constant_lr", {"initial_rate": 1.0, "total_iters": 9}),
+                Case("exponential_lr", {"initial_rate": 1.0, "gamma": 0.95}),
+                Case("multistep_lr", {"initial_rate": 1.0, "milestones": [20, 5]}),
+            ],
+        },
+    ),
+    Case("cyclic_lr", {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 7}),
+    Case(
+        "cyclic_lr",
+        {
+            "base_lr": 0.0,
+            "max_lr": 0.1,
+            "step_size_up": 5,
+            "step_size_down": 9,
+            "mode": "triangular2",
+        },
+    ),
+    Case(
+        "cyclic_lr",
+        {"base_lr": 0.02, "max_lr": 0.1, "step_size_up": 6, "mode": "exp_range", "gamma": 0.97},
+    ),
+    Case(
+        "cyclic_lr",
+        {
+            "base_lr": 0.02,
+            "max_lr": 0.1,
+            "step_size_up": 6,
+            "scale_fn": lambda update: 1 / (1 + update),
+            "scale_mode": "iterations",
+        },
+    ),
+    Case("one_cycle_lr", {"max_lr": 0.1, "total_steps": 60}),
+    Case("one_cycle_lr", {"max_lr": 0.1, "epochs": 6, "steps_per_epoch": 10, "pct_start": 0.0}),
+    Case(
+        "one_cycle_lr",
+        {
+            "max_lr": 0.1,
+            "total_steps": 61,
+            "pct_start": 0.37,
+            "anneal_strategy": "linear",
+            "div_factor": 3.0,
+            "final_div_factor": 70.0,
+            "three_phase": True,
+        },
+    ),
+    Case("one_cycle_lr", {"max_lr": 0.1, "total_steps": 70, "pct_start": 0.7, "three_phase": True}),
+]
+
+KERAS_SCHEDULES = [
+    Case("exponential_decay", {"initial_learning_rate": 0.1, "decay_steps": 20, "decay_rate": 0.3}),
+    Case(
+        "exponential_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.96, "staircase": True},
+    ),
+    Case("piecewise_constant_decay", {"boundaries": [0, 10, 45], "values": [0.1, 0.3, 0.2, 0.01]}),
+    Case("polynomial_decay", {"initial_learning_rate": 0.1, "decay_steps": 40}),
+    Case(
+        "polynomial_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 13, "end_learning_rate": 0.0, "power": 2.5},
+    ),
+    Case(
+        "polynomial_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 11, "power": 0.5, "cycle": True},
+    ),
+    Case(
+        "inverse_time_decay", {"initial_learning_rate": 0.1, "decay_steps": 20, "decay_rate": 0.5}
+    ),
+    Case(
+        "inverse_time_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 3.0, "staircase": True},
+    ),
+    Case("cosine_decay", {"initial_learning_rate": 0.1, "decay_steps": 40}),
+    Case(
+        "cosine_decay",
+        {"initial_learning_rate": 0.1, "decay_steps": 40, "alpha": 0.2, "warmup_steps": 7},
+    ),
+    Case(
+        "cosine_decay",
+        {
+            "initial_learning_rate": 0.1,
+            "decay_steps": 30,
+            "alpha": 0.1,
+            "warmup_target": 0.7,
+            "warmup_steps": 9,
+        },
+    ),
+    Case("cosine_decay", {"initial_learning_rate": 0.1, "decay_steps": 30, "warmup_target": 0.05}),
+    Case("cosine_decay_restarts", {"initial_learning_rate": 0.1, "first_decay_steps": 9}),
+    Case(
+        "cosine_decay_restarts",
+        {
+            "initial_learning_rate": 0.1,
+            "first_decay_steps": 8,
+            "t_mul": 1.0,
+            "m_mul": 0.8,
+            "alpha": 0.1,
+        },
+    ),
+    Case(
+        "cosine_decay_restarts",
+        {"initial_learning_rate": 0.1, "first_decay_steps": 7, "t_mul": 1.3, "m_mul": 1.2},
+    ),
 ]
 
 FALLING = [1.0, 0.9, 0.8, 0.8, 0.79999, 0.7, 0.7, 0.71, 0.7, 0.72, 0.7, 0.7, 0.69, 0.7, 0.7]

@@ -1,5 +1,7 @@
 """The presets under contract, named `framework.preset`: rows as in `tests.cases`."""
 
+import jax.numpy as jnp
+
 from jaxtricks import presets
 from tests.cases.control import Control
 from tests.cases.schedules import Schedule
@@ -97,6 +99,7 @@ TRANSFORMS: dict[str, Transform] = {
 }
 
 RATE = {"initial_rate": (0.1, 0.3)}
+KERAS_RATE = {"initial_learning_rate": (0.1, 0.3)}
 
 SCHEDULES: dict[str, Schedule] = {
     "torch.step_lr": Schedule(
@@ -134,6 +137,86 @@ SCHEDULES: dict[str, Schedule] = {
         presets.torch.polynomial_lr,
         hyper={**RATE, "power": (1.0, 2.5)},
         static={"total_iters": 8},
+    ),
+    "torch.lambda_lr": Schedule(
+        presets.torch.lambda_lr,
+        hyper=RATE,
+        static={"lr_lambda": lambda epoch: 1 / (1 + jnp.float32(epoch))},
+    ),
+    "torch.multiplicative_lr": Schedule(
+        presets.torch.multiplicative_lr,
+        hyper=RATE,
+        static={"lr_lambda": lambda epoch: 0.9 + 0.1 / epoch, "total_iters": 8},
+    ),
+    "torch.sequential_lr": Schedule(
+        presets.torch.sequential_lr,
+        hyper={},
+        static={
+            "schedulers": (presets.torch.linear_lr(0.1), presets.torch.exponential_lr(0.1, 0.5)),
+            "milestones": (9,),
+        },
+    ),
+    "torch.chained_scheduler": Schedule(
+        presets.torch.chained_scheduler,
+        hyper=RATE,
+        static={"schedulers": (presets.torch.linear_lr(1.0), presets.torch.step_lr(1.0, 4))},
+    ),
+    "torch.cyclic_lr": Schedule(
+        presets.torch.cyclic_lr,
+        hyper={"base_lr": (0.01, 0.0), "max_lr": (0.1, 0.3), "gamma": (0.9, 0.5)},
+        static={
+            "step_size_up": 3,
+            "step_size_down": 4,
+            "mode": "exp_range",
+            "scale_fn": None,
+            "scale_mode": "cycle",
+        },
+    ),
+    "torch.one_cycle_lr": Schedule(
+        presets.torch.one_cycle_lr,
+        hyper={
+            "max_lr": (0.1, 0.3),
+            "pct_start": (0.3, 0.45),
+            "div_factor": (25.0, 10.0),
+            "final_div_factor": (1e4, 10.0),
+        },
+        static={
+            "total_steps": 10,
+            "epochs": None,
+            "steps_per_epoch": None,
+            "anneal_strategy": "cos",
+            "three_phase": True,
+        },
+    ),
+    "keras.exponential_decay": Schedule(
+        presets.keras.exponential_decay,
+        hyper={**KERAS_RATE, "decay_rate": (0.9, 0.5)},
+        static={"decay_steps": 4, "staircase": False},
+    ),
+    "keras.piecewise_constant_decay": Schedule(
+        presets.keras.piecewise_constant_decay,
+        hyper={},
+        static={"boundaries": (3, 8), "values": (0.1, 0.03, 0.2)},
+    ),
+    "keras.polynomial_decay": Schedule(
+        presets.keras.polynomial_decay,
+        hyper={**KERAS_RATE, "end_learning_rate": (1e-4, 1e-3), "power": (1.0, 2.5)},
+        static={"decay_steps": 4, "cycle": True},
+    ),
+    "keras.inverse_time_decay": Schedule(
+        presets.keras.inverse_time_decay,
+        hyper={**KERAS_RATE, "decay_rate": (0.9, 0.5)},
+        static={"decay_steps": 4, "staircase": True},
+    ),
+    "keras.cosine_decay": Schedule(
+        presets.keras.cosine_decay,
+        hyper={**KERAS_RATE, "alpha": (0.1, 0.0), "warmup_target": (0.3, 0.5)},
+        static={"decay_steps": 9, "warmup_steps": 4},
+    ),
+    "keras.cosine_decay_restarts": Schedule(
+        presets.keras.cosine_decay_restarts,
+        hyper={**KERAS_RATE, "m_mul": (0.9, 0.5), "alpha": (0.1, 0.0)},
+        static={"first_decay_steps": 3, "t_mul": 1.5},
     ),
 }
 

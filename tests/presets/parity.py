@@ -41,6 +41,24 @@ def our_updates(tx, golden, case):
     return np.asarray(jax.lax.scan(body, tx.init(points[0]), (gradients, points))[1])
 
 
+def schedule_of(package, case):
+    """Our schedule for a golden case; the schedules in its arguments are cases too."""
+    arguments = dict(case.arguments)
+    if "schedulers" in arguments:
+        arguments["schedulers"] = [schedule_of(package, part) for part in arguments["schedulers"]]
+    return getattr(package, case.preset)(**arguments)
+
+
+def rate_error(ours, theirs):
+    """Largest difference relative to the rate itself (law 3), as a part of what is allowed.
+
+    PyTorch's own recursions round: near a rate of 0 by some 1e-15 of the largest.
+    """
+    theirs = np.asarray(theirs, np.float64)
+    allowed = 1e-5 * np.abs(theirs) + 1e-13 * np.max(np.abs(theirs))
+    return np.max(np.abs(np.float64(ours) - theirs) / np.where(allowed == 0, 1e-30, allowed))
+
+
 def parity_error(ours, theirs):
     """Largest difference over that coordinate's largest update; exact where it never moves."""
     largest = np.abs(theirs).max(axis=0)

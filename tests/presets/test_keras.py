@@ -5,11 +5,13 @@ import subprocess
 import sys
 
 import chex
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxtricks import presets
-from tests.golden.tables import KERAS_RULES
+from tests.golden.tables import KERAS_RULES, KERAS_SCHEDULES
 from tests.presets import parity
 
 NOT_OURS = {
@@ -40,6 +42,47 @@ def test_arguments_and_defaults_are_keras(preset):
     ours = parity.arguments_of(getattr(presets.keras, preset))
     assert ours == {name: default for name, default in theirs.items() if name not in NOT_OURS}
     assert list(ours) == [name for name in theirs if name in ours]
+
+
+@pytest.mark.parametrize(
+    "index, case", [*enumerate(KERAS_SCHEDULES)], ids=map(label, KERAS_SCHEDULES)
+)
+def test_rates_of_60_updates_are_keras(index, case):
+    theirs = parity.facts("keras")["schedules"][index]
+    schedule = parity.schedule_of(presets.keras, case)
+    assert parity.rate_error(jax.vmap(schedule)(np.arange(len(theirs))), theirs) <= 1
+
+
+@pytest.mark.parametrize("preset", sorted(parity.facts("keras")["schedule_signatures"]))
+def test_arguments_and_defaults_of_schedules_are_keras(preset):
+    theirs = parity.facts("keras")["schedule_signatures"][preset]
+    ours = parity.arguments_of(getattr(presets.keras, preset))
+    assert ours == {name: default for name, default in theirs.items() if name != "name"}
+    assert list(ours) == [name for name in theirs if name in ours]
+
+
+@pytest.mark.parametrize(
+    "preset, arguments, message",
+    [
+        ("exponential_decay", {"decay_steps": 0, "decay_rate": 0.5}, r"decay_steps.*got 0"),
+        ("inverse_time_decay", {"decay_steps": 2, "decay_rate": -0.5}, r"decay_rate.*got -0.5"),
+        ("polynomial_decay", {"decay_steps": 2, "power": -1.0}, r"power must be .*, got -1.0"),
+        ("cosine_decay", {"decay_steps": 2, "alpha": 1.5}, r"alpha must be .*, got 1.5"),
+        ("cosine_decay", {"decay_steps": 2, "warmup_steps": -1}, r"warmup_steps.*got -1"),
+        ("cosine_decay_restarts", {"first_decay_steps": 2, "t_mul": 0.5}, r"t_mul.*got 0.5"),
+        ("cosine_decay_restarts", {"first_decay_steps": 2, "t_mul": 1 + 1e-9}, r"t_mul.*100000"),
+    ],
+)
+def test_bad_arguments_of_schedules_are_refused(preset, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(presets.keras, preset)(0.1, **arguments)
+
+
+def test_each_piece_of_a_rate_needs_a_value():
+    with pytest.raises(ValueError, match=r"values must be one more than the 1 boundaries"):
+        presets.keras.piecewise_constant_decay([3], [0.1])
+    with pytest.raises(ValueError, match=r"values\[1\] must be .*, got -1.0"):
+        presets.keras.piecewise_constant_decay([3], [0.1, -1.0])
 
 
 @pytest.mark.parametrize("preset", sorted(parity.facts("keras")["signatures"]))
@@ -82,4 +125,5 @@ def test_the_table_is_what_the_installed_keras_computes(tmp_path):
     subprocess.run(command, check=True, cwd=parity.GOLDEN.parent.parent)
     golden, live = parity.table("keras"), parity.table("keras", tmp_path)
     chex.assert_trees_all_close(golden, live, rtol=1e-6)
-    assert parity.facts("keras", tmp_path)["signatures"] == parity.facts("keras")["signatures"]
+    for key in ("signatures", "schedule_signatures", "schedules"):
+        assert parity.facts("keras", tmp_path)[key] == parity.facts("keras")[key]

@@ -6,13 +6,15 @@ As in `tests.presets.test_live_torch`; Keras runs on its PyTorch backend, in flo
 import os
 from typing import Any, cast
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
 from jaxtricks import presets
-from tests.golden.generate import KERAS_CLASSES
+from tests.golden.generate import KERAS_CLASSES, keras_rates
+from tests.golden.tables import Case
 from tests.presets import parity
 
 torch = pytest.importorskip("torch")
@@ -22,7 +24,14 @@ try:
 except ImportError:
     pytest.skip("Keras is not installed, or not for PyTorch", allow_module_level=True)
 
-from tests.presets.test_live_torch import STEPS, gradients_of, one_of, power_of_ten, settings  # noqa: E402, I001
+from tests.presets.test_live_torch import (  # noqa: E402, I001
+    STEPS,
+    between,
+    gradients_of,
+    one_of,
+    power_of_ten,
+    settings,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 keras.config.set_floatx("float64")  # else the variables are, but not what they are made of
@@ -53,6 +62,46 @@ RULES = {
     "adadelta": {**RATE, "rho": one_of(0.0, 0.5, 0.9, 1.0)},
     "adam": {**RATE, **BETAS},
     "adamw": {**RATE, **BETAS, "weight_decay": one_of(1e-4, 0.1)},
+}
+
+STEPPED = {
+    "initial_learning_rate": power_of_ten(-4, 1),
+    "decay_steps": lambda draw: draw.randint(1, 60),
+}
+SCHEDULES = {
+    "exponential_decay": {
+        **STEPPED,
+        "decay_rate": between(0.01, 1.2),
+        "staircase": one_of(False, True),
+    },
+    "piecewise_constant_decay": {
+        "boundaries": lambda draw: sorted(draw.sample(range(40), 3)),
+        "values": lambda draw: [draw.uniform(0.0, 1.0) for _ in range(4)],
+    },
+    "polynomial_decay": {
+        **STEPPED,
+        "end_learning_rate": one_of(0.0, 1e-4, 0.5),
+        "power": one_of(0.0, 0.5, 1.0, 2.3),
+        "cycle": one_of(False, True),
+    },
+    "inverse_time_decay": {
+        **STEPPED,
+        "decay_rate": between(0.0, 10.0),
+        "staircase": one_of(False, True),
+    },
+    "cosine_decay": {
+        **STEPPED,
+        "alpha": one_of(0.0, 0.1, 1.0),
+        "warmup_target": one_of(None, 0.01, 1.0),
+        "warmup_steps": lambda draw: draw.randint(1, 20),
+    },
+    "cosine_decay_restarts": {
+        "initial_learning_rate": power_of_ten(-4, 1),
+        "first_decay_steps": lambda draw: draw.randint(1, 20),
+        "t_mul": lambda draw: draw.choice((1.0, draw.uniform(1.1, 3.0))),
+        "m_mul": between(0.5, 1.2),
+        "alpha": one_of(0.0, 0.1, 1.0),
+    },
 }
 
 
@@ -128,3 +177,18 @@ def test_two_variables_and_their_average_are_keras(arguments):
         for name, want in zip(theirs, rule._model_variables_moving_average, strict=True):
             want = keras.ops.convert_to_numpy(want)
             np.testing.assert_allclose(averages[name], want, rtol=1e-5, atol=1e-5)
+
+
+def restarts(first_decay_steps=0, t_mul=1.0, **others):
+    """Where a cycle begins on a whole count, at which the rounding of Keras's logarithm decides."""
+    return {first_decay_steps} if t_mul != 1 else set()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_rates_are_keras(name):
+    for _, arguments in settings(SCHEDULES[name], name):
+        case, left_out = Case(name, arguments), restarts(**arguments)
+        ours = jax.vmap(parity.schedule_of(presets.keras, case))(jnp.arange(40))
+        compared = [count for count in range(40) if count not in left_out]
+        theirs = np.array(keras_rates(case, 40))
+        assert parity.rate_error(ours[np.array(compared)], theirs[compared]) <= 1, arguments

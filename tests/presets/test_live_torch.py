@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from jaxtricks import presets
-from tests.golden.generate import TORCH_CLASSES
+from tests.golden.generate import TORCH_CLASSES, torch_rates
+from tests.golden.tables import Case
 from tests.presets import parity
 
 torch = pytest.importorskip("torch")
@@ -96,7 +97,31 @@ SCHEDULES = {
         "total_iters": lambda draw: draw.randint(1, EPOCHS),
         "power": one_of(0.5, 1.0, 2.0, 3.0),
     },
+    "constant_lr": {
+        "factor": between(0.01, 1.0),
+        "total_iters": lambda draw: draw.randint(0, EPOCHS),
+    },
 }
+OWN_RATES = {
+    "cyclic_lr": {
+        "base_lr": between(0.0, 0.1),
+        "max_lr": between(0.1, 1.0),
+        "step_size_up": lambda draw: draw.randint(1, 12),
+        "step_size_down": lambda draw: draw.choice((None, draw.randint(1, 12))),
+        "mode": one_of("triangular", "triangular2", "exp_range"),
+        "gamma": between(0.8, 1.02),
+    },
+    "one_cycle_lr": {
+        "max_lr": power_of_ten(-4, 1),
+        "total_steps": lambda draw: draw.randint(EPOCHS, 4 * EPOCHS),
+        "pct_start": between(0.05, 0.95),
+        "anneal_strategy": one_of("cos", "linear"),
+        "div_factor": power_of_ten(0, 2),
+        "final_div_factor": power_of_ten(0, 5),
+        "three_phase": one_of(False, True),
+    },
+}
+SCHEDULES = {**{name: {**INITIAL, **ranges} for name, ranges in SCHEDULES.items()}, **OWN_RATES}
 PLATEAU = {
     "mode": one_of("min", "max"),
     "factor": one_of(0.0, 0.1, 0.5, 0.9),
@@ -166,18 +191,10 @@ def test_updates_are_pytorchs(name):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_rates_are_pytorchs(name):
-    for _, arguments in settings({**INITIAL, **SCHEDULES[name]}, name):
-        rest = {key: value for key, value in arguments.items() if key != "initial_rate"}
-        rule = torch.optim.SGD([torch.zeros(1)], lr=arguments["initial_rate"])
-        scheduler = getattr(torch.optim.lr_scheduler, TORCH_CLASSES[name])(rule, **rest)
-        theirs = []
-        for _ in range(EPOCHS):
-            theirs.append(rule.param_groups[0]["lr"])
-            rule.step()
-            scheduler.step()
-        schedule = getattr(presets.torch, name)(**arguments)
-        ours = np.float64(jax.vmap(schedule)(jnp.arange(EPOCHS)))
-        assert np.max(np.abs(ours - theirs)) <= 1e-6 * np.max(theirs), arguments
+    for _, arguments in settings(SCHEDULES[name], name):
+        case = Case(name, arguments)
+        ours = jax.vmap(parity.schedule_of(presets.torch, case))(jnp.arange(EPOCHS))
+        assert parity.rate_error(ours, torch_rates(case, EPOCHS)) <= 1, arguments
 
 
 def metrics_of(draw):

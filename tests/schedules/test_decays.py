@@ -170,3 +170,19 @@ def test_first_update_is_time_one():
 def test_bad_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("alpha", [0.0, 0.2])
+def test_the_cosine_of_an_exponent_is_optaxs(exponent, alpha):
+    ours = schedules.cosine_decay(0.1, 30, final=0.1 * alpha, exponent=exponent)
+    theirs = optax.cosine_decay_schedule(0.1, 30, alpha=alpha, exponent=exponent)
+    counts = np.arange(40)
+    np.testing.assert_allclose(ours(counts), jax.vmap(theirs)(counts), rtol=1e-4, atol=1e-8)
+
+
+def test_the_floor_of_an_exponential_is_optaxs_end_value():
+    ours = schedules.exponential_decay(0.1, np.log(2.0) / 4, final=0.003)
+    theirs = optax.exponential_decay(0.1, 4, 0.5, end_value=0.003)
+    counts = np.arange(40)
+    np.testing.assert_allclose(ours(counts), jax.vmap(theirs)(counts), rtol=1e-5)

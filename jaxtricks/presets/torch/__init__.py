@@ -14,19 +14,25 @@ from jaxtricks.presets.torch._adagrad import adagrad as adagrad
 from jaxtricks.presets.torch._adam import adam as adam
 from jaxtricks.presets.torch._adamw import adamw as adamw
 from jaxtricks.presets.torch._batch_norm import batch_norm as batch_norm
+from jaxtricks.presets.torch._chained_scheduler import chained_scheduler as chained_scheduler
 from jaxtricks.presets.torch._constant_lr import constant_lr as constant_lr
 from jaxtricks.presets.torch._cosine_annealing_lr import cosine_annealing_lr as cosine_annealing_lr
 from jaxtricks.presets.torch._cosine_annealing_warm_restarts import (
     cosine_annealing_warm_restarts as cosine_annealing_warm_restarts,
 )
+from jaxtricks.presets.torch._cyclic_lr import cyclic_lr as cyclic_lr
 from jaxtricks.presets.torch._exponential_lr import exponential_lr as exponential_lr
+from jaxtricks.presets.torch._lambda_lr import lambda_lr as lambda_lr
 from jaxtricks.presets.torch._linear_lr import linear_lr as linear_lr
+from jaxtricks.presets.torch._multiplicative_lr import multiplicative_lr as multiplicative_lr
 from jaxtricks.presets.torch._multistep_lr import multistep_lr as multistep_lr
+from jaxtricks.presets.torch._one_cycle_lr import one_cycle_lr as one_cycle_lr
 from jaxtricks.presets.torch._polynomial_lr import polynomial_lr as polynomial_lr
 from jaxtricks.presets.torch._reduce_lr_on_plateau import (
     reduce_lr_on_plateau as reduce_lr_on_plateau,
 )
 from jaxtricks.presets.torch._rmsprop import rmsprop as rmsprop
+from jaxtricks.presets.torch._sequential_lr import sequential_lr as sequential_lr
 from jaxtricks.presets.torch._sgd import sgd as sgd
 from jaxtricks.presets.torch._step_lr import step_lr as step_lr
 

@@ -1,0 +1,66 @@
+"""`keras.optimizers.schedules.CosineDecay`."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks._counted import counted
+from jaxtricks._progress import cosine_between, progress
+from jaxtricks._types import ScalarLike
+from jaxtricks.schedules import Schedule
+
+
+def cosine_decay(
+    initial_learning_rate: ScalarLike,
+    decay_steps: int,
+    alpha: ScalarLike = 0.0,
+    warmup_target: ScalarLike | None = None,
+    warmup_steps: int = 0,
+) -> Schedule:
+    r"""`CosineDecay`: half a cosine wave down to a part of the peak, after a warmup if wanted.
+
+    The peak $p$ is the first rate, or `warmup_target` if there is one, to which the rate rises
+    linearly in `warmup_steps` updates before the $N$ updates of the decay. In those, $\alpha_t =
+    p\, (a + \frac12 (1 - a) (1 + \cos(\pi t / N)))$, and after them $a p$.
+
+    Args:
+        initial_learning_rate: the rate of the first update, at least 0.
+        decay_steps: $N \ge 1$, without the warmup.
+        alpha: $a$, in `[0, 1]`, the last rate as a part of the peak.
+        warmup_target: $p \ge 0$; None for no warmup.
+        warmup_steps: at least 0; without a target it does not matter, as in Keras.
+
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: a length is not an integer.
+
+    Example:
+        >>> rate = cosine_decay(0.0, 2, warmup_target=1.0, warmup_steps=2)
+        >>> [round(float(rate(count)), 3) for count in range(6)]
+        [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
+
+    References:
+        Keras's
+        [`CosineDecay`](https://keras.io/api/optimizers/learning_rate_schedules/cosine_decay/).
+    """
+    check_range("initial_learning_rate", initial_learning_rate, low=0.0)
+    check_integer("decay_steps", decay_steps, low=1)
+    check_range("alpha", alpha, low=0.0, high=1.0)
+    if warmup_target is not None:
+        check_range("warmup_target", warmup_target, low=0.0)
+    check_integer("warmup_steps", warmup_steps, low=0)
+
+    def decay(count: Array, peak: Float[Array, ""]) -> Float[Array, ""]:
+        return cosine_between(peak, peak * jnp.float32(alpha), *progress(count, decay_steps))
+
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
+        first = jnp.float32(initial_learning_rate)
+        if warmup_target is None:
+            return decay(count, first)
+        peak, end = jnp.float32(warmup_target), jnp.asarray(warmup_steps, count.dtype)
+        done, left = progress(count, warmup_steps)
+        decayed = decay(jnp.maximum(count, end) - end, peak)
+        return jnp.where(count < end, first * left + peak * done, decayed)
+
+    return schedule

@@ -1,0 +1,108 @@
+"""`keras.optimizers.schedules.CosineDecayRestarts`."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxtricks._check_static import check_static_integer
+from jaxtricks._checks import check_range
+from jaxtricks._count_powers import power
+from jaxtricks._counted import LAST_COUNT, counted
+from jaxtricks._progress import cosine_between
+from jaxtricks._types import ScalarLike
+from jaxtricks.schedules import Schedule
+
+MOST_CYCLES = 100_000  # in the table of their starts
+
+
+def cosine_decay_restarts(
+    initial_learning_rate: ScalarLike,
+    first_decay_steps: int,
+    t_mul: int | float = 2.0,
+    m_mul: ScalarLike = 1.0,
+    alpha: ScalarLike = 0.0,
+) -> Schedule:
+    r"""`CosineDecayRestarts`: half a cosine wave in each cycle, and back up at the next.
+
+    In cycle $i$, which is $N t^i$ updates long, and after the part $\tau$ of it, the rate is
+    $\alpha_0 (a + \frac12 (1 - a) m^i (1 + \cos(\pi \tau)))$. With $t = 1.5$ cycles begin between
+    two updates. Keras finds the cycle by a logarithm, and by its rounding is sometimes one update
+    late at a restart; here it is exact.
+
+    Args:
+        initial_learning_rate: $\alpha_0 \ge 0$.
+        first_decay_steps: $N \ge 1$.
+        t_mul: $t \ge 1$, how many times longer each cycle is than the last.
+        m_mul: $m \ge 0$, the peak of each cycle by the last one's, but for $a$.
+        alpha: $a$, in `[0, 1]`, the lowest rate by the first.
+
+    Raises:
+        ValueError: an argument is out of range, or `t_mul` is so close to 1 that there would be
+            more than 100,000 cycles.
+        TypeError: `first_decay_steps` is not an integer, or it or `t_mul` is traced: they fix the
+            number of cycles.
+
+    Example:
+        >>> rate = cosine_decay_restarts(1.0, 2, m_mul=0.5)
+        >>> [round(float(rate(count)), 3) for count in range(8)]
+        [1.0, 0.5, 0.5, 0.427, 0.25, 0.073, 0.25, 0.24]
+
+    References:
+        Loshchilov and Hutter, [SGDR](https://arxiv.org/abs/1608.03983), 2017; Keras's
+        [`CosineDecayRestarts`](https://keras.io/api/optimizers/learning_rate_schedules/cosine_decay_restarts/).
+    """
+    check_range("initial_learning_rate", initial_learning_rate, low=0.0)
+    check_static_integer("first_decay_steps", first_decay_steps, low=1)
+    if isinstance(t_mul, jax.core.Tracer):
+        raise TypeError("t_mul must not be traced: make it a static argument of jit.")
+    check_range("t_mul", t_mul, low=1.0)
+    check_range("m_mul", m_mul, low=0.0)
+    check_range("alpha", alpha, low=0.0, high=1.0)
+    starts = _starts(first_decay_steps, float(t_mul))
+
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
+        if t_mul == 1:
+            length = jnp.asarray(first_decay_steps, count.dtype)
+            cycle = jnp.floor_divide(count, length)
+            elapsed = count - cycle * length
+            done, left = jnp.float32(elapsed), jnp.float32(length - elapsed)
+        else:
+            cycle, done, left = _position(count, starts)
+        lowest = jnp.float32(alpha)
+        top = lowest + (1 - lowest) * power(m_mul, cycle)
+        wave = cosine_between(top, lowest, done / (done + left), left / (done + left))
+        return jnp.float32(initial_learning_rate) * wave
+
+    return schedule
+
+
+def _starts(first_steps: int, factor: float) -> np.ndarray:
+    """Returns the counts, in float64, at which cycles begin; one is after the last count."""
+    if factor == 1:
+        return np.zeros(0)
+    factor = min(factor, 1e30)  # a longer second cycle does not move either
+    cycles = np.log1p(LAST_COUNT / first_steps * (factor - 1)) / np.log(factor)
+    if cycles > MOST_CYCLES:
+        raise ValueError(
+            f"t_mul must be 1, or so large that there are at most {MOST_CYCLES} cycles up to "
+            f"update {LAST_COUNT}, got {factor}."
+        )
+    return np.cumsum([0.0, *(first_steps * factor ** np.arange(int(cycles) + 2))])
+
+
+def _position(count: Array, starts: np.ndarray) -> tuple[Array, Float[Array, ""], Float[Array, ""]]:
+    """Returns the cycle's number, and the updates that are over and left in it."""
+    integer = jnp.issubdtype(count.dtype, jnp.integer)
+    kind = jnp.uint32 if integer else jnp.float32
+    begins = np.minimum(np.ceil(starts) if integer else starts, 2**32 - 1).astype(kind)
+    floors = jnp.asarray(np.minimum(np.floor(starts), 2**32 - 1).astype(kind))
+    part = jnp.asarray(starts - np.floor(starts), jnp.float32)
+    length = jnp.asarray(np.diff(starts), jnp.float32)
+    count = jnp.asarray(count, kind)
+    cycle = jnp.searchsorted(jnp.asarray(begins), count, side="right") - 1
+    done = jnp.float32(count - floors[cycle]) - part[cycle]  # integers are subtracted as such
+    left = jnp.float32(floors[cycle + 1] - count) + part[cycle + 1]
+    fits = jnp.asarray(starts < 2**32 - 1)[cycle + 1]
+    return cycle, done, jnp.where(fits, left, length[cycle] - done)

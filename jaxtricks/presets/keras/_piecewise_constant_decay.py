@@ -1,0 +1,52 @@
+"""`keras.optimizers.schedules.PiecewiseConstantDecay`."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxtricks._checks import check_increasing, check_instance, check_range
+from jaxtricks._counted import counted
+from jaxtricks._types import ScalarLike
+from jaxtricks.schedules import Schedule
+
+
+def piecewise_constant_decay(boundaries: Sequence[int], values: Sequence[ScalarLike]) -> Schedule:
+    r"""`PiecewiseConstantDecay`: one rate after another.
+
+    $\alpha_t = v_i$ with $i = |\{b : b < t\}|$: the update whose number is a boundary still has the
+    rate before it, which is one update later than in `jaxtricks.schedules.multistep_decay`.
+
+    Args:
+        boundaries: increasing numbers of updates, each at least 0.
+        values: the rates, each at least 0, one more than the boundaries.
+
+    Raises:
+        ValueError: a value is negative or not finite, the lengths do not fit, or `boundaries` is
+            empty, unsorted or holds a negative number.
+        TypeError: a boundary is not an integer, or a value is not a real scalar.
+
+    Example:
+        >>> rate = piecewise_constant_decay([1, 3], [1.0, 0.5, 0.25])
+        >>> [float(rate(count)) for count in range(6)]
+        [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+
+    References:
+        Keras's
+        [`PiecewiseConstantDecay`](https://keras.io/api/optimizers/learning_rate_schedules/piecewise_constant_decay/).
+    """
+    check_increasing("boundaries", boundaries, low=0)
+    check_instance("values", values, Sequence)
+    for place, value in enumerate(values):
+        check_range(f"values[{place}]", value, low=0.0)
+    if len(values) != len(boundaries) + 1:
+        raise ValueError(
+            f"values must be one more than the {len(boundaries)} boundaries, got {values}."
+        )
+
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
+        passed = [jnp.int32(count > jnp.asarray(step, count.dtype)) for step in boundaries]
+        return jnp.stack([jnp.float32(value) for value in values])[sum(passed, jnp.int32(0))]
+
+    return schedule

@@ -1,0 +1,61 @@
+"""`torch.optim.lr_scheduler.SequentialLR`."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxtricks._checks import check_function, check_increasing, check_instance
+from jaxtricks._counted import counted
+from jaxtricks.schedules import Schedule, value_at
+
+
+def sequential_lr(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> Schedule:
+    r"""`SequentialLR`: follows each schedule until the next one's milestone.
+
+    $\alpha_t = s_i(t - m_i)$ for $m_i \le t < m_{i+1}$, with $m_0 = 0$: each counts from its own
+    start, and begins with its own `initial_rate`, whatever the one before it has come to.
+
+    Args:
+        schedulers: $s_0, s_1, \dots$, at least one; any schedules, made with the optimizer's `lr`
+            as their `initial_rate`.
+        milestones: $m_1 < m_2 < \dots$, epochs, each at least 0 and one fewer than the schedules.
+
+    Raises:
+        ValueError: the lengths do not fit, there is no schedule, or the milestones are unsorted or
+            negative.
+        TypeError: a milestone is not an integer, or a schedule is not a function of a count that
+            gives a number.
+
+    Example:
+        >>> from jaxtricks.presets.torch import exponential_lr, linear_lr
+        >>> warmup = linear_lr(1.0, start_factor=0.25, total_iters=3)
+        >>> rate = sequential_lr([warmup, exponential_lr(1.0, 0.5)], milestones=[3])
+        >>> [float(rate(epoch)) for epoch in range(6)]
+        [0.25, 0.5, 0.75, 1.0, 0.5, 0.25]
+
+    References:
+        PyTorch's
+        [`SequentialLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html).
+    """
+    check_instance("schedulers", schedulers, Sequence)
+    for place, scheduler in enumerate(schedulers):
+        check_function(f"schedulers[{place}]", scheduler)
+    check_instance("milestones", milestones, Sequence)
+    if len(schedulers) != len(milestones) + 1:
+        raise ValueError(
+            f"milestones must be one fewer than the {len(schedulers)} schedulers, got {milestones}."
+        )
+    if milestones:
+        check_increasing("milestones", milestones, low=0)
+
+    @counted
+    def schedule(count: Array) -> Float[Array, ""]:
+        value = jnp.float32(value_at(schedulers[0], count))
+        for scheduler, milestone in zip(schedulers[1:], milestones, strict=True):
+            start = jnp.asarray(milestone, count.dtype)
+            own = value_at(scheduler, jnp.maximum(count, start) - start)
+            value = jnp.where(count < start, value, jnp.float32(own))
+        return value
+
+    return schedule
