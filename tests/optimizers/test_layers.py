@@ -76,7 +76,7 @@ def test_frozen_parameters_have_no_state_and_may_be_integers():
     updates, _ = tx.update(params, state, params)
     chex.assert_trees_all_equal(optax.apply_updates(params, updates)["table"], jnp.arange(3))
     with untyped(), pytest.raises(TypeError, match="tx must be a GradientTransformation, got"):
-        optimizers.freeze({"table": True})  # pyrefly: ignore[bad-argument-type]
+        optimizers.freeze({"table": True}, None)  # pyrefly: ignore[bad-argument-type]
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
