@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import jax
@@ -81,3 +82,9 @@ def arguments_of(function):
 
 def jsonable(value):
     return list(value) if isinstance(value, tuple) else value
+
+
+def label(case):
+    """The id of a case's test: the same in every process, so without the addresses of functions."""
+    text = case.preset + "".join(f",{k}={v}" for k, v in case.arguments.items())
+    return re.sub(" at 0x[0-9a-f]+", "", text)

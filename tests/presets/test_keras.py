@@ -22,11 +22,9 @@ NOT_OURS = {
 }
 
 
-def label(case):
-    return case.preset + "".join(f",{k}={v}" for k, v in case.arguments.items())
-
-
-@pytest.mark.parametrize("index, case", [*enumerate(KERAS_RULES)], ids=map(label, KERAS_RULES))
+@pytest.mark.parametrize(
+    "index, case", [*enumerate(KERAS_RULES)], ids=map(parity.label, KERAS_RULES)
+)
 def test_updates_are_keras(index, case):
     golden = parity.table("keras")
     theirs = golden[f"updates_{index}"]
@@ -45,7 +43,7 @@ def test_arguments_and_defaults_are_keras(preset):
 
 
 @pytest.mark.parametrize(
-    "index, case", [*enumerate(KERAS_SCHEDULES)], ids=map(label, KERAS_SCHEDULES)
+    "index, case", [*enumerate(KERAS_SCHEDULES)], ids=map(parity.label, KERAS_SCHEDULES)
 )
 def test_rates_of_60_updates_are_keras(index, case):
     theirs = parity.facts("keras")["schedules"][index]

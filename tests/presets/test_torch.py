@@ -29,11 +29,9 @@ NOT_OURS = {
 }
 
 
-def label(case):
-    return case.preset + "".join(f",{k}={v}" for k, v in case.arguments.items())
-
-
-@pytest.mark.parametrize("index, case", [*enumerate(TORCH_RULES)], ids=map(label, TORCH_RULES))
+@pytest.mark.parametrize(
+    "index, case", [*enumerate(TORCH_RULES)], ids=map(parity.label, TORCH_RULES)
+)
 def test_updates_are_pytorchs(index, case):
     golden = parity.table("torch")
     theirs = golden[f"updates_{index}"]
@@ -44,7 +42,7 @@ def test_updates_are_pytorchs(index, case):
 
 
 @pytest.mark.parametrize(
-    "index, case", [*enumerate(TORCH_SCHEDULES)], ids=map(label, TORCH_SCHEDULES)
+    "index, case", [*enumerate(TORCH_SCHEDULES)], ids=map(parity.label, TORCH_SCHEDULES)
 )
 def test_rates_of_60_epochs_are_pytorchs(index, case):
     theirs = np.array(parity.facts("torch")["schedules"][index])
