@@ -13,6 +13,7 @@ import pytest
 from jaxtricks import presets
 from tests.golden.tables import KERAS_RULES, KERAS_SCHEDULES
 from tests.presets import parity
+from tests.presets.parity import label
 
 NOT_OURS = {
     "loss_scale_factor",
@@ -22,9 +23,7 @@ NOT_OURS = {
 }
 
 
-@pytest.mark.parametrize(
-    "index, case", [*enumerate(KERAS_RULES)], ids=map(parity.label, KERAS_RULES)
-)
+@pytest.mark.parametrize("index, case", [*enumerate(KERAS_RULES)], ids=map(label, KERAS_RULES))
 def test_updates_are_keras(index, case):
     golden = parity.table("keras")
     theirs = golden[f"updates_{index}"]
@@ -43,7 +42,7 @@ def test_arguments_and_defaults_are_keras(preset):
 
 
 @pytest.mark.parametrize(
-    "index, case", [*enumerate(KERAS_SCHEDULES)], ids=map(parity.label, KERAS_SCHEDULES)
+    "index, case", [*enumerate(KERAS_SCHEDULES)], ids=map(label, KERAS_SCHEDULES)
 )
 def test_rates_of_60_updates_are_keras(index, case):
     theirs = parity.facts("keras")["schedules"][index]

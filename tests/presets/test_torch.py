@@ -13,6 +13,7 @@ import pytest
 from jaxtricks import presets
 from tests.golden.tables import PLATEAUS, TORCH_RULES, TORCH_SCHEDULES
 from tests.presets import parity
+from tests.presets.parity import label
 from tests.untyped import untyped
 
 NOT_OURS = {
@@ -29,9 +30,7 @@ NOT_OURS = {
 }
 
 
-@pytest.mark.parametrize(
-    "index, case", [*enumerate(TORCH_RULES)], ids=map(parity.label, TORCH_RULES)
-)
+@pytest.mark.parametrize("index, case", [*enumerate(TORCH_RULES)], ids=map(label, TORCH_RULES))
 def test_updates_are_pytorchs(index, case):
     golden = parity.table("torch")
     theirs = golden[f"updates_{index}"]
@@ -42,7 +41,7 @@ def test_updates_are_pytorchs(index, case):
 
 
 @pytest.mark.parametrize(
-    "index, case", [*enumerate(TORCH_SCHEDULES)], ids=map(parity.label, TORCH_SCHEDULES)
+    "index, case", [*enumerate(TORCH_SCHEDULES)], ids=map(label, TORCH_SCHEDULES)
 )
 def test_rates_of_60_epochs_are_pytorchs(index, case):
     theirs = np.array(parity.facts("torch")["schedules"][index])
