@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from jaxtricks._checks import check_instance, shown
+from jaxtricks._checks import shown
 
 OTHERS = re.compile(r"(.*_)?bias(es)?(_.*)?|b_?\d*|beta|gamma|offset|scale|weight_g|original0")
 WEIGHTS = re.compile(r"kernel|w_?\d*|weights|embedding|embeddings")
@@ -51,8 +51,8 @@ def weights_only(params: PyTree, *, exclude: Collection[str] = ()) -> PyTree:
         He et al., [Bag of tricks for image classification](https://arxiv.org/abs/1812.01187), 2019,
         section 3.1.
     """
-    check_instance("exclude", exclude, Collection)
-    if isinstance(exclude, str) or not all(isinstance(name, str) for name in exclude):
+    names = isinstance(exclude, Collection) and not isinstance(exclude, str | jax.Array)
+    if not names or not all(isinstance(name, str) for name in exclude):
         raise TypeError(f"exclude must be a collection of names, got {shown(exclude)}.")
 
     def is_weight(path: tuple, leaf: PyTree) -> bool:
