@@ -59,7 +59,7 @@ def check_range(
     if not inside:
         left = f"[{low}" if low is not None else "(-inf" if above is None else f"({above}"
         right = f"{high}]" if high is not None else "inf)" if below is None else f"{below})"
-        raise ValueError(f"{name} must be in {left}, {right}, got {shown(value)}.")
+        raise ValueError(f"{name} must be in {left}, {right}, got {value}.")
 
 
 def shown(value: object) -> str:
