@@ -3,12 +3,12 @@
 import jax
 import optax
 from jax.tree_util import keystr
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, PyTree, Shaped
 
 
 def scaled_update(
     rule: optax.GradientTransformationExtraArgs,
-    scale: Float[Array, ""],
+    scale: Shaped[Array, ""],
     gradients: PyTree,
     opt_state: PyTree,
     params: PyTree,

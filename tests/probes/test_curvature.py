@@ -199,7 +199,7 @@ def test_bad_input_is_named():
         for probe in (probes.hessian_eigenvalues, probes.hessian_trace):
             steps = {"steps": 2} if probe is probes.hessian_eigenvalues else {"draws": 2}
             for bad in (jnp.ones(2, int), jnp.ones(2, complex)):
-                with pytest.raises(TypeError, match=f"params.*(must be floating, got|is) {bad.dtype}"):
+                with pytest.raises(TypeError, match=f"params.*(got|is) {bad.dtype}"):
                     probe(KEY, jnp.sum, {"w": bad}, **steps)
             with pytest.raises(TypeError, match="loss must give a scalar, got"):
                 probe(KEY, jnp.tanh, jnp.ones(2), **steps)

@@ -231,7 +231,7 @@ def test_bad_input_is_named():
                 probes.layer_values(net, variables, rows, layers=layers, train=False)
         with pytest.raises(TypeError, match="loss must give a scalar, got an array"):
             probes.layer_gradients(jnp.tanh, net, variables, rows, train=False)
-        with pytest.raises(TypeError, match="examples must be an array of real numbers, got a dict with"):
+        with pytest.raises(TypeError, match="examples must be an array .*, got a dict with"):
             probes.dead_units(net, variables, {"image": rows}, 2, train=False)
         with pytest.raises(TypeError, match="model must be a flax.linen Module, .* got"):
             probes.layer_values(net.apply, variables, rows)
@@ -241,7 +241,7 @@ def test_bad_input_is_named():
             probes.layer_gradients(1.0, net, variables, rows, train=False)
         with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
             probes.dead_units(net, variables, rows, 0, train=False)
-        with pytest.raises(ValueError, match=r"examples must be .* and not empty, got shape \(0, 32\)"):
+        with pytest.raises(ValueError, match=r"examples must be .* got shape \(0, 32\)"):
             probes.dead_units(net, variables, rows[:0], 2, train=False)
 
 

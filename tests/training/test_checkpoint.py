@@ -308,11 +308,11 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
     file = tmp_path / "file"
     file.touch()
     for folder in (file, file / "run"):
-        with pytest.raises(OSError, match=f"cannot save step 1 in {folder}"):
+        with pytest.raises(OSError, match=f"cannot save the tree of step 1 in {folder}"):
             save(folder, WEIGHTS, step=1)
     path = save(tmp_path / "run", WEIGHTS, step=1)
     (tmp_path / "run" / "00000002.tmp").touch()
-    with pytest.raises(OSError, match="cannot save step 2 in .*run"):
+    with pytest.raises(OSError, match="cannot save the tree of step 2 in .*run"):
         save(tmp_path / "run", WEIGHTS, step=2)
     assert restore(tmp_path / "run", WEIGHTS).step == 1 and path.exists()
 

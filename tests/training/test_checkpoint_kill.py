@@ -78,7 +78,7 @@ def test_a_full_disk_is_an_error_that_names_the_folder(tmp_path):
     receiver, sender = PROCESSES.Pipe(duplex=False)
     process = start(fill_the_disk, tmp_path, sender)
     assert receiver.poll(60)
-    assert f"cannot save step 2 in {tmp_path}: " in receiver.recv()
+    assert f"cannot save the tree of step 2 in {tmp_path}: " in receiver.recv()
     assert receiver.poll(60)
     assert receiver.recv() == ["00000001"]
     process.join(60)

@@ -46,7 +46,7 @@ for name, leaf in restored.tree.items():
 try:
     save("/dev/null/run", tree, step=4)
 except OSError as error:
-    assert "cannot save step 4 in /dev/null/run" in str(error)
+    assert "cannot save the tree of step 4 in /dev/null/run" in str(error)
 else:
     raise AssertionError("saved below a file")
 jax.distributed.shutdown()
