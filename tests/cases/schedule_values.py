@@ -5,7 +5,8 @@ cosine's `(1 + cos(pi * t / T)) / 2` is the square of a sine of the steps left. 
 frameworks' closed forms; their golden tables hold the forms.
 """
 
-import fractions
+import decimal
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -179,14 +180,16 @@ def keras_cosine_decay(
     return np.where(t < warmup_steps, rise, fall)
 
 
+@functools.cache
 def keras_starts(first_decay_steps, t_mul):
     """The counts at which cycles begin, up to the first after the last count."""
     if t_mul == 1:
         return [LAST // first_decay_steps * first_decay_steps]
-    starts = [fractions.Fraction(0)]
-    while starts[-1] <= LAST:
-        length = first_decay_steps * fractions.Fraction(t_mul) ** (len(starts) - 1)
-        starts.append(fractions.Fraction(starts[-1] + length).limit_denominator(10**9))
+    with decimal.localcontext(prec=60):
+        starts, length = [decimal.Decimal(0)], decimal.Decimal(first_decay_steps)
+        while starts[-1] <= LAST:
+            starts.append(starts[-1] + length)
+            length *= decimal.Decimal(t_mul)
     return [float(start) for start in starts]
 
 
