@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import shown
+from jaxtricks._checks import LARGEST, is_real, shown
 from jaxtricks._types import ArrayLike, ScalarLike
 
-LAST_COUNT = 2**31 - 1  # counts are int32
+LAST_COUNT = LARGEST  # counts are int32
 
 
 def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ArrayLike], Float[Array, "..."]]:
@@ -79,6 +79,5 @@ def to_counts(count: ArrayLike) -> Array:
 def _is_real(count: object) -> bool:
     """Whether it is a Python number or has the dtype of one; booleans and complex ones are not."""
     if isinstance(count, np.generic | np.ndarray | jax.Array):
-        kinds = (jnp.integer, jnp.floating)
-        return any(jnp.issubdtype(count.dtype, kind) for kind in kinds)
+        return is_real(count.dtype)
     return isinstance(count, int | float) and not isinstance(count, bool)

@@ -4,6 +4,7 @@ import jax
 from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import PyTree
 
+from jaxtricks._checks import check_flag
 from jaxtricks._tree_checks import shown_structure
 
 
@@ -24,6 +25,29 @@ def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
         raise ValueError(
             f"{name} must have the structure of the tree, or a part of its top: {problem}."
         ) from None
+
+
+def expand_mask(name: str, mask: PyTree, tree: PyTree) -> PyTree:
+    """Gives each leaf of `tree` the Python bool that a mask has for it.
+
+    Args:
+        name: of the mask, for the message.
+        mask: a tree of bools that is `tree`'s or a prefix of it, or a function from `tree` to such
+            a tree; None chooses every leaf.
+        tree: the parameters, or updates of their structure.
+
+    Raises:
+        TypeError: a leaf of the mask is not a bool (arrays, even boolean ones, are refused).
+        ValueError: the mask is not a prefix of `tree`.
+
+    Example:
+        >>> expand_mask("mask", {"a": True, "b": False}, {"a": 1.0, "b": [2.0, 3.0]})
+        {'a': True, 'b': [False, False]}
+    """
+    chosen = True if mask is None else mask(tree) if callable(mask) else mask
+    for path, leaf in tree_leaves_with_path(chosen):
+        check_flag(f"{name}{keystr(path)}", leaf)
+    return expand_prefix(name, chosen, tree)
 
 
 def misfit(name: str, prefix: PyTree, tree: PyTree) -> str:

@@ -6,9 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jaxtricks._checks import check_integer
+from jaxtricks._counted import LAST_COUNT
 from jaxtricks._types import ScalarLike
-
-_LAST_COUNT = 2**31 - 1
 
 
 def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike], Bool[Array, ""]]:
@@ -39,7 +38,7 @@ def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike
     if multiplier == 1:
         return lambda count: jnp.remainder(jnp.asarray(count), first_steps) == first_steps - 1
     ends, end, length = [], first_steps - 1, first_steps
-    while end <= _LAST_COUNT:
+    while end <= LAST_COUNT:
         ends.append(end)
         length *= multiplier
         end += length

@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from jaxtricks._checks import check_flag
-from jaxtricks._prefix import expand_prefix
+from jaxtricks._prefix import expand_mask
 
 
 def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: PyTree = True) -> PyTree:
@@ -40,12 +39,11 @@ def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: PyTree = True) 
         Yosinski et al., [How transferable are features in deep neural
         networks?](https://arxiv.org/abs/1411.1792), 2014.
     """
-    masks = expand_prefix("mask", mask, params)
+    masks = expand_mask("mask", mask, params)
     found = {jax.tree_util.keystr(p): x for p, x in jax.tree_util.tree_leaves_with_path(pretrained)}
 
     def one(path: jax.tree_util.KeyPath, own: object, chosen: bool) -> object:
         name = jax.tree_util.keystr(path)
-        check_flag(f"mask{name}", chosen)
         if not chosen:
             return own
         if name not in found:

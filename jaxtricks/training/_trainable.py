@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 import jax
-import numpy as np
 from jaxtyping import PyTree
 from typing_extensions import TypeAliasType
 
-from jaxtricks._prefix import expand_prefix
+from jaxtricks._prefix import expand_mask
 
 Trainable = TypeAliasType("Trainable", PyTree | Callable[[PyTree], PyTree] | None)
 
@@ -23,11 +22,7 @@ def split_params(trainable: Trainable, params: PyTree) -> tuple[PyTree, PyTree]:
         >>> split_params({"body": False, "head": True}, {"body": [1.0], "head": 2.0})
         ({'body': [None], 'head': 2.0}, {'body': [1.0], 'head': None})
     """
-    chosen = trainable(params) if callable(trainable) else trainable
-    for path, leaf in jax.tree_util.tree_leaves_with_path(chosen):
-        if not isinstance(leaf, bool | np.bool_):
-            raise TypeError(f"trainable{jax.tree_util.keystr(path)} must be a bool, got {leaf!r}.")
-    mask = expand_prefix("trainable", True if chosen is None else chosen, params)
+    mask = expand_mask("trainable", trainable, params)
     trained = jax.tree.map(lambda keep, leaf: leaf if keep else None, mask, params)
     return trained, jax.tree.map(lambda keep, leaf: None if keep else leaf, mask, params)
 

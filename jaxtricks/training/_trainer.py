@@ -97,8 +97,9 @@ def trainer(
 
     Args:
         loss: gives one loss per example, see `Loss`.
-        tx: the whole rule; compose clipping in front of it (`optax.clip_by_global_norm`). It is
-            given the batch's mean loss as `value`, and the loss's `extra_args`.
+        tx: the whole rule; compose clipping in front of it (`optax.clip_by_global_norm`), and
+            inside of `optimizers.freeze` if that is used. It is given the batch's mean loss as
+            `value`, and the loss's `extra_args`.
         averager: sees the parameters after every update, such as
             `averaging.exponential_average(0.999)`; its average is `state.average.output`. Batch
             statistics are not averaged: those in the state belong to the last parameters, and
