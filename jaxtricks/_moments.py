@@ -82,7 +82,8 @@ def _mix(share: ScalarLike, decay: ScalarLike, m: Array, g: Array) -> Array:
     step = jnp.where(small, change, 0)
     near = jnp.where(share < 0.5, m + a * step, g - b * step)
     past = b * jnp.where(decay == 0, 0, m)  # at decay 0 an infinite past is forgotten
-    return jnp.where(small, near, past + a * g)
+    present = a * jnp.where(share == 0, 0, g)  # and at decay 1 an infinite present
+    return jnp.where(small, near, past + present)
 
 
 def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:

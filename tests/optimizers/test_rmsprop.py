@@ -121,3 +121,11 @@ def test_hyper_parameters_out_of_range(name, bad):
 def test_a_kept_gradient_goes_with_the_variance():
     with pytest.raises(ValueError, match="keep_gradient goes with centered, got centered False"):
         optimizers.rmsprop(0.1, keep_gradient=True)
+
+
+def test_at_decay_1_a_gradient_whose_square_overflows_is_divided_by_epsilon():
+    """The second moment stays 0: nothing of the infinite square has a weight."""
+    tx = optimizers.scale_by_rmsprop(1.0, eps=1e-3)
+    gradient = jnp.array([1e25, 1.0])
+    updates, _ = tx.update(gradient, tx.init(gradient))
+    chex.assert_trees_all_close(updates, gradient / 1e-3, rtol=1e-6)
