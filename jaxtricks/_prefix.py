@@ -1,11 +1,16 @@
 """One value for a whole branch of a tree."""
 
+from collections.abc import Callable
+
 import jax
 from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import PyTree
+from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_flag
 from jaxtricks._tree_checks import shown_structure
+
+Mask = TypeAliasType("Mask", PyTree | Callable[[PyTree], PyTree] | None)
 
 
 def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
@@ -27,7 +32,7 @@ def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
         ) from None
 
 
-def expand_mask(name: str, mask: PyTree, tree: PyTree) -> PyTree:
+def expand_mask(name: str, mask: Mask, tree: PyTree) -> PyTree:
     """Gives each leaf of `tree` the Python bool that a mask has for it.
 
     Args:

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from jaxtricks._prefix import expand_mask
+from jaxtricks._prefix import Mask, expand_mask
 
 
-def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: PyTree = True) -> PyTree:
+def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: Mask = None) -> PyTree:
     """Copies the leaves where `mask` is True from `pretrained`, by name, and keeps the others.
 
     Mask by name, `{"Dense_0": True, "Dense_1": False}`, or by depth: all but the last layer are
@@ -17,7 +17,8 @@ def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: PyTree = True) 
     Args:
         params: fresh parameters of the model.
         pretrained: parameters, in which every leaf to copy has the same path and shape.
-        mask: a tree of bools with the structure of `params` or of its upper part.
+        mask: a tree of bools with the structure of `params` or of its upper part, or a function
+            from `params` to such a tree; None copies every leaf.
 
     Returns:
         A tree with the structure and dtypes of `params`.

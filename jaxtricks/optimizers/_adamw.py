@@ -3,12 +3,12 @@
 import optax
 
 from jaxtricks._checks import check_range
+from jaxtricks._prefix import Mask
 from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_chain import wide_chain
 from jaxtricks.optimizers._adam import scale_by_adam
 from jaxtricks.optimizers._add_decoupled_decay import add_decoupled_decay
 from jaxtricks.optimizers._gradient_descent import gradient_descent
-from jaxtricks.optimizers._mask import Mask
 from jaxtricks.schedules import ScalarOrSchedule
 
 

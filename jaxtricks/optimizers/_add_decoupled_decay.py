@@ -2,8 +2,8 @@
 
 import optax
 
+from jaxtricks._prefix import Mask
 from jaxtricks.optimizers._added_term import added_term
-from jaxtricks.optimizers._mask import Mask
 from jaxtricks.schedules import ScalarOrSchedule
 
 

@@ -5,9 +5,9 @@ import optax
 
 from jaxtricks._checks import check_range
 from jaxtricks._moments import scalar_like
+from jaxtricks._prefix import Mask
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._added_term import added_term
-from jaxtricks.optimizers._mask import Mask
 from jaxtricks.schedules import ScalarOrSchedule
 
 

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import optax
 
+from jaxtricks._prefix import Mask
 from jaxtricks.optimizers._added_term import added_term
-from jaxtricks.optimizers._mask import Mask
 from jaxtricks.schedules import ScalarOrSchedule
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
 from jaxtricks._moments import cast_like, scalar_like, to_float32
+from jaxtricks._prefix import Mask, expand_mask
 from jaxtricks._tree_checks import check_floating_tree, check_params_given, check_updates
-from jaxtricks.optimizers._mask import Mask, mask_tree
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
@@ -47,10 +47,12 @@ def added_term(
         check_updates(updates, params)
         now = value_at(strength, state.count)
 
-        def add(chosen: bool, g: Array, w: Array) -> Array:
-            return g + scalar_like(now, w) * direction(w) if chosen else g
+        chosen = expand_mask("mask", mask, params)
 
-        steps = jax.tree.map(add, mask_tree(mask, params), to_float32(updates), to_float32(params))
+        def add(here: bool, g: Array, w: Array) -> Array:
+            return g + scalar_like(now, w) * direction(w) if here else g
+
+        steps = jax.tree.map(add, chosen, to_float32(updates), to_float32(params))
         return cast_like(steps, updates), AddedTermState(optax.safe_increment(state.count))
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_functions
-from jaxtricks.optimizers._mask import Mask, mask_tree
+from jaxtricks._prefix import Mask, expand_mask
 
 
 class FreezeState(NamedTuple):
@@ -52,7 +52,7 @@ def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransf
     rule = optax.with_extra_args_support(tx)
 
     def without_frozen(tree: PyTree) -> PyTree:
-        frozen = mask_tree(mask, tree)
+        frozen = expand_mask("mask", mask, tree)
         return jax.tree.map(lambda f, leaf: optax.MaskedNode() if f else leaf, frozen, tree)
 
     def init(params: PyTree) -> FreezeState:
@@ -67,6 +67,7 @@ def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransf
         def put(stopped: bool, u: Array, step: PyTree) -> Array:
             return jnp.zeros_like(u) if stopped else step
 
-        return jax.tree.map(put, mask_tree(mask, updates), updates, steps), FreezeState(inner)
+        frozen = expand_mask("mask", mask, updates)
+        return jax.tree.map(put, frozen, updates, steps), FreezeState(inner)
 
     return optax.GradientTransformationExtraArgs(init, update)

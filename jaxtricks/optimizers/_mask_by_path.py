@@ -3,7 +3,7 @@
 import jax
 from jaxtyping import PyTree
 
-from jaxtricks.optimizers._mask import Mask, mask_tree
+from jaxtricks._prefix import Mask, expand_mask
 
 
 def mask_by_path(mask: Mask, params: PyTree) -> dict[str, bool]:
@@ -27,5 +27,5 @@ def mask_by_path(mask: Mask, params: PyTree) -> dict[str, bool]:
         >>> mask_by_path(weights_only, {"Dense_0": layer})
         {"['Dense_0']['bias']": False, "['Dense_0']['kernel']": True}
     """
-    chosen = jax.tree_util.tree_leaves_with_path(mask_tree(mask, params))
+    chosen = jax.tree_util.tree_leaves_with_path(expand_mask("mask", mask, params))
     return {jax.tree_util.keystr(path): bool(value) for path, value in chosen}

@@ -9,9 +9,9 @@ from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_range
 from jaxtricks._moments import cast_like, scalar, scalar_like, to_float32
+from jaxtricks._prefix import Mask, expand_mask
 from jaxtricks._tree_checks import check_floating_tree, check_params_given, check_updates
 from jaxtricks._types import ScalarLike
-from jaxtricks.optimizers._mask import Mask, mask_tree
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
@@ -79,7 +79,7 @@ def proximal_l1(
             return shrunk if chosen else u
 
         steps = jax.tree.map(
-            shrink, mask_tree(mask, params), to_float32(updates), to_float32(params)
+            shrink, expand_mask("mask", mask, params), to_float32(updates), to_float32(params)
         )
         return cast_like(steps, updates), ProximalL1State(optax.safe_increment(state.count))
 

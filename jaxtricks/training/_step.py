@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_instance
+from jaxtricks._prefix import Mask
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.averaging import Averager
 from jaxtricks.training._loss import Batch, Loss, Metrics, split_output, weighted_sums
@@ -18,7 +19,7 @@ from jaxtricks.training._present import present_examples
 from jaxtricks.training._reported_rate import reported_rate
 from jaxtricks.training._scaled_update import scaled_update
 from jaxtricks.training._state import Averaged, TrainState
-from jaxtricks.training._trainable import Trainable, join_params, split_params
+from jaxtricks.training._trainable import join_params, split_params
 
 TrainStep = TypeAliasType(
     "TrainStep", Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
@@ -38,7 +39,7 @@ class StepSettings(NamedTuple):
     rng_streams: Sequence[str]
     diagnostics: bool
     axis_name: str | None
-    trainable: Trainable
+    trainable: Mask
 
 
 def make_step(settings: StepSettings) -> TrainStep:

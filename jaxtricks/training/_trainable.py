@@ -1,17 +1,12 @@
 """Which parameters are trained."""
 
-from collections.abc import Callable
-
 import jax
 from jaxtyping import PyTree
-from typing_extensions import TypeAliasType
 
-from jaxtricks._prefix import expand_mask
-
-Trainable = TypeAliasType("Trainable", PyTree | Callable[[PyTree], PyTree] | None)
+from jaxtricks._prefix import Mask, expand_mask
 
 
-def split_params(trainable: Trainable, params: PyTree) -> tuple[PyTree, PyTree]:
+def split_params(trainable: Mask, params: PyTree) -> tuple[PyTree, PyTree]:
     """The parameters that are trained and those that are not, each a tree with None for the others.
 
     Raises:

@@ -16,6 +16,7 @@ from jaxtricks._checks import (
     check_integer,
     shown,
 )
+from jaxtricks._prefix import Mask
 from jaxtricks.averaging import Averager
 from jaxtricks.training._loss import (
     Batch,
@@ -30,7 +31,7 @@ from jaxtricks.training._split_variables import split_variables
 from jaxtricks.training._state import Averaged, TrainState
 from jaxtricks.training._state import variables as last_variables
 from jaxtricks.training._step import StepSettings, TrainStep, make_step
-from jaxtricks.training._trainable import Trainable, split_params
+from jaxtricks.training._trainable import split_params
 
 
 class Trainer(NamedTuple):
@@ -72,7 +73,7 @@ def trainer(
     rng_streams: Sequence[str] = ("dropout",),
     diagnostics: bool = True,
     axis_name: str | None = None,
-    trainable: Trainable = None,
+    trainable: Mask = None,
 ) -> Trainer:
     r"""Makes the trainer of a loss and an update rule.
 

@@ -71,7 +71,6 @@ NAMED = {
     "ArrayLike": {"scalar", "array"},
     "DTypeLike": {"dtype"},
     "Mask": {"tree", "function"},
-    "Trainable": {"tree", "function"},
     "Layers": {"function", "sequence"},
 }
 

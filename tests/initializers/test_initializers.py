@@ -158,6 +158,8 @@ def test_pretrained_layers_are_copied_by_name_and_depth_and_cast():
     got = initializers.copy_pretrained(fresh, old, mask=mask)
     chex.assert_trees_all_equal(got["Dense_0"]["kernel"], jnp.ones((2, 3), jnp.bfloat16))
     chex.assert_trees_all_equal(got["Dense_1"], fresh["Dense_1"])
+    made = initializers.copy_pretrained(fresh, old, mask=lambda _: mask)
+    chex.assert_trees_all_equal(made, got)
     chex.assert_trees_all_equal(initializers.copy_pretrained(old, old), old)
 
 
