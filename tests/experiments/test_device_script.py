@@ -29,6 +29,7 @@ def rehearse(folder, *arguments):
     return script.main(["--smoke", "--out", str(folder), *arguments])
 
 
+@pytest.mark.slow
 def test_rehearsal_measures_everything_and_leaves_complete_records(tmp_path, capsys):
     assert rehearse(tmp_path) == 0
     found = read(tmp_path)
@@ -71,6 +72,7 @@ def test_full_sizes_come_in_the_order_of_importance():
     assert contest.about["bytes of a copy"] == 2 * 4 * 2**28
 
 
+@pytest.mark.slow
 def test_a_kill_after_the_first_record_loses_nothing(tmp_path):
     only = ["--only", "update_rule", "ragged_update_rule"]
     command = [*COMMAND, "--out", str(tmp_path), *only]

@@ -20,6 +20,7 @@ def test_rule(net, want):
     tx = optimizers.gradient_descent(0.1)
     trainer = training.trainer(training.classification_loss(net), tx)
     image = jax.numpy.zeros((1, 4, 3, 1))
-    state = trainer.init(net.init(jax.random.key(0), image, train=False))
-    program = jax.make_jaxpr(trainer.step)(state, examples(6), jax.random.key(0))
+    key = jax.random.key(0)
+    state = jax.eval_shape(lambda: trainer.init(net.init(key, image, train=False)))
+    program = jax.make_jaxpr(trainer.step)(state, examples(6), key)
     assert training.choose_loop(program) == want

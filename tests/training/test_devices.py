@@ -1,6 +1,7 @@
 """One step, many devices: the same numbers, and batches that cannot be divided are refused."""
 
 import dataclasses
+import functools
 import pathlib
 import re
 import subprocess
@@ -76,18 +77,25 @@ STATES = {
 }
 
 
+@functools.cache
+def compiled(how):
+    """The step, the same on one device, and a state to begin with."""
+    compile_step, axis_name = STEPS[how]
+    trainer, state = start(Net(), optimizers.momentum(0.1, decay=0.9), axis_name=axis_name)
+    plain, _ = start(Net(), optimizers.momentum(0.1, decay=0.9))
+    return compile_step(trainer), jax.jit(plain.step), jax.device_get(state)
+
+
 @pytest.mark.parametrize("kind", STATES)
 @pytest.mark.parametrize("how", STEPS)
 def test_a_donated_state_may_hold_one_array_twice_and_the_caller_s_own(how, kind):
     """Two donations of one buffer end the process on several devices."""
-    compile_step, axis_name = STEPS[how]
-    trainer, first = start(Net(), optimizers.momentum(0.1, decay=0.9), axis_name=axis_name)
-    plain, _ = start(Net(), optimizers.momentum(0.1, decay=0.9))
-    state, batch, key = STATES[kind](first), examples(6), jax.random.key(0)
+    step, plain, first = compiled(how)
+    state, batch, key = STATES[kind](jax.tree.map(jnp.array, first)), examples(6), jax.random.key(0)
     values = jax.device_get(state)
-    step, want, after = compile_step(trainer), values, state
+    want, after = values, state
     for _ in range(3):
-        want, _ = jax.jit(plain.step)(want, batch, key)
+        want, _ = plain(want, batch, key)
         after, _ = step(after, batch, key)
     chex.assert_trees_all_close(
         jax.device_get(after.params), jax.device_get(want.params), rtol=1e-4, atol=1e-5

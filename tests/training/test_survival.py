@@ -12,7 +12,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 @pytest.mark.parametrize(
     "devices, kills, in_saves",
-    [(1, 3, 1), pytest.param(1, 20, 5, marks=pytest.mark.slow), (2, 3, 1)],
+    [
+        (1, 3, 1),
+        pytest.param(1, 20, 5, marks=pytest.mark.slow),
+        pytest.param(2, 3, 1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_killed_again_and_again_ends_bit_for_bit_as_if_it_never_was(devices, kills, in_saves):
     command = [sys.executable, "-m", "tests.training.survive", str(devices), str(kills)]
