@@ -1,4 +1,4 @@
-"""The library as its users have it, without the type checker that the tests run it under."""
+"""The library as its users have it, also where the tests run under a type checker."""
 
 import contextlib
 from collections.abc import Iterator
