@@ -2,7 +2,10 @@
 
 import inspect
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -23,6 +26,13 @@ def table(framework, folder=GOLDEN):
     """`gradients`, `params`, `updates_N` for case N, and `points_N` if it has weight decay."""
     with np.load(folder / f"{framework}.npz", allow_pickle=False) as arrays:
         return dict(arrays)
+
+
+def generate(framework, folder):
+    """Makes the table anew, its gradients as JAX draws them when it compiles with usual care."""
+    command = [sys.executable, "-m", "tests.golden.generate", framework, "--out", str(folder)]
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    subprocess.run(command, check=True, cwd=GOLDEN.parent.parent, env=environment)
 
 
 def our_updates(tx, golden, case):

@@ -1,8 +1,6 @@
 """`presets.keras` against what Keras 3 computed in float64."""
 
 import importlib.util
-import subprocess
-import sys
 
 import chex
 import jax
@@ -118,8 +116,7 @@ def test_decay_needs_the_parameters():
 def test_the_table_is_what_the_installed_keras_computes(tmp_path):
     if any(importlib.util.find_spec(name) is None for name in ("keras", "torch")):
         pytest.skip("Keras or its PyTorch backend is not installed")
-    command = [sys.executable, "-m", "tests.golden.generate", "keras", "--out", str(tmp_path)]
-    subprocess.run(command, check=True, cwd=parity.GOLDEN.parent.parent)
+    parity.generate("keras", tmp_path)
     golden, live = parity.table("keras"), parity.table("keras", tmp_path)
     chex.assert_trees_all_close(golden, live, rtol=1e-6)
     for key in ("signatures", "schedule_signatures", "schedules"):

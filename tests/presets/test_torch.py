@@ -1,8 +1,6 @@
 """`presets.torch` against what PyTorch 2.13 computed in float64."""
 
 import importlib.util
-import subprocess
-import sys
 
 import chex
 import jax
@@ -140,8 +138,7 @@ def test_bad_arguments_are_refused_by_pytorchs_names(preset, arguments, message)
 def test_the_table_is_what_the_installed_pytorch_computes(tmp_path):
     if importlib.util.find_spec("torch") is None:
         pytest.skip("PyTorch is not installed")
-    command = [sys.executable, "-m", "tests.golden.generate", "torch", "--out", str(tmp_path)]
-    subprocess.run(command, check=True, cwd=parity.GOLDEN.parent.parent)
+    parity.generate("torch", tmp_path)
     golden, live = parity.table("torch"), parity.table("torch", tmp_path)
     chex.assert_trees_all_close(golden, live, rtol=1e-6)
     for key in ("signatures", "schedules", "plateaus"):

@@ -1,5 +1,7 @@
 """A `TrainState` through `flax.serialization`, bit by bit."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -17,7 +19,9 @@ def trained(averager=None):
     tx = optax.chain(optax.clip_by_global_norm(1.0), optimizers.adam(0.1))
     trainer = training.trainer(training.classification_loss(net), tx, averager=averager)
     x = jnp.linspace(-1.0, 1.0, 12).reshape(4, 3)
-    template = trainer.init(jax.jit(net.init, static_argnames="train")(jax.random.key(0), x, train=False))
+    template = trainer.init(
+        jax.jit(net.init, static_argnames="train")(jax.random.key(0), x, train=False)
+    )
     batch, state = {"image": x, "label": jnp.array([0, 1, 1, 0])}, template
     step = jax.jit(trainer.step)
     for number in range(2):
