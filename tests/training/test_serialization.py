@@ -19,9 +19,8 @@ def trained(averager=None):
     tx = optax.chain(optax.clip_by_global_norm(1.0), optimizers.adam(0.1))
     trainer = training.trainer(training.classification_loss(net), tx, averager=averager)
     x = jnp.linspace(-1.0, 1.0, 12).reshape(4, 3)
-    template = trainer.init(
-        jax.jit(net.init, static_argnames="train")(jax.random.key(0), x, train=False)
-    )
+    init = jax.jit(functools.partial(net.init, train=False))
+    template = trainer.init(init(jax.random.key(0), x))
     batch, state = {"image": x, "label": jnp.array([0, 1, 1, 0])}, template
     step = jax.jit(trainer.step)
     for number in range(2):
