@@ -34,6 +34,9 @@ MODELS = {
 }
 
 
+LONG = ("deep_mlp", "small_cnn", "resnet")  # to compile
+
+
 def own_block(hidden):
     """A block of the caller's own, whose layers take no mask."""
     return [nn.Dense(hidden.features), hidden.activation]
@@ -73,7 +76,10 @@ def copy(tree):
     return jax.tree.map(jnp.copy, tree)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in MODELS],
+)
 @pytest.mark.parametrize("label, pixel", WRONG)
 def test_a_step_does_not_see_them(name, label, pixel):
     trainer, state, step = made(name)

@@ -307,7 +307,7 @@ def test_sums_over_parts_are_not_rounded_to_the_parameters_type(dtype):
     tx = optax.sgd(1.0)
     trainer = training.trainer(loss, tx, accumulate=256, rng_streams=())
     state = trainer.init({"params": {"w": jnp.zeros((), dtype)}})
-    state, _ = trainer.step(state, {"x": jnp.ones(1280)}, KEY)
+    state, _ = jax.jit(trainer.step)(state, {"x": jnp.ones(1280)}, KEY)
     assert state.params["w"].dtype == dtype
     assert float(state.params["w"]) == -1.0
 
@@ -321,7 +321,7 @@ def test_half_precision_does_not_overflow_in_a_large_batch():
     tx, batch = optimizers.gradient_descent(1.0), {"x": jnp.full((4096,), 30, jnp.float16)}
     trainer = training.trainer(steep, tx, rng_streams=())
     state = trainer.init({"params": jnp.ones((), jnp.float16)})
-    state, metrics = trainer.step(state, batch, KEY)
+    state, metrics = jax.jit(trainer.step)(state, batch, KEY)
     assert float(metrics["gradient_norm"]) == pytest.approx(30, rel=2e-3)
     assert float(state.params) == pytest.approx(-29, rel=2e-3)
 
