@@ -5,6 +5,7 @@ and for the next run, which is nearly twice as fast. Decoded data sets are kept 
 the user's own cache.
 """
 
+import gc
 import os
 import pathlib
 import signal
@@ -32,6 +33,13 @@ for laws in ("layer_laws", "flax_laws", "kernel_laws"):
     pytest.register_assert_rewrite(f"tests.contracts.{laws}")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
+
+
+def pytest_collection_finish():
+    """What is there now stays to the end: no collection of garbage walks through it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1000)
 
 
 @pytest.fixture(autouse=True)
