@@ -243,7 +243,7 @@ def test_what_a_run_cannot_use_is_refused_when_it_is_traced():
 
 @pytest.mark.parametrize("dtype", ["int8", "int32", "bool", "float16", "bfloat16", "float32"])
 def test_means_over_steps_have_weights_of_any_dtype(dtype):
-    """Metrics were rounded to whole numbers where the weights were; 1 * 60,000 * 3 is no float16."""
+    """Metrics were rounded to whole numbers where the weights were; 120,000 is no float16."""
     steps = {"loss": jnp.array([1.5, 4.5, jnp.nan]), "count": jnp.array([1, 2, 3])}
     scale = 60_000 if dtype in ("float16", "int32") else 1
     weights = [1, 1, 0] if dtype == "bool" else [3 * scale, scale, 0]
