@@ -171,11 +171,9 @@ def test_a_models_own_mask_is_not_that_of_the_examples():
         return jnp.tile(variables["params"], (len(inputs), 1)), {}
 
     data = {**examples(8), "weight": np.float32([1, 1, 1, 1, 1, 1, 0, 0])}
-    for model, params in ((Transformer(), None), (function, jnp.ones(3))):
+    images = jnp.zeros((2, 4, 3, 1))
+    drawn = Transformer().init(jax.random.key(0), images, train=False)
+    for model, variables in ((Transformer(), drawn), (function, {"params": jnp.ones(3)})):
         ours = training.trainer(training.classification_loss(model), optax.sgd(0.1))
-        images = jnp.zeros((2, 4, 3, 1))
-        variables = {"params": params}
-        if params is None:
-            variables = model.init(jax.random.key(0), images, train=False)
         _, metrics = ours.step(ours.init(variables), data, jax.random.key(0))
         assert float(metrics["weight"]) == 6

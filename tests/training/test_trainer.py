@@ -371,3 +371,19 @@ def test_a_number_for_all_examples_may_be_in_the_batch(name, weighted, options):
     assert float(new.params["w"]) == pytest.approx(3.0 if weighted else 6.0)
     sums = trainer.evaluate(trainer.variables(new), batch)
     assert float(sums["weight"]) == (2 if weighted else 3)
+
+
+def test_messages_say_where_and_what_to_do():
+    tx = optax.sgd(0.1)
+    trainer, state = made(squared, tx)
+    with pytest.raises(TypeError, match='got int32. What is not trained belongs beside "params".'):
+        trainer.init({"params": {"n": jnp.zeros((), jnp.int32)}})
+    inner = optax.chain(optimizers.full_precision(tx), optax.scale(0.5))
+    inside, begun = made(squared, inner)
+    with pytest.raises(ValueError, match=r"its state is in opt_state, at \[0\]\.$"):
+        inside.step(begun, BATCH, KEY)
+    other, wrong = made(squared, optimizers.adam(0.1))
+    options = {"key": KEY, "epochs": 1, "batch_size": 2}
+    match = r"state.opt_state must have the structure of what this trainer's init makes: "
+    with pytest.raises(ValueError, match=match):
+        training.fit(trainer, wrong, BATCH, BATCH, **options, progress=False)
