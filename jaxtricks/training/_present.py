@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxtricks._check_fits import check_rows_fit
+from jaxtricks._checks import shown
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.training._loss import Batch
 
@@ -21,12 +22,17 @@ def present_examples(batch: Batch) -> dict[str, Any]:
     without weights, which gets weights of 1.
 
     Raises:
-        ValueError: a number on the host does not fit into the dtype in which JAX holds it.
+        ValueError: a number on the host does not fit into the dtype in which JAX holds it, or
+            nothing has an axis of examples.
     """
     check_rows_fit(batch)
     if "weight" not in batch:
         sizes = [len(values) for values in jax.tree.leaves(batch) if jnp.ndim(values)]
-        return {**batch, "weight": jnp.ones(sizes[:1], jnp.float32)}
+        if not sizes:
+            raise ValueError(
+                f"batch must hold arrays with an axis of examples, got {shown(batch)}."
+            )
+        return {**batch, "weight": jnp.ones(sizes[0], jnp.float32)}
     rows = {name: values for name, values in batch.items() if name != "weight"}
     return with_present_rows(rows, jnp.asarray(batch["weight"]))
 

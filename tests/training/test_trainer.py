@@ -387,3 +387,9 @@ def test_messages_say_where_and_what_to_do():
     match = r"state.opt_state must have the structure of what this trainer's init makes: "
     with pytest.raises(ValueError, match=match):
         training.fit(trainer, wrong, BATCH, BATCH, **options, progress=False)
+
+
+def test_a_batch_of_numbers_alone_is_refused():
+    trainer, state = made(squared, optax.sgd(0.1))
+    with pytest.raises(ValueError, match="batch must hold arrays with an axis of examples, got"):
+        trainer.step(state, {"x": jnp.float32(1.0)}, KEY)
