@@ -160,8 +160,9 @@ def gradients_in_parts(
         g, (model_state, sums, extra_args) = of_part(model_state, batch, 0)
         return g, model_state, sums, extra_args
 
-    def by_turns(x: Array) -> Array:
-        if jnp.ndim(x) == 0:  # of all examples
+    def by_turns(x: Any) -> Array:
+        x = jnp.asarray(x)
+        if x.ndim == 0:  # of all examples
             return jnp.broadcast_to(x, (parts,))
         return jnp.moveaxis(x.reshape(size // parts, parts, *x.shape[1:]), 1, 0)
 
