@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import Bool
 
 
@@ -29,20 +30,22 @@ def check_rows_fit(rows: Mapping[str, Any], *, numbers: Any = None) -> None:
     """Checks all arrays of a batch as `check_fits` does; rows of `"weight"` 0 may hold anything.
 
     Args:
-        rows: a dict of arrays whose first axis is the example.
+        rows: a dict of arrays, or of trees of arrays, whose first axis is the example.
         numbers: of the examples in the rows, for the message; None counts the rows.
 
     Raises:
         ValueError: a value does not fit.
     """
-    for name, values in rows.items():
+    for (first, *inner), values in tree_leaves_with_path(dict(rows)):
+        name = f"{first.key}{keystr(tuple(inner))}"
         broken = outside(values)
         if broken is None:
             continue
         weight = rows.get("weight")
-        if name != "weight" and weight is not None and not isinstance(weight, jax.core.Tracer):
+        weighed = name != "weight" and np.ndim(values) and weight is not None
+        if weighed and not isinstance(weight, jax.core.Tracer):
             broken &= (np.asarray(weight) != 0).reshape(-1, *(1,) * (broken.ndim - 1))
-        where = np.argwhere(np.atleast_1d(broken))
+        where = np.argwhere(broken)
         if len(where):
             row = where[0][0]
             value = np.atleast_1d(values)[tuple(where[0])]
@@ -57,7 +60,7 @@ def outside(values: object) -> Bool[np.ndarray, "..."] | None:
     """Which values JAX would change beyond rounding; None if none."""
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf" or not values.size:
         return None
-    dtype = jax.dtypes.canonicalize_dtype(values.dtype)
+    values, dtype = np.atleast_1d(values), jax.dtypes.canonicalize_dtype(values.dtype)
     if dtype == values.dtype:
         return None
     if values.dtype.kind != "f":

@@ -75,7 +75,7 @@ def early_stopping(
         progress: Progress, value: PyTree, bad_count: PyTree
     ) -> tuple[Bool[Array, ""], Int[Array, ""]]:
         del value
-        good = progress.improved | ~progress.counts
+        good = progress.improved | ~progress.after_warmup
         bad = jnp.where(good, 0, optax.safe_increment(bad_count))
         return bad > patience, bad
 

@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from jaxtricks._checks import check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
-from jaxtricks.control._observation import check_error, has_begun, or_infinite
+from jaxtricks.control._observation import check_error, has_best, nan_to_inf
 from jaxtricks.control._stopping import Progress, stopping
 
 
@@ -17,10 +17,10 @@ def loss_percent(progress: Progress) -> Float[Array, ""]:
     the largest float, as `jax_debug_infs` would not let infinity pass.
     """
     best = progress.best_value
-    excess = or_infinite(progress.value) - best
+    excess = nan_to_inf(progress.value) - best
     ratio = excess / jnp.where(best > 0, best, 1)
     percent = jnp.where(best > 0, 100 * ratio, jnp.finfo(best.dtype).max)
-    return jnp.where(has_begun(best, "min") & (excess > 0), percent, 0)
+    return jnp.where(has_best(best, "min") & (excess > 0), percent, 0)
 
 
 def generalization_loss(alpha: ScalarLike, *, keep_best: bool = True) -> ControlRule:

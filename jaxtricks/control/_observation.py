@@ -52,12 +52,12 @@ def nothing_yet(mode: Mode) -> Float[Array, ""]:
     return observe(largest if mode == "min" else -largest)
 
 
-def has_begun(best: Float[Array, ""], mode: Mode) -> Bool[Array, ""]:
+def has_best(best: Float[Array, ""], mode: Mode) -> Bool[Array, ""]:
     """Whether there has been a best value."""
     return best != nothing_yet(mode)
 
 
-def or_infinite(value: Float[Array, ""]) -> Float[Array, ""]:
+def nan_to_inf(value: Float[Array, ""]) -> Float[Array, ""]:
     """The value, or infinity for NaN."""
     return jnp.where(jnp.isnan(value), np.asarray(np.inf, value.dtype), value)
 
@@ -77,7 +77,7 @@ def improves(
     ("rel", PyTorch's formula, whose margin has the wrong sign where $b < 0$). Unless `finite_only`,
     infinities are compared as numbers, and the first best is infinite.
     """
-    begun = has_begun(best, mode)
+    begun = has_best(best, mode)
     base = jnp.where(begun & jnp.isfinite(best), best, 0)
     scale = {"abs": jnp.ones_like(base), "signed": jnp.abs(base), "rel": base}[threshold_mode]
     margin = jnp.asarray(threshold, base.dtype) * scale

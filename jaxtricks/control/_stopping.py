@@ -45,13 +45,13 @@ class StoppingState(NamedTuple):
 class Progress(NamedTuple):
     """What a rule decides by: the metric, its best so far, and whether this is a new best.
 
-    `counts` says whether the rule looks at it; in its warm-up it does not.
+    `after_warmup` says whether the rule looks at it; in its warm-up it does not.
     """
 
     value: Float[Array, ""]
     best_value: Float[Array, ""]
     improved: Bool[Array, ""]
-    counts: Bool[Array, ""]
+    after_warmup: Bool[Array, ""]
 
 
 Judge = Callable[[Progress, PyTree, PyTree], tuple[Bool[Array, ""], PyTree]]
@@ -103,12 +103,13 @@ def stopping(
             return state.stopped, state
         _check_variables(variables, keep_best)
         seen, count = observe(metric(value)), optax.safe_increment(state.count)
-        counts = count > start_from
-        improved = counts & improves(
+        after_warmup = count > start_from
+        improved = after_warmup & improves(
             seen, state.best_value, min_delta, threshold_mode=threshold_mode, mode=mode
         )
         best_value = jnp.where(improved, seen, state.best_value)
-        stop, remembered = judge(Progress(seen, best_value, improved, counts), value, state.memory)
+        progress = Progress(seen, best_value, improved, after_warmup)
+        stop, remembered = judge(progress, value, state.memory)
         best = state.best_variables
         if keep_best:
             check_same_tree("variables", variables, "the first variables", best)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_integer
 from jaxtricks.control._control_rule import ControlRule
-from jaxtricks.control._observation import observe, or_infinite
+from jaxtricks.control._observation import nan_to_inf, observe
 from jaxtricks.control._stopping import Progress, stopping
 
 
@@ -60,7 +60,7 @@ def successive_increase(
 
     def judge(progress: Progress, value: PyTree, past: PyTree) -> tuple[Bool[Array, ""], Increases]:
         del value
-        error = or_infinite(progress.value)
+        error = nan_to_inf(progress.value)
         length = optax.safe_increment(past.length)
         end = length >= strip
         rose = (past.rises >= 0) & (error > past.last_error)

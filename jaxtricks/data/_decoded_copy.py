@@ -37,8 +37,8 @@ class Copy(NamedTuple):
     origin: UInt8[np.ndarray, "32"]
 
 
-def find_copy(name: str, data_dir: str | os.PathLike[str] | None) -> Copy:
-    """Names the copy of the newest prepared version of a data set.
+def find_copy(name: str, data_dir: str | os.PathLike[str] | None) -> Copy | None:
+    """Names the copy of the newest prepared version of a data set; None if there is no place.
 
     Its origin is a SHA-256 sum of the data set's name and version, of the name, size and times of
     every prepared file, and of Pillow's version, since decoders of JPEG may differ.
@@ -57,14 +57,22 @@ def find_copy(name: str, data_dir: str | os.PathLike[str] | None) -> Copy:
     ]
     origin = json.dumps([FORMAT, name, directory.name, files, PIL.__version__]).encode()
     where = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+    try:
+        folder = cache_folder()
+    except RuntimeError:  # the home folder is unknown
+        return None
     return Copy(
-        cache_folder() / f"{name.replace('/', '-')}-{directory.name}-{where}.npz",
+        folder / f"{name.replace('/', '-')}-{directory.name}-{where}.npz",
         np.frombuffer(hashlib.sha256(origin).digest(), np.uint8),
     )
 
 
 def cache_folder() -> Path:
-    """The folder of all copies. A relative `XDG_CACHE_HOME` is ignored, as its standard demands."""
+    """The folder of all copies. A relative `XDG_CACHE_HOME` is ignored, as its standard demands.
+
+    Raises:
+        RuntimeError: it would be in the home folder, which is unknown.
+    """
     given = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "jaxtricks"
 

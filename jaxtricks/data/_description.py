@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from jaxtricks._checks import shown
 from jaxtricks._regular_file import read_regular
 
-LARGEST = 2**26  # bytes of a file of JSON
+MAX_JSON_BYTES = 2**26
 FEATURES = "tensorflow_datasets.core.features"
 IMAGE, LABEL = f"{FEATURES}.image_feature.Image", f"{FEATURES}.class_label_feature.ClassLabel"
 TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
@@ -54,7 +54,7 @@ def read_json(file: Path) -> dict[str, Any]:
         ValueError: the file cannot be read, or is torn.
     """
     try:
-        tree = json.loads(read_regular(file, most=LARGEST))
+        tree = json.loads(read_regular(file, most=MAX_JSON_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{file} is damaged: {error}. Prepare the data set again.") from error
     if not isinstance(tree, dict):

@@ -58,9 +58,10 @@ def epoch_order(
     if remainder == "drop" and batch_size > size:
         raise ValueError(f"batch_size {batch_size} leaves no whole batch of {size} examples.")
     steps = size // batch_size if remainder == "drop" else -(-size // batch_size)
-    if steps * batch_size > 2**31 - 1:
+    most = jnp.iinfo(jnp.int32).max
+    if steps * batch_size > most:
         raise ValueError(
-            f"batch_size must give at most {2**31 - 1} places, got {steps} batches of {batch_size}."
+            f"batch_size must give at most {most} places, got {steps} batches of {batch_size}."
         )
     if order == "cyclic":
         places = jnp.arange(size, dtype=jnp.int32)

@@ -33,8 +33,8 @@ def prepared_version(name: str, data_dir: str | os.PathLike[str] | None) -> Path
         FileNotFoundError: there is none; the message says how to prepare it.
     """
     if data_dir is None:
-        default = os.environ.get("TFDS_DATA_DIR", Path.home() / "tensorflow_datasets")
-        root = local_path("TFDS_DATA_DIR", default)
+        folder = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        root = local_path("TFDS_DATA_DIR", folder)
     else:
         root = local_path("data_dir", data_dir)
     versions = versions_below(root / name)

@@ -79,22 +79,22 @@ class ResNet(nn.Module):
         images: Shaped[Array, "n *image"],
         *,
         train: bool,
-        mask: Bool[Array, " n"] | None = None,
+        example_mask: Bool[Array, " n"] | None = None,
     ) -> Float[Array, "n classes"]:
         """Logits of images `[n, height, width, channels]`, floating.
 
-        `mask` says which examples count in the batch norm; None is all.
+        `example_mask` says which examples count in the batch norm; None is all.
         """
         check_flag("train", train)
         check_images(images, ranks=(4,))
-        call = {"train": train, "mask": mask}
-        x = nn.relu(self.normalised(images, self.width, 1, call))
+        norm_options = {"train": train, "mask": example_mask}
+        x = nn.relu(self.normalised(images, self.width, 1, norm_options))
         for stage in range(3):
             for block in range((self.depth - 2) // 6):
                 features = self.width * 2**stage
                 stride = 2 if stage > 0 and block == 0 else 1
-                y = nn.relu(self.normalised(x, features, stride, call))
-                y = self.normalised(y, features, 1, call)
+                y = nn.relu(self.normalised(x, features, stride, norm_options))
+                y = self.normalised(y, features, 1, norm_options)
                 x = nn.relu(y + shortcut(x, features, stride))
         return nn.Dense(self.classes, dtype=self.dtype)(jnp.mean(x, axis=(1, 2)))
 
@@ -103,9 +103,9 @@ class ResNet(nn.Module):
         x: Float[Array, "n height width channels"],
         features: int,
         stride: int,
-        call: dict[str, Any],
+        norm_options: dict[str, Any],
     ) -> Float[Array, "n rows columns features"]:
-        """A convolution and its batch norm, which is called with `call`."""
+        """A convolution and its batch norm, which is called with `norm_options`."""
         x = Conv(
             features,
             strides=stride,
@@ -114,7 +114,7 @@ class ResNet(nn.Module):
             algorithm=self.algorithm,
             dtype=self.dtype,
         )(x)
-        return BatchNorm(axis_name=self.axis_name, dtype=self.dtype)(x, **call)
+        return BatchNorm(axis_name=self.axis_name, dtype=self.dtype)(x, **norm_options)
 
 
 def shortcut(

@@ -82,11 +82,11 @@ class SmallCNN(nn.Module):
         images: Shaped[Array, "n *image"],
         *,
         train: bool,
-        mask: Bool[Array, " n"] | None = None,
+        example_mask: Bool[Array, " n"] | None = None,
     ) -> Float[Array, "n classes"]:
         """Logits of images `[n, height, width, channels]`, floating.
 
-        `mask` says which examples count in the batch norm; None is all.
+        `example_mask` says which examples count in the batch norm; None is all.
         """
         check_flag("train", train)
         check_images(images, ranks=(4,))
@@ -98,7 +98,7 @@ class SmallCNN(nn.Module):
             x = Conv(size, algorithm=self.algorithm, dtype=self.dtype)(x)
             if self.batch_norm:
                 norm = BatchNorm(axis_name=self.axis_name, dtype=self.dtype)
-                x = norm(x, train=train, mask=mask)
+                x = norm(x, train=train, mask=example_mask)
             x = max_pool(nn.relu(x))
         x = nn.relu(nn.Dense(self.hidden, dtype=self.dtype)(x.reshape(len(x), -1)))
         x = Dropout(self.dropout_rate)(x, train=train)

@@ -1,5 +1,7 @@
 """Batch statistics of a part of the batch."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -62,19 +64,19 @@ def masked_statistics(
         values = jnp.sum(values, axes, keepdims=True)
         return values if name is None else jax.lax.psum(values, name)
 
-    def mean(values: Array) -> tuple[Array, Array]:
-        shape = tuple(1 if axis in own else size for axis, size in enumerate(values.shape))
-        count = total(jnp.broadcast_to(mask, shape).astype(values.dtype))
-        return total(jnp.where(mask, values, 0)) / jnp.maximum(count, 1), count
+    def mean(values: Array, count: Array) -> Array:
+        return total(jnp.where(mask, values, 0)) / jnp.maximum(count, 1)
 
+    marked = total(mask.astype(x.dtype))
+    count = marked * math.prod(x.shape[axis] for axis in axes if mask.shape[axis] == 1)
     # Centred first around a mean of a few values, so that one of a million times the deviation
     # does not swallow it: along axes that the mask does not tell apart, of the first place.
     few = tuple(
         slice(1 if axis in axes and mask.shape[axis] == 1 else None) for axis in range(x.ndim)
     )
-    origin, _ = mean(jax.lax.stop_gradient(x[few]))
+    origin = mean(jax.lax.stop_gradient(x[few]), marked)
     distance = x - origin
-    offset, count = mean(distance)
+    offset = mean(distance, count)
     centred = jnp.where(mask, distance - offset, 0)
-    var, _ = mean(jnp.square(centred))
+    var = mean(jnp.square(centred), count)
     return origin + offset, centred, var, jnp.squeeze(count)

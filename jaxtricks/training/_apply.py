@@ -19,8 +19,8 @@ class Apply(Protocol):
     stream in training and nothing in evaluation. `model_state` is the other collections as they are
     after the call, `{}` if there are none.
 
-    A function with a parameter `mask` is also told, by that name, which examples are present: a
-    bool for each, or None for all.
+    A function with a parameter `example_mask` is also told, by that name, which examples are
+    present: a bool for each, or None for all.
     """
 
     def __call__(
@@ -34,7 +34,9 @@ class Apply(Protocol):
 
 
 def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
-    """The function that calls a Flax linen module, or the function given, with a mask if it may be.
+    """The function that calls a Flax linen module, or the function given.
+
+    It takes `example_mask`, and hands it on if the model's call has a parameter of that name.
 
     Raises:
         TypeError: `model` is neither.
@@ -49,7 +51,7 @@ def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
             raise TypeError(
                 f"model must be a flax.linen Module or a function, got {shown(model)}{hint}."
             )
-    takes_mask = has_mask(model)
+    takes_mask = takes_example_mask(model)
 
     def apply(
         variables: Mapping[str, PyTree],
@@ -57,9 +59,9 @@ def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
         *,
         train: bool,
         rngs: Mapping[str, RandomKey],
-        mask: Bool[Array, " batch"] | None = None,
+        example_mask: Bool[Array, " batch"] | None = None,
     ) -> tuple[Any, PyTree]:
-        extra = {"mask": mask} if takes_mask else {}
+        extra = {"example_mask": example_mask} if takes_mask else {}
         if not isinstance(model, nn.Module):
             return model(variables, inputs, train=train, rngs=rngs, **extra)
         state = {name: tree for name, tree in variables.items() if name != "params"}
@@ -71,9 +73,9 @@ def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
     return apply
 
 
-def has_mask(model: nn.Module | Apply) -> bool:
-    """Whether a parameter of the call is named `mask`; no if Python cannot inspect the call."""
+def takes_example_mask(model: nn.Module | Apply) -> bool:
+    """Whether the call has a parameter of that name; no if Python cannot inspect the call."""
     try:
-        return "mask" in inspect.signature(model).parameters
+        return "example_mask" in inspect.signature(model).parameters
     except (TypeError, ValueError):
         return False

@@ -8,8 +8,9 @@ from jax.sharding import NamedSharding
 from jaxtyping import Array, Int, Key
 
 from jaxtricks._checks import check_functions, check_instance, check_integer, check_key
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.data import Order, count_examples, epoch_order, take_batch
-from jaxtricks.training._loss import Batch, Metrics
+from jaxtricks.training._loss import Batch, Metrics, divisor_of
 from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
 
@@ -130,11 +131,11 @@ def mean_over_steps(metrics: Metrics) -> Metrics:
     check_instance("metrics", metrics, Mapping)
     if "weight" not in metrics:
         raise ValueError(f'metrics must hold "weight", got {sorted(map(str, metrics))}.')
-    weight = metrics["weight"]
+    weight = metrics["weight"].astype(wide_dtype(metrics["weight"].dtype))
     total = jnp.sum(weight)
-    mass = jnp.where(jnp.isfinite(total), jnp.where(total > 0, total, 1), jnp.nan)
+    share = weight / divisor_of(total)
     means = {
-        name: jnp.sum(weight / mass * jnp.where(weight == 0, 0, values.astype(weight.dtype)))
+        name: jnp.sum(share * jnp.where(weight == 0, 0, values.astype(share.dtype)))
         for name, values in metrics.items()
     }
     exceptions = {"weight": total}

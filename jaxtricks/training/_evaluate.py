@@ -12,6 +12,7 @@ from jaxtyping import Array, PyTree
 
 from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_functions, check_instance, check_integer
+from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.data import Examples, Order, count_examples, epoch_order, take_batch
 from jaxtricks.training._feed import feed, fetch_behind
 from jaxtricks.training._loss import Batch, Metrics
@@ -129,7 +130,8 @@ def evaluate_batches(
     for sums in fetch_behind(results):
         wide = {name: value.astype(np.float64) for name, value in sums.items()}
         total = {name: value + total.get(name, 0) for name, value in wide.items()}
-    return {name: value.astype(sums[name].dtype) for name, value in means_of(total).items()}
+    dtypes = {name: wide_dtype(value.dtype) for name, value in sums.items()}
+    return {name: value.astype(dtypes[name]) for name, value in means_of(total).items()}
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
@@ -112,6 +113,14 @@ def split_output(given: Any) -> tuple[Any, PyTree, dict[str, Any], dict[str, Any
     return losses, model_state, metrics, dict(extra_args)
 
 
+def divisor_of(weight: Float[Array, ""]) -> Float[Array, ""]:
+    """What weighted sums are divided by, given the sum of the weights.
+
+    It is 1 for 0, so that the mean of nothing is 0, and NaN for infinity, whose shares are NaN.
+    """
+    return jnp.where(jnp.isfinite(weight), jnp.where(weight > 0, weight, 1), jnp.nan)
+
+
 def weighted_sums(
     losses: Float[Array, " batch"], metrics: Metrics, weight: Float[Array, " batch"]
 ) -> Metrics:
@@ -134,5 +143,6 @@ def weighted_sums(
     wide = {name: jnp.asarray(value) for name, value in values.items()}
     wide = {name: value.astype(wide_dtype(value.dtype)) for name, value in wide.items()}
     none = weight == 0
-    parts = {name: weight * jnp.where(none, 0, value) for name, value in wide.items()}
+    with jax.numpy_dtype_promotion("standard"):  # float64 weights count float32 losses
+        parts = {name: weight * jnp.where(none, 0, value) for name, value in wide.items()}
     return {name: jnp.sum(part) for name, part in parts.items()}

@@ -1,13 +1,14 @@
 """NaN and infinity: how many there are, and the error that ends a run at the first."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32, PyTree
 
-from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.training._state import TrainState
 
-SMALL = 1024  # entries of an array that is compared with what it was before the step
+SMALL = 1024  # entries of an array of the rule that is compared with what it was before the step
 
 
 class NonFiniteError(FloatingPointError):
@@ -64,7 +65,7 @@ def norm(tree: PyTree) -> Float[Array, ""]:
     total = sum_of_squares(tree)
 
     def scaled(tree: PyTree) -> Float[Array, ""]:
-        leaves = [wide(x) for x in jax.tree.leaves(tree) if x.size]
+        leaves = [x for x in wide_leaves(tree) if x.size]
         largest = jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in leaves])) if leaves else total
         unit = jnp.where(jnp.isfinite(largest) & (largest > 0), largest, 1)
         ratios = [x / unit for x in leaves]
@@ -79,13 +80,16 @@ def norm(tree: PyTree) -> Float[Array, ""]:
 
 def sum_of_squares(tree: PyTree) -> Float[Array, ""]:
     """Of all entries, as inner products: several times as fast on a CPU as reductions."""
-    full = [wide(x) for x in jax.tree.leaves(tree)]
-    return sum((jnp.vdot(x, x) for x in full), jnp.zeros((), jnp.float32))
+    squares = [jnp.vdot(x, x) for x in wide_leaves(tree)]
+    return sum(squares[1:], squares[0]) if squares else jnp.zeros((), jnp.float32)
 
 
-def wide(x: Array) -> Array:
-    """A leaf in float32 or wider."""
-    return x.astype(wide_dtype(x.dtype))
+def wide_leaves(tree: PyTree) -> list[Array]:
+    """The leaves in one dtype, float32 or wider."""
+    leaves = jax.tree.leaves(tree)
+    with jax.numpy_dtype_promotion("standard"):
+        dtype = jnp.result_type(jnp.float32, *leaves)
+    return [x.astype(dtype) for x in leaves]
 
 
 def count_non_finite(tree: PyTree) -> Int32[Array, ""]:
@@ -93,23 +97,29 @@ def count_non_finite(tree: PyTree) -> Int32[Array, ""]:
     return count_where_needed([], [jnp.asarray(x) for x in jax.tree.leaves(tree) if is_inexact(x)])
 
 
-def count_spoiled(before: PyTree, after: PyTree) -> Int32[Array, ""]:
+def count_newly_non_finite(
+    before: PyTree, after: PyTree, *, largest: int = sys.maxsize
+) -> Int32[Array, ""]:
     """How many entries were finite before and are NaN or infinite after.
 
-    States may begin with an infinity, such as the best value of a rule that has seen none. Of
-    arrays of over `SMALL` entries all must be finite: looking at the old ones would keep XLA from
-    updating them in place.
+    States may begin with an infinity, such as a model's mask of logits or the best value of a rule
+    that has seen none. Of arrays of over `largest` entries all must be finite: looking at the old
+    ones would keep XLA from updating them in place.
     """
     leaves = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
     pairs = [(jnp.asarray(old), jnp.asarray(new)) for old, new in leaves if is_inexact(new)]
     numbers = [jnp.isfinite(old) & ~jnp.isfinite(new) for old, new in pairs if new.size == 1]
-    small = [pair for pair in pairs if 1 < pair[1].size <= SMALL]
-    large = [new for _, new in pairs if new.size > SMALL]
+    small = [pair for pair in pairs if 1 < pair[1].size <= largest]
+    large = [new for _, new in pairs if new.size > largest]
     return count_true(numbers) + count_where_needed(small, large)
 
 
 def count_where_needed(pairs: list[tuple[Array, Array]], alone: list[Array]) -> Int32[Array, ""]:
-    """Counts in pairs of old and new arrays and in arrays alone, only if there is something."""
+    """Counts in pairs of old and new arrays and in arrays alone.
+
+    A NaN or an infinity makes the sum of squares one too, which is all that most steps compute; a
+    sum that is one, as it also is where squares overflow, has the entries counted.
+    """
 
     def count(pairs: list[tuple[Array, Array]], alone: list[Array]) -> Int32[Array, ""]:
         spoiled = [jnp.isfinite(old) & ~jnp.isfinite(new) for old, new in pairs]

@@ -15,4 +15,4 @@ def check_own_state(name: str, trainer: Trainer, state: TrainState) -> None:
             variables; the message names the first leaf that does.
     """
     own = jax.eval_shape(trainer.init, variables(state)).opt_state
-    check_same_tree(f"{name}.opt_state", state.opt_state, "that of trainer.init", own)
+    check_same_tree(f"{name}.opt_state", state.opt_state, "what this trainer's init makes", own)

@@ -5,6 +5,8 @@ import optax
 from jax.tree_util import keystr
 from jaxtyping import Array, PyTree, Shaped
 
+from jaxtricks._wide_dtype import wide_dtype
+
 
 def scaled_update(
     rule: optax.GradientTransformationExtraArgs,
@@ -33,7 +35,12 @@ def scaled_update(
     if copies:
         raise ValueError(
             "full_precision must wrap the whole rule in a trainer, as it would undo what follows: "
-            f"its state is at opt_state{keystr(copies[0])}."
+            f"its state is in opt_state, at {keystr(copies[0])}."
         )
     updates, opt_state = rule.update(gradients, opt_state, params, **extra_args)
-    return jax.tree.map(lambda u: (scale * u).astype(u.dtype), updates), opt_state
+
+    def scaled(u: Array) -> Array:
+        dtype = wide_dtype(u.dtype)
+        return (scale.astype(dtype) * u.astype(dtype)).astype(u.dtype)
+
+    return jax.tree.map(scaled, updates), opt_state

@@ -18,7 +18,10 @@ def split_variables(variables: Mapping[str, PyTree]) -> tuple[PyTree, dict[str, 
     """
     check_model_variables(variables)
     params = variables["params"]
-    check_floating_tree("params", params)
+    try:
+        check_floating_tree("params", params)
+    except TypeError as error:
+        raise TypeError(f'{error} What is not trained belongs beside "params".') from None
     return params, {name: tree for name, tree in variables.items() if name != "params"}
 
 

@@ -13,8 +13,20 @@ from jaxtricks._checks import check_instance
 from jaxtricks._prefix import Mask
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.averaging import Averager
-from jaxtricks.training._loss import Batch, Loss, Metrics, split_output, weighted_sums
-from jaxtricks.training._non_finite import count_non_finite, count_spoiled, norm
+from jaxtricks.training._loss import (
+    Batch,
+    Loss,
+    Metrics,
+    divisor_of,
+    split_output,
+    weighted_sums,
+)
+from jaxtricks.training._non_finite import (
+    SMALL,
+    count_newly_non_finite,
+    count_non_finite,
+    norm,
+)
 from jaxtricks.training._present import present_examples
 from jaxtricks.training._reported_rate import reported_rate
 from jaxtricks.training._scaled_update import scaled_update
@@ -58,7 +70,7 @@ def make_step(settings: StepSettings) -> TrainStep:
             batch = present_examples(augmented(augment, loss, augment_key, batch))
             loss = getattr(loss, "per_example", loss)
         weight = sum_over_devices(jnp.sum(batch["weight"]), axis_name)
-        mass = jnp.where(jnp.isfinite(weight), jnp.where(weight > 0, weight, 1), jnp.nan)
+        mass = divisor_of(weight)
         trained, frozen = split_params(settings.trainable, state.params)
         gradients, model_state, metrics, extra_args = gradients_in_parts(
             settings._replace(loss=loss), (trained, frozen), state.model_state, batch, mass, key
@@ -84,9 +96,11 @@ def make_step(settings: StepSettings) -> TrainStep:
         if settings.diagnostics:
             numbers = (weight, metrics["loss"], metrics.get("penalty"))
             metrics["gradient_norm"] = norm(gradients)
-            metrics["non_finite"] = count_non_finite((numbers, gradients, new)) + count_spoiled(
-                (state.model_state, state.opt_state, state.average),
-                (model_state, opt_state, average),
+            own, new_own = (state.opt_state, state.average), (opt_state, average)
+            metrics["non_finite"] = (
+                count_non_finite((numbers, gradients, new))
+                + count_newly_non_finite(state.model_state, model_state)
+                + count_newly_non_finite(own, new_own, largest=SMALL)
             )
         metrics["weight"] = weight
         count = optax.safe_increment(state.step)
@@ -145,8 +159,14 @@ def gradients_in_parts(
     if parts == 1:
         g, (model_state, sums, extra_args) = of_part(model_state, batch, 0)
         return g, model_state, sums, extra_args
-    by_turns = jax.tree.map(lambda x: x.reshape(size // parts, parts, *x.shape[1:]), batch)
-    split = jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), by_turns)
+
+    def by_turns(x: Any) -> Array:
+        x = jnp.asarray(x)
+        if x.ndim == 0:  # of all examples
+            return jnp.broadcast_to(x, (parts,))
+        return jnp.moveaxis(x.reshape(size // parts, parts, *x.shape[1:]), 1, 0)
+
+    split = jax.tree.map(by_turns, batch)
 
     def body(carry: Any, row: Any) -> tuple[Any, None]:
         total, model_state = carry

@@ -90,7 +90,9 @@ def trainer(
     ours and `optax.inject_hyperparams` do; `"weight"`, the sum of the weights; `"gradient_norm"`;
     and `"non_finite"`, how many entries of the loss, the penalty, the gradient and the new
     parameters are NaN or infinite, and how many of the model's state, the rule's and the averager's
-    became so in this step. Both are of the parameters that are trained.
+    became so in this step. Parameters that are not trained are in neither of the last two. The
+    rule's and the averager's arrays of more than 1,024 entries must be finite from the start: an
+    infinity in them counts in every step.
 
     Programs are compiled for a trainer, and JAX keeps them, 10 to 20 MB for each trainer that `fit`
     has run, as long as the process lives. Who makes trainers in a loop calls `jax.clear_caches()`
@@ -122,8 +124,8 @@ def trainer(
         trainable: which parameters are trained, as PyTorch's `requires_grad` says it: a tree of
             bools (or a prefix: one bool for a whole layer), or a function from the parameters to
             one; None is all. The others have no gradient: clipping, norms, decay and the rule's
-            state know nothing of them. With `optimizers.freeze`, the last link of a chain, they
-            would take part in all that comes before it.
+            state know nothing of them. `optimizers.freeze` does the same to the rule alone; here
+            the gradient is not computed either. True is trained here, and frozen there.
 
     Raises:
         TypeError: `tx` is not a gradient transformation, `averager` not an averager, a function

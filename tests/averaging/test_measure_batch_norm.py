@@ -160,10 +160,12 @@ def test_a_mask_is_refused():
     variables = net.init(jax.random.key(0), x, train=False)
     mask = jnp.ones(2, bool)
     with pytest.raises(ValueError, match="BatchNorm_0 without a mask: leave out examples"):
-        measure_batch_norm(lambda v, x: net.apply(v, x, train=False, mask=mask), variables, x, 2)
+        measure_batch_norm(
+            lambda v, x: net.apply(v, x, train=False, example_mask=mask), variables, x, 2
+        )
     with pytest.raises(ValueError, match="unbiased needs batch norm without a mask"):
         recalibrate_batch_norm(
-            lambda v, x: net.apply(v, x, train=True, mask=mask, mutable=["batch_stats"])[1],
+            lambda v, x: net.apply(v, x, train=True, example_mask=mask, mutable=["batch_stats"])[1],
             variables,
             x,
             2,

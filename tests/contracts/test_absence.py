@@ -152,9 +152,9 @@ def test_a_batch_of_none_leaves_the_model_as_it_is(name):
     assert float(metrics["loss"]) == 0 and int(metrics["non_finite"]) == 0
 
 
-@pytest.mark.parametrize("mask", [None, "mask"])
+@pytest.mark.parametrize("mask", [None, "example_mask"])
 def test_other_models_count_present_examples_only(mask):
-    """A model without a mask sees the first present example again, one with Flax's mask none."""
+    """A model without a mask sees the first present example again, one with a mask none."""
 
     class Other(nn.Module):
         def norm(self, x, train, mask):
@@ -163,8 +163,8 @@ def test_other_models_count_present_examples_only(mask):
 
     class WithMask(Other):
         @nn.compact
-        def __call__(self, x, *, train, mask=None):
-            return nn.Dense(3)(self.norm(models.flatten(x), train, mask))
+        def __call__(self, x, *, train, example_mask=None):
+            return nn.Dense(3)(self.norm(models.flatten(x), train, example_mask))
 
     class Without(Other):
         @nn.compact

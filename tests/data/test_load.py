@@ -172,3 +172,17 @@ def test_the_file_that_was_looked_for_is_named(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError) as error:
         data.load("no_such_set")
     assert f"nor is no_such_set.npz in {tmp_path} (JAXTRICKS_DATA_DIR)" in str(error.value)
+
+
+def test_a_machine_without_a_home_folder_reads_what_it_is_shown(tiny, monkeypatch):
+    """The folder by default was looked up first, and so was that of decoded copies."""
+
+    def unknown(*_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", unknown)
+    monkeypatch.delenv("JAXTRICKS_DATA_DIR", raising=False)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tiny))
+    assert data.available("tiny")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert len(data.load("tiny", limit=18).test["label"]) == 18

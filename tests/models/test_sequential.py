@@ -100,3 +100,24 @@ def test_flatten_lays_out_images_and_refuses_other_ranks():
             flatten(jnp.ones(shape))
     with pytest.raises(TypeError, match="images must be a floating array, got"):
         flatten(jnp.ones((2, 4), jnp.uint8))
+
+
+def test_what_layers_mean_by_mask_is_their_own():
+    """They used to be given which examples count; batch norm has that name for it from Flax."""
+    told = []
+
+    def attention(x, *, train, mask=None):
+        assert mask is None
+        return x
+
+    def counting(x, *, example_mask):
+        told.append(example_mask)
+        return x
+
+    net = Sequential([attention, counting, BatchNorm(), Sequential([BatchNorm()])])
+    x, present = jnp.array([[1.0], [3.0], [jnp.nan]]), jnp.array([True, True, False])
+    variables = net.init(KEY, x, train=False)
+    options = {"train": True, "example_mask": present, "mutable": ["batch_stats"]}
+    y, _ = net.apply(variables, x, **options)
+    assert told[-1] is present
+    assert y[:2].ravel().tolist() == pytest.approx([-1, 1], abs=1e-4)

@@ -2,6 +2,7 @@
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -130,3 +131,19 @@ def test_a_trainer_made_inside_a_program_is_not_kept():
         got = smoothed(0.0, variables, examples(8))
     want = training.evaluate(trainer, variables, examples(8), 4)["loss"]
     assert float(got) == pytest.approx(float(want), rel=1e-6)
+
+
+@pytest.mark.parametrize("made", [examples, Rows], ids=["arrays", "source"])
+def test_means_of_whole_numbers_are_not_whole(made):
+    """A trainer of one's own may count in whole numbers; of a source the mean was cut to one."""
+    ours, state = start(Net(), optax.sgd(0.1))
+
+    def counting(variables, batch):
+        present = batch["weight"] != 0
+        right = jnp.sum(present & (batch["label"] == 0), dtype=jnp.int32)
+        return {"loss": right.astype(jnp.float32), "right": right, "weight": jnp.sum(present)}
+
+    ours = ours._replace(evaluate=counting)
+    means = training.evaluate(ours, ours.variables(state), made(48), batch_size=20)
+    assert float(means["right"]) == pytest.approx(1 / 3)
+    assert float(means["loss"]) == pytest.approx(1 / 3)

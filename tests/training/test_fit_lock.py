@@ -141,3 +141,10 @@ class Rows:
 
     def __getitem__(self, indices):
         return {"x": NUMBERS["x"][np.asarray(indices)]}
+
+
+def test_a_system_without_such_locks_is_named(tmp_path, monkeypatch):
+    """Windows has no `fcntl`: the folder was not locked, and nothing said so."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.warns(UserWarning, match=f"{tmp_path} cannot be locked .this system has no locks"):
+        run(1, tmp_path)

@@ -10,6 +10,7 @@ from jaxtricks import control, data, training
 from tests.training.nets import Net, examples, start
 from tests.training.test_evaluate import Rows
 from tests.training.test_losses import Echo
+from tests.untyped import untyped
 
 KEY = jax.random.key(0)
 BAD = {
@@ -141,3 +142,41 @@ def test_a_metric_is_compared_in_float32():
         for value in (100_000_001.0, 100_000_000.0, 99_999_992.0):
             _, state = rule.update(value, state)
         assert float(state.best_value) == 99_999_992.0
+
+
+NESTED = {
+    "dict": (lambda x: {"a": {"b": x}}, r"a\['b'\] must fit into int32, .* got 4294967296 in exam"),
+    "list": (lambda x: {"a": [x, x]}, r"a\[0\] must fit into int32, .* example 0"),
+    "beside": (lambda x: {"weight": np.ones(2, np.float32), "a": {"b": x}}, r"a\['b'\] must fit"),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+@pytest.mark.parametrize("use", ["place", "step", "jit_step", "evaluate"])
+def test_numbers_deep_in_a_batch_are_refused_too(use, name):
+    """They went around, so that 2^32 arrived as 0."""
+    make, match = NESTED[name]
+    trainer, state = start(Net(), optax.sgd(0.1))
+    batch = make(np.array([2**32, 1]))
+    uses = {
+        "place": lambda: training.place_batch(batch, training.data_sharding()),
+        "step": lambda: trainer.step(state, batch, KEY),
+        "jit_step": lambda: training.jit_step(trainer)(state, batch, KEY),
+        "evaluate": lambda: trainer.evaluate(trainer.variables(state), batch),
+    }
+    with untyped(), pytest.raises(ValueError, match=match):
+        uses[use]()
+
+
+def test_a_batch_that_is_no_dict_is_looked_through():
+    whole = training.data_sharding(jax.devices()[:1])
+    for batch in (np.array([2**32]), (np.array([0]), np.array([2**32]))):
+        with pytest.raises(ValueError, match=r"batch(\[1\])? must fit into int32"):
+            training.place_batch(batch, whole)
+
+
+def test_a_large_number_for_all_examples_is_refused():
+    batch = {"x": np.ones(2, np.float32), "zoom": np.array(1e39), "weight": np.array([1, 0])}
+    trainer, state = start(Net(), optax.sgd(0.1))
+    with pytest.raises(ValueError, match=r"zoom must fit into float32, .* got 1e\+39"):
+        trainer.step(state, batch, KEY)

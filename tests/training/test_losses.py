@@ -4,10 +4,12 @@ import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
 from jaxtricks import training
+from tests.training.nets import examples
 from tests.untyped import untyped
 
 LOGITS = jnp.array([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0], [100.0, 0.0, -3.0]])
@@ -153,3 +155,25 @@ def test_narrow_probabilities_and_weights_are_computed_in_single_precision():
 def test_truth_values_are_pixels_of_0_and_1():
     images = jnp.array([[True, False, True]] * 3)
     chex.assert_trees_all_equal(losses_of(logits=images)[0], losses_of(logits=1.0 * images)[0])
+
+
+def test_a_models_own_mask_is_not_that_of_the_examples():
+    """A transformer's mask says which places see which; it was given which examples count."""
+
+    class Transformer(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train, mask=None):
+            assert mask is None
+            return nn.Dense(3)(x.reshape(len(x), -1))
+
+    def function(variables, inputs, *, train, rngs, mask=None):
+        assert mask is None
+        return jnp.tile(variables["params"], (len(inputs), 1)), {}
+
+    data = {**examples(8), "weight": np.float32([1, 1, 1, 1, 1, 1, 0, 0])}
+    images = jnp.zeros((2, 4, 3, 1))
+    drawn = Transformer().init(jax.random.key(0), images, train=False)
+    for model, variables in ((Transformer(), drawn), (function, {"params": jnp.ones(3)})):
+        ours = training.trainer(training.classification_loss(model), optax.sgd(0.1))
+        _, metrics = ours.step(ours.init(variables), data, jax.random.key(0))
+        assert float(metrics["weight"]) == 6

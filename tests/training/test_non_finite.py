@@ -198,3 +198,22 @@ def test_trainable_is_checked():
     ):
         with pytest.raises(error, match=match):
             step_of(plain, optax.sgd(0.1), trainable=trainable)
+
+
+def masked(params, model_state, batch, keys, *, train):
+    """A model that keeps a mask of logits, and a running mean that is spoiled by a bad example."""
+    mean = model_state["mean"] + batch["x"][0]
+    return (params["w"] * 0.5) ** 2 + 0 * batch["y"], ({**model_state, "mean": mean}, {})
+
+
+@pytest.mark.parametrize("size", [8, 64])
+def test_the_models_state_is_watched_from_what_it_was_whatever_its_size(size):
+    """A causal mask of 64 places, infinite in half of its entries, made each step non-finite."""
+    causal = jnp.where(jnp.tri(size), 0, -jnp.inf)
+    model_state = {"mask": causal, "mean": jnp.zeros((size, size))}
+    _, state, step = step_of(masked, optax.sgd(0.1), model_state)
+    seen = []
+    for x in (1.0, jnp.inf, 1.0):
+        state, metrics = step(state, {"x": jnp.full(2, x), "y": jnp.zeros(2)}, KEY)
+        seen.append(int(metrics["non_finite"]))
+    assert seen == [0, size**2, 0]

@@ -239,3 +239,17 @@ def test_what_a_run_cannot_use_is_refused_when_it_is_traced():
         run_of(X, batch_size=5)
     with pytest.raises(ValueError, match="train must have arrays of one length, .*'y': 9"):
         run_of({**X, "y": jnp.ones(9)})
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "bool", "float16", "bfloat16", "float32"])
+def test_means_over_steps_have_weights_of_any_dtype(dtype):
+    """Metrics were rounded to whole numbers where the weights were; 120,000 is no float16."""
+    steps = {"loss": jnp.array([1.5, 4.5, jnp.nan]), "count": jnp.array([1, 2, 3])}
+    scale = 60_000 if dtype in ("float16", "int32") else 1
+    weights = [1, 1, 0] if dtype == "bool" else [3 * scale, scale, 0]
+    if dtype == "float16":
+        weights = [scale, scale, 0]
+    means = training.mean_over_steps({**steps, "weight": jnp.array(weights, dtype)})
+    share = np.array(weights) / sum(weights)
+    want = {"loss": share @ [1.5, 4.5, 0], "count": share @ [1, 2, 3], "weight": sum(weights)}
+    assert {name: float(value) for name, value in means.items()} == pytest.approx(want, rel=1e-3)

@@ -352,3 +352,44 @@ def test_arguments_of_other_kinds_are_refused():
         trainer.init({"kernel": jnp.ones(2)})
     with untyped(), pytest.raises(TypeError, match="variables must be a Mapping, got None"):
         trainer.init(None)
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate": 3}], ids=["whole", "parts"])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("name", ["zoom", "a_zoom"])
+def test_a_number_for_all_examples_may_be_in_the_batch(name, weighted, options):
+    """It was taken for a row of examples, of which some are absent."""
+
+    def zoomed(params, model_state, batch, keys, *, train):
+        return (params["w"] - batch[name] * batch["x"]) ** 2 / 2, (model_state, {})
+
+    trainer, state = made(zoomed, optimizers.gradient_descent(1.0), **options)
+    batch = {"x": jnp.array([1.0, 2.0, 6.0]), name: jnp.float32(2.0)}
+    if weighted:
+        batch["weight"] = jnp.array([1.0, 1.0, 0.0])
+    new, _ = trainer.step(state, batch, KEY)
+    assert float(new.params["w"]) == pytest.approx(3.0 if weighted else 6.0)
+    sums = trainer.evaluate(trainer.variables(new), batch)
+    assert float(sums["weight"]) == (2 if weighted else 3)
+
+
+def test_messages_say_where_and_what_to_do():
+    tx = optax.sgd(0.1)
+    trainer, state = made(squared, tx)
+    with pytest.raises(TypeError, match='got int32. What is not trained belongs beside "params".'):
+        trainer.init({"params": {"n": jnp.zeros((), jnp.int32)}})
+    inner = optax.chain(optimizers.full_precision(tx), optax.scale(0.5))
+    inside, begun = made(squared, inner)
+    with pytest.raises(ValueError, match=r"its state is in opt_state, at \[0\]\.$"):
+        inside.step(begun, BATCH, KEY)
+    other, wrong = made(squared, optimizers.adam(0.1))
+    options = {"key": KEY, "epochs": 1, "batch_size": 2}
+    match = r"state.opt_state must have the structure of what this trainer's init makes: "
+    with pytest.raises(ValueError, match=match):
+        training.fit(trainer, wrong, BATCH, BATCH, **options, progress=False)
+
+
+def test_a_batch_of_numbers_alone_is_refused():
+    trainer, state = made(squared, optax.sgd(0.1))
+    with pytest.raises(ValueError, match="batch must hold arrays with an axis of examples, got"):
+        trainer.step(state, {"x": jnp.float32(1.0)}, KEY)

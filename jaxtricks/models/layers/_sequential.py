@@ -8,14 +8,16 @@ import flax.linen as nn
 from jaxtyping import Array, Bool
 
 from jaxtricks._checks import check_flag, check_instance, shown
+from jaxtricks.normalization import BatchNorm
 
 
 class Sequential(nn.Module):
-    """Applies layers in turn and hands `train` and `mask` to those that take them.
+    """Applies layers in turn and hands `train` and `example_mask` to those that take them.
 
-    A layer takes `train` if a parameter of its call has that name, and `mask`, which examples
-    count, if another has that one (Flax's layers mean something else by it, and take no `train`).
-    Flax modules and plain functions can be mixed. Each layer draws its own random numbers. Use
+    A layer takes `train` if a parameter of its call has that name, and `example_mask`, which says
+    what examples count, if another has that one. `normalization.BatchNorm` has its parameter
+    `mask` from Flax, and is given the same; what other layers mean by `mask` is their own. Flax
+    modules and plain functions can be mixed. Each layer draws its own random numbers. Use
     `regularizers.Dropout` and `normalization.BatchNorm`: those of Flax do not take `train`, but
     `deterministic` and `use_running_average`.
 
@@ -48,11 +50,11 @@ class Sequential(nn.Module):
         super().__post_init__()
 
     def __call__(
-        self, x: Array, *, train: bool, mask: Bool[Array, " batch"] | None = None
+        self, x: Array, *, train: bool, example_mask: Bool[Array, " batch"] | None = None
     ) -> Array:
-        """Applies the layers; `mask` says which examples count in batch norm, None all."""
+        """Applies the layers; `example_mask` says which examples count in batch norm, None all."""
         check_flag("train", train)
-        return apply_layers(self.layers, x, train=train, mask=mask)
+        return apply_layers(self.layers, x, train=train, example_mask=example_mask)
 
 
 def check_layers(name: str, layers: Sequence[Callable[..., Array]]) -> None:
@@ -75,21 +77,23 @@ def apply_layers(
     x: Array,
     *,
     train: bool,
-    mask: Bool[Array, " batch"] | None,
+    example_mask: Bool[Array, " batch"] | None,
 ) -> Array:
-    """Applies layers in turn and hands `train` and `mask` to those that take them."""
+    """Applies layers in turn and hands `train` and `example_mask` to those that take them."""
     for layer in layers:
-        x = layer(x, **taken(layer, train, mask))
+        x = layer(x, **accepted_arguments(layer, train, example_mask))
     return x
 
 
-def taken(
-    layer: Callable[..., Array], train: bool, mask: Bool[Array, " batch"] | None
+def accepted_arguments(
+    layer: Callable[..., Array], train: bool, example_mask: Bool[Array, " batch"] | None
 ) -> dict[str, Any]:
-    """What of `train` and `mask` a layer's call takes; nothing if Python cannot inspect it."""
+    """What of both a layer's call takes; nothing if Python cannot inspect it."""
+    if isinstance(layer, BatchNorm):
+        return {"train": train, "mask": example_mask}
     try:
         names = inspect.signature(layer).parameters
     except ValueError:
         return {}
-    given = {"train": train, "mask": mask}
-    return {name: given[name] for name in given if name in names} if "train" in names else {}
+    given = {"train": train, "example_mask": example_mask}
+    return {name: given[name] for name in given if name in names}

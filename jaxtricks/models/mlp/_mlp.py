@@ -41,7 +41,7 @@ class MLP(nn.Module):
             traced function then.
         block: makes the layers of one hidden layer: `HiddenLayer -> [layer, ...]`, Flax modules
             made in the call or functions of one array. They are applied in turn, and `train` and
-            `mask` are handed to those that take them, as in `Sequential`. A function or
+            `example_mask` are handed to those that take them, as in `Sequential`. A function or
             `functools.partial`; make a partial once, because under `jit` two of the same arguments
             are different.
         kernel_init: initializer of the weights, `(key, shape, dtype) -> array`.
@@ -113,11 +113,11 @@ class MLP(nn.Module):
         images: Shaped[Array, "batch *rest"],
         *,
         train: bool,
-        mask: Bool[Array, " batch"] | None = None,
+        example_mask: Bool[Array, " batch"] | None = None,
     ) -> Float[Array, "batch logits"]:
         """Logits of images `[n, height, width, channels]` or rows `[n, features]`.
 
-        `mask` says which examples count in layers that take it, such as `BatchNorm`; None is all.
+        `example_mask` says which examples count in `BatchNorm`, None all; see `Sequential`.
         """
         check_flag("train", train)
         x = flatten(images)
@@ -126,7 +126,7 @@ class MLP(nn.Module):
             hidden = HiddenLayer(size, self.activation, rate, self.kernel_init, self.dtype)
             layers = self.block(hidden)
             check_layers("block(hidden)", layers)
-            x = apply_layers(layers, x, train=train, mask=mask)
+            x = apply_layers(layers, x, train=train, example_mask=example_mask)
         return nn.Dense(logits, kernel_init=self.kernel_init, dtype=self.dtype)(x)
 
     def each_rate(self) -> tuple[ScalarLike, ...]:

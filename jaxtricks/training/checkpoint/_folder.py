@@ -1,7 +1,7 @@
 """The folders of a run's checkpoints: which there are, adding one, and removing old ones.
 
 What is found in them may be anything: a disk or a stranger changed it. When old checkpoints are
-removed and when one is restored, those count that verify; the others stay where they are.
+removed and when one is restored, those count that verify; others that are met on the way stay.
 
 A checkpoint is a folder named by its step. It appears under that name by one rename, when all of it
 is on the disk, and is renamed before it is removed. So a kill at any moment leaves whole
@@ -89,7 +89,10 @@ def publish(partial: Path, meta: dict) -> list[str]:
 
 
 def retire(folder: Path, keep: int, mode: str, fresh: Path) -> list[str]:
-    """Removes old checkpoints, but the newest `keep` that verify, the best that does, and damaged.
+    """Removes all but the newest `keep` that verify, the best that does, and damaged ones met.
+
+    No more are read than it takes to find those. Of the rest, which are removed unread, some may be
+    damaged too.
 
     Args:
         folder: of the checkpoints.

@@ -8,7 +8,7 @@ from pathlib import Path
 from jaxtricks._regular_file import open_regular, read_regular
 
 NAME = "manifest.json"
-LARGEST = 2**28  # bytes of a file that is read as a whole: no run describes itself at such length
+MAX_FILE_BYTES = 2**28  # of a file that is read as a whole: no run describes itself at such length
 
 
 class DamagedCheckpoint(Exception):
@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> dict:
 def read_small(folder: Path, name: str) -> bytes:
     """The bytes of a file that is read as a whole."""
     try:
-        return read_regular(folder / name, most=LARGEST, follow=False)
+        return read_regular(folder / name, most=MAX_FILE_BYTES, follow=False)
     except OSError as error:
         raise DamagedCheckpoint(f"{name} cannot be read: {error}") from error
 

@@ -48,8 +48,9 @@ def save(
     folder that all see. A `metric` that is not finite is never the best.
 
     Before an old checkpoint is removed, those that stay are read and compared with their SHA-256
-    sums: a damaged one does not count, and is not removed either. What the system does not let go,
-    such as a file in use, is named by a warning, and the next save tries again.
+    sums: damaged ones do not count among them, and those found on the way stay too. What the
+    system does not let go, such as a file in use, is named by a warning, and the next save tries
+    again.
 
     Args:
         folder: of the run; made if missing.

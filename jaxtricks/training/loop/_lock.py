@@ -19,7 +19,8 @@ def locked(folder: pathlib.Path) -> Iterator[None]:
 
     The lock is one of the operating system on the file `lock`, which is left behind and means
     nothing by itself: a killed process leaves no lock. NFS shares such locks between machines if
-    its lock service runs; where a file system has none, a warning says so.
+    its lock service runs; where a file system or the operating system has none, as Windows, a
+    warning says so.
 
     Raises:
         RuntimeError: another run has it; the message says which process, of which machine.
@@ -51,22 +52,27 @@ def take(folder: pathlib.Path, descriptor: int) -> None:
     """
     try:
         import fcntl
-    except ImportError:  # not a POSIX system
+    except ImportError:  # Windows
+        warn(folder, "this system has no locks of that kind")
         return
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in NO_LOCKS:
-            warnings.warn(
-                f"{folder} cannot be locked ({error.strerror}): see to it that no other run "
-                "writes to it.",
-                stacklevel=2,
-            )
+            warn(folder, str(error.strerror))
         elif error.errno in (errno.EAGAIN, errno.EACCES):
             holder = os.pread(descriptor, 200, 0).decode(errors="replace")
             raise RuntimeError(message(folder, holder or "of another process")) from None
         else:
             raise
+
+
+def warn(folder: pathlib.Path, reason: str) -> None:
+    """Says that nothing keeps another run out."""
+    warnings.warn(
+        f"{folder} cannot be locked ({reason}): see to it that no other run writes to it.",
+        stacklevel=3,
+    )
 
 
 def message(folder: pathlib.Path, holder: str) -> str:

@@ -44,10 +44,10 @@ def classification_loss(
     Args:
         model: gives logits `[batch, classes]`: a `flax.linen` module whose `__call__` takes `train`
             by keyword, or a function as `Apply` describes it, such as `split_nnx` makes of a
-            `flax.nnx` module. If the call has a parameter `mask`, as those of our models have, it
-            is given a bool for each example, False for those of weight 0, so that batch norm can
-            leave them out. The batch statistics of other models count, in the place of each such
-            example, the first of the others once more.
+            `flax.nnx` module. If the call has a parameter `example_mask`, as those of our models
+            have, it is given a bool for each example, False for those of weight 0, so that batch
+            norm can leave them out. The batch statistics of other models count, in the place of
+            each such example, the first of the others once more.
         preprocess: applied to the images first, inside the step. None divides uint8 by 255 and
             leaves floats alone.
         label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$.
@@ -111,9 +111,10 @@ def classification_loss(
         *,
         train: bool,
         rngs: Mapping,
-        mask: Bool[Array, " batch"] | None = None,
+        example_mask: Bool[Array, " batch"] | None = None,
     ) -> tuple[Float[Array, "batch classes"], PyTree]:
-        called = apply(variables, images, train=train, rngs=rngs, mask=mask)
+        options = {"train": train, "rngs": rngs, "example_mask": example_mask}
+        called = apply(variables, images, **options)
         if not isinstance(called, tuple) or len(called) != 2:
             raise TypeError(f"model must give (outputs, model_state), got {shown(called)}.")
         logits, model_state = called
@@ -128,8 +129,8 @@ def classification_loss(
         train: bool,
     ) -> Any:
         variables = {"params": params, **model_state}
-        mask = jnp.asarray(batch["weight"]) != 0 if "weight" in batch else None
-        options = {"train": train, "rngs": keys, "mask": mask}
+        present = jnp.asarray(batch["weight"]) != 0 if "weight" in batch else None
+        options = {"train": train, "rngs": keys, "example_mask": present}
         logits, model_state = logits_of(variables, batch["image"], **options)
         classes = logits.shape[-1]
         check_shapes(batch, classes, weights, top_k)
