@@ -122,14 +122,12 @@ def shown_structure(tree: PyTree) -> str:
 
 
 def check_same_tree(name: str, tree: PyTree, like_name: str, like: PyTree) -> None:
-    """Checks that two trees have the same structure and leaf shapes, and that `tree` is real.
+    """Checks that two trees have the same structure and leaf shapes, random keys among the leaves.
 
     Raises:
-        TypeError: a leaf of `tree` is complex or no array.
         ValueError: structures or shapes differ; the message says where.
     """
     check_same_structure(name, tree, like_name, like)
-    check_real_tree(name, tree)
     for (path, leaf), other in zip(tree_leaves_with_path(tree), jax.tree.leaves(like), strict=True):
         if jnp.shape(leaf) != jnp.shape(other):
             raise ValueError(
