@@ -41,7 +41,7 @@ def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ArrayLike], Flo
         return jnp.asarray(formula(count), jnp.float32)
 
     def schedule(count: ArrayLike) -> Float[Array, "..."]:
-        counts = to_counts(count)
+        counts = as_counts(count)
         return jnp.vectorize(single)(counts) if counts.ndim else single(counts)
 
     return schedule
@@ -57,7 +57,7 @@ def following(count: Array) -> Array:
     return jnp.minimum(count, LAST_COUNT - 1) + 1
 
 
-def to_counts(count: ArrayLike) -> Array:
+def as_counts(count: ArrayLike) -> Array:
     """Checks a count or an array of counts, and returns them as int32 or float32."""
     if not _is_real(count):
         raise TypeError(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_range, check_scalar
-from jaxtricks._counted import to_counts
+from jaxtricks._counted import as_counts
 from jaxtricks._types import ArrayLike, ScalarLike
 
 Schedule = TypeAliasType("Schedule", Callable[[ArrayLike], ArrayLike])
@@ -24,7 +24,7 @@ def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike
         (0.1, 0.7)
     """
     check_scalar("count", count)
-    to_counts(count)
+    as_counts(count)
     if not callable(hyper_parameter):
         check_range("hyper_parameter", hyper_parameter)
         return hyper_parameter
