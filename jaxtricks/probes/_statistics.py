@@ -26,7 +26,8 @@ class Statistics(NamedTuple):
         share_saturated: of entries further than `saturation` from `centre`.
         share_zero: of entries that are exactly 0.
         excess_kurtosis: fourth standardised moment minus 3: 0 for a Gaussian, -1.2 for a uniform
-            distribution, -2 for two equal peaks, and 0 if all entries are equal.
+            distribution, -2 for two equal peaks, 0 if all entries are equal, and NaN if one is not
+            finite.
         counts: entries in each bin, int32; those outside of all bins are in none.
     """
 
@@ -93,7 +94,7 @@ def statistics(
     unit = x / scale
     mean = jnp.where(jnp.all(x == x[0]), unit[0], jnp.mean(unit))  # a sum of many is rounded
     std = jnp.sqrt(jnp.mean(jnp.square(unit - mean)))
-    standard = (unit - mean) / jnp.where(std > 0, std, 1)
+    standard = (unit - mean) / jnp.where(std == 0, 1, std)
     return Statistics(
         mean=scale * mean,
         std=scale * std,
@@ -101,7 +102,7 @@ def statistics(
         quantiles=scale * jnp.quantile(unit, jnp.asarray(quantiles, x.dtype)),
         share_saturated=_share(jnp.abs(x - centre) > saturation, x.dtype),
         share_zero=_share(x == 0, x.dtype),
-        excess_kurtosis=jnp.where(std > 0, jnp.mean(standard**4) - 3, 0),
+        excess_kurtosis=jnp.where(std == 0, 0, jnp.mean(standard**4) - 3),
         counts=_counts(x, jnp.asarray(edges, x.dtype)),
     )
 

@@ -128,3 +128,10 @@ def test_bad_input_is_named():
             probes.statistics(jnp.ones(3), centre=float("nan"))
         with pytest.raises(ValueError, match="saturation .* got -1"):
             probes.statistics(jnp.ones(3), saturation=-1.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_no_moment_of_values_that_are_not_finite_is_finite(bad):
+    found = COMPILED(jnp.array([1.0, bad, 2.0, 4.0]))
+    for name in ("mean", "std", "rms", "excess_kurtosis"):
+        assert not jnp.isfinite(getattr(found, name)), name
