@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_range, check_scalar
-from jaxtricks._counted import as_counts
 from jaxtricks._types import ArrayLike, ScalarLike
 
 Schedule = TypeAliasType("Schedule", Callable[[ArrayLike], ArrayLike])
@@ -24,9 +24,11 @@ def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike
         (0.1, 0.7)
     """
     check_scalar("count", count)
-    as_counts(count)
     if not callable(hyper_parameter):
-        check_range("hyper_parameter", hyper_parameter)
+        if isinstance(hyper_parameter, jax.Array):  # its value would have to come from the device
+            check_scalar("hyper_parameter", hyper_parameter)
+        else:
+            check_range("hyper_parameter", hyper_parameter)
         return hyper_parameter
     value = hyper_parameter(count)
     check_scalar("the value of a schedule", value)

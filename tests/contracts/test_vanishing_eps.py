@@ -1,4 +1,4 @@
-"""An epsilon that float32 rounds to 0 is an epsilon of 0: where there was no gradient, no update."""
+"""An epsilon that float32 rounds to 0 is one of 0: no gradient makes no update."""
 
 import jax
 import jax.numpy as jnp
