@@ -42,7 +42,7 @@ def noisy():
     state = rule.init({"w": jnp.zeros(2)})
     for _ in range(4):
         _, state = rule.update({"w": jnp.ones(2)}, state)
-    return fitted(rule).opt_state[0].rng_key, state[0].rng_key
+    return tuple(optax.tree.get(s, "rng_key") for s in (fitted(rule).opt_state, state))
 
 
 def model():
