@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxtricks._array_checks import check_floating, real_array
-from jaxtricks._checks import check_range, shown
+from jaxtricks._checks import MAX_INT32, check_range, shown
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.probes._norm import unit_scale
@@ -86,7 +86,7 @@ def statistics(
     _check_quantiles(quantiles)
     _check_edges(edges)
     x = jnp.asarray(values).ravel()
-    if not 0 < x.size < 2**31:
+    if not 0 < x.size <= MAX_INT32:
         raise ValueError(f"values must have 1 to 2^31 - 1 entries, got shape {values.shape}.")
     # Without the barrier XLA would take minutes to sort a closed-over array while it compiles.
     x = jax.lax.optimization_barrier(x.astype(wide_dtype(x.dtype)))
