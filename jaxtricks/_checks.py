@@ -4,9 +4,8 @@ Only concrete values are checked. A traced value (under `jit`, `vmap` or `grad`)
 hyper-parameters are data; nothing is clipped or repaired.
 """
 
-import itertools
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -160,31 +159,6 @@ def check_integer(
         raise ValueError(f"{name} must be at least {low}, got {shown(number)}.")
     if number > high:
         raise ValueError(f"{name} must be at most {high}, got {shown(number)}.")
-
-
-def check_increasing(name: str, values: Sequence[int], *, low: int, empty: bool = False) -> None:
-    """Checks a sequence of integers that increase and are at least `low`; traced ones pass.
-
-    There may be none only if `empty`.
-
-    Raises:
-        TypeError: `values` is not a sequence, or one of them is not an integer.
-        ValueError: there are none, one is out of range as in `check_integer`, or they do not
-            increase.
-
-    Example:
-        >>> check_increasing("boundaries", (30, 60), low=1)
-        >>> check_increasing("boundaries", (60, 30), low=1)
-        Traceback (most recent call last):
-        ValueError: boundaries must be increasing and not empty, got (60, 30).
-    """
-    check_instance(name, values, Sequence)
-    for index, value in enumerate(values):
-        check_integer(f"{name}[{index}]", value, low=low)
-    concrete = [value for value in values if not isinstance(value, jax.core.Tracer)]
-    if not (values or empty) or any(a >= b for a, b in itertools.pairwise(concrete)):
-        kind = "increasing" if empty else "increasing and not empty"
-        raise ValueError(f"{name} must be {kind}, got {values}.")
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:

@@ -29,8 +29,8 @@ def fans(
 
     Other orders of the axes are given as to `jax.nn.initializers`; those that are not named are the
     window. The kernel of `nn.ConvTranspose(transpose_kernel=True)` is `[*window, out, in]`. That of
-    `nn.Embed` is `[in, out]`, but each output is a sum of only one of the inputs. Flax therefore
-    gives its own initializer `out_axis=0` there, which makes the fan in `out`.
+    `nn.Embed` is `[in, out]`, but only one input counts at a time. Flax therefore gives its own
+    initializer `out_axis=0` there, by which the fan in is `out`.
 
     Args:
         shape: of the kernel of a dense layer, `(in, out)`, or of a convolution,

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_increasing, check_instance
+from jaxtricks._check_increasing import check_increasing
+from jaxtricks._checks import check_instance
 from jaxtricks._counted import counted
 from jaxtricks.schedules._schedule import Schedule, value_at
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from jaxtricks._checks import check_function, check_increasing, check_instance
+from jaxtricks._check_increasing import check_increasing
+from jaxtricks._checks import check_function, check_instance
 from jaxtricks.schedules import Schedule, join
 
 
