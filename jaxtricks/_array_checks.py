@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxtricks._check_fits import outside
 from jaxtricks._checks import is_real, shown
 
 
@@ -45,6 +46,7 @@ def real_array(name: str, value: object) -> jax.Array:
 
     Raises:
         TypeError: it holds something else, truth values and random keys included.
+        ValueError: it holds a number that does not fit into the dtype in which JAX holds it.
 
     Example:
         >>> real_array("weights", (1, 2.5)).tolist()
@@ -52,11 +54,21 @@ def real_array(name: str, value: object) -> jax.Array:
         >>> real_array("weights", ("1", "2.5"))
         Traceback (most recent call last):
         TypeError: weights must be an array of real numbers, got ('1', '2.5').
+        >>> real_array("weights", (2**40, 1))
+        Traceback (most recent call last):
+        ValueError: weights must hold numbers that fit into int32, got (1099511627776, 1).
     """
     try:
         array = jnp.asarray(value)  # pyrefly: ignore[bad-argument-type]
-    except (TypeError, ValueError, OverflowError):
-        array = None
+        fits = outside(value) is None
+    except (TypeError, ValueError):
+        array, fits = None, True
+    except OverflowError:
+        array, fits = jnp.zeros([], int), False
     if array is None or isinstance(value, str) or not is_real(array.dtype):
         raise TypeError(f"{name} must be an array of real numbers, got {shown(value)}.")
+    if not fits:
+        raise ValueError(
+            f"{name} must hold numbers that fit into {array.dtype}, got {shown(value)}."
+        )
     return array

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-LARGEST = 2**40  # entries: 4 terabytes of float32
+MAX_ENTRIES = 2**40  # entries: 4 terabytes of float32
 
 
 def check_array_size(name: str, value: object, shape: Sequence[int]) -> None:
@@ -22,5 +22,7 @@ def check_array_size(name: str, value: object, shape: Sequence[int]) -> None:
         Traceback (most recent call last):
         ValueError: size must give an array of at most 1099511627776 entries, got 2097152.
     """
-    if math.prod(shape) > LARGEST:
-        raise ValueError(f"{name} must give an array of at most {LARGEST} entries, got {value}.")
+    if math.prod(shape) > MAX_ENTRIES:
+        raise ValueError(
+            f"{name} must give an array of at most {MAX_ENTRIES} entries, got {value}."
+        )

@@ -1,5 +1,7 @@
 """Checking the dtype in which a layer computes."""
 
+import contextlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,11 +23,10 @@ def check_dtype(name: str, value: object) -> None:
     """
     if value is None:
         return
-    try:
-        if isinstance(value, jax.Array | np.ndarray):  # they have a dtype, but are none
-            raise TypeError
-        dtype = np.dtype(value)  # pyrefly: ignore[no-matching-overload]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a floating dtype or None, got {shown(value)}.") from None
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"{name} must be a floating dtype or None, got {dtype}.")
+    dtype = None
+    if not isinstance(value, jax.Array | np.ndarray):  # they have a dtype, but are none
+        with contextlib.suppress(TypeError, ValueError):
+            dtype = np.dtype(value)  # pyrefly: ignore[no-matching-overload]
+    if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
+        got = shown(value) if dtype is None else dtype
+        raise TypeError(f"{name} must be a floating dtype or None, got {got}.")

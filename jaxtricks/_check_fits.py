@@ -9,32 +9,24 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import Bool
 
 
-def check_fits(name: str, values: object) -> None:
-    """Checks that a NumPy array keeps its values when JAX takes it over; all else passes.
+def check_rows_fit(rows: Mapping[str, Any], *, numbers: Any = None) -> None:
+    """Checks that the NumPy arrays of a batch keep their values when JAX takes them over.
 
     Unless `jax_enable_x64` is set, JAX halves numbers of 64 bits: the integer 2^32 would become 0,
-    and 1e39 infinite. Arrays of other dtypes are not read.
-
-    Raises:
-        ValueError: a value does not fit; the message gives it and its example.
-
-    Example:
-        >>> check_fits("label", np.array([0, 2**32]))
-        Traceback (most recent call last):
-        ValueError: label must fit into int32, as which JAX holds it, got 4294967296 in example 1.
-    """
-    check_rows_fit({name: values})
-
-
-def check_rows_fit(rows: Mapping[str, Any], *, numbers: Any = None) -> None:
-    """Checks all arrays of a batch as `check_fits` does; rows of `"weight"` 0 may hold anything.
+    and 1e39 infinite. Arrays of other dtypes are not read, and all else passes. Rows of `"weight"`
+    0 may hold anything.
 
     Args:
         rows: a dict of arrays, or of trees of arrays, whose first axis is the example.
         numbers: of the examples in the rows, for the message; None counts the rows.
 
     Raises:
-        ValueError: a value does not fit.
+        ValueError: a value does not fit; the message gives it and its example.
+
+    Example:
+        >>> check_rows_fit({"label": np.array([0, 2**32])})
+        Traceback (most recent call last):
+        ValueError: label must fit into int32, as which JAX holds it, got 4294967296 in example 1.
     """
     for (first, *inner), values in tree_leaves_with_path(dict(rows)):
         name = f"{first.key}{keystr(tuple(inner))}"

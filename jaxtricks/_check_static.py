@@ -1,8 +1,18 @@
-"""Integers that shape the program and so cannot be traced."""
+"""What shapes the program and so cannot be traced."""
 
 import jax
 
 from jaxtricks._checks import check_integer
+
+
+def check_static(name: str, value: object) -> None:
+    """Checks that a value is known when the program is traced.
+
+    Raises:
+        TypeError: it is traced.
+    """
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(f"{name} must not be traced: make it a static argument of jit.")
 
 
 def check_static_integer(name: str, value: object, *, low: int) -> None:
@@ -18,6 +28,5 @@ def check_static_integer(name: str, value: object, *, low: int) -> None:
         Traceback (most recent call last):
         ValueError: multiplier must be at least 1, got 0.
     """
-    if isinstance(value, jax.core.Tracer):
-        raise TypeError(f"{name} must not be traced: make it a static argument of jit.")
+    check_static(name, value)
     check_integer(name, value, low=low)

@@ -4,16 +4,15 @@ Only concrete values are checked. A traced value (under `jit`, `vmap` or `grad`)
 hyper-parameters are data; nothing is clipped or repaired.
 """
 
-import itertools
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 SHOWN, LONGEST = 8, 200  # entries of an array, and characters, in a message
-LARGEST = 2**31 - 1  # of an int32: what JAX counts in
+MAX_INT32 = 2**31 - 1  # JAX counts in int32
 
 
 def check_range(
@@ -88,13 +87,22 @@ def check_scalar(name: str, value: object) -> None:
     """
     if isinstance(value, jax.core.Tracer):
         return
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(value, np.generic | np.ndarray | jax.Array):
-        real = value.ndim == 0 and is_real(value.dtype)
-    if not real:
+    if not is_real_number(value) or np.ndim(value):  # pyrefly: ignore[bad-argument-type]
         raise TypeError(f"{name} must be a real scalar, got {shown(value)}.")
     if isinstance(value, int) and value.bit_length() > 1023:  # no float is so large
         raise ValueError(f"{name} must be a number that a float holds, got {shown(value)}.")
+
+
+def is_real_number(value: object) -> bool:
+    """Says whether it is a Python number, or an array of any shape, of whole or floating numbers.
+
+    Example:
+        >>> is_real_number(1), is_real_number(True), is_real_number(np.ones(2)), is_real_number([1])
+        (True, False, True, False)
+    """
+    if isinstance(value, np.generic | np.ndarray | jax.Array):
+        return is_real(value.dtype)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_real(dtype: np.dtype) -> bool:
@@ -122,7 +130,9 @@ def check_pair(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a pair, got {shown(value)}.")
 
 
-def check_integer(name: str, value: object, *, low: int = -LARGEST, high: int = LARGEST) -> None:
+def check_integer(
+    name: str, value: object, *, low: int = -MAX_INT32, high: int = MAX_INT32
+) -> None:
     """Checks an integer within bounds; a tracer passes.
 
     What counts updates or examples, or is the size of an array, is at most the largest int32,
@@ -151,22 +161,6 @@ def check_integer(name: str, value: object, *, low: int = -LARGEST, high: int = 
         raise ValueError(f"{name} must be at most {high}, got {shown(number)}.")
 
 
-def check_increasing(name: str, values: Sequence[int], *, low: int) -> None:
-    """Checks a sequence of integers that increase and are at least `low`; traced ones pass.
-
-    Raises:
-        TypeError: `values` is not a sequence, or one of them is not an integer.
-        ValueError: there are none, one is out of range as in `check_integer`, or they do not
-            increase.
-    """
-    check_instance(name, values, Sequence)
-    for index, value in enumerate(values):
-        check_integer(f"{name}[{index}]", value, low=low)
-    concrete = [value for value in values if not isinstance(value, jax.core.Tracer)]
-    if not values or any(a >= b for a, b in itertools.pairwise(concrete)):
-        raise ValueError(f"{name} must be increasing and not empty, got {values}.")
-
-
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Checks that `value` is one of the names of a convention.
 
@@ -185,9 +179,10 @@ def check_flag(name: str, value: object) -> None:
         TypeError: it is anything else.
     """
     if isinstance(value, jax.core.Tracer):
+        in_remat = "nn.remat(lambda layer, x: layer(x, train=train))(layer, x)"
+        hint = f", and in nn.remat fix it: {in_remat}" if name == "train" else ""
         raise TypeError(
-            f"{name} must be a bool, got a traced value: name it in static_argnames of jit, and in "
-            f"nn.remat fix it: nn.remat(lambda layer, x: layer(x, {name}={name}))(layer, x)."
+            f"{name} must be a bool, got a traced value: name it in static_argnames of jit{hint}."
         )
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a bool, got {shown(value)}.")

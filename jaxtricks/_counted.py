@@ -7,10 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import LARGEST, is_real, shown
+from jaxtricks._checks import MAX_INT32, is_real_number, shown
 from jaxtricks._types import ArrayLike, ScalarLike
-
-LAST_COUNT = LARGEST  # counts are int32
 
 
 def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ArrayLike], Float[Array, "..."]]:
@@ -41,43 +39,26 @@ def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ArrayLike], Flo
         return jnp.asarray(formula(count), jnp.float32)
 
     def schedule(count: ArrayLike) -> Float[Array, "..."]:
-        counts = to_counts(count)
+        counts = as_counts(count)
         return jnp.vectorize(single)(counts) if counts.ndim else single(counts)
 
     return schedule
 
 
-def following(count: Array) -> Array:
-    """Returns the count's successor; that of the largest int32 is itself.
-
-    Example:
-        >>> following(jnp.int32(3)).item(), following(jnp.int32(2**31 - 1)).item()
-        (4, 2147483647)
-    """
-    return jnp.minimum(count, LAST_COUNT - 1) + 1
-
-
-def to_counts(count: ArrayLike) -> Array:
+def as_counts(count: ArrayLike) -> Array:
     """Checks a count or an array of counts, and returns them as int32 or float32."""
-    if not _is_real(count):
+    if not is_real_number(count):
         raise TypeError(
             f"count must be a real number or an array of real numbers, got {shown(count)}."
         )
     integer = isinstance(count, int) or jnp.issubdtype(jnp.result_type(count), jnp.integer)
     if not isinstance(count, jax.core.Tracer) and not (integer and isinstance(count, jax.Array)):
         values = np.asarray(count if integer else np.asarray(count, np.float64))
-        outside = values[~((values >= 0) & (values <= LAST_COUNT))]
+        outside = values[~((values >= 0) & (values <= MAX_INT32))]
         if outside.size:
-            raise ValueError(f"count must be in [0, {LAST_COUNT}], got {outside.flat[0]}.")
+            raise ValueError(f"count must be in [0, {MAX_INT32}], got {outside.flat[0]}.")
     if not integer:
         return jnp.asarray(count, jnp.float32)
-    if isinstance(count, jax.Array) and jnp.iinfo(count.dtype).max > LAST_COUNT:
-        count = jnp.minimum(count, LAST_COUNT)
+    if isinstance(count, jax.Array) and jnp.iinfo(count.dtype).max > MAX_INT32:
+        count = jnp.minimum(count, MAX_INT32)
     return jnp.asarray(count, jnp.int32)
-
-
-def _is_real(count: object) -> bool:
-    """Whether it is a Python number or has the dtype of one; booleans and complex ones are not."""
-    if isinstance(count, np.generic | np.ndarray | jax.Array):
-        return is_real(count.dtype)
-    return isinstance(count, int | float) and not isinstance(count, bool)

@@ -67,15 +67,17 @@ def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
     and the rule divides by it.
     """
     decay = scalar(decay)
-    return mix(moment, updates, share=1 - decay, decay=decay)
+    return weighted_mean(moment, updates, share=1 - decay, decay=decay)
 
 
-def mix(moment: PyTree, updates: PyTree, *, share: ScalarLike, decay: ScalarLike) -> PyTree:
+def weighted_mean(
+    moment: PyTree, updates: PyTree, *, share: ScalarLike, decay: ScalarLike
+) -> PyTree:
     """Returns `decay * moment + share * updates` as `average` does; the two weights add up to 1."""
-    return jax.tree.map(partial(_mix, share, decay), moment, updates)
+    return jax.tree.map(partial(_weighted_mean, share, decay), moment, updates)
 
 
-def _mix(share: ScalarLike, decay: ScalarLike, m: Array, g: Array) -> Array:
+def _weighted_mean(share: ScalarLike, decay: ScalarLike, m: Array, g: Array) -> Array:
     g, a, b = (jnp.asarray(x, m.dtype) for x in (g, share, decay))
     change = g - m
     small = jnp.isfinite(change)
@@ -117,7 +119,7 @@ def _root_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Arr
     return y, jnp.where(y > 0, tangents[0] / (2 * jnp.where(y > 0, y, 1)), 0)
 
 
-def over_root(
+def divide_by_root(
     numerator: Float[Array, "..."],
     second_moment: Float[Array, "*shape"],
     eps: ScalarLike,
@@ -126,27 +128,18 @@ def over_root(
 ) -> Float[Array, "*shape"]:
     r"""Returns $m / (\sqrt r + \varepsilon)$, or $m / \sqrt{r + \varepsilon}$ if `eps_inside`.
 
-    Over a zero, which only `eps = 0` allows, it is 0, so that a coordinate whose gradients were all
-    0 has the update 0.
+    Over a zero, which needs an `eps` that is 0 or that float32 rounds to 0, it is 0, so that a
+    coordinate whose gradients were all 0 has the update 0.
     """
     shift = scalar_like(eps, second_moment)
     if eps_inside:  # the maximum changes nothing, but keeps XLA from its slower reciprocal root
-        total = jnp.maximum(root(second_moment + shift), 0)
-    else:
-        total = root(second_moment) + shift
-    return over(numerator, total, positive=is_positive(eps))
+        return safe_divide(numerator, jnp.maximum(root(second_moment + shift), 0))
+    return safe_divide(numerator, root(second_moment) + shift)
 
 
-def over(
-    numerator: Float[Array, "..."], divisor: Float[Array, "*shape"], *, positive: bool
+def safe_divide(
+    numerator: Float[Array, "..."], divisor: Float[Array, "*shape"]
 ) -> Float[Array, "*shape"]:
-    """Returns the quotient, 0 over a divisor of 0; `positive` promises that there is none."""
-    if positive:
-        return numerator / divisor
+    """Returns the quotient, 0 over a divisor of 0."""
     nothing = divisor == 0
     return jnp.where(nothing, 0, numerator / jnp.where(nothing, 1, divisor))
-
-
-def is_positive(eps: ScalarLike) -> bool:
-    """Whether a hyper-parameter is known to be above 0; a traced one is not."""
-    return not isinstance(eps, jax.core.Tracer) and bool(np.asarray(eps) > 0)

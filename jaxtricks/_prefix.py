@@ -8,7 +8,7 @@ from jaxtyping import PyTree
 from typing_extensions import TypeAliasType
 
 from jaxtricks._checks import check_flag
-from jaxtricks._tree_checks import shown_structure
+from jaxtricks._tree_checks import first_difference
 
 Mask = TypeAliasType("Mask", PyTree | Callable[[PyTree], PyTree] | None)
 
@@ -26,10 +26,8 @@ def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
     try:
         return jax.tree.broadcast(prefix, tree)
     except ValueError:
-        problem = misfit(name, prefix, tree)
-        raise ValueError(
-            f"{name} must have the structure of the tree, or a part of its top: {problem}."
-        ) from None
+        problem = first_difference(name, prefix, tree, prefix=True)
+        raise ValueError(f"{name} must be a prefix of the parameters' tree: {problem}.") from None
 
 
 def expand_mask(name: str, mask: Mask, tree: PyTree) -> PyTree:
@@ -53,16 +51,3 @@ def expand_mask(name: str, mask: Mask, tree: PyTree) -> PyTree:
     for path, leaf in tree_leaves_with_path(chosen):
         check_flag(f"{name}{keystr(path)}", leaf)
     return expand_prefix(name, chosen, tree)
-
-
-def misfit(name: str, prefix: PyTree, tree: PyTree) -> str:
-    """Names the first leaf that has no counterpart in the other tree."""
-    above = [path for path, _ in tree_leaves_with_path(prefix)]
-    below = [path for path, _ in tree_leaves_with_path(tree)]
-    for path in below:
-        if not any(path[: len(top)] == top for top in above):
-            return f"{name}{keystr(path)} is missing"
-    for top in above:
-        if not any(path[: len(top)] == top for path in below):
-            return f"{name}{keystr(top)} is not in it"
-    return f"got {shown_structure(prefix)} in place of {shown_structure(tree)}"

@@ -9,30 +9,31 @@ from jaxtyping import PyTree
 from jaxtricks._checks import shown
 
 
-def leaf_dtype(label: str, leaf: object) -> np.dtype:
-    """The dtype of a leaf, which must be an array or a number.
-
-    Raises:
-        TypeError: it is something else, such as a string or a function.
+def leaf_dtype(leaf: object) -> np.dtype | None:
+    """The dtype of an array of numbers or truth values, or of a number; None for anything else.
 
     Example:
-        >>> leaf_dtype("params['w']", jnp.bfloat16(1))
-        dtype(bfloat16)
-        >>> leaf_dtype("params['w']", "float32")
-        Traceback (most recent call last):
-        TypeError: params['w'] must be an array of numbers, got 'float32'.
+        >>> leaf_dtype(jnp.bfloat16(1)), leaf_dtype("float32"), leaf_dtype(jax.random.key(0))
+        (dtype(bfloat16), None, None)
     """
+    if isinstance(leaf, str | bytes | type | np.dtype):  # what merely names a dtype
+        return None
     try:
-        if isinstance(leaf, str | bytes | type | np.dtype):  # what merely names a dtype
-            raise TypeError
         dtype = jnp.asarray(leaf).dtype if isinstance(leaf, int) else jnp.result_type(leaf)
-        if not (
-            jnp.issubdtype(dtype, jnp.number) or jnp.issubdtype(dtype, jnp.bool_)
-        ):  # a key, or float0
-            raise TypeError
-        return dtype
     except (TypeError, OverflowError):
-        raise TypeError(f"{label} must be an array of numbers, got {shown(leaf)}.") from None
+        return None
+    number = jnp.issubdtype(dtype, jnp.number) or jnp.issubdtype(dtype, jnp.bool_)
+    return dtype if number else None  # not the dtype of a key, nor float0
+
+
+def is_array(leaf: object) -> bool:
+    """Whether it is a number or an array that JAX holds: of numbers, truth values or random keys.
+
+    Example:
+        >>> is_array(1.0), is_array(jax.random.key(0)), is_array(np.array(["text"]))
+        (True, True, False)
+    """
+    return isinstance(leaf, jax.Array) or leaf_dtype(leaf) is not None
 
 
 def check_real_tree(name: str, tree: PyTree) -> None:
@@ -40,14 +41,16 @@ def check_real_tree(name: str, tree: PyTree) -> None:
 
     Raises:
         TypeError: a leaf is not; the message gives its path.
+
+    Example:
+        >>> check_real_tree("params", {"w": "float32"})
+        Traceback (most recent call last):
+        TypeError: params['w'] must be an array of numbers, got 'float32'.
     """
     for path, leaf in tree_leaves_with_path(tree):
-        dtype = leaf_dtype(f"{name}{keystr(path)}", leaf)
-        if jnp.issubdtype(dtype, jnp.complexfloating):
-            raise TypeError(
-                f"{name}{keystr(path)} is {dtype}: complex leaves are not supported, split them "
-                "into real and imaginary parts (optax.contrib.split_real_and_imaginary)."
-            )
+        dtype = leaf_dtype(leaf)
+        if dtype is None or jnp.issubdtype(dtype, jnp.complexfloating):
+            raise TypeError(_fault(f"{name}{keystr(path)}", leaf, dtype))
 
 
 def check_floating_tree(name: str, tree: PyTree) -> None:
@@ -61,11 +64,21 @@ def check_floating_tree(name: str, tree: PyTree) -> None:
         Traceback (most recent call last):
         TypeError: params['steps'] must be floating, got int32.
     """
-    check_real_tree(name, tree)
     for path, leaf in tree_leaves_with_path(tree):
-        dtype = jnp.result_type(leaf)
-        if not jnp.issubdtype(dtype, jnp.floating):
-            raise TypeError(f"{name}{keystr(path)} must be floating, got {dtype}.")
+        dtype = leaf_dtype(leaf)
+        if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
+            raise TypeError(_fault(f"{name}{keystr(path)}", leaf, dtype))
+
+
+def _fault(label: str, leaf: object, dtype: np.dtype | None) -> str:
+    if dtype is None:
+        return f"{label} must be an array of numbers, got {shown(leaf)}."
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        return (
+            f"{label} is {dtype}: complex leaves are not supported, split them into real and "
+            "imaginary parts (optax.contrib.split_real_and_imaginary)."
+        )
+    return f"{label} must be floating, got {dtype}."
 
 
 def check_params_given(params: PyTree | None) -> None:
@@ -100,19 +113,41 @@ def check_same_structure(name: str, tree: PyTree, like_name: str, like: PyTree) 
         Traceback (most recent call last):
         ValueError: updates must have the structure of params: updates['b']['c'] is missing.
     """
-    if jax.tree.structure(tree) == jax.tree.structure(like):
-        return
-    own = [keystr(path) for path, _ in tree_leaves_with_path(tree)]
-    wanted = [keystr(path) for path, _ in tree_leaves_with_path(like)]
-    missing = [path for path in wanted if path not in set(own)]
-    extra = [path for path in own if path not in set(wanted)]
+    if jax.tree.structure(tree) != jax.tree.structure(like):
+        problem = first_difference(name, tree, like)
+        raise ValueError(f"{name} must have the structure of {like_name}: {problem}.")
+
+
+def first_difference(name: str, tree: PyTree, like: PyTree, *, prefix: bool = False) -> str:
+    """Names the first leaf that only one of two trees has.
+
+    Args:
+        name: of `tree`.
+        tree: the one that should be like `like`.
+        like: the one that is right.
+        prefix: whether a leaf of `tree` may stand for a branch of `like`.
+
+    Example:
+        >>> first_difference("mask", {"a": True}, {"a": [1, 2], "b": 3}, prefix=True)
+        "mask['b'] is missing"
+    """
+
+    def paths(tree: PyTree) -> list[tuple[str, ...]]:
+        return [tuple(map(str, path)) for path, _ in tree_leaves_with_path(tree)]
+
+    def places(path: tuple[str, ...]) -> set[tuple[str, ...]]:
+        return {path[:length] for length in range(0 if prefix else len(path), len(path) + 1)}
+
+    own, wanted = paths(tree), paths(like)
+    has, allowed = set(own), set().union(*map(places, wanted))
+    missing = [path for path in wanted if places(path).isdisjoint(has)]
+    extra = [path for path in own if path not in allowed]
     if missing:
-        problem = f"{name}{missing[0]} is missing"
-    elif extra:
-        problem = f"{name}{extra[0]} is not in it"
-    else:  # the same leaves in containers of other types
-        problem = f"got {shown_structure(tree)} in place of {shown_structure(like)}"
-    raise ValueError(f"{name} must have the structure of {like_name}: {problem}.")
+        return f"{name}{''.join(missing[0])} is missing"
+    if extra:
+        return f"{name}{''.join(extra[0])} is not in it"
+    # the same leaves in containers of other types
+    return f"got {shown_structure(tree)} in place of {shown_structure(like)}"
 
 
 def shown_structure(tree: PyTree) -> str:
@@ -122,15 +157,18 @@ def shown_structure(tree: PyTree) -> str:
 
 
 def check_same_tree(name: str, tree: PyTree, like_name: str, like: PyTree) -> None:
-    """Checks that two trees have the same structure and leaf shapes, and that `tree` is real.
+    """Checks that two trees have the same structure and leaf shapes, random keys among the leaves.
 
     Raises:
-        TypeError: a leaf of `tree` is complex or no array.
+        TypeError: a leaf of `tree` is neither an array nor a number.
         ValueError: structures or shapes differ; the message says where.
     """
     check_same_structure(name, tree, like_name, like)
-    check_real_tree(name, tree)
     for (path, leaf), other in zip(tree_leaves_with_path(tree), jax.tree.leaves(like), strict=True):
+        if not is_array(leaf):
+            raise TypeError(
+                f"{name}{keystr(path)} must be an array or a number, got {shown(leaf)}."
+            )
         if jnp.shape(leaf) != jnp.shape(other):
             raise ValueError(
                 f"{name}{keystr(path)} must have the shape of {like_name}, "

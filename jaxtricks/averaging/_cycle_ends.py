@@ -5,8 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaxtricks._checks import check_integer
-from jaxtricks._counted import LAST_COUNT
+from jaxtricks._checks import MAX_INT32, check_integer
 from jaxtricks._types import ScalarLike
 
 
@@ -38,7 +37,7 @@ def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike
     if multiplier == 1:
         return lambda count: jnp.remainder(jnp.asarray(count), first_steps) == first_steps - 1
     ends, end, length = [], first_steps - 1, first_steps
-    while end <= LAST_COUNT:
+    while end <= MAX_INT32:
         ends.append(end)
         length *= multiplier
         end += length

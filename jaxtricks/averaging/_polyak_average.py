@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_integer
-from jaxtricks._moments import cast_like, full_moment, mix, to_float32
+from jaxtricks._moments import cast_like, full_moment, to_float32, weighted_mean
 from jaxtricks._tree_checks import check_floating_tree, check_same_tree
 from jaxtricks.averaging._averager import Averager
 
@@ -71,7 +71,7 @@ def polyak_average(*, start: int | Int[Array, ""] = 0) -> Averager:
         started = state.count >= start
         share = 1 / (jnp.asarray(jnp.maximum(state.count - start, 0), float) + 1)
         wide = to_float32(params)
-        mean = mix(state.average, wide, share=share, decay=1 - share)
+        mean = weighted_mean(state.average, wide, share=share, decay=1 - share)
 
         def if_started(new: Array, old: Array) -> Array:
             return jnp.where(started, new, jnp.asarray(old, new.dtype))

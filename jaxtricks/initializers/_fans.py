@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing_extensions import TypeAliasType
 
 from jaxtricks._array_size import check_array_size
+from jaxtricks._check_static import check_static, check_static_integer
 from jaxtricks._checks import check_instance, check_integer
 
 Axes = TypeAliasType("Axes", int | Sequence[int])
@@ -27,9 +28,9 @@ def fans(
     strides an input reaches fewer outputs than this counts, as everywhere in the literature.
 
     Other orders of the axes are given as to `jax.nn.initializers`; those that are not named are the
-    window. The kernel of `nn.ConvTranspose(transpose_kernel=True)` is `[*window, out, in]`, that of
-    `nn.Embed` `[in, out]` with one input at a time, so that Flax gives it `out_axis=0`, by which
-    its fan in is `out`.
+    window. The kernel of `nn.ConvTranspose(transpose_kernel=True)` is `[*window, out, in]`. That of
+    `nn.Embed` is `[in, out]`, but only one input counts at a time. Flax therefore gives its own
+    initializer `out_axis=0` there, by which the fan in is `out`.
 
     Args:
         shape: of the kernel of a dense layer, `(in, out)`, or of a convolution,
@@ -43,7 +44,7 @@ def fans(
         ValueError: the shape has fewer than two axes, an axis is under 1, `groups` is under 1 or
             does not divide the outputs, or `in_axis`, `out_axis` or `batch_axis` is none of the
             shape's.
-        TypeError: the shape is not a sequence, or a number is not an integer.
+        TypeError: the shape is not a sequence, or a number is not an integer, or a traced one.
 
     Example:
         >>> fans((784, 256)), fans((3, 3, 16, 64)), fans((3, 3, 1, 64), groups=64)
@@ -59,9 +60,9 @@ def fans(
     if len(shape) < 2:
         raise ValueError(f"shape must have at least two axes, got {tuple(shape)}.")
     for index, size in enumerate(shape):
-        check_integer(f"shape[{index}]", size, low=1)
+        check_static_integer(f"shape[{index}]", size, low=1)
     check_array_size("shape", tuple(shape), shape)
-    check_integer("groups", groups, low=1)
+    check_static_integer("groups", groups, low=1)
     inputs = _entries("in_axis", in_axis, shape)
     outputs = _entries("out_axis", out_axis, shape)
     if outputs % groups:
@@ -74,9 +75,10 @@ def check_axes(name: str, axes: object) -> None:
     """Checks an axis, or axes in a row.
 
     Raises:
-        TypeError: it is not made of integers.
+        TypeError: it is not made of integers, or of traced ones.
     """
     for axis in axes if isinstance(axes, Sequence) else (axes,):
+        check_static(name, axis)
         check_integer(name, axis)
 
 

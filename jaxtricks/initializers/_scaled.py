@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Key
 
-from jaxtricks._checks import check_choice, check_integer
+from jaxtricks._check_static import check_static_integer
+from jaxtricks._checks import check_choice
 from jaxtricks._types import ScalarLike
 from jaxtricks.initializers._fans import Axes, check_axes, fans
 
@@ -29,7 +30,7 @@ def scaled(
     two deviations and widened to the variance.
     """
     check_choice("distribution", distribution, ("normal", "uniform", "truncated_normal"))
-    check_integer("groups", groups, low=1)
+    check_static_integer("groups", groups, low=1)
     check_axes("in_axis", in_axis)
     check_axes("out_axis", out_axis)
     check_axes("batch_axis", batch_axis)

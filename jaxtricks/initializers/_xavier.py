@@ -36,8 +36,8 @@ def xavier(
             does not tell.
         in_axis: the kernel's axis or axes of inputs; -1 for the kernel of
             `nn.ConvTranspose(transpose_kernel=True)`, whose `out_axis` is -2.
-        out_axis: that or those of outputs.
-        batch_axis: that or those of a stack of kernels, see `fans`.
+        out_axis: axis or axes of the outputs.
+        batch_axis: axes along which independent kernels are stacked; they count for neither fan.
 
     Raises:
         ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when

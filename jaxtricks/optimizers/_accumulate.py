@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_choice, check_functions, check_integer, check_range
-from jaxtricks._moments import cast_like, full_moment, mix, to_float32
+from jaxtricks._moments import cast_like, full_moment, to_float32, weighted_mean
 from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
 
@@ -125,7 +125,7 @@ def accumulate(
             lambda m, g: jnp.where(share > 0, g, m), state.mean, to_float32(updates)
         )
         # a mean, as a sum of huge gradients overflows
-        mean = mix(state.mean, seen, share=part, decay=1 - part)
+        mean = weighted_mean(state.mean, seen, share=part, decay=1 - part)
         steps, inner = rule.update(cast_like(mean, updates), state.inner, params, **extra_args)
         needed = every(state.count) if callable(every) else every
         full = state.gathered >= jnp.asarray(needed, jnp.int32) - 1

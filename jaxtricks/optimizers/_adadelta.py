@@ -12,9 +12,8 @@ from jaxtricks._moments import (
     average,
     cast_like,
     full_moment,
-    is_positive,
-    over,
     root,
+    safe_divide,
     scalar_like,
     to_float32,
 )
@@ -81,7 +80,7 @@ def scale_by_adadelta(
         def step(g: Array, s: Array, d: Array) -> Array:
             # one root of the quotient: XLA on CPU would write two roots to memory and read them
             shift = scalar_like(eps, s)
-            return g * root(over(d + shift, s + shift, positive=is_positive(eps)))
+            return g * root(safe_divide(d + shift, s + shift))
 
         steps = jax.tree.map(step, wide, gradient_moment, state.step_moment)
         step_moment = average(state.step_moment, jax.tree.map(jnp.square, steps), rho)

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import cast_like, full_moment, over_root, to_float32
+from jaxtricks._moments import cast_like, divide_by_root, full_moment, to_float32
 from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_chain import wide_chain
@@ -78,7 +78,9 @@ def scale_by_adagrad(
         total = jax.tree.map(
             lambda r, g: r + jnp.square(jnp.asarray(g, r.dtype)), state.sum_of_squares, wide
         )
-        steps = jax.tree.map(lambda g, r: over_root(g, r, eps, eps_inside=eps_inside), wide, total)
+        steps = jax.tree.map(
+            lambda g, r: divide_by_root(g, r, eps, eps_inside=eps_inside), wide, total
+        )
         return cast_like(steps, updates), AdagradState(sum_of_squares=total)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -12,8 +12,8 @@ from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import (
     average,
     cast_like,
+    divide_by_root,
     full_moment,
-    over_root,
     scalar_like,
     to_float32,
     weight_sum,
@@ -123,7 +123,7 @@ def scale_by_adam(
 
         def step(m: Array, v: Array) -> Array:
             mean, square = m / scalar_like(scale1, m), v / scalar_like(scale2, v)
-            return over_root(mean, square, shift, eps_inside=eps_inside)
+            return divide_by_root(mean, square, shift, eps_inside=eps_inside)
 
         steps = jax.tree.map(step, first, largest if amsgrad else second)
         return cast_like(steps, updates), AdamState(

@@ -4,7 +4,7 @@ import jax
 from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import over_root, scalar_like, to_float32
+from jaxtricks._moments import divide_by_root, scalar_like, to_float32
 from jaxtricks._tree_checks import check_real_tree
 from jaxtricks._types import ScalarLike
 
@@ -47,6 +47,6 @@ def effective_learning_rate(
     check_flag("eps_inside", eps_inside)
     check_real_tree("second_moment", second_moment)
     return jax.tree.map(
-        lambda r: over_root(scalar_like(learning_rate, r), r, eps, eps_inside=eps_inside),
+        lambda r: divide_by_root(scalar_like(learning_rate, r), r, eps, eps_inside=eps_inside),
         to_float32(second_moment),
     )

@@ -1,20 +1,11 @@
 """Parameters that stay as they are."""
 
-from typing import NamedTuple
-
 import jax
-import jax.numpy as jnp
 import optax
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 
 from jaxtricks._checks import check_functions
 from jaxtricks._prefix import Mask, expand_mask
-
-
-class FreezeState(NamedTuple):
-    """`inner`: state of the wrapped rule, which keeps nothing of the frozen parameters."""
-
-    inner: PyTree
 
 
 def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransformationExtraArgs:
@@ -36,6 +27,7 @@ def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransf
         TypeError: `tx` is not a gradient transformation, or a leaf of the mask is not a bool.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> rule = optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.5))
         >>> tx = freeze(rule, {"body": True, "head": False})
         >>> params = {"body": jnp.ones(2), "head": jnp.ones(2)}
@@ -49,25 +41,9 @@ def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransf
         networks?](https://arxiv.org/abs/1411.1792), 2014.
     """
     check_functions("tx", tx, optax.GradientTransformation)
-    rule = optax.with_extra_args_support(tx)
 
-    def without_frozen(tree: PyTree) -> PyTree:
+    def labels(tree: PyTree) -> PyTree:
         frozen = expand_mask("mask", mask, tree)
-        return jax.tree.map(lambda f, leaf: optax.MaskedNode() if f else leaf, frozen, tree)
+        return jax.tree.map(lambda stopped: "frozen" if stopped else "trained", frozen)
 
-    def init(params: PyTree) -> FreezeState:
-        return FreezeState(rule.init(without_frozen(params)))
-
-    def update(
-        updates: PyTree, state: FreezeState, params: PyTree | None = None, **extra_args: object
-    ) -> tuple[PyTree, FreezeState]:
-        trained = None if params is None else without_frozen(params)
-        steps, inner = rule.update(without_frozen(updates), state.inner, trained, **extra_args)
-
-        def put(stopped: bool, u: Array, step: PyTree) -> Array:
-            return jnp.zeros_like(u) if stopped else step
-
-        frozen = expand_mask("mask", mask, updates)
-        return jax.tree.map(put, frozen, updates, steps), FreezeState(inner)
-
-    return optax.GradientTransformationExtraArgs(init, update)
+    return optax.partition({"frozen": optax.set_to_zero(), "trained": tx}, labels)

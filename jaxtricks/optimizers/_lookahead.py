@@ -6,7 +6,7 @@ from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_range
 from jaxtricks._moments import cast_like, scalar_like, to_float32
-from jaxtricks._tree_checks import check_same_tree
+from jaxtricks._tree_checks import check_real_tree, check_same_tree
 from jaxtricks._types import ScalarLike
 
 
@@ -31,6 +31,7 @@ def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTr
 
     Raises:
         ValueError: `decay` is out of range, or `velocity` does not match `params`.
+        TypeError: a leaf is complex, or no array of numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -57,6 +58,7 @@ def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
 
     Raises:
         ValueError: `decay` is out of range, or `velocity` does not match `params`.
+        TypeError: a leaf is complex, or no array of numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -73,6 +75,8 @@ def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
 def _displaced(params: PyTree, velocity: PyTree, decay: ScalarLike, sign: int) -> PyTree:
     check_range("decay", decay, low=0.0, high=1.0)
     check_same_tree("velocity", velocity, "params", params)
+    check_real_tree("params", params)
+    check_real_tree("velocity", velocity)
 
     def move(x: Array, v: Array) -> Array:
         return x + scalar_like(decay, x) * sign * jnp.asarray(v, x.dtype)

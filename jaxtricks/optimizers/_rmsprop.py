@@ -12,8 +12,8 @@ from jaxtricks._checks import check_flag, check_range
 from jaxtricks._moments import (
     average,
     cast_like,
+    divide_by_root,
     full_moment,
-    over_root,
     scalar,
     scalar_like,
     to_float32,
@@ -141,7 +141,7 @@ def scale_by_rmsprop(
         )
         second = average(state.nu, squares, rho)
         steps = jax.tree.map(
-            lambda g, r: over_root(g, r / scalar_like(scale, r), eps, eps_inside=eps_inside),
+            lambda g, r: divide_by_root(g, r / scalar_like(scale, r), eps, eps_inside=eps_inside),
             wide,
             second,
         )

@@ -8,7 +8,15 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import cast_like, full_moment, scalar, scalar_like, to_float32, weight_sum
+from jaxtricks._moments import (
+    average,
+    cast_like,
+    full_moment,
+    scalar,
+    scalar_like,
+    to_float32,
+    weight_sum,
+)
 from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._adam import AdamState, scale_by_adam
@@ -126,10 +134,8 @@ def swats(
         switched = state.switch_step >= 0
         gamma, exists = _projected_rate(steps, gradients)
         watching = exists & ~switched
-        decay = scalar(b2)
-        averaged = scalar_like(decay, gamma) * scalar_like(state.rate_average, gamma)
-        averaged = averaged + scalar_like(1 - decay, gamma) * gamma
-        averaged = jnp.where(watching, averaged, scalar_like(state.rate_average, gamma))
+        rate_average = scalar_like(state.rate_average, gamma)
+        averaged = jnp.where(watching, average(rate_average, gamma, b2), rate_average)
         rate = averaged / scalar_like(weight_sum(b2, state.adam.count), gamma)
         settled = (
             watching

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._array_checks import check_floating
-from jaxtricks._tree_checks import check_floating_tree, check_same_tree
+from jaxtricks._tree_checks import check_floating_tree, check_real_tree, check_same_tree
 from jaxtricks.probes._scalar import scalar
 
 
@@ -48,8 +48,9 @@ def loss_slice(
     check_floating("steps", steps)
     if steps.ndim != 1:
         raise ValueError(f"steps must have one axis, got the shape {steps.shape}.")
-    check_same_tree("first", first, "params", params)
-    check_same_tree("second", second, "params", params)
+    for name, direction in (("first", first), ("second", second)):
+        check_same_tree(name, direction, "params", params)
+        check_real_tree(name, direction)
 
     def at(place: tuple[Array, Array]) -> Array:
         a, b = place

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxtricks._array_checks import check_floating, real_array
-from jaxtricks._checks import check_range, shown
+from jaxtricks._checks import MAX_INT32, check_range, shown
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.probes._norm import unit_scale
@@ -26,7 +26,8 @@ class Statistics(NamedTuple):
         share_saturated: of entries further than `saturation` from `centre`.
         share_zero: of entries that are exactly 0.
         excess_kurtosis: fourth standardised moment minus 3: 0 for a Gaussian, -1.2 for a uniform
-            distribution, -2 for two equal peaks, and 0 if all entries are equal.
+            distribution, -2 for two equal peaks, 0 if all entries are equal, and NaN if one is not
+            finite.
         counts: entries in each bin, int32; those outside of all bins are in none.
     """
 
@@ -85,7 +86,7 @@ def statistics(
     _check_quantiles(quantiles)
     _check_edges(edges)
     x = jnp.asarray(values).ravel()
-    if not 0 < x.size < 2**31:
+    if not 0 < x.size <= MAX_INT32:
         raise ValueError(f"values must have 1 to 2^31 - 1 entries, got shape {values.shape}.")
     # Without the barrier XLA would take minutes to sort a closed-over array while it compiles.
     x = jax.lax.optimization_barrier(x.astype(wide_dtype(x.dtype)))
@@ -93,7 +94,7 @@ def statistics(
     unit = x / scale
     mean = jnp.where(jnp.all(x == x[0]), unit[0], jnp.mean(unit))  # a sum of many is rounded
     std = jnp.sqrt(jnp.mean(jnp.square(unit - mean)))
-    standard = (unit - mean) / jnp.where(std > 0, std, 1)
+    standard = (unit - mean) / jnp.where(std == 0, 1, std)
     return Statistics(
         mean=scale * mean,
         std=scale * std,
@@ -101,7 +102,7 @@ def statistics(
         quantiles=scale * jnp.quantile(unit, jnp.asarray(quantiles, x.dtype)),
         share_saturated=_share(jnp.abs(x - centre) > saturation, x.dtype),
         share_zero=_share(x == 0, x.dtype),
-        excess_kurtosis=jnp.where(std > 0, jnp.mean(standard**4) - 3, 0),
+        excess_kurtosis=jnp.where(std == 0, 0, jnp.mean(standard**4) - 3),
         counts=_counts(x, jnp.asarray(edges, x.dtype)),
     )
 

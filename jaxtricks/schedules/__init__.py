@@ -8,6 +8,8 @@ the epoch's number, the same functions count epochs.
 A count may be a fraction, a traced value, or a whole NumPy or JAX array, for a plot or a table: a
 schedule of an array is the array of its values. Rates are float32 and equal the formula's float64
 value to 1e-5 of itself at every count up to 2^31 - 1 (below 1e-30 of the peak, to 1e-35 of it).
+Of polynomials and of the cosine's exponent that holds for powers of up to 50: a power multiplies
+the rounding of its base.
 Where hyper-parameters are traced, under `jax.vmap` for example, that is the value of their float32
 neighbours. Lengths may be traced too, unless the docstring says otherwise.
 """

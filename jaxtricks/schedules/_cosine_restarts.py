@@ -4,9 +4,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxtricks._check_static import check_static_integer
-from jaxtricks._checks import check_integer, check_range
+from jaxtricks._checks import MAX_INT32, check_integer, check_range
 from jaxtricks._count_powers import power
-from jaxtricks._counted import LAST_COUNT, counted
+from jaxtricks._counted import counted
 from jaxtricks._progress import cosine_between
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
@@ -77,7 +77,7 @@ def _position(count: Array, first_steps: int, multiplier: int) -> tuple[Array, A
         left = jnp.float32(first - (count - firsts * first))
         return firsts, elapsed / jnp.float32(first), left / jnp.float32(first)
     starts, growths = [0], [1]
-    while starts[-1] + growths[-1] <= LAST_COUNT:
+    while starts[-1] + growths[-1] <= MAX_INT32:
         starts.append(starts[-1] + growths[-1])
         growths.append(growths[-1] * int(multiplier))
     table = jnp.asarray(starts, count.dtype)
@@ -86,7 +86,8 @@ def _position(count: Array, first_steps: int, multiplier: int) -> tuple[Array, A
     length = jnp.float32(first) * jnp.asarray(growths, jnp.float32)[cycle]
     left = length - jnp.float32(elapsed)
     if jnp.issubdtype(count.dtype, jnp.integer):
-        # in integers, where they fit; any longer cycle has twice the length of what can be over
+        # In integers, where they fit; any longer cycle has twice the length of what can be over.
+        # The bound is under 2^32, because the length is rounded, and an integer could not fit.
         growth = jnp.asarray([min(growth, 2**32 - 1) for growth in growths], jnp.uint32)[cycle]
         exact = jnp.uint32(first) * growth - jnp.uint32(elapsed)
         left = jnp.where(length < 4.29e9, jnp.float32(exact), left)

@@ -43,8 +43,9 @@ def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) ->
     def schedule(count: Array) -> Float[Array, ""]:
         done, left = progress(count, total_steps)
         start, end = jnp.float32(initial), jnp.float32(final)
-        # from the nearer end: the exponent's rounding is multiplied by the logarithm of the ratio
-        falling = start * jnp.power(end / start, done)
-        return jnp.where(done < 0.5, falling, end * jnp.power(start / end, left))
+        ratio = jnp.log(end) - jnp.log(start)  # the quotient of the two could overflow
+        early = done < 0.5  # from the nearer end, where the rounding of the ratio matters least
+        exponent = jnp.where(early, ratio * done, -ratio * left)
+        return jnp.where(early, start, end) * jnp.exp(exponent)
 
     return schedule

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_increasing, check_instance
+from jaxtricks._check_increasing import check_increasing
+from jaxtricks._checks import check_instance
 from jaxtricks._counted import counted
 from jaxtricks.schedules._schedule import Schedule, value_at
 
@@ -18,13 +19,13 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
     schedule begins, see `with_warmup`.
 
     Args:
-        schedules: $s_0, s_1, \dots$, at least two.
-        boundaries: $b_1 < b_2 < \dots$, each at least 1 and one fewer than the schedules: update
-            number $b_i$, counted from 0, is the first of $s_i$.
+        schedules: $s_0, s_1, \dots$, at least one.
+        boundaries: $b_1 < b_2 < \dots$, each at least 0 and one fewer than the schedules: update
+            number $b_i$, counted from 0, is the first of $s_i$. With $b_1 = 0$ the first schedule
+            has no updates.
 
     Raises:
-        ValueError: the lengths do not fit, or `boundaries` is empty, unsorted or holds a number
-            under 1.
+        ValueError: the lengths do not fit, or `boundaries` is unsorted or holds a negative number.
         TypeError: a boundary is not an integer, or a schedule is not a function of a count that
             gives a number.
 
@@ -34,7 +35,7 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
         >>> [float(rate(count)) for count in range(7)]
         [0.5, 0.5, 1.0, 0.75, 0.5, 0.25, 0.0]
     """
-    check_increasing("boundaries", boundaries, low=1)
+    check_increasing("boundaries", boundaries, low=0, empty=True)
     check_instance("schedules", schedules, Sequence)
     for place, schedule in enumerate(schedules):
         check_instance(f"schedules[{place}]", schedule, Callable)

@@ -3,10 +3,11 @@
 from typing import Literal
 
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_choice, check_integer, check_range
-from jaxtricks._counted import counted, following
+from jaxtricks._counted import counted
 from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
@@ -47,7 +48,7 @@ def linear_warmup(
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        time = following(count) if start == "first_step" else count
+        time = optax.safe_increment(count) if start == "first_step" else count
         done, _ = progress(time, warmup_steps)
         return jnp.float32(peak) * done
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxtricks._checks import check_increasing, check_range
+from jaxtricks._check_increasing import check_increasing
+from jaxtricks._checks import check_range
 from jaxtricks._count_powers import power
 from jaxtricks._counted import counted
 from jaxtricks._types import ScalarLike

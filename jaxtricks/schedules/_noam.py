@@ -1,10 +1,11 @@
 """The Transformer's schedule."""
 
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float
 
 from jaxtricks._checks import check_integer, check_range
-from jaxtricks._counted import counted, following
+from jaxtricks._counted import counted
 from jaxtricks._progress import progress
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules._schedule import Schedule
@@ -40,9 +41,9 @@ def noam(model_size: int, *, warmup_steps: int = 4000, scale: ScalarLike = 1.0) 
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        time = following(count)
+        time = optax.safe_increment(count)
         risen, _ = progress(time, warmup_steps)
-        later = jnp.float32(jnp.maximum(time, jnp.asarray(warmup_steps, time.dtype)))
+        later = jnp.float32(jnp.maximum(time, jnp.asarray(warmup_steps, count.dtype)))
         return jnp.float32(scale) * risen / jnp.sqrt(jnp.float32(model_size)) / jnp.sqrt(later)
 
     return schedule

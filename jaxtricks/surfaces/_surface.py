@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxtricks._tree_checks import check_same_tree
+from jaxtricks._tree_checks import check_real_tree, check_same_tree
 
 Interval = tuple[float, float]
 
@@ -40,9 +40,10 @@ class Surface(NamedTuple):
 
         Raises:
             ValueError: `x` has another shape.
-            TypeError: `x` is complex.
+            TypeError: `x` is complex, or does not hold numbers.
         """
         check_same_tree("x", x, "the surface's start", self.start)
+        check_real_tree("x", x)
         return self.loss(as_point(x))
 
 

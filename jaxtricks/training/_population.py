@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree, Shaped
 
 from jaxtricks._checks import check_choice, check_function, check_instance, check_integer
-from jaxtricks._tree_checks import check_real_tree
+from jaxtricks._tree_checks import is_array
 from jaxtricks.training.devices._sharding import check_devices
 
 
@@ -103,10 +103,9 @@ def check_rows(name: str, tree: PyTree, trials: int) -> None:
         TypeError: a leaf has no axis.
         ValueError: its first axis is of another length.
     """
-    check_real_tree(name, tree)
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         label = f"{name}{jax.tree_util.keystr(path)}"
-        if not isinstance(leaf, np.ndarray | jax.Array) or not leaf.ndim:
+        if not is_array(leaf) or not jnp.ndim(leaf):
             raise TypeError(
                 f"{label} must be an array with an axis of trials, got {leaf!r}: a list of numbers "
                 "is jnp.array([...])."

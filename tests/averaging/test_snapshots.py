@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxtricks import schedules
@@ -80,3 +81,11 @@ def test_members_predict_and_empty_slots_do_not_count():
 def test_bad_arguments_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("leaf", ["abc", print, jnp.float32, np.array("abc")])
+def test_what_is_no_array_is_refused_by_name(leaf):
+    averager = snapshots(2, at=cycle_ends(1))
+    state = averager.init({"w": 1.0})
+    with pytest.raises(TypeError, match=r"params\['w'\] must be an array or a number"):
+        averager.update({"w": leaf}, state)

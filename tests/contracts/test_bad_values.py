@@ -39,6 +39,8 @@ ALSO_MEANT = {
     ("training.checkpoint.save", "metric"): {"nan", "infinity", "minus infinity"},
     ("training.checkpoint.save", "tree"): {"keys"},
     ("training.train_population", "keys"): {"keys"},
+    ("training.train_population", "hyper_parameters"): {"keys"},
+    ("training.train_population", "states"): {"keys"},
 }
 # What the caller's model, loss or run is given: it may refuse in its own words what could be meant.
 HANDED_ON = {

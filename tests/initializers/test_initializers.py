@@ -200,7 +200,7 @@ BAD = {
     ),
     "mask": (
         lambda: initializers.copy_pretrained({"a": 1.0}, {}, mask={"b": True}),
-        r"mask must have the structure of the tree, .*: mask\['a'\] is missing",
+        r"mask must be a prefix of the parameters' tree: mask\['a'\] is missing",
     ),
 }
 

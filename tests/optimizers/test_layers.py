@@ -136,7 +136,7 @@ def test_refusals():
     with pytest.raises(ValueError, match="factor must be in .* got -1"):
         optimizers.scale_by_depth(-1.0)
     tx = optimizers.scale_by_depth(0.5, depth={"Dense_0": 1})
-    with pytest.raises(ValueError, match="depth must have the structure of the tree"):
+    with pytest.raises(ValueError, match="depth must be a prefix of the parameters' tree"):
         tx.update(PARAMS, tx.init(PARAMS))
 
 

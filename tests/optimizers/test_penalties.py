@@ -178,7 +178,7 @@ def test_refusals(make):
         make(0.5).update(grads, make(0.5).init(PARAMS))
     with pytest.raises(ValueError, match="strength must be in .* got -0.5"):
         make(-0.5)
-    with pytest.raises(ValueError, match="mask must have the structure of the tree"):
+    with pytest.raises(ValueError, match="mask must be a prefix of the parameters' tree"):
         first_update(make(0.5, mask={"Dense_0": True}), grads, PARAMS)
     with pytest.raises(TypeError, match=r"mask\['Dense_0'\] must be a bool, got 1"):
         first_update(make(0.5, mask={"Dense_0": 1, "LayerNorm_0": True}), grads, PARAMS)

@@ -128,3 +128,17 @@ def test_bad_input_is_named():
             probes.statistics(jnp.ones(3), centre=float("nan"))
         with pytest.raises(ValueError, match="saturation .* got -1"):
             probes.statistics(jnp.ones(3), saturation=-1.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_no_moment_of_values_that_are_not_finite_is_finite(bad):
+    found = COMPILED(jnp.array([1.0, bad, 2.0, 4.0]))
+    for name in ("mean", "std", "rms", "excess_kurtosis"):
+        assert not jnp.isfinite(getattr(found, name)), name
+
+
+@pytest.mark.parametrize("edges", [(2**40, 2**41), np.array([2**40, 2**41]), [0, 2**31]])
+def test_numbers_that_do_not_fit_are_said_not_to_fit(edges):
+    """A number too large was called no number; of NumPy's only the last 32 bits were taken."""
+    with untyped(), pytest.raises(ValueError, match="edges must hold numbers that fit into int32"):
+        probes.statistics(jnp.ones(2), edges=edges)

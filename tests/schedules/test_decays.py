@@ -186,3 +186,9 @@ def test_the_floor_of_an_exponential_is_optaxs_end_value():
     theirs = optax.exponential_decay(0.1, 4, 0.5, end_value=0.003)
     counts = np.arange(40)
     np.testing.assert_allclose(ours(counts), jax.vmap(theirs)(counts), rtol=1e-5)
+
+
+def test_join_of_one_schedule_and_from_the_start():
+    rates = schedules.linear_decay(0.3, 5), schedules.constant(0.2)
+    np.testing.assert_array_equal(values(schedules.join(rates[:1], ())), values(rates[0]))
+    np.testing.assert_array_equal(values(schedules.join(rates, (0,))), values(rates[1]))

@@ -192,7 +192,7 @@ def test_masks_and_decay_fit_what_is_trained():
 
 def test_trainable_is_checked():
     for trainable, error, match in (
-        ({"v": True}, ValueError, "trainable must have the structure of the tree"),
+        ({"v": True}, ValueError, "trainable must be a prefix of the parameters' tree"),
         ({"w": 1.0}, TypeError, r"trainable\['w'\] must be a bool, got 1.0"),
         (jnp.array(True), TypeError, "trainable must be a bool, got"),
     ):

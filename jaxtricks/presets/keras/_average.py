@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._checks import check_flag, check_integer, check_range
-from jaxtricks._moments import cast_like, full_moment, mix, scalar, to_float32
+from jaxtricks._moments import cast_like, full_moment, scalar, to_float32, weighted_mean
 from jaxtricks._tree_checks import check_params_given, check_updates
 from jaxtricks._types import ScalarLike
 
@@ -65,7 +65,7 @@ def average(
         after = jax.tree.map(lambda x, u: x + jnp.asarray(u, x.dtype), before, steps)
         first, decay = state.count == 0, scalar(momentum)
         share, decay = jnp.where(first, 1.0, 1 - decay), jnp.where(first, 0.0, decay)
-        means = mix(state.average, after, share=share, decay=decay)
+        means = weighted_mean(state.average, after, share=share, decay=decay)
         count = optax.safe_increment(state.count)
         if overwrite_frequency is not None:
             due = state.count % overwrite_frequency == overwrite_frequency - 1

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._checks import check_range
-from jaxtricks._moments import over, scalar, scalar_like
+from jaxtricks._moments import safe_divide, scalar, scalar_like
 from jaxtricks._types import ScalarLike
 
 
@@ -83,4 +83,4 @@ def _share(leaves: list[Array], bound: ScalarLike) -> Float[Array, ""]:
     squares = jnp.stack([jnp.sum(jnp.square(leaf / unit)) for leaf in leaves])
     relative = jnp.sqrt(jnp.sum(squares))  # at least 1, or 0
     limit = scalar_like(bound, unit) / unit
-    return over(limit, jnp.maximum(relative, limit), positive=False)
+    return safe_divide(limit, jnp.maximum(relative, limit))

@@ -1,18 +1,20 @@
 """`keras.optimizers.schedules.CosineDecayRestarts`."""
 
-import jax
+from functools import partial
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxtricks._check_static import check_static_integer
-from jaxtricks._checks import check_range
+from jaxtricks._check_static import check_static, check_static_integer
+from jaxtricks._checks import MAX_INT32, check_range
 from jaxtricks._count_powers import power
-from jaxtricks._counted import LAST_COUNT, counted
+from jaxtricks._counted import counted
 from jaxtricks._progress import cosine_between
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
+Position = tuple[Array, Float[Array, ""], Float[Array, ""]]
 MOST_CYCLES = 100_000  # in the table of their starts
 
 
@@ -54,22 +56,18 @@ def cosine_decay_restarts(
     """
     check_range("initial_learning_rate", initial_learning_rate, low=0.0)
     check_static_integer("first_decay_steps", first_decay_steps, low=1)
-    if isinstance(t_mul, jax.core.Tracer):
-        raise TypeError("t_mul must not be traced: make it a static argument of jit.")
+    check_static("t_mul", t_mul)
     check_range("t_mul", t_mul, low=1.0)
     check_range("m_mul", m_mul, low=0.0)
     check_range("alpha", alpha, low=0.0, high=1.0)
-    starts = _starts(first_decay_steps, float(t_mul))
+    if t_mul == 1:
+        position = partial(_in_equal_cycles, length=first_decay_steps)
+    else:
+        position = partial(_in_growing_cycles, starts=_starts(first_decay_steps, float(t_mul)))
 
     @counted
     def schedule(count: Array) -> Float[Array, ""]:
-        if t_mul == 1:
-            length = jnp.asarray(first_decay_steps, count.dtype)
-            cycle = jnp.floor_divide(count, length)
-            elapsed = count - cycle * length
-            done, left = jnp.float32(elapsed), jnp.float32(length - elapsed)
-        else:
-            cycle, done, left = _position(count, starts)
+        cycle, done, left = position(count)
         lowest = jnp.float32(alpha)
         top = lowest + (1 - lowest) * power(m_mul, cycle)
         wave = cosine_between(top, lowest, done / (done + left), left / (done + left))
@@ -80,20 +78,26 @@ def cosine_decay_restarts(
 
 def _starts(first_steps: int, factor: float) -> np.ndarray:
     """Returns the counts, in float64, at which cycles begin; one is after the last count."""
-    if factor == 1:
-        return np.zeros(0)
     factor = min(factor, 1e30)  # a longer second cycle does not move either
-    cycles = np.log1p(LAST_COUNT / first_steps * (factor - 1)) / np.log(factor)
+    cycles = np.log1p(MAX_INT32 / first_steps * (factor - 1)) / np.log(factor)
     if cycles > MOST_CYCLES:
         raise ValueError(
             f"t_mul must be 1, or so large that there are at most {MOST_CYCLES} cycles up to "
-            f"update {LAST_COUNT}, got {factor}."
+            f"update {MAX_INT32}, got {factor}."
         )
     return np.cumsum([0.0, *(first_steps * factor ** np.arange(int(cycles) + 2))])
 
 
-def _position(count: Array, starts: np.ndarray) -> tuple[Array, Float[Array, ""], Float[Array, ""]]:
+def _in_equal_cycles(count: Array, *, length: ScalarLike) -> Position:
     """Returns the cycle's number, and the updates that are over and left in it."""
+    length = jnp.asarray(length, count.dtype)
+    cycle = jnp.floor_divide(count, length)
+    elapsed = count - cycle * length
+    return cycle, jnp.float32(elapsed), jnp.float32(length - elapsed)
+
+
+def _in_growing_cycles(count: Array, *, starts: np.ndarray) -> Position:
+    """Returns the same, given the counts at which cycles begin."""
     integer = jnp.issubdtype(count.dtype, jnp.integer)
     kind = jnp.uint32 if integer else jnp.float32
     begins = np.minimum(np.ceil(starts) if integer else starts, 2**32 - 1).astype(kind)

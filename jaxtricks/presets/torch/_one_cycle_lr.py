@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxtricks._check_static import check_static_integer
 from jaxtricks._checks import check_choice, check_flag, check_integer, check_range
-from jaxtricks._counted import LAST_COUNT, counted
+from jaxtricks._counted import counted
 from jaxtricks._progress import cosine_between
 from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
@@ -87,6 +87,7 @@ def one_cycle_lr(
     return schedule
 
 
+MAX_EXACT = 2**31 - 128  # the largest int32 that is a float32
 Place = tuple[ScalarLike, ScalarLike]  # a count, as its whole part and its fraction
 
 
@@ -112,7 +113,7 @@ def _place(pct_start: ScalarLike, total: int, times: int) -> Place:
     if isinstance(pct_start, jax.core.Tracer):
         end = times * (jnp.float32(pct_start) * total - 1)
         floor = jax.lax.stop_gradient(jnp.floor(end))
-        return jnp.int32(jnp.minimum(floor, LAST_COUNT - 127)), end - floor  # float32's largest
+        return jnp.int32(jnp.minimum(floor, MAX_EXACT)), end - floor
     end = float(times * float(pct_start) * total) - times
     return np.int32(np.floor(end)), np.float32(end - np.floor(end))
 

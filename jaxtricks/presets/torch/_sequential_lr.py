@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
-
-from jaxtricks._checks import check_function, check_increasing, check_instance
-from jaxtricks._counted import counted
-from jaxtricks.schedules import Schedule, value_at
+from jaxtricks._check_increasing import check_increasing
+from jaxtricks._checks import check_function, check_instance
+from jaxtricks.schedules import Schedule, join
 
 
 def sequential_lr(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> Schedule:
@@ -41,21 +38,9 @@ def sequential_lr(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> 
     check_instance("schedulers", schedulers, Sequence)
     for place, scheduler in enumerate(schedulers):
         check_function(f"schedulers[{place}]", scheduler)
-    check_instance("milestones", milestones, Sequence)
+    check_increasing("milestones", milestones, low=0, empty=True)
     if len(schedulers) != len(milestones) + 1:
         raise ValueError(
             f"milestones must be one fewer than the {len(schedulers)} schedulers, got {milestones}."
         )
-    if milestones:
-        check_increasing("milestones", milestones, low=0)
-
-    @counted
-    def schedule(count: Array) -> Float[Array, ""]:
-        value = jnp.float32(value_at(schedulers[0], count))
-        for scheduler, milestone in zip(schedulers[1:], milestones, strict=True):
-            start = jnp.asarray(milestone, count.dtype)
-            own = value_at(scheduler, jnp.maximum(count, start) - start)
-            value = jnp.where(count < start, value, jnp.float32(own))
-        return value
-
-    return schedule
+    return join(schedulers, milestones)
