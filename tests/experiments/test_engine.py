@@ -283,7 +283,7 @@ def test_a_full_disk_is_reported_and_leaves_no_half_written_file(tmp_path):
 
 
 def test_ctrl_c_ends_with_a_message_and_no_half_written_file(tmp_path):
-    """Of all smoke runs, which take minutes: no machine is done before the signal comes."""
+    """Of all smoke runs: no machine is done with them before the signal comes."""
     process = subprocess.Popen(
         [sys.executable, "-m", "experiments", "--smoke", "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
