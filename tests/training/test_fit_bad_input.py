@@ -204,5 +204,5 @@ def test_the_state_of_another_rule_is_named_by_its_first_leaf(model):
     longer = dataclasses.replace(
         state, opt_state=jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), state.opt_state)
     )
-    with pytest.raises(ValueError, match=r"state\.opt_state\S* must have the shape of that of"):
+    with pytest.raises(ValueError, match=r"state\.opt_state\S* must have the shape of what this"):
         run(model, state=longer)
