@@ -63,12 +63,14 @@ def test_every_public_function_is_called():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_the_call_itself_is_legal(name, folder):
     function, arguments = CALLS[name]
     use(function, arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_bad_values_are_refused_by_name(name, folder):
     function, arguments = CALLS[name]

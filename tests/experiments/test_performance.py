@@ -110,6 +110,7 @@ def test_copy_contender_copies_and_leaves_the_source():
     chex.assert_trees_all_equal(source, before)
 
 
+@pytest.mark.slow
 def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     monkeypatch.setattr(update_rules, "resnet50_shapes", lambda: TINY)
     monkeypatch.setattr(imports, "CODE", "print([0.5, 0.5, 0.1, 0.1])")

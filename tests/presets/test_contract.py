@@ -96,6 +96,7 @@ def test_schedules_obey(law, name):
     law(SCHEDULES[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_run_under_strict_promotion_and_the_debugging_flags(name, wide):
