@@ -107,7 +107,7 @@ def test_no_nan_slips_through_a_schedule_that_has_not_begun():
         (lambda: schedules.noam(512, warmup_steps=-1), "warmup_steps must be at least 0"),
         (lambda: schedules.join((schedules.constant(0.1),), (3,)), "one fewer than the 1"),
         (lambda: schedules.join((schedules.constant(0.1),) * 3, (5, 3)), "increasing"),
-        (lambda: schedules.join((schedules.constant(0.1),), ()), "not empty"),
+        (lambda: schedules.join((), ()), "one fewer than the 0 schedules"),
     ],
 )
 def test_bad_arguments(make, message):
