@@ -18,7 +18,8 @@ def local_path(name: str, value: object) -> Path:
 
     Raises:
         TypeError: `value` is no path of text.
-        ValueError: it is an address such as `gs://bucket/run`, or the home folder is unknown.
+        ValueError: it is empty, an address such as `gs://bucket/run`, or the home folder is
+            unknown.
 
     Example:
         >>> local_path("folder", "runs/first").as_posix()
@@ -30,6 +31,8 @@ def local_path(name: str, value: object) -> Path:
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a path, got {shown(value)}.")
+    if not text:
+        raise ValueError(f"{name} must be a path, got ''; the folder in which you are is '.'.")
     if ADDRESS.match(text):
         raise ValueError(
             f"{name} must be a path of this machine, got {shown(text)}: copy or mount it."

@@ -47,6 +47,23 @@ def _cast_leaf(leaf: PyTree, like: PyTree) -> PyTree:
     return jnp.asarray(leaf, dtype if jnp.issubdtype(dtype, jnp.floating) else None)
 
 
+def narrow_like(moment: PyTree, like: PyTree) -> PyTree:
+    """Rounds a moment to the dtypes in which it is kept; what is finite stays finite.
+
+    Example:
+        >>> narrow_like(jnp.float32(1e6), jnp.float16(0)).item()
+        65504.0
+    """
+    return jax.tree.map(_narrow_leaf, moment, like)
+
+
+def _narrow_leaf(leaf: Array, like: Array) -> Array:
+    most = float(jnp.finfo(like.dtype).max)
+    if most < float(jnp.finfo(leaf.dtype).max):
+        leaf = jnp.where(jnp.isfinite(leaf), jnp.clip(leaf, -most, most), leaf)
+    return leaf.astype(like.dtype)
+
+
 def scalar(value: ScalarLike) -> ScalarLike:
     """Widens a hyper-parameter that is an array to float32 or more; a Python number stays exact."""
     return value if isinstance(value, int | float) else jnp.asarray(value, _wide(value))
@@ -140,6 +157,6 @@ def divide_by_root(
 def safe_divide(
     numerator: Float[Array, "..."], divisor: Float[Array, "*shape"]
 ) -> Float[Array, "*shape"]:
-    """Returns the quotient, 0 over a divisor of 0."""
-    nothing = divisor == 0
+    """Returns the quotient, 0 over a divisor of 0 or of infinity, the numerator's too."""
+    nothing = (divisor == 0) | (divisor == jnp.inf)
     return jnp.where(nothing, 0, numerator / jnp.where(nothing, 1, divisor))

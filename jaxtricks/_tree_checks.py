@@ -143,7 +143,8 @@ def first_difference(name: str, tree: PyTree, like: PyTree, *, prefix: bool = Fa
     missing = [path for path in wanted if places(path).isdisjoint(has)]
     extra = [path for path in own if path not in allowed]
     if missing:
-        return f"{name}{''.join(missing[0])} is missing"
+        but = f", and {name}{''.join(extra[0])} is not in it" if extra else ""
+        return f"{name}{''.join(missing[0])} is missing{but}"
     if extra:
         return f"{name}{''.join(extra[0])} is not in it"
     # the same leaves in containers of other types

@@ -30,13 +30,14 @@ def early_stopping(
     Args:
         patience: how many bad observations in a row are tolerated, at least 0. With 0 the first
             one that is not better stops the run. Keras stops at the `patience`-th: give one less
-            here.
+            here (there, 0 is the same as 1).
         min_delta: $\delta$, at least 0.
         threshold_mode: the margin by which a new best $v$ must beat the best, $b$: $\delta$
             ("abs"), $\delta |b|$ ("signed"), or $\delta b$ ("rel", which is wrong where $b < 0$,
             as in PyTorch's `ReduceLROnPlateau`).
         start_from: how many first observations are not looked at, at least 0: none of them is bad
-            or becomes the best, however good it is. Keras's `start_from_epoch`.
+            or becomes the best, however good it is. If no more come, `best_observation` is 0 and
+            the best variables are those of `init`. Keras's `start_from_epoch`.
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
         keep_best: whether the state carries the best variables, as large as the model; without,
             `variables` are not needed.

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._checks import check_integer, is_real
+from jaxtricks._wide_dtype import wide_dtype
 
 
 class Standardizer(NamedTuple):
@@ -20,13 +21,16 @@ class Standardizer(NamedTuple):
     def apply(self, x: Shaped[Array, "*shape"] | np.ndarray) -> Float[Array, "*shape"]:
         """Subtracts the mean and divides by the standard deviation; integers become floats."""
         x = jnp.asarray(x)
-        x = x.astype(jnp.result_type(x, float))
-        return (x - self.mean.astype(x.dtype)) / self.std.astype(x.dtype)
+        dtype = jnp.result_type(x, float)
+        wide = x.astype(wide_dtype(dtype))
+        return ((wide - self.mean.astype(wide.dtype)) / self.std.astype(wide.dtype)).astype(dtype)
 
     def inverse(self, x: Float[Array, "*shape"] | np.ndarray) -> Float[Array, "*shape"]:
         """Undoes `apply`."""
         x = jnp.asarray(x)
-        return x * self.std.astype(x.dtype) + self.mean.astype(x.dtype)
+        dtype = jnp.result_type(x, float)
+        wide = x.astype(wide_dtype(dtype))
+        return (wide * self.std.astype(wide.dtype) + self.mean.astype(wide.dtype)).astype(dtype)
 
 
 def standardize(
@@ -38,7 +42,8 @@ def standardize(
     r"""Measures the mean and standard deviation of training examples: $(x - \mu) / \sigma$.
 
     Apply the result to validation and test examples too: their own statistics would leak. A
-    constant feature gets $\sigma = 1$, so that it becomes 0.
+    feature that is constant, or varies by less than float32 can hold, gets $\sigma = 1$, so that
+    it becomes 0.
 
     Args:
         examples: the training examples, any real type.
@@ -74,6 +79,7 @@ def standardize(
     mean = np.mean(values, axis=axis, dtype=np.float64, keepdims=True)
     std = np.std(values, axis=axis, dtype=np.float64, keepdims=True, ddof=ddof)
     constant = np.min(values, axis=axis, keepdims=True) == np.max(values, axis=axis, keepdims=True)
+    constant |= std < np.finfo(np.float32).tiny
     return Standardizer(
         mean=jnp.asarray(mean, float), std=jnp.asarray(np.where(constant, 1.0, std), float)
     )

@@ -8,7 +8,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from jaxtricks._checks import check_choice, check_functions, check_integer, check_range
+from jaxtricks._checks import (
+    check_choice,
+    check_functions,
+    check_integer,
+    check_range,
+)
 from jaxtricks._moments import cast_like, full_moment, to_float32, weighted_mean
 from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
@@ -128,6 +133,7 @@ def accumulate(
         mean = weighted_mean(state.mean, seen, share=part, decay=1 - part)
         steps, inner = rule.update(cast_like(mean, updates), state.inner, params, **extra_args)
         needed = every(state.count) if callable(every) else every
+        check_range("what every gives", needed)
         full = state.gathered >= jnp.asarray(needed, jnp.int32) - 1
         due = full & (mass > 0)
 

@@ -14,6 +14,7 @@ from jaxtricks._moments import (
     cast_like,
     divide_by_root,
     full_moment,
+    narrow_like,
     scalar_like,
     to_float32,
     weight_sum,
@@ -118,7 +119,7 @@ def scale_by_adam(
         if bias_correction:
             scale1, scale2 = weight_sum(decay1, state.count), weight_sum(decay2, state.count)
         shift = eps
-        if eps_hat:
+        if eps_hat and bias_correction:
             shift = scalar_like(eps, scale2) / (scale2 if eps_inside else jnp.sqrt(scale2))
 
         def step(m: Array, v: Array) -> Array:
@@ -127,7 +128,7 @@ def scale_by_adam(
 
         steps = jax.tree.map(step, first, largest if amsgrad else second)
         return cast_like(steps, updates), AdamState(
-            optax.safe_increment(state.count), cast_like(first, state.mu), second, largest
+            optax.safe_increment(state.count), narrow_like(first, state.mu), second, largest
         )
 
     return optax.GradientTransformationExtraArgs(init, update)

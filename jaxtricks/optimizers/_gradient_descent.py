@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from jaxtricks._checks import check_range
 from jaxtricks._moments import cast_like, scalar_like, to_float32
-from jaxtricks._tree_checks import check_floating_tree
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
@@ -57,8 +57,8 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
         params: PyTree | None = None,
         **extra_args: object,
     ) -> tuple[PyTree, GradientDescentState]:
-        del params, extra_args
-        check_floating_tree("updates", updates)
+        del extra_args
+        check_updates(updates, updates if params is None else params)
         rate = value_at(learning_rate, state.count)
         steps = jax.tree.map(lambda g: -scalar_like(rate, g) * g, to_float32(updates))
         count = optax.safe_increment(state.count)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Int, PyTree
 
 from jaxtricks._check_dtype import check_dtype
 from jaxtricks._checks import check_flag, check_range
-from jaxtricks._moments import cast_like, full_moment, scalar, scalar_like, to_float32
+from jaxtricks._moments import cast_like, full_moment, narrow_like, scalar, scalar_like, to_float32
 from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_chain import wide_chain
@@ -102,7 +102,7 @@ def scale_by_momentum(
         steps = velocity
         if nesterov:
             steps = jax.tree.map(lambda v, g: weighted(v, 1, g), velocity, wide)
-        count, after = optax.safe_increment(state.count), cast_like(velocity, state.velocity)
+        count, after = optax.safe_increment(state.count), narrow_like(velocity, state.velocity)
         return cast_like(steps, updates), MomentumState(count, after)
 
     return optax.GradientTransformationExtraArgs(init, update)

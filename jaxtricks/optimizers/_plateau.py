@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxtricks._checks import check_functions
 from jaxtricks._moments import cast_like, scalar_like, to_float32
-from jaxtricks._tree_checks import check_floating_tree
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks.control import ControlRule
 
 
@@ -74,7 +74,7 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
         **extra_args: object,
     ) -> tuple[PyTree, PlateauScaleState]:
         del extra_args
-        check_floating_tree("updates", updates)
+        check_updates(updates, updates if params is None else params)
         scale, control = rule.update(value, state.control, params)
         scaled = jax.tree.map(lambda u: scalar_like(scale, u) * u, to_float32(updates))
         return cast_like(scaled, updates), PlateauScaleState(jnp.array(scale), control)

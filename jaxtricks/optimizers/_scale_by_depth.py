@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 from jaxtricks._checks import check_range
 from jaxtricks._moments import cast_like, scalar_like, to_float32
 from jaxtricks._prefix import expand_prefix
-from jaxtricks._tree_checks import check_floating_tree
+from jaxtricks._tree_checks import check_floating_tree, check_updates
 from jaxtricks._types import ScalarLike
 from jaxtricks.optimizers._layer_depth import layer_depth
 
@@ -57,8 +57,8 @@ def scale_by_depth(
         params: PyTree | None = None,
         **extra_args: object,
     ) -> tuple[PyTree, optax.EmptyState]:
-        del params, extra_args
-        check_floating_tree("updates", updates)
+        del extra_args
+        check_updates(updates, updates if params is None else params)
         depths = depth(updates) if callable(depth) else depth
         _check_depths(depths)
         base = jnp.asarray(factor, float)

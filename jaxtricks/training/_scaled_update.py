@@ -35,7 +35,8 @@ def scaled_update(
     if copies:
         raise ValueError(
             "full_precision must wrap the whole rule in a trainer, as it would undo what follows: "
-            f"its state is in opt_state, at {keystr(copies[0])}."
+            "write full_precision(freeze(rule, mask)), not freeze(full_precision(rule), mask); its "
+            f"state is in opt_state, at {keystr(copies[0])}."
         )
     updates, opt_state = rule.update(gradients, opt_state, params, **extra_args)
 

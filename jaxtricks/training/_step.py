@@ -1,6 +1,6 @@
 """One update: gradients of a batch, the rule, new parameters, metrics."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,10 +9,10 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree
 from typing_extensions import TypeAliasType
 
-from jaxtricks._checks import check_instance
 from jaxtricks._prefix import Mask
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.averaging import Averager
+from jaxtricks.training._augmented import augmented
 from jaxtricks.training._loss import (
     Batch,
     Loss,
@@ -109,29 +109,6 @@ def make_step(settings: StepSettings) -> TrainStep:
     return step
 
 
-def augmented(
-    augment: Callable[[Key[Array, ""], Batch], Batch], loss: Loss, key: Key[Array, ""], batch: Batch
-) -> Batch:
-    """The batch after the loss's preprocessing and the augmentation.
-
-    Raises:
-        TypeError: `augment` does not give a dict.
-        ValueError: it leaves out an entry, or gives another number of examples.
-    """
-    prepare = getattr(loss, "prepare", None)
-    before = batch if prepare is None else prepare(batch)
-    after = augment(key, before)
-    check_instance("what augment returns", after, Mapping)
-    if missing := sorted(before.keys() - after.keys()):
-        raise ValueError(f"augment must keep the entries of the batch, {missing} are missing.")
-    rows = {name: jnp.shape(values)[:1] for name, values in after.items()}
-    if set(rows.values()) != {jnp.shape(before["weight"])}:
-        raise ValueError(
-            f"augment must give {len(before['weight'])} rows in each entry, got {rows}."
-        )
-    return after
-
-
 def gradients_in_parts(
     settings: StepSettings,
     params: tuple[PyTree, PyTree],
@@ -153,8 +130,10 @@ def gradients_in_parts(
         part_key = jax.random.fold_in(key, number)
         gradient = jax.grad(mean_of_part, argnums=1, has_aux=True)
         g, aux = gradient(settings, *params, model_state, part, mass, part_key)
+        present = jnp.any(part["weight"] != 0)  # else it is that of rows put in their place
         # float32 or wider, so that sums over parts and devices are not rounded to bfloat16
-        return jax.tree.map(lambda x: x.astype(wide_dtype(x.dtype)), g), aux
+        wide = jax.tree.map(lambda x: x.astype(wide_dtype(x.dtype)), g)
+        return jax.tree.map(lambda x: jnp.where(present, x, 0), wide), aux
 
     if parts == 1:
         g, (model_state, sums, extra_args) = of_part(model_state, batch, 0)

@@ -125,7 +125,8 @@ def trainer(
             bools (or a prefix: one bool for a whole layer), or a function from the parameters to
             one; None is all. The others have no gradient: clipping, norms, decay and the rule's
             state know nothing of them. `optimizers.freeze` does the same to the rule alone; here
-            the gradient is not computed either. True is trained here, and frozen there.
+            the gradient is not computed either. True is trained here, and frozen there. Batch
+            norm's running statistics are no parameters, and go on in both.
 
     Raises:
         TypeError: `tx` is not a gradient transformation, `averager` not an averager, a function

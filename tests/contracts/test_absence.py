@@ -204,3 +204,38 @@ def test_weights_of_any_dtype_are_the_same_numbers(dtype):
         order = epoch_order(KEY, 8, 8, order="cyclic")
         _, metrics = training.train_epoch(trainer, state, given, order, key=KEY)
         assert float(metrics["weight"][0]) == 7 * scale
+
+
+def standardized(images):
+    """Each image by its own deviation, which has no derivative at a constant image."""
+    axes = tuple(range(1, images.ndim))
+    return images / jnp.std(images, axes, keepdims=True)
+
+
+@pytest.mark.parametrize("absent", [range(8), range(4, 8)])
+@pytest.mark.parametrize("how", ["jit", "pmap"])
+def test_a_share_of_none_has_no_gradient(how, absent):
+    """However undefined that of what stands in the place of its rows is."""
+
+    class Scaled(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            return nn.Dense(3)(standardized(nn.Dense(4)(x.reshape(len(x), -1))))
+
+    net, some = Scaled(), present()
+    some["weight"][list(absent)] = 0
+    plain = training.trainer(training.classification_loss(net), TX)
+    start = net.init(KEY, some["image"], train=False)
+    want, _ = jax.jit(plain.step)(plain.init(start), some, KEY)
+    loss = training.classification_loss(net, preprocess=standardized)
+    trainers = {
+        "jit": training.trainer(loss, TX),
+        "pmap": training.trainer(training.classification_loss(net), TX, axis_name="devices"),
+    }
+    step = {"jit": training.jit_step, "pmap": training.pmap_step}[how](trainers[how])
+    got, metrics = step(trainers[how].init(copy(start)), some, KEY)
+    assert int(metrics["non_finite"]) == 0
+    if how == "pmap":
+        chex.assert_trees_all_close(got.params, want.params, **CLOSE)
+    elif len(absent) == 8:
+        chex.assert_trees_all_equal(got.params, start["params"])

@@ -68,3 +68,21 @@ def test_too_few_examples():
 def test_complex_examples_are_refused():
     with pytest.raises(TypeError, match="examples must be real numbers, got complex128"):
         data.standardize(np.array([[1j], [2.0]]))
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_narrow_examples_are_standardized_in_single_precision(dtype):
+    x = jnp.asarray([[100.0], [100.5]], dtype)
+    scale = data.standardize(x)
+    assert scale.apply(x).tolist() == [[-1.0], [1.0]]
+    assert scale.inverse(scale.apply(x)).tolist() == x.tolist()
+    assert data.zero_center(x).apply(x).tolist() == [[-0.25], [0.25]]
+    assert scale.apply(x).dtype == scale.inverse(x).dtype == dtype
+
+
+@pytest.mark.parametrize("size", [1e-50, 1e-40])
+def test_a_deviation_that_float32_cannot_hold_is_none(size):
+    x = np.array([[size, 2.0], [3 * size, 3.0]])
+    scale = data.standardize(x)
+    assert scale.std.tolist() == [[1.0, 0.5]]
+    assert np.all(np.isfinite(scale.apply(x)))

@@ -87,3 +87,16 @@ def test_amsgrad_divides_by_the_largest_second_moment_so_far(make):
     tx = make(1.0, b1=0.5, b2=0.75, eps=0.0, amsgrad=True, bias_correction=False)
     got = updates_of(tx, jnp.array([[1.0], [0.0], [0.0]]))[:, 0]
     chex.assert_trees_all_close(got, -jnp.array([0.5, 0.25, 0.125]) / 0.5)
+
+
+@pytest.mark.parametrize("eps_inside", [False, True])
+def test_eps_hat_is_eps_where_nothing_is_corrected(eps_inside):
+    options = {"eps_inside": eps_inside, "bias_correction": False, "eps": 0.1}
+    gradients = jnp.array([1.0, -2.0, 0.5])
+
+    def run(eps_hat):
+        tx = optimizers.adam(0.1, eps_hat=eps_hat, **options)
+        step = lambda state, g: tx.update(g, state)[::-1]  # noqa: E731
+        return jax.lax.scan(step, tx.init(jnp.zeros(())), gradients)[1]
+
+    chex.assert_trees_all_equal(run(True), run(False))

@@ -80,3 +80,15 @@ def test_other_dtypes_are_refused(ours):
     for bad in (jnp.int32, bool):
         with pytest.raises(TypeError, match="mu_dtype must be a floating dtype"):
             ours(bad)
+
+
+@pytest.mark.parametrize("make", [optimizers.adam, optimizers.momentum])
+def test_a_moment_beyond_float16_is_its_largest_number(make):
+    """One gradient of 1e6 would make all later updates infinite."""
+    tx = make(1e-3, mu_dtype=jnp.float16)
+    state = tx.init(jnp.zeros(()))
+    for gradient in (1e6, 1.0, -1e6, 1.0):
+        update, state = tx.update(jnp.float32(gradient), state, jnp.zeros(()))
+        assert jnp.isfinite(update)
+    _, state = tx.update(jnp.float32(jnp.inf), state, jnp.zeros(()))
+    assert not jnp.isfinite(next(x for x in jax.tree.leaves(state) if x.dtype == jnp.float16))

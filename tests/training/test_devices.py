@@ -146,3 +146,16 @@ def test_a_step_is_compiled_for_what_its_axis_says():
             compiled(mapped)
         with untyped(), pytest.raises(TypeError, match="trainer must be a Trainer, got"):
             compiled(mapped.step)
+
+
+@pytest.mark.parametrize("how", ["shard", "pmap"])
+def test_a_number_for_all_examples_reaches_each_device(how):
+    def loss(params, model_state, batch, keys, *, train):
+        return params * batch["x"] * batch["scale"], (model_state, {})
+
+    compile_step, axis_name = STEPS[how]
+    trainer = training.trainer(loss, optimizers.gradient_descent(1.0), axis_name=axis_name)
+    state = trainer.init({"params": jnp.zeros(())})
+    batch = {"scale": jnp.float32(2), "x": jnp.arange(4.0)}
+    state, _ = compile_step(trainer)(state, batch, jax.random.key(0))
+    assert float(state.params) == -3.0

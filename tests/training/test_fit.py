@@ -196,3 +196,11 @@ def test_the_hook_sees_every_epoch_and_can_end_the_run():
     got = run_fit(*parts(), on_epoch=hook)
     assert seen == [(1, 5, 1, 5), (2, 10, 2, 10)]
     assert got.epochs == 2
+
+
+def test_a_run_of_which_the_stopping_rule_saw_no_epoch_has_no_best_model():
+    ours, state = parts()
+    options = {"key": jax.random.key(0), "epochs": 2, "batch_size": BATCH, "progress": False}
+    some = examples(24, 0)
+    end = fit(ours, state, some, some, stopping=early_stopping(1, start_from=5), **options)
+    assert end.best_epoch is None and end.best_variables is None

@@ -86,3 +86,23 @@ def test_the_gradient_by_the_smoothing_is_finite_without_any():
     slope = jax.grad(by)(0.0)
     log_p = logits - np.log(np.exp(logits).sum())
     np.testing.assert_allclose(slope, log_p[2] - log_p.mean(), rtol=1e-5)
+
+
+def test_label_smoothing_leaves_out_what_cannot_be_chosen():
+    """Of each row the loss is that of its finite logits alone."""
+    label, smoothing = np.array([2, 1, 0, 0]), 0.3
+    batch = {"label": label, "weight": np.ones(4, np.float32)}
+    (loss, _), gradient = jax.value_and_grad(
+        lambda x: total(x, batch, label_smoothing=smoothing), has_aux=True
+    )(LOGITS)
+    want, want_gradient = 0.0, np.zeros(LOGITS.shape)
+    for row in range(len(LOGITS)):
+        logits = LOGITS[row].astype(np.float64)
+        open_ = np.isfinite(logits)
+        p = np.where(open_, np.exp(logits - logits.max()), 0)
+        p /= p.sum()
+        q = (1 - smoothing) * np.eye(3)[label[row]] + smoothing * open_ / open_.sum()
+        want -= np.sum(q[open_] * np.log(p[open_])) / 4
+        want_gradient[row] = (p - q) / 4
+    np.testing.assert_allclose(loss, want, rtol=1e-6)
+    np.testing.assert_allclose(gradient, want_gradient, rtol=1e-5, atol=1e-7)

@@ -36,7 +36,7 @@ def test_what_is_no_path_is_named(place, path):
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("path", ["a\0b", "~nobody-of-this-name/run"])
+@pytest.mark.parametrize("path", ["", "a\0b", "~nobody-of-this-name/run"])
 def test_paths_that_lead_nowhere_are_named(place, path):
     with pytest.raises(ValueError, match="folder must be a path, got"):
         PLACES[place](path)

@@ -393,3 +393,13 @@ def test_a_batch_of_numbers_alone_is_refused():
     trainer, state = made(squared, optax.sgd(0.1))
     with pytest.raises(ValueError, match="batch must hold arrays with an axis of examples, got"):
         trainer.step(state, {"x": jnp.float32(1.0)}, KEY)
+
+
+def test_a_number_for_all_examples_goes_through_augmentation():
+    def loss(params, model_state, batch, keys, *, train):
+        return params["w"] * batch["x"] * batch["scale"], (model_state, {})
+
+    trainer, state = made(loss, optax.sgd(1.0), augment=lambda key, batch: batch, rng_streams=())
+    batch = {**BATCH, "scale": jnp.float32(2)}
+    state, _ = jax.jit(trainer.step)(state, batch, KEY)
+    assert float(state.params["w"]) == -2 * MEAN

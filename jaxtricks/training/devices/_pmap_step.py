@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxtricks._check_fits import check_rows_fit
@@ -64,10 +65,15 @@ def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) 
         donate_argnums=0,
     )
 
+    def divided(x: Array) -> Array:
+        if jnp.ndim(x) == 0:  # of all examples
+            return jnp.broadcast_to(x, (len(devices),))
+        return x.reshape(len(devices), -1, *x.shape[1:])
+
     def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
         check_rows_fit(batch)
         check_divisible(batch, len(devices))
-        parts = jax.tree.map(lambda x: x.reshape(len(devices), -1, *x.shape[1:]), batch)
+        parts = jax.tree.map(divided, batch)
         return block_on_cpu(mapped(distinct(state, parts, key), parts, key), data_sharding(devices))
 
     return step

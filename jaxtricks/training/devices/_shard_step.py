@@ -12,7 +12,13 @@ from jaxtricks.training._step import TrainStep
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.devices._distinct import distinct
 from jaxtricks.training.devices._jit_step import check_no_axis
-from jaxtricks.training.devices._sharding import block_on_cpu, check_divisible, place, replicated
+from jaxtricks.training.devices._sharding import (
+    batch_shardings,
+    block_on_cpu,
+    check_divisible,
+    place,
+    replicated,
+)
 
 
 def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
@@ -49,7 +55,7 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
     everywhere = replicated(sharding)
     compiled = jax.jit(
         trainer.step,
-        in_shardings=(everywhere, sharding, everywhere),
+        in_shardings=(everywhere, None, everywhere),  # None: where the batch lies
         out_shardings=(everywhere, everywhere),
         donate_argnums=0,
     )
@@ -58,7 +64,8 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
         check_rows_fit(batch)
         check_divisible(batch, sharding.num_devices)
         if sharding.is_fully_addressable:  # with several processes both are placed already
-            state, batch = place(state, sharding), jax.device_put(batch, sharding)
+            state = place(state, sharding)
+            batch = jax.device_put(batch, batch_shardings(batch, sharding))
         return block_on_cpu(compiled(distinct(state, batch, key), batch, key), sharding)
 
     return step

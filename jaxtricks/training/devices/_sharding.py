@@ -44,7 +44,7 @@ def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
 
     Args:
         batch: the rows of this process: of one process all, of several the part that its devices
-            hold, in the order of the devices.
+            hold, in the order of the devices. A number alone goes to each device.
         sharding: from `data_sharding`.
 
     Raises:
@@ -61,8 +61,15 @@ def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
     check_divisible(batch, len(sharding.addressable_devices))
     check_rows_fit(batch if isinstance(batch, Mapping) else {"batch": batch})
     return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), batch
+        lambda x, where: jax.make_array_from_process_local_data(where, np.asarray(x)),
+        batch,
+        batch_shardings(batch, sharding),
     )
+
+
+def batch_shardings(batch: PyTree, sharding: NamedSharding) -> PyTree:
+    """Where each array of a batch goes: rows are divided, a number for all of them is on each."""
+    return jax.tree.map(lambda x: sharding if np.ndim(x) else replicated(sharding), batch)
 
 
 def place(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
@@ -98,10 +105,10 @@ def check_divisible(batch: PyTree, devices: int) -> None:
     Raises:
         ValueError: it has not.
     """
-    leaves = jax.tree.leaves(batch)
-    if not leaves or not np.ndim(leaves[0]):
+    sizes = [len(leaf) for leaf in jax.tree.leaves(batch) if np.ndim(leaf)]
+    if not sizes:
         raise ValueError(f"batch must hold arrays with an axis of examples, got {shown(batch)}.")
-    size = len(leaves[0])
+    size = sizes[0]
     if size % devices:
         raise ValueError(f"a batch of {size} examples cannot be divided among {devices} devices.")
 

@@ -150,6 +150,8 @@ def fit(
     check_key("key", key)
     if on_epoch is not None:
         check_function("on_epoch", on_epoch)
+    if plateau is not None:
+        check_functions("plateau", plateau, ControlRule)
     if stopping is None:
         stopping = KEEP_BEST["min" if plateau is None else plateau.mode]
         check_default_mode(stopping, monitor)

@@ -18,7 +18,8 @@ class Fit(NamedTuple):
             or lost before the run was resumed have none.
         state: the state after the last epoch.
         best_variables: the model with the best validation metric, or None.
-        best_epoch: the epoch that had it, or None.
+        best_epoch: the epoch that had it, or None. Both are None too if the stopping rule has not
+            looked at an epoch yet, as with `control.early_stopping(start_from=)`.
         epochs: how many epochs were run.
     """
 
@@ -34,18 +35,18 @@ class Fit(NamedTuple):
     def best_variables(self) -> PyTree:
         """The variables with the best validation metric, for `model.apply` and `evaluate`.
 
-        None if the stopping rule does not keep them.
+        None if the stopping rule does not keep them, or has seen no epoch.
         """
-        return getattr(self.position.stopping, "best_variables", None)
+        seen = getattr(self.position.stopping, "best_observation", None) != 0
+        return getattr(self.position.stopping, "best_variables", None) if seen else None
 
     @property
     def best_epoch(self) -> int | None:
         """The epoch with the best metric, from 1: train so long again on all examples.
 
-        None if the stopping rule does not count its observations.
+        None if the stopping rule does not count its observations, or has seen no epoch.
         """
-        best = getattr(self.position.stopping, "best_observation", None)
-        return None if best is None else int(best)
+        return int(getattr(self.position.stopping, "best_observation", None) or 0) or None
 
     @property
     def epochs(self) -> int:

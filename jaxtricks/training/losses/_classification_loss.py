@@ -38,8 +38,8 @@ def classification_loss(
     Examples without a label, which PyTorch marks by `ignore_index=-100`, have the weight 0; then
     their label may be anything, and the mean is over the others:
     `{"image": image, "label": label, "weight": np.float32(label != -100)}`.
-    A class that is not to be chosen has the logit `-jnp.inf`; neither its probability nor its
-    gradient is anything but 0.
+    A class that is not to be chosen has the logit `-jnp.inf`: its probability and its gradient are
+    0, and label smoothing gives it no share. If it is the label's own, the loss is infinite.
 
     Args:
         model: gives logits `[batch, classes]`: a `flax.linen` module whose `__call__` takes `train`
@@ -50,7 +50,8 @@ def classification_loss(
             each such example, the first of the others once more.
         preprocess: applied to the images first, inside the step. None divides uint8 by 255 and
             leaves floats alone.
-        label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$.
+        label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$,
+            over the $C$ classes whose logits are not minus infinity.
         class_weights: one per class, at least 0; each example's loss is multiplied by its label's.
             The mean over a batch still divides by the number of examples (PyTorch divides by the
             weights' sum).
@@ -135,8 +136,9 @@ def classification_loss(
         classes = logits.shape[-1]
         check_shapes(batch, classes, weights, top_k)
         target = probabilities(jnp.asarray(batch["label"]), classes)
-        smooth = (1 - label_smoothing) * target + label_smoothing / classes
-        losses = cross_entropy(logits, smooth)
+        possible = logits > -jnp.inf
+        share = label_smoothing / jnp.maximum(jnp.sum(possible, axis=-1, keepdims=True), 1)
+        losses = cross_entropy(logits, (1 - label_smoothing) * target + share * possible)
         if weights is not None:
             own = jnp.sum(target * weights[None], axis=-1)
             losses = jnp.where(own == 0, 0, own * losses)
