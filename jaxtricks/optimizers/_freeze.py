@@ -6,6 +6,7 @@ from jaxtyping import PyTree
 
 from jaxtricks._checks import check_functions
 from jaxtricks._prefix import Mask, expand_mask
+from jaxtricks._tree_checks import check_same_tree
 
 
 def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransformationExtraArgs:
@@ -46,4 +47,12 @@ def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransf
         frozen = expand_mask("mask", mask, tree)
         return jax.tree.map(lambda stopped: "frozen" if stopped else "trained", frozen)
 
-    return optax.partition({"frozen": optax.set_to_zero(), "trained": tx}, labels)
+    rule = optax.partition({"frozen": optax.set_to_zero(), "trained": tx}, labels)
+
+    def update(
+        updates: PyTree, state: PyTree, params: PyTree | None = None, **extra_args: object
+    ) -> tuple[PyTree, PyTree]:
+        check_same_tree("updates", updates, "params", updates if params is None else params)
+        return rule.update(updates, state, params, **extra_args)
+
+    return optax.GradientTransformationExtraArgs(rule.init, update)

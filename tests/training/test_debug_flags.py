@@ -40,7 +40,11 @@ def made(**options):
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize(
     "batch, compile_it",
-    [(examples(12), True), (ABSENT, True), (ABSENT, False)],
+    [
+        (examples(12), True),
+        (ABSENT, True),
+        pytest.param(ABSENT, False, marks=pytest.mark.slow),
+    ],
     ids=["plain", "absent", "absent, eager"],
 )
 def test_a_step_and_its_evaluation_run(check, batch, compile_it):

@@ -136,7 +136,7 @@ def classification_loss(
         classes = logits.shape[-1]
         check_shapes(batch, classes, weights, top_k)
         target = probabilities(jnp.asarray(batch["label"]), classes)
-        possible = logits > -jnp.inf
+        possible = (logits > -jnp.inf).astype(target.dtype)
         share = label_smoothing / jnp.maximum(jnp.sum(possible, axis=-1, keepdims=True), 1)
         losses = cross_entropy(logits, (1 - label_smoothing) * target + share * possible)
         if weights is not None:
