@@ -40,7 +40,8 @@ def expand_mask(name: str, mask: Mask, tree: PyTree) -> PyTree:
         tree: the parameters, or updates of their structure.
 
     Raises:
-        TypeError: a leaf of the mask is not a bool (arrays, even boolean ones, are refused).
+        TypeError: a leaf of the mask is not a bool (arrays, even boolean ones, and names are
+            refused).
         ValueError: the mask is not a prefix of `tree`.
 
     Example:
@@ -48,6 +49,11 @@ def expand_mask(name: str, mask: Mask, tree: PyTree) -> PyTree:
         {'a': True, 'b': [False, False]}
     """
     chosen = True if mask is None else mask(tree) if callable(mask) else mask
+    if isinstance(chosen, str):
+        raise TypeError(
+            f"{name} must be a tree of bools or a function that gives one, such as "
+            f"lambda params: {{key: key == {chosen!r} for key in params}}, got {chosen!r}."
+        )
     for path, leaf in tree_leaves_with_path(chosen):
         check_flag(f"{name}{keystr(path)}", leaf)
     return expand_prefix(name, chosen, tree)

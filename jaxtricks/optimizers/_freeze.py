@@ -15,8 +15,10 @@ def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransf
     Wrap the whole chain, clipping and weight decay included. `tx` sees neither the gradients nor
     the values of the frozen parameters, as if they were not there: they have no part in the norm by
     which `optax.clip_by_global_norm` scales, a NaN among them harms nobody, and there are no
-    moments of them. Their updates are 0. This is `requires_grad=False` in PyTorch. To train them
-    again later, begin with a new state.
+    moments of them. Their updates are 0. This is `requires_grad=False` in PyTorch; as there, the
+    running statistics of a batch norm are no parameters and go on. To train them again later, begin
+    with a new state. A trainer counts a NaN among the parameters themselves in `"non_finite"`:
+    `training.trainer(trainable=)` leaves those out that are not trained.
 
     Args:
         tx: the complete rule, with its learning rate.

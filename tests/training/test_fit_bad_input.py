@@ -182,6 +182,7 @@ def test_a_step_without_diagnostics(model):
     [
         ({"key": 0}, "key must be a typed key such as jax.random.key"),
         ({"on_epoch": 3}, "on_epoch must be a function, got 3"),
+        ({"configuration": "rate"}, "configuration must be a Mapping, got 'rate'"),
         ({"plateau": plateau}, "plateau must be .*, got <function plateau"),
         ({"stopping": early_stopping}, "stopping must be .*, got <function early_stopping"),
     ],

@@ -18,7 +18,9 @@ def as_json(configuration: Mapping | None) -> dict | None:
     try:
         return json.loads(json.dumps(dict(configuration)))
     except (TypeError, ValueError) as error:
-        raise TypeError(f"configuration must be JSON, got {configuration!r}: {error}.") from error
+        raise TypeError(
+            f"configuration must be JSON, with NumPy's numbers as float(x) or int(x): {error}."
+        ) from error
 
 
 def check_same_configuration(saved: dict | None, now: dict) -> None:

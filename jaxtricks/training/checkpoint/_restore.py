@@ -121,7 +121,10 @@ def restore(
             warnings.warn(f"{message} Step {checkpoint.meta['step']} is used.", stacklevel=2)
         return Restored(tree, checkpoint.meta["step"], checkpoint.meta["metric"], tuple(skipped))
     if skipped:
-        raise NoIntactCheckpoint(f"all checkpoints in {folder} are damaged: {'; '.join(skipped)}.")
+        raise NoIntactCheckpoint(
+            f"all checkpoints in {folder} are damaged, bring back a copy or take another folder: "
+            f"{'; '.join(skipped)}."
+        )
     below = place / "checkpoints"
     hint = f": those of `fit` are in {below}" if below.is_dir() else ""
     raise FileNotFoundError(f"there is no checkpoint in {folder}{hint}.")

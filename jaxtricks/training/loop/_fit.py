@@ -8,7 +8,7 @@ from typing import Any, Literal
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key
 
-from jaxtricks._checks import check_function, check_functions, check_key
+from jaxtricks._checks import check_function, check_functions, check_instance, check_key
 from jaxtricks._local_path import local_path
 from jaxtricks.control import ControlRule, keep_best
 from jaxtricks.data import Examples
@@ -86,7 +86,8 @@ def fit(
             reads it.
         validation: likewise.
         key: of the whole run.
-        epochs: at least 1. May grow when a run is resumed.
+        epochs: at least 1. May grow when a run is resumed; a run that has as many or more is given
+            back as it ended.
         batch_size: of training and validation, at most the number of training examples; with
             several processes that of all together.
         plateau: sets the factor by which updates are multiplied, such as `control.plateau()`.
@@ -107,12 +108,14 @@ def fit(
         save_every: epochs between checkpoints; the last epoch always has one.
         configuration: what JSON has, and what must be the same when the run is resumed, such as
             the model's and the rule's settings, patiences and decays. The batch size, the key, the
-            examples and the state's shapes are compared without it.
+            examples, the state's shapes and the kinds of `plateau` and `stopping` are compared
+            without it.
         on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
             before anything is written of it. It returns None, True to end the run, or a dict of
             metrics: numbers, or arrays, which TensorBoard shows as histograms of their finite
             entries. They join the record, and so the history, the event files and a resumed run;
-            a change of the record itself is refused. Several processes must all return the same.
+            a change of the record itself is refused. The history writes NaN and infinities as
+            Python's `json` does. Several processes must all return the same.
             The next epoch uses the state up: copy what you keep.
         progress: shows a bar on a terminal if tqdm is installed, else a line for each epoch on
             standard error.
@@ -145,6 +148,8 @@ def fit(
     flags = {"resume": resume, "progress": progress, "tensorboard": tensorboard}
     numbers = {"epochs": epochs, "batch_size": batch_size, "save_every": save_every}
     wanted = {"resume": resume, "tensorboard": tensorboard, "configuration": configuration}
+    if configuration is not None:
+        check_instance("configuration", configuration, Mapping)
     check_settings(flags, numbers, loop, sharding, {} if folder is not None else wanted)
     check_functions("trainer", trainer, Trainer)
     check_key("key", key)

@@ -61,7 +61,10 @@ class RunFolder:
                     "folder."
                 )
             if begun and not checkpoints.is_dir():
-                raise FileNotFoundError(f"{self.path} has a history, but no checkpoints.")
+                raise FileNotFoundError(
+                    f"{self.path} has a history, but no checkpoints: bring them back, or take "
+                    "another folder."
+                )
             if jax.process_index() == 0:
                 with naming(self.path):
                     checkpoints.mkdir(exist_ok=True)
