@@ -25,7 +25,15 @@ def loss(params, model_state, batch, keys, *, train):
 
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "bfloat16",
+        pytest.param("float16", marks=pytest.mark.slow),
+        pytest.param("float32", marks=pytest.mark.slow),
+        "float64",
+    ],
+)
 def test_a_step_needs_no_implicit_promotion(dtype, rule, options):
     """The updates of narrow parameters used to be multiplied by a float32 scale as they were."""
     with jax.enable_x64(dtype == "float64"):
