@@ -91,14 +91,17 @@ def check_params_given(params: PyTree | None) -> None:
         raise ValueError("params must be given: call update(updates, state, params).")
 
 
-def check_updates(updates: PyTree, like: PyTree) -> None:
+def check_updates(updates: PyTree, like: PyTree | None) -> None:
     """Checks that the updates are floating and match the parameters, whose structure `like` has.
+
+    None, where a rule was not given the parameters, matches everything.
 
     Raises:
         TypeError: a leaf is not floating.
         ValueError: structures or shapes differ; the message says where.
     """
-    check_same_tree("updates", updates, "params", like)
+    if like is not None:
+        check_same_tree("updates", updates, "params", like)
     check_floating_tree("updates", updates)
 
 

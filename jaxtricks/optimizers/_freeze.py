@@ -54,7 +54,8 @@ def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransf
     def update(
         updates: PyTree, state: PyTree, params: PyTree | None = None, **extra_args: object
     ) -> tuple[PyTree, PyTree]:
-        check_same_tree("updates", updates, "params", updates if params is None else params)
+        if params is not None:
+            check_same_tree("updates", updates, "params", params)
         return rule.update(updates, state, params, **extra_args)
 
     return optax.GradientTransformationExtraArgs(rule.init, update)

@@ -58,7 +58,7 @@ def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransform
         **extra_args: object,
     ) -> tuple[PyTree, GradientDescentState]:
         del extra_args
-        check_updates(updates, updates if params is None else params)
+        check_updates(updates, params)
         rate = value_at(learning_rate, state.count)
         steps = jax.tree.map(lambda g: -scalar_like(rate, g) * g, to_float32(updates))
         count = optax.safe_increment(state.count)

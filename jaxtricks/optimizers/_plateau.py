@@ -74,7 +74,7 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
         **extra_args: object,
     ) -> tuple[PyTree, PlateauScaleState]:
         del extra_args
-        check_updates(updates, updates if params is None else params)
+        check_updates(updates, params)
         scale, control = rule.update(value, state.control, params)
         scaled = jax.tree.map(lambda u: scalar_like(scale, u) * u, to_float32(updates))
         return cast_like(scaled, updates), PlateauScaleState(jnp.array(scale), control)

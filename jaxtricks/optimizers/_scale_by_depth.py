@@ -58,7 +58,7 @@ def scale_by_depth(
         **extra_args: object,
     ) -> tuple[PyTree, optax.EmptyState]:
         del extra_args
-        check_updates(updates, updates if params is None else params)
+        check_updates(updates, params)
         depths = depth(updates) if callable(depth) else depth
         _check_depths(depths)
         base = jnp.asarray(factor, float)

@@ -1,6 +1,7 @@
 """The step mapped over devices, each with its own part of the batch."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +66,7 @@ def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) 
         donate_argnums=0,
     )
 
-    def divided(x: Array) -> Array:
+    def divided(x: Any) -> Any:
         if jnp.ndim(x) == 0:  # of all examples
             return jnp.broadcast_to(x, (len(devices),))
         return x.reshape(len(devices), -1, *x.shape[1:])
