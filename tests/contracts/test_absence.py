@@ -183,6 +183,7 @@ def test_other_models_count_present_examples_only(mask):
     chex.assert_trees_all_close(got.model_state["batch_stats"]["BatchNorm_0"], want, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "dtype", [np.float16, jnp.bfloat16, np.float64, np.int8, np.int32, np.int64, bool]
 )

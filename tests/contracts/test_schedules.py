@@ -85,6 +85,7 @@ def test_the_first_bad_count_of_an_array_is_named(case):
         build(case)(np.array([3, np.nan]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wide", [False, True])
 def test_it_runs_under_strict_promotion_and_the_debugging_flags(case, wide):
     want = build(case)(5)

@@ -44,6 +44,7 @@ def no_nan(tree):
     return not any(jnp.any(jnp.isnan(leaf)) for leaf in jax.tree.leaves(tree))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "huge, dtype",
     [
@@ -68,6 +69,7 @@ def test_a_finite_gradient_never_makes_nan(case, huge, dtype):
     assert no_nan(jax.jit(run)(sizes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "jitted", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["eager", "jit"]
 )
@@ -87,6 +89,7 @@ def shapes_and_dtypes(case, dtype, **changes):
     return jax.eval_shape(lambda: sweep(case, build(case, **changes), (1.0, -0.5), dtype))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16], ids=str)
 def test_runs_under_strict_dtype_promotion(case, dtype):
     """Traced, as two dtypes that do not go together are found then."""
@@ -117,6 +120,7 @@ def neutral_values(case):
             yield name, 1.0
 
 
+@pytest.mark.slow
 def test_neutral_values_are_allowed_and_finite_traced_too(case):
     if not case.hyper:
         pytest.skip("has no hyper-parameter")

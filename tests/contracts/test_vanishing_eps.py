@@ -17,6 +17,7 @@ CASES = {
 TINY = (1e-50, 1e-42, 0.0)  # rounded to 0, flushed to 0, and 0 itself
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jitted", [False, True], ids=["eager", "jit"])
 @pytest.mark.parametrize("name", CASES)
 def test_no_gradient_is_no_update_however_small_epsilon_is(name, jitted):

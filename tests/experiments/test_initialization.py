@@ -48,6 +48,7 @@ def test_batch_norm_makes_every_start_the_same_start():
     np.testing.assert_allclose(growth, (slope / square) ** 0.5, rtol=3e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ten_layers.ARMS)
 def test_measured_layers_follow_the_law_of_infinite_width(name):
     """Within four standard errors of the draws, and what width 200 and 40 examples are short of

@@ -55,6 +55,7 @@ def mean_squares(make, kind, **settings):
     return [float(value) for value in both(x)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distribution", ["normal", "uniform", "truncated_normal"])
 @pytest.mark.parametrize("kind", LAYERS)
 def test_the_one_sided_ones_keep_signal_or_gradient_of_real_layers(kind, distribution):

@@ -70,6 +70,7 @@ def test_named_networks_hand_their_dtype_on(make):
     assert make().dtype is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [models.dense_block, models.batch_norm_block])
 def test_digits_are_learnt_as_well_as_in_single_precision(block):
     """Of five starts the accuracies were at most 0.007 apart, which is one of the 144 images."""

@@ -77,6 +77,7 @@ def test_state_does_not_depend_on_an_injected_value(name):
     chex.assert_trees_all_close(updates, want, rtol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law",
     [

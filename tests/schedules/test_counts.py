@@ -46,6 +46,7 @@ def test_a_count_is_a_number_of_updates(name, count):
         build(SCHEDULES[name])(count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_rate_is_float32_whatever_goes_in(name, wide):

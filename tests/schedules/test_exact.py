@@ -11,7 +11,7 @@ from tests.presets.cases import SCHEDULES as PRESETS
 
 SCHEDULES = {**CASES, **PRESETS}
 SETTINGS = [
-    pytest.param(name, setting, id=f"{name}-{number}")
+    pytest.param(name, setting, id=f"{name}-{number}", marks=[pytest.mark.slow] * (number > 0))
     for name, exact in EXACT.items()
     for number, setting in enumerate(exact.settings)
 ]

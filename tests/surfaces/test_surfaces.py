@@ -44,6 +44,7 @@ def hessian_eigenvalues(surface, x):
     return np.linalg.eigvalsh(np.atleast_2d(np.asarray(hessian)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_OPTIMUM)
 def test_optimum_is_a_minimum_and_the_best_of_a_neighbourhood_and_the_start(name, float64):
     surface = WITH_OPTIMUM[name]()

@@ -11,6 +11,8 @@ import pytest
 from jaxtricks import models, training
 from tests.training.nets import examples
 
+pytestmark = pytest.mark.slow
+
 KEY = jax.random.key(0)
 
 

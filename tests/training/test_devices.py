@@ -86,6 +86,7 @@ def compiled(how):
     return compile_step(trainer), jax.jit(plain.step), jax.device_get(state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", STATES)
 @pytest.mark.parametrize("how", STEPS)
 def test_a_donated_state_may_hold_one_array_twice_and_the_caller_s_own(how, kind):

@@ -89,6 +89,7 @@ def test_a_number_that_jax_would_change_is_refused_wherever_it_comes_in(use, nam
         USES[use](trainer, state, {**examples(), name: values})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", sorted(set(USES) - {"place"}))
 def test_it_may_stand_in_an_example_of_weight_zero(use):
     trainer, state = start(Net(), optax.sgd(0.1))

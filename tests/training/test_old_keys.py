@@ -72,6 +72,7 @@ USES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", USES)
 def test_an_old_key_draws_what_the_typed_one_draws(use):
     chex.assert_trees_all_equal(USES[use](OLD), USES[use](TYPED))

@@ -23,6 +23,7 @@ def loss(params, model_state, batch, keys, *, train):
     return errors**2 + params["v"].astype(jnp.float32) ** 2, (model_state, {"error": errors})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(
