@@ -140,13 +140,12 @@ def chain(root, devices, kills):
     cache, quiet = root / "cache", root / "quiet"
     child = start(quiet, devices, cache, EPOCHS)
     assert os.waitpid(child, 0)[1] == 0
-    runs, saves = 0, []
+    disturbed, saves = root / "disturbed", []
     while len(saves) < kills:
-        disturbed = root / f"disturbed {runs}"
         inside = disturb(disturbed, devices, cache, KINDS[len(saves) % 3], rng)
         if inside is None:
             check_end(disturbed, quiet)
-            runs += 1
+            disturbed = disturbed.with_name(f"{disturbed.name} again")
         else:
             saves.append(inside)
     child = start(disturbed, devices, cache, 1)
