@@ -92,21 +92,21 @@ def jobs(options) -> int:
 
 def report(scripts, out: Path) -> None:
     """Prints the verdicts of the scripts that have a record in `out`; in full: the ledger."""
-    from experiments.engine._results import read_record
+    from experiments.engine._results import read_record, read_verdict
     from experiments.engine._run import record_path
+    from experiments.engine._sentences import finding
     from experiments.markup import printable
 
-    print(f"\n{'':5} {'verdict':10} measured")
+    print()
     for script in scripts:
         path = record_path(script, out)
         try:
             record = read_record(path) if path.exists() else {"verdicts": [], "preset": ""}
         except ValueError:  # the ledger has said so
             continue
-        for verdict in record["verdicts"]:
-            measured = textwrap.shorten(printable(verdict["measured"]), 160, placeholder=" ...")
-            small = "(smoke run, too small to judge by) " if record["preset"] == "smoke" else ""
-            print(f"{printable(verdict['subject']):5} {verdict['outcome']:10} {small}{measured}")
+        small = " (smoke run, too small to judge by)" if record["preset"] == "smoke" else ""
+        for verdict in map(read_verdict, record["verdicts"]):
+            print(textwrap.shorten(printable(finding(verdict)), 200, placeholder=" ...") + small)
 
 
 def main(arguments: list[str]) -> int:
@@ -130,7 +130,7 @@ def main(arguments: list[str]) -> int:
         except BrokenPipeError:  # `| head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    if not options.only and options.preset != "smoke":
+    if not options.only and not options.redraw and options.preset != "smoke":
         scripts = [script for script in scripts if script.tier <= options.tier]
     from experiments.engine._ledger import write_ledger
     from experiments.engine._run import prepare_folder, record_path

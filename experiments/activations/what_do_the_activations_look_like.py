@@ -5,8 +5,6 @@ Values and slopes as in 002:15-51, maxout as a surface over two pre-activations.
 Xavier's derivation needs. Slopes by automatic differentiation; tests hold them to closed forms.
 
 Command: python -m experiments --only what_do_the_activations_look_like      (CPU, about 2 s)
-Found: Within 0.5 of 0 the slope of tanh is 0.79 to 1, that of the sigmoid 0.235 to 0.25: the claim
-holds for tanh alone.
 """
 
 import dataclasses
@@ -18,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, Verdict, combine, exact, figure
+from experiments.engine import COLOURS, LITERAL, figure
+from experiments.engine.before import Verdict, combine, exact
 from jaxtricks import models, regularizers
 
 FIGURES = ("F-015",)

@@ -7,8 +7,6 @@ the shared rate 0.5 and the notes' 0.01 (004:207), in float64. Gradient descent 
 Stuck: |y| is still under 1 after 10^4 steps from y0 = 0.01, and gradient descent has left.
 
 Command: python -m experiments --only can_adagrad_get_stuck_at_a_saddle      (CPU, about 2 s)
-Found: yes, at the notes' rate 0.01 from distance 10; at 0.5 it leaves, three times as slowly as
-gradient descent.
 """
 
 import dataclasses
@@ -20,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, exact, figure, method
+from experiments.engine import figure, method
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import RATES, rule
 from jaxtricks import surfaces
 from jaxtricks.optimizers import effective_learning_rate

@@ -6,8 +6,6 @@ the step after which the distance to the optimum stays under 0.1 (the start is 3
 Overshoot: how far past the optimum along the valley, as a share of the start's distance.
 
 Command: python -m experiments --only do_adaptive_methods_overshoot_the_valley      (CPU, about 2 s)
-Found: all arrive; overshoot momentum 30 %, Nesterov 23 %, Adam 6 %, RMSProp 2 %, gradient descent
-and AdaGrad 0. RMSProp at a constant rate then keeps jumping about, by up to 0.1.
 """
 
 import dataclasses
@@ -18,7 +16,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, draw_path, draw_surface, figure, method, surface_grid
+from experiments.engine import draw_path, draw_surface, figure, method, surface_grid
+from experiments.engine.before import Verdict
 from experiments.scenes import RATES, rule, valley
 from jaxtricks import surfaces
 

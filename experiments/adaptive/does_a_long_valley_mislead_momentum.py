@@ -9,9 +9,6 @@ starts around the lecture's. The "other region" is a valley: a scan for critical
 [-10, 10]^2 by damped Newton steps in float64 says how many minima there are.
 
 Command: python -m experiments --only does_a_long_valley_mislead_momentum      (CPU, about 4 s)
-Found: momentum and NAG do detour, and NAG less deep; but it is seldom sooner within 0.1 of the
-minimum. No adaptive method dips under y = 0, yet their paths are longer than gradient descent's,
-and AdaDelta ends in a cycle around the minimum. Beale's function has one minimum and two saddles.
 """
 
 import dataclasses
@@ -22,16 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
-from experiments.engine import (
-    Animation,
-    Verdict,
-    combine,
-    draw_surface,
-    exact,
-    figure,
-    method,
-    surface_grid,
-)
+from experiments.engine import Animation, draw_surface, figure, method, surface_grid
+from experiments.engine.before import Verdict, combine, exact
 from experiments.scenes import RATES, rule
 from jaxtricks import surfaces
 

@@ -9,9 +9,6 @@ first protocol started at (1, 1): AdaGrad's first step at rate 1 then hits the o
 valley, so the starts are normal draws.)
 
 Command: python -m experiments --only does_adagrad_give_steep_axes_smaller_rates (CPU, about 3 s)
-Found: yes, on the axes: the correlation is -0.95, the path is 1.05 times the straight line
-(gradient descent 6.1), and the number of steps does not depend on the condition number at all, so
-it is the point of the method and no problem. Turned at random the correlation shrinks to -0.46.
 """
 
 import dataclasses
@@ -23,17 +20,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Verdict,
-    draw_path,
-    draw_surface,
-    exact,
-    figure,
-    method,
-    paired,
-    surface_grid,
-)
+from experiments.engine import COLOURS, draw_path, draw_surface, figure, method, surface_grid
+from experiments.engine.before import Verdict, exact, paired
 from experiments.scenes import RATES, ZIGZAG_RATE, rule, valley
 from jaxtricks import surfaces
 from jaxtricks.optimizers import effective_learning_rate

@@ -10,9 +10,6 @@ began at 0.001, which was RMSProp's best rate: a best rate at the edge is not tu
 was carried down to 0.0001 and made twice as fine before the verdict was taken.)
 
 Command: python -m experiments --only does_adagrads_rate_decay_to_nothing      (CPU, about 4 s)
-Found: the rate does decay with slope -1/2, and RMSProp's does not. That learning stops is
-undecided: with tuned rates no difference shows from the shared start; at the notes' 0.01 AdaGrad is
-a little behind from there and hopelessly behind from 10 and 100 times as far.
 """
 
 import dataclasses
@@ -26,7 +23,8 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, band, combine, exact, figure, interval, method, paired
+from experiments.engine import band, figure, interval, method
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.scenes import valley
 from jaxtricks import optimizers
 from jaxtricks.optimizers import effective_learning_rate

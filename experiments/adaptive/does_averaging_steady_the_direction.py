@@ -9,9 +9,6 @@ protocol had that rate at 0.02 only and refuted the claim. As the sign may depen
 gradient turns within the average's window, there are now three rates, each a part of the claim.
 
 Command: python -m experiments --only does_averaging_steady_the_direction      (CPU, about 2 s)
-Found: refuted as it stands, without conditions. Decay 0.9 adds up to 0.34 to the cosine at 0.0002
-and 0.002, at the latter not under the largest noise; at 0.02, where the gradient turns within the
-average's window and most of the gradient left is the noise's doing, it takes away.
 """
 
 import dataclasses
@@ -22,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
+from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine.before import Verdict, combine, paired
 from jaxtricks import surfaces
 from jaxtricks.optimizers import momentum
 

@@ -7,9 +7,6 @@ over the largest one's. Epsilon stands outside the root, 1e-7 (notes 002 and 003
 0 / 0. Alike: the largest step is less than 10 times the smallest, the gradients differing by 1e6.
 
 Command: python -m experiments --only does_scaling_equalise_the_steps      (CPU, about 2 s)
-Found: with 1e-7 outside the root, yes, over all 6 decades; with 1e-6 inside, gradients under 1e-3
-(under 1e-4 in AdaGrad's sum of 100 squares) get smaller steps, in proportion. A weight that is
-never updated has a cache of 0.
 """
 
 import dataclasses
@@ -22,7 +19,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, exact, figure, method
+from experiments.engine import figure, method
+from experiments.engine.before import Verdict, exact
 from jaxtricks import optimizers
 
 CLAIMS = ("C-035",)

@@ -8,9 +8,6 @@ little use. The law for gradient descent, whose y grows by 1 + 2 alpha a step:
 log(1 / y0) / log(1 + 2 alpha) steps.
 
 Command: python -m experiments --only who_escapes_a_saddle      (CPU, about 4 s)
-Found: gradient descent is slow but does not stop, and follows the law. AdaGrad and RMSProp leave in
-2 to 9 steps; AdaDelta is no faster than NAG from 0.01. Turned by 45 degrees AdaGrad needs 11 to 42
-steps, and AdaDelta 369 to 438, from 0.01 three times as many as gradient descent.
 """
 
 import dataclasses
@@ -22,16 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
-from experiments.engine import (
-    Animation,
-    Verdict,
-    combine,
-    draw_surface,
-    exact,
-    figure,
-    method,
-    surface_grid,
-)
+from experiments.engine import Animation, draw_surface, figure, method, surface_grid
+from experiments.engine.before import Verdict, combine, exact
 from experiments.scenes import RATES, rule
 from jaxtricks import surfaces
 

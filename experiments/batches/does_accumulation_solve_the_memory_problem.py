@@ -12,11 +12,6 @@ note's "store" is read as a running sum of batches that come one by one (a readi
 measured); besides: all examples on the device and taken in parts, and every gradient kept.
 
 Command: python -m experiments --only does_accumulation_solve_the_memory_problem  (CPU, about 20 s)
-Found: yes, as a running sum. A full batch takes 7.9 kB an example, by that line 480 MB for MNIST's
-60,000 and 2.2 MB for 128; batches of 64 one by one take 3.3 MB whatever their number and give the
-same update within 1.5e-8. All examples in uint8 on the device cost 1.6 kB each (twice their bytes).
-Keeping every gradient costs 16 kB an example, twice the full batch: read to the letter the note's
-remedy is worse than the disease.
 """
 
 import dataclasses
@@ -30,7 +25,8 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, combine, exact, figure
+from experiments.engine import COLOURS, figure
+from experiments.engine.before import Verdict, combine, exact
 from jaxtricks import data, models, optimizers, training
 
 FIGURES = ("F-013",)

@@ -11,12 +11,6 @@ shortest measured epoch). Accumulation must be the full batch: one update within
 run had 512 examples too, and the same end; they were left out for time.
 
 Command: python -m experiments --only is_one_update_per_epoch_slow      (CPU, about 33 s)
-Found: yes. With 4,096 examples 73 epochs against 3.15, 23 times as many (of the 32 that equal
-updates would give), and 16 to 28 times the time (four runs). From 1,024 examples on its epochs grow
-from 54 to 73, those of SGD fall from 7.6 to 3.2. Accumulation is the full batch within 3e-8 after
-an update and 6e-8 after seven; then the rate, at the edge of stability, makes rounding grow to
-2e-4. On the 1,408 examples of digits, 11 batches, the ratio is 7 and the claim
-refuted: the data must be big.
 """
 
 import dataclasses
@@ -28,7 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.batches._race import Racer, epoch_seconds, racer, tune_and_race
-from experiments.engine import COLOURS, Verdict, combine, exact, figure, interval, paired
+from experiments.engine import COLOURS, figure, interval
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.networks import read_images
 
 FIGURES = ("F-014",)

@@ -10,13 +10,6 @@ all. Seconds belong to the device named in the ledger; epochs do not. Four sizes
 been timed with one seed, to size the run, before the rule was written.
 
 Command: python -m experiments --only which_batch_sizes_are_sensible      (CPU, about 45 s)
-Found: on 2 CPU cores yes for 16 to 64, and 128 is too close to the limit to decide. 1.4 epochs for
-B = 1, 1.3 for 16, 3.2 for 128, 73 for 4096; an epoch of single examples takes twice as long as one
-of 64. 64 is quickest, 16 takes 1.1 times as long, 128 1.9 times (1.7 on another machine), single
-examples 1.7 times and all 4096 twenty-seven times. The best rate grows with B up to 32 and stays:
-that is where larger batches begin to waste epochs. The number of timed epochs was raised from
-5 to 25 after looking: with 5 the claim was confirmed on another machine, refuted beside other work
-and undecided in quiet.
 """
 
 import dataclasses
@@ -28,7 +21,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.batches._race import epoch_seconds, racer, tune_and_race
-from experiments.engine import COLOURS, Verdict, combine, figure, interval, paired
+from experiments.engine import COLOURS, figure, interval
+from experiments.engine.before import Verdict, combine, paired
 from experiments.networks import read_images
 
 FIGURES = ()

@@ -31,15 +31,41 @@ class Claim:
         id: `C-001` to `C-150`.
         text: the claim.
         notes: where the notes make it.
-        protocol: metric, baseline and number of seeds `n` of the test, fixed before looking.
         section: the topic.
     """
 
     id: str
     text: str
     notes: tuple[str, ...]
-    protocol: str
     section: str
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a claim is judged, fixed before looking; `docs/judging.md` has the rules it refers to.
+
+    Attributes:
+        id: the claim's.
+        anew: whether a verdict of before this protocol is void.
+        quantifier: A, what holds always; U, usually; C, a comparison; E, what may be; T, not
+            testable.
+        says: what the sentence says, and where.
+        parts: what is judged one by one, and whether all must hold or any.
+        metric: what is measured, and the claimed direction.
+        effect: the smallest effect that matters (δ) and why.
+        gate: what must be so in the same run for the verdict to count.
+        n: seeds, at least; `12×10` is settings times seeds; `det` is deterministic.
+    """
+
+    id: str
+    anew: bool
+    quantifier: Literal["A", "U", "C", "E", "T"]
+    says: str
+    parts: str
+    metric: str
+    effect: str
+    gate: str
+    n: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +73,7 @@ class Erratum:
     """A place where the notes are wrong, clash or misprint.
 
     Attributes:
-        id: `E-01` to `E-124`.
+        id: `E-01` to `E-134`.
         kind: A changes results if taken literally; B is a clash of conventions; C is a wrong or
             overstated explanation; D is a typing or reference error.
         where: note lines, with remarks.
@@ -115,8 +141,14 @@ def claims() -> Mapping[str, Claim]:
 
 
 @lru_cache(maxsize=1)
+def protocol() -> Mapping[str, Protocol]:
+    """How each of the 150 claims is judged, by the claim's id."""
+    return _read("protocol.json", Protocol)
+
+
+@lru_cache(maxsize=1)
 def errata() -> Mapping[str, Erratum]:
-    """The 124 errata by id."""
+    """The 134 errata by id."""
     return _read("errata.json", Erratum)
 
 

@@ -7,10 +7,11 @@ from typing import Any, get_args
 
 import numpy as np
 
-from experiments.engine._verdict import Outcome
+from experiments.engine._part import FACTORS, Outcome, Part
+from experiments.engine._verdict import Gate, Together, Verdict, VerdictOutcome
 from experiments.files import read_json, write_atomically
 
-SCHEMA = 1
+SCHEMA = 2
 PRESETS = ("smoke", "default", "full")
 FIELDS: dict[str, Any] = {
     "script": str,
@@ -21,6 +22,7 @@ FIELDS: dict[str, Any] = {
     "data_set": str,
     "device": str,
     "wall_seconds": int | float,
+    "plans": dict,
     "verdicts": list,
     "results": dict,
 }
@@ -124,9 +126,52 @@ def _check_record(record: Any) -> None:
         raise ValueError(f"preset must be one of {PRESETS}, got {record['preset']!r}.")
     if not all(isinstance(figure, str) for figure in record["figures"]):
         raise ValueError("figures must be names.")
+    for plan in record["plans"].values():
+        if not isinstance(plan, dict) or not isinstance(plan.get("revised"), str):
+            raise ValueError("a plan needs the text `revised`.")
     for verdict in record["verdicts"]:
-        texts = ("subject", "outcome", "measured")
-        if not isinstance(verdict, dict) or not all(isinstance(verdict.get(t), str) for t in texts):
-            raise ValueError(f"a verdict needs {', '.join(texts)}.")
-        if verdict["outcome"] not in get_args(Outcome):
-            raise ValueError(f"outcome must be one of {get_args(Outcome)}.")
+        read_verdict(verdict)
+
+
+def read_verdict(row: Any) -> Verdict:
+    """A verdict of a record.
+
+    Raises:
+        ValueError: a field is missing, unknown or of another type.
+    """
+    try:
+        parts = tuple(_read_part(part) for part in row["parts"])
+        gates = tuple(Gate(**gate) for gate in row["gates"])
+        tuples = {key: tuple(row[key]) for key in ("sensitivity", "beside")}
+        verdict = Verdict(**{**row, **tuples, "parts": parts, "gates": gates})
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"a verdict is not as it should be: {error}") from error
+    texts = (verdict.subject, verdict.scope, verdict.reason, *verdict.beside)
+    texts += tuple(text for gate in gates for text in (gate.name, gate.text))
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("subject, scope, reason, gates and what stands beside must be texts.")
+    outcomes = (verdict.outcome, *verdict.sensitivity)
+    _check_choice("outcome", outcomes, VerdictOutcome)
+    _check_choice("together", (verdict.together,), Together)
+    if not isinstance(verdict.p, float | int | None):
+        raise ValueError(f"p must be a number or null, got {verdict.p!r}.")
+    return verdict
+
+
+def _read_part(row: Any) -> Part:
+    three = {key: tuple(row[key]) for key in ("outcomes", "support", "against")}
+    part = Part(**{**row, **three})
+    if not all(isinstance(t, str) for t in (part.text, part.claimed, part.panel, part.remark)):
+        raise ValueError("text, claimed, panel and remark must be texts.")
+    _check_choice("outcomes", part.outcomes, Outcome)
+    numbers = (part.estimate, part.low, part.high, part.n, part.p)
+    if any(len(values) != len(FACTORS) for values in three.values()) or not all(
+        isinstance(value, float | int | None) for value in (*part.support, *part.against, *numbers)
+    ):
+        raise ValueError("the numbers of a part are not numbers.")
+    return part
+
+
+def _check_choice(name: str, values: tuple[object, ...], allowed: Any) -> None:
+    if not all(value in get_args(allowed) for value in values):
+        raise ValueError(f"{name} must be among {get_args(allowed)}, got {values}.")

@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import time
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from experiments.engine._animation import gif_bytes
+from experiments.engine._plan import frozen
 from experiments.engine._results import (
     PRESETS,
     SCHEMA,
@@ -31,6 +31,8 @@ from experiments.engine._results import (
 from experiments.engine._script import Script
 from experiments.engine._style import RC
 from experiments.engine._verdict import Verdict
+from experiments.engine.before import Verdict as Before
+from experiments.engine.before import as_verdict
 from experiments.files import write_atomically
 from experiments.markup import printable
 
@@ -38,6 +40,8 @@ OUR_PAGES = {
     "README.md": rb"\A# Ledger",
     "index.html": rb"<title>jaxtricks: the measured lectures</title>",
 }
+COMMITTED = Path(__file__).resolve().parents[2] / "paper_figs"
+ANEW = "to be judged anew"
 REAL_DATA = ("mnist", "cifar10")
 COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"
 
@@ -79,6 +83,9 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
     if old and not force:
         _refuse_smaller(script, old, preset=preset)
     config = script.config(preset)
+    plans = {claim: frozen(claim, plan, config) for claim, plan in script.plans.items()}
+    if old and not force and out.resolve() == COMMITTED:
+        _refuse_other_plans(script, old, plans, preset)
     compile_before, start = _compile_seconds[0], time.perf_counter()
     results = script.module.run(config)
     wall = time.perf_counter() - start
@@ -101,8 +108,8 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
     if old and not force:
         _refuse_smaller(script, old, data_set=str(record["data_set"]))
     readable = from_json(to_json(results))
-    verdicts = script.module.judge(readable)
-    _check_verdicts(script, verdicts)
+    verdicts = judged(script, readable)
+    record["plans"] = plans
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     record["results"] = results
     pictures = _draw(script, readable, preset)
@@ -121,8 +128,7 @@ def redraw_script(script: Script, out: Path) -> Path:
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there: run {script.name} before redrawing it.")
     record = read_record(path)
-    verdicts = script.module.judge(record["results"])
-    _check_verdicts(script, verdicts)
+    verdicts = judged(script, record["results"])
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     _write_pictures(script, out, _draw(script, record["results"], record["preset"]))
     write_record(path, record)
@@ -181,11 +187,49 @@ def _refuse_smaller(
         )
 
 
-def _check_verdicts(script: Script, verdicts: Sequence[Verdict]) -> None:
-    judged = [verdict.subject for verdict in verdicts]
+def _refuse_other_plans(
+    script: Script, old: dict[str, Any], plans: dict[str, Any], preset: str
+) -> None:
+    """What is committed stands, unless the script says why its plan was changed after a look."""
+    for claim, plan in plans.items():
+        before = old["plans"].get(claim)
+        if before and preset == old["preset"] and before["sha256"] != plan["sha256"]:
+            if plan["revised"] in ("", before["revised"]):
+                raise ReplacementRefused(
+                    f"{claim} was judged by another plan, and `revised` does not say why "
+                    "(--force replaces it; another folder takes a variant)."
+                )
+
+
+def judged(script: Script, results: dict[str, Any]) -> list[Verdict]:
+    """The script's verdicts; a claim without a plan is shown as measured before the protocol.
+
+    Raises:
+        ValueError: the script judges other claims or errata than it owns, a claim without its plan,
+            without a scope, or with other controls than the plan has.
+    """
+    found = script.module.judge(results)
     owned = [*script.claims, *script.errata]
-    if sorted(judged) != sorted(owned):
-        raise ValueError(f"{script.name} owns {owned} but judged {judged}.")
+    if sorted(verdict.subject for verdict in found) != sorted(owned):
+        subjects = [verdict.subject for verdict in found]
+        raise ValueError(f"{script.name} owns {owned} but judged {subjects}.")
+    verdicts = []
+    for verdict in found:
+        claim = verdict.subject in script.claims
+        if isinstance(verdict, Before):
+            verdict = as_verdict(verdict, claim=claim)
+        plan = script.plans.get(verdict.subject)
+        if claim and (plan is None) != (verdict.outcome == ANEW):
+            raise ValueError(f"{verdict.subject} is judged if, and only if, it has a plan.")
+        if plan and verdict.parts:
+            gates = tuple(gate.name for gate in verdict.gates)
+            if gates != plan.gates or not verdict.scope:
+                raise ValueError(
+                    f"{verdict.subject} needs a scope and the controls {plan.gates}, got "
+                    f"{verdict.scope!r} and {gates}."
+                )
+        verdicts.append(verdict)
+    return verdicts
 
 
 def _write_pictures(script: Script, out: Path, pictures: dict[str, bytes]) -> None:

@@ -3,12 +3,13 @@
 import dataclasses
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
 from experiments import catalogue
+from experiments.engine._plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_SCRIPTS = {"engine", "catalogue", "performance"}
@@ -47,6 +48,11 @@ class Script:
     @property
     def claims(self) -> tuple[str, ...]:
         return getattr(self.module, "CLAIMS", ())
+
+    @property
+    def plans(self) -> Mapping[str, Plan]:
+        """What is fixed for each claim that the protocol judges here; other claims wait for it."""
+        return getattr(self.module, "PLANS", {})
 
     @property
     def errata(self) -> tuple[str, ...]:

@@ -1,81 +1,199 @@
-"""Verdicts: what the numbers say about a claim, by a rule fixed before the run.
-
-A claim with seeds is judged by the 95 % interval of the mean paired difference: on the claimed side
-it is confirmed, on the other side refuted, else undecided. A deterministic claim is judged by a
-tolerance. An erratum is confirmed when the literal form goes wrong and the right form does not.
-"""
+"""Verdicts: what the parts of a claim say together, by a rule fixed before the run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import ArrayLike
+from experiments.engine._part import FACTORS, SIGNIFICANT, Outcome, Part, holds
 
-Outcome = Literal["confirmed", "refuted", "undecided", "not run"]
+Together = Literal["all", "any"]
+VerdictOutcome = Literal[
+    "confirmed",
+    "refuted",
+    "no difference",
+    "undecided",
+    "not testable",
+    "not run",
+    "to be judged anew",
+]
+FAILED = ("refuted", "no difference")
+LISTED = 8  # settings of which one may show that something exists
 
-# Two-sided 97.5 % quantiles of Student's t for 1 to 3 degrees of freedom (2 to 4 seeds).
-STUDENT_T = {2: 12.706, 3: 4.303, 4: 3.182}
+
+@dataclass(frozen=True)
+class Gate:
+    """What must be so in the same run for a verdict to count: a control whose answer is known.
+
+    Attributes:
+        name: as the script's plan declares it.
+        passed: whether it was so.
+        text: what was found.
+    """
+
+    name: str
+    passed: bool
+    text: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`subject`: the claim or erratum, "C-013", "E-05"; `measured`: the numbers, in a sentence."""
+    """What the numbers say of a claim or an erratum.
+
+    Attributes:
+        subject: "C-013", "E-05".
+        outcome: with the smallest effects as declared; undecided if a gate failed.
+        parts: the statements.
+        together: whether all of them must hold, or any.
+        gates: the controls.
+        scope: data, number of examples, model, updates, batch and precision: no wider sentence is
+            meant.
+        sensitivity: the outcome at half of every smallest effect, and at twice.
+        p: p-value that the outcome rests on; None where nothing is random.
+        reason: why the claim is not testable or was not run.
+        beside: numbers that are printed and not judged.
+    """
 
     subject: str
-    outcome: Outcome
-    measured: str
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    seeds: int | None = None
+    outcome: VerdictOutcome
+    parts: tuple[Part, ...] = ()
+    together: Together = "all"
+    gates: tuple[Gate, ...] = ()
+    scope: str = ""
+    sensitivity: tuple[VerdictOutcome, ...] = ()
+    p: float | None = None
+    reason: str = ""
+    beside: tuple[str, ...] = ()
+
+    @property
+    def depends(self) -> bool:
+        """Whether half or twice the smallest effect gives another outcome."""
+        return any(outcome != self.outcome for outcome in self.sensitivity)
 
 
-def interval(values: ArrayLike, *, resamples: int = 10_000) -> tuple[float, float, float]:
-    """Mean and 95 % interval over seeds (the first axis): bootstrap, or Student's t under 5 seeds.
+def all_of(
+    subject: str,
+    parts: Sequence[Part],
+    *,
+    scope: str,
+    gates: Sequence[Gate] = (),
+    beside: Sequence[str] = (),
+) -> Verdict:
+    """A claim whose parts must all hold.
+
+    Confirmed if every part is; refuted if one is at 5 % after Holm's correction over the parts.
 
     Raises:
-        ValueError: fewer than two values, or one that is not finite.
+        ValueError: there is no part.
+
+    Reference:
+        Holm (1979), A simple sequentially rejective multiple test procedure.
     """
-    values = np.asarray(values, np.float64)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"an interval needs two or more finite values, got {values}.")
-    mean = float(values.mean())
-    if len(values) < 5:
-        half = STUDENT_T[len(values)] * values.std(ddof=1) / np.sqrt(len(values))
-        return mean, mean - float(half), mean + float(half)
-    draws = np.random.default_rng(0).integers(0, len(values), (resamples, len(values)))
-    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
-    return mean, float(low), float(high)
+    return _judge(subject, parts, "all", scope, gates, beside)
 
 
-def paired(
-    subject: str, differences: ArrayLike, measured: str, *, claimed: Literal["positive", "negative"]
+def exists(
+    subject: str,
+    parts: Sequence[Part],
+    *,
+    scope: str,
+    gates: Sequence[Gate] = (),
+    beside: Sequence[str] = (),
 ) -> Verdict:
-    """Judges paired differences, one a seed; `claimed` is the side on which the claim holds."""
-    mean, low, high = interval(differences)
-    sign = 1 if claimed == "positive" else -1
-    right, wrong = min(sign * low, sign * high) > 0, max(sign * low, sign * high) < 0
-    outcome: Outcome = "confirmed" if right else "refuted" if wrong else "undecided"
-    seeds = len(np.asarray(differences))
-    text = f"{measured}: {mean:.4g} [{low:.4g}, {high:.4g}], {seeds} seeds"
-    return Verdict(subject, outcome, text, mean, low, high, seeds)
+    """A claim that something may be: at most 8 settings, listed beforehand, one of which must hold.
+
+    Confirmed if one part is after Holm's correction over all; refuted only if every part is.
+
+    Raises:
+        ValueError: there is no part, or more than 8.
+    """
+    if len(parts) > LISTED:
+        raise ValueError(f"{subject}: at most {LISTED} settings may be listed, got {len(parts)}.")
+    return _judge(subject, parts, "any", scope, gates, beside)
 
 
-def exact(subject: str, holds: bool | np.bool_, measured: str) -> Verdict:
-    """Judges a deterministic statement."""
-    return Verdict(subject, "confirmed" if holds else "refuted", measured)
+def not_testable(subject: str, reason: str, beside: Sequence[str] = ()) -> Verdict:
+    """A report of usage, a convention, an analogy: numbers may be printed, nothing is judged."""
+    return Verdict(subject, "not testable", reason=reason, beside=tuple(beside))
 
 
-def combine(subject: str, parts: Sequence[Verdict], measured: str | None = None) -> Verdict:
-    """Judges a claim of several parts: confirmed if all are, refuted if one is, else undecided."""
-    outcomes = {part.outcome for part in parts}
-    outcome: Outcome = (
-        "refuted"
-        if "refuted" in outcomes
-        else "confirmed"
-        if outcomes == {"confirmed"}
-        else "undecided"
+def not_run(subject: str, reason: str, beside: Sequence[str] = ()) -> Verdict:
+    """A claim whose floor or budget is out of reach here; `reason` says what was reached."""
+    return Verdict(subject, "not run", reason=reason, beside=tuple(beside))
+
+
+def demonstration(subject: str, shown: bool, text: str, *, panel: str = "") -> Verdict:
+    """An erratum: confirmed if the printed form goes wrong and the right one does not."""
+    part = holds(text, shown, panel=panel)
+    return Verdict(subject, part.outcome, (part,))
+
+
+def part_of(parts: Sequence[Part], together: Together) -> Part:
+    """Several statements as one part of a larger claim, such as "any of 4 starts".
+
+    Its p-values are those of the statements together; the text lists what each gave.
+    """
+    rows = [_together(parts, together, i) for i in range(len(FACTORS))]
+    outcomes, support, against = zip(*rows, strict=True)
+    text = "; ".join(f"{part.text} {part.outcome}" for part in parts)
+    sizes = [part.n for part in parts if part.n is not None]
+    return Part(
+        text,
+        f"{together} of {len(parts)}",
+        outcomes,
+        support,
+        against,
+        n=min(sizes) if sizes else None,
+        panel=parts[0].panel,
     )
-    text = "; ".join(f"{part.measured} ({part.outcome})" for part in parts)
-    return Verdict(subject, outcome, measured or text)
+
+
+def _judge(
+    subject: str,
+    parts: Sequence[Part],
+    together: Together,
+    scope: str,
+    gates: Sequence[Gate],
+    beside: Sequence[str],
+) -> Verdict:
+    if not parts:
+        raise ValueError(f"{subject}: a verdict needs one or more parts, got none.")
+    passed = all(gate.passed for gate in gates)
+    rows = [_together(parts, together, i) for i in range(len(FACTORS))]
+    outcomes = [outcome if passed else "undecided" for outcome, _, _ in rows]
+    outcome, support, against = rows[0]
+    refuting = outcome in FAILED
+    random = any(part.n is not None for part in parts)
+    return Verdict(
+        subject,
+        outcomes[0],
+        tuple(parts),
+        together,
+        tuple(gates),
+        scope,
+        tuple(outcomes[1:]),
+        (against if refuting else support) if random else None,
+        beside=tuple(beside),
+    )
+
+
+def _together(parts: Sequence[Part], together: Together, i: int) -> tuple[Outcome, float, float]:
+    """Outcome and p-values for and against, at one of the three sizes of the smallest effect."""
+    outcomes = [part.outcomes[i] for part in parts]
+    support, against = [part.support[i] for part in parts], [part.against[i] for part in parts]
+    failing = [p for p, outcome in zip(against, outcomes, strict=True) if outcome in FAILED]
+    holding = [p for p, outcome in zip(support, outcomes, strict=True) if outcome == "confirmed"]
+    outcome: Outcome = "undecided"
+    if set(outcomes) == {"no difference"}:
+        outcome = "no difference"
+    elif len(holding if together == "all" else failing) == len(parts):
+        outcome = "confirmed" if together == "all" else "refuted"
+    elif holm(failing if together == "all" else holding, len(parts)) <= SIGNIFICANT:
+        outcome = "refuted" if together == "all" else "confirmed"
+    if together == "all":
+        return outcome, max(support), holm(failing, len(parts))
+    return outcome, holm(holding or support, len(parts)), max(against)
+
+
+def holm(p: Sequence[float], parts: int) -> float:
+    """The least p-value after Holm's correction over `parts`; 1 of none."""
+    return min(1.0, parts * min(p, default=1.0))

@@ -9,10 +9,6 @@ round, and their median counts. C-141: confirmed if at k = 8 training time, pred
 stored parameters are all at least four times those of one model, half the cost without any saving.
 
 Command: python -m experiments --only do_real_ensembles_cost_too_much      (CPU, about 12 s)
-Found: yes, and nothing is saved: 8 models cost 8 times the training and prediction time and the
-storage. All at once by `vmap` they are no quicker on 2 CPU cores (8 times one model's training
-time, 6 to 7 times its prediction time; two runs), where one model's matrix products
-already fill the cores. An accelerator, which one such model leaves idle, may say otherwise.
 """
 
 import dataclasses
@@ -25,7 +21,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import COLOURS, Verdict, band, exact, figure
+from experiments.engine import COLOURS, band, figure
+from experiments.engine.before import Verdict, exact
 from experiments.performance._timing import interleaved
 from jaxtricks import models, optimizers
 from jaxtricks.averaging import ensemble_predictions

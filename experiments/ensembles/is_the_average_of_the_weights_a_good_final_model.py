@@ -9,12 +9,6 @@ if the average is better under both schedules. F-095: the curve's roughness is t
 deviation of the changes of the test error from epoch to epoch in the second half.
 
 Command: python -m experiments --only is_the_average_of_the_weights_a_good_final_model (CPU, 60 s)
-Found: as good as the last weights at the best rate, not better. MNIST, 4,000 training images: at a
-constant 0.4 the average with decay 0.9 has 5.75 %, the last weights 5.76 % (gain 0.01 points
-[-0.02, 0.04]); under a decay of the rate both have 6.01 %. On the way it is better and smoother
-(0.71 points over all epochs, roughness 0.10 against 0.20), and it pays where the constant rate is
-not the best (0.3 to 0.4 points at 0.1 and 0.8 with decay 0.99). The net fits its examples, so at
-the best rate its weights hardly move at the end.
 """
 
 import dataclasses
@@ -26,7 +20,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
+from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine.before import Verdict, combine, paired
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers, schedules, training
 from jaxtricks.averaging import Averager, exponential_average

@@ -8,9 +8,6 @@ rho is 0.78 in 001:18, 0.9 or 0.99 in 002:244, not given in 003 and 004 (E-34): 
 gradient on the shared valley is under 0.001, rate 0.02.
 
 Command: python -m experiments --only do_momentum_conventions_agree      (CPU, about 2 s)
-Found: they do not. Ten steps after the rate's fall the inside form has moved 6.28, the outside form
-1.00 (the catalogue's 6.66 and 1.10 are eleven steps); 28.1 and 20.0 in 200. The sum steps 10 (100)
-times as far as the average. On the valley 0.78 takes 72 steps, 0.9 164, 0.99 1453, none 397.
 """
 
 import dataclasses
@@ -23,7 +20,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import COLOURS, LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, schedules, surfaces
 

@@ -6,7 +6,6 @@ the repaired line runs on the shared valley next to our uncorrected Adam, epsilo
 (004) and outside (002), rate 0.1.
 
 Command: python -m experiments --only do_the_printed_lines_compile      (CPU, about 1 s)
-Found: both are SyntaxErrors; repaired, both loops follow our rule to rounding.
 """
 
 import dataclasses
@@ -18,7 +17,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import COLOURS, LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, surfaces
 

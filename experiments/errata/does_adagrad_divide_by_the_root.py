@@ -7,9 +7,6 @@ the root, the cache and its square. Then the step under a constant gradient of 1
 sum, in the end 1 of an average.
 
 Command: python -m experiments --only does_adagrad_divide_by_the_root      (CPU, about 2 s)
-Found: with the square AdaGrad hardly leaves its start (14.5 to 14.4), with the cache itself it gets
-to 9.1, with the root to 2.5e-14. A sum's steps fall as 1 / sqrt(t), 0.032 after 1000; an average's
-stay at 1, and are RMSProp's.
 """
 
 import dataclasses
@@ -22,7 +19,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure, method
+from experiments.engine import COLOURS, LITERAL, RIGHT, figure, method
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import DECAY, RATES, valley
 from jaxtricks import optimizers, surfaces
 

@@ -6,8 +6,6 @@ start r at 0 (002:353), Keras and optax at 0.1 (E-42). AdaGrad's first step over
 g / (sqrt(r0 + g^2) + eps) or g / sqrt(r0 + g^2 + eps): measured for gradients from 1e-9 to 10.
 
 Command: python -m experiments --only does_epsilon_belong_inside_the_root      (CPU, about 1 s)
-Found: at a gradient of 1e-5 the notes' three forms step 0.99, 0.032 and 0.010 times the rate, from
-0.01 on they agree to 0.5 %; the start at 0.1 costs 5 % of a unit step and 97 % of one at 0.01.
 """
 
 import dataclasses
@@ -20,7 +18,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import COLOURS, LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, exact
 from jaxtricks.optimizers import scale_by_adagrad
 
 FIGURES = ()

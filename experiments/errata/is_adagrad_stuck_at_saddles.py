@@ -7,8 +7,6 @@ large gradients, and the rate is used up on the way down to the ridge. Steps unt
 along the ridge, is 1, by angle and start distance, rate 0.1; gradient descent for comparison.
 
 Command: python -m experiments --only is_adagrad_stuck_at_saddles      (CPU, about 2 s)
-Found: both notes are right. 17 steps with the axes, over 6000 at 45 degrees where gradient descent
-takes 26; from distance 1 it is 101, so it takes a long way down to the ridge as well.
 """
 
 import dataclasses
@@ -21,15 +19,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    Verdict,
-    draw_path,
-    draw_surface,
-    exact,
-    figure,
-    method,
-    surface_grid,
-)
+from experiments.engine import draw_path, draw_surface, figure, method, surface_grid
+from experiments.engine.before import Verdict, exact
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()

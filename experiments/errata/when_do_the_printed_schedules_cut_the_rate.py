@@ -6,8 +6,6 @@
 has 30 epochs: those are iterations (E-36), here 938 an epoch (60 000 images in batches of 64).
 
 Command: python -m experiments --only when_do_the_printed_schedules_cut_the_rate (CPU, about 1 s)
-Found: three plateaus take 0.1 to 100 in place of 0.0001; step() before training cuts at 29, 59, 89;
-counted in epochs a 1k, 10k or 20k never cuts in 100 of them.
 """
 
 import dataclasses
@@ -18,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import COLOURS, LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, exact
 from jaxtricks.control import plateau
 from jaxtricks.schedules import step_decay
 

@@ -7,8 +7,6 @@ warmup: the first update then has the full rate (E-53). Rates of 1 at the peak, 
 them warmup.
 
 Command: python -m experiments --only where_do_warmup_and_inverse_root_start      (CPU, about 1 s)
-Found: one update apart (0 or 0.1 first); Inf at t = 0; without BERT's warmup the first rate is ten
-times the one with it.
 """
 
 import dataclasses
@@ -20,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import COLOURS, LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, exact
 from jaxtricks import schedules
 
 FIGURES = ()

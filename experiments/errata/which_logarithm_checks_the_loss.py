@@ -6,8 +6,6 @@ code leaves float32 at scores of about 88 (E-28): Inf when the right class has t
 NaN when it has the high one. Right is logsumexp, inside optax's cross-entropy.
 
 Command: python -m experiments --only which_logarithm_checks_the_loss      (CPU, about 1 s)
-Found: the natural one; the printed check is 2.303 times too small for any number of classes. The
-printed formula gives Inf and NaN where logsumexp gives 100 and 0.
 """
 
 import dataclasses
@@ -21,7 +19,8 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, exact
 
 FIGURES = ()
 CLAIMS = ()

@@ -6,8 +6,6 @@ of gradient descent on f = w^2 / 2 with each drawn rate, which multiply w by (1 
 loss fall? Our rules refuse a negative rate and a negative decay.
 
 Command: python -m experiments --only which_random_search_draws_are_negative      (CPU, about 1 s)
-Found: every rate is negative and half the decays are; five steps with the median rate multiply w by
-1e8. With 10** nothing is negative and nothing rises.
 """
 
 import dataclasses
@@ -19,7 +17,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, exact
 from jaxtricks.optimizers import add_l2, gradient_descent
 
 FIGURES = ()

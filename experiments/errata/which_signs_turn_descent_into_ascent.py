@@ -8,9 +8,6 @@ line is followed next to the right one, from the same start at the same rate: al
 beta 0.78 (001:18) for 50 steps, Adam's for 500, single examples of the shared line for 640.
 
 Command: python -m experiments --only which_signs_turn_descent_into_ascent      (CPU, about 2 s)
-Found: all but the last ascend: the valley's loss of 14.5 grows to 4e30 (E-01) and 4e5 (E-02), the
-line's error leaves even float64 within 14 updates (E-14); the printed unfolding gives -0.399 for a
-velocity of -0.561 (E-18).
 """
 
 import dataclasses
@@ -23,7 +20,8 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import LINE_RATE, RATES, line_fit, line_start, valley
 from jaxtricks import optimizers, surfaces
 

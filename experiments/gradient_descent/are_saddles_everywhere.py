@@ -11,10 +11,6 @@ saddles is over 0.9 at the ends of descent and at the others (95 %, over runs). 
 runs was seen before the tolerance, 1e-3, was settled; with 1e-4 all its ends were saddles.
 
 Command: python -m experiments --only are_saddles_everywhere      (CPU, about 15 s)
-Found: the share of minima falls from 1/2 at n = 1 to 1.1e-4 at n = 5, with none in 100,000 at n =
-6, and the share of directions that go down gathers at one half. The network's critical points by
-its path are all saddles, the lower their loss the fewer ways down: 31 % of the eigenvalues at 2.2
-nats, 6 % at 0.12. Where descent ends it is 1 %, and two ends of ten are no saddles: undecided.
 """
 
 import dataclasses
@@ -28,7 +24,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, combine, exact, figure, paired
+from experiments.engine import COLOURS, figure
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.gradient_descent._low_gradient_points import low_gradient_points
 from jaxtricks import data, surfaces
 

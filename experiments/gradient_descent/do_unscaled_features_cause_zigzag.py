@@ -8,12 +8,6 @@ changes sign in 100 steps at 95 % of the largest stable rate. The standardised t
 at zero are the same for all three.
 
 Command: python -m experiments --only do_unscaled_features_cause_zigzag      (CPU, about 4 s)
-Found: unscaled features do make the valley narrow: standardising takes 4.6 to 7.4 powers of ten
-off the condition number in every table, and 100 steps then leave 0.0004 % to 2 % of the excess loss
-instead of 9 % to 74 %. But it does not stop the flips: their mean grows 4.7 to 8.5 times. Raw,
-only the weights of the largest features flip and the others hardly move; standardised, more weights
-take part in the steepest direction, which flips at every step so near the limit. What units cost is
-progress along the valley, not turns.
 """
 
 import dataclasses
@@ -25,16 +19,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Verdict,
-    combine,
-    draw_path,
-    draw_surface,
-    exact,
-    figure,
-    surface_grid,
-)
+from experiments.engine import COLOURS, draw_path, draw_surface, figure, surface_grid
+from experiments.engine.before import Verdict, combine, exact
 from jaxtricks import optimizers, surfaces
 from jaxtricks.data import standardize
 

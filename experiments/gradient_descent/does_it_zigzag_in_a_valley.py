@@ -6,8 +6,6 @@ weight and not to the other. On f = (h1 w1^2 + h2 w2^2) / 2 each coordinate is m
 flat one creeps.
 
 Command: python -m experiments --only does_it_zigzag_in_a_valley      (CPU, about 2 s)
-Found: at the same fraction of the stability limit the steep coordinate flips at every step whatever
-the condition number; what grows with it is the number of steps along the valley.
 """
 
 import dataclasses
@@ -19,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, draw_path, draw_surface, exact, figure, surface_grid
+from experiments.engine import draw_path, draw_surface, figure, surface_grid
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import ZIGZAG_RATE, valley
 from jaxtricks import optimizers, surfaces
 

@@ -6,10 +6,6 @@ examples; and, for B = 1, how far the last points of an epoch scatter about the 
 rate.
 
 Command: python -m experiments --only how_noisy_is_a_minibatch_path      (CPU, about 3 s)
-Found: the path of single examples is 5.3 times as long as the way it leads, that of all 64 examples
-1.03 times, and every doubling of B shortens it. The end points of an epoch scatter in proportion to
-the rate (exponent 0.97) only if the order of the examples stays the same; drawn with replacement
-they follow the root of the rate (0.51), and reshuffling gains most from a small rate (1.27).
 """
 
 import dataclasses
@@ -21,17 +17,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Verdict,
-    combine,
-    draw_path,
-    draw_surface,
-    figure,
-    interval,
-    paired,
-    surface_grid,
-)
+from experiments.engine import COLOURS, draw_path, draw_surface, figure, interval, surface_grid
+from experiments.engine.before import Verdict, combine, paired
 from experiments.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
 from jaxtricks import optimizers, surfaces
 from jaxtricks.data import epoch_order

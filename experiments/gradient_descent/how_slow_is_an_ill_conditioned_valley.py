@@ -6,8 +6,6 @@ flat weight shrinks by 1 - alpha a step, so the steps grow in proportion to kapp
 rate log(kappa) more, for the steep weight shrinks no faster.
 
 Command: python -m experiments --only how_slow_is_an_ill_conditioned_valley      (CPU, about 1 s)
-Found: steps follow the closed form and grow as kappa to the power 1.01 at the rate 1 / L and 1.05
-at the best rate: the best rate saves a fifth at kappa = 3000, and does not change the law.
 """
 
 import dataclasses
@@ -18,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, combine, exact, figure
+from experiments.engine import COLOURS, figure
+from experiments.engine.before import Verdict, combine, exact
 from jaxtricks import optimizers, surfaces
 
 CLAIMS = ("C-012",)

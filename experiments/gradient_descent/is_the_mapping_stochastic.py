@@ -7,10 +7,6 @@ are uniform; what follows a distribution is the mini-batch gradient, whose mean 
 gradient.
 
 Command: python -m experiments --only is_the_mapping_stochastic      (CPU, about 2 s)
-Found: the formula N(0, x) has no meaning under 0 and variance x above; batch indices are uniform
-(chi-square 55 for 63 degrees of freedom), and the mean of 20,000 batch gradients is 1.6 standard
-errors from the full gradient. So "stochastic" is uniform sampling after all, and what scatters is
-the gradient.
 """
 
 import dataclasses
@@ -22,7 +18,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, exact, figure
+from experiments.engine import figure
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import line_fit, line_start
 from jaxtricks import surfaces
 from jaxtricks.data import epoch_order

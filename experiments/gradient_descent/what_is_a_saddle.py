@@ -5,8 +5,6 @@ The lecture: a place with zero first derivative where the Hessian has eigenvalue
 float64 at every critical point of the lecture's surfaces that has a closed form, minima included.
 
 Command: python -m experiments --only what_is_a_saddle      (CPU, about 2 s)
-Found: the definition holds at all three saddles, also where the curvatures are unlike, 38 to 1 at
-the pass between two valleys; Beale's saddle (0, 1) has eigenvalues of 27.75 and -27.75.
 """
 
 import dataclasses
@@ -17,15 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Verdict,
-    draw_path,
-    draw_surface,
-    exact,
-    figure,
-    surface_grid,
-)
+from experiments.engine import COLOURS, draw_path, draw_surface, figure, surface_grid
+from experiments.engine.before import Verdict, exact
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-022",)

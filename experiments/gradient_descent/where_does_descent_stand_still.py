@@ -8,11 +8,6 @@ being the length of the gradient at the start. "Hardly moves" is fixed at a tent
 step.
 
 Command: python -m experiments --only where_does_descent_stand_still      (CPU, about 4 s)
-Found: without noise all three points slow the steps to 1.2 % of a usual step or less; with the
-noise of B = 32 steps stay at 14 to 21 %, so the gradient's vanishing does not still SGD. It stays
-in the local minimum all the same, and it leaves the saddle with noise or without: 0.01 off, the
-distance grows by 4 % a step. On the long descent 0.1 of the way takes 5 steps on the slope, 200 on
-the plateau and 700 beside the saddle.
 """
 
 import dataclasses
@@ -24,7 +19,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, combine, figure, interval, paired
+from experiments.engine import figure, interval
+from experiments.engine.before import Verdict, combine, paired
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-021", "F-035")

@@ -8,10 +8,6 @@ rules. (Judged by the largest difference for gradient descent and by the median 
 largest was tried first, and Adam's has no bound, since its average goes on when a gradient is 0.)
 
 Command: python -m experiments --only where_does_the_gradient_point      (CPU, about 3 s)
-Found: the steps leave their contours at right angles to rounding. Gradient descent's rate is one
-number for both weights, to rounding; AdaGrad and RMSprop give the flat weight nearly three times
-that of the steep one (medians of the relative difference 1.9 and 1.7), Adam differs more still
-because it also averages.
 """
 
 import dataclasses
@@ -25,8 +21,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from experiments.engine import Verdict, draw_path, draw_surface, exact, figure, surface_grid
+from experiments.engine import draw_path, draw_surface, figure, surface_grid
 from experiments.engine import method as look
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import RATES, rule, valley
 from jaxtricks import optimizers, surfaces
 

@@ -5,10 +5,6 @@ get standardised images, whose pixels depend on each other, in place of noise.
 
 Command: python -m experiments --only do_images_pass_like_noise
 (CPU, about 25 s; MNIST where there is any, else digits)
-Found: On MNIST they do: in every layer the rms of the activations is within 11 % of that of 500
-noisy inputs at infinite width, and what a gradient becomes on its way back within 9 %, in the mean
-of 10 draws. For the fixed deviations that rests on the numbers: of the 784 pixels 639 vary, of the
-64 of digits fewer, and the first layer's sum grows with them.
 """
 
 import dataclasses
@@ -17,7 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict
+from experiments.engine.before import Verdict
 from experiments.initialization import _ten_layers as ten_layers
 from jaxtricks import data
 

@@ -8,9 +8,6 @@ run: "will do" means a final training loss within 1 % of the best start's.
 (The steps were halved after a run, for its time; the verdicts are the same.)
 
 Command: python -m experiments --only does_a_zero_start_learn      (CPU, about 10 s)
-Found: Logistic regression ends within 0.4 % of the same loss from all four starts. The deep network
-stays one unit from zeros, at a loss of 2.3 = log 10; from N(0, 0.1^2) it ends at 0.003, and smaller
-random starts lose hundreds of steps first.
 """
 
 import dataclasses
@@ -23,7 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import Verdict, band, combine, exact, figure, interval, paired
+from experiments.engine import band, figure, interval
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.starts import one_of
 from jaxtricks import data, initializers, models, optimizers, training
 

@@ -7,9 +7,6 @@ in the mean over draws.
 The rules of `judge` were written after a first look at the numbers of layer 10.
 
 Command: python -m experiments --only does_he_keep_the_variance      (CPU, about 6 s)
-Found: He's rms stays within 6 % in the mean over ten draws, with half of the units at 0; Xavier's
-falls by 1/sqrt(2) a layer, to 0.033, and half of Xavier's variance by 1/2, to 0.0010. The width is
-finite, so single draws of He's are up to 16 % off at layer 10.
 """
 
 from typing import Any
@@ -17,7 +14,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, combine, exact, interval, paired
+from experiments.engine import interval
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.initialization import _ten_layers as ten_layers
 from experiments.initialization._ten_layers import Config
 

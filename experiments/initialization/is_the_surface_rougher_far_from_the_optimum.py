@@ -8,11 +8,6 @@ Fixed before the run: all three must fall, from every start.
 
 Command: python -m experiments --only is_the_surface_rougher_far_from_the_optimum
 (CPU, about 25 s; MNIST halved in size where there is any, else digits)
-Found: The largest eigenvalue falls from Xavier's start (3.8 to 3.0), He's (7.4 to 2.8) and N(0, 1)
-(3.6 to 1.4), but rises 67-fold from N(0, 0.01), where the surface is flat to begin with; the trace
-grows from all but He's. The share that no parabola explains falls from Xavier's and He's starts by
-about half, and is undecided for the others. So the claim, of every start and measure, is refuted.
-5 seeds.
 """
 
 import dataclasses
@@ -24,7 +19,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import Verdict, combine, figure, interval, paired
+from experiments.engine import figure, interval
+from experiments.engine.before import Verdict, combine, paired
 from experiments.starts import one_of
 from jaxtricks import initializers, models, optimizers, probes, training
 

@@ -13,11 +13,6 @@ rates of 0.01 were added, because some starts had chosen the largest. No verdict
 
 Command: python -m experiments --only which_start_trains_deep_networks
 (CPU, about 3 min; MNIST halved in size where there is any, else digits)
-Found: He's two starts are ahead of all others at both depths (13 % mean error over the run against
-15 % for Xavier at 10 layers; in the end they differ little), and no rate trains N(0, 0.01) at all.
-With 30 layers He's converge, to 12 to 22 % error after 1200 updates, while of Xavier's five runs
-one has not begun, one hardly, and three are at 28 to 34 %. The loss of the training batches itself
-is lower: 0.10 against Xavier's 0.13 in the end at 10 layers, 0.52 against 1.3 at 30. 5 seeds.
 """
 
 import dataclasses
@@ -29,7 +24,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import Arm, Verdict, band, combine, figure, interval, paired, tune
+from experiments.engine import Arm, band, figure, interval, tune
+from experiments.engine.before import Verdict, combine, paired
 from experiments.starts import one_of
 from jaxtricks import initializers, models, optimizers
 

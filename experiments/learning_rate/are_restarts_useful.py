@@ -9,11 +9,6 @@ latest of equals) would be kept; its test error, mean over the 15 epochs, is sma
 cosine's last weights, which took as many steps.
 
 Command: python -m experiments --only are_restarts_useful      (CPU, about 60 s)
-Found: not here. MNIST, 4,000 training images: restarts help for the first three epochs, hurt from
-the fourth to the tenth, and end level (5.98 % against 6.01 %): the anytime error is 7.11 % with and
-7.09 % without (gain -0.02 points [-0.13, 0.10]). The ensemble of the last three cycle ends has
-6.36 %, worse than the single cosine's last weights by 0.35 points [0.20, 0.48]: the earlier ends
-are weaker models, not only different ones.
 """
 
 import dataclasses
@@ -25,7 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
+from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine.before import Verdict, combine, paired
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers, schedules
 from jaxtricks.averaging import cycle_ends

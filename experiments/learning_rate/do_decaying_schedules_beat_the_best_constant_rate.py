@@ -10,10 +10,6 @@ minus decaying; every shape must win.
 
 Command: python -m experiments --only do_decaying_schedules_beat_the_best_constant_rate
 (CPU, about 30 s)
-Found: not all of them. Step, cosine, line and the residual network's cuts do (test loss 0.22 to
-0.205, constant 0.233). The curves that fall at once do not: exponential 0.250, 1/sqrt(t) 0.298, 1/t
-0.335. With five times the steps and four times the images (5 seeds, outside the default run) the
-exponential wins too (0.127, constant 0.142); 1/t (0.205) and 1/sqrt(t) (0.230) still lose.
 """
 
 import dataclasses
@@ -25,7 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Arm, Verdict, combine, figure, interval, paired, tune
+from experiments.engine import COLOURS, Arm, figure, interval, tune
+from experiments.engine.before import Verdict, combine, paired
 from experiments.learning_rate import _small_mlp as mlp
 from experiments.networks import read_images
 from jaxtricks import optimizers, schedules

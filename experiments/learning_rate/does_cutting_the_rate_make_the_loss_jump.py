@@ -11,11 +11,6 @@ smaller test error at the end than the better constant rate (by validation loss)
 more than 3 standard deviations of the changes among the eight windows before it.
 
 Command: python -m experiments --only does_cutting_the_rate_make_the_loss_jump    (CPU, about 7 min)
-Found: the first cut makes both jump: training loss -0.05, validation error -7.6 points beyond the
-constant's. The second is not seen in the loss and moves the validation error by -0.7. A window is
-1280 images, so no fall reaches 3 standard deviations (validation error's mean curve 2.8, training
-loss's 1.3; in an earlier run 5.5 and 1.8). At the end the schedule (test error 51.5 %) beats both
-constant rates (53.9 % and 57.1 %), and the cosine (49.9 %) beats it.
 """
 
 import dataclasses
@@ -30,7 +25,8 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
+from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine.before import Verdict, combine, paired
 from jaxtricks import data, models, optimizers, schedules, training
 
 FIGURES = ("F-055",)

@@ -12,10 +12,6 @@ share cured by some lower rate too. How often people meet each cause is not know
 those of the list above.
 
 Command: python -m experiments --only does_nan_mean_the_rate_is_too_high      (CPU, about 4 s)
-Found: refuted for a tenth of the rate: it cures a quarter to a third of the NaN runs of the first
-three causes and none of the others. Some lower rate cures all of the first three, also where log 0
-or an overflow is at work, and none of the others. So a lower rate is worth a try, and
-if four decades do not help, the data, the first weights or the loss's formula are to blame.
 """
 
 import dataclasses
@@ -27,7 +23,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, exact, figure, interval, paired
+from experiments.engine import COLOURS, figure, interval
+from experiments.engine.before import Verdict, exact, paired
 from experiments.learning_rate import _small_mlp as mlp
 from jaxtricks import data, optimizers
 

@@ -5,8 +5,6 @@ under 90. Its loop calls `scheduler.step()` before it trains, the order of PyTor
 later versions that order makes each cut one epoch early.
 
 Command: python -m experiments --only does_step_decay_follow_the_table      (CPU, about 1 s)
-Found: yes, with the cuts at epochs 30, 60 and 90; the lecture's loop on a PyTorch from 1.1 on would
-cut at 29, 59 and 89.
 """
 
 import dataclasses
@@ -17,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, Verdict, exact, figure
+from experiments.engine import LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, exact
 from jaxtricks import schedules
 
 FIGURES = ("F-006",)

@@ -8,12 +8,6 @@ error from the last epoch of a cycle to the worst of the next cycle's first half
 one cycle's end to the next one's; both must be positive at each of the three restarts.
 
 Command: python -m experiments --only does_the_error_rise_at_restarts --tier 2  (CPU, about 2 min)
-Found: the rate is 0.05 at each restart. The test error rises after all three, by 5.6, 9.4 and 8.1
-points. It is lower at the second cycle's end (74.4, 68.4 %: by 5.9 points [2.6, 9.4]); the third's
-(65.7 %) and the fourth's (65.4 %) are no certain gains (2.7 [-2.8, 7.0], 0.3 [-3.2, 6.1]). One seed
-of ten forgets everything at the second restart (error 90 %) and recovers in the fourth cycle; seven
-of the other nine end worse after the fourth than after the third: on 1,600 images that cycle
-overfits, and the loss doubles.
 """
 
 import dataclasses
@@ -24,7 +18,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import COLOURS, Verdict, band, figure, interval
+from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine.before import Verdict
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers, schedules, training
 

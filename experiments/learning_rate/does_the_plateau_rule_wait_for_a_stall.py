@@ -6,9 +6,6 @@ negative, all its options) are compared with our preset; a loss that always fall
 and one that falls and then stalls say what triggers a cut. 001:45 is read as a factor of one half.
 
 Command: python -m experiments --only does_the_plateau_rule_wait_for_a_stall      (CPU, about 2 s)
-Found: yes: PyTorch's rates to float32's accuracy, no cut while the loss falls, the first cut at the
-11th bad epoch with patience 10. The rule has no half in it: its factor is 0.1 unless another is
-given, and three cuts make 0.0001 of 0.1 where halves would leave 0.0125.
 """
 
 import dataclasses
@@ -22,7 +19,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, combine, exact, figure
+from experiments.engine import COLOURS, LITERAL, RIGHT, figure
+from experiments.engine.before import Verdict, combine, exact
 from jaxtricks import control
 from jaxtricks.presets import torch as presets
 from tests.golden.tables import PLATEAUS

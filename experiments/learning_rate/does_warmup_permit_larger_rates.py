@@ -16,12 +16,6 @@ and one of 100, and fresh seeds, and the claim is confirmed only if both help. (
 tried as well: all runs train at the one and none at the other.)
 
 Command: python -m experiments --only does_warmup_permit_larger_rates      (CPU, about 100 s)
-Found: a long one does, of a short one it stays undecided. Without, nets train up to 0.8; with 20
-updates, 0.8; 100, 1.6 or 3.2 (log2 ratio 1.2 [1, 1.6]). At Goyal's rate the test error is 8.9 %
-without, 8.8 % and 3.9 % with 20 and 100 updates, near the small batch's 3.3 %; the constant warmup
-ends in a jump, 72.2 %. At 1.6 the loss does not keep rising: it does for a few updates, and falls
-back to ln 10 for good. Runs at the edge are not stable: with an earlier version of the
-train step, on another machine, the error without warmup was 18.2 %, and 7.6 % with 20 updates.
 """
 
 import dataclasses
@@ -36,7 +30,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired
+from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine.before import Verdict, combine, paired
 from experiments.networks import Examples, first_variables, order_of, read_images, trainer
 from jaxtricks import models, optimizers, schedules, training
 

@@ -9,10 +9,6 @@ must be -1 within 0.1. Beyond the best rate a run that does not arrive has blown
 over 10 times the first.
 
 Command: python -m experiments --only how_do_small_and_large_rates_train      (CPU, about 4 s)
-Found: on the valley the steps are inversely proportional to the rate up to the limit 2 / h2 = 0.1,
-beyond which nothing arrives. The net's grow a little less (power -0.91) and are fewest near 0.3; no
-run arrives at 3.2 or 10. There two and five of five blow up, and all end on a plateau of 2.3 to
-2.5, the loss of a net that knows nothing, neither a blow-up nor a swing: a third way to fail.
 """
 
 import dataclasses
@@ -25,15 +21,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Verdict,
-    combine,
-    draw_surface,
-    exact,
-    figure,
-    surface_grid,
-)
+from experiments.engine import COLOURS, draw_surface, figure, surface_grid
+from experiments.engine.before import Verdict, combine, exact
 from experiments.learning_rate import _small_mlp as mlp
 from experiments.scenes import valley
 from jaxtricks import data, optimizers, surfaces

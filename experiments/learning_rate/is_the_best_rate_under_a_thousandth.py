@@ -6,9 +6,6 @@ each seed's optimum is the rate with the least validation loss at the end. The a
 method and net if the mean log10 of the optimum is at most -3, by the grid's half step of 0.25.
 
 Command: python -m experiments --only is_the_best_rate_under_a_thousandth      (CPU, about 12 s)
-Found: no: after 500 steps every optimum is above 1e-3: 0.25 to 1 for SGD, about ten times less with
-momentum, 0.003 to 0.016 for Adam. At 1e-3 and below SGD has hardly begun; Adam with three layers
-comes nearest to the advice.
 """
 
 import dataclasses
@@ -22,7 +19,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, band, combine, figure, interval, method, paired
+from experiments.engine import band, figure, interval, method
+from experiments.engine.before import Verdict, combine, paired
 from experiments.learning_rate import _small_mlp as mlp
 from experiments.scenes import DECAY
 from jaxtricks import data, optimizers

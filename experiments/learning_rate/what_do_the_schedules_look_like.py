@@ -7,8 +7,6 @@ each are kept beside the formula as the lecture prints it, computed in float64 w
 formula's t starts at 1 (inverse square root, warmup, Transformer), the update's number is t - 1.
 
 Command: python -m experiments --only what_do_the_schedules_look_like      (CPU, about 1 s)
-Found: every schedule is the printed formula to float32's accuracy: the cosine has half its first
-rate at T / 2, the straight line 0 at T, the Transformer's peak is 1 / sqrt(d w) at step w.
 """
 
 import dataclasses
@@ -22,7 +20,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, figure
+from experiments.engine import COLOURS, figure
+from experiments.engine.before import Verdict
 from jaxtricks import schedules
 
 FIGURES = ("F-054", "F-057", "F-058", "F-059")

@@ -7,9 +7,6 @@ else on digits. The four rates were picked by looking at a grid, one set for eac
 a picture, not a test.
 
 Command: python -m experiments --only what_does_the_loss_curve_say_about_the_rate (CPU, about 5 s)
-Found: all four shapes are there. With one hidden layer the very high rate does not end in NaN: the
-mean loss of the first epoch is 4 to 260 times the first loss, and then it stays near 2.5, where it
-began.
 """
 
 import dataclasses
@@ -20,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, figure
+from experiments.engine import COLOURS, figure
+from experiments.engine.before import Verdict
 from experiments.learning_rate import _small_mlp as mlp
 from jaxtricks import data, optimizers
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments.engine import Verdict
+from experiments.engine.before import Verdict
 
 
 def resampled_sd(losses: np.ndarray, resamples: int = 2000) -> np.ndarray:

@@ -13,14 +13,6 @@ bad end of the smallest width that is no saddle, "no bad minima" (003:29) the wi
 (002:196) the end of the zero start. A saddle: lowest eigenvalue under -1 % of the highest.
 
 Command: python -m experiments --only do_only_small_nets_have_bad_minima      (CPU, about 45 s)
-Found: on MNIST the sd of the training loss falls as width^-0.89, of the test loss as width^-0.24,
-in nats; but the training loss falls as well: worst / best goes from 1.16 at 2 units to 1.56 at 512
-(test 1.14 to 1.10). No width has a bad end from LeCun's weights, so "only in small nets" fails as
-much as the trap: the 30 ends of 2 units lie between 1.15 and 1.33 nats, none a saddle by our rule,
-though their gradient is still 0.04. The start matters at every width: zeros stay at a saddle, at
-the entropy of the labels. Ten times the weights ends at 2 to 5 times the loss up to 32 units, and
-at a ninth of it at 512, where its test loss is worse. With time the spread of 2 units does not
-clearly change.
 """
 
 import dataclasses
@@ -33,7 +25,8 @@ from matplotlib import cm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, band, combine, exact, figure
+from experiments.engine import COLOURS, band, figure
+from experiments.engine.before import Verdict, combine, exact
 from experiments.minima._ends import trainer
 from experiments.minima._spread import resampled_sd, trend
 from experiments.networks import read_images

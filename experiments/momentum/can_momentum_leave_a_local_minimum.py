@@ -10,9 +10,6 @@ that leave the worse well was added to C-021 after a first look: a bug in findin
 left minimum was taken for it) had made the first run read refuted.
 
 Command: python -m experiments --only can_momentum_leave_a_local_minimum      (CPU, about 2 s)
-Found: some hope and no more: 0.9 frees 142 of the 470 runs that gradient descent leaves in the
-worse well and throws 29 of 530 out of the best one; even at 0.99 a third ends in the worse one. In
-the picture's well it first crosses at rho = 0.83.
 """
 
 import dataclasses
@@ -26,7 +23,8 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, combine, exact, figure, interval, method, paired
+from experiments.engine import COLOURS, figure, interval, method
+from experiments.engine.before import Verdict, combine, exact, paired
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-036",)
@@ -118,7 +116,7 @@ def ball(decay: jax.Array, velocity: jax.Array) -> optax.GradientTransformation:
 def interval_rows(wells: np.ndarray) -> np.ndarray:
     """Mean gain over the first row, with its 95 % interval, per row."""
     gains = wells.astype(float) - wells[:1]
-    return np.array([interval(row, resamples=300) for row in gains])
+    return np.array([interval(row) for row in gains])
 
 
 @functools.partial(jax.jit, static_argnames="steps")

@@ -9,8 +9,6 @@ over real pixels; and whether plain SGD is the only rule with such an argument.
 last 30: no outcome changed.)
 
 Command: python -m experiments --only does_adam_need_momentum      (CPU, about 4 s)
-Found: Adam's memory is its b1, and 0.9 beats 0 on both problems (by half on the valley, by 0.2 % on
-the images); but plain SGD is not the only rule with the argument: RMSProp takes it too.
 """
 
 import dataclasses
@@ -24,7 +22,8 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, combine, exact, figure, interval, paired
+from experiments.engine import COLOURS, figure, interval
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.momentum._final_loss import at_best_rates
 from experiments.momentum._images import minibatch_loss, small_digit_table
 from jaxtricks import optimizers, surfaces

@@ -10,10 +10,6 @@ form sigma^2 / 2 * sum a / (2 - c a h), c = 1 and (1 - rho) / (1 + rho). E-85: 0
 remedy the speed across the valley as such; the rule was written once the numbers were known.
 
 Command: python -m experiments --only does_momentum_cure_zigzag_and_noise      (CPU, about 4 s)
-Found: at kappa 100 and 1000 momentum needs 3 and 21 times fewer steps, at kappa 10 three times
-more, and its steep coordinate carries more energy at its best rate, not less: it gets along the
-valley faster, the zig-zag is not smaller. Under noise its tuned loss is lower at every kappa. Of
-noise alone it leaves 0.41 at 3/4 of the limit; by the closed form, all at small rates.
 """
 
 import dataclasses
@@ -27,19 +23,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    Verdict,
-    band,
-    combine,
-    draw_path,
-    draw_surface,
-    exact,
-    figure,
-    interval,
-    method,
-    paired,
-    surface_grid,
-)
+from experiments.engine import band, draw_path, draw_surface, figure, interval, method, surface_grid
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.scenes import DECAY, RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
@@ -247,5 +232,5 @@ def settled(losses: np.ndarray, reach: float) -> int:
 
 def draw_losses(axes: Axes, losses: np.ndarray, thin: int, name: str) -> None:
     """Mean over the seeds, with its interval."""
-    rows = np.array([interval(column, resamples=300) for column in losses.T])
+    rows = np.array([interval(column) for column in losses.T])
     band(axes, thin * np.arange(len(rows)), *rows.T, **method(name))

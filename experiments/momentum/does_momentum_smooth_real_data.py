@@ -12,9 +12,6 @@ gradient along each axis; 1 / sqrt(1 - rho^2) = 2.29 for unrelated gradients, le
 up to 10 if they accumulate.
 
 Command: python -m experiments --only does_momentum_smooth_real_data      (CPU, about 4 s)
-Found: vertical steps shrink from gradient descent over momentum to Nesterov, and gradient descent's
-nearly vanish once the features are standardised. Vertical gradients cancel (ratio 1.5), horizontal
-ones add up (4.7). On the standardised table plain gradient descent is as good as any.
 """
 
 import dataclasses
@@ -27,15 +24,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    Verdict,
-    combine,
-    draw_path,
-    draw_surface,
-    figure,
-    paired,
-    surface_grid,
-)
+from experiments.engine import draw_path, draw_surface, figure, surface_grid
+from experiments.engine.before import Verdict, combine, paired
 from experiments.momentum._images import read_images
 from experiments.scenes import DECAY, rule
 from jaxtricks import data, optimizers, surfaces

@@ -7,9 +7,6 @@ angle with the one before it; "the start" is the first 30 steps; found is a dist
 Judged at 150 steps and at `long_steps`, because the claim is about finding, not about 150 steps.
 
 Command: python -m experiments --only does_momentum_tame_the_banana      (CPU, about 2 s)
-Found: without momentum the start is sharp (17 reversals in 30 steps against 4) and 150 steps end
-far off (1.13 against 0.06), but the optimum is found when it goes on: the pictures show unfinished
-runs, and the function has one minimum. Beyond 0.78 the path overshoots.
 """
 
 import dataclasses
@@ -21,17 +18,8 @@ import jax.numpy as jnp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Verdict,
-    combine,
-    draw_path,
-    draw_surface,
-    exact,
-    figure,
-    method,
-    surface_grid,
-)
+from experiments.engine import COLOURS, draw_path, draw_surface, figure, method, surface_grid
+from experiments.engine.before import Verdict, combine, exact
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-001", "F-002")

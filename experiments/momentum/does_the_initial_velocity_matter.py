@@ -8,10 +8,6 @@ within 10 % of 1. Also without noise, and on flat ground, where v_t = rho^t v_0:
 look the runs went to float64, with other noise: the outcome did not change.)
 
 Command: python -m experiments --only does_the_initial_velocity_matter      (CPU, about 2 s)
-Found: it matters for as long as the start does: losses differ by a factor of 2 after 30 steps
-(7 after 100 at rho = 0.99) and agree to 10 % from step 80 at rho = 0.9, 519 at 0.99. Without noise
-they never agree, both just vanish. By theory the difference of the paths decays like rho^(t/2)
-there, the losses like rho^t.
 """
 
 import dataclasses
@@ -25,7 +21,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, Verdict, exact, figure
+from experiments.engine import COLOURS, LITERAL, figure
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, surfaces
 

@@ -6,8 +6,6 @@ displacements have a closed form) and on the valley. In the 10 steps after the d
 (0.01 x 10 a step, at once), inside -(1 + 0.9 sum of 0.9^k, k = 1 .. 10).
 
 Command: python -m experiments --only does_the_rate_belong_inside_the_velocity      (CPU, about 1 s)
-Found: the same until the drop; after it the outside form brakes at once, the inside form coasts
-more than six times as far in ten steps.
 """
 
 import dataclasses
@@ -17,7 +15,8 @@ import jax
 import jax.numpy as jnp
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, figure
+from experiments.engine import COLOURS, figure
+from experiments.engine.before import Verdict
 from experiments.scenes import DECAY, valley
 from jaxtricks import optimizers, schedules, surfaces
 

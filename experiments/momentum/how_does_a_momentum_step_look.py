@@ -7,9 +7,6 @@ Nesterov's gradient is taken at x + rho v, which is not "the next point" of 002:
 alpha |g| further on.
 
 Command: python -m experiments --only how_does_a_momentum_step_look      (CPU, about 1 s)
-Found: the arrows add up to the updates that are taken; the gradient at the look-ahead point and the
-one at the next point, alpha |g| further, differ by 23 % of its length at the median; read
-literally, "momentum minus current gradient" diverges at once.
 """
 
 import dataclasses
@@ -23,7 +20,8 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, draw_surface, exact, figure, surface_grid
+from experiments.engine import draw_surface, figure, surface_grid
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import DECAY, RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 

@@ -7,8 +7,6 @@ to 1e-10 of the path's size at every step. Also measured: what goes wrong if rho
 (at step 10, before a first look 75: an illustration, not judged).
 
 Command: python -m experiments --only is_the_rewritten_nesterov_the_same      (CPU, about 2 s)
-Found: yes, to rounding, also while the rate falls; not while rho changes; and the parameters one
-holds are look-ahead points, so the loss read off them is that of x + rho v.
 """
 
 import dataclasses
@@ -22,15 +20,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Verdict,
-    draw_path,
-    draw_surface,
-    exact,
-    figure,
-    surface_grid,
-)
+from experiments.engine import COLOURS, draw_path, draw_surface, figure, surface_grid
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import DECAY, valley
 from jaxtricks import optimizers, schedules, surfaces
 

@@ -6,9 +6,6 @@ float64: v against the sum (tolerance 1e-12 of the largest velocity); v / sum of
 against the average by optax.ema with bias correction; and v against the last gradient alone.
 
 Command: python -m experiments --only what_is_the_velocity      (CPU, about 1 s)
-Found: the sum, to rounding. Divided by the sum of its weights it is the moving average, so a
-constant gradient is not averaged but multiplied by almost 10 at 0.9 and 100 at 0.99; the last of
-100 gradients has 10 % of the weight at 0.9, 1.6 % at 0.99.
 """
 
 import dataclasses
@@ -21,7 +18,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, exact, figure
+from experiments.engine import COLOURS, figure
+from experiments.engine.before import Verdict, exact
 from experiments.scenes import RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 

@@ -7,9 +7,6 @@ the last tenth. (b) Logistic regression, digit above 4 or not, on real pixels, m
 full training loss at the end.
 
 Command: python -m experiments --only which_momentum_is_good      (CPU, about 4 s)
-Found: 0.9 is good on the quadratic and no worse than anything else on the images; 0.99 is far too
-slow to settle in 400 steps on the quadratic, and 0.95 is the best of all. With the rate tuned,
-every rho from 0 to 0.99 does the same on the images.
 """
 
 import dataclasses
@@ -20,7 +17,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, combine, figure, interval, paired
+from experiments.engine import COLOURS, figure, interval
+from experiments.engine.before import Verdict, combine, paired
 from experiments.momentum._final_loss import at_best_rates
 from experiments.momentum._images import minibatch_loss, small_digit_table
 from jaxtricks import optimizers, surfaces

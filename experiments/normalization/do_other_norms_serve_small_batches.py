@@ -10,9 +10,6 @@ and batches of 4 left out for time.
 
 Command: python -m experiments --only do_other_norms_serve_small_batches
 (CPU, about 6 min, most of it compiling; MNIST halved in size where there is any, else digits)
-Found: With batches of 32 all three are within 2 points of batch norm (6.4 %; layer norm 6.9, group
-norm 7.0, instance norm 6.0). With batches of 2 no difference is decided (batch norm 6.1 %
-against 6.5, 6.4 and 6.3), so the claim is undecided. 5 seeds.
 """
 
 import dataclasses
@@ -25,7 +22,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import COLOURS, Verdict, band, combine, figure, interval, paired, repeat
+from experiments.engine import COLOURS, band, figure, interval, repeat
+from experiments.engine.before import Verdict, combine, paired
 from jaxtricks import models, optimizers
 from jaxtricks.normalization import BatchNorm
 

@@ -8,11 +8,6 @@ it gains less with batch norm.
 
 Command: python -m experiments --only does_batch_norm_replace_regularisation
 (CPU, about 2 min; MNIST halved in size where there is any, else digits)
-Found: Refuted by dropout, which gains 0.6 points with batch norm and nothing without (-0.1); L2
-gains nothing measurable either way (0.1, -0.2). 10 seeds. It is a narrow result: an earlier version
-of the same races, which differs by rounding, said undecided (0.2 points with, -0.2 without,
-difference -0.35 [-0.72, 0.06]), because another rate won the tuning of the network with neither.
-The interval over the seeds does not know of that.
 """
 
 import dataclasses
@@ -24,7 +19,8 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import COLOURS, Arm, Verdict, combine, figure, interval, paired, tune
+from experiments.engine import COLOURS, Arm, figure, interval, tune
+from experiments.engine.before import Verdict, combine, paired
 from experiments.normalization._sigmoid_net import ARMS, BLOCKS, NORMED, PLAIN
 from jaxtricks import models, optimizers
 

@@ -9,9 +9,6 @@ choose that one.
 
 Command: python -m experiments --only does_batch_norm_weaken_the_start
 (CPU, about 30 s; MNIST halved in size where there is any, else digits)
-Found: With batch norm the error after 800 updates lies between 8 and 11 % at all deviations,
-without between 9 and 90 %. At 0.01 it is 1.8 points behind the best deviation, [1.0, 2.6]: whether
-that is enough by the rule of 2 points is undecided. 5 seeds.
 """
 
 import dataclasses
@@ -22,7 +19,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import Verdict, band, figure, interval, paired
+from experiments.engine import band, figure, interval
+from experiments.engine.before import Verdict, paired
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization._sigmoid_net import ARMS, LOOKS, NORMED, PLAIN
 

@@ -14,11 +14,6 @@ updates batch norm needs to the error that the plain network ends with.
 
 Command: python -m experiments --only how_large_a_rate_does_batch_norm_allow
 (CPU, about 3 min; MNIST halved in size where there is any, else digits)
-Found: Rates to 25 are usable with batch norm and to 5.0 without, so the ratio lies between 4 and
-6.3: whether it is over 5 is undecided. At the best rates batch norm takes 600 steps to 10 % error,
-the plain network 1460; at a tenth of its rate that one is at 16 % after all 2000. At equal rates
-batch norm needs 4.5 to 40 times fewer updates to the error that the plain network ends with at
-rates of 0.1 to 1 (40 is the first look), and 1.9 to 2.5 times fewer at 1.6 to 4. 5 seeds.
 """
 
 import dataclasses
@@ -29,8 +24,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import Verdict, band, combine, exact, figure, interval, paired
+from experiments.engine import band, figure, interval
 from experiments.engine._verdict import Outcome
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization._sigmoid_net import ARMS, LOOKS, NORMED, PLAIN
 

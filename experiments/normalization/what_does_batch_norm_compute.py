@@ -6,8 +6,6 @@ makes a Gaussian" (004:433): it matches two moments, so two peaks stay two peaks
 kurtosis, 0 for a Gaussian and -2 for two equal peaks, is measured before and after.
 
 Command: python -m experiments --only what_does_batch_norm_compute      (CPU, about 3 s)
-Found: The input comes back exactly for this batch; the kurtosis of the two peaks is -1.99 before
-and behind: batch norm shifts and scales, and makes no Gaussian.
 """
 
 import dataclasses
@@ -18,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, exact, figure, interval, paired
+from experiments.engine import COLOURS, figure, interval
+from experiments.engine.before import Verdict, exact, paired
 from jaxtricks import probes
 from jaxtricks.normalization import BatchNorm, undo_batch_norm
 

@@ -9,12 +9,6 @@ means that no other is better by 0.25 points, in the mean over the batch sizes.
 
 Command: python -m experiments --only which_test_statistics_are_best
 (CPU, about 80 s; MNIST halved in size where there is any, else digits)
-Found: Whole set and moving average agree (20.2 and 20.1 % in the mean over sizes; the moving mean
-is within 1 % of the whole set's at the end). The average over training batches is worse for batches
-of 2 only, by 13 points, which decide its mean; that of the whole run is worse at every size, by 0.5
-to 5 points. Whether the whole set is best within the margin is undecided. With batches of 32 the
-first layer's means over batches are the whole set's at the last weights, where no other layer's
-batches come in, and 0.14 deviations off it over the run's. 5 seeds.
 """
 
 import dataclasses
@@ -27,7 +21,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import networks, races
-from experiments.engine import COLOURS, Verdict, band, combine, exact, figure, interval, paired
+from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from jaxtricks import averaging, optimizers
 

@@ -8,9 +8,6 @@ defaults are none of them. C-038: a default is good if it loses less than one po
 averaged over the tasks; 3 fresh seeds, 1 minus the mean regret claimed positive, for both rates.
 
 Command: python -m experiments --only are_adams_defaults_good      (CPU, about 80 s)
-Found: not in 400 updates: 1e-3 loses 3.9 points on average and 5e-4 loses 7.4, most on linear and
-cnn; the tuned rates are 2 to 11 times 1e-3. It is mostly a matter of time: in a look afterwards at
-4,000 updates, without the cnn and with one tuning seed, they lose 1.7 and 1.9, undecided.
 """
 
 import dataclasses
@@ -21,17 +18,8 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Arm,
-    Verdict,
-    combine,
-    figure,
-    interval,
-    paired,
-    repeat,
-    tune,
-)
+from experiments.engine import COLOURS, Arm, figure, interval, repeat, tune
+from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._tasks import tasks
 from experiments.races import held_back, racer
 from jaxtricks import optimizers

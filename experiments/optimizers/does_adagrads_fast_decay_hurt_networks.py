@@ -8,12 +8,6 @@ tuning seeds. C-029: test accuracy at the end on 5 fresh seeds, AdaGrad minus RM
 SGD, both claimed negative.
 
 Command: python -m experiments --only does_adagrads_fast_decay_hurt_networks      (CPU, about 100 s)
-Found: against SGD, no; against RMSProp, five seeds are too few. Tuned, AdaGrad (37.3 %) is 0.7
-points [-0.3, 1.7] behind RMSProp (38.0 %) and 6.0 ahead of SGD at a constant rate (31.3 %). The run
-repeats bit for bit; but earlier versions of the race and the train step gave RMSProp 38.4 and
-36.9 %, and another machine gave it 37.0 and SGD 32.8 %, at the same rates: rounding moves these
-means by more than the interval over seeds says. AdaGrad's train loss begins to lag behind at the
-end only: 400 updates may be too few for its decay to be too fast. The full preset makes 20,000.
 """
 
 import dataclasses
@@ -23,7 +17,8 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import Arm, Verdict, band, combine, figure, interval, method, paired, tune
+from experiments.engine import Arm, band, figure, interval, method, tune
+from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._rules import one_of
 from experiments.races import held_back, racer, read
 from jaxtricks import models, optimizers

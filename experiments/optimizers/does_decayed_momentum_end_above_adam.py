@@ -11,12 +11,6 @@ C-040: test accuracy at the end, SGD minus Adam, claimed positive, and the media
 farther below the best for SGD.
 
 Command: python -m experiments --only does_decayed_momentum_end_above_adam      (CPU, about 5 min)
-Found: undecided at the end: 39.8 % against Adam's 40.1 %, while Adam with the same decay has 40.7 %
-and the switch 39.5 %: what gain there is seems to be the decay's. It does need more tuning: the
-median trial is 22 points below the best, Adam's 12. In 5-10 % of the updates (30 to 60 of them)
-Adam's loss is lower by 0.09 [0.02, 0.19]. That hangs on the trial that tuning chose, here a rate of
-0.0046: an earlier version of the train step, on another machine, chose 0.0013, and the loss was
-lower by 0.03 only, undecided. 600 updates are few: the full preset makes 20,000.
 """
 
 import dataclasses
@@ -26,17 +20,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Verdict,
-    band,
-    combine,
-    exact,
-    figure,
-    interval,
-    method,
-    paired,
-)
+from experiments.engine import COLOURS, band, figure, interval, method
+from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.optimizers._rules import switching_race
 from jaxtricks import models
 

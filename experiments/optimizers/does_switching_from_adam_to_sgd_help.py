@@ -9,10 +9,6 @@ the error on held-back images, mean of 3 tuning seeds; 10 fresh seeds. C-042: te
 end, mean of the three switching arms minus Adam, and minus SGD, both claimed positive.
 
 Command: python -m experiments --only does_switching_from_adam_to_sgd_help      (CPU, about 60 s)
-Found: yes: 93.6, 94.1 and 93.8 % with switches at 25, 50 and 75 %, Adam 92.9 %, SGD 93.3 %. But
-Adam with the same decay comes to 93.9 %, no different: what helps is a good start and then a rate
-that falls, whichever rule it is. At half time the loss jumps first. Adam's lead over SGD at the
-start is plain here: a train loss of 0.55 against 0.68 in 5-10 % of the updates.
 """
 
 import dataclasses
@@ -21,16 +17,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import (
-    COLOURS,
-    Verdict,
-    band,
-    combine,
-    figure,
-    interval,
-    method,
-    paired,
-)
+from experiments.engine import COLOURS, band, figure, interval, method
+from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._rules import switching_race
 from jaxtricks import models
 

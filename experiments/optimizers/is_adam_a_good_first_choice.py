@@ -8,9 +8,6 @@ error, 1 the best, equal errors sharing the mean. C-039, mean rank over the task
 is below 4, the middle (usually good), and below that of the best other rule (first choice).
 
 Command: python -m experiments --only is_adam_a_good_first_choice      (CPU, about 90 s)
-Found: no. Adam's mean rank of 3.9 is no better than the middle, AdaDelta's is 2.3, Nesterov's 3.4.
-Adam is the worst on no task; gradient descent (6.2) is on four of five. More time changes little:
-in a look afterwards at 4,000 updates, without the cnn, Adam has 4.0 and AdaDelta 2.8.
 """
 
 import dataclasses
@@ -20,7 +17,8 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, combine, figure, interval, method, paired, repeat
+from experiments.engine import figure, interval, method, repeat
+from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._rules import one_of
 from experiments.optimizers._tasks import tasks
 from experiments.races import racer

@@ -10,9 +10,6 @@ their best at 1.
 
 Command: python -m experiments --only do_standardised_inputs_train_better
 (CPU, about 20 s; MNIST halved in size where there is any, else digits)
-Found: Standardised pixels take 44 updates, centred 58, from 0 to 1 78, and from 0 to 255 they never
-reach the target (20 % error in the end). After all 600 updates the standardised ones have 9.0 % and
-are behind the centred (7.1) and those from 0 to 1 (7.6). 5 seeds.
 """
 
 import dataclasses
@@ -25,7 +22,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import COLOURS, Arm, Verdict, band, combine, figure, interval, paired, tune
+from experiments.engine import COLOURS, Arm, band, figure, interval, tune
+from experiments.engine.before import Verdict, combine, paired
 from jaxtricks import data, models, optimizers
 
 CLAIMS = ("C-102",)

@@ -5,8 +5,6 @@ deviations. Two correlated features made up for it, and two of real images: red 
 pixels of CIFAR-10's images where there are any, else two neighbouring pixels of the digits.
 
 Command: python -m experiments --only what_do_centring_and_scaling_do      (CPU, about 5 s)
-Found: Centred means are at most 1e-7 deviations off 0, scaled deviations 1 to 1e-6; neither
-changes the correlation, 0.92 of the made-up features and 0.80 of red and blue.
 """
 
 import dataclasses
@@ -15,7 +13,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Verdict, figure
+from experiments.engine import COLOURS, figure
+from experiments.engine.before import Verdict
 from jaxtricks import data
 
 FIGURES = ("F-016",)

@@ -1,4 +1,4 @@
-"""The engine: verdict rules, files written whole or not at all, the command line."""
+"""The engine: plans, files written whole or not at all, the command line."""
 
 import dataclasses
 import os
@@ -13,8 +13,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from experiments import __main__ as command_line
-from experiments.engine import Verdict, combine, exact, interval, paired
-from experiments.engine._ledger import ledger, write_ledger
+from experiments.engine import Gate, Plan, Verdict, all_of, holds
+from experiments.engine import _run as running
+from experiments.engine._ledger import false_discovery, ledger, write_ledger
 from experiments.engine._results import (
     NonFiniteResult,
     check_finite,
@@ -24,6 +25,7 @@ from experiments.engine._results import (
 )
 from experiments.engine._run import ReplacementRefused, prepare_folder, run_script
 from experiments.engine._script import Script, find_scripts
+from experiments.engine.before import exact
 from experiments.files import write_atomically
 
 
@@ -33,13 +35,18 @@ class Config:
     data_set: str = "analytic"
 
 
+def judged(scope="toy", gates=("pos",), holding=True):
+    controls = [Gate(name, True, "it rises") for name in gates]
+    return all_of("C-001", [holds("measured", holding)], scope=scope, gates=controls)
+
+
 def fake_script(run=None, **attributes):
     """A script whose module is made here."""
     module: Any = types.ModuleType("question", "Does the fake work?\n")
     module.Config, module.SMOKE, module.FULL = Config, Config(0.0), Config(2.0)
-    module.CLAIMS = ("C-001",)
+    module.CLAIMS, module.PLANS = ("C-001",), {"C-001": Plan({"rise": 1e-6}, ("pos",))}
     module.run = run or (lambda c: {"x": np.full(3, c.value), "data_set": c.data_set})
-    module.judge = lambda results: [exact("C-001", True, "measured")]
+    module.judge = lambda results: [judged()]
     module.draw = lambda results: Figure()
     for name, value in attributes.items():
         setattr(module, name, value)
@@ -48,52 +55,7 @@ def fake_script(run=None, **attributes):
     return script
 
 
-# Verdicts
-
-
-def test_interval_is_students_t_under_five_seeds():
-    """Mean 2, standard deviation 1, n = 3: half width 4.303 / sqrt(3)."""
-    mean, low, high = interval([1.0, 2.0, 3.0])
-    assert mean == 2
-    assert high - mean == pytest.approx(4.303 / np.sqrt(3)) == mean - low
-
-
-def test_bootstrap_interval_covers_the_true_mean():
-    """95 % nominal; the bootstrap of 20 normal values covers a little less."""
-    draws = np.random.default_rng(1).normal(size=(300, 20))
-    covered = sum(low <= 0 <= high for _, low, high in map(interval, draws))
-    assert 0.88 <= covered / 300 <= 0.98
-
-
-@pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [[1.0, 2.0]]])
-def test_interval_refuses_what_it_cannot_judge(values):
-    with pytest.raises(ValueError, match="two or more finite"):
-        interval(values)
-
-
-@pytest.mark.parametrize(
-    "differences, claimed, outcome",
-    [
-        ([1.0, 1.1, 0.9, 1.0, 1.2], "positive", "confirmed"),
-        ([1.0, 1.1, 0.9, 1.0, 1.2], "negative", "refuted"),
-        ([-1.0, 1.1, 0.9, -1.0, 0.1], "positive", "undecided"),
-    ],
-)
-def test_paired_differences(differences, claimed, outcome):
-    verdict = paired("C-001", differences, "loss difference", claimed=claimed)
-    assert verdict.outcome == outcome
-    assert verdict.low <= verdict.estimate <= verdict.high
-
-
-def test_a_claim_of_parts_falls_with_one():
-    yes, no = exact("C-001", True, "a"), exact("C-001", False, "b")
-    maybe = Verdict("C-001", "undecided", "c")
-    assert combine("C-001", [yes, yes]).outcome == "confirmed"
-    assert combine("C-001", [yes, maybe]).outcome == "undecided"
-    assert combine("C-001", [maybe, no]).outcome == "refuted"
-
-
-# Files
+# Files and records
 
 
 def test_results_survive_json():
@@ -152,6 +114,45 @@ def test_a_verdict_for_another_claim_is_refused(tmp_path):
         run_script(script, "default", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"judge": lambda _: [judged(scope="")]}, "needs a scope and the controls"),
+        ({"judge": lambda _: [judged(gates=())]}, r"controls \('pos',\), got 'toy' and \(\)"),
+        ({"judge": lambda _: [exact("C-001", True, "?")]}, "if, and only if, it has a plan"),
+        ({"PLANS": {}}, "if, and only if, it has a plan"),
+    ],
+)
+def test_plan_and_verdict_go_together(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        run_script(fake_script(**changes), "default", tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_was_measured_before_the_protocol_is_no_verdict(tmp_path):
+    script = fake_script(PLANS={}, judge=lambda _: [exact("C-001", True, "measured")])
+    run_script(script, "default", tmp_path)
+    write_ledger(tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert "| **to be judged anew** | measured |" in text
+    assert "149 not yet judged, 1 to be judged anew" in text
+
+
+def test_a_committed_verdict_stands_until_the_script_says_why(tmp_path, monkeypatch):
+    """In the folder that is committed; elsewhere a changed plan is a variant and runs."""
+    monkeypatch.setattr(running, "COMMITTED", tmp_path)
+    run_script(fake_script(), "default", tmp_path)
+    run_script(fake_script(), "default", tmp_path)
+    other = {"C-001": Plan({"rise": 1e-3}, ("pos",))}
+    with pytest.raises(ReplacementRefused, match="C-001 was judged by another plan"):
+        run_script(fake_script(PLANS=other), "default", tmp_path)
+    run_script(fake_script(PLANS=other), "default", tmp_path / "..")
+    revised = {"C-001": Plan({"rise": 1e-3}, ("pos",), revised="1e-6 is under the rounding")}
+    run_script(fake_script(PLANS=revised), "default", tmp_path)
+    write_ledger(tmp_path)
+    assert "revised: 1e-6 is under the rounding" in (tmp_path / "README.md").read_text()
+
+
 def test_smaller_runs_do_not_replace_larger_ones(tmp_path):
     run_script(fake_script(), "full", tmp_path)
     with pytest.raises(ReplacementRefused, match="full"):
@@ -188,6 +189,15 @@ def test_foreign_json_is_refused(tmp_path, content):
         read_record(tmp_path / "a.json")
 
 
+def test_the_q_values_are_benjamini_and_hochberg_s():
+    """Of p = 0.01, 0.02 and 0.2, and of what is not random or not judged none."""
+    made = [
+        Verdict(f"C-00{i}", "confirmed", p=p) for i, p in enumerate([0.01, 0.2, None, 0.02])
+    ] + [Verdict("C-009", "not run", p=1e-9)]
+    assert false_discovery(made) == pytest.approx({"C-000": 0.03, "C-001": 0.2, "C-003": 0.03})
+    assert false_discovery([]) == {}
+
+
 # Ledger and command line
 
 
@@ -196,8 +206,10 @@ def test_ledger_lists_every_claim_and_erratum(tmp_path):
     write_ledger(tmp_path)
     text = (tmp_path / "README.md").read_text()
     assert all(f"| C-{i:03} |" in text for i in range(1, 151))
-    assert all(f"| E-{i:02} |" in text for i in range(1, 125))
-    assert "| C-001 |" in text and "**confirmed** | measured | [picture](question.png)" in text
+    assert all(f"| E-{i:02} |" in text for i in range(1, 135))
+    lines = "measured: confirmed<br>control pos passed: it rises"
+    assert f"| **confirmed** | {lines} | toy | [picture](question.png)" in text
+    assert "<br>*gate:* pos: 1.05·2/L\\* rises<br>" in text  # the protocol's row
     assert "149 not yet judged" in text
     assert "(`--full`):** 0 run, 1 not run." in text
     assert "question.png" in (tmp_path / "index.html").read_text()
@@ -206,9 +218,9 @@ def test_ledger_lists_every_claim_and_erratum(tmp_path):
 def test_a_smoke_run_is_marked_as_one(capsys, tmp_path):
     run_script(fake_script(), "smoke", tmp_path)
     write_ledger(tmp_path)
-    assert "**confirmed** (smoke run) | measured" in (tmp_path / "README.md").read_text()
+    assert "**confirmed** (smoke run) | measured: confirmed" in (tmp_path / "README.md").read_text()
     command_line.report([fake_script()], tmp_path)
-    assert "confirmed  (smoke run, too small to judge by) measured" in capsys.readouterr().out
+    assert "C-001 confirmed: measured (smoke run, too small" in capsys.readouterr().out
 
 
 def test_redrawing_takes_the_records_there_are(capsys, tmp_path):

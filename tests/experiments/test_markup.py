@@ -3,6 +3,7 @@
 import html.parser
 import json
 import os
+import re
 import urllib.parse
 
 import pytest
@@ -27,9 +28,34 @@ BADGE = "<b>|`[x](y)`\n\x1b"
 
 def hostile_record(text, name="question"):
     """Of the right types, and every string that they leave free is the text."""
-    verdict = {"subject": "C-001", "outcome": "confirmed", "measured": text}
+    part = {
+        "text": text,
+        "claimed": text,
+        "outcomes": ["confirmed"] * 3,
+        "support": [0.0] * 3,
+        "against": [1.0] * 3,
+        "estimate": 1.0,
+        "low": 0.5,
+        "high": 1.5,
+        "n": 20,
+        "p": 0.01,
+        "panel": text,
+        "remark": text,
+    }
+    verdict = {
+        "subject": "C-001",
+        "outcome": "confirmed",
+        "parts": [part],
+        "together": "all",
+        "gates": [{"name": text, "passed": True, "text": text}],
+        "scope": text,
+        "sensitivity": ["undecided"] * 2,
+        "p": 0.01,
+        "reason": text,
+        "beside": [text],
+    }
     return {
-        "schema": 1,
+        "schema": 2,
         "script": f"{text}/{name}",
         "question": text,
         "figures": ["F-001", text],
@@ -38,6 +64,7 @@ def hostile_record(text, name="question"):
         "data_set": text,
         "device": text,
         "wall_seconds": 1.0,
+        "plans": {"C-001": {"revised": text}},
         "verdicts": [verdict, {**verdict, "subject": text}],
         "results": {text: text},
     }
@@ -54,7 +81,8 @@ def markdown_cells(page):
     tokens = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(page)
     inline = [token for token in tokens if token.type == "inline"]
     kinds = {child.type for token in inline for child in token.children}
-    return [" ".join("".join(c.content for c in t.children).split()) for t in inline], kinds
+    cells = [" ".join("".join(c.content for c in t.children).split()) for t in inline]
+    return [re.sub(" ?(<br>|: |, ) ?", r"\1", cell) for cell in cells], kinds
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -143,7 +171,7 @@ def test_links_to_pictures_stay_in_the_folder(name):
 def test_terminal_shows_no_control_characters(tmp_path, capsys):
     run_script(fake_script(), "default", tmp_path)
     record = json.loads((tmp_path / "question.json").read_text())
-    record["verdicts"][0] |= {"measured": BADGE, "subject": BADGE}
+    record["verdicts"][0] |= {"reason": BADGE, "subject": BADGE}
     (tmp_path / "question.json").write_text(json.dumps(record))
     command_line.report([fake_script()], tmp_path)
     assert "\x1b" not in capsys.readouterr().out
@@ -156,20 +184,36 @@ def bad_files():
     yield "empty", b""
     yield "not text", b"\xff\xfe\x00\xd8"
     yield "too deep", b"[" * 100_000
-    yield "too deep inside", b'{"schema": 1, "x": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+    yield "too deep inside", b'{"schema": 2, "x": ' + b"[" * 5000 + b"]" * 5000 + b"}"
     yield "long number", b"1" * 5000
     yield "a list", b"[]"
     yield "a stranger's", b'{"name": "package", "version": "1.0.0"}'
-    yield "of another schema", json.dumps({**good, "schema": 2}).encode()
+    yield "of another schema", json.dumps({**good, "schema": 1}).encode()
     yield "of another script", json.dumps({**good, "script": "topic/other"}).encode()
     for key in good:
         yield f"without {key}", json.dumps({k: v for k, v in good.items() if k != key}).encode()
-        other = [] if key == "results" else {"a": 1}
+        other = [] if key in ("results", "plans") else {"a": 1}
         yield f"{key} of another type", json.dumps({**good, key: other}).encode()
+    yield "a plan of another type", json.dumps({**good, "plans": {"C-001": 1}}).encode()
     yield "unknown preset", json.dumps({**good, "preset": "huge"}).encode()
     yield "figures", json.dumps({**good, "figures": [1]}).encode()
     verdict = good["verdicts"][0]
-    for change in ({"outcome": "<b>"}, {"subject": 1}, {"measured": None}):
+    part = verdict["parts"][0]
+    for change in (
+        {"outcome": "<b>"},
+        {"subject": 1},
+        {"together": "some"},
+        {"sensitivity": ["<b>"]},
+        {"p": "0.01"},
+        {"beside": [1]},
+        {"gates": [{"name": "pos"}]},
+        {"other": "x"},
+        {"parts": [{**part, "text": 1}]},
+        {"parts": [{**part, "outcomes": ["<b>"] * 3}]},
+        {"parts": [{**part, "support": [0.0]}]},
+        {"parts": [{**part, "low": "<b>"}]},
+        {"parts": "text"},
+    ):
         changed = {**good, "verdicts": [verdict | change]}
         yield f"verdict {change}", json.dumps(changed).encode()
 

@@ -1,0 +1,229 @@
+"""Estimates with their 95 % intervals, and how sure it is that the true value lies on one side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+LEVEL = 0.95
+EXACT = 20  # up to so many differences all their signs are tried
+DRAWS = 100_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number that was measured, and what is known of the true one.
+
+    Attributes:
+        value: the estimate.
+        low: lower end of the 95 % interval; equal to `value` where nothing is random.
+        high: its upper end.
+        n: independent units it comes from; None where nothing is random.
+        below: `bound -> p`: two-sided p-value of "the true value is not below `bound`". It is at
+            most 0.05 where `high < bound`.
+        above: the same for "not above".
+        p: two-sided p-value of "the true value is 0" by the exact test; None where there is none.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int | None
+    below: Callable[[float], float]
+    above: Callable[[float], float]
+    p: float | None = None
+
+
+class NoVariance(ValueError):
+    """All values are equal: nothing was random, or the metric sits at a bound.
+
+    Either way their interval would be a point, which is no evidence.
+    """
+
+
+def exactly(value: float) -> Estimate:
+    """A number that nothing random went into."""
+    value = float(value)
+    return Estimate(
+        value,
+        value,
+        value,
+        None,
+        lambda bound: 0.0 if value < bound else 1.0,
+        lambda bound: 0.0 if value > bound else 1.0,
+    )
+
+
+def mean(values: ArrayLike, *, choice_variance: float = 0.0) -> Estimate:
+    """Mean of independent values by Student's t, and the exact sign-flip test of "it is 0".
+
+    Args:
+        values: one a seed, shape [n], n of 2 or more.
+        choice_variance: variance of the mean over choices of hyper-parameters, where these were
+            made once for all seeds; it is added to the variance of the mean.
+
+    Raises:
+        NoVariance: all values are equal.
+        ValueError: fewer than two values, or one that is not finite.
+
+    Reference:
+        Student (1908), The probable error of a mean; Fisher (1935), The design of experiments,
+        section 21 (the test that flips signs).
+    """
+    values = _sample(values)
+    n, centre = len(values), float(values.mean())
+    if np.ptp(values) <= 1e-12 * np.max(np.abs(values)):
+        raise NoVariance(f"all {n} values are {values[0]:.6g}")
+    error = float(np.sqrt(values.var(ddof=1) / n + choice_variance))
+    t = stats.t(n - 1, loc=centre, scale=error)
+    low, high = map(float, t.interval(LEVEL))
+    return Estimate(
+        centre,
+        low,
+        high,
+        n,
+        lambda bound: min(1.0, 2 * float(t.sf(bound))),
+        lambda bound: min(1.0, 2 * float(t.cdf(bound))),
+        sign_flip_p(values),
+    )
+
+
+def sign_flip_p(values: ArrayLike) -> float:
+    """Two-sided p-value of the test that flips the signs of paired differences.
+
+    The share of all 2^n choices of signs whose sum is at least as far from 0 as that of the values;
+    beyond 20 values, of 100,000 choices drawn at random, the values' own counted besides.
+
+    Example:
+        >>> sign_flip_p([1.0, 2.0, 3.0, 4.0, 5.0])
+        0.0625
+    """
+    values = _sample(values)
+    reached = abs(values.sum()) * (1 - 1e-12)
+    if len(values) > EXACT:
+        signs = np.random.default_rng(0).choice((-1.0, 1.0), (DRAWS, len(values)))
+        return float((1 + np.sum(np.abs(signs @ values) >= reached)) / (1 + DRAWS))
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return float(np.mean(np.abs(sums) >= reached))
+
+
+def share(successes: int, n: int) -> Estimate:
+    """A share of independent trials, with Clopper and Pearson's exact interval.
+
+    Raises:
+        ValueError: `n` is under 1, or `successes` is not among 0 ... n.
+
+    Reference:
+        Clopper and Pearson (1934), The use of confidence or fiducial limits illustrated in the case
+        of the binomial.
+    """
+    successes, n = int(successes), int(n)
+    if not 0 <= successes <= n or n < 1:
+        raise ValueError(f"successes must be among 0 ... n, n of 1 or more; got {successes}, {n}.")
+    low, high = stats.binomtest(successes, n).proportion_ci(LEVEL, method="exact")
+
+    def below(bound: float) -> float:
+        return 0.0 if bound > 1 else min(1.0, 2 * float(stats.binom.cdf(successes, n, bound)))
+
+    def above(bound: float) -> float:
+        return 0.0 if bound < 0 else min(1.0, 2 * float(stats.binom.sf(successes - 1, n, bound)))
+
+    return Estimate(successes / n, float(low), float(high), n, below, above)
+
+
+def share_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
+    """Share of trials in which `first` succeeds, less that of `second`, of the same trials.
+
+    Only the trials in which they differ say anything: given their number, those that favour `first`
+    are binomial, which gives the interval (Clopper and Pearson) and the p-value (McNemar's exact
+    test).
+
+    Args:
+        first: successes as booleans, shape [n].
+        second: those of the other, of the same trials.
+
+    Raises:
+        NoVariance: they differ in no trial.
+        ValueError: the shapes differ.
+
+    Reference:
+        McNemar (1947), Note on the sampling error of the difference between correlated proportions.
+    """
+    first, second = np.asarray(first, bool), np.asarray(second, bool)
+    if first.ndim != 1 or first.shape != second.shape:
+        raise ValueError(f"shapes must be equal, [n]; got {first.shape} and {second.shape}.")
+    n, gained, lost = len(first), int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    if gained + lost == 0:
+        raise NoVariance(f"the two agree in all {n} trials")
+    part, reach = share(gained, gained + lost), (gained + lost) / n
+
+    def as_share(bound: float) -> float:
+        return (bound / reach + 1) / 2
+
+    return Estimate(
+        (gained - lost) / n,
+        (2 * part.low - 1) * reach,
+        (2 * part.high - 1) * reach,
+        n,
+        lambda bound: part.below(as_share(bound)),
+        lambda bound: part.above(as_share(bound)),
+        float(stats.binomtest(gained, gained + lost).pvalue),
+    )
+
+
+def correlation(first: ArrayLike, second: ArrayLike) -> Estimate:
+    """Pearson's correlation of independent pairs, with the interval of Fisher's z.
+
+    Raises:
+        NoVariance: one of the two is constant.
+        ValueError: fewer than four pairs, or a value that is not finite.
+
+    Reference:
+        Fisher (1921), On the probable error of a coefficient of correlation.
+    """
+    first, second = _sample(first), _sample(second)
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        raise NoVariance("one of the two is constant")
+    if len(first) < 4:
+        raise ValueError(f"a correlation needs four or more pairs, got {len(first)}.")
+    found = stats.pearsonr(first, second)
+    low, high = found.confidence_interval(LEVEL)
+    z = stats.norm(np.arctanh(found.statistic), 1 / np.sqrt(len(first) - 3))
+    return Estimate(
+        float(found.statistic),
+        float(low),
+        float(high),
+        len(first),
+        lambda bound: min(1.0, 2 * float(z.sf(_arctanh(bound)))),
+        lambda bound: min(1.0, 2 * float(z.cdf(_arctanh(bound)))),
+        float(found.pvalue),
+    )
+
+
+def _arctanh(bound: float) -> float:
+    return float(np.arctanh(np.clip(bound, -1, 1)))
+
+
+def _sample(values: ArrayLike) -> np.ndarray:
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+        raise ValueError(f"an interval needs two or more finite values, shape [n]; got {values}.")
+    return values
+
+
+def interval(values: ArrayLike) -> tuple[float, float, float]:
+    """Mean and ends of its 95 % interval, for a picture; of equal values a point.
+
+    Raises:
+        ValueError: fewer than two values, or one that is not finite.
+    """
+    try:
+        found = mean(values)
+    except NoVariance:
+        centre = float(np.mean(np.asarray(values, np.float64)))
+        return centre, centre, centre
+    return found.value, found.low, found.high

@@ -1,0 +1,90 @@
+"""Sentences about verdicts, made from their parts: none is typed anywhere."""
+
+from experiments.engine._part import FACTORS, Part
+from experiments.engine._verdict import FAILED, Gate, Verdict
+
+NAMES = dict(zip(FACTORS[1:], ("half", "twice"), strict=True))
+
+
+def number(value: float) -> str:
+    """Four significant digits, without an exponent where that is short."""
+    return f"{value:.4g}"
+
+
+def part_sentence(part: Part) -> str:
+    """What was measured, the number with its interval, what is claimed of it, and the outcome."""
+    words = part.text
+    if part.estimate is not None:
+        words += f": {number(part.estimate)}"
+        if part.low is not None and part.high is not None:
+            words += f" [{number(part.low)}, {number(part.high)}]"
+    about = [] if part.claimed == "so" else [f"claimed {part.claimed}"]
+    about += [f"n = {part.n}"] if part.n is not None else []
+    about += [f"exact p {p_value(part.p)}"] if part.p is not None else []
+    if about:
+        words += f" ({', '.join(about)})"
+    panel = f"{part.panel}: " if part.panel else ""
+    remark = f", {part.remark}" if part.remark else ""
+    return f"{panel}{words}: {part.outcome}{remark}"
+
+
+def gate_sentence(gate: Gate) -> str:
+    return f"control {gate.name} {'passed' if gate.passed else 'FAILED'}: {gate.text}"
+
+
+def p_value(p: float) -> str:
+    return f"= {p:.2g}" if p >= 1e-4 else "< 0.0001"
+
+
+def sensitivity_sentence(verdict: Verdict) -> str:
+    """Which smallest effects would have changed the outcome; empty if none."""
+    changed = [
+        f"{outcome} at {NAMES[factor]}"
+        for factor, outcome in zip(FACTORS[1:], verdict.sensitivity, strict=False)
+        if outcome != verdict.outcome
+    ]
+    return f"depends on δ: {', '.join(changed)}" if changed else ""
+
+
+def decisive(verdict: Verdict) -> Part:
+    """The part that decided: the weakest of those that must all hold, or the strongest of any."""
+    parts = verdict.parts
+    if verdict.outcome in FAILED:
+        failed = [part for part in parts if part.outcome in FAILED]
+        least = min if verdict.together == "all" else max
+        return least(failed or parts, key=lambda part: part.against[0])
+    if verdict.outcome == "undecided" and verdict.together == "all":
+        open_ = [part for part in parts if part.outcome != "confirmed"]
+        return (open_ or list(parts))[0]
+    strongest = max if verdict.together == "all" else min
+    return strongest(parts, key=lambda part: part.support[0])
+
+
+def finding(verdict: Verdict) -> str:
+    """One sentence: the outcome, and the number of the part that decided."""
+    failed = [gate for gate in verdict.gates if not gate.passed]
+    if verdict.reason:
+        return f"{verdict.subject} {verdict.outcome}: {verdict.reason}"
+    if verdict.outcome == "undecided" and failed:
+        return f"{verdict.subject} undecided: {gate_sentence(failed[0])}"
+    if not verdict.parts:
+        return f"{verdict.subject} {verdict.outcome}: {'; '.join(verdict.beside)}"
+    part = decisive(verdict)
+    words = part.text
+    if part.estimate is not None:
+        words += f": {number(part.estimate)}"
+        if part.low is not None and part.high is not None:
+            words += f" [{number(part.low)}, {number(part.high)}]"
+        words += f", claimed {part.claimed}"
+    several = f" ({verdict.together} of {len(verdict.parts)} parts)" * (len(verdict.parts) > 1)
+    return f"{verdict.subject} {verdict.outcome}{several}: {words}"
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """One line a part, then the controls, what was measured besides, and why it was not judged."""
+    return [
+        *map(part_sentence, verdict.parts),
+        *map(gate_sentence, verdict.gates),
+        *verdict.beside,
+        *([verdict.reason] if verdict.reason else []),
+    ]
