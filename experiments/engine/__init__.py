@@ -11,6 +11,9 @@ from experiments.engine._estimate import interval as interval
 from experiments.engine._estimate import mean as mean
 from experiments.engine._estimate import share as share
 from experiments.engine._estimate import share_difference as share_difference
+from experiments.engine._gates import converged as converged
+from experiments.engine._gates import inside_grids as inside_grids
+from experiments.engine._gates import not_saturated as not_saturated
 from experiments.engine._part import Part as Part
 from experiments.engine._part import equivalent as equivalent
 from experiments.engine._part import holds as holds
@@ -27,10 +30,13 @@ from experiments.engine._style import COLOURS as COLOURS
 from experiments.engine._style import LITERAL as LITERAL
 from experiments.engine._style import RIGHT as RIGHT
 from experiments.engine._style import band as band
+from experiments.engine._style import data_name as data_name
 from experiments.engine._style import figure as figure
 from experiments.engine._style import method as method
+from experiments.engine._style import ordered as ordered
 from experiments.engine._tuning import Arm as Arm
 from experiments.engine._tuning import Tuned as Tuned
+from experiments.engine._tuning import choice_variance as choice_variance
 from experiments.engine._tuning import repeat as repeat
 from experiments.engine._tuning import tune as tune
 from experiments.engine._verdict import Gate as Gate

@@ -5,7 +5,9 @@ import io
 import os
 import platform
 import re
+import textwrap
 import time
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
+from PIL import Image
 
 from experiments.engine._animation import gif_bytes
 from experiments.engine._plan import frozen
@@ -29,7 +32,8 @@ from experiments.engine._results import (
     write_record,
 )
 from experiments.engine._script import Script
-from experiments.engine._style import RC
+from experiments.engine._sentences import finding
+from experiments.engine._style import RC, caption
 from experiments.engine._verdict import Verdict
 from experiments.engine.before import Verdict as Before
 from experiments.engine.before import as_verdict
@@ -41,6 +45,7 @@ OUR_PAGES = {
     "index.html": rb"<title>jaxtricks: the measured lectures</title>",
 }
 COMMITTED = Path(__file__).resolve().parents[2] / "paper_figs"
+SMALL = 300_000  # bytes of an SVG that is kept
 ANEW = "to be judged anew"
 REAL_DATA = ("mnist", "cifar10")
 COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"
@@ -112,7 +117,7 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
     record["plans"] = plans
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     record["results"] = results
-    pictures = _draw(script, readable, preset)
+    pictures = _draw(script, readable, preset, verdicts)
     _write_pictures(script, out, pictures)
     write_record(record_path(script, out), record)
     return picture_path(script, out)
@@ -130,7 +135,8 @@ def redraw_script(script: Script, out: Path) -> Path:
     record = read_record(path)
     verdicts = judged(script, record["results"])
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
-    _write_pictures(script, out, _draw(script, record["results"], record["preset"]))
+    pictures = _draw(script, record["results"], record["preset"], verdicts)
+    _write_pictures(script, out, pictures)
     write_record(path, record)
     return picture_path(script, out)
 
@@ -235,31 +241,52 @@ def judged(script: Script, results: dict[str, Any]) -> list[Verdict]:
 def _write_pictures(script: Script, out: Path, pictures: dict[str, bytes]) -> None:
     for suffix, picture in pictures.items():
         write_atomically(picture_path(script, out).with_suffix(suffix), picture)
+    if ".svg" not in pictures:
+        picture_path(script, out).with_suffix(".svg").unlink(missing_ok=True)
 
 
-def _draw(script: Script, results: dict[str, Any], preset: str) -> dict[str, bytes]:
-    """The picture's files by suffix, of an animation a still too; of a smoke run sketches."""
+def _draw(
+    script: Script, results: dict[str, Any], preset: str, verdicts: Sequence[Verdict]
+) -> dict[str, bytes]:
+    """The picture's files by suffix: of an animation a still too, of a small one SVG besides.
+
+    A smoke run draws sketches.
+    """
     pictures = {}
     with plt.rc_context(RC):
         animation = script.animate(results) if script.animate else None
         figure = animation.figure if animation else script.module.draw(results)
+        shown = [textwrap.shorten(finding(v), 240, placeholder=" ...") for v in verdicts]
+        caption(figure, script.question, shown)
         try:
             if preset == "smoke":
                 _sketch(figure)
             if animation:
                 pictures[".gif"] = gif_bytes(animation)
             pictures[".png"] = _png(figure, sketch=preset == "smoke")
+            if preset != "smoke" and not animation:
+                svg = _svg(figure)
+                pictures |= {".svg": svg} if len(svg) < SMALL else {}
         finally:
             plt.close(figure)
     return pictures
 
 
 def _png(figure: Figure, *, sketch: bool) -> bytes:
+    """With a palette of 256 colours, a third of the size."""
     buffer, metadata = io.BytesIO(), {"Software": None}
     if sketch:
         FigureCanvasAgg(figure).print_png(buffer, metadata=metadata)
-    else:
-        figure.savefig(buffer, format="png", metadata=metadata)
+        return buffer.getvalue()
+    figure.savefig(buffer, format="png", metadata=metadata)
+    flat, image = io.BytesIO(), Image.open(buffer).convert("RGB")
+    image.quantize(256, dither=Image.Dither.NONE).save(flat, "PNG", optimize=True)
+    return flat.getvalue()
+
+
+def _svg(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 

@@ -68,7 +68,7 @@ def finding(verdict: Verdict) -> str:
     if verdict.outcome == "undecided" and failed:
         return f"{verdict.subject} undecided: {gate_sentence(failed[0])}"
     if not verdict.parts:
-        return f"{verdict.subject} {verdict.outcome}: {'; '.join(verdict.beside)}"
+        return f"{verdict.subject} {verdict.outcome}"
     part = decisive(verdict)
     words = part.text
     if part.estimate is not None:

@@ -1,11 +1,13 @@
 """Tuning each method with the same number of trials, and judging it on seeds it has not seen."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
 
+RESAMPLES = 200  # of the tuning seeds
 Run = Callable[[jax.Array, Any], Any]
 
 
@@ -28,25 +30,49 @@ class Tuned(NamedTuple):
     """What tuning found, as numpy arrays.
 
     Attributes:
-        tuning: losses `[trial, tuning seed]`, whatever they were.
-        best: index of the trial with the least mean; one not finite on every seed cannot win.
-        trial: its hyper-parameters.
+        tuning: losses `[trial, tuning seed]`, whatever they were; chosen for each seed anew
+            `[seed, trial, tuning seed]`.
+        best: index of the trial with the least mean; one not finite on every tuning seed cannot
+            win. Chosen for each seed anew, the indices `[seed]`.
+        trial: its hyper-parameters; chosen for each seed anew, their first axis is the seeds.
         tested: results of its runs on the fresh seeds, first axis the seeds.
+        at_edge: names of the hyper-parameters whose winning value is an end of their grid, of three
+            values or more.
+        again: where the choice is resampled, the 200 trials that resampled tuning seeds choose.
+        others: results on the fresh seeds of each trial that is among them, by index.
     """
 
     tuning: np.ndarray
-    best: int
+    best: Any
     trial: Any
     tested: Any
+    at_edge: tuple[str, ...] = ()
+    again: np.ndarray = np.zeros(0, int)
+    others: Mapping[int, Any] = MappingProxyType({})
 
 
 def tune(
-    key: jax.Array, arms: Mapping[Any, Arm], *, tuning_seeds: int, seeds: int
+    key: jax.Array,
+    arms: Mapping[Any, Arm],
+    *,
+    tuning_seeds: int,
+    seeds: int,
+    choice: Literal["resampled", "for each seed"] = "resampled",
 ) -> dict[Any, Tuned]:
     """Gives each arm its best trial, and its test on fresh seeds; all arms share all keys.
 
     `key` is split into `seeds + tuning_seeds`: the first are for the tests, the others for the
     tuning, so no key serves both.
+
+    Args:
+        key: where all keys come from.
+        arms: the methods, with equal numbers of trials.
+        tuning_seeds: runs of each trial that choose the best one.
+        seeds: runs of the winner that are judged.
+        choice: what becomes of the luck of the choice, which all judged seeds would share.
+            "resampled": the choice is made again for 200 resamples of the tuning seeds, and
+            `choice_variance` gives what that adds to a mean. "for each seed": every judged seed has
+            `tuning_seeds` of its own, so that its spread has the choice in it.
 
     Raises:
         ValueError: the arms differ in their number of trials, or have none; a number of seeds is
@@ -66,28 +92,92 @@ def tune(
     counts = {name: _count(name, arm.trials) for name, arm in arms.items()}
     if len(set(counts.values())) != 1:
         raise ValueError(f"arms must have equal numbers of trials, got {counts}.")
+    if choice == "for each seed":
+        keys = jax.random.split(key, (seeds, 1 + tuning_seeds))
+        return {name: _tune_each(name, arm, keys) for name, arm in arms.items()}
     keys = jax.random.split(key, seeds + tuning_seeds)
-    found = {}
-    for name, arm in arms.items():
-        trials = [
-            jax.tree.map(lambda leaf, i=i: np.asarray(leaf)[i], arm.trials)
-            for i in range(counts[name])
-        ]
-        losses = np.array([_losses(arm, keys[seeds:], trial) for trial in trials])
-        finite = np.isfinite(losses).all(axis=1)
-        if not finite.any():
-            raise ValueError(
-                f"{name!r}: none of {counts[name]} trials has finite losses on all tuning seeds."
-            )
-        best = int(np.argmin(np.where(finite, losses.mean(axis=1), np.inf)))
-        found[name] = Tuned(losses, best, trials[best], repeat(arm.run, keys[:seeds], trials[best]))
-    return found
+    return {name: _tune_once(name, arm, keys[:seeds], keys[seeds:]) for name, arm in arms.items()}
+
+
+def choice_variance(difference: Callable[..., Any], *found: Tuned) -> float:
+    """Variance of a mean over the 200 resampled choices of hyper-parameters, for `engine.mean`.
+
+    Args:
+        difference: of the arms' results on the fresh seeds: the values that are judged, shape [n].
+        found: the arms, each with its choices resampled; one resample is the same seeds in all.
+
+    Example:
+        >>> arm = Tuned(np.zeros((2, 3)), 0, 0.1, np.zeros(4), again=np.array([0, 1]),
+        ...             others={0: np.zeros(4), 1: np.ones(4)})
+        >>> choice_variance(lambda losses: losses, arm)
+        0.25
+    """
+    rows = zip(*(arm.again for arm in found), strict=True)
+    means = {
+        row: float(np.mean(difference(*(arm.others[i] for arm, i in zip(found, row, strict=True)))))
+        for row in set(rows)
+    }
+    rows = zip(*(arm.again for arm in found), strict=True)
+    return float(np.var([means[row] for row in rows]))
+
+
+def _tune_once(name: Any, arm: Arm, tests: jax.Array, keys: jax.Array) -> Tuned:
+    trials = _trials(name, arm)
+    losses = np.array([_losses(arm, keys, trial) for trial in trials])
+    best = _best(name, losses)
+    draws = np.random.default_rng(0).integers(0, len(keys), (RESAMPLES, len(keys)))
+    again = np.array([_best(name, losses[:, draw]) for draw in draws])
+    others = {int(i): repeat(arm.run, tests, trials[i]) for i in {best, *again.tolist()}}
+    edge = _at_edge(arm.trials, [trials[best]])
+    return Tuned(losses, best, trials[best], others[best], edge, again, others)
+
+
+def _tune_each(name: Any, arm: Arm, keys: jax.Array) -> Tuned:
+    trials = _trials(name, arm)
+    losses = np.array([[_losses(arm, row[1:], trial) for trial in trials] for row in keys])
+    best = np.array([_best(name, rows) for rows in losses])
+    chosen = [trials[i] for i in best]
+    results = [
+        jax.device_get(arm.run(row[0], trial)) for row, trial in zip(keys, chosen, strict=True)
+    ]
+    return Tuned(losses, best, _stack(chosen), _stack(results), _at_edge(arm.trials, chosen))
+
+
+def _best(name: Any, losses: np.ndarray) -> int:
+    finite = np.isfinite(losses).all(axis=1)
+    if not finite.any():
+        raise ValueError(
+            f"{name!r}: none of {len(losses)} trials has finite losses on all tuning seeds."
+        )
+    return int(np.argmin(np.where(finite, losses.mean(axis=1), np.inf)))
+
+
+def _at_edge(trials: Any, chosen: list[Any]) -> tuple[str, ...]:
+    """Names of the hyper-parameters of which a chosen value is the least or the greatest tried."""
+    ends = []
+    for (path, grid), *values in zip(
+        jax.tree_util.tree_leaves_with_path(trials), *map(jax.tree.leaves, chosen), strict=True
+    ):
+        tried = np.unique(np.asarray(grid))
+        if len(tried) > 2 and np.isin(np.asarray(values), tried[[0, -1]]).any():
+            ends.append(jax.tree_util.keystr(path, simple=True, separator=".") or "rate")
+    return tuple(ends)
+
+
+def _trials(name: Any, arm: Arm) -> list[Any]:
+    return [
+        jax.tree.map(lambda leaf, i=i: np.asarray(leaf)[i], arm.trials)
+        for i in range(_count(name, arm.trials))
+    ]
+
+
+def _stack(rows: list[Any]) -> Any:
+    return jax.tree.map(lambda *values: np.stack(values), *rows)
 
 
 def repeat(run: Run, keys: jax.Array, trial: Any) -> Any:
     """`run(key, trial)` for one key after another: numpy arrays whose first axis is the keys."""
-    results = [jax.device_get(run(key, trial)) for key in keys]
-    return jax.tree.map(lambda *rows: np.stack(rows), *results)
+    return _stack([jax.device_get(run(key, trial)) for key in keys])
 
 
 def _losses(arm: Arm, keys: jax.Array, trial: Any) -> list[np.ndarray]:

@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.engine import Arm, tune
+from experiments.engine import (
+    Arm,
+    choice_variance,
+    converged,
+    inside_grids,
+    not_saturated,
+    tune,
+)
 
 KEY = jax.random.key(0)
 
@@ -138,3 +145,72 @@ def test_arms_of_one_function_share_one_program():
     arms = {name: Arm(loss, np.full(3, float(name))) for name in range(4)}
     tune(KEY, arms, tuning_seeds=2, seeds=5)
     assert len(traced) == 1
+
+
+# The luck of the choice, and the ends of the grid
+
+
+def noisy(key, rate):
+    """Best at 0.3, by less than the noise of a seed."""
+    return (np.log10(rate) + 0.5) ** 2 + jax.random.normal(key)
+
+
+RATES = np.float32([0.1, 0.3, 1.0])
+
+
+def test_the_choice_is_made_again_for_each_seed():
+    arms = {"only": Arm(noisy, RATES)}
+    found = tune(jax.random.key(1), arms, tuning_seeds=2, seeds=30, choice="for each seed")["only"]
+    assert found.tuning.shape == (30, 3, 2)
+    assert len(set(found.best)) > 1
+    np.testing.assert_array_equal(found.trial, RATES[found.best])
+    keys = jax.random.split(jax.random.key(1), (30, 3))
+    want = [noisy(row[0], rate) for row, rate in zip(keys, found.trial, strict=True)]
+    np.testing.assert_allclose(found.tested, want, rtol=1e-6)
+    np.testing.assert_array_equal(found.best, found.tuning.mean(axis=2).argmin(axis=1))
+
+
+def test_the_choice_is_resampled():
+    """Its variance is that of the means over the trials that resampled tuning seeds choose."""
+    arms = {"only": Arm(noisy, RATES)}
+    found = tune(jax.random.key(1), arms, tuning_seeds=5, seeds=10)["only"]
+    assert len(found.again) == 200 and set(found.others) == {found.best, *found.again.tolist()}
+    np.testing.assert_array_equal(found.others[found.best], found.tested)
+    means = {i: tested.mean() for i, tested in found.others.items()}
+    want = np.var([means[i] for i in found.again])
+    assert choice_variance(lambda tested: tested, found) == pytest.approx(want)
+    assert choice_variance(lambda one, other: one - other, found, found) == 0
+
+
+@pytest.mark.parametrize(
+    "trials, edge",
+    [
+        (np.array([0.1, 0.3, 1.0]), ()),
+        (np.array([0.3, 1.0, 3.0]), ("rate",)),
+        ({"rate": np.array([0.03, 0.1, 0.3])}, ("rate",)),
+        (np.array([0.3, 1.0]), ()),  # two values are a choice, and no grid
+    ],
+)
+def test_a_winner_at_the_end_of_its_grid_is_named(trials, edge):
+    arms = {"adam": Arm(lambda key, trial: (jax.tree.leaves(trial)[0] - 0.3) ** 2, trials)}
+    found = tune(jax.random.key(0), arms, tuning_seeds=1, seeds=1)
+    assert found["adam"].at_edge == edge
+    gate = inside_grids(found)
+    assert gate.passed is (edge == ()) and ("adam (rate)" in gate.text) is (edge != ())
+
+
+def test_a_metric_at_its_bound_is_no_evidence():
+    fine = {"a": [0.9] * 16 + [1.0] * 4, "b": [0.5] * 20}
+    assert not_saturated(fine, bounds=[1.0], step=0.01, effect=0.01).passed
+    assert not not_saturated(fine, bounds=[1.0], step=0.2, effect=0.01).passed
+    bound = not_saturated({"a": [0.9] * 15 + [1.0] * 5}, bounds=[1.0], step=0, effect=1)
+    assert not bound.passed and bound.text.startswith("25 % of the seeds of a are at a bound")
+
+
+def test_a_baseline_has_converged_if_twice_the_updates_change_nothing():
+    base = np.array([1.0, 1.1, 0.9, 1.0, 1.05])
+    assert converged(base, base + 0.01, effect=0.02).passed
+    assert converged(base, base + 0.03, effect=0.02).passed  # within its standard error, 0.033
+    assert not converged(base, base + 0.05, effect=0.02).passed
+    with pytest.raises(ValueError, match="5 or more seeds"):
+        converged(base[:4], base[:4], effect=1)

@@ -1,0 +1,73 @@
+"""Controls that many claims share: metrics off their bounds, converged baselines, inner winners."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from experiments.engine._tuning import Tuned
+from experiments.engine._verdict import Gate
+
+AT_BOUND = 0.2  # of an arm's seeds, at most
+PILOTS = 5  # tuning seeds that show convergence, at least
+
+
+def not_saturated(
+    arms: Mapping[str, ArrayLike], *, bounds: Sequence[float], step: float, effect: float
+) -> Gate:
+    """`sat`: at most a fifth of an arm's seeds at a bound, and the mean's step under half δ.
+
+    Args:
+        arms: the metric of each arm, one a seed.
+        bounds: values beyond which it cannot go: 100 %, chance, the limit of steps, a grid's end.
+        step: the smallest change of one seed's metric (one test example, one grid step); that of
+            the mean over n seeds is an nth of it.
+        effect: the smallest effect that matters (δ).
+    """
+    shares = {
+        name: float(np.mean(np.isin(np.asarray(values), np.asarray(bounds))))
+        for name, values in arms.items()
+    }
+    worst = max(shares, key=lambda name: shares[name])
+    seeds = min(len(np.asarray(values)) for values in arms.values())
+    fine = step / seeds
+    return Gate(
+        "sat",
+        shares[worst] <= AT_BOUND and fine < effect / 2,
+        f"{100 * shares[worst]:.0f} % of the seeds of {worst} are at a bound, and the mean moves "
+        f"in steps of {fine:.2g} (δ {effect:g})",
+    )
+
+
+def converged(baseline: ArrayLike, doubled: ArrayLike, *, effect: float) -> Gate:
+    """`conv`: doubling the updates moves the baseline's mean by δ or its standard error at most.
+
+    Args:
+        baseline: its metric on 5 or more tuning seeds.
+        doubled: the metric of twice the updates, on the same seeds.
+        effect: the smallest effect that matters (δ).
+
+    Raises:
+        ValueError: fewer than 5 seeds.
+    """
+    baseline, doubled = np.asarray(baseline, np.float64), np.asarray(doubled, np.float64)
+    if len(baseline) < PILOTS or baseline.shape != doubled.shape:
+        raise ValueError(f"{PILOTS} or more seeds of both, got {baseline.shape}, {doubled.shape}.")
+    moved = float(np.mean(doubled) - np.mean(baseline))
+    error = float(baseline.std(ddof=1) / np.sqrt(len(baseline)))
+    return Gate(
+        "conv",
+        abs(moved) <= max(effect, error),
+        f"twice the updates move the baseline by {moved:.2g} (δ {effect:g}, standard error "
+        f"{error:.2g}, {len(baseline)} tuning seeds)",
+    )
+
+
+def inside_grids(found: Mapping[Any, Tuned]) -> Gate:
+    """`edge`: no winner at an end of its grid."""
+    ends = [
+        f"{name} ({', '.join(tuned.at_edge)})" for name, tuned in found.items() if tuned.at_edge
+    ]
+    text = f"at an end: {', '.join(ends)}" if ends else "no winner at an end of its grid"
+    return Gate("edge", not ends, text)
