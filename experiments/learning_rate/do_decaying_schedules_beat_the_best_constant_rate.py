@@ -131,7 +131,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """The tuned rates over the run, the tuning, and the tests."""
     fig, (curves, tuning, tests) = figure(1, 3, width=4.6, height=3.6)
-    looks = [("grey", "--"), *((colour, "-") for colour in COLOURS)]
+    looks = [("grey", "--"), *((colour, "-") for colour in COLOURS[: len(DECAYING)])]
     for kind, (colour, line) in zip(KINDS, looks, strict=True):
         look = {"color": colour, "ls": line, "label": kind}
         curve = RATES[results["best"][kind]] * np.asarray(results["curves"][kind])

@@ -152,7 +152,7 @@ def test_arms_of_one_function_share_one_program():
 
 def noisy(key, rate):
     """Best at 0.3, by less than the noise of a seed."""
-    return (np.log10(rate) + 0.5) ** 2 + jax.random.normal(key)
+    return (np.log10(rate) + 0.5) ** 2 + jax.random.normal(jax.random.fold_in(key, int(10 * rate)))
 
 
 RATES = np.float32([0.1, 0.3, 1.0])
