@@ -6,6 +6,7 @@ Examples:
     python -m experiments --list                  what there is
     python -m experiments --only C-013 --only F-038
     python -m experiments --full --out paper_figs
+    python -m experiments --reseed 1 --only C-008 which verdicts do other seeds change?
 """
 
 import argparse
@@ -50,6 +51,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (./figures)")
     parser.add_argument("--redraw", action="store_true", help="draw from the JSON, do not run")
     parser.add_argument(
+        "--reseed",
+        type=int,
+        metavar="N",
+        help="compare verdicts with those of the Nth other seeds",
+    )
+    parser.add_argument(
         "--force", action="store_true", help="replace larger runs, and files of others"
     )
     parser.add_argument("--jobs", type=int, help="scripts at a time (one for each CPU core)")
@@ -57,6 +64,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.jobs is not None and options.jobs < 1:
         parser.error(f"--jobs must be at least 1, got {options.jobs}")
+    if options.reseed is not None and options.reseed < 1:
+        parser.error(f"--reseed must be at least 1, got {options.reseed}")
     return options
 
 
@@ -109,6 +118,29 @@ def report(scripts, out: Path) -> None:
             print(textwrap.shorten(printable(finding(verdict)), 200, placeholder=" ...") + small)
 
 
+def list_flips(scripts, options) -> int:
+    """Verdicts of another set of seeds beside the committed ones; nothing is written."""
+    from experiments.engine._flips import compare, repeatable
+    from experiments.engine._run import COMMITTED
+
+    if not options.only:
+        scripts = repeatable(scripts, COMMITTED, options.preset)
+    pairs, failed = [], False
+    for script in scripts:
+        try:
+            for claim, before, after in compare(script, options.preset, options.reseed, COMMITTED):
+                pairs.append((claim, before, after))
+                print(
+                    f"{claim} {before} -> {after}{'' if before == after else '   FLIP'}", flush=True
+                )
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            failed = True
+    flips = [f"{claim} ({before} -> {after})" for claim, before, after in pairs if before != after]
+    print(f"{len(flips)} of {len(pairs)} verdicts flip{': ' if flips else ''}{', '.join(flips)}")
+    return FAILED if failed else 0
+
+
 def main(arguments: list[str]) -> int:
     """Returns the exit code: 0, 1 after a failure, 130 after Ctrl-C."""
     options = parse(arguments)
@@ -132,6 +164,8 @@ def main(arguments: list[str]) -> int:
         return 0
     if not options.only and not options.redraw and options.preset != "smoke":
         scripts = [script for script in scripts if script.tier <= options.tier]
+    if options.reseed is not None:
+        return list_flips(scripts, options)
     from experiments.engine._ledger import write_ledger
     from experiments.engine._run import prepare_folder, record_path
 

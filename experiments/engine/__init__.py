@@ -34,6 +34,7 @@ from experiments.engine._style import data_name as data_name
 from experiments.engine._style import figure as figure
 from experiments.engine._style import method as method
 from experiments.engine._style import ordered as ordered
+from experiments.engine._trials import finish as finish
 from experiments.engine._tuning import Arm as Arm
 from experiments.engine._tuning import Tuned as Tuned
 from experiments.engine._tuning import choice_variance as choice_variance

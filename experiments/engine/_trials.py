@@ -1,0 +1,73 @@
+"""Long studies, trial by trial: what is finished is kept, whatever happens next."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.engine._results import from_json, to_json
+
+
+def finish(
+    path: Path, trials: Mapping[str, Any], run: Callable[[Any], dict[str, Any]]
+) -> dict[str, Any]:
+    """Runs the trials that are not in the file yet, and gives the results of all by name.
+
+    Every finished trial is a line, on the disk before the next begins: its name, the SHA-256 of its
+    settings, its results, and the SHA-256 of these. A torn or damaged line is run again, and so is
+    a trial whose settings have changed.
+
+    Args:
+        path: a file of lines of JSON; it and its folder are made.
+        trials: the settings of each trial, by name: whatever JSON can hold.
+        run: `settings -> results`, a dict of numbers, texts, lists and arrays.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = Path(folder.name) / "study.jsonl"
+        >>> finish(path, {"first": 1, "second": 2}, lambda number: {"square": number**2})
+        {'first': {'square': 1}, 'second': {'square': 4}}
+        >>> len(path.read_text().splitlines())
+        2
+        >>> folder.cleanup()
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = _read(path)
+    results = {}
+    for name, settings in trials.items():
+        key = (name, _hash(settings))
+        if key not in done:
+            done[key] = to_json(run(settings))
+            _append(path, name, key[1], done[key])
+        results[name] = from_json(done[key])
+    return results
+
+
+def _append(path: Path, name: str, settings: str, results: Any) -> None:
+    line = {"trial": name, "settings": settings, "results": results, "sha256": _hash(results)}
+    whole = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")  # the last one was torn
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" * whole + json.dumps(line, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> dict[tuple[str, str], Any]:
+    done = {}
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    for line in lines:
+        try:
+            row = json.loads(line)
+            if row["sha256"] == _hash(row["results"]):
+                done[row["trial"], row["settings"]] = row["results"]
+        except (ValueError, KeyError, TypeError):
+            continue
+    return done
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(to_json(value), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,81 @@
+"""The committed records: judged again from their JSON they say the same, and they do not clash."""
+
+import dataclasses
+import re
+
+import pytest
+
+from experiments import catalogue
+from experiments.engine._plan import frozen
+from experiments.engine._results import read_record, read_verdict, to_json
+from experiments.engine._run import COMMITTED, judged, record_path
+from experiments.engine._script import find_scripts
+
+RECORDS = [
+    pytest.param(script, id=script.name)
+    for script in find_scripts()
+    if record_path(script, COMMITTED).exists()
+]
+CONFIRMED, ANEW = "confirmed", "to be judged anew"
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    """Of all claims and errata that are judged, by id."""
+    found = {}
+    for (script,) in (parameter.values for parameter in RECORDS):
+        for row in read_record(record_path(script, COMMITTED))["verdicts"]:
+            found[row["subject"]] = row["outcome"]
+    return {subject: outcome for subject, outcome in found.items() if outcome != ANEW}
+
+
+@pytest.mark.parametrize("script", RECORDS)
+def test_a_record_judged_again_says_the_same(script):
+    record = read_record(record_path(script, COMMITTED))
+    again = [to_json(dataclasses.asdict(v)) for v in judged(script, record["results"])]
+    assert again == record["verdicts"]
+
+
+@pytest.mark.parametrize("script", RECORDS)
+def test_what_was_fixed_before_the_run_is_what_the_script_fixes(script):
+    record = read_record(record_path(script, COMMITTED))
+    config = script.config(record["preset"])
+    assert set(record["plans"]) == set(script.plans)
+    for claim, plan in script.plans.items():
+        assert record["plans"][claim] == frozen(claim, plan, config), claim
+
+
+@pytest.mark.parametrize("script", RECORDS)
+def test_verdicts_have_as_many_seeds_as_the_protocol_asks_for(script):
+    """Settings times seeds where the row has both; the fewest of the parts in which something is
+    random."""
+    record = read_record(record_path(script, COMMITTED))
+    for verdict in map(read_verdict, record["verdicts"]):
+        if verdict.subject in record["plans"]:
+            asked = re.match(r"\d+", catalogue.protocol()[verdict.subject].n)
+            sizes = [part.n for part in verdict.parts if part.n is not None]
+            assert not asked or not sizes or min(sizes) >= int(asked[0]), verdict.subject
+
+
+# R-33 to R-35: what cannot both be so, and what must come out alike
+NOT_BOTH = [
+    ("C-002", "E-15"), ("C-011", "E-132"), ("C-014", "E-59"), ("C-016", "E-57"),
+    ("C-016", "E-129"), ("C-017", "E-57"), ("C-018", "E-63"), ("C-019", "E-65"), ("C-028", "E-70"),
+    ("C-043", "E-134"), ("C-144", "E-134"), ("C-045", "E-95"), ("C-063", "E-81"),
+    ("C-068", "E-72"), ("C-075", "E-75"), ("C-077", "E-17"), ("C-079", "E-04"), ("C-093", "E-54"),
+    ("C-094", "E-56"), ("C-095", "E-55"), ("C-096", "E-55"), ("C-098", "E-07"), ("C-098", "E-08"),
+    ("C-112", "E-77"), ("C-115", "E-78"), ("C-120", "E-79"), ("C-122", "E-80"),
+]  # fmt: skip
+ALIKE = [("C-006", "E-88"), ("C-085", "E-40")]
+
+
+@pytest.mark.parametrize("claim, erratum", NOT_BOTH)
+def test_a_claim_and_its_correction_are_not_both_confirmed(outcomes, claim, erratum):
+    assert {claim, erratum} <= {*catalogue.claims(), *catalogue.errata()}
+    assert {outcomes.get(claim), outcomes.get(erratum)} != {CONFIRMED}
+
+
+@pytest.mark.parametrize("claim, erratum", ALIKE)
+def test_what_says_the_same_comes_out_alike(outcomes, claim, erratum):
+    if claim in outcomes and erratum in outcomes:
+        assert outcomes[claim] == outcomes[erratum]
