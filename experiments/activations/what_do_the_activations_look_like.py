@@ -16,8 +16,18 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, figure
-from experiments.engine.before import Verdict, combine, exact
+from experiments.engine import (
+    COLOURS,
+    LITERAL,
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    convention,
+    exactly,
+    figure,
+    tolerance,
+)
 from jaxtricks import models, regularizers
 
 FIGURES = ("F-015",)
@@ -31,7 +41,8 @@ ACTIVATIONS = {
     "leaky ReLU": models.leaky_relu,
     "ELU": nn.elu,
 }
-NEAR, CLOSE = 0.5, 0.25  # "near 0", and how far from 1 a slope "close to 1" may be
+NEAR = 0.5  # of 0
+PLANS = {"C-095": Plan({"slope": 0.25}, ("identity",), {"near": NEAR})}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,18 +77,25 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """C-095 if all slopes within 0.5 of 0 are within 0.25 of 1, for both; E-49 if the notes' slope
-    and the frameworks' give values that differ tenfold below 0."""
-    near, parts = np.abs(results["x"]) <= NEAR, []
-    for name in ("tanh", "sigmoid"):
-        slopes = results["curves"][name]["slope"][near]
-        text = f"{name}: slopes {slopes.min():.3f} to {slopes.max():.3f} within {NEAR} of 0"
-        parts.append(exact("C-095", np.abs(slopes - 1).max() <= CLOSE, text))
+    """C-095 by the slopes within 0.5 of 0; E-49 is a convention."""
+    near, close = np.abs(results["x"]) <= NEAR, PLANS["C-095"].effects["slope"]
+    parts = [
+        tolerance(
+            f"slope of {name} within {NEAR} of 0",
+            [exactly(slope) for slope in results["curves"][name]["slope"][near]],
+            target=1.0,
+            within=close,
+            panel=panel,
+        )
+        for name, panel in (("sigmoid", "a"), ("tanh", "b"))
+    ]
+    line = results["curves"]["ReLU"]["slope"][results["x"] > 0]  # the identity's half
+    gate = Gate("identity", bool(np.all(line == 1)), f"slope {line.mean():g} where it is one")
     below = results["x"] < 0
     ratio = results["leaky"]["0.1"][below] / results["leaky"]["0.01"][below]
     return [
-        combine("C-095", parts),
-        exact("E-49", np.allclose(ratio, 10), f"below 0, slope 0.1 over 0.01: {ratio.mean():.3g}"),
+        all_of("C-095", parts, gates=[gate], scope=f"{near.sum()} points, float32"),
+        convention("E-49", f"below 0, slope 0.1 over 0.01: {ratio.mean():.3g}"),
     ]
 
 

@@ -43,6 +43,7 @@ from experiments.engine._tuning import tune as tune
 from experiments.engine._verdict import Gate as Gate
 from experiments.engine._verdict import Verdict as Verdict
 from experiments.engine._verdict import all_of as all_of
+from experiments.engine._verdict import convention as convention
 from experiments.engine._verdict import demonstration as demonstration
 from experiments.engine._verdict import exists as exists
 from experiments.engine._verdict import not_run as not_run

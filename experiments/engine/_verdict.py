@@ -15,6 +15,7 @@ VerdictOutcome = Literal[
     "not testable",
     "not run",
     "to be judged anew",
+    "convention",
 ]
 FAILED = ("refuted", "no difference")
 LISTED = 8  # settings of which one may show that something exists
@@ -125,6 +126,11 @@ def demonstration(subject: str, shown: bool, text: str, *, panel: str = "") -> V
     """An erratum: confirmed if the printed form goes wrong and the right one does not."""
     part = holds(text, shown, panel=panel)
     return Verdict(subject, part.outcome, (part,))
+
+
+def convention(subject: str, *lines: str) -> Verdict:
+    """An erratum that is a clash of conventions: what each gives is printed, nothing is judged."""
+    return Verdict(subject, "convention", beside=lines)
 
 
 def part_of(parts: Sequence[Part], together: Together) -> Part:

@@ -17,8 +17,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, figure, method
-from experiments.engine.before import Verdict, exact
+from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure, method
 from jaxtricks import optimizers
 
 FIGURES = ()
@@ -92,7 +91,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     named = ("momentum", "nesterov", "adam", "adamw", "descent, L2")
     parts = ", ".join(f"{name} {first[name]:.3g} ({total[name]:.3g})" for name in moving)
     return [
-        exact(
+        demonstration(
             "E-17",
             "gradient descent" in still and set(named) <= set(moving),
             f"first dropped update (all {results['dropped']}) over the rate after 10 gradients of "

@@ -20,8 +20,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, figure
-from experiments.engine.before import Verdict, exact
+from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, convention, demonstration, figure
 from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, schedules, surfaces
 
@@ -104,19 +103,15 @@ def optimizer_steps(rho: jax.Array, dampening: float | jax.Array, steps: int) ->
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """E-05: equal up to the drop (1e-9), over twice as far after. E-41: the ratio is 1 / (1 - rho).
-
-    E-34: all reach the gradient, and the slowest takes over twice the fastest's steps.
-    """
+    """E-05: equal up to the drop (1e-9), over twice as far after. E-41 and E-34
+    are conventions."""
     out, inside = results["positions"]["outside"], results["positions"]["inside"]
     same = np.allclose(out[: DROP + 1], inside[: DROP + 1], atol=1e-6)
     moved = {k: (out[DROP + k] - out[DROP], inside[DROP + k] - inside[DROP]) for k in AFTER}
     ratios = results["plain"] / results["damped"]
-    law = 1 / (1 - results["dampened"])
     steps, decays = results["steps"], results["decays"]
-    arrived = np.all(results["norms"] < 1e-3)
     return [
-        exact(
+        demonstration(
             "E-05",
             same and moved[10][1] < 2 * moved[10][0],
             f"10 steps after the rate fell from 0.1 to 0.01: moved {moved[10][0]:.2f} (outside), "
@@ -124,18 +119,16 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"{TOTAL - DROP} steps: {moved[TOTAL - DROP][0]:.1f}, {moved[TOTAL - DROP][1]:.1f}; "
             "the same before (gradient 1, rho 0.9)",
         ),
-        exact(
+        convention(
             "E-41",
-            np.allclose(ratios, law[:, None], rtol=1e-5),
             "step of the plain velocity over that of the average: "
             + ", ".join(
                 f"{ratio[-1]:.4g} at rho {rho:g}"
                 for ratio, rho in zip(ratios, results["dampened"], strict=True)
             ),
         ),
-        exact(
+        convention(
             "E-34",
-            arrived and steps.max() > 2 * steps.min(),
             f"valley, rate {results['rate']}, steps until the gradient is under 0.001: "
             + ", ".join(f"{s:.0f} at rho {rho:g}" for s, rho in zip(steps, decays, strict=True)),
         ),

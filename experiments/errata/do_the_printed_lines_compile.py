@@ -17,8 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, figure
-from experiments.engine.before import Verdict, exact
+from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, figure
 from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, surfaces
 
@@ -105,7 +104,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         printed, repaired = found["printed"], found["repaired"]
         holds = printed["message"] and not repaired["message"] and found["distance"] < 1e-9
         verdicts.append(
-            exact(
+            demonstration(
                 name,
                 bool(holds),
                 f"{notes} as printed: SyntaxError at column {printed['column']}; repaired, "

@@ -19,8 +19,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, figure, method
-from experiments.engine.before import Verdict, exact
+from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, figure, method
 from experiments.scenes import DECAY, RATES, valley
 from jaxtricks import optimizers, surfaces
 
@@ -116,13 +115,13 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     total, average = steps["sum"][-1], steps["average"][-1]
     is_rmsprop = np.allclose(steps["average"], steps["printed_average"], rtol=1e-6)
     return [
-        exact(
+        demonstration(
             "E-03",
             same and stuck and root < loss["root"][0] / 1000,
             f"loss {loss['root'][0]:.4g} after {len(loss['root']) - 1} steps: divided by the root "
             f"{root:.2g}, by the cache {cache:.4g}, by its square {square:.4g}",
         ),
-        exact(
+        demonstration(
             "E-45",
             is_rmsprop and total < average / 10,
             f"gradient 1, step {results['count'][-1]}: sum of squares {total:.4g} times the rate "

@@ -17,8 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, figure
-from experiments.engine.before import Verdict, exact
+from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, figure
 from jaxtricks import optimizers, surfaces
 from jaxtricks.optimizers import scale_by_adam
 
@@ -100,7 +99,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     printed, right = np.abs(results["printed_end"]) / rate, np.abs(results["right_end"]) / rate
     off = np.allclose(printed, n - 1, rtol=1e-4) and np.allclose(right, n, rtol=1e-4)
     return [
-        exact(
+        demonstration(
             "E-20",
             exact_rate and first[0] > 1.01 and first[1] < 0.99,
             f"raw step over corrected step: (0.9, 0.999) first {first[0]:.3f}, largest "
@@ -108,7 +107,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"{int(results['under_one_percent_at']) - 1}; (0.99, 0.999) first {first[1]:.3f}, "
             f"largest {top[1]:.3f} at step {int(at[1])}; corrected steps are the rate",
         ),
-        exact(
+        demonstration(
             "E-27",
             off,
             f"num_iterations = {n[0]}, {n[-1]}: the printed loop makes {printed[0]:.0f} and "

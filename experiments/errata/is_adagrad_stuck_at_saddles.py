@@ -19,8 +19,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import draw_path, draw_surface, figure, method, surface_grid
-from experiments.engine.before import Verdict, exact
+from experiments.engine import (
+    Verdict,
+    demonstration,
+    draw_path,
+    draw_surface,
+    figure,
+    method,
+    surface_grid,
+)
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
@@ -108,7 +115,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     stuck = adagrad[turned, -1] > limit
     told = f"over {limit}" if stuck else f"{adagrad[turned, -1]:.0f}"
     return [
-        exact(
+        demonstration(
             "E-37",
             stuck and adagrad[flat, -1] < 100 and descent[flat, -1] == descent[turned, -1],
             f"adagrad, rate {RATE}, from distance {results['distances'][-1]:.0f}: "

@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, figure
-from experiments.engine.before import Verdict, exact
+from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, figure
 from jaxtricks.control import plateau
 from jaxtricks.schedules import step_decay
 
@@ -111,7 +110,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     in_iterations = [len(cuts(long[str(every)]["iterations"])) for every in LONG_STEPS]
     first = results["first_cut_epoch"]
     return [
-        exact(
+        demonstration(
             "E-13",
             np.isclose(wrong[-1], 100, rtol=1e-5)
             and np.isclose(right[-1], 1e-4, rtol=1e-5)
@@ -119,13 +118,13 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"rate after {len(cuts(right))} plateaus: {wrong[-1]:g} with factor 10, "
             f"{right[-1]:.4g} with factor 0.1, from 0.1; our rule refuses factor 10",
         ),
-        exact(
+        demonstration(
             "E-21",
             early == [29, 59, 89] and late == [30, 60, 90],
             f"first epochs with a smaller rate: {early} if step() comes before training, {late} "
             "after it, as the printed comment says",
         ),
-        exact(
+        demonstration(
             "E-36",
             sum(in_epochs) == 0 and min(in_iterations) > 0,
             f"cuts in {epochs} epochs at a step of 1 000, 10 000 and 20 000: {in_epochs} counted "

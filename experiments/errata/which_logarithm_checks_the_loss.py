@@ -19,8 +19,7 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, figure
-from experiments.engine.before import Verdict, exact
+from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure
 
 FIGURES = ()
 CLAIMS = ()
@@ -94,14 +93,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     stable = finite and abs(results["right_low"][hundred] - 100) < 1e-3
     first = gaps[np.argmax(~np.isfinite(low))]
     return [
-        exact(
+        demonstration(
             "E-12",
             natural and np.all(ratio > 2),
             f"loss of {measured[three]:.4f} at 3 classes with scores 0, {measured[ten]:.3f} at 10; "
             f"the printed check says {results['decimal'][three]:.3f} and "
             f"{results['decimal'][ten]:.0f}: a factor of {ratio[ten]:.3f}",
         ),
-        exact(
+        demonstration(
             "E-28",
             stable and np.isposinf(low[hundred]) and np.isnan(high[hundred]),
             f"gap of 100 in float32: printed {low[hundred]:g} (right class low) and "

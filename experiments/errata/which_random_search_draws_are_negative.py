@@ -17,8 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, figure
-from experiments.engine.before import Verdict, exact
+from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure
 from jaxtricks.optimizers import add_l2, gradient_descent
 
 FIGURES = ()
@@ -81,7 +80,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     )
     low, high = printed["rate_range"]
     return [
-        exact(
+        demonstration(
             "E-11",
             holds,
             f"printed: rates {low:.0f} to {high:.0f}, 100 % negative, decays "

@@ -20,8 +20,7 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, figure
-from experiments.engine.before import Verdict, exact
+from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure
 from experiments.scenes import LINE_RATE, RATES, line_fit, line_start, valley
 from jaxtricks import optimizers, surfaces
 
@@ -158,7 +157,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     ):
         first, wrong, right = r[f"{key}_right"][0], r[f"{key}_literal"][-1], r[f"{key}_right"][-1]
         text = f"loss {first:.3g} after {steps} steps: printed {wrong:.2g}, right {right:.2g}"
-        verdicts.append(exact(subject, wrong > first and right < first / 1000, text))
+        verdicts.append(demonstration(subject, wrong > first and right < first / 1000, text))
     first, end = r["example_right"][0], r["example_right_end"]
     finite = int(r["example_literal_finite"])
     diverged = finite <= r["examples"]
@@ -167,11 +166,11 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         f"mean squared error {first:.3g} after {r['examples']} single examples: right {end:.3g}, "
     )
     text += f"printed {'not finite from update ' + str(finite) if diverged else 'grown'}"
-    verdicts.append(exact("E-14", grown and end < first, text))
+    verdicts.append(demonstration("E-14", grown and end < first, text))
     velocity, literal = r["velocities"][-1], r["unfolded"]
     same = abs(velocity - r["printed_sum"]) < 1e-6 and abs(velocity - literal) > 0.01
     text = f"gradients 1, 2, 3: third velocity {velocity:.3f} (rule and printed sum), "
-    verdicts.append(exact("E-18", same, text + f"{literal:.3f} by the printed unfolding"))
+    verdicts.append(demonstration("E-18", same, text + f"{literal:.3f} by the printed unfolding"))
     return verdicts
 
 
