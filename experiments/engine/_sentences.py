@@ -68,7 +68,8 @@ def finding(verdict: Verdict) -> str:
     if verdict.outcome == "undecided" and failed:
         return f"{verdict.subject} undecided: {gate_sentence(failed[0])}"
     if not verdict.parts:
-        return f"{verdict.subject} {verdict.outcome}"
+        told = verdict.outcome == "convention"  # what was measured before the protocol is not
+        return f"{verdict.subject} {verdict.outcome}" + f": {'; '.join(verdict.beside)}" * told
     part = decisive(verdict)
     words = part.text
     if part.estimate is not None:
@@ -76,6 +77,7 @@ def finding(verdict: Verdict) -> str:
         if part.low is not None and part.high is not None:
             words += f" [{number(part.low)}, {number(part.high)}]"
         words += f", claimed {part.claimed}"
+    words += f" (panel {part.panel})" if part.panel else ""
     several = f" ({verdict.together} of {len(verdict.parts)} parts)" * (len(verdict.parts) > 1)
     return f"{verdict.subject} {verdict.outcome}{several}: {words}"
 

@@ -64,8 +64,8 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """E-43 is a convention. E-52 if the printed rate is infinite and ours 1, without a total; E-53 if
-    the first rate is the peak without warmup, and a tenth of it or less with it."""
+    """E-43 is a convention. E-52 if the printed rate is infinite and ours 1, without a total; E-53
+    if the first rate is the peak without warmup, and a tenth of it or less with it."""
     r, n = results, results["warmup"]
     printed, ours = r["inverse_root_printed"], r["inverse_root"]
     later = np.allclose(printed[1:], ours[:-1], rtol=1e-6) and not r["takes_a_total"]
