@@ -98,19 +98,21 @@ def figure(
 
 def caption(figure: Figure, question: str, findings: Sequence[str]) -> None:
     """Puts the question above a picture, letters before the titles, and what was found below."""
-    characters = int(11 * figure.get_figwidth())
-    figure.suptitle(textwrap.fill(question, characters), fontsize=14, fontweight="bold")
+    inches = figure.get_figwidth()
+    figure.suptitle(textwrap.fill(question, int(8.5 * inches)), fontsize=14, fontweight="bold")
     for axes in figure.axes:
         letter, title = axes.get_title(loc="left"), axes.get_title()
         if letter and letter in LETTERS and title:
             grid = axes.get_subplotspec()
             columns = grid.get_gridspec().ncols if grid else 1
-            lines = [textwrap.fill(line, characters // columns - 8) for line in title.split("\n")]
+            lines = [
+                textwrap.fill(line, int(10.5 * inches / columns) - 8) for line in title.split("\n")
+            ]
             axes.set_title("")
             text = "\n".join(lines)
             axes.set_title(rf"$\bf{{{letter}}}$  {text}", loc="left", fontweight="normal")
     if findings:
-        lines = "\n".join(textwrap.fill(line, int(1.15 * characters)) for line in findings)
+        lines = "\n".join(textwrap.fill(line, int(11.5 * inches)) for line in findings)
         figure.supxlabel(lines, fontsize=11, x=0.01, ha="left")
 
 

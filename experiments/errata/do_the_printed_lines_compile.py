@@ -5,6 +5,10 @@
 the repaired line runs on the shared valley next to our uncorrected Adam, epsilon inside the root
 (004) and outside (002), rate 0.1.
 
+004:14 counts by "t + 1 <- t" (E-127), which is no assignment, and read as t <- t never moves. 004:234 spells Adam out as "Adaptive + Momentum" (E-131), 002:438 as
+adaptive moment estimation: under a gradient that changes its sign at every step the first moment
+cancels, as a momentum does, and the second does not.
+
 Command: python -m experiments --only do_the_printed_lines_compile      (CPU, about 1 s)
 """
 
@@ -23,7 +27,7 @@ from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
 CLAIMS = ()
-ERRATA = ("E-25", "E-26")
+ERRATA = ("E-25", "E-26", "E-127", "E-131")
 LINES = {  # id: (notes, printed, repaired, epsilon inside the root)
     "E-25": (
         "004:247",
@@ -93,7 +97,27 @@ def run(config: Config) -> dict[str, Any]:
                 "ours": ours.losses,
                 "distance": np.abs(points - np.asarray(ours.points)).max(),
             }
-    return results
+    return {**results, "counter": count(config.steps), "moments": moments(config.steps)}
+
+
+def count(steps: int) -> dict[str, Any]:
+    """What Python says of the printed counter, and where t = t and t = t + 1 take it from 1."""
+    ends = {}
+    for line in ("t = t", "t = t + 1"):
+        names = {"t": 1}
+        for _ in range(steps):
+            exec(line, names)
+        ends[line] = names["t"]
+    return {"printed": error_of("t + 1 = t"), **ends}
+
+
+def moments(steps: int) -> np.ndarray:
+    """Adam's two moments after gradients 1, -1, 1, ..., corrected for their start at 0."""
+    rule = optimizers.scale_by_adam()
+    state = rule.init(jnp.zeros(()))
+    for step in range(steps):
+        _, state = rule.update(jnp.asarray((-1.0) ** step), state)
+    return np.array([state.mu / (1 - 0.9**steps), state.nu / (1 - 0.999**steps)])
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -112,12 +136,28 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                 f"{found['loop'][-1]:.2g} and stay within {found['distance']:.0e} of our adam",
             )
         )
-    return verdicts
+    counter, (first, second) = results["counter"], results["moments"]
+    stays = counter["t = t"] == 1 < counter["t = t + 1"]
+    return [
+        *verdicts,
+        demonstration(
+            "E-127",
+            bool(counter["printed"]["message"]) and stays,
+            f"t + 1 = t is a SyntaxError, t = t leaves the counter at {counter['t = t']}, and "
+            f"t = t + 1 takes it from 1 to {counter['t = t + 1']}",
+        ),
+        demonstration(
+            "E-131",
+            bool(abs(first) < 0.1 and np.isclose(second, 1, rtol=1e-4)),
+            f"under gradients 1, -1, 1, ... the first moment is {first:.3f}, the second "
+            f"{second:.3f}: two moments, of which the second is no momentum",
+        ),
+    ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The lines with Python's caret, and the losses of the repaired loops."""
-    fig, (code, losses) = figure(1, 2, width=5.2)
+    fig, (code, losses) = figure(1, 2, width=7)
     show_lines(code, results)
     looks = (("-", 4.5, "+", "inside"), ("--", 1.5, "x", "outside"))
     for name, (line, width, marker, place) in zip(LINES, looks, strict=True):
@@ -128,7 +168,7 @@ def draw(results: dict[str, Any]) -> Figure:
         label = rf"our adam, $\epsilon$ {place}"
         losses.semilogy(x, found["ours"][::8], marker, color="black", ms=6, label=label)
     losses.set(xlabel="step", ylabel="loss on the valley")
-    losses.set_title("E-25, E-26: the repaired lines run")
+    losses.set_title("the repaired lines run")
     losses.legend(ncols=2, loc="upper right")
     losses.set_ylim(1e-5, 1e3)
     return fig
@@ -136,8 +176,8 @@ def draw(results: dict[str, Any]) -> Figure:
 
 def show_lines(axes: Axes, results: dict[str, Any]) -> None:
     axes.set_axis_off()
-    axes.set(title="E-25, E-26: what Python says", xlim=(0, 1), ylim=(0, 1))
-    look = {"family": "monospace", "fontsize": 8, "va": "top"}
+    axes.set(title="what Python says", xlim=(0, 1), ylim=(0, 1))
+    look = {"family": "monospace", "fontsize": 10, "va": "top"}
     for y, (name, (notes, printed, repaired, _)) in zip((0.97, 0.45), LINES.items(), strict=True):
         caret = " " * (results[name]["printed"]["column"] - 1) + "^ SyntaxError"
         axes.text(0, y, f"{name}, {notes}, as printed:", va="top")
