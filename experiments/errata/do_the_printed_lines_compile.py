@@ -5,9 +5,10 @@
 the repaired line runs on the shared valley next to our uncorrected Adam, epsilon inside the root
 (004) and outside (002), rate 0.1.
 
-004:14 counts by "t + 1 <- t" (E-127), which is no assignment, and read as t <- t never moves. 004:234 spells Adam out as "Adaptive + Momentum" (E-131), 002:438 as
-adaptive moment estimation: under a gradient that changes its sign at every step the first moment
-cancels, as a momentum does, and the second does not.
+004:14 counts by "t + 1 <- t" (E-127), which is no assignment, and read as t <- t never moves.
+004:234 spells Adam out as "Adaptive + Momentum" (E-131), 002:438 as adaptive moment estimation:
+under a gradient that changes its sign at every step the first moment cancels, as a momentum does,
+and the second does not.
 
 Command: python -m experiments --only do_the_printed_lines_compile      (CPU, about 1 s)
 """
@@ -18,6 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -117,7 +119,12 @@ def moments(steps: int) -> np.ndarray:
     state = rule.init(jnp.zeros(()))
     for step in range(steps):
         _, state = rule.update(jnp.asarray((-1.0) ** step), state)
-    return np.array([state.mu / (1 - 0.9**steps), state.nu / (1 - 0.999**steps)])
+    return np.array(
+        [
+            optax.tree.get(state, "mu") / (1 - 0.9**steps),
+            optax.tree.get(state, "nu") / (1 - 0.999**steps),
+        ]
+    )
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
