@@ -57,11 +57,18 @@ def test_steps_of_the_valley_are_those_of_the_closed_form():
 def test_eigenvalues_at_the_saddles():
     """Beale at (0, 1): 2 (1.5 + 2 * 2.25 + 3 * 2.625); between the valleys 12 x^2 - 4 and 0.1."""
     points = what_is_a_saddle.run(what_is_a_saddle.SMOKE)["points"]
-    np.testing.assert_allclose(points["x² − y² at (0, 0)"]["eigenvalues"], [-2, 2])
+    np.testing.assert_allclose(points["x² − y² at 0"]["eigenvalues"], [-2, 2])
     np.testing.assert_allclose(points["Beale at (0, 1)"]["eigenvalues"], [-27.75, 27.75])
     top = 2 / math.sqrt(3) * math.cos((math.acos(0.5 / (8 / 27**0.5)) + 4 * math.pi) / 3)
     want = [12 * top**2 - 4, 0.1]
-    np.testing.assert_allclose(points["pass between two valleys"]["eigenvalues"], want, rtol=1e-9)
+    np.testing.assert_allclose(points["pass of two valleys"]["eigenvalues"], want, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "eigenvalues, share", [([-1.0, 4.0], 0.25), ([1.0, 4.0], -0.25), ([0.0, 0.0], 0.0)]
+)
+def test_eigenvalues_of_both_signs(eigenvalues, share):
+    assert what_is_a_saddle.both_signs(np.array(eigenvalues)) == share
 
 
 def test_the_local_minimum_is_a_root():
