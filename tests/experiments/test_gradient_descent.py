@@ -76,6 +76,12 @@ def test_the_local_minimum_is_a_root():
     assert 4 * x**3 - 4 * x + 0.5 == pytest.approx(0, abs=1e-5)
 
 
+def test_stopped_counts_those_that_need_over_so_many_times_the_steps():
+    left = {"steps": np.array([[10, 1000, 1001], [1, 200, 201]]), "unit": np.array([10.0, 2.0])}
+    counts = where_does_descent_stand_still.stopped(left, 100)
+    np.testing.assert_array_equal(counts, [1, 1])
+
+
 def test_slopes_of_the_slow_places():
     """-1 + depth in the middle of each place, up to the tails of the others."""
     slope = jax.vmap(jax.grad(where_does_descent_stand_still.course))(jnp.array([0, 2, 4.5, 7.0]))
