@@ -26,10 +26,10 @@ from experiments.engine import (
     Verdict,
     all_of,
     figure,
-    method,
     proportion,
 )
-from jaxtricks import optimizers, surfaces
+from experiments.gradient_descent import _slow_places as slow
+from jaxtricks import surfaces
 
 FIGURES = ("F-021", "F-035")
 CLAIMS = ("C-009",)
@@ -41,7 +41,6 @@ PLANS = {
     )
 }
 LOCAL_MINIMUM = 0.930403  # root of 4 x^3 - 4 x + 0.5
-BALLS = ("local minimum", "flat inflection")
 TIMES = (10, 100, 1000)
 
 
@@ -76,27 +75,18 @@ SMOKE = Config(seeds=12, batch_sizes=(32,), course_steps=15_000)
 FULL = Config(seeds=400)
 
 
-def course(x: jax.Array) -> jax.Array:
-    """A descent of slope 1 with a plateau (slope 0.02), a saddle's ridge (0.001), a minimum."""
-
-    def step(depth: float, middle: float, width: float) -> jax.Array:
-        return depth * width * jax.lax.erf((x - middle) / width)
-
-    return -x + 0.886227 * (step(0.98, 2.0, 0.8) + step(0.999, 4.5, 0.3) + step(1.8, 7.0, 0.5))
-
-
 def run(config: Config) -> dict[str, Any]:
     """Steps until each point is left, balls rolling to rest, and one long descent."""
     grid = np.linspace(0.0, 8.2, 165, dtype=np.float32)
     rolling, xs, (losses, slopes) = jax.device_get(
-        jax.jit(pictures, static_argnums=1)(grid, config)
+        jax.jit(slow.pictures, static_argnums=(1, 2))(grid, config.rate, config.course_steps)
     )
     places, counts = np.unique(np.floor(xs / 0.1).astype(int), return_counts=True)
     with jax.enable_x64(True):
         left = {name: leave(name, config) for name in points()}
     return {
         "left": left,
-        "balls": {name: rolling[name] for name in BALLS},
+        "balls": {name: rolling[name] for name in slow.BALLS},
         "course": {"x": grid, "loss": losses},
         "slope": slopes,
         "places": 0.1 * places[:-1] + 0.05,
@@ -106,16 +96,6 @@ def run(config: Config) -> dict[str, Any]:
         "batch_sizes": config.batch_sizes,
         "away": config.away,
     }
-
-
-def pictures(grid: jax.Array, config: Config) -> tuple[Any, ...]:
-    """The balls, the long descent, and the course itself."""
-    rule = optimizers.gradient_descent(config.rate)
-    return (
-        {name: balls(name) for name in BALLS},
-        surfaces.trajectory(rule, course, jnp.asarray(0.0), config.course_steps).points,
-        jax.vmap(jax.value_and_grad(course))(grid),
-    )
 
 
 def leave(name: str, config: Config) -> dict[str, np.ndarray]:
@@ -158,20 +138,6 @@ def leave(name: str, config: Config) -> dict[str, np.ndarray]:
     each = jax.vmap(jax.vmap(near, (None, 0, None)), (0, None, 0))
     left = jax.jit(each)(noises, keys, jnp.asarray(max(TIMES) * unit))
     return {"steps": np.asarray(left), "unit": unit}
-
-
-def balls(name: str) -> dict[str, Any]:
-    """A ball on a one-dimensional curve, and the gradient where it ends."""
-    surface = surfaces.local_minimum() if name == "local minimum" else surfaces.inflection()
-    path = surfaces.trajectory(optimizers.gradient_descent(0.02), surface, surface.start, 400)
-    reach = 1.7 if name == "local minimum" else 1.2
-    x = jnp.linspace(-reach, reach, 101)
-    return {
-        "x": x,
-        "loss": jax.vmap(surface)(x),
-        "points": path.points[::4],
-        "gradient": jnp.abs(jax.grad(surface)(path.points[-1])),
-    }
 
 
 def stopped(left: dict[str, np.ndarray], times: int) -> np.ndarray:
@@ -227,60 +193,11 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """Balls at rest, the course with its slow places, and when each point is left."""
     fig, axes = figure(2, 2, width=5.8, height=4.0)
-    draw_balls(axes[0], results)
-    draw_course(axes[1], results)
-    draw_counts(axes[2], results, axes[1].get_xlim())
+    slow.draw_balls(axes[0], results)
+    slow.draw_course(axes[1], results)
+    slow.draw_counts(axes[2], results, axes[1].get_xlim())
     draw_left(axes[3], results)
     return fig
-
-
-def draw_balls(axes: Axes, results: dict[str, Any]) -> None:
-    """A ball in a local minimum and one on a flat inflection, the second curve lifted."""
-    colour = method("gradient descent")["color"]
-    for (name, ball), lift in zip(results["balls"].items(), (0.0, 3.0), strict=True):
-        axes.plot(ball["x"], ball["loss"] + lift, color="black")
-        heights = np.interp(ball["points"], ball["x"], ball["loss"]) + lift
-        axes.plot(ball["points"], heights, "o", color=colour, ms=4)
-        axes.plot(ball["points"][0], heights[0], "o", mfc="white", mec="black", ms=8)
-        axes.plot(ball["points"][-1], heights[-1], "o", color=colour, ms=10, mec="black")
-        end = (ball["points"][-1], heights[-1])
-        text = f"{name},\n|gradient| {ball['gradient']:.1g}"
-        axes.annotate(text, end, (18, 22), textcoords="offset points", ha="right")
-    axes.set(xlabel="x", ylabel="loss (the inflection's + 3)", ylim=(-1.9, 5.4))
-    axes.set_title("descent from the white balls to rest")
-
-
-def draw_course(axes: Axes, results: dict[str, Any]) -> None:
-    """The long descent and its slow places."""
-    x, loss, colour = *results["course"].values(), method("gradient descent")["color"]
-    axes.plot(x, loss, color="black")
-    axes.plot(results["end"], np.interp(results["end"], x, loss), "o", color=colour, ms=9)
-    for place, text in (
-        (2.0, "plateau"),
-        (4.5, "beside a saddle"),
-        (results["end"], "local minimum"),
-    ):
-        height = np.interp(place, x, loss)
-        axes.annotate(
-            text, (place, height), (place, height + 1.0), ha="left",
-            arrowprops={"arrowstyle": "->"},
-        )  # fmt: skip
-    axes.set(xlabel="x", ylabel="loss", xlim=(-0.4, 9.6))
-    axes.set_ylim(loss.min() - 0.5, loss.max() + 1.0)
-    axes.set_title("one descent past slow places")
-
-
-def draw_counts(axes: Axes, results: dict[str, Any], limits: tuple[float, float]) -> None:
-    """The steps that the long descent spends on each 0.1 of the way."""
-    x, colour = results["course"]["x"], method("gradient descent")["color"]
-    axes.semilogy(results["places"], results["counts"], "o", color=colour, ms=4, label="counted")
-    down = (results["slope"] < -1e-4) & (x < results["end"])
-    law = -0.1 / (results["rate"] * results["slope"][down])
-    axes.semilogy(x[down], law, "k-", lw=1, label=r"law $0.1 / (\alpha |f'|)$")
-    axes.set(xlabel="x", ylabel="steps per 0.1 of x", ylim=(2, 2e4), xlim=limits)
-    axes.set_yticks([10, 100, 1000, 10_000], ["10", "100", "1,000", "10,000"])
-    axes.set_title("steps spent on the way of b")
-    axes.legend(loc="upper left")
 
 
 def draw_left(axes: Axes, results: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from experiments.gradient_descent import (
     _low_gradient_points,
+    _slow_places,
     are_saddles_everywhere,
     do_unscaled_features_cause_zigzag,
     how_noisy_is_a_minibatch_path,
@@ -84,7 +85,7 @@ def test_stopped_counts_those_that_need_over_so_many_times_the_steps():
 
 def test_slopes_of_the_slow_places():
     """-1 + depth in the middle of each place, up to the tails of the others."""
-    slope = jax.vmap(jax.grad(where_does_descent_stand_still.course))(jnp.array([0, 2, 4.5, 7.0]))
+    slope = jax.vmap(jax.grad(_slow_places.course))(jnp.array([0, 2, 4.5, 7.0]))
     np.testing.assert_allclose(slope, [-1, -0.02, -0.001, 0.8], atol=3e-3)
 
 
