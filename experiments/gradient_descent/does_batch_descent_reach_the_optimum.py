@@ -18,27 +18,50 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, draw_path, draw_surface, figure, surface_grid
-from experiments.engine.before import Verdict, combine, exact
+from experiments.engine import (
+    COLOURS,
+    Gate,
+    Part,
+    Plan,
+    Verdict,
+    all_of,
+    draw_path,
+    draw_surface,
+    exactly,
+    figure,
+    ordered,
+    over,
+    surface_grid,
+    under,
+)
 from experiments.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-011",)
 CLAIMS = ("C-001",)
+PLANS = {
+    "C-001": Plan(
+        effects={"change of the loss": 1e-6},
+        gates=("pos",),
+        settings={"planted rate over 2 / L*": 1.05},
+    )
+}
+PROBLEMS = ("linear", "logistic")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """`fractions`: rates as shares of 2 / L*; `steps`: updates; `path_steps`: of the picture."""
 
-    fractions: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.01, 1.1, 1.3, 1.5)
+    fractions: tuple[float, ...] = (
+        0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.01, 1.05, 1.1, 1.3, 1.5,
+    )  # fmt: skip
     steps: int = 400
     path_steps: int = 60
 
 
-SMOKE = Config(fractions=(0.1, 0.99, 1.01, 1.5), steps=100)
+SMOKE = Config(fractions=(0.1, 0.99, 1.01, 1.05, 1.5), steps=100)
 FULL = Config(steps=5000)
-RISE = 1e-10  # relative: float64 differences of a loss that no longer changes
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -97,26 +120,54 @@ def around_limit(surface: Callable[[jax.Array], jax.Array], config: Config) -> d
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """Confirmed if no loss rises at rates under 2 / L and every one does over 2 / L*."""
-    parts = []
-    for name in ("linear", "logistic"):
-        result = results[name]
-        limit = result["curvature_at_optimum"] / result["largest_curvature"]  # as a share of 2 / L*
-        below, above = results["fractions"] < limit, results["fractions"] > 1
-        rises = result["rises"]
-        text = (
-            f"{name} regression, {results['steps']:.0f} steps: under 2 / L = "
-            f"{2 / result['largest_curvature']:.3f} the loss rises at {np.sum(rises[below] > RISE)}"
-            f" of {below.sum()} rates, over 2 / L* = {2 / result['curvature_at_optimum']:.3f} at "
-            f"{np.sum(rises[above] > RISE)} of {above.sum()}"
+    plan = PLANS["C-001"]
+    rounding = plan.effects["change of the loss"]
+    planted = results["fractions"] == plan.settings["planted rate over 2 / L*"]
+    risen = [float(results[name]["rises"][planted][0]) for name in PROBLEMS]
+    gate = Gate(
+        "pos",
+        min(risen) > rounding,
+        f"at 1.05 times 2 / L* the loss rises, by {min(risen):.2g} of itself in a step or more",
+    )
+    return [
+        all_of(
+            "C-001",
+            [part for name in PROBLEMS for part in parts_of(name, results)],
+            gates=[gate],
+            scope="linear and logistic regression of 2 weights on 64 made examples, full batches, "
+            f"{results['steps']:.0f} updates at {len(results['fractions'])} rates from 0.01 to "
+            "1.5 times 2 / L*, float64",
         )
-        holds = np.all(rises[below] <= RISE) and np.all(rises[above] > RISE)
-        parts.append(exact("C-001", holds, text))
-    return [combine("C-001", parts)]
+    ]
+
+
+def parts_of(name: str, results: dict[str, Any]) -> list[Part]:
+    """The loss falls below one rate and rises above another, the same for linear regression."""
+    result, rounding = results[name], PLANS["C-001"].effects["change of the loss"]
+    limit = result["curvature_at_optimum"] / result["largest_curvature"]  # as a share of 2 / L*
+    below, above = results["fractions"] < limit, results["fractions"] > 1
+    rises = result["rises"]
+    return [
+        under(
+            f"{name} regression, largest relative rise in a step at {below.sum()} rates under "
+            f"2 / L = {2 / result['largest_curvature']:.3f}",
+            exactly(rises[below].max()),
+            rounding,
+            panel="c",
+        ),
+        over(
+            f"{name} regression, the same at {above.sum()} rates over 2 / L* = "
+            f"{2 / result['curvature_at_optimum']:.3f}, the least of them",
+            exactly(rises[above].min()),
+            rounding,
+            panel="c",
+        ),
+    ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The path on the contour, the losses of some rates, and the largest rise of all."""
-    fig, (above, curves, limit) = figure(1, 3, width=4.4, height=3.5)
+    fig, (above, curves, limit) = figure(1, 3, width=5.2, height=4.2)
     draw_surface(
         above,
         results["grid"],
@@ -128,31 +179,38 @@ def draw(results: dict[str, Any]) -> Figure:
     above.set_title(f"batch gradient descent, rate {results['rate']}")
     above.legend(loc="lower left")
     draw_curves(curves, results)
-    floor = 1e-6  # where the loss never rises; the least rise that does is 1e-4
-    for name, colour, marker, size in (
-        ("linear", "#0072B2", "o", 8),
-        ("logistic", "#E69F00", "s", 4),
-    ):
-        rises = np.where(results[name]["rises"] > RISE, results[name]["rises"], floor)
-        limit.loglog(results["fractions"], rises, marker + "-", color=colour, ms=size, label=name)
-    limit.set_yticks([floor, 1e-4, 1e-2, 1], ["none", "$10^{-4}$", "$10^{-2}$", "1"])
-    limit.minorticks_off()
-    lowest = results["logistic"]["curvature_at_optimum"] / results["logistic"]["largest_curvature"]
-    limit.axvline(1, color="black", linestyle=":", label="2 / L* (linear: 2 / L)")
-    limit.axvline(lowest, color="#E69F00", linestyle=":", label="2 / L, logistic")
-    limit.set(xlabel="rate / (2 / L*)", ylabel="largest relative rise of the loss in a step")
-    limit.set_title(f"no step up under 2 / L ({results['steps']:.0f} steps)")
-    limit.legend(loc="upper left")
+    draw_limit(limit, results)
     return fig
 
 
 def draw_curves(axes: Axes, results: dict[str, Any]) -> None:
     """Excess loss of linear regression over the first 40 steps."""
     fractions = results["fractions"]
-    wanted = [f for f in (0.03, 0.1, 0.5, 0.99, 1.01, 1.1) if f in fractions]
-    for fraction, colour in zip(wanted, COLOURS, strict=False):
+    for fraction in (f for f in (0.03, 0.1, 0.5, 0.99, 1.01, 1.1) if f in fractions):
         excess = results["linear"]["excess"][int(np.argmin(np.abs(fractions - fraction)))]
-        axes.semilogy(excess, color=colour, label=f"{fraction:g}")
-    axes.set(xlabel="step", ylabel="(loss − minimum) / (first loss − minimum)", ylim=(1e-9, 1e4))
-    axes.set_title("linear regression, rates as shares of 2 / L")
-    axes.legend(loc="lower right", ncols=2, title="rate / (2 / L)")
+        excess = excess[(excess > 1e-9) & (excess < 1e4)]
+        colour = ordered("learning rate", fraction)
+        axes.semilogy(excess, color=colour)
+        axes.annotate(
+            f"{fraction:g}", (len(excess) - 1, excess[-1]), (4, 0), textcoords="offset points",
+            color=colour, va="center",
+        )  # fmt: skip
+    axes.set(xlabel="step", ylabel="excess loss / the first one", ylim=(1e-10, 3e4), xlim=(-1, 46))
+    axes.set_title("linear regression, rates over 2 / L")
+
+
+def draw_limit(axes: Axes, results: dict[str, Any]) -> None:
+    """The largest rise of the loss in a step, at each rate."""
+    floor = 1e-6  # where it never rises
+    for name, colour, marker, size in zip(PROBLEMS, COLOURS, "os", (9, 5), strict=False):
+        rises = np.maximum(results[name]["rises"], floor)
+        axes.loglog(results["fractions"], rises, marker + "-", color=colour, ms=size, label=name)
+    axes.set_yticks([floor, 1e-4, 1e-2, 1], ["none", "0.01 %", "1 %", "100 %"])
+    axes.set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+    axes.minorticks_off()
+    lowest = results["logistic"]["curvature_at_optimum"] / results["logistic"]["largest_curvature"]
+    axes.axvline(1, color="black", linestyle=":", label="2 / L* (linear: also 2 / L)")
+    axes.axvline(lowest, color=COLOURS[1], linestyle=":", label="2 / L, logistic")
+    axes.set(xlabel="rate / (2 / L*)", ylabel="largest rise of the loss in a step")
+    axes.set_title(f"rises within {results['steps']:.0f} steps")
+    axes.legend(loc="upper left")

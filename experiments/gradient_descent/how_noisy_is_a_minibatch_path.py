@@ -17,14 +17,32 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, draw_path, draw_surface, figure, interval, surface_grid
-from experiments.engine.before import Verdict, combine, paired
+from experiments.engine import (
+    COLOURS,
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    draw_path,
+    draw_surface,
+    figure,
+    interval,
+    paired,
+    surface_grid,
+)
 from experiments.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
 from jaxtricks import optimizers, surfaces
 from jaxtricks.data import epoch_order
 
 FIGURES = ("F-012",)
 CLAIMS = ("C-008",)
+PLANS = {
+    "C-008": Plan(
+        effects={"path over displacement": 0.05, "full batch's at most": 1.1},
+        gates=("full batch",),
+        settings={"examples": 64, "rate": LINE_RATE},
+    )
+}
 ORDERS: tuple[Literal["cyclic", "reshuffle", "with_replacement"], ...] = (
     "cyclic",
     "reshuffle",
@@ -36,6 +54,7 @@ ORDERS: tuple[Literal["cyclic", "reshuffle", "with_replacement"], ...] = (
 class Config:
     """`steps`: updates of each path, whatever B; `ends`: descents of `epochs`, at each rate."""
 
+    seed: int = 15_008
     seeds: int = 20
     batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     steps: int = 256
@@ -50,7 +69,7 @@ FULL = Config(seeds=200, epochs=100, ends=1000)
 
 def run(config: Config) -> dict[str, Any]:
     """The lecture's two paths, path lengths for each batch size, scatter for each rate."""
-    measured = jax.jit(measure, static_argnums=2)(1, 2, config)
+    measured = jax.jit(measure, static_argnums=1)(config.seed, config)
     return {
         "grid": surface_grid(line, LINE_VIEW),
         **measured,
@@ -67,14 +86,15 @@ def line(theta: jax.Array) -> jax.Array:
     return surfaces.least_squares(*map(jnp.asarray, line_fit()))(theta)
 
 
-def measure(paths_seed: jax.Array, ends_seed: jax.Array, config: Config) -> dict[str, Any]:
+def measure(seed: jax.Array, config: Config) -> dict[str, Any]:
     """All that is computed."""
     inputs, targets = map(jnp.asarray, line_fit())
     surface = surfaces.least_squares(inputs, targets)
     start = jnp.asarray(line_start(), inputs.dtype)
     rule = optimizers.gradient_descent(LINE_RATE)
     size = len(targets)
-    keys = jax.random.split(jax.random.key(paths_seed), config.seeds)
+    paths_key, ends_key = jax.random.split(jax.random.key(seed))
+    keys = jax.random.split(paths_key, config.seeds)
 
     def ratio(key: jax.Array, batch_size: jax.Array) -> jax.Array:
         """Batches of `batch_size` different examples; 64 of 64 is the full gradient."""
@@ -93,7 +113,7 @@ def measure(paths_seed: jax.Array, ends_seed: jax.Array, config: Config) -> dict
         "single_path": follow(jnp.arange(size)[:, None], jnp.asarray(LINE_RATE), start),
         "optimum": surface.optimum,
         "ratios": ratios(keys, jnp.array(config.batch_sizes)),
-        "distances": distances(surface.optimum, ends_seed, config),
+        "distances": distances(surface.optimum, ends_key, config),
     }
 
 
@@ -112,10 +132,10 @@ def follow(rows: jax.Array, rate: jax.Array, start: jax.Array) -> jax.Array:
     return jnp.concatenate([start[None], points])
 
 
-def distances(optimum: jax.Array, seed: jax.Array, config: Config) -> dict[str, jax.Array]:
+def distances(optimum: jax.Array, key: jax.Array, config: Config) -> dict[str, jax.Array]:
     """Root mean square, over the descents, of the distance from the optimum after the last epoch:
     for each order and rate."""
-    keys = jax.random.split(jax.random.key(seed), config.ends)
+    keys = jax.random.split(key, config.ends)
     rows = jax.vmap(lambda key: orders(key, config.epochs))(keys)
 
     def one(rows: jax.Array, rate: jax.Array) -> jax.Array:
@@ -140,31 +160,35 @@ def orders(key: jax.Array, epochs: int) -> jax.Array:
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """Confirmed if every batch size under 64 leads a longer way than 64 does, paired by seed."""
+    plan = PLANS["C-008"]
     sizes, ratios = results["batch_sizes"], results["ratios"]
+    full = float(ratios[:, -1].max())
     parts = [
         paired(
-            "C-008",
+            f"path length over displacement at B = {size:.0f}, minus the full batch's",
             ratios[:, i] - ratios[:, -1],
-            f"B = {size:.0f}",
-            claimed="positive",
+            effect=plan.effects["path over displacement"],
+            claimed="up",
+            panel="b",
         )
         for i, size in enumerate(sizes[:-1])
     ]
-    means = ", ".join(
-        f"{mean:.2f} at B = {size:.0f}"
-        for size, mean in zip(sizes, ratios.mean(axis=0), strict=True)
+    gate = Gate(
+        "full batch",
+        full < plan.effects["full batch's at most"],
+        f"path length over displacement of the full batch is {full:.3f}",
     )
-    measured = (
-        f"path length / displacement over {results['steps']:.0f} steps, {len(ratios)} seeds: "
-        f"{means} (all examples); least difference from all examples {parts[-1].estimate:.3f} "
-        f"[{parts[-1].low:.3f}, {parts[-1].high:.3f}], at B = {sizes[-2]:.0f}"
+    scope = (
+        "linear regression of 2 weights on 64 made examples, "
+        f"{results['steps']:.0f} updates at rate {results['rate']}, batches of B different "
+        "examples, float32"
     )
-    return [combine("C-008", parts, measured)]
+    return [all_of("C-008", parts, gates=[gate], scope=scope)]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """Both paths on the contour, length against batch size, scatter against rate."""
-    fig, (above, lengths, scatter) = figure(1, 3, width=4.5, height=3.6)
+    fig, (above, lengths, scatter) = figure(1, 3, width=5.2, height=4.2)
     draw_surface(
         above,
         results["grid"],
@@ -173,14 +197,16 @@ def draw(results: dict[str, Any]) -> Figure:
         names=(r"intercept $\theta_0$", r"slope $\theta_1$"),
     )
     single = results["single_path"]
-    above.plot(*single.T, ".-", color="#0072B2", lw=0.8, ms=4, label="one example a step", zorder=4)
+    above.plot(
+        *single.T, ".-", color=COLOURS[0], lw=0.8, ms=4, label="one example a step", zorder=4
+    )
     draw_path(above, results["batch_path"], "gradient descent", label="all 64 examples a step")
     above.set_title(f"64 steps each, rate {results['rate']}")
     above.legend(loc="lower left")
     sizes = results["batch_sizes"]
     means, lows, highs = np.array([interval(column) for column in results["ratios"].T]).T
     lengths.errorbar(
-        sizes, means, [means - lows, highs - means], fmt="o-", color="#0072B2", capsize=3
+        sizes, means, [means - lows, highs - means], fmt="o-", color=COLOURS[0], capsize=3
     )
     lengths.set_xscale("log", base=2)
     lengths.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
@@ -204,6 +230,7 @@ def draw_scatter(axes: Axes, results: dict[str, Any]) -> None:
     axes.set(xlabel=r"learning rate $\alpha$", ylabel="rms distance from the optimum")
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
     axes.minorticks_off()
-    axes.set_ylim(top=axes.get_ylim()[1] * 3)
-    axes.set_title(f"end of an epoch of single examples, {results['ends']:.0f} runs")
+    axes.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+    axes.set_ylim(top=axes.get_ylim()[1] * 8)
+    axes.set_title(f"after an epoch of single examples, {results['ends']:.0f} runs")
     axes.legend(loc="upper left")

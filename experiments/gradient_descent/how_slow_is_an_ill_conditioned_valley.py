@@ -14,13 +14,30 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, figure
-from experiments.engine.before import Verdict, combine, exact
+from experiments.engine import (
+    COLOURS,
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    equivalent,
+    exactly,
+    figure,
+    ordered,
+)
 from jaxtricks import optimizers, surfaces
 
 CLAIMS = ("C-012",)
+PLANS = {
+    "C-012": Plan(
+        effects={"exponent": 0.1, "closed form, steps": 1.0},
+        gates=("closed form",),
+        settings={"start": (1.0, 1.0), "fitted from condition number": 10.0},
+    )
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +53,7 @@ class Config:
 SMOKE = Config(condition_numbers=(10.0, 30.0, 100.0), shown=(10.0, 100.0))
 FULL = Config(condition_numbers=(3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5))
 RATES = ("1 / L", "best")
+NAMES = {"1 / L": "rate 1 / L", "best": "best rate, 2 / (1 + κ)"}
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -80,37 +98,62 @@ def law(name: str, config: Config) -> np.ndarray:
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """Confirmed if the steps grow as kappa to a fitted power of at least 0.9, at both rates."""
+    """Confirmed if the steps grow as kappa to a fitted power of 1 ± 0.1, at both rates."""
+    plan = PLANS["C-012"]
     kappa, parts = results["condition_numbers"], []
-    wide = kappa >= 10
+    wide = kappa >= plan.settings["fitted from condition number"]
     for name in RATES:
         steps = results["steps"][name]
         exponent = np.polyfit(np.log(kappa[wide]), np.log(steps[wide]), 1)[0]
         text = (
-            f"rate {name}: {steps[wide][0]:.0f} steps to a gradient of {results['tolerance']:.0e} "
-            f"at condition number {kappa[wide][0]:.0f}, {steps[-1]:.0f} at {kappa[-1]:.0f}, "
-            f"exponent {exponent:.3f}"
+            f"exponent of the steps in the condition number at the {NAMES[name]} ("
+            f"{steps[wide][0]:,.0f} steps at {kappa[wide][0]:g}, {steps[-1]:,.0f} at "
+            f"{kappa[-1]:,.0f})"
         )
-        parts.append(exact("C-012", exponent >= 0.9, text))
-    return [combine("C-012", parts)]
+        within = plan.effects["exponent"]
+        parts.append(equivalent(text, exactly(exponent), within=within, target=1.0, panel="b"))
+    off = max(float(np.max(np.abs(results["steps"][n] - results["law"][n]))) for n in RATES)
+    gate = Gate(
+        "closed form",
+        off <= plan.effects["closed form, steps"],
+        f"the steps differ from those of the closed form by {off:.0f} at most",
+    )
+    scope = (
+        f"quadratic of 2 weights from (1, 1), condition numbers {kappa[wide][0]:g} to "
+        f"{kappa[-1]:g}, gradient descent to a gradient of {results['tolerance']:.0e}, float64"
+    )
+    return [all_of("C-012", parts, gates=[gate], scope=scope)]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """Losses of some valleys, and the steps needed against the condition number."""
-    fig, (curves, steps) = figure(1, 2, width=4.8, height=3.5)
-    for kappa, losses, colour in zip(results["shown"], results["losses"], COLOURS, strict=False):
-        label = f"condition number {kappa:g}"
-        curves.semilogy(np.arange(1, len(losses) + 1), losses, color=colour, label=label)
-    curves.set(xlabel="step", ylabel="loss / loss after the first step", ylim=(1e-8, 3))
-    curves.set_title("gradient descent at rate 1 / L")
-    curves.legend(loc="lower right")
+    fig, (curves, steps) = figure(1, 2, width=5.4, height=4.2)
+    draw_curves(curves, results)
     kappa = results["condition_numbers"]
     for name, colour, marker in zip(RATES, COLOURS, "os", strict=False):
-        label = "rate 1 / L" if name == "1 / L" else r"best rate, $2 / (h_1 + h_2)$"
-        steps.loglog(kappa, results["steps"][name], marker, color=colour, label=label)
+        steps.loglog(kappa, results["steps"][name], marker, color=colour, label=NAMES[name])
         steps.loglog(kappa, results["law"][name], "-", color=colour, lw=1)
     steps.plot([], [], "k-", lw=1, label="closed form")
+    ticks = [10.0**power for power in range(1, 6)]
+    steps.set_xticks(ticks[:3], [f"{tick:,.0f}" for tick in ticks[:3]])
+    steps.set_yticks(ticks, [f"{tick:,.0f}" for tick in ticks])
     steps.set(xlabel=r"condition number $\kappa$", ylabel="steps to a gradient of 1e-6")
-    steps.set_title("steps grow in proportion to the condition number")
+    steps.set_title("steps against the condition number")
     steps.legend(loc="upper left")
     return fig
+
+
+def draw_curves(axes: Axes, results: dict[str, Any]) -> None:
+    """Losses at rate 1 / L, each with its condition number beside its end."""
+    floor = 1e-8
+    for kappa, losses in zip(results["shown"], results["losses"], strict=True):
+        shown = losses[: 1 + int(np.argmax(losses < floor))] if losses.min() < floor else losses
+        colour = ordered("condition number", kappa)
+        places = np.arange(1, len(shown) + 1)
+        axes.semilogy(places, shown, color=colour)
+        low = shown[-1] < floor
+        place, height = (places[-1] + 4, 3 * floor) if low else (places[-1], 4 * shown[-1])
+        label = rf"$\kappa$ = {kappa:,.0f}"
+        axes.text(place, height, label, color=colour, ha="left" if low else "right", va="bottom")
+    axes.set(xlabel="step", ylabel="loss / loss after the first step", ylim=(floor, 30))
+    axes.set_title("losses at the rate 1 / L")

@@ -12,15 +12,30 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, figure
-from experiments.engine.before import Verdict, exact
+from experiments.engine import (
+    LITERAL,
+    RIGHT,
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    exactly,
+    figure,
+    tolerance,
+)
 from jaxtricks import schedules
 
 FIGURES = ("F-006",)
 CLAIMS = ("C-050",)
+PLANS = {
+    "C-050": Plan(
+        effects={"relative distance": 1e-6},
+        gates=("other call order",),
+        settings={"first rate": 0.05, "step size": 30, "factor": 0.1},
+    )
+}
 
 # The comment in the lecture's code: the rate, and the epochs that have it.
 TABLE = ((0.05, 0, 30), (0.005, 30, 60), (0.0005, 60, 90))
@@ -52,36 +67,46 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """Every epoch of the table has its rate, to float32's accuracy."""
+    """Confirmed if every epoch of the table has its rate, to float32's accuracy."""
     rates = results["train_first"]
-    error = max(np.abs(rates[first:last] / rate - 1).max() for rate, first, last in TABLE)
-    listed = ", ".join(f"{rates[first]:.4g} from epoch {first}" for _, first, _ in TABLE)
-    return [
-        exact(
-            "C-050",
-            error < 1e-6,
-            f"{listed}; largest relative error over 90 epochs {error:.1e}; stepping before "
-            f"training (PyTorch >= 1.1) cuts at {', '.join(map(str, results['cuts_step_first']))}",
-        )
+    points = [
+        exactly(value / rate - 1) for rate, first, last in TABLE for value in rates[first:last]
     ]
+    part = tolerance(
+        "relative distance of the rate from the table's",
+        points,
+        within=PLANS["C-050"].effects["relative distance"],
+        panel="a",
+    )
+    cuts = [int(cut) for cut in results["cuts_step_first"]]
+    gate = Gate(
+        "other call order",
+        cuts[0] == 29,
+        f"stepping before training (PyTorch since 1.1) cuts at {', '.join(map(str, cuts))}",
+    )
+    scope = "StepLR's rule with step size 30 and factor 0.1 from 0.05, epochs 0 to 89, float32"
+    return [all_of("C-050", [part], gates=[gate], scope=scope)]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The staircase, and the one of the other order, its cuts enlarged."""
-    fig, (whole, close) = figure(1, 2, width=5.0, sharey=True)
+    fig, (whole, close) = figure(1, 2, width=5.2, height=4.0, sharey=True)
     for axes in (whole, close):
         for key, colour, look, label in (
-            ("train_first", RIGHT, "-", "train, then step (or PyTorch < 1.1 in the other order)"),
-            ("step_first", LITERAL, "--", "step, then train on PyTorch >= 1.1"),
+            ("train_first", RIGHT, "-", "train, then step"),
+            ("step_first", LITERAL, "--", "step, then train (PyTorch since 1.1)"),
         ):
             axes.step(
                 results["epochs"], results[key], look, where="post", color=colour, label=label
             )
         axes.set(xlabel="epoch", yscale="log")
     for cut in results["cuts_train_first"]:
-        whole.axvline(cut, 0, 0.82, color="grey", lw=0.6, ls=":")  # below the legend
-    whole.set(ylabel="learning rate", xticks=(0, 30, 60, 90), ylim=(2e-5, 0.3))
-    whole.set_title("StepLR(step_size=30, gamma=0.1) from 0.05")
+        whole.axvline(cut, 0, 0.8, color="grey", lw=0.6, ls=":")  # below the legend
+    whole.set(ylabel="learning rate", xticks=(0, 30, 60, 90), ylim=(2e-5, 0.6))
+    ticks = (0.00005, 0.0005, 0.005, 0.05)
+    whole.set_yticks(ticks, ["0.00005", "0.0005", "0.005", "0.05"])
+    whole.minorticks_off()
+    whole.set_title("StepLR(step_size=30, gamma=0.1)")
     whole.legend(loc="upper right")
     close.set(xlim=(25, 35), xticks=range(25, 36))
     close.set_title("the first cut: at 30, or at 29")

@@ -19,14 +19,33 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, figure
-from experiments.engine.before import Verdict, combine, exact
+from experiments.engine import (
+    COLOURS,
+    LITERAL,
+    RIGHT,
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    demonstration,
+    exactly,
+    figure,
+    holds,
+    tolerance,
+)
 from jaxtricks import control
 from jaxtricks.presets import torch as presets
 from tests.golden.tables import PLATEAUS
 
 CLAIMS = ("C-049",)
 ERRATA = ("E-89",)
+PLANS = {
+    "C-049": Plan(
+        effects={"relative distance": 1e-6},
+        gates=("factor",),
+        settings={"patience": 10, "factor": 0.1, "first rate": 0.1},
+    )
+}
 
 # Made by PyTorch itself, with `python -m tests.golden.generate torch`.
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden" / "torch.json"
@@ -61,7 +80,17 @@ def run(config: Config) -> dict[str, Any]:
         "losses": losses,
         "tenth": dict(zip(losses, tenth, strict=True)),
         "half": dict(zip(losses, half, strict=True)),
+        "rejected": rejects(1.0) and rejects(2.0),
     }
+
+
+def rejects(factor: float) -> bool:
+    """Whether the rule refuses a factor that would not make the rate smaller."""
+    try:
+        presets.reduce_lr_on_plateau(0.1, factor=factor)
+    except ValueError:
+        return True
+    return False
 
 
 @jax.jit
@@ -97,27 +126,39 @@ def stall(loss: np.ndarray) -> int:
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """PyTorch's rates exactly; no cut while falling; the first cut at bad epoch patience + 1."""
+    """PyTorch's rates; no cut while falling; the first cut at bad epoch patience + 1."""
     pairs = list(zip(results["ours"], results["theirs"], strict=True))
-    error = max(np.max(np.abs(ours / theirs - 1)) for ours, theirs in pairs)
     tenth, losses = results["tenth"], results["losses"]
     bad = {
         name: int(cuts(tenth[name])[0]) - stall(losses[name]) + 1
         for name in ("flat", "falls, then stalls")
     }
-    golden = exact(
-        "C-049",
-        error < 1e-6,
-        f"{len(pairs)} sequences, {sum(len(ours) for ours, _ in pairs)} metrics: largest relative "
-        f"distance from PyTorch {results['torch']}'s rates {error:.1e}",
+    falling = len(cuts(tenth["falling"]))
+    parts = [
+        tolerance(
+            f"relative distance of the rates from those of PyTorch {results['torch']} in "
+            f"{len(pairs)} sequences of metrics",
+            [exactly(rate) for ours, theirs in pairs for rate in ours / theirs - 1],
+            within=PLANS["C-049"].effects["relative distance"],
+        ),
+        holds(
+            f"{falling} cuts in {len(losses['falling'])} epochs of a falling loss, claimed none",
+            falling == 0,
+            panel="a",
+        ),
+        holds(
+            f"first cut at bad epoch {bad['flat']} of a flat loss and {bad['falls, then stalls']} "
+            f"of one that stalls, claimed patience + 1 = {PATIENCE + 1}",
+            set(bad.values()) == {PATIENCE + 1},
+            panel="b",
+        ),
+    ]
+    gate = Gate("factor", bool(results["rejected"]), "factors of 1 and 2 are rejected")
+    scope = (
+        f"ReduceLROnPlateau's rule, patience {PATIENCE} and factor 0.1, on made losses of "
+        f"{len(losses['flat'])} epochs and {len(pairs)} sequences with all its options, float32"
     )
-    trigger = exact(
-        "C-049",
-        len(cuts(tenth["falling"])) == 0 and set(bad.values()) == {PATIENCE + 1},
-        f"falling loss: {len(cuts(tenth['falling']))} cuts in {len(losses['falling'])} epochs; "
-        f"first cut at bad epoch {bad['flat']} (flat) and {bad['falls, then stalls']} (stalled)",
-    )
-    return [combine("C-049", [golden, trigger]), halves(results)]
+    return [all_of("C-049", parts, gates=[gate], scope=scope), halves(results)]
 
 
 def halves(results: dict[str, Any]) -> Verdict:
@@ -125,17 +166,17 @@ def halves(results: dict[str, Any]) -> Verdict:
     tenth, half = (results[name]["flat"] for name in ("tenth", "half"))
     third = cuts(tenth)[2]
     golden = results["theirs"][0]
-    return exact(
-        "E-89",
-        np.isclose(golden[cuts(golden)[0]], 0.01) and tenth[third] < half[third] / 100,
-        f"PyTorch's default multiplies by {golden[cuts(golden)[0]] / golden[0]:.2g}: after three "
-        f"cuts 0.1 is {tenth[third]:.3g}, with halves {half[third]:.3g}",
+    shown = np.isclose(golden[cuts(golden)[0]], 0.01) and tenth[third] < half[third] / 100
+    text = (
+        f"PyTorch's default multiplies by {golden[cuts(golden)[0]] / golden[0]:.2g}, so three cuts "
+        f"make {tenth[third]:.3g} of 0.1, where halves would make {half[third]:.3g}"
     )
+    return demonstration("E-89", bool(shown), text, panel="e")
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The three losses above, the rates below: multiplied by 0.1, and halved as printed."""
-    fig, axes = figure(2, 3, width=3.9, height=2.3, sharex=True)
+    fig, axes = figure(2, 3, width=5.0, height=2.8, sharex=True)
     for i, (name, loss) in enumerate(results["losses"].items()):
         draw_loss(axes[i], name, loss)
         rate = axes[3 + i]
@@ -150,6 +191,7 @@ def draw(results: dict[str, Any]) -> Figure:
         rate.set(yscale="log", ylim=(1e-7, 0.5), xlabel="epoch")
     axes[0].plot([], [], "x", ms=4, color=COLOURS[3], label="bad")
     axes[0].legend(loc="upper right", ncol=2)
+    axes[1].set_title("flat (dotted: cuts after patience 10)")
     axes[0].set_ylabel("loss")
     axes[3].set_ylabel("learning rate")
     axes[3].legend(loc="lower left")
@@ -162,4 +204,4 @@ def draw_loss(axes: Axes, name: str, loss: np.ndarray) -> None:
     bad = np.append(False, np.diff(loss) >= 0)
     axes.plot(epochs[~bad], loss[~bad], ".", color=COLOURS[2], label="better than ever")
     axes.plot(epochs[bad], loss[bad], "x", ms=4, color=COLOURS[3])
-    axes.set(title=f"{name} (dotted: cuts, patience {PATIENCE})", ylim=(0, 2.6))
+    axes.set(title=name, ylim=(0, 2.6))

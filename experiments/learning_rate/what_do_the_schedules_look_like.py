@@ -20,8 +20,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, figure
-from experiments.engine.before import Verdict
+from experiments.engine import COLOURS, Verdict, figure
 from jaxtricks import schedules
 
 FIGURES = ("F-054", "F-057", "F-058", "F-059")
@@ -101,16 +100,16 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The gallery on one axis, the cosine, the straight line, the Transformer."""
-    fig, (gallery, noam, cosine, line) = figure(2, 2, width=5.2, height=3.6)
+    fig, (gallery, noam, cosine, line) = figure(2, 2, width=5.4, height=4.0)
     t = np.arange(TOTAL + 1)
     for i, (name, curve) in enumerate(zip(GALLERY, results["curves"], strict=True)):
-        colour = (*COLOURS, "#7F7F7F")[i]
+        colour = COLOURS[i]
         drawstyle = "steps-post" if name == "step" else "default"
         gallery.plot(t, curve, color=colour, drawstyle=drawstyle, label=name)
         where = np.array(results["points"]) - (name in FROM_ONE)
         gallery.plot(where, results["formulas"][i], "o", color=colour, ms=4, mec="white", mew=0.4)
-    gallery.set(xlabel="update", ylabel=r"rate / $\alpha_0$", ylim=(-0.03, 1.4))
-    gallery.legend(ncol=4, loc="upper center", columnspacing=1.0)
+    gallery.set(xlabel="update", ylabel=r"rate / $\alpha_0$", ylim=(-0.03, 1.75))
+    gallery.legend(ncol=2, loc="upper center")
     gallery.set_title("all on one axis (dots: the printed formulas)")
     names = list(GALLERY)
     draw_one(cosine, t, results["curves"][names.index("cosine")], "cosine")
@@ -138,14 +137,16 @@ def draw_one(axes: Axes, t: np.ndarray, curve: np.ndarray, name: str) -> None:
 def draw_noam(axes: Axes, results: dict[str, Any]) -> None:
     """The Transformer's schedule for several widths and warmups, peaks marked."""
     for i, ((d, w), curve) in enumerate(zip(TRANSFORMERS, results["noam"], strict=True)):
-        label = f"d = {d}, warmup {w}: peak {results['peak_rates'][i]:.3g}"
+        label = f"d = {d}, w = {w:,}: peak {results['peak_rates'][i]:.6f}"
         look = "--" if i == 1 else "-"  # it joins the first curve after its warmup
         axes.plot(results["noam_steps"], curve, look, color=COLOURS[i], label=label)
         peak = results["peak_steps"][i], results["peak_formulas"][i]
         axes.plot(*peak, "o", color=COLOURS[i], ms=5, mec="white")
-    top = 1.2 * results["noam"].max()
+    top = 1.6 * results["noam"].max()
     ticks = np.linspace(0, results["noam_steps"][-1] + 99, 5)
-    axes.set(xlabel="step", ylabel="rate", ylim=(0, top), xticks=ticks)
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, -3))
+    axes.set(xlabel="step", ylabel="rate", ylim=(0, top))
+    axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+    rates = (0.0, 0.0005, 0.001)
+    axes.set_yticks(rates, ["0", "0.0005", "0.001"])
     axes.set_title(r"Transformer (dots: $1 / \sqrt{d w}$ at step w)")
-    axes.legend()
+    axes.legend(loc="upper right")

@@ -10,6 +10,7 @@ import pytest
 
 from experiments.gradient_descent import (
     _low_gradient_points,
+    _slow_places,
     are_saddles_everywhere,
     do_unscaled_features_cause_zigzag,
     how_noisy_is_a_minibatch_path,
@@ -57,11 +58,18 @@ def test_steps_of_the_valley_are_those_of_the_closed_form():
 def test_eigenvalues_at_the_saddles():
     """Beale at (0, 1): 2 (1.5 + 2 * 2.25 + 3 * 2.625); between the valleys 12 x^2 - 4 and 0.1."""
     points = what_is_a_saddle.run(what_is_a_saddle.SMOKE)["points"]
-    np.testing.assert_allclose(points["x² − y² at (0, 0)"]["eigenvalues"], [-2, 2])
+    np.testing.assert_allclose(points["x² − y² at 0"]["eigenvalues"], [-2, 2])
     np.testing.assert_allclose(points["Beale at (0, 1)"]["eigenvalues"], [-27.75, 27.75])
     top = 2 / math.sqrt(3) * math.cos((math.acos(0.5 / (8 / 27**0.5)) + 4 * math.pi) / 3)
     want = [12 * top**2 - 4, 0.1]
-    np.testing.assert_allclose(points["pass between two valleys"]["eigenvalues"], want, rtol=1e-9)
+    np.testing.assert_allclose(points["pass of two valleys"]["eigenvalues"], want, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "eigenvalues, share", [([-1.0, 4.0], 0.25), ([1.0, 4.0], -0.25), ([0.0, 0.0], 0.0)]
+)
+def test_eigenvalues_of_both_signs(eigenvalues, share):
+    assert what_is_a_saddle.both_signs(np.array(eigenvalues)) == share
 
 
 def test_the_local_minimum_is_a_root():
@@ -69,9 +77,15 @@ def test_the_local_minimum_is_a_root():
     assert 4 * x**3 - 4 * x + 0.5 == pytest.approx(0, abs=1e-5)
 
 
+def test_stopped_counts_those_that_need_over_so_many_times_the_steps():
+    left = {"steps": np.array([[10, 1000, 1001], [1, 200, 201]]), "unit": np.array([10.0, 2.0])}
+    counts = where_does_descent_stand_still.stopped(left, 100)
+    np.testing.assert_array_equal(counts, [1, 1])
+
+
 def test_slopes_of_the_slow_places():
     """-1 + depth in the middle of each place, up to the tails of the others."""
-    slope = jax.vmap(jax.grad(where_does_descent_stand_still.course))(jnp.array([0, 2, 4.5, 7.0]))
+    slope = jax.vmap(jax.grad(_slow_places.course))(jnp.array([0, 2, 4.5, 7.0]))
     np.testing.assert_allclose(slope, [-1, -0.02, -0.001, 0.8], atol=3e-3)
 
 

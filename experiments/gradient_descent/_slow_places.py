@@ -1,0 +1,95 @@
+"""Balls that roll to rest on a curve; one descent past a plateau, a saddle and a minimum."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+
+from experiments.engine import method
+from jaxtricks import optimizers, surfaces
+
+BALLS = ("local minimum", "flat inflection")
+
+
+def pictures(grid: jax.Array, rate: float, steps: int) -> tuple[Any, ...]:
+    """The balls, the long descent, and the course itself."""
+    rule = optimizers.gradient_descent(rate)
+    return (
+        {name: balls(name) for name in BALLS},
+        surfaces.trajectory(rule, course, jnp.asarray(0.0), steps).points,
+        jax.vmap(jax.value_and_grad(course))(grid),
+    )
+
+
+def course(x: jax.Array) -> jax.Array:
+    """A descent of slope 1 with a plateau (slope 0.02), a saddle's ridge (0.001), a minimum."""
+
+    def step(depth: float, middle: float, width: float) -> jax.Array:
+        return depth * width * jax.lax.erf((x - middle) / width)
+
+    return -x + 0.886227 * (step(0.98, 2.0, 0.8) + step(0.999, 4.5, 0.3) + step(1.8, 7.0, 0.5))
+
+
+def balls(name: str) -> dict[str, Any]:
+    """A ball on a one-dimensional curve, and the gradient where it ends."""
+    surface = surfaces.local_minimum() if name == "local minimum" else surfaces.inflection()
+    path = surfaces.trajectory(optimizers.gradient_descent(0.02), surface, surface.start, 400)
+    reach = 1.7 if name == "local minimum" else 1.2
+    x = jnp.linspace(-reach, reach, 101)
+    return {
+        "x": x,
+        "loss": jax.vmap(surface)(x),
+        "points": path.points[::4],
+        "gradient": jnp.abs(jax.grad(surface)(path.points[-1])),
+    }
+
+
+def draw_balls(axes: Axes, results: dict[str, Any]) -> None:
+    """A ball in a local minimum and one on a flat inflection, the second curve lifted."""
+    colour = method("gradient descent")["color"]
+    for (name, ball), lift in zip(results["balls"].items(), (0.0, 3.0), strict=True):
+        axes.plot(ball["x"], ball["loss"] + lift, color="black")
+        heights = np.interp(ball["points"], ball["x"], ball["loss"]) + lift
+        axes.plot(ball["points"], heights, "o", color=colour, ms=4)
+        axes.plot(ball["points"][0], heights[0], "o", mfc="white", mec="black", ms=8)
+        axes.plot(ball["points"][-1], heights[-1], "o", color=colour, ms=10, mec="black")
+        end = (ball["points"][-1], heights[-1])
+        text = f"{name},\n|gradient| {ball['gradient']:.1g}"
+        axes.annotate(text, end, (18, 22), textcoords="offset points", ha="right")
+    axes.set(xlabel="x", ylabel="loss (the inflection's + 3)", ylim=(-1.9, 5.4))
+    axes.set_title("descent from the white balls to rest")
+
+
+def draw_course(axes: Axes, results: dict[str, Any]) -> None:
+    """The long descent and its slow places."""
+    x, loss, colour = *results["course"].values(), method("gradient descent")["color"]
+    axes.plot(x, loss, color="black")
+    axes.plot(results["end"], np.interp(results["end"], x, loss), "o", color=colour, ms=9)
+    for place, text in (
+        (2.0, "plateau"),
+        (4.5, "beside a saddle"),
+        (results["end"], "local minimum"),
+    ):
+        height = np.interp(place, x, loss)
+        axes.annotate(
+            text, (place, height), (place, height + 1.0), ha="left",
+            arrowprops={"arrowstyle": "->"},
+        )  # fmt: skip
+    axes.set(xlabel="x", ylabel="loss", xlim=(-0.4, 9.6))
+    axes.set_ylim(loss.min() - 0.5, loss.max() + 1.0)
+    axes.set_title("one descent past slow places")
+
+
+def draw_counts(axes: Axes, results: dict[str, Any], limits: tuple[float, float]) -> None:
+    """The steps that the long descent spends on each 0.1 of the way."""
+    x, colour = results["course"]["x"], method("gradient descent")["color"]
+    axes.semilogy(results["places"], results["counts"], "o", color=colour, ms=4, label="counted")
+    down = (results["slope"] < -1e-4) & (x < results["end"])
+    law = -0.1 / (results["rate"] * results["slope"][down])
+    axes.semilogy(x[down], law, "k-", lw=1, label=r"law $0.1 / (\alpha |f'|)$")
+    axes.set(xlabel="x", ylabel="steps per 0.1 of x", ylim=(2, 2e4), xlim=limits)
+    axes.set_yticks([10, 100, 1000, 10_000], ["10", "100", "1,000", "10,000"])
+    axes.set_title("steps spent on the way of b")
+    axes.legend(loc="upper left")
