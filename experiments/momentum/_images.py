@@ -10,7 +10,7 @@ from jaxtricks import data
 def read_images(count: int) -> tuple[np.ndarray, np.ndarray, str]:
     """`count` training images `[n, height, width]` from 0 to 1, their labels, the set's name."""
     name = "mnist" if data.available("mnist") else "digits"
-    train = data.load(name, limit=count, validation=0, test=0.0 if name == "mnist" else 0.2).train
+    train = data.load(name, limit=count, validation=0, test=None if name == "mnist" else 0.2).train
     return train["image"][..., 0] / 255.0, train["label"], name
 
 

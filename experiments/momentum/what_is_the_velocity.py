@@ -1,9 +1,12 @@
 """What is the velocity: the last gradient, the average of the gradients, or their decayed sum?
 
 004:91-108 writes v_t = -eta sum_j rho^(t-j) g_j; 002:243 and 004:108 call it a moving average;
-001:14 calls z_k the previous gradient. Measured on one path of momentum over the turned valley, in
-float64: v against the sum (tolerance 1e-12 of the largest velocity); v / sum of the weights
-against the average by optax.ema with bias correction; and v against the last gradient alone.
+001:14 calls z_k the previous gradient. On one path of momentum over the turned valley, in float64,
+v is compared with that sum (tolerance 1e-12 of the largest velocity) and with the last gradient
+alone. Under a constant gradient, where every average is that gradient, v is compared with the
+moving average by optax.ema with bias correction: the words mean a ratio of 1, to 1 %. As controls,
+a sum whose powers are too high by one must be told from v, and the damped velocity, which is
+(1 - rho) v, must have the ratio 1.
 
 Command: python -m experiments --only what_is_the_velocity      (CPU, about 1 s)
 """
@@ -18,8 +21,17 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, figure
-from experiments.engine.before import Verdict, exact
+from experiments.engine import (
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    demonstration,
+    exactly,
+    figure,
+    ordered,
+    tolerance,
+)
 from experiments.scenes import RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
@@ -27,7 +39,11 @@ FIGURES = ("F-037",)
 CLAIMS = ("C-014", "C-020")
 ERRATA = ("E-58", "E-59")
 
-RATE, TOLERANCE = RATES["momentum"], 1e-12
+RATE = RATES["momentum"]
+PLANS = {
+    "C-014": Plan(effects={"ratio": 0.01}, gates=("pos",), settings={"rate": RATE}),
+    "C-020": Plan(effects={"relative": 1e-12}, gates=("pos",), settings={"rate": RATE}),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +82,11 @@ def measure(config: Config, shown: tuple[int, ...]) -> dict[str, jax.Array]:
         total = jnp.sum(weights, axis=1, keepdims=True)
         largest = jnp.max(jnp.abs(velocity))
         average = moving_average(decay, gradients)
+        late = decay * weights @ gradients
         return {
             "weights": weights[-1][-40:] * RATE,
             "sum_error": jnp.max(jnp.abs(velocity + RATE * weights @ gradients), 1) / largest,
+            "wrong_error": jnp.max(jnp.abs(velocity + RATE * late)) / largest,
             "average_error": jnp.max(jnp.abs(velocity + RATE * total * average), 1) / largest,
             "last_error": jnp.max(jnp.abs(velocity + RATE * gradients), 1) / largest,
             "last_weight": 1 / total[-1, 0],
@@ -99,58 +117,98 @@ def moving_average(decay: jax.Array, gradients: jax.Array) -> jax.Array:
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """Identities to 1e-12; the readings as last gradient and as average must be clearly off."""
-    summed, average = results["sum_error"].max(), results["average_error"].max()
-    last, ratio = results["last_error"].max(axis=1), results["ratio"][:, -1]
-    weight = results["last_weight"]
+    """The sum to 1e-12, the average to 1 %; the printed readings must be clearly off."""
+    decays, ratio = results["decays"], results["ratio"][:, -1]
+    ratio_within = PLANS["C-014"].effects["ratio"]
+    sum_within = PLANS["C-020"].effects["relative"]
+    summed, last = results["sum_error"].max(axis=1), results["last_error"].max(axis=1)
+    damped = max(abs((1 - decay) * found - 1) for decay, found in zip(decays, ratio, strict=True))
+    wrong = results["wrong_error"].min()
     nine, ninety_nine = -2, -1
+    rhos = ", ".join(f"{decay:g}" for decay in decays)
+    scope = f"momentum at rho = {rhos}, float64; no data, no random number"
+    average = tolerance(
+        "velocity over moving average under a constant gradient",
+        [exactly(found) for found in ratio],
+        within=ratio_within,
+        target=1.0,
+        panel="c",
+    )
+    identity = tolerance(
+        "difference of the recursion and the weighted sum over the largest velocity",
+        [exactly(error) for error in summed],
+        within=sum_within,
+        panel="b",
+    )
+    control = Gate(
+        "pos",
+        damped < ratio_within,
+        f"the damped velocity over the average is 1 to {damped:.1g} at every rho",
+    )
+    powers = Gate(
+        "pos",
+        wrong > sum_within,
+        f"with every power too high by one the sum is off by {wrong:.2g} or more",
+    )
+    beside = [
+        f"at rho = {decay:g} the ratio is {found:.4g}, where 1/(1 - rho) is {1 / (1 - decay):.4g} "
+        "(E-59)"
+        for decay, found in zip(decays, ratio, strict=True)
+    ]
+    beside.append(
+        f"divided by the sum of its weights, the velocity of the valley's path is the average to "
+        f"{results['average_error'].max():.1g} of the largest velocity"
+    )
+    steps = results["sum_error"].shape[1]
     return [
-        exact(
+        all_of(
             "C-014",
-            average < TOLERANCE,
-            f"velocity / sum of its weights differs from the moving average by {average:.1g} of "
-            f"the largest velocity; the velocity itself is {ratio[nine]:.4g} times the average at "
-            f"0.9 and {ratio[ninety_nine]:.4g} times at 0.99 (E-59)",
+            [average],
+            scope=f"constant gradient of 1, {results['shown'][-1]} steps, {scope}",
+            gates=[control],
+            beside=beside,
         ),
-        exact(
+        all_of(
             "C-020",
-            summed < TOLERANCE,
-            f"recursion and weighted sum differ by {summed:.1g} of the largest velocity",
+            [identity],
+            scope=f"turned valley, 2 parameters, {steps} steps at rate {RATE}, {scope}",
+            gates=[powers],
         ),
-        exact(
+        demonstration(
             "E-58",
-            last[nine] > 0.01 and summed < TOLERANCE,
+            bool(last[nine] > 0.01 and summed.max() < sum_within),
             f"read as the last gradient alone, the velocity is wrong by up to "
-            f"{100 * last[nine]:.0f} % of its largest value at 0.9; the last gradient has "
-            f"{100 * weight[nine]:.1f} % of the weight at 0.9, {100 * weight[ninety_nine]:.1f} % "
-            "at 0.99",
+            f"{100 * last[nine]:.0f} % of its largest value at rho = 0.9; the last gradient has "
+            f"{100 * results['last_weight'][nine]:.1f} % of the weight",
+            panel="b",
         ),
-        exact(
+        demonstration(
             "E-59",
-            abs(ratio[nine] - 10) < 0.01 and abs(ratio[ninety_nine] - 100) < 0.1,
-            f"under a constant gradient of 1 the velocity tends to {ratio[nine]:.4g} (0.9) and "
-            f"{ratio[ninety_nine]:.4g} (0.99), the average to 1",
+            bool(abs(ratio[nine] - 10) < 0.01 and abs(ratio[ninety_nine] - 100) < 0.1),
+            f"under a constant gradient of 1 the velocity tends to {ratio[nine]:.4g} (rho = 0.9) "
+            f"and {ratio[ninety_nine]:.4g} (0.99), the average to 1",
+            panel="c",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The weights, the identity's error, and the sum over the average."""
-    fig, (weights, errors, ratios) = figure(1, 3, width=4.2)
+    fig, (weights, errors, ratios) = figure(1, 3, height=4.6)
     age = np.arange(results["weights"].shape[1])[::-1]
     for i, decay in enumerate(results["decays"]):
-        look = {"color": COLOURS[i], "label": rf"$\rho$ = {decay:g}"}
+        look = {"color": ordered("decay", decay), "label": rf"$\rho$ = {decay:g}"}
         weights.plot(age, results["weights"][i], ".-", linewidth=0.8, **look)
         errors.semilogy(np.maximum(results["sum_error"][i], 1e-18), **look)
-        errors.semilogy(results["last_error"][i], color=COLOURS[i], linestyle=":")
+        errors.semilogy(results["last_error"][i], color=look["color"], linestyle=":")
         ratios.loglog(results["shown"], results["ratio"][i], **look)
-        ratios.axhline(1 / (1 - decay), color=COLOURS[i], linestyle=":", linewidth=0.8)
+        ratios.axhline(1 / (1 - decay), color=look["color"], linestyle=":", linewidth=0.8)
     weights.set(xlabel="age of the gradient, $t - j$ (steps)", ylabel=r"weight $\eta \rho^{t-j}$")
-    weights.set(title=rf"what the velocity remembers, $\eta$ = {results['rate']}")
+    weights.set_title(rf"what the velocity remembers, $\eta$ = {results['rate']}")
     errors.set(xlabel="step", ylabel="difference / largest velocity", ylim=(1e-18, 1e1))
-    errors.set_title("solid: from the weighted sum\ndotted: from the last gradient alone")
+    errors.set_title("difference from the sum (solid) and from the last gradient (dotted)")
     ratios.set(xlabel="step", ylabel="velocity / moving average", ylim=(0.8, 700))
-    ratios.set_title("constant gradient: not an average\n" r"(dotted: $1/(1-\rho)$)")
+    ratios.set_title(r"constant gradient: the ratio, and $1/(1-\rho)$ (dotted)")
     weights.legend(loc="center right")
     errors.legend(loc="center right")
     ratios.legend(loc="upper left")
