@@ -2,136 +2,208 @@
 
 The lecture says that after a while the rate may be so small that the weights near a saddle no
 longer move (002:397). f = x^2 - y^2 turned by 45 degrees, so that the large gradients of the
-approach are summed in both coordinates; start 10 (and 1) from the saddle and y0 off its ridge; at
-the shared rate 0.5 and the notes' 0.01 (004:207), in float64. Gradient descent has rate 0.02.
-Stuck: |y| is still under 1 after 10^4 steps from y0 = 0.01, and gradient descent has left.
+approach are summed in both coordinates, in float64. AdaGrad starts 1, 10 or 100 from the saddle
+along its ridge, and so near the ridge, y0 = 0.01 / distance, that it comes about as close as from
+the surface's own start (1, 0.01). Counted are the steps from |x| = 1 until |y| = 1, at the shared
+rate 0.5 and the notes' 0.01 (004:207). Stuck: over 100 times the steps that AdaGrad with fresh
+sums needs from (1, 0.01). As a control the sums are set to 0 where |x| = 1.
 
-Command: python -m experiments --only can_adagrad_get_stuck_at_a_saddle      (CPU, about 2 s)
+Command: python -m experiments --only can_adagrad_get_stuck_at_a_saddle      (CPU, about 5 s)
 """
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import figure, method
-from experiments.engine.before import Verdict, exact
-from experiments.scenes import RATES, rule
+from experiments.engine import (
+    COLOURS,
+    Gate,
+    Plan,
+    Verdict,
+    exactly,
+    exists,
+    figure,
+    over,
+)
+from experiments.scenes import rule
 from jaxtricks import surfaces
-from jaxtricks.optimizers import effective_learning_rate
 
 CLAIMS = ("C-030",)
+PLANS = {
+    "C-030": Plan(
+        effects={"factor of the steps": 100.0, "factor with sums reset": 10.0},
+        gates=("pos",),
+        settings={"angle": "45 degrees", "y0": "0.01 / distance", "from": "|x| = 1 to |y| = 1"},
+    )
+}
 ANGLE = math.pi / 4
-ARMS = ((0.5, 1.0), (0.5, 10.0), (0.01, 1.0), (0.01, 10.0))  # AdaGrad's rate, start's distance
+OFFSET = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`offsets`: y0."""
+    """`rates`: AdaGrad's; `distances`: of the start; `limit`: of the steps."""
 
-    steps: int = 10_000
-    offsets: tuple[float, ...] = (1e-2, 1e-4, 1e-6, 1e-8)
+    rates: tuple[float, ...] = (0.01, 0.5)
+    distances: tuple[float, ...] = (1.0, 10.0, 100.0)
+    limit: int = 1_000_000_000
 
 
-SMOKE = Config(steps=1000, offsets=(1e-2, 1e-4))
-FULL = Config(steps=1_000_000)
+SMOKE = Config(rates=(0.5,), distances=(1.0, 10.0))
+FULL = Config(distances=(1.0, 10.0, 100.0, 200.0))
+
+
+class Walk(NamedTuple):
+    """Where AdaGrad is: the steps so far, the point, and the rule's state."""
+
+    steps: jax.Array
+    point: jax.Array
+    state: Any
 
 
 def run(config: Config) -> dict[str, Any]:
-    """|y| over the steps, the steps to leave, and AdaGrad's effective rate."""
-    shown = np.unique(np.logspace(0, np.log10(config.steps), 100).astype(int))
+    """By rate and distance: the steps to come near, to leave, and to leave with sums reset."""
     with jax.enable_x64(True):
-        (plain, left, _), arms = jax.tree.map(np.asarray, jax.jit(both, static_argnums=0)(config))
-    along, adagrad_left, effective = arms
+        rows = [follow(rate, config) for rate in config.rates]
     return {
-        "shown": shown,
-        "steps": config.steps,
-        "offsets": config.offsets,
-        "plain": plain[shown],
-        "plain_left": left,
-        "arms": ARMS,
-        "along": along[:, shown],
-        "left": adagrad_left,
-        "effective": effective[:, shown - 1],
+        "rates": config.rates,
+        "distances": config.distances,
+        **{key: np.array([row[key] for row in rows]) for key in rows[0]},
     }
 
 
-def both(config: Config) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-    """Gradient descent from distance 10, and the arms of AdaGrad."""
-    rates, distances = jnp.array(ARMS).T
-    plain = follow("gradient descent", RATES["gradient descent"], 10.0, config)
-    arms = jax.vmap(lambda rate, distance: follow("adagrad", rate, distance, config))
-    return plain, arms(rates, distances)
+def follow(rate: float, config: Config) -> dict[str, Any]:
+    """All distances at one rate, and the steps from the surface's own start with fresh sums."""
+    fresh = int(leave(rate, begin(rate, 1.0, OFFSET), config.limit).steps)
+    found: dict[str, list] = {key: [] for key in ("approach", "steps", "reset", "effective")}
+    for distance in config.distances:
+        near = approach(rate, begin(rate, distance, OFFSET / distance), config.limit)
+        here = near._replace(steps=jnp.zeros_like(near.steps))
+        away = leave(rate, here, config.limit)
+        again = here._replace(state=rule("adagrad", rate).init(here.point))
+        largest = jnp.max(away.state[0].sum_of_squares)
+        found["approach"].append(int(near.steps))
+        found["steps"].append(int(away.steps))
+        found["reset"].append(int(leave(rate, again, config.limit).steps))
+        found["effective"].append(float(rate / jnp.sqrt(largest)))
+    return {"fresh": fresh, **found}
 
 
-def follow(
-    name: str, rate: float | jax.Array, distance: float | jax.Array, config: Config
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """From the first y0: |y| and the effective rate; for each y0 the steps until |y| = 1."""
-    surface = surfaces.saddle(angle=ANGLE)
-    turn = jnp.array([[math.cos(ANGLE), -math.sin(ANGLE)], [math.sin(ANGLE), math.cos(ANGLE)]])
+def begin(rate: float, distance: float, offset: float) -> Walk:
+    """AdaGrad with fresh sums, `distance` from the saddle and `offset` from the ridge."""
+    point = turn(jnp.array([distance, offset]), -ANGLE)
+    return Walk(jnp.zeros((), int), point, rule("adagrad", rate).init(point))
 
-    def one(offset: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        start = turn @ jnp.stack([jnp.asarray(distance), offset])
-        path = surfaces.trajectory(rule(name, rate), surface.loss, start, config.steps)
-        along = jnp.minimum(jnp.abs(path.points @ turn[:, 1]), 1.0)  # later it overflows
-        away = along >= 1
-        squares = jnp.cumsum(path.gradients[:, 0] ** 2)
-        left = jnp.where(away.any(), away.argmax(), config.steps + 1)
-        return along, left, effective_learning_rate(rate, squares)
 
-    along, left, effective = jax.vmap(one)(jnp.array(config.offsets))
-    return along[0], left, effective[0]
+def turn(point: jax.Array, angle: float = ANGLE) -> jax.Array:
+    """The point's coordinates along the saddle's own axes, or back with a negative angle."""
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return jnp.array([[cosine, sine], [-sine, cosine]]) @ point
+
+
+def step(rate: jax.Array, walk: Walk) -> Walk:
+    """One update."""
+    gradient = jax.grad(surfaces.saddle(angle=ANGLE).loss)(walk.point)
+    update, state = rule("adagrad", rate).update(gradient, walk.state)
+    return Walk(walk.steps + 1, walk.point + update, state)
+
+
+@jax.jit
+def approach(rate: jax.Array, walk: Walk, limit: jax.Array) -> Walk:
+    """Until |x| is 1 or less."""
+
+    def far(walk: Walk) -> jax.Array:
+        return (jnp.abs(turn(walk.point)[0]) > 1 + 1e-12) & (walk.steps < limit)
+
+    return jax.lax.while_loop(far, lambda walk: step(rate, walk), walk)
+
+
+@jax.jit
+def leave(rate: jax.Array, walk: Walk, limit: jax.Array) -> Walk:
+    """Until |y| is 1 or more."""
+
+    def near(walk: Walk) -> jax.Array:
+        return (jnp.abs(turn(walk.point)[1]) < 1) & (walk.steps < limit)
+
+    return jax.lax.while_loop(near, lambda walk: step(rate, walk), walk)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """ "May": confirmed if one of the two rates is stuck from distance 10, and GD is not."""
-    budget = results["steps"]
-    left = {tuple(arm): row[0] for arm, row in zip(results["arms"], results["left"], strict=True)}
-    plain = results["plain_left"][0]
-    far = {rate: left[rate, 10.0] for rate in (0.5, 0.01)}
-
-    def text(steps: float) -> str:
-        return f"{steps:.0f}" if steps <= budget else f"more than {budget}"
-
+    """C-030 says "may": one setting in which AdaGrad is stuck is enough."""
+    plan = PLANS["C-030"]
+    fresh = results["fresh"][:, None]
+    factors, reset = results["steps"] / fresh, results["reset"] / fresh
+    parts, beside = [], []
+    for i, rate in enumerate(results["rates"]):
+        for j, distance in enumerate(results["distances"]):
+            where = f"from distance {distance:g} at rate {rate:g}"
+            text = f"steps to leave over those with fresh sums, {where}"
+            limit = plan.effects["factor of the steps"]
+            parts.append(over(text, exactly(factors[i, j]), limit, panel="a"))
+            beside.append(
+                f"{where}: near after {results['approach'][i, j]:.0f} steps, leaves "
+                f"{results['steps'][i, j]:.0f} steps later, with sums reset "
+                f"{results['reset'][i, j]:.0f}"
+            )
+    worst = float(reset.max())
     return [
-        exact(
+        exists(
             "C-030",
-            max(far.values()) > budget >= plain,
-            f"saddle turned by 45 degrees, from distance 10 and y0 = 0.01: AdaGrad at the notes' "
-            f"rate 0.01 needs {text(far[0.01])} steps to leave, at 0.5 {text(far[0.5])} (from "
-            f"distance 1: {text(left[0.01, 1.0])} and {text(left[0.5, 1.0])}), gradient descent "
-            f"{text(plain)}",
+            parts,
+            scope="x² − y² turned by 45°, no noise, float64; y0 = 0.01 / distance",
+            gates=[
+                Gate(
+                    "pos",
+                    worst < plan.effects["factor with sums reset"],
+                    f"with sums reset at |x| = 1 it leaves after at most {worst:.3g} times the "
+                    "steps from (1, 0.01)",
+                )
+            ],
+            beside=beside,
         )
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Distance from the ridge, effective rate, and steps to leave against y0."""
-    fig, (along, effective, left) = figure(1, 3, width=4.3, height=3.5)
-    along.loglog(results["shown"], results["plain"], **method("gradient descent"))
-    for i, (rate, distance) in enumerate(results["arms"]):
-        style = {
-            "color": method("adagrad")["color"],
-            "linestyle": ("-" if distance == 10 else ":") if rate == 0.5 else ("--", "-.")[i % 2],
-            "label": f"AdaGrad {rate}, from {distance:.0f}",
-        }
-        along.loglog(results["shown"], results["along"][i], **style)
-        effective.loglog(results["shown"], results["effective"][i], **style)
-        gone = results["left"][i] <= results["steps"]
-        left.loglog(results["offsets"][gone], results["left"][i][gone], marker="o", **style)
-        stuck = results["offsets"][~gone]
-        left.plot(stuck, np.full(len(stuck), results["steps"]), "^", ms=7, color=style["color"])
-    left.loglog(results["offsets"], results["plain_left"], marker="o", **method("gradient descent"))
-    left.axhline(results["steps"], color="black", linewidth=1)
-    left.text(results["offsets"][-1], results["steps"] * 1.5, "AdaGrad 0.01: not away by then")
-    along.set(xlabel="step", ylabel="|y|", title="distance from the ridge, $y_0$ = 0.01")
-    effective.set(xlabel="step", ylabel="effective rate", title="AdaGrad's effective rate")
-    left.set(xlabel="$y_0$", ylabel="steps until |y| = 1", title="steps to leave")
-    left.set_ylim(5, 4 * results["steps"])
-    fig.legend(*along.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    """Steps to leave over the fresh ones, and AdaGrad's effective rate."""
+    fig, (factor, effective) = figure(1, 2, width=5.6, height=4.6)
+    draw_factors(factor, results)
+    for i, rate in enumerate(results["rates"]):
+        effective.loglog(
+            results["distances"], results["effective"][i], "o-", color=COLOURS[i],
+            label=f"rate {rate:g}",
+        )  # fmt: skip
+    effective.set(xlabel="distance of the start", ylabel="effective rate when it leaves")
+    effective.set_title("What is left of the rate")
+    effective.legend()
+    for axes in (factor, effective):
+        axes.set_xticks(results["distances"], [f"{d:g}" for d in results["distances"]])
+        axes.minorticks_off()
     return fig
+
+
+def draw_factors(axes: Axes, results: dict[str, Any]) -> None:
+    """Solid: the sums are kept. Dashed: they are reset."""
+    for i, rate in enumerate(results["rates"]):
+        fresh = results["fresh"][i]
+        look = {"color": COLOURS[i], "markersize": 8 - 2 * i}
+        axes.loglog(
+            results["distances"], results["steps"][i] / fresh, "o-",
+            label=f"rate {rate:g}, sums kept", **look,
+        )  # fmt: skip
+        axes.loglog(
+            results["distances"], results["reset"][i] / fresh, "s--",
+            label=f"rate {rate:g}, sums reset", **look,
+        )  # fmt: skip
+    axes.axhline(100, color="black", linestyle=":", linewidth=1)
+    axes.text(results["distances"][0], 115, "stuck: over 100", fontsize=10.5)
+    axes.set(xlabel="distance of the start", ylabel="steps to leave / fresh steps")
+    axes.set_title("Steps from |x| = 1 to |y| = 1")
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.92))
+    axes.set_ylim(0.5, 2e5)

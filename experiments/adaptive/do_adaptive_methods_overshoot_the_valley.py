@@ -16,8 +16,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import draw_path, draw_surface, figure, method, surface_grid
-from experiments.engine.before import Verdict
+from experiments.engine import (
+    COLOURS,
+    Verdict,
+    draw_path,
+    draw_surface,
+    figure,
+    method,
+    surface_grid,
+)
 from experiments.scenes import RATES, rule, valley
 from jaxtricks import surfaces
 
@@ -82,19 +89,19 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """RMSProp on the contour, then Adam too; distance over time; overshoot and arrival."""
-    fig, (rmsprop, adam, distance, bars) = figure(2, 2, width=4.9, height=3.4)
+    fig, (rmsprop, adam, distance, bars) = figure(2, 2, width=5.8, height=4.2)
     for axes, names in ((rmsprop, METHODS[:4]), (adam, METHODS[:5])):
         draw_surface(axes, results["grid"], start=valley().start, optimum=(0, 0), bar=axes is adam)
         for name in names:
             draw_path(axes, results["paths"][name], name)
-        axes.set_title(f"+ {names[-1]} (rate {RATES[names[-1]]})")
-        axes.legend(ncols=2, loc="lower right", fontsize=8)
+        axes.set_title(f"With {names[-1]} (rate {RATES[names[-1]]})")
+        axes.legend(ncols=2, loc="lower right", fontsize=10)
     for name in METHODS:
         distance.semilogy(results["distances"][name], **method(name))
     distance.axhline(TOLERANCE, color="black", linestyle=":", linewidth=1)
-    distance.set(xlabel="step", ylabel="distance to the optimum", ylim=(1e-4, 60))
-    distance.set_title(f"dotted: arrival at {TOLERANCE}")
-    distance.legend(ncols=3, loc="upper center")
+    distance.set(xlabel="step", ylabel="distance to the optimum", ylim=(1e-4, 1e4))
+    distance.set_title(f"Dotted: arrival at {TOLERANCE}")
+    distance.legend(ncols=2, loc="upper right")
     draw_bars(bars, results)
     return fig
 
@@ -104,18 +111,16 @@ def draw_bars(axes: Axes, results: dict[str, Any]) -> None:
     rows = np.arange(len(METHODS))[::-1]
     along = [100 * results["overshoot"][name] for name in METHODS]
     across = [100 * results["across"][name] for name in METHODS]
-    axes.barh(rows + 0.2, along, 0.36, color="#0072B2", label="along the valley")
-    axes.barh(rows - 0.2, across, 0.36, color="#E69F00", label="across")
+    axes.barh(rows + 0.2, along, 0.36, color=COLOURS[0], label="along the valley")
+    axes.barh(rows - 0.2, across, 0.36, color=COLOURS[4], label="across")
     for row, a, b in zip(rows, along, across, strict=True):
-        axes.text(a + 1, row + 0.2, f"{a:.0f} %", va="center", fontsize=8)
-        axes.text(b + 1, row - 0.2, f"{b:.0f} %", va="center", fontsize=8)
+        axes.text(a + 1, row + 0.2, f"{a:.0f} %", va="center", fontsize=10)
+        axes.text(b + 1, row - 0.2, f"{b:.0f} %", va="center", fontsize=10)
     labels = []
     for name in METHODS:
         step = results["arrival"][name]
-        labels.append(
-            f"{name}\n" + (f"arrives at step {step}" if step <= results["steps"] else "never")
-        )
+        labels.append(f"{name}\n" + (f"at step {step}" if step <= results["steps"] else "never"))
     axes.set_yticks(rows, labels)
     axes.set(xlabel="overshoot, % of the start's distance", xlim=(0, 110))
-    axes.set_title("all rates as shared, none tuned")
+    axes.set_title("Under the name: arrival")
     axes.legend(loc="lower right")

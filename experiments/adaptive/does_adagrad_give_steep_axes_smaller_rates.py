@@ -4,9 +4,9 @@ The lecture shows it on the contour (002:385-389) and lists "slows the descent i
 speeds it up in flat ones" among AdaGrad's problems (004:216). Here: the effective rate
 alpha / (sqrt(r) + eps) of both axes on the shared valley; its correlation with the curvature in 10
 dimensions, on the axes and turned at random; and what it is good for: the mean steps to 1 % of the
-start as the condition number grows, AdaGrad and gradient descent tuned on one grid of rates. (A
-first protocol started at (1, 1): AdaGrad's first step at rate 1 then hits the optimum, whatever the
-valley, so the starts are normal draws.)
+start as the condition number grows, AdaGrad and gradient descent tuned on one grid of rates. The
+control is a round bowl, whose curvatures are equal: the other problems' curvatures, as labels,
+must have no correlation with its rates.
 
 Command: python -m experiments --only does_adagrad_give_steep_axes_smaller_rates (CPU, about 3 s)
 """
@@ -20,8 +20,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, draw_path, draw_surface, figure, method, surface_grid
-from experiments.engine.before import Verdict, exact, paired
+from experiments.engine import (
+    COLOURS,
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    demonstration,
+    draw_path,
+    draw_surface,
+    figure,
+    interval,
+    method,
+    paired,
+    surface_grid,
+)
 from experiments.scenes import RATES, ZIGZAG_RATE, rule, valley
 from jaxtricks import surfaces
 from jaxtricks.optimizers import effective_learning_rate
@@ -29,6 +42,19 @@ from jaxtricks.optimizers import effective_learning_rate
 FIGURES = ("F-029",)
 CLAIMS = ("C-027",)
 ERRATA = ("E-68",)
+PLANS = {
+    "C-027": Plan(
+        effects={"correlation": 0.1},
+        gates=("pos",),
+        settings={
+            "problem": "quadratics of 10 dimensions, curvatures 1 to 1000, normal starts",
+            "updates": 100,
+            "rate": RATES["adagrad"],
+            "control": "400 round bowls; curvatures as labels; mean correlation inside the effect",
+        },
+    )
+}
+CONTROLS = 400
 TUNED = ("gradient descent", "adagrad")
 
 
@@ -36,6 +62,8 @@ TUNED = ("gradient descent", "adagrad")
 class Config:
     """`path_steps`, `steps`: on the valley, in the tuning; `seeds`: starts and rotations."""
 
+    seed: int = 15_027
+    tuning_seed: int = 1
     seeds: int = 20
     path_steps: int = 60
     steps: int = 4000
@@ -51,7 +79,7 @@ def run(config: Config) -> dict[str, Any]:
     """The paths and their rates, the correlations, and the tuned number of steps."""
     return {
         "grid": surface_grid(valley()),
-        **jax.jit(measure, static_argnums=2)(0, 1, config),
+        **jax.jit(measure, static_argnums=2)(config.seed, config.tuning_seed, config),
         "condition_numbers": config.condition_numbers,
         "budget": config.steps,
     }
@@ -91,28 +119,30 @@ def in_ten_dimensions(seed: jax.Array, config: Config) -> dict[str, jax.Array]:
     """Rates along the Hessian's eigenvectors, these on the axes or turned at random."""
     curvatures = jnp.logspace(0, 3, 10)
 
-    def one(start: jax.Array, basis: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def one(start: jax.Array, basis: jax.Array, bowl: jax.Array) -> tuple[jax.Array, jax.Array]:
         path = surfaces.trajectory(
-            rule("adagrad"),
-            lambda x: 0.5 * jnp.sum(curvatures * (basis.T @ x) ** 2),
-            start,
-            100,
+            rule("adagrad"), lambda x: 0.5 * jnp.sum(bowl * (basis.T @ x) ** 2), start, 100
         )
         rates = effective_learning_rate(RATES["adagrad"], jnp.sum(path.gradients**2, axis=0))
         along = jnp.sum(basis**2 * rates[:, None], axis=0)
         return along, jnp.corrcoef(jnp.log(curvatures), jnp.log(along))[0, 1]
 
-    start_key, turn_key = jax.random.split(jax.random.key(seed))
+    start_key, turn_key, control_key = jax.random.split(jax.random.key(seed), 3)
     starts = jax.random.normal(start_key, (config.seeds, 10))
     bases = jnp.linalg.qr(jax.random.normal(turn_key, (config.seeds, 10, 10)))[0]
     both = jnp.stack([jnp.broadcast_to(jnp.eye(10), bases.shape), bases])
-    rates, correlations = jax.vmap(jax.vmap(one), (None, 0))(starts, both)
+    rates, correlations = jax.vmap(jax.vmap(one, (0, 0, None)), (None, 0, None))(
+        starts, both, curvatures
+    )
+    others = jax.random.normal(control_key, (CONTROLS, 10))
+    round_bowl = jax.vmap(one, (0, None, None))(others, jnp.eye(10), jnp.ones(10))[1]
     return {
         "curvatures": curvatures,
         "on_axes": rates[0, :20],
         "turned": rates[1, :20],
         "correlation": correlations[0],
         "turned_correlation": correlations[1],
+        "round_correlation": round_bowl,
     }
 
 
@@ -135,31 +165,52 @@ def tuned(name: str, starts: jax.Array, config: Config) -> jax.Array:
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """C-027: the correlation on the axes is negative. E-68: at the largest condition number AdaGrad
-    needs fewer than half of gradient descent's steps, so the scaling is a benefit."""
+    """C-027: the correlation is negative, on the axes and turned. E-68: at the largest condition
+    number AdaGrad needs fewer than half of gradient descent's steps, so scaling is a benefit."""
     many, needed = results["many"], results["steps_to_tolerance"]
+    descent, adagrad = needed["gradient descent"], needed["adagrad"]
     first, second = results["effective"][-1]
-    descent, adagrad = needed["gradient descent"][-1], needed["adagrad"][-1]
     return [
-        paired(
+        all_of(
             "C-027",
-            many["correlation"],
-            f"valley of condition number 20: rate of the flat axis {first / second:.1f} times the "
-            f"steep one's; 10-D, axes aligned: corr(log curvature, log effective rate), against "
-            f"{many['turned_correlation'].mean():.2f} when the valley is turned at random",
-            claimed="negative",
+            [
+                paired(
+                    f"correlation of log curvature and log effective rate, {words}",
+                    many[key],
+                    effect=PLANS["C-027"].effects["correlation"],
+                    claimed="down",
+                    panel="c",
+                )
+                for key, words in (
+                    ("correlation", "axes aligned"),
+                    ("turned_correlation", "turned at random"),
+                )
+            ],
+            scope="quadratics of 10 dimensions, curvatures 1 to 1000, normal starts, 100 updates "
+            f"of AdaGrad at rate {RATES['adagrad']}, float32",
+            gates=[round_bowls(many["round_correlation"])],
+            beside=[
+                f"valley of condition number 20: the flat axis' rate is {first / second:.1f} times "
+                "the steep one's"
+            ],
         ),
-        exact(
+        demonstration(
             "E-68",
-            adagrad < 0.5 * descent,
-            f"mean steps to 1 % of the start at condition number "
-            f"{results['condition_numbers'][-1]:.0f}, both tuned: gradient descent "
-            f"{count(descent, results)}, AdaGrad {count(adagrad, results)}; at condition number "
-            f"{results['condition_numbers'][0]:.0f}: "
-            f"{count(needed['gradient descent'][0], results)} and "
-            f"{count(needed['adagrad'][0], results)}",
+            bool(adagrad[-1] < 0.5 * descent[-1]),
+            f"At condition number {results['condition_numbers'][-1]:.0f} tuned gradient descent "
+            f"needs {count(descent[-1], results)} steps and AdaGrad {count(adagrad[-1], results)}: "
+            "the scaling is a benefit.",
+            panel="d",
         ),
     ]
+
+
+def round_bowls(correlations: np.ndarray) -> Gate:
+    """With equal curvatures, and the labels of the others, there must be no correlation."""
+    mean, low, high = interval(correlations)
+    effect = PLANS["C-027"].effects["correlation"]
+    text = f"round bowls: {mean:.3f} [{low:.3f}, {high:.3f}], {len(correlations)} starts"
+    return Gate("pos", bool(-effect < low and high < effect), text)
 
 
 def count(steps: float, results: dict[str, Any]) -> str:
@@ -169,14 +220,14 @@ def count(steps: float, results: dict[str, Any]) -> str:
 
 def draw(results: dict[str, Any]) -> Figure:
     """From above; the rate of each axis; rates against curvature; what it is good for."""
-    fig, (above, axis_rates, curvature, benefit) = figure(2, 2, width=4.8)
+    fig, (above, axis_rates, curvature, benefit) = figure(2, 2, width=5.6, height=4.2)
     draw_surface(above, results["grid"], start=valley().start, optimum=(0, 0))
     for name in TUNED:
         points = results["paths"][name]
         ratio = results["straightness"][name]
-        draw_path(above, points, name, label=f"{name}: path / straight line {ratio:.2f}")
-    above.legend(loc="upper right")
-    above.set_title(f"the valley; rates {ZIGZAG_RATE} and {RATES['adagrad']}")
+        draw_path(above, points, name, label=f"{name}: path {ratio:.2f} × straight")
+    above.legend(*(row[2:] for row in above.get_legend_handles_labels()), loc="lower right")
+    above.set_title(f"The valley; rates {ZIGZAG_RATE} and {RATES['adagrad']}")
     steps = np.arange(1, len(results["effective"]) + 1)
     for axis, label in enumerate(("flat axis $w_1$", "steep axis $w_2$")):
         axis_rates.loglog(steps, results["effective"][:, axis], color=COLOURS[axis], label=label)
@@ -187,12 +238,12 @@ def draw(results: dict[str, Any]) -> Figure:
     draw_curvature(curvature, results["many"])
     for name in TUNED:
         benefit.loglog(
-            results["condition_numbers"], results["steps_to_tolerance"][name], "o", ls="-",
-            **{k: v for k, v in method(name).items() if k != "linestyle"},
+            results["condition_numbers"], results["steps_to_tolerance"][name], marker="o",
+            **method(name),
         )  # fmt: skip
     benefit.set(xlabel="condition number", ylabel="steps to 1 % of the start")
     starts = len(results["many"]["on_axes"]) // 2
-    benefit.set_title(f"both tuned on one grid of rates, mean of {starts} starts")
+    benefit.set_title(f"Both tuned, mean of {starts} starts")
     benefit.legend()
     return fig
 
@@ -207,8 +258,8 @@ def draw_curvature(axes: Axes, many: dict[str, Any]) -> None:
         axes.loglog(many["curvatures"], many[key].T, ".", ms=4, alpha=0.4, color=colour)
         axes.loglog(
             many["curvatures"], np.median(many[key], axis=0), color=colour,
-            label=f"{text}: correlation {corr:.2f}",
+            label=f"{text}: corr. {corr:.2f}",
         )  # fmt: skip
     axes.set(xlabel="curvature along the eigenvector", ylabel="effective rate")
-    axes.set_title(f"10 dimensions, {len(many['on_axes'])} starts (dots, line: median), 100 steps")
+    axes.set_title(f"10 dimensions, {len(many['on_axes'])} seeds (line: median)")
     axes.legend()

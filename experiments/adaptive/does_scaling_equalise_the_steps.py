@@ -1,10 +1,10 @@
-"""Does scaling by the root of the squares make the steps of large and small gradients alike?
+"""Does scaling by the root of the squares make steps of large and small gradients alike?
 
 The lecture says that it does (003:41), and that the cache is "certainly positive" (003:33). Each
 of 25 coordinates has its own constant gradient, 1e-6 to 1; the step of each after 100 updates,
 over the largest one's. Epsilon stands outside the root, 1e-7 (notes 002 and 003), or inside, 1e-6
 (note 004). A coordinate whose gradient is always 0 has a cache of 0: without epsilon its step is
-0 / 0. Alike: the largest step is less than 10 times the smallest, the gradients differing by 1e6.
+0 / 0. Alike: the largest step is less than 10 times the smallest.
 
 Command: python -m experiments --only does_scaling_equalise_the_steps      (CPU, about 2 s)
 """
@@ -19,12 +19,28 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import figure, method
-from experiments.engine.before import Verdict, exact
+from experiments.engine import (
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    demonstration,
+    exactly,
+    figure,
+    method,
+    under,
+)
 from jaxtricks import optimizers
 
 CLAIMS = ("C-035",)
 ERRATA = ("E-87",)
+PLANS = {
+    "C-035": Plan(
+        effects={"ratio of the steps": 10.0, "gradient descent, relative": 0.01},
+        gates=("pos",),
+        settings={"epsilon": "1e-7 outside the root"},
+    )
+}
 NON_FINITE = ("never_updated_literally",)
 METHODS = ("gradient descent", "adagrad", "rmsprop", "adam")
 PLACES = {"outside, 1e-7": (1e-7, False), "inside, 1e-6": (1e-6, True)}
@@ -47,7 +63,7 @@ def run(config: Config) -> dict[str, Any]:
     """Relative steps by method and place of epsilon; the step of a weight never updated."""
     found = measure(config)
     steps = {place: found["steps"][place] for place in PLACES}  # jit sorts the keys
-    return {**found, "steps": steps}
+    return {**found, "steps": steps, "updates": config.steps}
 
 
 @functools.partial(jax.jit, static_argnames="config")
@@ -93,43 +109,62 @@ def step(tx: optax.GradientTransformation, gradients: jax.Array, steps: int) -> 
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """C-035: with epsilon outside. E-87: 0 / 0 without epsilon, 0 with it."""
-    spreads = {
-        place: {name: steps.max() / steps.min() for name, steps in by_method.items()}
-        for place, by_method in results["steps"].items()
-    }
+    """C-035: with epsilon outside, by each rule. E-87: 0 / 0 without epsilon, 0 with it."""
     outside, inside = (
-        ", ".join(f"{name} {spreads[place][name]:.3g}" for name in METHODS[1:]) for place in PLACES
+        {name: steps.max() / steps.min() for name, steps in by_method.items()}
+        for by_method in results["steps"].values()
     )
+    ratio = results["gradients"][-1] / results["gradients"][0]
+    plan = PLANS["C-035"]
+    plain = outside["gradient descent"]
     return [
-        exact(
+        all_of(
             "C-035",
-            all(spreads["outside, 1e-7"][name] < 10 for name in METHODS[1:]),
-            f"gradients that differ by {results['gradients'][-1] / results['gradients'][0]:.0e}: "
-            f"largest over smallest step, epsilon 1e-7 outside the root: {outside}; 1e-6 inside, "
-            f"which is 1e-3 outside: {inside}; gradient descent "
-            f"{spreads['outside, 1e-7']['gradient descent']:.0e}",
+            [
+                under(
+                    f"{name}, largest over smallest step",
+                    exactly(outside[name]),
+                    plan.effects["ratio of the steps"],
+                    panel="a",
+                )
+                for name in METHODS[1:]
+            ],
+            scope=f"constant gradients of {len(results['gradients'])} coordinates, the largest "
+            f"{ratio:.0e} times the smallest, {results['updates']} updates, "
+            f"epsilon 1e-7 outside the root, float32",
+            gates=[
+                Gate(
+                    "pos",
+                    bool(abs(plain / ratio - 1) < plan.effects["gradient descent, relative"]),
+                    f"gradient descent's steps differ by {plain:.2e}, the gradients by {ratio:.2e}",
+                )
+            ],
+            beside=[
+                f"epsilon 1e-6 inside the root, {name}: largest over smallest step "
+                f"{inside[name]:.3g}"
+                for name in METHODS[1:]
+            ],
         ),
-        exact(
+        demonstration(
             "E-87",
             bool(np.isnan(results["never_updated_literally"]).all())
-            and (results["never_updated"] == 0).all(),
-            f"cache of a weight with gradient 0: {results['cache'][0]:g}, not positive; its step "
-            f"without epsilon {results['never_updated_literally'][0]}, with it "
-            f"{abs(results['never_updated'][0]):g}",
+            and bool((results["never_updated"] == 0).all()),
+            f"The cache of a weight whose gradient is always 0 is {results['cache'][0]:g}, which "
+            f"is not positive: its step is {results['never_updated_literally'][0]} without epsilon "
+            f"and {abs(results['never_updated'][0]):g} with it.",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """Step against gradient, one panel for each place of epsilon."""
-    fig, panels = figure(1, 2, width=4.6, height=3.5, sharey=True)
+    fig, panels = figure(1, 2, width=5.6, height=4.6, sharey=True)
     for axes, (place, by_method) in zip(panels, results["steps"].items(), strict=True):
         for name in METHODS:
-            look = method(name) | {"linestyle": {"rmsprop": "--", "adam": ":"}.get(name, "-")}
-            axes.loglog(results["gradients"], by_method[name], lw=2, **look)
-        axes.set(xlabel="gradient of the coordinate", title=f"epsilon {place}")
-    panels[0].set_ylabel("its step / that of gradient 1")
-    panels[0].set_ylim(1e-6, 3)
+            axes.loglog(results["gradients"], by_method[name], **method(name))
+        where, eps = place.split(", ")
+        axes.set(xlabel="gradient of the coordinate", title=f"epsilon {eps} {where} the root")
+    panels[0].set_ylabel("step / step of gradient 1")
+    panels[0].set_ylim(5e-7, 3)
     panels[1].legend(loc="lower right")
     return fig

@@ -2,10 +2,11 @@
 
 The lecture's animation (004:260, 004:270-272): gradient descent stops, momentum and NAG linger and
 then leave, AdaGrad, AdaDelta and RMSProp leave fast. Here f = x^2 - y^2 from (1, y0), y0 = 0.01 to
-1e-9, shared rates, in float64; left means |y| = 1. Then the same saddle and start turned by 15, 30
-and 45 degrees, where both coordinates see the same gradients and a rate for each of them is of
-little use. The law for gradient descent, whose y grows by 1 + 2 alpha a step:
-log(1 / y0) / log(1 + 2 alpha) steps.
+1e-9, shared rates, in float64; left means |y| = 1. Stopped: over 100 times the steps that the
+method needs from the surface's own start (1, 0.01). Sooner: by 10 % at least, for every y0. Then
+the same saddle and start turned by 15, 30 and 45 degrees, where both coordinates see the same
+gradients and a rate for each of them is of little use. The law for gradient descent, whose y grows
+by 1 + 2 alpha a step: log(1 / y0) / log(1 + 2 alpha) steps. Redder is a lower loss.
 
 Command: python -m experiments --only who_escapes_a_saddle      (CPU, about 4 s)
 """
@@ -19,14 +20,34 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
-from experiments.engine import Animation, draw_surface, figure, method, surface_grid
-from experiments.engine.before import Verdict, combine, exact
+from experiments.engine import (
+    Animation,
+    Gate,
+    Part,
+    Plan,
+    Verdict,
+    all_of,
+    demonstration,
+    draw_surface,
+    exactly,
+    figure,
+    method,
+    over,
+    surface_grid,
+)
 from experiments.scenes import RATES, rule
 from jaxtricks import surfaces
 
 FIGURES = ("F-039",)
 CLAIMS = ("C-033",)
 ERRATA = ("E-66",)
+PLANS = {
+    "C-033": Plan(
+        effects={"factor of the steps": 100.0, "log10 of the steps": math.log10(1.1)},
+        gates=("pos",),
+        settings={"generic start": "(1, 0.01)", "rates": RATES, "angle": 0},
+    )
+}
 HEAVY = ("momentum", "nesterov")
 ADAPTIVE = ("adagrad", "adadelta", "rmsprop")
 METHODS = ("gradient descent", *HEAVY, *ADAPTIVE)
@@ -92,59 +113,74 @@ def escape(name: str, offsets: jax.Array, steps: int) -> tuple[jax.Array, jax.Ar
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """C-033, unturned, for every y0: gradient descent never leaves; momentum and NAG leave sooner
-    than it; the adaptive ones leave sooner than momentum and NAG. E-66: from every y0 > 0 gradient
-    descent leaves within 2 % or 1 step of the law, and from the ridge no method ever does."""
+    """C-033, unturned, in three parts. E-66: from every y0 > 0 gradient descent leaves within 2 %
+    or 1 step of the law, and from the ridge no method ever does."""
     escapes, budget = results["escapes"], results["steps"]
-    plain = escapes["gradient descent"][0]
-    heavy = np.array([escapes[name][0] for name in HEAVY])
-    adaptive = np.array([escapes[name][0] for name in ADAPTIVE])
-    spread = f"y0 = {results['offsets'][0]:.0e} to {results['offsets'][-1]:.0e}"
-    error = np.abs(plain - results["law"])
+    plain, spread = escapes["gradient descent"][0], "from y0 = 1e-2 and 1e-9"
+    error, none = np.abs(plain - results["law"]), min(results["ridge"].values()) > budget
     return [
-        combine(
+        all_of(
             "C-033",
-            [
-                exact(
-                    "C-033",
-                    (plain > budget).all(),
-                    f"gradient descent stops: it leaves after {ends(plain)} steps ({spread})",
-                ),
-                exact(
-                    "C-033",
-                    (heavy < plain).all() and (heavy <= budget).all(),
-                    "momentum and NAG leave sooner: after "
-                    + " and ".join(ends(row) for row in heavy),
-                ),
-                exact(
-                    "C-033",
-                    (adaptive < heavy.min(axis=0)).all(),
-                    "AdaGrad, AdaDelta, RMSProp sooner still: after "
-                    + ", ".join(ends(row) for row in adaptive)
-                    + "; turned by 45 degrees after "
-                    + ", ".join(ends(escapes[name][-1], budget) for name in ADAPTIVE),
-                ),
+            parts(escapes),
+            scope="x² − y² from (1, y0), no noise, float64, shared rates; y0 = 1e-2 to 1e-9",
+            gates=[
+                Gate("pos", none, f"from y0 = 0 none of the six leaves in {budget} steps"),
+            ],
+            beside=[
+                f"{name} leaves {spread} after {ends(escapes[name][0], budget)} steps, turned by "
+                f"45 degrees {ends(escapes[name][-1], budget)}"
+                for name in METHODS
             ],
         ),
-        exact(
+        demonstration(
             "E-66",
-            (error <= np.maximum(1, 0.02 * plain)).all()
-            and min(results["ridge"].values()) > budget,
-            f"gradient descent at rate {RATES['gradient descent']} does leave, after {ends(plain)} "
-            f"steps ({spread}); law log(1/y0) / log(1 + 2 alpha): {results['law'][0]:.1f} to "
-            f"{results['law'][-1]:.1f}; from y0 = 0 none of the six methods ever does",
+            bool((error <= np.maximum(1, 0.02 * plain)).all() and none),
+            f"Gradient descent does leave, after {ends(plain, budget)} steps {spread} (law: "
+            f"{results['law'][0]:.1f} and {results['law'][-1]:.1f}); from y0 = 0 no method does.",
+            panel="c",
         ),
     ]
 
 
-def ends(steps: np.ndarray, budget: float = math.inf) -> str:
+def parts(escapes: dict[str, np.ndarray]) -> list[Part]:
+    """Gradient descent stops; momentum and NAG leave sooner; the adaptive ones sooner still."""
+    effects = PLANS["C-033"].effects
+    plain = escapes["gradient descent"][0]
+    heavy = np.array([escapes[name][0] for name in HEAVY])
+    adaptive = np.array([escapes[name][0] for name in ADAPTIVE])
+    order = effects["log10 of the steps"]
+    return [
+        over(
+            "gradient descent's steps to leave over those from (1, 0.01), the largest",
+            exactly(plain.max() / plain[0]),
+            effects["factor of the steps"],
+            panel="c",
+        ),
+        over(
+            "log10 of gradient descent's steps over the slower one's of momentum and NAG, the "
+            "smallest",
+            exactly(np.log10(plain / heavy).min()),
+            order,
+            panel="c",
+        ),
+        over(
+            "log10 of the sooner one's of momentum and NAG over the slowest adaptive one's, the "
+            "smallest",
+            exactly(np.log10(heavy.min(axis=0) / adaptive.max(axis=0)).min()),
+            order,
+            panel="c",
+        ),
+    ]
+
+
+def ends(steps: np.ndarray, budget: float) -> str:
     """First and last number of a row."""
-    return "-".join(f"{s:.0f}" if s <= budget else "never" for s in (steps[0], steps[-1]))
+    return " and ".join(f"{s:.0f}" if s <= budget else "never" for s in (steps[0], steps[-1]))
 
 
 def animate(results: dict[str, Any]) -> Animation:
     """Both saddles from above, and the steps to leave."""
-    fig, (plain, turned, needed) = figure(1, 3, width=4.2, height=4.3)
+    fig, (plain, turned, needed) = figure(1, 3, width=5.0, height=5.0)
     movers = []
     for panel, axes in enumerate((plain, turned)):
         start = results["paths"][METHODS[0]][panel][0]
@@ -155,16 +191,18 @@ def animate(results: dict[str, Any]) -> Animation:
             (line,) = axes.plot([], [], lw=2, **method(name))
             head = axes.plot([], [], "o", ms=6, mec="white", color=method(name)["color"])[0]
             movers.append((line, head, results["paths"][name][panel]))
-    plain.legend(loc="lower left", fontsize=8)
+    fig.legend(*plain.get_legend_handles_labels(), loc="outside right center")
     draw_escapes(needed, results)
+    plain.set_title("$x^2 - y^2$ from (1, 0.01)")
+    turned.set_title("turned by 45°")
+    count = plain.text(0.04, 0.04, "", transform=plain.transAxes)
 
     def show(frame: int) -> None:
         step = int(results["shown"][frame])
         for line, head, points in movers:
             line.set_data(points[: step + 1, 0], points[: step + 1, 1])
             head.set_data(points[step : step + 1, 0], points[step : step + 1, 1])
-        plain.set_title(f"$x^2 - y^2$ from (1, 0.01), step {step}")
-        turned.set_title(f"turned by 45°, step {step} (redder = lower loss)")
+        count.set_text(f"step {step}")
 
     return Animation(fig, show, len(results["shown"]), milliseconds=90)
 
@@ -175,10 +213,10 @@ def draw_escapes(axes: Axes, results: dict[str, Any]) -> None:
         color = method(name)["color"]
         axes.loglog(results["offsets"], results["escapes"][name][0], color=color)
         axes.loglog(results["offsets"], results["escapes"][name][-1], "--", color=color)
-    axes.loglog(results["offsets"], results["law"], "k.", label="law of gradient descent")
+    axes.loglog(results["offsets"], results["law"], "k.", label="the law")
     axes.plot([], [], "k-", label="unturned")
     axes.plot([], [], "k--", label="turned by 45°")
     axes.set(xlabel="start's distance from the ridge, $y_0$", ylabel="steps until |y| = 1")
-    axes.set_title("steps to leave, colours as on the left")
-    axes.set_ylim(bottom=0.25)
-    axes.legend(loc="lower left")
+    axes.set_title("steps to leave")
+    axes.set_ylim(bottom=0.15)
+    axes.legend(loc="lower left", ncols=2)
