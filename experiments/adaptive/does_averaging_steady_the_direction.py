@@ -87,7 +87,8 @@ def measure(noise: jax.Array, key: jax.Array, config: Config) -> tuple[jax.Array
     rule = gradient_descent(RATE)
     path = surfaces.trajectory(rule, noisy, start, config.steps, key=path_key)
     true = jax.vmap(jax.grad(bowl.loss))(path.points[:-1])
-    shape = (config.redraws, *true.shape)
+    true = jnp.expand_dims(true, 0)
+    shape = (config.redraws, *true.shape[1:])
     drawn = true + size * jax.random.normal(redraw_key, shape)
 
     def one(decay: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -42,7 +42,7 @@ def run(config: Config) -> dict[str, Any]:
     """Descent and ascent on the parabola, and the valley's path twice."""
     parabola, start = surfaces.quadratic(jnp.ones(1)), jnp.ones(1)
     down = surfaces.trajectory(optimizers.gradient_descent(RATE), parabola, start, config.steps)
-    towards = start * (1 + RATE) ** jnp.arange(config.steps + 1)[:, None]
+    towards = (1 + RATE) ** jnp.arange(config.steps + 1.0)[:, None]
     steps, gradients = jnp.diff(down.points, axis=0), jax.vmap(jax.grad(parabola))(down.points)
     valley = surfaces.quadratic(jnp.array(CURVATURES))
     rule = optimizers.gradient_descent(1.5 / CURVATURES[1])

@@ -56,7 +56,7 @@ def run(config: Config) -> dict[str, Any]:
             found[name] = {
                 "gradient": jnp.abs(jax.grad(f)(zero)).max(),
                 "curvature": jnp.abs(jnp.linalg.eigvalsh(jax.hessian(f)(zero))).max(),
-                "loss": jax.vmap(f)(jnp.asarray(along)[:, None] * way) - f(zero),
+                "loss": jax.vmap(lambda t, f=f, way=way: f(t * way))(jnp.asarray(along)) - f(zero),
             }
     return found
 
