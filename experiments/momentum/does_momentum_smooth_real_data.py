@@ -66,7 +66,7 @@ class Config:
     batch_size: int = 64
     batch_steps: int = 200
     seeds: int = 20
-    seed: int = 15_024
+    seed: int = 35_024
 
 
 SMOKE = Config(count=500, batch_steps=50, seeds=5)
