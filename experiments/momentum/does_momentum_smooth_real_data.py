@@ -51,7 +51,7 @@ PLANS = {
         effects={"ratio": 0.2},
         gates=("pos",),
         settings={"rho": DECAY, "rate times h2": SHARE, "start": TURN},
-        revised="shuffling alone keeps the gradients' mean, so the control gives them random signs",
+        revised="fresh seeds: shuffling alone keeps the gradients' mean, so the control gives them random signs",
     )
 }
 
