@@ -51,7 +51,8 @@ PLANS = {
         effects={"ratio": 0.2},
         gates=("pos",),
         settings={"rho": DECAY, "rate times h2": SHARE, "start": TURN},
-        revised="fresh seeds: shuffling alone keeps the gradients' mean, so the control gives them random signs",
+        revised="fresh seeds: shuffling alone keeps the gradients' mean, so the control gives them "
+        "random signs",
     )
 }
 
