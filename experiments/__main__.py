@@ -119,7 +119,7 @@ def report(scripts, out: Path) -> None:
 
 
 def list_flips(scripts, options) -> int:
-    """Verdicts of another set of seeds beside the committed ones; nothing is written."""
+    """Verdicts of another set of seeds beside the committed ones."""
     from experiments.engine._flips import compare, repeatable
     from experiments.engine._run import COMMITTED
 
@@ -128,7 +128,8 @@ def list_flips(scripts, options) -> int:
     pairs, failed = [], False
     for script in scripts:
         try:
-            for claim, before, after in compare(script, options.preset, options.reseed, COMMITTED):
+            rows = compare(script, options.preset, options.reseed, COMMITTED, options.out)
+            for claim, before, after in rows:
                 pairs.append((claim, before, after))
                 print(
                     f"{claim} {before} -> {after}{'' if before == after else '   FLIP'}", flush=True

@@ -14,6 +14,7 @@ from experiments.engine._estimate import share_difference as share_difference
 from experiments.engine._gates import converged as converged
 from experiments.engine._gates import inside_grids as inside_grids
 from experiments.engine._gates import not_saturated as not_saturated
+from experiments.engine._gates import powered as powered
 from experiments.engine._part import Part as Part
 from experiments.engine._part import equivalent as equivalent
 from experiments.engine._part import holds as holds
@@ -47,5 +48,6 @@ from experiments.engine._verdict import convention as convention
 from experiments.engine._verdict import demonstration as demonstration
 from experiments.engine._verdict import exists as exists
 from experiments.engine._verdict import not_run as not_run
+from experiments.engine._verdict import not_started as not_started
 from experiments.engine._verdict import not_testable as not_testable
 from experiments.engine._verdict import part_of as part_of

@@ -33,9 +33,11 @@ def repeatable(scripts: Iterable[Script], committed: Path, preset: str) -> list[
 
 
 def compare(
-    script: Script, preset: str, reseed: int, committed: Path
+    script: Script, preset: str, reseed: int, committed: Path, out: Path
 ) -> Iterator[tuple[str, str, str]]:
     """Runs a script with other seeds: claim, committed outcome and the new one, for each it judges.
+
+    Nothing is written, but a long study's trials in `out`, until all are finished.
 
     Raises:
         ValueError: the script has no `seed` in its `Config`, or its committed record is missing or
@@ -48,7 +50,9 @@ def compare(
     if not path.exists():
         raise ValueError(f"{path} is not there: nothing to compare with.")
     record = read_record(path)
-    results = script.module.run(config)
+    folder = out / f"reseed-{reseed}"
+    results = script.run(config, folder)
+    script.trials(folder).unlink(missing_ok=True)
     found = (preset, results.get("data_set", "analytic"))
     if found != (record["preset"], record["data_set"]):
         raise ValueError(

@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 
+from experiments.engine._estimate import LEVEL
 from experiments.engine._tuning import Tuned
 from experiments.engine._verdict import Gate
 
 AT_BOUND = 0.2  # of an arm's seeds, at most
 PILOTS = 5  # tuning seeds that show convergence, at least
+WIDEST = 3  # of the smallest effect that matters: the half-width that a study is worth
 
 
 def not_saturated(
@@ -61,6 +64,32 @@ def converged(baseline: ArrayLike, doubled: ArrayLike, *, effect: float) -> Gate
         abs(moved) <= max(effect, error),
         f"twice the updates move the baseline by {moved:.2g} (δ {effect:g}, standard error "
         f"{error:.2g}, {len(baseline)} tuning seeds)",
+    )
+
+
+def powered(differences: ArrayLike, *, n: int, effect: float) -> Gate:
+    """`power`: the interval that n seeds are expected to give reaches 3 δ to each side at most.
+
+    Where it reaches further the study is not started: its verdict is `not_started` with this gate.
+
+    Args:
+        differences: what will be judged, on 2 or more tuning seeds.
+        n: seeds that are to be judged.
+        effect: the smallest effect that matters (δ).
+
+    Raises:
+        ValueError: fewer than 2 differences, or 2 seeds.
+    """
+    differences = np.asarray(differences, np.float64)
+    if min(len(differences), n) < 2:
+        raise ValueError(f"2 or more of both, got {len(differences)} differences, {n} seeds.")
+    error = float(differences.std(ddof=1) / np.sqrt(n))
+    half = float(stats.t(n - 1).ppf((1 + LEVEL) / 2)) * error
+    return Gate(
+        "power",
+        half <= WIDEST * effect,
+        f"{n} seeds are expected to give ± {half:.2g} (δ {effect:g}, {len(differences)} tuning "
+        "seeds)",
     )
 
 

@@ -1,26 +1,17 @@
 """Running one experiment: results, verdicts, picture, files."""
 
 import dataclasses
-import io
 import os
 import platform
 import re
-import textwrap
 import time
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax
-import matplotlib.pyplot as plt
-from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
-from PIL import Image
 
-from experiments.engine._animation import gif_bytes
+from experiments.engine._picture import picture_files, picture_path, write_picture
 from experiments.engine._plan import frozen
 from experiments.engine._results import (
     PRESETS,
@@ -32,12 +23,9 @@ from experiments.engine._results import (
     write_record,
 )
 from experiments.engine._script import Script
-from experiments.engine._sentences import finding
-from experiments.engine._style import RC, caption
 from experiments.engine._verdict import Verdict
 from experiments.engine.before import Verdict as Before
 from experiments.engine.before import as_verdict
-from experiments.files import write_atomically
 from experiments.markup import printable
 
 OUR_PAGES = {
@@ -45,7 +33,6 @@ OUR_PAGES = {
     "index.html": rb"<title>jaxtricks: the measured lectures</title>",
 }
 COMMITTED = Path(__file__).resolve().parents[2] / "paper_figs"
-SMALL = 300_000  # bytes of an SVG that is kept
 ANEW = "to be judged anew"
 REAL_DATA = ("mnist", "cifar10")
 COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"
@@ -71,11 +58,6 @@ def record_path(script: Script, out: Path) -> Path:
     return out / f"{script.stem}.json"
 
 
-def picture_path(script: Script, out: Path) -> Path:
-    """The animation of an animated script; its still, a PNG, lies beside it."""
-    return out / f"{script.stem}.{'gif' if script.animate else 'png'}"
-
-
 def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -> Path:
     """Runs, judges, draws and writes one experiment; returns the picture's path.
 
@@ -92,7 +74,7 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
     if old and not force and out.resolve() == COMMITTED:
         _refuse_other_plans(script, old, plans, preset)
     compile_before, start = _compile_seconds[0], time.perf_counter()
-    results = script.module.run(config)
+    results = script.run(config, out)
     wall = time.perf_counter() - start
     check_finite(results, script.non_finite)
     record = {
@@ -117,9 +99,9 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
     record["plans"] = plans
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     record["results"] = results
-    pictures = _draw(script, readable, preset, verdicts)
-    _write_pictures(script, out, pictures)
+    write_picture(script, out, picture_files(script, readable, preset, verdicts))
     write_record(record_path(script, out), record)
+    script.trials(out).unlink(missing_ok=True)
     return picture_path(script, out)
 
 
@@ -135,8 +117,8 @@ def redraw_script(script: Script, out: Path) -> Path:
     record = read_record(path)
     verdicts = judged(script, record["results"])
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
-    pictures = _draw(script, record["results"], record["preset"], verdicts)
-    _write_pictures(script, out, pictures)
+    pictures = picture_files(script, record["results"], record["preset"], verdicts)
+    write_picture(script, out, pictures)
     write_record(path, record)
     return picture_path(script, out)
 
@@ -236,67 +218,6 @@ def judged(script: Script, results: dict[str, Any]) -> list[Verdict]:
                 )
         verdicts.append(verdict)
     return verdicts
-
-
-def _write_pictures(script: Script, out: Path, pictures: dict[str, bytes]) -> None:
-    for suffix, picture in pictures.items():
-        write_atomically(picture_path(script, out).with_suffix(suffix), picture)
-    if ".svg" not in pictures:
-        picture_path(script, out).with_suffix(".svg").unlink(missing_ok=True)
-
-
-def _draw(
-    script: Script, results: dict[str, Any], preset: str, verdicts: Sequence[Verdict]
-) -> dict[str, bytes]:
-    """The picture's files by suffix: of an animation a still too, of a small one SVG besides.
-
-    A smoke run draws sketches.
-    """
-    pictures = {}
-    with plt.rc_context(RC):
-        animation = script.animate(results) if script.animate else None
-        figure = animation.figure if animation else script.module.draw(results)
-        shown = [textwrap.shorten(finding(v), 240, placeholder=" ...") for v in verdicts]
-        caption(figure, script.question, shown)
-        try:
-            if preset == "smoke":
-                _sketch(figure)
-            if animation:
-                pictures[".gif"] = gif_bytes(animation)
-            pictures[".png"] = _png(figure, sketch=preset == "smoke")
-            if preset != "smoke" and not animation:
-                svg = _svg(figure)
-                pictures |= {".svg": svg} if len(svg) < SMALL else {}
-        finally:
-            plt.close(figure)
-    return pictures
-
-
-def _png(figure: Figure, *, sketch: bool) -> bytes:
-    """With a palette of 256 colours, a third of the size."""
-    buffer, metadata = io.BytesIO(), {"Software": None}
-    if sketch:
-        FigureCanvasAgg(figure).print_png(buffer, metadata=metadata)
-        return buffer.getvalue()
-    figure.savefig(buffer, format="png", metadata=metadata)
-    flat, image = io.BytesIO(), Image.open(buffer).convert("RGB")
-    image.quantize(256, dither=Image.Dither.NONE).save(flat, "PNG", optimize=True)
-    return flat.getvalue()
-
-
-def _svg(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
-
-
-def _sketch(figure: Figure) -> None:
-    """Small, without ticks and layout, which cost most of a smoke run's drawing."""
-    figure.set_layout_engine("none")
-    figure.set_dpi(40)
-    for axis in figure.findobj(Axis):
-        axis.set_major_locator(NullLocator())
-        axis.set_minor_locator(NullLocator())
 
 
 def _device() -> str:

@@ -2,11 +2,13 @@
 
 import dataclasses
 import importlib
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from experiments import catalogue
 from experiments.engine._plan import Plan
@@ -77,6 +79,17 @@ class Script:
     @property
     def animate(self) -> Callable | None:
         return getattr(self.module, "animate", None)
+
+    def run(self, config: object, out: Path) -> dict[str, Any]:
+        """Its results. A long study, whose `run` takes the path of its `trials` too, goes on with
+        those that are finished in `out`."""
+        if "trials" in inspect.signature(self.module.run).parameters:
+            return self.module.run(config, self.trials(out))
+        return self.module.run(config)
+
+    def trials(self, out: Path) -> Path:
+        """Where a long study keeps its finished trials until its record is written."""
+        return out / "trials" / f"{self.stem}.jsonl"
 
     def config(self, preset: str) -> object:
         if preset == "default":

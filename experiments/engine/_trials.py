@@ -19,6 +19,9 @@ def finish(
     settings, its results, and the SHA-256 of these. A torn or damaged line is run again, and so is
     a trial whose settings have changed.
 
+    A script whose `run(config, trials)` takes a path gets one in the output folder; the file is
+    deleted when the record is written.
+
     Args:
         path: a file of lines of JSON; it and its folder are made.
         trials: the settings of each trial, by name: whatever JSON can hold.

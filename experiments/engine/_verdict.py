@@ -122,6 +122,18 @@ def not_run(subject: str, reason: str, beside: Sequence[str] = ()) -> Verdict:
     return Verdict(subject, "not run", reason=reason, beside=tuple(beside))
 
 
+def not_started(subject: str, power: Gate, beside: Sequence[str] = ()) -> Verdict:
+    """A claim that as many seeds as it may take could not decide: undecided, and not run.
+
+    Raises:
+        ValueError: the gate passed, so the study is to be run.
+    """
+    if power.passed:
+        raise ValueError(f"{subject}: {power.text}, so the study is to be run.")
+    reason = f"too few seeds to decide it: {power.text}"
+    return Verdict(subject, "undecided", reason=reason, beside=tuple(beside))
+
+
 def demonstration(subject: str, shown: bool, text: str, *, panel: str = "") -> Verdict:
     """An erratum: confirmed if the printed form goes wrong and the right one does not."""
     part = holds(text, shown, panel=panel)

@@ -43,7 +43,9 @@ def seeded_script(turns=False):
 def test_other_seeds_are_run_and_compared(tmp_path, turns, after):
     script = seeded_script(turns)
     run_script(script, "default", tmp_path)
-    assert list(compare(script, "default", 1, tmp_path)) == [("C-008", "confirmed", after)]
+    assert list(compare(script, "default", 1, tmp_path, tmp_path)) == [
+        ("C-008", "confirmed", after)
+    ]
     assert repeatable([script, fake_script()], tmp_path, "default") == [script]
 
 
@@ -60,9 +62,9 @@ def test_flips_are_listed_and_nothing_is_written(tmp_path, monkeypatch, capsys):
 
 def test_what_cannot_be_compared_is_said(tmp_path):
     with pytest.raises(ValueError, match="has no seed in its Config"):
-        list(compare(fake_script(), "default", 1, tmp_path))
+        list(compare(fake_script(), "default", 1, tmp_path, tmp_path))
     with pytest.raises(ValueError, match="nothing to compare with"):
-        list(compare(seeded_script(), "default", 1, tmp_path))
+        list(compare(seeded_script(), "default", 1, tmp_path, tmp_path))
 
 
 def test_no_set_of_seeds_before_the_first(capsys):

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from experiments.engine import finish
+from experiments.engine._results import read_record
+from experiments.engine._run import run_script
+from tests.experiments.test_engine import fake_script
 
 
 def study(path, trials, stop_at=None):
@@ -48,3 +51,29 @@ def test_a_trial_with_other_settings_is_run_again(tmp_path):
     results, ran = study(tmp_path / "study.jsonl", {"a": 2})
     assert ran == [2]
     np.testing.assert_array_equal(results["a"]["curve"], [0, 2, 4])
+
+
+def test_a_script_keeps_its_trials_until_its_record_is_written(tmp_path):
+    """Also when it was stopped in between."""
+    lines, fails = [], True
+
+    def run(config, trials):
+        def square(number):
+            if fails and number == 2:
+                raise FloatingPointError("stopped")
+            return {"square": number**2}
+
+        found = finish(trials, {"one": 1, "two": 2}, square)
+        lines.append(len(trials.read_text().splitlines()))
+        return {"x": np.array([row["square"] for row in found.values()], float)}
+
+    script = fake_script(run)
+    kept = script.trials(tmp_path)
+    assert kept == tmp_path / "trials" / "question.jsonl"
+    with pytest.raises(FloatingPointError):
+        run_script(script, "default", tmp_path)
+    assert len(kept.read_text().splitlines()) == 1
+    fails = False
+    run_script(script, "default", tmp_path)
+    assert lines == [2] and not kept.exists()
+    np.testing.assert_array_equal(read_record(tmp_path / "question.json")["results"]["x"], [1, 4])

@@ -11,8 +11,11 @@ from experiments.engine import (
     converged,
     inside_grids,
     not_saturated,
+    not_started,
+    powered,
     tune,
 )
+from experiments.engine._sentences import finding
 
 KEY = jax.random.key(0)
 
@@ -214,3 +217,18 @@ def test_a_baseline_has_converged_if_twice_the_updates_change_nothing():
     assert not converged(base, base + 0.05, effect=0.02).passed
     with pytest.raises(ValueError, match="5 or more seeds"):
         converged(base[:4], base[:4], effect=1)
+
+
+def test_a_study_that_cannot_decide_is_not_started():
+    """Ten seeds: the 97.5 % quantile of t with 9 degrees of freedom is 2.262157."""
+    pilot = np.array([-1.0, 0.0, 1.0])  # standard deviation 1
+    half = 2.262157 / np.sqrt(10)
+    assert powered(pilot, n=10, effect=half / 3 * 1.001).passed
+    power = powered(pilot, n=10, effect=half / 3 * 0.999)
+    assert not power.passed and power.text.startswith("10 seeds are expected to give ± 0.72")
+    verdict = not_started("C-001", power)
+    assert verdict.outcome == "undecided" and power.text in finding(verdict)
+    with pytest.raises(ValueError, match="C-001: .* the study is to be run"):
+        not_started("C-001", powered(pilot, n=10, effect=1.0))
+    with pytest.raises(ValueError, match="2 or more of both, got 1 differences, 10 seeds"):
+        powered(pilot[:1], n=10, effect=1.0)
