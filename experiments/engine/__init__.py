@@ -9,6 +9,7 @@ from experiments.engine._estimate import correlation as correlation
 from experiments.engine._estimate import exactly as exactly
 from experiments.engine._estimate import interval as interval
 from experiments.engine._estimate import mean as mean
+from experiments.engine._estimate import ranked as ranked
 from experiments.engine._estimate import share as share
 from experiments.engine._estimate import share_difference as share_difference
 from experiments.engine._gates import converged as converged

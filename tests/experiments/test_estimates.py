@@ -1,10 +1,12 @@
 """Intervals and p-values against scipy, and what share of intervals covers the true value."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.engine import correlation, exactly, interval, mean, share, share_difference
+from experiments.engine import correlation, exactly, interval, mean, ranked, share, share_difference
 from experiments.engine._estimate import NoVariance, sign_flip_p
 
 SIZES = (3, 5, 10, 20)
@@ -77,6 +79,31 @@ def test_paired_shares_are_mcnemar_s():
     np.testing.assert_allclose(found.below(found.high), 0.05)
 
 
+@pytest.mark.parametrize("n", [6, 10, 20])
+def test_signed_ranks_are_wilcoxon_s(n):
+    """At any bound the p-value is scipy's; beyond the ends of the interval it is under 5 %."""
+    values = sample(n)
+    found = ranked(values)
+    for bound in (0.0, 0.3, 0.9):
+        above = stats.wilcoxon(values - bound, alternative="greater", method="exact").pvalue
+        below = stats.wilcoxon(values - bound, alternative="less", method="exact").pvalue
+        assert found.above(bound) == pytest.approx(min(1, 2 * above))
+        assert found.below(bound) == pytest.approx(min(1, 2 * below))
+    assert found.p == pytest.approx(stats.wilcoxon(values, method="exact").pvalue)
+    assert found.above(found.low - 1e-9) <= 0.05 < found.above(found.low + 1e-9)
+    assert found.below(found.high + 1e-9) <= 0.05 < found.below(found.high - 1e-9)
+
+
+def test_how_bad_a_diverged_run_is_called_does_not_matter():
+    values = np.append(sample(19), 30.0)
+    far = np.append(sample(19), 3000.0)
+    assert dataclasses.astuple(ranked(values))[:3] == dataclasses.astuple(ranked(far))[:3]
+    with pytest.raises(ValueError, match="6 or more values, got 5"):
+        ranked(sample(5))
+    with pytest.raises(NoVariance, match="all 6 values are 2"):
+        ranked(np.full(6, 2.0))
+
+
 def test_what_nothing_random_went_into_is_a_point():
     found = exactly(2.0)
     assert (found.low, found.high, found.n, found.p) == (2.0, 2.0, None, None)
@@ -129,6 +156,14 @@ def covered(draw, n, truth):
 @pytest.mark.parametrize("name", DRAWS)
 def test_95_percent_covers_94(name, n):
     assert covered(DRAWS[name], n, 0.0) >= 0.94
+
+
+@pytest.mark.parametrize("n", [6, 10, 20])
+@pytest.mark.parametrize("name", DRAWS)
+def test_ranks_cover_95_percent(name, n):
+    rng = np.random.default_rng(n)
+    found = [ranked(DRAWS[name](rng, n)) for _ in range(RUNS)]
+    assert np.mean([one.low <= 0 <= one.high for one in found]) >= 0.94
 
 
 @pytest.mark.parametrize("n", SIZES)
