@@ -71,3 +71,16 @@ def rule(name: str, rate: float | None = None) -> optax.GradientTransformationEx
         "adam": optimizers.adam,
     }
     return makers[name](RATES[name] if rate is None else rate)
+
+
+def weights(name: str, points: np.ndarray) -> np.ndarray:
+    """Where the weights are along a path of `rule(name)`, `[..., step, 2]`, from its first step on.
+
+    Nesterov's rule moves the look-ahead point, `points = weights + DECAY * velocity`.
+    """
+    found = np.array(points, float)
+    if name == "nesterov":
+        for step in range(1, found.shape[-2]):
+            before = found[..., step - 1, :]
+            found[..., step, :] = (found[..., step, :] + DECAY * before) / (1 + DECAY)
+    return found

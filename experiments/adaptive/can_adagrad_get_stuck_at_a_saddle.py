@@ -22,13 +22,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import (
-    COLOURS,
     Gate,
     Plan,
     Verdict,
     exactly,
     exists,
     figure,
+    ordered,
     over,
 )
 from experiments.scenes import rule
@@ -176,11 +176,10 @@ def draw(results: dict[str, Any]) -> Figure:
     fig, (factor, effective) = figure(1, 2, width=5.6, height=4.6)
     draw_factors(factor, results)
     for i, rate in enumerate(results["rates"]):
-        effective.loglog(
-            results["distances"], results["effective"][i], "o-", color=COLOURS[i],
-            label=f"rate {rate:g}",
-        )  # fmt: skip
-    effective.set(xlabel="distance of the start", ylabel="effective rate when it leaves")
+        colour, label = ordered("learning rate", rate), f"rate {rate:g}"
+        left = results["effective"][i]
+        effective.loglog(results["distances"], left, "o-", color=colour, label=label)
+    effective.set(xlabel="distance of the start", ylabel="effective rate as it leaves")
     effective.set_title("What is left of the rate")
     effective.legend()
     for axes in (factor, effective):
@@ -193,7 +192,7 @@ def draw_factors(axes: Axes, results: dict[str, Any]) -> None:
     """Solid: the sums are kept. Dashed: they are reset."""
     for i, rate in enumerate(results["rates"]):
         fresh = results["fresh"][i]
-        look = {"color": COLOURS[i], "markersize": 8 - 2 * i}
+        look = {"color": ordered("learning rate", rate), "markersize": 9 - 3 * i}
         axes.loglog(
             results["distances"], results["steps"][i] / fresh, "o-",
             label=f"rate {rate:g}, sums kept", **look,

@@ -22,10 +22,9 @@ from experiments.engine import (
     draw_path,
     draw_surface,
     figure,
-    method,
     surface_grid,
 )
-from experiments.scenes import RATES, rule, valley
+from experiments.scenes import RATES, rule, valley, weights
 from jaxtricks import surfaces
 
 FIGURES = ("F-031", "F-032")
@@ -48,14 +47,13 @@ def run(config: Config) -> dict[str, Any]:
     """The paths from the shared start, and what they measure."""
     start = jnp.array(valley().start, float)
     paths = {
-        name: np.asarray(surfaces.trajectory(rule(name), valley(), start, config.steps).points)
+        name: weights(name, surfaces.trajectory(rule(name), valley(), start, config.steps).points)
         for name in METHODS
     }
     distances = {name: np.linalg.norm(points, axis=1) for name, points in paths.items()}
     return {
         "grid": surface_grid(valley()),
         "paths": {name: points[:201] for name, points in paths.items()},
-        "distances": {name: distance[:201] for name, distance in distances.items()},
         "arrival": {name: arrival(distance) for name, distance in distances.items()},
         "overshoot": {name: overshoot(points[:, 0]) for name, points in paths.items()},
         "across": {name: overshoot(points[:, 1]) for name, points in paths.items()},
@@ -88,20 +86,16 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """RMSProp on the contour, then Adam too; distance over time; overshoot and arrival."""
-    fig, (rmsprop, adam, distance, bars) = figure(2, 2, width=5.8, height=4.2)
+    """RMSProp on the contour, then Adam too; overshoot and arrival."""
+    fig, (rmsprop, adam, bars) = figure(1, 3, width=5.8, height=4.8)
     for axes, names in ((rmsprop, METHODS[:4]), (adam, METHODS[:5])):
-        draw_surface(axes, results["grid"], start=valley().start, optimum=(0, 0), bar=axes is adam)
+        draw_surface(axes, results["grid"], start=valley().start, optimum=(0, 0), bar=False)
         for name in names:
             draw_path(axes, results["paths"][name], name)
-        axes.set_title(f"With {names[-1]} (rate {RATES[names[-1]]})")
-        axes.legend(ncols=2, loc="lower right", fontsize=10)
-    for name in METHODS:
-        distance.semilogy(results["distances"][name], **method(name))
-    distance.axhline(TOLERANCE, color="black", linestyle=":", linewidth=1)
-    distance.set(xlabel="step", ylabel="distance to the optimum", ylim=(1e-4, 1e4))
-    distance.set_title(f"Dotted: arrival at {TOLERANCE}")
-    distance.legend(ncols=2, loc="upper right")
+        axes.set_title(f"With {names[-1]} (rate {RATES[names[-1]]}); redder = lower loss")
+        axes.legend(
+            ncols=2, loc="lower right", fontsize=10, frameon=True, framealpha=0.8, edgecolor="none"
+        )
     draw_bars(bars, results)
     return fig
 
@@ -122,5 +116,5 @@ def draw_bars(axes: Axes, results: dict[str, Any]) -> None:
         labels.append(f"{name}\n" + (f"at step {step}" if step <= results["steps"] else "never"))
     axes.set_yticks(rows, labels)
     axes.set(xlabel="overshoot, % of the start's distance", xlim=(0, 110))
-    axes.set_title("Under the name: arrival")
+    axes.set_title(f"Under the name: when it arrives, within {TOLERANCE}")
     axes.legend(loc="lower right")

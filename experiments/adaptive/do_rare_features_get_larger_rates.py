@@ -237,8 +237,15 @@ def draw(results: dict[str, Any]) -> Figure:
     ratio.plot(FREQUENCIES, law, "k:", label=r"law $f^{-1/2}$")
     ratio.set(xscale="log", yscale="log", xlabel="frequency of the feature")
     ratio.set_ylabel("effective rate / that of feature 1")
-    ratio.set_title(f"AdaGrad's rates ({results['slopes'].shape[1]} seeds, 95 %)")
+    ratio.set_title(f"AdaGrad's rates ({results['slopes'].shape[1]} seeds, mean and 95 %)")
     ratio.legend()
+    ratio.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+    for axes in (ratio, error):
+        axes.set_xscale("log")
+        axes.set_xticks(
+            [0.01, 0.02, 0.05, 0.1, 0.2, 0.5], ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5"]
+        )
+        axes.minorticks_off()
     draw_errors(error, results)
     draw_gains(gain, results)
     return fig
@@ -252,9 +259,9 @@ def draw_errors(axes: Axes, results: dict[str, Any]) -> None:
         label = f"{name}, tuned rate {results['rates'][name][0]:.3g}"
         band(axes, FREQUENCIES, *values, **(method(name) | {"label": label}))
     axes.axvspan(FREQUENCIES[-1], FREQUENCIES[-RAREST], color="grey", alpha=0.15, lw=0)
-    axes.set(xscale="log", yscale="log", xlabel="frequency of the feature (grey: rarest 10)")
+    axes.set(yscale="log", ylim=(4e-6, None), xlabel="frequency of the feature (grey: rarest 10)")
     axes.set_ylabel("squared error of its weight")
-    axes.set_title(text(TASKS[0]))
+    axes.set_title(f"{text(TASKS[0])} (mean and 95 %)")
     axes.legend(loc="lower left")
 
 
@@ -270,4 +277,4 @@ def draw_gains(axes: Axes, results: dict[str, Any]) -> None:
     axes.set(xscale="log", xlabel="error with AdaGrad / with gradient descent", ylim=(-0.5, 3.5))
     axes.set_xticks([0.8, 1, 1.2, 1.5, 2], ["0.8", "1", "1.2", "1.5", "2"])
     axes.minorticks_off()
-    axes.set_title("The rarest 10 features' weights")
+    axes.set_title("The rarest 10 features' weights, 95 %")

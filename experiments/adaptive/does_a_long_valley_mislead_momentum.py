@@ -37,7 +37,7 @@ from experiments.engine import (
     surface_grid,
     under,
 )
-from experiments.scenes import rule
+from experiments.scenes import rule, weights
 from jaxtricks import surfaces
 
 FIGURES = ("F-038",)
@@ -86,7 +86,7 @@ def run(config: Config) -> dict[str, Any]:
     return {
         "grid": surface_grid(beale, VIEW),
         "shown": shown,
-        "paths": {name: points[MIDDLE, shown] for name, points in paths.items()},
+        "paths": {name: weights(name, points[MIDDLE])[shown] for name, points in paths.items()},
         "measures": {name: measure(points) for name, points in paths.items()},
         "steps": config.steps,
         "frames": config.frames,
@@ -162,6 +162,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     critical, points = results["critical"], results["critical"]["points"]
     minima = (critical["eigenvalues"] > 0).all(axis=1)
     measures, steps = results["measures"], int(results["steps"])
+    where = " and ".join(f"({x:g}, {y:g})" for x, y in points[minima])
     missed = [name for name in METHODS if (measures[name]["hit"] > steps).any()]
     text = ", ".join(missed) or "no rule"
     return [
@@ -177,8 +178,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             "E-67",
             bool(minima.sum() == 1),
             f"{critical['starts']} Newton starts in [-10, 10]² find {len(points)} critical points "
-            f"of Beale's function: {minima.sum()} minimum at {points[minima].tolist()}; the others "
-            "are saddles.",
+            f"of Beale's function: {minima.sum()} minimum at {where}; the others are saddles",
             panel="a",
         ),
     ]
@@ -244,7 +244,7 @@ def animate(results: dict[str, Any]) -> Animation:
         for name in METHODS
     }
     above.legend(handles=list(lines.values()), loc="upper right", ncols=2)
-    above.set_title("Beale's valley, middle rates")
+    above.set_title("Beale's valley, the middle rates")
     count = above.text(0.7, 0.04, "", transform=above.transAxes)
     draw_measures(distance, results)
     shown = results["shown"]
@@ -270,13 +270,14 @@ def draw_measures(axes: Axes, results: dict[str, Any]) -> None:
         xlabel="step + 1", ylabel="distance to the minimum",
     )  # fmt: skip
     axes.axhline(RADIUS, color="black", linestyle=":", linewidth=1)
-    axes.set_title("Dotted: arrival")
-    lines = []
+    axes.set_title(f"Path (all {len(FACTORS)} rates), arrival within {RADIUS} (dotted)")
+    lines = [f"{'':16} path / straight     arrives"]
     for name in METHODS:
-        ratio, hit = (results["measures"][name][key][MIDDLE] for key in ("ratio", "hit"))
-        arrived = f"arrives at {hit:.0f}" if hit <= results["steps"] else "never arrives"
-        lines.append(f"{name:16} {ratio:5.2f} × straight, {arrived}")
+        ratios, hit = results["measures"][name]["ratio"], results["measures"][name]["hit"][MIDDLE]
+        arrived = f"step {hit:.0f}" if hit <= results["steps"] else "never"
+        spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+        lines.append(f"{name:16} {ratios[MIDDLE]:.2f} {spread:14} {arrived}")
     axes.text(
         0.02, 0.98, "\n".join(lines), transform=axes.transAxes, va="top", family="monospace",
-        fontsize=9,
+        fontsize=9.5,
     )  # fmt: skip

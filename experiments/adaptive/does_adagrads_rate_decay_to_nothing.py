@@ -167,14 +167,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             bool(abs(growth - 10) < 0.3),
             f"Under a constant gradient AdaGrad has covered {way[-1]:.2f} after {steps} steps "
             f"(2 alpha sqrt(T) = {2 * NOTES_RATE * steps**0.5:.2f}), {growth:.1f} times the way of "
-            "a hundredth of them.",
+            "a hundredth of them",
             panel="b",
         ),
         demonstration(
             "E-69",
             bool(results["negative_sums"] > 0.25),
             f"Sums of noisy gradients without the square are negative at "
-            f"{100 * results['negative_sums']:.0f} % of the steps, where they have no root.",
+            f"{100 * results['negative_sums']:.0f} % of the steps, where they have no root",
         ),
     ]
 

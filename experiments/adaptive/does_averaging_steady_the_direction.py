@@ -177,7 +177,10 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.set_xticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
         axes.set_xlabel("noise / gradient of the start")
     seeds = results["angles"].shape[1]
-    panels[0].set(ylabel="angle / degrees", title="Between updates of two redraws")
-    panels[1].set(ylabel="cosine", title=f"Update and true gradient ({seeds} seeds, 95 %)")
+    panels[0].set(
+        ylabel="angle between them / degrees",
+        title=f"Updates of two redraws ({seeds} seeds, mean and 95 %)",
+    )
+    panels[1].set(ylabel="cosine of their angle", title="Update and true gradient")
     panels[0].legend(loc="lower right")
     return fig

@@ -151,7 +151,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             and bool((results["never_updated"] == 0).all()),
             f"The cache of a weight whose gradient is always 0 is {results['cache'][0]:g}, which "
             f"is not positive: its step is {results['never_updated_literally'][0]} without epsilon "
-            f"and {abs(results['never_updated'][0]):g} with it.",
+            f"and {abs(results['never_updated'][0]):g} with it",
         ),
     ]
 

@@ -35,7 +35,7 @@ from experiments.engine import (
     over,
     surface_grid,
 )
-from experiments.scenes import RATES, rule
+from experiments.scenes import RATES, rule, weights
 from jaxtricks import surfaces
 
 FIGURES = ("F-039",)
@@ -136,7 +136,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             "E-66",
             bool((error <= np.maximum(1, 0.02 * plain)).all() and none),
             f"Gradient descent does leave, after {ends(plain, budget)} steps {spread} (law: "
-            f"{results['law'][0]:.1f} and {results['law'][-1]:.1f}); from y0 = 0 no method does.",
+            f"{results['law'][0]:.1f} and {results['law'][-1]:.1f}); from y0 = 0 no method does",
             panel="c",
         ),
     ]
@@ -190,7 +190,7 @@ def animate(results: dict[str, Any]) -> Animation:
         for name in METHODS:
             (line,) = axes.plot([], [], lw=2, **method(name))
             head = axes.plot([], [], "o", ms=6, mec="white", color=method(name)["color"])[0]
-            movers.append((line, head, results["paths"][name][panel]))
+            movers.append((line, head, weights(name, results["paths"][name][panel])))
     fig.legend(*plain.get_legend_handles_labels(), loc="outside right center")
     draw_escapes(needed, results)
     plain.set_title("$x^2 - y^2$ from (1, 0.01)")

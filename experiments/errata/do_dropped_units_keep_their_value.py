@@ -89,38 +89,44 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     still = [name for name, value in first.items() if value == 0]
     moving = [name for name in first if name not in still]
     named = ("momentum", "nesterov", "adam", "adamw", "descent, L2")
-    parts = ", ".join(f"{name} {first[name]:.3g} ({total[name]:.3g})" for name in moving)
+    parts = ", ".join(
+        f"{name.replace(', ', ' + ')} {first[name]:.3g} ({total[name]:.3g})" for name in moving
+    )
     return [
         demonstration(
             "E-17",
             "gradient descent" in still and set(named) <= set(moving),
-            f"first dropped update (all {results['dropped']}) over the rate after 10 gradients of "
-            f"1: {parts}; still: {', '.join(still)}",
+            f"first update without the unit (all {results['dropped']}) over the rate: {parts}; "
+            f"0: {', '.join(still)}",
+            panel="a",
         )
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """How far a dropped unit's weight goes on, at once and over time."""
-    fig, (first, drift) = figure(1, 2, width=4.8)
+    fig, (first, drift) = figure(1, 2, width=5.4, height=4.7)
     names = sorted(results["first"], key=lambda name: results["first"][name])
     values = [results["first"][name] for name in names]
     colours = [RIGHT if value == 0 else LITERAL for value in values]
-    bars = first.barh(names, values, color=colours)
+    bars = first.barh([name.replace(", ", " + ") for name in names], values, color=colours)
     first.bar_label(bars, fmt="%.3g", padding=3)
     first.invert_yaxis()
-    first.set(xlabel="first update without the unit / rate", xlim=(0, 7))
-    first.set_title("E-17: keeps its value (0), or goes on (red)")
+    first.set(xlabel="update / learning rate", xlim=(0, 7))
+    first.set_title("first update without the unit")
     first.grid(visible=False, axis="y")
     for name in ("gradient descent", "momentum", "nesterov", "adam", "adamw"):
         moved = results["moved"][name]
         look = method("adam") | {"linestyle": ":"} if name == "adamw" else method(name)
         drift.plot(np.arange(1, len(moved) + 1), moved, **(look | {"label": name}))
     drift.axvspan(ACTIVE, len(moved), color="grey", alpha=0.12, linewidth=0)
-    drift.text(ACTIVE + 1, 3, "dropped: gradient 0", fontsize=8)
+    drift.text(ACTIVE + 1, 1, "dropped: gradient 0", fontsize=10.5)
     drift.set(
-        xlabel="update", ylabel="way of the weight / rate", xlim=(0, len(moved)), ylim=(-107, 10)
+        xlabel="update",
+        ylabel="change of the weight / learning rate",
+        xlim=(0, len(moved)),
+        ylim=(-107, 10),
     )
-    drift.set_title("E-17: ten gradients of 1, then dropped")
-    drift.legend(loc="center right")
+    drift.set_title("ten gradients of 1, then dropped")
+    drift.legend(loc="center right", bbox_to_anchor=(1, 0.38))
     return fig

@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, convention, demonstration, figure
+from experiments.engine import COLOURS, Verdict, convention, demonstration, figure, ordered
 from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, schedules, surfaces
 
@@ -118,6 +118,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"{moved[10][1]:.2f} (inside); 11 steps: {moved[11][0]:.2f}, {moved[11][1]:.2f}; "
             f"{TOTAL - DROP} steps: {moved[TOTAL - DROP][0]:.1f}, {moved[TOTAL - DROP][1]:.1f}; "
             "the same before (gradient 1, rho 0.9)",
+            panel="a",
         ),
         convention(
             "E-41",
@@ -137,32 +138,45 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Positions, velocities and losses."""
-    fig, (rate, sums, valley) = figure(1, 3, width=4.3)
+    fig, (rate, sums, valley) = figure(1, 3, height=4.7)
     for name, colour, line in (("outside", COLOURS[0], "-"), ("inside", COLOURS[1], "--")):
         y = results["positions"][name]
-        rate.plot(y, color=colour, linestyle=line, label=f"rate {name} $v$: {y[-1]:.1f}")
+        rate.plot(y, color=colour, linestyle=line, label=f"rate {name} the velocity")
     rate.axvline(DROP, color="grey", linestyle=":", linewidth=1)
-    rate.set(xlabel="step", ylabel="position", title="E-05: gradient 1, rate 0.1 to 0.01 (dotted)")
+    rate.text(DROP + 5, -45, "rate 0.1 falls to 0.01", color="dimgrey", fontsize=10.5)
+    rate.set(xlabel="step", ylabel="position", title=r"gradient 1, $\rho$ = 0.9")
     rate.legend(loc="upper right")
     show_sums(sums, results)
-    for losses, rho, steps, colour in zip(
-        results["losses"], results["decays"], results["steps"], COLOURS, strict=False
-    ):
-        label = rf"$\rho$ = {rho:g}: {steps:.0f} steps"
-        valley.semilogy(np.maximum(losses, 1e-16), color=colour, label=label)
-    valley.set(xlabel="step", ylabel="loss on the valley", ylim=(1e-15, 1e5))
-    valley.set_title(f"E-34: to gradient 0.001, rate {results['rate']}")
-    valley.legend(loc="upper right", ncols=2)
+    show_valley(valley, results)
     return fig
+
+
+def show_valley(axes: Axes, results: dict[str, Any]) -> None:
+    """Losses, each with its label at a point of its own."""
+    places = (
+        (200, 0, -7, "top"),
+        (100, -90, -10, "top"),
+        (200, 0, -22, "top"),
+        (200, 0, 9, "bottom"),
+    )
+    for losses, rho, steps, (x, right, up, va) in zip(
+        results["losses"], results["decays"], results["steps"], places, strict=True
+    ):
+        axes.semilogy(np.maximum(losses, 1e-16), color=ordered("decay", rho))
+        label, look = rf"$\rho$ = {rho:g}: {steps:.0f} steps", {"textcoords": "offset points"}
+        ha = "left" if right else "right"
+        axes.annotate(label, (x, losses[x]), (right, up), va=va, ha=ha, fontsize=10.5, **look)
+    axes.set(xlabel="step", ylabel="loss on the valley", ylim=(1e-15, 1e5))
+    axes.set_title(f"steps to a gradient of 0.001, rate {results['rate']}")
 
 
 def show_sums(axes: Axes, results: dict[str, Any]) -> None:
     for i, rho in enumerate(results["dampened"]):
         line = ("-", "--")[i]
         label = rf"$\rho v + g$, $\rho$ = {rho:g}"
-        axes.loglog(results["count"], results["plain"][i], color=RIGHT, ls=line, label=label)
+        axes.loglog(results["count"], results["plain"][i], color=COLOURS[0], ls=line, label=label)
         label = rf"$\rho v + (1 - \rho) g$, $\rho$ = {rho:g}"
-        axes.loglog(results["count"], results["damped"][i], color=LITERAL, ls=line, label=label)
-    axes.set(xlabel="step", ylabel="step / rate, gradient 1", ylim=(5e-3, 4e3))
-    axes.set_title("E-41: decayed sum or average")
-    axes.legend(loc="upper left", ncols=2, fontsize=8, columnspacing=1.0, handlelength=1.6)
+        axes.loglog(results["count"], results["damped"][i], color=COLOURS[1], ls=line, label=label)
+    axes.set(xlabel="step", ylabel="step / learning rate, gradient 1", ylim=(5e-3, 1e5))
+    axes.set_title("decayed sum or average")
+    axes.legend(loc="upper left")

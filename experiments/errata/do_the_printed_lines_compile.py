@@ -164,18 +164,19 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The lines with Python's caret, and the losses of the repaired loops."""
-    fig, (code, losses) = figure(1, 2, width=7)
+    fig, (code, losses) = figure(2, 1, width=9, height=4.5)
     show_lines(code, results)
     looks = (("-", 4.5, "+", "inside"), ("--", 1.5, "x", "outside"))
-    for name, (line, width, marker, place) in zip(LINES, looks, strict=True):
-        found = results[name]
+    for (name, (notes, *_)), look in zip(LINES.items(), looks, strict=True):
+        found, (line, width, marker, place) = results[name], look
         colour = COLOURS[4] if line == "-" else RIGHT
-        losses.semilogy(found["loop"], color=colour, ls=line, lw=width, label=f"{name}, repaired")
+        label = f"{notes}, repaired"
+        losses.semilogy(found["loop"], color=colour, ls=line, lw=width, label=label)
         x = np.arange(len(found["ours"]))[::8]
         label = rf"our adam, $\epsilon$ {place}"
         losses.semilogy(x, found["ours"][::8], marker, color="black", ms=6, label=label)
     losses.set(xlabel="step", ylabel="loss on the valley")
-    losses.set_title("the repaired lines run")
+    losses.set_title("the repaired lines run as our rule does")
     losses.legend(ncols=2, loc="upper right")
     losses.set_ylim(1e-5, 1e3)
     return fig
@@ -184,10 +185,14 @@ def draw(results: dict[str, Any]) -> Figure:
 def show_lines(axes: Axes, results: dict[str, Any]) -> None:
     axes.set_axis_off()
     axes.set(title="what Python says", xlim=(0, 1), ylim=(0, 1))
-    look = {"family": "monospace", "fontsize": 10, "va": "top"}
-    for y, (name, (notes, printed, repaired, _)) in zip((0.97, 0.45), LINES.items(), strict=True):
-        caret = " " * (results[name]["printed"]["column"] - 1) + "^ SyntaxError"
-        axes.text(0, y, f"{name}, {notes}, as printed:", va="top")
-        axes.text(0, y - 0.1, f"{printed}\n{caret}", color=LITERAL, **look)
-        axes.text(0, y - 0.26, "repaired:", va="top")
-        axes.text(0, y - 0.36, repaired, color=RIGHT, **look)
+    look = {"family": "monospace", "fontsize": 11, "va": "top"}
+    counter = ("004:14", "t + 1 = t", "t = t + 1", results["counter"]["printed"]["column"])
+    lines = [
+        *((*row[:3], results[name]["printed"]["column"]) for name, row in LINES.items()),
+        counter,
+    ]
+    for y, (notes, printed, repaired, column) in zip((0.97, 0.62, 0.27), lines, strict=True):
+        caret = " " * (column - 1) + "^ SyntaxError"
+        axes.text(0, y, f"{notes}, as printed, and repaired:", va="top")
+        axes.text(0, y - 0.09, f"{printed}\n{caret}", color=LITERAL, **look)
+        axes.text(0, y - 0.235, repaired, color=RIGHT, **look)

@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import Verdict, demonstration, figure, ordered
+from experiments.engine import Verdict, data_name, demonstration, figure, ordered
 from jaxtricks import data, models, optimizers
 
 FIGURES = ()
@@ -78,7 +78,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         demonstration(
             "E-134",
             all(flat) and bool(between[-1] < math.log(10) / 2),
-            f"at rates {LOW:g} and {HIGH:g} the loss is flat, {low[-1]:.2f} and {high[-1]:.2f} "
+            f"at rates {LOW:.5f} and {HIGH:g} the loss is flat, {low[-1]:.2f} and {high[-1]:.2f} "
             f"nats (ln 10 = 2.30); {BETWEEN} cures both, {between[-1]:.2f}: the first flat loss "
             "wants a higher rate, the second a lower one",
         )
@@ -87,15 +87,17 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The loss at each rate."""
-    fig, (axes,) = figure(1, 1, width=7)
-    for rate, losses, line in zip(
-        results["rates"], results["losses"], ("-", "--", ":"), strict=True
-    ):
-        shown = np.minimum(losses, 5)
-        axes.plot(shown, color=ordered("learning rate", rate), ls=line, label=f"rate {rate:g}")
-    axes.axhline(math.log(10), color="grey", lw=1)
-    axes.text(0, math.log(10) + 0.05, "ln 10, a guess", color="grey")
+    fig, (axes,) = figure(1, 1, width=7, height=4.8)
+    looks = (("-", 4.5), ("--", 1.8), (":", 1.8))
+    for rate, losses, (line, width) in zip(results["rates"], results["losses"], looks, strict=True):
+        colour = ordered("learning rate", rate)
+        label = f"learning rate {np.format_float_positional(rate, trim='-')}"
+        axes.plot(losses, color=colour, ls=line, lw=width, label=label)
+    last = len(results["losses"][0])
+    guess = "ln 10: what a guess among ten classes loses"
+    axes.text(last, math.log(10) - 0.06, guess, color="dimgrey", ha="right", va="top")
     axes.set(xlabel="update", ylabel="loss / nats", ylim=(0, 5))
-    axes.set_title(f"digits, {results['examples']} examples, one start; clipped at 5")
+    examples = f"{results['examples']} examples, one start"
+    axes.set_title(f"{data_name(results['data_set'])}, {examples}; losses over 5 not shown")
     axes.legend()
     return fig

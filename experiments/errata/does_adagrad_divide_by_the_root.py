@@ -120,32 +120,35 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             same and stuck and root < loss["root"][0] / 1000,
             f"loss {loss['root'][0]:.4g} after {len(loss['root']) - 1} steps: divided by the root "
             f"{root:.2g}, by the cache {cache:.4g}, by its square {square:.4g}",
+            panel="a",
         ),
         demonstration(
             "E-45",
             is_rmsprop and total < average / 10,
             f"gradient 1, step {results['count'][-1]}: sum of squares {total:.4g} times the rate "
             f"(adagrad), exponential average {average:.4g} (the same as rmsprop)",
+            panel="b",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """Losses by divisor; steps by kind of cache."""
-    fig, (valley, steps) = figure(1, 2, width=4.8)
-    looks = ((RIGHT, "-"), (COLOURS[1], ":"), (LITERAL, "--"))
-    names = ("root (right)", "cache", "square of the cache (printed)")
+    fig, (valley, steps) = figure(1, 2, height=4.7)
+    looks = ((RIGHT, "-"), (COLOURS[4], ":"), (LITERAL, "--"))
+    names = ("root of the cache", "the cache itself", "its square (printed)")
     for curve, (colour, line), name in zip(results["loss"].values(), looks, names, strict=True):
         label = f"{name}: {curve[-1]:.2g}"
         valley.semilogy(np.maximum(curve, 1e-40), color=colour, linestyle=line, label=label)
-    valley.set(xlabel="step", ylabel="loss on the valley", title="E-03: what AdaGrad divides by")
-    valley.legend(title=f"rate {results['rate']}, loss at the end", title_fontsize=8)
+    valley.set(xlabel="step", ylabel="loss on the valley")
+    valley.set_title(f"what divides the gradient, rate {results['rate']}")
+    valley.legend(title="loss at the end", title_fontsize=10.5, loc="lower left")
     count = results["count"]
     for kind, name in (("average", "rmsprop"), ("sum", "adagrad")):
         look = method(name) | {"label": f"{kind}: {name}"}
         steps.loglog(count, results["steps"][kind], **look)
     steps.loglog(count, 1 / np.sqrt(count), "k:", label=r"law $1 / \sqrt{t}$")
-    steps.set(xlabel="step $t$", ylabel="step / rate, gradient 1")
-    steps.set_title(f"E-45: sum or average ({results['decay']}) of the squares")
+    steps.set(xlabel="step $t$", ylabel="step / learning rate, gradient 1")
+    steps.set_title(f"sum or average ({results['decay']}) of the squares")
     steps.legend()
     return fig

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure
 from jaxtricks.normalization import BatchNorm
@@ -83,20 +84,23 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             bool(stored < 1e-6 < own),
             f"alone and in batches of {SIZES[1]} and {SIZES[2]} an output differs by at most "
             f"{stored:.1g} with stored statistics, in the two batches by {own:.2g} with their own",
-            panel="a",
+            panel="a and b",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """One example's outputs in the batches of each size, against those alone."""
-    fig, panels = figure(1, 2)
+    fig, panels = figure(1, 2, width=5.5, height=4.4)
     titles = ("stored statistics", "the batch's own statistics")
     for axes, key, title in zip(panels, ("stored", "own"), titles, strict=True):
+        axes.axhline(0, color="grey", lw=1, zorder=0)
         for size, values in zip(SIZES[-len(results[key]) :], results[key], strict=True):
             look = {"color": RIGHT if key == "stored" else LITERAL, "ls": "none"}
             marker = {1: "o", 8: "x", 64: "+"}[size]
             axes.plot(values, marker=marker, ms=9, mfc="none", label=f"batch of {size}", **look)
-        axes.set(xlabel="feature", ylabel="output", title=title)
-        axes.legend()
+        axes.set(xlabel="feature", ylabel="output of the layer", title=title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.margins(y=0.22)
+        axes.legend(loc="upper center", ncols=3, columnspacing=1.2, handletextpad=0.2)
     return fig

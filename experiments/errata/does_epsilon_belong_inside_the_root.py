@@ -18,7 +18,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, convention, demonstration, figure
+from experiments.engine import COLOURS, Verdict, convention, demonstration, figure
 from jaxtricks.optimizers import scale_by_adagrad
 
 FIGURES = ()
@@ -105,6 +105,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"first step over the rate at gradient 1e-5: {outside:.3g} (1e-7 outside), "
             f"{same_eps:.3g} (1e-7 inside), {inside:.3g} (1e-6 inside); at gradients of 0.01 and "
             f"more they differ by at most {100 * spread:.2f} %",
+            panel="a",
         ),
         convention(
             "E-42",
@@ -116,25 +117,24 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """First step by gradient, for both clashes, and the steps that follow."""
-    fig, (place, start, later) = figure(1, 3, width=4.1)
+    fig, (place, start, later) = figure(1, 3, height=4.4)
     g = results["gradients"]
     for (name, curve), look in zip(
         results["by_place"].items(), ("-", "--", "-.", ":"), strict=True
     ):
-        colour = RIGHT if name.startswith("outside") else LITERAL
-        colour = COLOURS[6] if "14" in name else colour
+        colour = COLOURS[("outside 1e-7", "inside 1e-7", "inside 1e-6", "inside 1e-14").index(name)]
         place.loglog(g, curve, color=colour, linestyle=look, label=rf"$\epsilon$ {name}")
-    place.set_title(r"E-19: $\sqrt{r} + \epsilon$ against $\sqrt{r + \epsilon}$")
-    for (name, curve), colour in zip(results["by_start"].items(), (RIGHT, LITERAL), strict=True):
+    place.set_title(r"$\epsilon$ outside or inside the root")
+    for (name, curve), colour in zip(results["by_start"].items(), COLOURS[:2], strict=True):
         start.loglog(g, curve, color=colour, label=f"$r_0$ = {name}")
         count = np.arange(1, len(results["later"][name]) + 1)
         later.plot(count, results["later"][name], color=colour, label=f"$r_0$ = {name}")
     start.loglog(g, results["optax"], "k:", label="optax's default")
-    start.set_title("E-42: the accumulator starts at ...")
+    start.set_title("the accumulator starts at $r_0$")
     for axes in (place, start):
-        axes.set(xlabel="gradient", ylabel="first step / rate")
+        axes.set(xlabel="gradient", ylabel="first step / learning rate")
         axes.legend(loc="lower right")
-    later.set(xlabel="step", ylabel="step / rate, gradient 1", xscale="log")
-    later.set_title("E-42: later steps, gradient 1")
+    later.set(xlabel="step", ylabel="step / learning rate", xscale="log")
+    later.set_title("later steps under a gradient of 1")
     later.legend()
     return fig

@@ -69,7 +69,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             falls and opposite,
             f"cosine of step and gradient {results['cosine'].mean():.0f} in all "
             f"{len(results['cosine'])} steps: the loss falls to {results['losses'][-1]:.2g}, and "
-            f"towards the gradient it grows to {results['ascent'][-1]:.2g}",
+            f"towards the gradient it grows to {results['ascent'][-1]:.3g}",
             panel="a",
         ),
         demonstration(
@@ -84,14 +84,18 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The loss with either sign, and the two coordinates of the valley's path."""
-    fig, (losses, path) = figure(1, 2)
+    fig, (losses, path) = figure(1, 2, width=5.2, height=4.4)
     losses.semilogy(results["losses"], color=RIGHT, label="against the gradient")
     losses.semilogy(results["ascent"], color=LITERAL, ls="--", label="towards the gradient")
-    losses.set(xlabel="step", ylabel="loss $w^2/2$", title=f"rate {RATE}")
+    losses.set(xlabel="step", ylabel="loss $w^2/2$", title=f"the parabola, rate {RATE}")
     losses.legend()
     look = method("gradient descent") | {"label": "across, curvature 20"}
     path.plot(results["path"][:, 1], marker=".", **look)
     path.plot(results["path"][:, 0], color="grey", ls=":", label="along, curvature 1")
-    path.set(xlabel="step", ylabel="coordinate", title="without momentum, rate 1.5 / 20")
+    path.set(
+        xlabel="step",
+        ylabel="coordinate of the weights",
+        title="a valley without momentum, rate 0.075",
+    )
     path.legend()
     return fig

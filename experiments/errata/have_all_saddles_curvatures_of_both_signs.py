@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure
+from experiments.engine import COLOURS, Verdict, demonstration, figure
 
 FIGURES = ()
 CLAIMS = ()
@@ -69,15 +69,18 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         low, high = found["loss"].min(), found["loss"].max()
         shown &= bool(found["gradient"] == 0 and found["curvature"] == 0 and low < 0 < high)
         texts.append(f"{name}: all eigenvalues 0, loss {low:.2g} one way and +{high:.2g} the other")
-    return [demonstration("E-132", shown, "; ".join(texts), panel="a")]
+    return [demonstration("E-132", shown, "; ".join(texts), panel="a and b")]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The loss along one line through each."""
-    fig, panels = figure(1, 2)
-    for axes, name, colour in zip(panels, SURFACES, (RIGHT, LITERAL), strict=True):
+    fig, panels = figure(1, 2, height=4.3)
+    formulas = ("$(w_3w_2w_1-1)^2/2$", "$x^3-3xy^2$")
+    for axes, name, colour, formula in zip(panels, SURFACES, COLOURS, formulas, strict=False):
         axes.plot(results["along"], results[name]["loss"], color=colour)
         axes.axhline(0, color="grey", lw=1)
         axes.plot(0, 0, "k+", ms=12, mew=2)
-        axes.set(xlabel="way through the saddle", ylabel="loss minus the saddle's", title=name)
+        axes.annotate("saddle", (0, 0), (0, 14), textcoords="offset points", ha="center")
+        axes.set(xlabel="way through the saddle", ylabel="loss minus the saddle's")
+        axes.set_title(f"{name}, {formula}")
     return fig

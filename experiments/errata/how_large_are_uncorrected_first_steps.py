@@ -106,6 +106,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"{top[0]:.3f} at step {int(at[0])}, above 1.01 until step "
             f"{int(results['under_one_percent_at']) - 1}; (0.99, 0.999) first {first[1]:.3f}, "
             f"largest {top[1]:.3f} at step {int(at[1])}; corrected steps are the rate",
+            panel="a",
         ),
         demonstration(
             "E-27",
@@ -113,23 +114,27 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"num_iterations = {n[0]}, {n[-1]}: the printed loop makes {printed[0]:.0f} and "
             f"{printed[-1]:.0f} updates, range(1, num_iterations + 1) {right[0]:.0f} and "
             f"{right[-1]:.0f}",
+            panel="b",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """Steps by time, and updates by the argument of the loop."""
-    fig, (steps, loop) = figure(1, 2, width=4.8)
+    fig, (steps, loop) = figure(1, 2, width=5.7, height=4.7)
     count, at = results["count"], results["largest_at"]
     for raw, name, colour, i in zip(
-        results["raw"], DECAYS, (LITERAL, COLOURS[1]), range(2), strict=True
+        results["raw"], DECAYS, (LITERAL, COLOURS[3]), range(2), strict=True
     ):
-        label = f"raw, ({name}): first {results['first'][i]:.2f}, top {results['largest'][i]:.2f}"
+        label = f"raw, decays {name}"
+        top = results["largest"][i]
         steps.semilogx(count, raw, color=colour, linestyle=("-", "--")[i], label=label)
-        steps.plot(at[i], results["largest"][i], "o", color=colour)
+        steps.plot(at[i], top, "o", color=colour)
+        told = f"{top:.2f} at step {int(at[i])}"
+        steps.annotate(told, (at[i], top), (12, 9), textcoords="offset points", color=colour)
     steps.semilogx(count, results["corrected"][0], color=RIGHT, label="corrected")
-    steps.set(xlabel="step", ylabel="step / rate, gradient 1", ylim=(0, 9))
-    steps.set_title("E-20: Adam's moments, raw or corrected")
+    steps.set(xlabel="step", ylabel="step / learning rate", ylim=(0, 10.5))
+    steps.set_title("steps under a gradient of 1")
     steps.legend(loc="upper right")
     n, rate = results["iterations"], results["rate"]
     x = np.arange(len(n))
@@ -138,14 +143,15 @@ def draw(results: dict[str, Any]) -> Figure:
         (results["right_end"], RIGHT, 0.2, "range(1, n + 1)"),
     ):
         bars = loop.bar(x + shift, -end / rate, 0.38, color=colour, label=name)
-        loop.bar_label(bars, fmt="%.0f", fontsize=8)
+        loop.bar_label(bars, fmt="%.0f", fontsize=10)
     loop.set(
         xlabel="n = num_iterations",
-        ylabel="distance / rate = updates",
+        ylabel="updates made",
         yscale="symlog",
-        ylim=(0, 400),
+        ylim=(0, 1000),
     )
+    loop.set_yticks([0, 1, 10, 100], ["0", "1", "10", "100"])
     loop.set_xticks(x, [f"{i:.0f}" for i in n])
-    loop.set_title("E-27: updates that the loop makes")
+    loop.set_title("updates that the loop makes")
     loop.legend(loc="upper left")
     return fig

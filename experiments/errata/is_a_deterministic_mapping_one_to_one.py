@@ -58,9 +58,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The parabola, and two inputs with one output."""
-    fig, (axes,) = figure(1, 1, width=6)
+    fig, (axes,) = figure(1, 1, width=6, height=4.4)
     axes.plot(results["x"], results["square"], color=RIGHT)
     axes.plot([-1, 1], [1, 1], "o--", color=LITERAL, label="two inputs, one output")
-    axes.set(xlabel="x", ylabel="$x^2$", title="one output for each input, and no way back")
+    axes.set(xlabel="$x$", ylabel="$x^2$", title="one output for each input, and no way back")
     axes.legend()
     return fig

@@ -35,6 +35,7 @@ CLAIMS = ()
 ERRATA = ("E-37",)
 RATE, OFFSET, VIEW = 0.1, 0.01, ((-11.0, 11.0), (-11.0, 11.0))
 SHOWN = ("0", "45")
+LEGEND = {"frameon": True, "framealpha": 0.85, "edgecolor": "none"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,21 +123,23 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"{adagrad[flat, -1]:.0f} steps to leave the saddle on the axes, {told} at 45 degrees "
             f"(from distance {results['distances'][0]:.0f}: {adagrad[turned, 0]:.0f}); gradient "
             f"descent {descent[flat, -1]:.0f} at both",
+            panel="c",
         )
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """Both paths from above; steps by angle."""
-    fig, (flat, turned, steps) = figure(1, 3, width=4.4, height=3.6)
+    fig, (flat, turned, steps) = figure(1, 3, height=4.4)
     for axes, name in ((flat, SHOWN[0]), (turned, SHOWN[1])):
         path = results["paths"][name]
         draw_surface(axes, results["grids"][name], start=path[0], bar=False)
         draw_path(axes, path, "adagrad", label=f"adagrad, {10 * len(path) - 10} steps", every=10)
         axes.locator_params(nbins=5)
         axes.plot(0, 0, "k+", ms=9, label="saddle")
-        axes.set_title(f"E-37: turned by {name} degrees (redder = lower loss)")
-        axes.legend(loc="lower right")
+        axes.set_title(f"the saddle turned by {name} degrees")
+        axes.legend(loc="lower left", **LEGEND)
+    turned.text(10.4, -10.4, "redder = lower loss", ha="right", va="bottom", fontsize=10.5)
     show_steps(steps, results)
     return fig
 
@@ -145,13 +148,12 @@ def show_steps(axes: Axes, results: dict[str, Any]) -> None:
     degrees, limit = results["degrees"], results["limit"]
     for i, distance in enumerate(results["distances"]):
         values = results["steps"]["adagrad"][:, i]
-        label = f"adagrad from {distance:g}"
-        axes.semilogy(
-            degrees, values, ("^:", "^-")[i], color=method("adagrad")["color"], label=label
-        )
+        look = method("adagrad") | {"linestyle": (":", "-")[i], "marker": "^"}
+        axes.semilogy(degrees, values, **look | {"label": f"adagrad from distance {distance:g}"})
     descent = results["steps"]["gradient descent"][:, -1]
-    axes.semilogy(degrees, descent, "o--", color="#D55E00", label="gradient descent")
-    axes.axhline(limit, color="grey", linestyle=":", label=f"limit {limit}: not away")
-    axes.set(xlabel="saddle turned by (degrees)", ylabel="steps until $|y|$ = 1", ylim=(3, 1e6))
-    axes.set_title(f"E-37: start at $y$ = {OFFSET}, rate {RATE}")
-    axes.legend(loc="upper left", ncols=2)
+    axes.semilogy(degrees, descent, marker="o", **method("gradient descent"))
+    axes.axhline(limit, color="grey", linestyle="--", lw=1)
+    axes.text(0, 1.15 * limit, f"{limit} steps: not away", color="dimgrey", va="bottom")
+    axes.set(xlabel="saddle turned by / degrees", ylabel="steps until $|y|$ = 1", ylim=(10, 2e4))
+    axes.set_title(f"start at $y$ = {OFFSET}, rate {RATE}")
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.84))

@@ -61,14 +61,18 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Both sums and both rates."""
-    fig, (sums, rates) = figure(1, 2)
+    fig, (sums, rates) = figure(1, 2, width=5.2, height=4.3)
     step = np.arange(1, results["sums"].shape[1] + 1)
-    labels = (f"{SMALL} at every step", f"1 at every {EVERY}th")
+    labels = (f"gradient {SMALL} at every step", f"gradient 1 at every {EVERY}th step")
     for i, (colour, line) in enumerate(zip(COLOURS[:2], ("-", "--"), strict=True)):
         sums.plot(step, results["sums"][i], color=colour, ls=line, label=labels[i])
         seen = results["sums"][i] > 0
         rates.loglog(step[seen], results["rates"][i][seen], color=colour, ls=line)
-    sums.set(xlabel="step", ylabel="sum of squares", title="gradients of")
-    rates.set(xlabel="step", ylabel="effective learning rate, of 1", title="what it leaves")
+    sums.set(xlabel="step", ylabel="sum of squares", title="what AdaGrad adds up")
+    rates.set(
+        xlabel="step", ylabel="effective learning rate", title="what it leaves of a rate of 1"
+    )
     sums.legend()
+    rates.yaxis.set_major_formatter("{x:g}")
+    rates.xaxis.set_major_formatter("{x:g}")
     return fig

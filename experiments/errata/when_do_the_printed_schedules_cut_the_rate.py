@@ -117,12 +117,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             and results["refused"],
             f"rate after {len(cuts(right))} plateaus: {wrong[-1]:g} with factor 10, "
             f"{right[-1]:.4g} with factor 0.1, from 0.1; our rule refuses factor 10",
+            panel="a",
         ),
         demonstration(
             "E-21",
             early == [29, 59, 89] and late == [30, 60, 90],
             f"first epochs with a smaller rate: {early} if step() comes before training, {late} "
             "after it, as the printed comment says",
+            panel="b",
         ),
         demonstration(
             "E-36",
@@ -130,36 +132,37 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"cuts in {epochs} epochs at a step of 1 000, 10 000 and 20 000: {in_epochs} counted "
             f"in epochs, the first after {first[0]:.1f}, {first[1]:.1f} and {first[2]:.1f} epochs "
             f"counted in iterations ({ITERATIONS_PER_EPOCH} an epoch)",
+            panel="c",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """Rates by observation, and by epoch."""
-    fig, (factor, order, unit) = figure(1, 3, width=4.1)
+    fig, (factor, order, unit) = figure(1, 3, height=4.8)
     x = np.arange(1, len(results["plateau_right"]) + 1)
     wrong, right = results["plateau_literal"], results["plateau_right"]
     factor.step(x, wrong, where="post", color=LITERAL, ls="--", label="factor 10 (printed)")
     factor.step(x, right, where="post", color=RIGHT, label="factor 0.1, patience 10")
-    factor.set_yscale("log")
-    factor.set(xlabel="observation (epoch) without improvement", ylabel="learning rate")
-    factor.set_title("E-13: ReduceLROnPlateau's factor")
+    factor.set(yscale="log", ylim=(3e-5, 1e5))
+    factor.set(xlabel="epoch without improvement", ylabel="learning rate")
+    factor.set_title("ReduceLROnPlateau's factor")
     factor.legend(loc="upper left")
     epochs = np.arange(len(results["step_right"]))
     order.step(epochs, results["step_right"], where="post", color=RIGHT, label="train, then step()")
     early = results["step_literal"]
     order.step(epochs, early, where="post", color=LITERAL, ls="--", label="step(), then train")
     order.set(xlabel="epoch", ylabel="learning rate", yscale="log", xlim=(20, 99))
-    order.set_title("E-21: cuts at 29, 59, 89 or 30, 60, 90")
+    order.set_title("cuts at 29, 59, 89 or 30, 60, 90")
     order.legend(loc="upper right")
     never = results["long"][str(LONG_STEPS[-1])]["epochs"]
-    unit.plot(epochs, never, color=LITERAL, ls="--", label="1k, 10k or 20k epochs")
+    unit.plot(epochs, never, color=LITERAL, ls="--", label="counted in epochs (1k, 10k and 20k)")
     for every, colour in zip(LONG_STEPS[1:], (COLOURS[4], RIGHT), strict=True):
         rates = results["long"][str(every)]["iterations"]
-        label = f"{every // 1000}k iterations"
+        label = f"{every // 1000}k counted in iterations"
         unit.step(epochs, rates, where="post", color=colour, label=label)
     unit.set(xlabel=f"epoch ({ITERATIONS_PER_EPOCH} iterations)", ylabel="learning rate")
-    unit.set(yscale="log", ylim=(1e-11, 1e3))
-    unit.set_title("E-36: a step in epochs or in iterations")
+    unit.set(yscale="log", ylim=(1e-11, 1e6))
+    unit.set_title("a step counted in epochs or iterations")
     unit.legend(loc="upper right")
     return fig

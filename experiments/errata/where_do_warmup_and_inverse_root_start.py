@@ -81,6 +81,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             np.isposinf(printed[0]) and ours[0] == 1 and later and r["noam"][0] < 0.5,
             f"alpha / sqrt(t) at t = 0: {printed[0]:g}; with t from 1 the first rate is "
             f"{ours[0]:g}, the Transformer's, with its warmup, {r['noam'][0]:.3f} of its peak",
+            panel="b",
         ),
         demonstration(
             "E-53",
@@ -88,26 +89,27 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"first rate of the linear decay over the peak: {r['linear_printed'][0]:g} as printed, "
             f"{r['bert'][0]:g} with a warmup of {n} in {r['total']}; the printed rate is higher "
             f"in {np.sum(r['linear_printed'] > r['bert'] + 1e-6)} of {r['total']} updates",
+            panel="c",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The three starts."""
-    fig, (warmup, root, linear) = figure(1, 3, width=4.1)
+    fig, (warmup, root, linear) = figure(1, 3, height=4.7)
     n, r = results["warmup"], results
     first = np.arange(2 * n)
     warmup.plot(first, r["zero"][: 2 * n], "o--", ms=4, color=COLOURS[5], label='from 0: "zero"')
     label = '$t$ from 1: "first_step"'
     warmup.plot(first, r["first_step"][: 2 * n], "s-", ms=4, color=COLOURS[0], label=label)
     warmup.set_xticks(range(0, 2 * n + 1, n // 2))
-    warmup.set_title(f"E-43: linear warmup, {n} updates")
+    warmup.set_title(f"linear warmup, {n} updates")
     count = np.arange(len(r["noam"]))
     root.plot(
         count[1:], r["inverse_root_printed"][1:], "--", color=LITERAL, label="printed, $t$ from 0"
     )
     root.annotate(
-        "Inf",
+        "infinite",
         (0, 1.25),
         (8, 1.25),
         color=LITERAL,
@@ -116,11 +118,11 @@ def draw(results: dict[str, Any]) -> Figure:
     )
     root.plot(count, r["inverse_root"], color=RIGHT, label="$t$ from 1")
     root.plot(count, r["noam"], ":", color="black", label="Transformer, peak 1")
-    root.set(ylim=(0, 1.35), title=r"E-52: $\alpha / \sqrt{t}$")
+    root.set(ylim=(0, 1.35), title=r"the inverse root, $\alpha/\sqrt{t}$")
     linear.plot(count, r["linear_printed"], "--", color=LITERAL, label="printed: no warmup")
     linear.plot(count, r["bert"], color=RIGHT, label=f"BERT: {n} updates of warmup")
-    linear.set(ylim=(0, 1.35), title="E-53: linear decay")
+    linear.set(ylim=(0, 1.35), title="linear decay")
     for axes in (warmup, root, linear):
-        axes.set(xlabel="finished updates", ylabel="rate / peak")
+        axes.set(xlabel="finished updates", ylabel="learning rate / peak")
         axes.legend(loc="lower right" if axes is warmup else "upper right")
     return fig

@@ -99,6 +99,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"loss of {measured[three]:.4f} at 3 classes with scores 0, {measured[ten]:.3f} at 10; "
             f"the printed check says {results['decimal'][three]:.3f} and "
             f"{results['decimal'][ten]:.0f}: a factor of {ratio[ten]:.3f}",
+            panel="a",
         ),
         demonstration(
             "E-28",
@@ -106,18 +107,19 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"gap of 100 in float32: printed {low[hundred]:g} (right class low) and "
             f"{high[hundred]:g} (high), logsumexp {results['right_low'][hundred]:.1f} and "
             f"{abs(results['right_high'][hundred]):.1f}; not finite from a gap of {first:.0f} on",
+            panel="b and c",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The check by number of classes; the losses by gap."""
-    fig, (check, low, high) = figure(1, 3, width=4.1)
+    fig, (check, low, high) = figure(1, 3, height=4.3)
     classes = results["classes"]
     check.semilogx(classes, results["natural"], color=RIGHT, label=r"right check, $\ln C$")
     check.plot(classes, results["decimal"], color=LITERAL, ls="--", label=r"printed, $\log_{10} C$")
     check.plot(classes, results["measured"], "ko", ms=5, label="measured, scores 0")
-    check.set(xlabel="classes $C$", ylabel="first loss", title="E-12: log 3 is not 0.477")
+    check.set(xlabel="classes $C$", ylabel="first loss / nats", title="classes with equal scores")
     check.legend(loc="upper left")
     show_gap(low, results, "low")
     show_gap(high, results, "high")
@@ -129,8 +131,8 @@ def show_gap(axes: Axes, results: dict[str, Any], where: str) -> None:
     axes.plot(gaps, results[f"right_{where}"], color=RIGHT, label="logsumexp")
     axes.plot(gaps, printed, color=LITERAL, linestyle="--", label="as printed")
     bad = gaps[~np.isfinite(printed)]
-    kind = "Inf" if where == "low" else "NaN"
+    kind = "infinite" if where == "low" else "not a number"
     axes.axvspan(bad[0], bad[-1], color=LITERAL, alpha=0.15, linewidth=0, label=f"printed: {kind}")
-    axes.set(xlabel="high score − low score", ylabel="loss (float32)")
-    axes.set_title(f"E-28: the right class has the {where} score")
-    axes.legend()
+    axes.set(xlabel="high score − low score", ylabel="loss in float32 / nats")
+    axes.set_title(f"the right class has the {where} score")
+    axes.legend(loc="upper left" if where == "low" else "center")

@@ -88,34 +88,35 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"{100 * printed['rises']:.0f} % of the rates, w grows {printed['growth']:.1e} times "
             f"in 5 steps (median); with 10**: none negative, "
             f"rises with {100 * right['rises']:.0f} %",
+            panel="c",
         )
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The drawn pairs, and the share of negative and rising ones."""
-    fig, (printed, right, shares) = figure(1, 3, width=4.1)
-    show_pairs(
-        printed, results["printed"]["shown"], LITERAL, "printed: 10*uniform (grey: rate < 0)"
-    )
+    fig, (printed, right, shares) = figure(1, 3, height=4.4)
+    show_pairs(printed, results["printed"]["shown"], LITERAL, "printed: 10*uniform")
     show_pairs(right, results["right"]["shown"], RIGHT, "right: 10**uniform")
     right.set(xscale="log", yscale="log")
     printed.axvline(0, color="black", linewidth=1)
     printed.axhline(0, color="black", linewidth=1)
     printed.axvspan(-55, 0, color="grey", alpha=0.12, linewidth=0)
-    printed.set(xlim=(-55, 5))
+    printed.text(-1, -43, "negative rates", ha="right", fontsize=10.5, color="dimgrey")
+    printed.set(xlim=(-55, 5), ylim=(-46, 46))
     keys = ("rate_negative", "decay_negative", "rises")
-    names = ("rate < 0", "decay < 0", "$w^2/2$ rises")
+    names = ("rate < 0", "decay < 0", "loss rises")
     for name, colour, shift in (("printed", LITERAL, -0.2), ("right", RIGHT, 0.2)):
         values = [100 * results[name][key] for key in keys]
         bars = shares.bar(np.arange(3) + shift, values, 0.38, color=colour, label=name)
         shares.bar_label(bars, fmt="%.0f")
     shares.set_xticks(range(3), names)
-    shares.set(ylabel="% of the draws", ylim=(0, 118), title="E-11: what goes wrong")
+    shares.set(ylabel="draws / %", ylim=(0, 125), title="what goes wrong")
+    shares.set_yticks(range(0, 101, 20))
     shares.legend(loc="upper center", ncols=2)
     return fig
 
 
 def show_pairs(axes: Axes, pairs: np.ndarray, colour: str, title: str) -> None:
     axes.plot(pairs[:, 0], pairs[:, 1], ".", color=colour, ms=4, alpha=0.6)
-    axes.set(xlabel="learning rate", ylabel="weight decay", title=f"E-11 {title}")
+    axes.set(xlabel="learning rate", ylabel="weight decay", title=title)

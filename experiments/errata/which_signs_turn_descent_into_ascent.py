@@ -151,13 +151,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     """
     r = results
     verdicts = []
-    for subject, key, steps in (
-        ("E-01", "momentum", len(r["momentum_right"]) - 1),
-        ("E-02", "adam", r["adam_steps"]),
+    for subject, key, steps, panel in (
+        ("E-01", "momentum", len(r["momentum_right"]) - 1, "a"),
+        ("E-02", "adam", r["adam_steps"], "b"),
     ):
         first, wrong, right = r[f"{key}_right"][0], r[f"{key}_literal"][-1], r[f"{key}_right"][-1]
         text = f"loss {first:.3g} after {steps} steps: printed {wrong:.2g}, right {right:.2g}"
-        verdicts.append(demonstration(subject, wrong > first and right < first / 1000, text))
+        holds = wrong > first and right < first / 1000
+        verdicts.append(demonstration(subject, holds, text, panel=panel))
     first, end = r["example_right"][0], r["example_right_end"]
     finite = int(r["example_literal_finite"])
     diverged = finite <= r["examples"]
@@ -166,7 +167,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         f"mean squared error {first:.3g} after {r['examples']} single examples: right {end:.3g}, "
     )
     text += f"printed {'not finite from update ' + str(finite) if diverged else 'grown'}"
-    verdicts.append(demonstration("E-14", grown and end < first, text))
+    verdicts.append(demonstration("E-14", grown and end < first, text, panel="c"))
     velocity, literal = r["velocities"][-1], r["unfolded"]
     same = abs(velocity - r["printed_sum"]) < 1e-6 and abs(velocity - literal) > 0.01
     text = f"gradients 1, 2, 3: third velocity {velocity:.3f} (rule and printed sum), "
@@ -175,12 +176,12 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Losses of both forms, and the third velocity."""
-    fig, (momentum, adam, example, velocity) = figure(2, 2, width=4.8, height=3.0)
+    """Losses of both forms."""
+    fig, (momentum, adam, example) = figure(1, 3, height=4.6)
     panels = (
-        (momentum, "momentum", "E-01: $z = \\beta z - g$ against $z = \\beta z + g$"),
-        (adam, "adam", "E-02: the sign in Adam's first moment"),
-        (example, "example", "E-14: $g^2$ against $g$, one example a step"),
+        (momentum, "momentum", "the sign in momentum's velocity"),
+        (adam, "adam", "the sign in Adam's first moment"),
+        (example, "example", "the gradient's square, an example a step"),
     )
     for axes, key, title in panels:
         show_losses(axes, results[f"{key}_literal"], results[f"{key}_right"])
@@ -190,12 +191,6 @@ def draw(results: dict[str, Any]) -> Figure:
     adam.relim()
     adam.autoscale_view()
     example.set(ylabel="mean squared error", xlim=(-2, 80), ylim=(0.05, 1e30))
-    values = [results["velocities"][-1], results["printed_sum"], results["unfolded"]]
-    names = ["the rule", "printed sum\n004:106", "printed line\n004:103"]
-    bars = velocity.bar(names, values, color=[RIGHT, RIGHT, LITERAL], width=0.55)
-    velocity.bar_label(bars, fmt="%.3f", padding=-14, color="white")
-    velocity.set(title="E-18: the third velocity, gradients 1, 2, 3", ylabel="$v^{(3)}$")
-    velocity.grid(visible=False, axis="x")
     return fig
 
 

@@ -37,7 +37,7 @@ from experiments.engine import (
     surface_grid,
 )
 from experiments.momentum._images import read_images
-from experiments.scenes import DECAY, rule
+from experiments.scenes import DECAY, rule, weights
 from jaxtricks import data, optimizers, surfaces
 
 FIGURES = ("F-028",)
@@ -214,15 +214,25 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """Three rules on the raw features, and both axes' velocities."""
     fig, axes = figure(2, 2, width=5.8, height=4.2)
-    for panel, name in zip(axes, NAMES, strict=False):
-        draw_one(panel, results, "raw", name)
+    paths = {name: weights(name, results[f"raw {name} path"]) for name in NAMES}
+    view = window(list(paths.values()))
+    for panel, (name, path) in zip(axes, paths.items(), strict=False):
+        draw_one(panel, results, name, path, view)
     draw_ratios(axes[3], results)
     return fig
+
+
+def window(paths: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Lower left and upper right corner of what all paths cover, with a margin."""
+    points = np.concatenate(paths)
+    low, high = points.min(axis=0), points.max(axis=0)
+    return low - 0.12 * (high - low), high + 0.12 * (high - low)
 
 
 def draw_ratios(axes: Axes, results: dict[str, Any]) -> None:
     """Every seed, and the mean with its interval."""
     kinds = ("ratio steep", "ratio flat", "unrelated steep", "unrelated flat")
+    highest = max(np.max(results[kind]) for kind in kinds)
     for at, kind in enumerate(kinds):
         colour, values = COLOURS[at % 2], np.asarray(results[kind])
         mean, low, high = interval(values)
@@ -234,23 +244,31 @@ def draw_ratios(axes: Axes, results: dict[str, Any]) -> None:
     axes.text(0.5, UNRELATED, "unrelated: 2.29", va="bottom", ha="center", fontsize=10.5)
     names = ("across\n(steep)", "along\n(flat)", "across,\nshuffled", "along,\nshuffled")
     axes.set_xticks(range(4), names)
-    axes.set(ylabel="rms velocity / rms gradient", ylim=(0, None), xlim=(-0.5, 3.6))
+    axes.set(ylabel="rms velocity / rms gradient", ylim=(0, 1.1 * highest), xlim=(-0.5, 3.6))
     axes.set_title(
         f"{data_name(results['data_set'])}, batch {results['batch'][0]}: {len(values)} seeds, "
         "mean and 95 %"
     )
 
 
-def draw_one(axes: Axes, results: dict[str, Any], kind: str, name: str) -> None:
-    path, curvatures = results[f"{kind} {name} path"], results[f"{kind} curvatures"]
-    draw_surface(
-        axes,
-        results[f"{kind} grid"],
-        start=path[0],
-        optimum=results[f"{kind} optimum"],
-        names=("weight along the flat axis", "weight, steep axis"),
-        bar=False,
-    )
+def draw_one(
+    axes: Axes,
+    results: dict[str, Any],
+    name: str,
+    path: np.ndarray,
+    view: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """One path in the view of all; the optimum may lie far to its right."""
+    curvatures, optimum = results["raw curvatures"], results["raw optimum"]
+    names = ("weight along the flat axis", "weight along the steep axis")
+    draw_surface(axes, results["raw grid"], start=path[0], optimum=optimum, names=names, bar=False)
     draw_path(axes, path, name)
+    for line in axes.lines[-2:]:
+        line.set_linewidth(0.6 * line.get_linewidth())
+    (left, bottom), (right, top) = view
+    axes.set(xlim=(left, right), ylim=(bottom, top))
+    if optimum[0] > right:
+        axes.lines[1].set_label(f"optimum, at {optimum[0]:.2f} →")
     kappa = curvatures[1] / curvatures[0]
-    axes.set_title(rf"{name}, full batch, $\kappa$ = {kappa:.0f}")
+    axes.set_title(rf"{name}, {len(path) - 1} steps, full batch, $\kappa={kappa:.0f}$")
+    axes.legend(handles=axes.lines[:2], loc="lower right")
