@@ -122,7 +122,7 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.text2D(0.0, 0.5, "positions", va="center", transform=axes.transAxes, rotation=90)
         axes.view_init(elev=22, azim=-60)
     told = "coloured: the outputs that change with one input (first example, channel and position)"
-    last = panels[-1]  # drawn last, so that no cube hides the line above all four
-    note = last.text2D(0.9, 1.0, told, transform=last.transAxes, ha="right", va="top")
+    last: Any = panels[-1]  # drawn last, so that no cube hides the line above all four
+    note = last.text2D(-0.03, 1.0, told, transform=last.transAxes, ha="right", va="top")
     note.set_in_layout(False)
     return fig
