@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 
 from experiments.engine import (
     COLOURS,
-    LITERAL,
     Gate,
     Plan,
     Verdict,
@@ -101,16 +100,20 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Value and slope of each, the two leaky slopes, and maxout."""
-    fig, axes = figure(2, 3, width=3.9, height=2.9)
+    fig, axes = figure(2, 3, width=4.5, height=3.3)
     x = results["x"]
     for panel, (name, curve) in zip(axes, results["curves"].items(), strict=False):
         panel.plot(x, curve["value"], color=COLOURS[0], label="value")
         panel.plot(x, curve["slope"], color=COLOURS[1], linestyle="--", label="slope")
-        panel.set(title=name, xlabel="pre-activation", ylim=(-1.3, 2.2))
+        panel.set(title=name, xlabel="pre-activation", ylim=(-1.3, 2.2), xticks=range(-4, 5, 2))
+    for panel in axes[:2]:
+        panel.axvspan(-NEAR, NEAR, color="grey", alpha=0.2, lw=0, label=f"within {NEAR} of 0")
     leaky = axes[list(ACTIVATIONS).index("leaky ReLU")]
-    leaky.plot(x, results["leaky"]["0.01"], color=LITERAL, ls=":", label="value at slope 0.01")
+    (small,) = leaky.plot(
+        x, results["leaky"]["0.01"], color=COLOURS[2], ls=":", label="value with slope 0.01"
+    )
     axes[0].legend(loc="upper left")
-    leaky.legend(loc="upper left")
+    leaky.legend(handles=[small], loc="lower right")
     for panel in (axes[0], axes[3]):
         panel.set_ylabel("value, slope")
     pair = results["pair"]

@@ -63,33 +63,19 @@ def draw_balls(axes: Axes, results: dict[str, Any]) -> None:
 
 
 def draw_course(axes: Axes, results: dict[str, Any]) -> None:
-    """The long descent and its slow places."""
+    """The long descent and its slow places, each with the steps spent on 0.1 of the way."""
     x, loss, colour = *results["course"].values(), method("gradient descent")["color"]
     axes.plot(x, loss, color="black")
     axes.plot(results["end"], np.interp(results["end"], x, loss), "o", color=colour, ms=9)
-    for place, text in (
-        (2.0, "plateau"),
-        (4.5, "beside a saddle"),
-        (results["end"], "local minimum"),
-    ):
-        height = np.interp(place, x, loss)
-        axes.annotate(
-            text, (place, height), (place, height + 1.0), ha="left",
-            arrowprops={"arrowstyle": "->"},
-        )  # fmt: skip
-    axes.set(xlabel="x", ylabel="loss", xlim=(-0.4, 9.6))
-    axes.set_ylim(loss.min() - 0.5, loss.max() + 1.0)
-    axes.set_title("one descent past slow places")
+    for place, text in ((0.6, "slope"), (2.0, "plateau"), (4.5, "beside a saddle")):
+        count = results["counts"][np.argmin(np.abs(results["places"] - place))]
+        point_at(axes, f"{text}: {count:,.0f} steps", place, np.interp(place, x, loss))
+    point_at(axes, "local minimum: its end", results["end"], np.interp(results["end"], x, loss))
+    axes.set(xlabel="x", ylabel="loss", xlim=(-0.4, 11.8))
+    axes.set_ylim(loss.min() - 0.5, loss.max() + 1.6)
+    axes.set_title("one descent, and its steps on 0.1 of x")
 
 
-def draw_counts(axes: Axes, results: dict[str, Any], limits: tuple[float, float]) -> None:
-    """The steps that the long descent spends on each 0.1 of the way."""
-    x, colour = results["course"]["x"], method("gradient descent")["color"]
-    axes.semilogy(results["places"], results["counts"], "o", color=colour, ms=4, label="counted")
-    down = (results["slope"] < -1e-4) & (x < results["end"])
-    law = -0.1 / (results["rate"] * results["slope"][down])
-    axes.semilogy(x[down], law, "k-", lw=1, label=r"law $0.1 / (\alpha |f'|)$")
-    axes.set(xlabel="x", ylabel="steps per 0.1 of x", ylim=(2, 2e4), xlim=limits)
-    axes.set_yticks([10, 100, 1000, 10_000], ["10", "100", "1,000", "10,000"])
-    axes.set_title("steps spent on the way of b")
-    axes.legend(loc="upper left")
+def point_at(axes: Axes, text: str, x: float, y: float) -> None:
+    """A text above a point of a curve, and an arrow from it."""
+    axes.annotate(text, (x, y), (x, y + 1.0), ha="left", arrowprops={"arrowstyle": "->"})

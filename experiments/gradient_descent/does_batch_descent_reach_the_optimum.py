@@ -167,7 +167,7 @@ def parts_of(name: str, results: dict[str, Any]) -> list[Part]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The path on the contour, the losses of some rates, and the largest rise of all."""
-    fig, (above, curves, limit) = figure(1, 3, width=5.2, height=4.2)
+    fig, (above, curves, limit) = figure(1, 3, width=5.2, height=4.5)
     draw_surface(
         above,
         results["grid"],
@@ -196,7 +196,7 @@ def draw_curves(axes: Axes, results: dict[str, Any]) -> None:
             color=colour, va="center",
         )  # fmt: skip
     axes.set(xlabel="step", ylabel="excess loss / the first one", ylim=(1e-10, 3e4), xlim=(-1, 46))
-    axes.set_title("linear regression, rates over 2 / L")
+    axes.set_title("linear regression, by rate / (2 / L)")
 
 
 def draw_limit(axes: Axes, results: dict[str, Any]) -> None:
@@ -211,6 +211,7 @@ def draw_limit(axes: Axes, results: dict[str, Any]) -> None:
     lowest = results["logistic"]["curvature_at_optimum"] / results["logistic"]["largest_curvature"]
     axes.axvline(1, color="black", linestyle=":", label="2 / L* (linear: also 2 / L)")
     axes.axvline(lowest, color=COLOURS[1], linestyle=":", label="2 / L, logistic")
-    axes.set(xlabel="rate / (2 / L*)", ylabel="largest rise of the loss in a step")
+    axes.set_xlabel("rate / (2 / L*), L* the curvature at the optimum")
+    axes.set_ylabel("largest rise of the loss in a step")
     axes.set_title(f"rises within {results['steps']:.0f} steps")
     axes.legend(loc="upper left")

@@ -188,7 +188,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Both paths on the contour, length against batch size, scatter against rate."""
-    fig, (above, lengths, scatter) = figure(1, 3, width=5.2, height=4.2)
+    fig, (above, lengths, scatter) = figure(1, 3, width=5.2, height=4.5)
     draw_surface(
         above,
         results["grid"],

@@ -101,17 +101,17 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     bias = (results["gradient_mean"] - results["full_gradient"]) / error
     holds = np.array_equal(fails, x < 0) and max(worst, abs(uniform), abs(bias)) < 4
     text = (
-        f"with variance x the mapping is not a number at all {fails.sum()} inputs under 0, the "
+        f"with variance x the mapping is not a number at all {fails.sum()} inputs under 0; "
         f"{counts.sum():,.0f} batch indices are uniform (chi-square {chi_square:.0f}, "
-        f"{len(counts) - 1} degrees of freedom), and the batches' mean gradient is {bias:.1f} "
-        "standard errors from the full one"
+        f"{len(counts) - 1} degrees of freedom); the mean gradient is {bias:.1f} standard errors "
+        "off"
     )
-    return [demonstration("E-88", bool(holds), text, panel="b")]
+    return [demonstration("E-88", bool(holds), text, panel="b and c")]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The deterministic mapping, the stochastic one, and the gradient of a mini-batch."""
-    fig, (one, many, gradient) = figure(1, 3, width=5.0, height=4.2)
+    fig, (one, many, gradient) = figure(1, 3, width=5.0, height=4.4)
     x = np.linspace(0, 4, 400)
     one.plot(x, np.sqrt(x), color=RIGHT)
     one.plot(results["inputs"][2:], np.sqrt(results["inputs"][2:]), "o", color=RIGHT)

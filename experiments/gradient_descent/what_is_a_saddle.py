@@ -232,5 +232,5 @@ def draw_values(axes: Axes, results: dict[str, Any]) -> None:
     axes.set(xlim=(-100_000, 3000), ylim=(len(points) - 0.5, -0.5))
     axes.set(xlabel="eigenvalues of the Hessian", title="the signs of the eigenvalues")
     places = (-100, -1, 0, 1, 100)
-    axes.set_xticks(places, [f"{place:,}" for place in places])
+    axes.set_xticks(places, [f"{place:,}".replace("-", "−") for place in places])
     axes.minorticks_off()

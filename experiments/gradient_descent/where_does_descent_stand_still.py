@@ -170,7 +170,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                 seeds,
                 bound=plan.effects["share stopped"],
                 claimed="up",
-                panel="d",
+                panel="c",
             )
             others = ", ".join(
                 f"{stopped(left, many)[i] / seeds:.0%} at {many:,} times"
@@ -192,11 +192,10 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Balls at rest, the course with its slow places, and when each point is left."""
-    fig, axes = figure(2, 2, width=5.8, height=4.0)
+    fig, axes = figure(1, 3, width=5.4, height=4.6)
     slow.draw_balls(axes[0], results)
     slow.draw_course(axes[1], results)
-    slow.draw_counts(axes[2], results, axes[1].get_xlim())
-    draw_left(axes[3], results)
+    draw_left(axes[2], results)
     return fig
 
 

@@ -20,7 +20,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import (
-    COLOURS,
     LITERAL,
     RIGHT,
     Gate,
@@ -50,6 +49,7 @@ PLANS = {
 # Made by PyTorch itself, with `python -m tests.golden.generate torch`.
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden" / "torch.json"
 PATIENCE = 10
+NAMES = {"falling": "falls", "flat": "is flat", "falls, then stalls": "falls, then stalls"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,37 +171,35 @@ def halves(results: dict[str, Any]) -> Verdict:
         f"PyTorch's default multiplies by {golden[cuts(golden)[0]] / golden[0]:.2g}, so three cuts "
         f"make {tenth[third]:.3g} of 0.1, where halves would make {half[third]:.3g}"
     )
-    return demonstration("E-89", bool(shown), text, panel="e")
+    return demonstration("E-89", bool(shown), text, panel="b")
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """The three losses above, the rates below: multiplied by 0.1, and halved as printed."""
-    fig, axes = figure(2, 3, width=5.0, height=2.8, sharex=True)
-    for i, (name, loss) in enumerate(results["losses"].items()):
-        draw_loss(axes[i], name, loss)
-        rate = axes[3 + i]
+    """The rate of each made loss, multiplied by 0.1 and halved as printed; the loss in grey."""
+    fig, axes = figure(1, 3, width=5.4, height=4.6)
+    for panel, (name, loss) in zip(axes, results["losses"].items(), strict=True):
+        epochs = np.arange(len(loss))
         tenth, half = results["tenth"][name], results["half"][name]
-        rate.step(np.arange(len(loss)), tenth, where="post", color=RIGHT, label="times 0.1")
-        rate.step(
-            np.arange(len(loss)), half, "--", where="post", color=LITERAL, label="halved (001:45)"
-        )
-        for cut in cuts(tenth):
-            axes[i].axvline(cut, color="grey", lw=0.7, ls=":")
-            rate.axvline(cut, color="grey", lw=0.7, ls=":")
-        rate.set(yscale="log", ylim=(1e-7, 0.5), xlabel="epoch")
-    axes[0].plot([], [], "x", ms=4, color=COLOURS[3], label="bad")
-    axes[0].legend(loc="upper right", ncol=2)
-    axes[1].set_title("flat (dotted: cuts after patience 10)")
-    axes[0].set_ylabel("loss")
-    axes[3].set_ylabel("learning rate")
-    axes[3].legend(loc="lower left")
+        panel.step(epochs, tenth, where="post", color=RIGHT, label="rate, times 0.1")
+        panel.step(epochs, half, "--", where="post", color=LITERAL, label="rate, halved (001:45)")
+        panel.set(yscale="log", ylim=(1e-7, 30), xlabel="epoch", ylabel="learning rate")
+        panel.set_yticks(10.0 ** np.arange(-7, 0, 2))
+        cut = f"cut at bad epoch {PATIENCE + 1}" if len(cuts(tenth)) else "no cut"
+        panel.set_title(f"the loss {NAMES[name]}: {cut}")
+        draw_loss(panel.twinx(), loss)
+    axes[0].plot([], [], ".", color="grey", label="loss, better than ever")
+    axes[0].plot([], [], "x", color="black", ms=4, label="loss, a bad epoch")
+    axes[0].legend(loc="center left", bbox_to_anchor=(0, 0.3))
     return fig
 
 
-def draw_loss(axes: Axes, name: str, loss: np.ndarray) -> None:
-    """One loss, its bad epochs marked."""
+def draw_loss(axes: Axes, loss: np.ndarray) -> None:
+    """One loss on the right-hand axis, its bad epochs marked."""
     epochs = np.arange(len(loss))
     bad = np.append(False, np.diff(loss) >= 0)
-    axes.plot(epochs[~bad], loss[~bad], ".", color=COLOURS[2], label="better than ever")
-    axes.plot(epochs[bad], loss[bad], "x", ms=4, color=COLOURS[3])
-    axes.set(title=name, ylim=(0, 2.6))
+    axes.plot(epochs[~bad], loss[~bad], ".", color="grey")
+    axes.plot(epochs[bad], loss[bad], "x", ms=4, color="black")
+    axes.spines.right.set_visible(True)
+    axes.set(ylim=(-5, 2.2), yticks=(0, 1, 2))
+    axes.set_ylabel("loss", loc="top")
+    axes.grid(visible=False)

@@ -206,10 +206,9 @@ def draw(results: dict[str, Any]) -> Figure:
     )  # fmt: skip
     escape.axvline(0, color="black", linestyle=":", linewidth=1)
     escape.set(xlabel="initial velocity $v_0$ (per step)", ylabel=r"momentum $\rho$")
-    escape.set_title(
-        "red: ends in the deeper well; blue: stays; at $v_0 = 0$ "
-        rf"it crosses from $\rho$ = {results['threshold']:.3f}"
-    )
+    escape.text(0.1, 0.4, "stays", ha="center")
+    escape.text(0.1, 0.87, "ends in the deeper well", ha="center", va="center")
+    escape.set_title(rf"without a push: crosses from $\rho$ = {results['threshold']:.3f}")
     escape.grid(False)
     draw_shares(shares, results)
     return fig

@@ -179,10 +179,10 @@ def draw(results: dict[str, Any]) -> Figure:
     x, lead = results["points"][shown], results["lookaheads"][shown]
     for a, b in zip(x, lead, strict=True):
         above.plot(*zip(a, b, strict=True), color="grey", linewidth=0.8, zorder=3)
-    above.plot(*x.T, "ks-", ms=3.5, linewidth=1, zorder=4, label="$x$ (first form)")
-    draw_path(above, lead, "nesterov", label=r"$\tilde x = x + \rho v$ (rewritten)")
+    above.plot(*x.T, "ks-", ms=3.5, linewidth=1, zorder=4, label="weights $x$ (first form)")
+    draw_path(above, lead, "nesterov", label=r"look-ahead $\tilde x = x + \rho v$ (rewritten)")
     above.set_title(rf"25 steps, rate 0.02, $\rho$ = {DECAY} (redder = lower loss)")
-    above.legend(loc="lower right")
+    above.legend(loc="lower right", frameon=True, framealpha=0.8, edgecolor="none")
     for i, name in enumerate(results["names"]):
         for kind, line in (("constant", "-"), ("falling", "--")):
             values = np.maximum(results[f"{name} {kind}"], 1e-18)

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import (
@@ -116,6 +117,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                     "error of the restored batch, of its largest number",
                     [exactly(error)],
                     within=restored,
+                    panel="a",
                 )
             ],
             gates=[Gate("scale 1 fails", unscaled > restored, f"error {unscaled:.2g}")],
@@ -123,7 +125,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         ),
         all_of(
             "C-112",
-            [equivalent("excess kurtosis behind batch norm", after, within=gaussian, panel="f")],
+            [equivalent("excess kurtosis behind batch norm", after, within=gaussian, panel="c")],
             gates=[
                 Gate(
                     "Gaussian input",
@@ -134,38 +136,52 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             scope=f"{results['examples']} examples with two peaks at −1 and 1, float32",
             beside=[f"{peaks}; means 0 and deviations 1 in both (the z-score)"],
         ),
-        demonstration("E-77", same, f"{peaks}: two moments are matched, the shape stays"),
+        demonstration(
+            "E-77", same, f"{peaks}: two moments are matched, the shape stays", panel="b and c"
+        ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """The walk in four tables, and the two peaks before and after."""
-    fig, axes = figure(2, 3, height=3.2)
-    scale, bias = GAMMA.tolist(), BETA.tolist()
-    tables = (
-        ("1. mini-batch x", results["x"]),
-        ("2. mean, variance (divided by m)", np.stack([results["mean"], results["var"]])),
-        (f"3. normalised, $\\epsilon$ = {EPS:g}", results["normalised"]),
-        (f"4. $\\gamma$ = {scale}, $\\beta$ = {bias}", results["output"]),
+    """The walk in one table, and the two peaks before and after."""
+    fig, (walk, *peaks) = figure(
+        1, 3, width=5.6, height=4.6, gridspec_kw={"width_ratios": (1.7, 1, 1)}
     )
-    for panel, (title, values) in zip(axes, tables, strict=False):
-        panel.imshow(values, cmap="Blues", aspect="auto", alpha=0.4)
-        for (row, column), value in np.ndenumerate(values):
-            panel.text(column, row, f"{value:.4g}", ha="center", va="center")
-        names = ["mean", "variance"] if len(values) == 2 else range(1, len(values) + 1)
-        panel.set_yticks(range(len(values)), names)
-        panel.set_xticks([0, 1], ["feature 1", "feature 2"])
-        panel.set_title(title)
-        panel.grid(visible=False)
-    axes[0].set_ylabel("example")
-    for panel, key, title in (
-        (axes[4], "before", "input"),
-        (axes[5], "after", "behind batch norm"),
-    ):
+    draw_walk(walk, results)
+    rows = zip(peaks, ("before", "after"), ("two peaks", "the same behind batch norm"), strict=True)
+    for at, (panel, key, title) in enumerate(rows):
         panel.hist(results[key], bins=60, color=COLOURS[0])
-        column = np.asarray(results["kurtosis"])[:, 0 if key == "before" else 1]
+        column = np.asarray(results["kurtosis"])[:, at]
+        panel.set(title=title, xlabel="value", ylabel="examples", ylim=(0, 400))
         centre, low, high = interval(column)
-        title = f"{title}, the first of {len(column)} seeds\nexcess kurtosis {centre:.2f} "
-        title += f"[{low:.2f}, {high:.2f}], mean and 95 %"
-        panel.set(title=title, xlabel="value", ylabel="examples")
+        told = f"excess kurtosis\n{centre:.3f} [{low:.3f}, {high:.3f}]\n"
+        told += f"mean and 95 %\nof {len(column)} seeds\n(bars: the first)"
+        panel.text(0.5, 0.95, told, transform=panel.transAxes, ha="center", va="top")
     return fig
+
+
+def draw_walk(axes: Axes, results: dict[str, Any]) -> None:
+    """Two columns a stage, one a feature: four examples, then their mean and variance."""
+    scale, bias = (" and ".join(f"{value:g}" for value in pair) for pair in (GAMMA, BETA))
+    stages = {
+        "input": results["x"],
+        "normalised": results["normalised"],
+        f"$\\gamma$ {scale},\n$\\beta$ {bias}": results["output"],
+        "given back": results["restored"],
+    }
+    for at, (name, values) in enumerate(stages.items()):
+        values = np.asarray(values, float)
+        rows = [*values, values.mean(axis=0), values.var(axis=0)]
+        for (row, feature), value in np.ndenumerate(rows):
+            text = f"{round(value, 3) + 0:g}"
+            axes.text(2 * at + feature, row, text, ha="center", va="center", fontsize=11)
+        axes.text(2 * at + 0.5, -0.75, name, ha="center", va="bottom", fontsize=11)
+        if at % 2 == 0:
+            axes.axvspan(2 * at - 0.5, 2 * at + 1.5, color=COLOURS[0], alpha=0.12, lw=0)
+    axes.axhline(len(results["x"]) - 0.5, color="black", lw=0.8)
+    names = [f"example {number + 1}" for number in range(len(results["x"]))]
+    axes.set_yticks(range(len(names) + 2), [*names, "mean", "variance"])
+    axes.set_xticks(range(2 * len(stages)), ["1", "2"] * len(stages))
+    axes.set(xlim=(-0.5, 2 * len(stages) - 0.5), ylim=(len(names) + 1.5, -1.9), xlabel="feature")
+    axes.set_title(f"the algorithm, $\\epsilon$ = {EPS:.5f}")
+    axes.grid(visible=False)

@@ -108,21 +108,21 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The cubes: N to the right, C to the back, positions up."""
-    fig, panels = figure(1, 4, width=3.2, height=3.4, subplot_kw={"projection": "3d"})
+    fig, panels = figure(1, 4, width=3.4, height=3.9, subplot_kw={"projection": "3d"})
     rows: Any = zip(panels, COLOURS, NORMS, strict=False)
     for axes, colour, name in rows:
         changed = np.asarray(results["changed"][name])
         examples, channels = changed.shape[0], changed.shape[-1]
         cube = changed.reshape(examples, -1, channels).transpose(0, 2, 1)  # N, C, positions
-        faces = np.where(cube, colour, "#F4F4F4")
-        axes.voxels(np.ones_like(cube), facecolors=faces, edgecolor="#808080", linewidth=0.4)
+        faces = np.where(cube, colour, "whitesmoke")
+        axes.voxels(np.ones_like(cube), facecolors=faces, edgecolor="grey", linewidth=0.4)
         axes.set(title=name, xticks=[], yticks=[], zticks=[])
-        for label, write in (("N", axes.set_xlabel), ("C", axes.set_ylabel)):
+        for label, write in (("examples", axes.set_xlabel), ("channels", axes.set_ylabel)):
             write(label, labelpad=-12)
-        axes.text2D(0.0, 0.5, "H, W", transform=axes.transAxes, rotation=90)
+        axes.text2D(0.0, 0.5, "positions", va="center", transform=axes.transAxes, rotation=90)
         axes.view_init(elev=22, azim=-60)
-    fig.suptitle(
-        "coloured: outputs that change with one input (first example, channel and position)",
-        fontsize=9,
-    )
+    told = "coloured: the outputs that change with one input (first example, channel and position)"
+    last: Any = panels[-1]  # drawn last, so that no cube hides the line above all four
+    note = last.text2D(-0.03, 1.0, told, transform=last.transAxes, ha="right", va="top")
+    note.set_in_layout(False)
     return fig

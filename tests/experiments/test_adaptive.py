@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,6 +13,8 @@ from experiments.adaptive import (
     does_bias_correction_prevent_large_first_steps,
     who_escapes_a_saddle,
 )
+from experiments.scenes import DECAY, RATES, rule, valley, weights
+from jaxtricks import surfaces
 
 
 @pytest.mark.parametrize("b1, b2", [(0.9, 0.999), (0.9, 0.5), (0.0, 0.9)])
@@ -50,3 +53,14 @@ def test_gradient_descent_leaves_the_saddle_by_its_law():
     want = np.ceil(np.log(1 / offsets[:2]) / np.log(1.04))
     np.testing.assert_array_equal(escapes[:, :2], np.tile(want, (4, 1)))
     assert escapes[0, 2] == config.steps + 1
+
+
+def test_nesterovs_weights_are_the_points_of_the_first_form():
+    """v <- rho v - alpha g(x + rho v), x <- x + v, by hand on the valley's curvatures 1 and 20."""
+    x, v, want = np.array(valley().start), np.zeros(2), [valley().start]
+    for _ in range(20):
+        v = DECAY * v - RATES["nesterov"] * np.array([1, 20]) * (x + DECAY * v)
+        x = x + v
+        want.append(x)
+    path = surfaces.trajectory(rule("nesterov"), valley(), jnp.array(valley().start), 20)
+    np.testing.assert_allclose(weights("nesterov", path.points), want, atol=1e-5)
