@@ -46,6 +46,7 @@ PLANS = {
         effects={"factor of the steps": 100.0, "log10 of the steps": math.log10(1.1)},
         gates=("pos",),
         settings={"generic start": "(1, 0.01)", "rates": RATES, "angle": 0},
+        revised="Nesterov's steps are counted at the weights, not at the look-ahead points",
     )
 }
 HEAVY = ("momentum", "nesterov")
@@ -72,44 +73,41 @@ def run(config: Config) -> dict[str, Any]:
     """Paths from y0 = 0.01 and steps until |y| = 1 by method, angle and y0."""
     offsets = 10.0 ** -np.array(config.exponents)
     with jax.enable_x64(True):
-        seen = jax.jit(escape_all, static_argnums=1)(np.append(offsets, 0.0), config)
+        points = jax.jit(follow, static_argnums=1)(np.append(offsets, 0.0), config.steps)
+    paths = {name: weights(name, np.asarray(found)) for name, found in points.items()}
+    escapes = {name: steps_to_leave(found) for name, found in paths.items()}
     law = np.log(1 / offsets) / np.log1p(2 * RATES["gradient descent"])
     return {
         "grids": [surface_grid(surfaces.saddle(angle=math.radians(a)), points=41) for a in (0, 45)],
-        "paths": {name: points for name, (points, _) in seen.items()},
+        "paths": {name: found[[0, -1], 0, : config.film + 1] for name, found in paths.items()},
         "offsets": offsets,
         "angles": ANGLES,
-        "escapes": {name: np.asarray(steps)[:, :-1] for name, (_, steps) in seen.items()},
-        "ridge": {name: np.asarray(steps)[0, -1] for name, (_, steps) in seen.items()},
+        "escapes": {name: steps[:, :-1] for name, steps in escapes.items()},
+        "ridge": {name: steps[0, -1] for name, steps in escapes.items()},
         "law": law,
         "steps": config.steps,
         "shown": np.unique(np.linspace(0, config.film, config.frames).astype(int)),
     }
 
 
-def escape_all(offsets: jax.Array, config: Config) -> dict[str, tuple[jax.Array, jax.Array]]:
-    """By method: the shown points unturned and turned by 45 degrees, and the steps to |y| = 1."""
-    seen = {name: escape(name, offsets, config.steps) for name in METHODS}
-    return {
-        name: (points[jnp.array([0, -1]), : config.film + 1], steps)
-        for name, (points, steps) in seen.items()
-    }
+def follow(offsets: jax.Array, steps: int) -> dict[str, jax.Array]:
+    """The points of all paths by method, [angle, y0, step, 2]."""
 
-
-def escape(name: str, offsets: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
-    """Points from the first y0 by [angle, step, 2], and steps to |y| = 1 by [angle, y0]."""
-
-    def one(angle: jax.Array, offset: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def one(name: str, angle: jax.Array, offset: jax.Array) -> jax.Array:
         surface = surfaces.saddle(angle=angle, offset=offset)
-        points = surfaces.trajectory(rule(name), surface, surface.start, steps).points
-        along = points[:, 1] * jnp.cos(angle) - points[:, 0] * jnp.sin(angle)
-        outside = ~(jnp.abs(along) < 1)
-        return points, jnp.where(outside.any(), outside.argmax(), steps + 1)
+        return surfaces.trajectory(rule(name), surface, surface.start, steps).points
 
-    per_offset = jax.vmap(one, (None, 0))
     angles = jnp.radians(jnp.array(ANGLES, float))
-    points, escapes = jax.vmap(per_offset, (0, None))(angles, offsets)
-    return points[:, 0], escapes
+    per_angle = jax.vmap(one, (None, None, 0))
+    return {name: jax.vmap(per_angle, (None, 0, None))(name, angles, offsets) for name in METHODS}
+
+
+def steps_to_leave(paths: np.ndarray) -> np.ndarray:
+    """Steps until |y| = 1 by [angle, y0], y along the turned axis; one past the last if never."""
+    angles = np.radians(ANGLES)[:, None, None]
+    along = paths[..., 1] * np.cos(angles) - paths[..., 0] * np.sin(angles)
+    outside = ~(np.abs(along) < 1)
+    return np.where(outside.any(axis=-1), outside.argmax(axis=-1), paths.shape[-2])
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -190,7 +188,7 @@ def animate(results: dict[str, Any]) -> Animation:
         for name in METHODS:
             (line,) = axes.plot([], [], lw=2, **method(name))
             head = axes.plot([], [], "o", ms=6, mec="white", color=method(name)["color"])[0]
-            movers.append((line, head, weights(name, results["paths"][name][panel])))
+            movers.append((line, head, results["paths"][name][panel]))
     fig.legend(*plain.get_legend_handles_labels(), loc="outside right center")
     draw_escapes(needed, results)
     plain.set_title("$x^2 - y^2$ from (1, 0.01)")

@@ -116,6 +116,7 @@ def redraw_script(script: Script, out: Path) -> Path:
         raise FileNotFoundError(f"{path} is not there: run {script.name} before redrawing it.")
     record = read_record(path)
     verdicts = judged(script, record["results"])
+    record["question"] = script.question
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     pictures = picture_files(script, record["results"], record["preset"], verdicts)
     write_picture(script, out, pictures)

@@ -6,6 +6,7 @@ green, Nesterov purple.
 """
 
 import math
+import re
 import string
 import textwrap
 from collections.abc import Callable, Sequence
@@ -60,6 +61,7 @@ SCALES: dict[str, Callable[[float], float]] = {
 DATA_SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "digits": "digits"}
 
 LETTERS = string.ascii_lowercase
+FORMULA, GLUE = re.compile(r"\$[^$]+\$"), "\N{NO-BREAK SPACE}"
 SEQUENTIAL = 0.6  # share of the map that stands out from white
 
 RC = {
@@ -99,21 +101,31 @@ def figure(
 def caption(figure: Figure, question: str, findings: Sequence[str]) -> None:
     """Puts the question above a picture, letters before the titles, and what was found below."""
     inches = figure.get_figwidth()
-    figure.suptitle(textwrap.fill(question, int(8.5 * inches)), fontsize=14, fontweight="bold")
+    figure.suptitle(wrapped(question, int(8.5 * inches)), fontsize=14, fontweight="bold")
     for axes in figure.axes:
         letter, title = axes.get_title(loc="left"), axes.get_title()
         if letter and letter in LETTERS and title:
             grid = axes.get_subplotspec()
             columns = grid.get_gridspec().ncols if grid else 1
-            lines = [
-                textwrap.fill(line, int(10.5 * inches / columns) - 8) for line in title.split("\n")
-            ]
+            width = int(10.5 * inches / columns) - 8
+            lines = [wrapped(line, width) for line in title.split("\n")]
             axes.set_title("")
             text = "\n".join(lines)
             axes.set_title(rf"$\bf{{{letter}}}$  {text}", loc="left", fontweight="normal")
     if findings:
-        lines = "\n".join(textwrap.fill(line, int(11.5 * inches)) for line in findings)
+        lines = "\n".join(wrapped(line, int(11.5 * inches)) for line in findings)
         figure.supxlabel(lines, fontsize=11, x=0.01, ha="left")
+
+
+def wrapped(text: str, width: int) -> str:
+    """Lines of at most `width` characters; a formula between dollars stays on one.
+
+    Example:
+        >>> wrapped("the law $a + b$ holds", 12)
+        'the law\\n$a + b$\\nholds'
+    """
+    whole = FORMULA.sub(lambda found: found[0].replace(" ", GLUE), text)
+    return textwrap.fill(whole, width).replace(GLUE, " ")
 
 
 def ordered(scale: str, value: float) -> tuple[float, float, float, float]:
