@@ -73,7 +73,10 @@ def test_columns_that_differ_by_rounding_are_one_unit():
 
 
 def test_gains_of_a_layer_are_its_fans_times_the_variance():
-    results = variance.run(variance.Config(sizes=(40, 20), inputs=30, examples=400, draws=100))
+    results = variance.run(
+        variance.Config(inputs=(30,), equal=(20,), sizes=(40, 20), examples=400, draws=100)
+    )
     for name, rows in results["gains"].items():
         np.testing.assert_allclose(rows.mean(axis=0)[0], variance.law(name, 40, 20), rtol=0.05)
-    np.testing.assert_allclose(results["sums"].mean(axis=0), [30 * 0.08, 30 * 0.12], rtol=0.05)
+    np.testing.assert_allclose(results["equal"].mean(axis=0), [[1, 1]], rtol=0.05)
+    np.testing.assert_allclose(results["sums"].mean(axis=0), [[1, 1.5]], rtol=0.05)
