@@ -30,7 +30,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine import COLOURS, band, data_name, figure, interval
 from experiments.engine.before import Verdict, combine, paired
 from experiments.networks import Examples, first_variables, order_of, read_images, trainer
 from jaxtricks import models, optimizers, schedules, training
@@ -207,7 +207,7 @@ def gain(results: dict[str, Any]) -> Verdict:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Error curves under Goyal's rule and at too high a rate; the end against the peak."""
-    fig, (rule, high, ends) = figure(1, 3, width=4.7, height=3.7)
+    fig, (rule, high, ends) = figure(1, 3, width=5.4, height=4.6)
     lengths, place, peaks = results["lengths"], too_high(results), results["peaks"]
     labels = {"none": "no warmup", "constant": f"{lengths['long']} updates at {BASE:g}"}
     labels |= {part: f"linear warmup, {length} updates" for part, length in lengths.items()}
@@ -223,23 +223,24 @@ def draw(results: dict[str, Any]) -> Figure:
         ends.plot(peaks, np.median(rows, axis=1), **look)
         ends.plot(peaks, rows, "o", ms=3, color=ARMS[part], alpha=0.6)
     seeds, rate = results["none"]["end"].shape[1], peaks[AT_RULE]
-    rule.set_title(f"{results['data_set']}: rate {rate:g}, mean and 95 %, {seeds} seeds")
+    name = data_name(results["data_set"])
+    rule.set_title(f"{name}: rate {rate:g}, mean and 95 % of {seeds} seeds")
     high.set_title(f"rate {peaks[place]:g}: nothing trains without warmup")
     for axes in (rule, high):
         seen = f"update (examples seen / {SMALL * rate / BASE:.0f})"
-        axes.set(xlabel=seen, ylabel="training error", ylim=(0, 1))
+        axes.set(xlabel=seen, ylabel="training error / %", ylim=(0, 100))
     ends.set(xscale="log", yscale="log", xlabel="(peak) learning rate")
     ends.set_xticks(peaks, [f"{peak:g}" for peak in peaks])
     ends.set_xticks([], minor=True)
     ends.set(ylabel=f"loss of the last {LATE} updates / nats")
     ends.set_title("every seed, and the median")
     ends.axhline(np.log(10), color="grey", ls=":", lw=1, label="ln 10: knows nothing")
-    fig.legend(*rule.get_legend_handles_labels(), loc="outside lower center", ncol=5)
-    ends.legend(*[entries[-1:] for entries in ends.get_legend_handles_labels()], loc=(0.02, 0.65))
+    high.legend(*rule.get_legend_handles_labels(), loc="upper right", bbox_to_anchor=(1, 0.85))
+    ends.legend(*[entries[-1:] for entries in ends.get_legend_handles_labels()], loc=(0.02, 0.8))
     return fig
 
 
 def draw_curve(axes: Axes, arm: dict[str, np.ndarray], **look: str) -> None:
     """Mean and interval over the seeds of the training error."""
-    rows = np.array([interval(column) for column in arm["error"].T])
+    rows = np.array([interval(100 * column) for column in arm["error"].T])
     band(axes, PER_POINT * (0.5 + np.arange(len(rows))), *rows.T, **look)
