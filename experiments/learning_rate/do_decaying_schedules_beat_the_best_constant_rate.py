@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Arm, figure, interval, tune
+from experiments.engine import COLOURS, Arm, data_name, figure, interval, tune
 from experiments.engine.before import Verdict, combine, paired
 from experiments.learning_rate import _small_mlp as mlp
 from experiments.networks import read_images
@@ -130,19 +130,21 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The tuned rates over the run, the tuning, and the tests."""
-    fig, (curves, tuning, tests) = figure(1, 3, width=4.6, height=3.6)
+    fig, (curves, tuning, tests) = figure(1, 3, width=5.4, height=4.6)
     looks = [("grey", "--"), *((colour, "-") for colour in COLOURS[: len(DECAYING)])]
     for kind, (colour, line) in zip(KINDS, looks, strict=True):
         look = {"color": colour, "ls": line, "label": kind}
         curve = RATES[results["best"][kind]] * np.asarray(results["curves"][kind])
         curves.semilogy(np.linspace(0, results["steps"], len(curve)), curve, **look)
         tuning.loglog(RATES, results["tuning"][kind], marker="o", ms=3, **look)
-    curves.set(xlabel="update", ylabel="learning rate", ylim=(1e-3, 30))
+    curves.set(xlabel="update", ylabel="learning rate", ylim=(1e-3, 3e3))
     curves.set_title("each with its best first rate")
-    curves.legend(ncol=2)
+    curves.legend(ncol=2, loc="upper right")
     lowest = min(values.min() for values in results["tuning"].values())
     tuning.set(xlabel="first learning rate", ylabel="validation loss / nats")
     tuning.set_ylim(0.85 * lowest, 3)
+    tuning.set_yticks([0.2, 0.3, 0.5, 1, 2, 3], ["0.2", "0.3", "0.5", "1", "2", "3"])
+    tuning.minorticks_off()
     tuning.set_title("tuning: equal trials")
     losses = [results["tested"][kind]["loss"] for kind in KINDS]
     for place, (colour, _) in enumerate(looks):
@@ -153,5 +155,5 @@ def draw(results: dict[str, Any]) -> Figure:
     tests.axhline(np.mean(losses[0]), color="grey", ls=":", lw=1)
     tests.set_xticks(np.arange(len(KINDS)), KINDS, rotation=35, ha="right")
     tests.set(ylabel="test loss / nats")
-    tests.set_title(f"{results['data_set']}: mean, 95 %, {len(losses[0])} fresh seeds")
+    tests.set_title(f"{data_name(results['data_set'])}: mean and 95 % of {len(losses[0])} seeds")
     return fig

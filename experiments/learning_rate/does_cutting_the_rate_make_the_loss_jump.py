@@ -25,7 +25,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine import COLOURS, band, data_name, figure, interval
 from experiments.engine.before import Verdict, combine, paired
 from jaxtricks import data, models, optimizers, schedules, training
 
@@ -185,15 +185,15 @@ def end(results: dict[str, Any]) -> Verdict:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Training and validation error over the run, and the loss about the first cut."""
-    fig, (train, near, held) = figure(1, 3, width=4.7, height=3.6)
+    fig, (train, near, held) = figure(1, 3, width=5.4, height=4.6)
     steps = results["steps"]
     ends = steps // WINDOWS * (1 + np.arange(WINDOWS))
     blocks = steps / (WINDOWS * BLOCKS) * (0.5 + np.arange(WINDOWS * BLOCKS))
     close = np.abs(blocks - steps / 2) < 4 * steps / WINDOWS
     for i, (arm, colour) in enumerate(ARMS.items()):
         panels = [
-            (train, ends - steps / WINDOWS / 2, windows(results["error"][i])),
-            (held, ends, results["validation error"][i]),
+            (train, ends - steps / WINDOWS / 2, 100 * windows(results["error"][i])),
+            (held, ends, 100 * results["validation error"][i]),
         ]
         if arm in (CUTS, CONSTANT):
             panels.append((near, blocks[close], results["loss"][i][:, close]))
@@ -206,9 +206,10 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.set_xlabel("update")
     model = f"ResNet-{results['depth']}" if results["depth"] else "net of 16 units"
     width, seeds = steps // WINDOWS, results["loss"].shape[1]
-    train.set(ylabel="training error", title=f"{results['data_set']}, {model}: means of {width}")
+    name = data_name(results["data_set"])
+    train.set(ylabel="training error / %", title=f"{name}, {model}: means of {width} updates")
     near.set(ylabel="training loss / nats")
     near.set_title(f"about the first cut: means of {width // BLOCKS} updates")
-    held.set(ylabel="validation error", title=f"mean and 95 %, {seeds} seeds")
+    held.set(ylabel="validation error / %", title=f"mean and 95 % of {seeds} seeds")
     train.legend(title="dotted: the cuts")
     return fig

@@ -18,8 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import COLOURS, band, figure, interval
-from experiments.engine.before import Verdict
+from experiments.engine import COLOURS, Verdict, band, data_name, figure, interval
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers, schedules, training
 
@@ -101,7 +100,7 @@ def rises(results: dict[str, Any], metric: str) -> np.ndarray:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The rate, the error and the loss against the epoch, with the restarts."""
-    fig, (rate, error, loss) = figure(1, 3, width=4.4, height=3.5)
+    fig, (rate, error, loss) = figure(1, 3, width=5.4, height=4.4)
     steps, ends = results["steps per epoch"], results["cycle ends"]
     rate.plot(np.arange(len(results["rates"])) / steps, results["rates"], color=COLOURS[0])
     restarts = results["rates"][ends[:-1] * steps]
@@ -109,9 +108,9 @@ def draw(results: dict[str, Any]) -> Figure:
         ends[:-1], restarts, "o", color=COLOURS[5],
         label=f"restarts: {', '.join(f'{value:g}' for value in restarts)}",
     )  # fmt: skip
-    rate.set(
-        ylabel="learning rate", title=rf"cosine cycles, $\eta_{{\max}}$ = {PEAK}", ylim=(0, 0.06)
-    )
+    name, seeds = data_name(results["data_set"]), len(results["error"])
+    rate.set(ylabel="learning rate", ylim=(0, 0.06))
+    rate.set_title(f"{name}, mean and 95 % of {seeds} seeds")
     rate.legend()
     for axes, (metric, unit) in zip((error, loss), METRICS.items(), strict=True):
         rows = np.array([interval(column) for column in results[metric].T])
@@ -126,8 +125,6 @@ def draw(results: dict[str, Any]) -> Figure:
         for end in ends[:-1]:
             axes.axvline(end, color="black", lw=0.6, ls=":")
         axes.set(xlabel="epoch (dotted: restarts)")
-    seeds = len(results["error"])
-    fig.suptitle(f"{results['data_set']}, mean and 95 % interval of {seeds} seeds", fontsize=9)
     return fig
 
 

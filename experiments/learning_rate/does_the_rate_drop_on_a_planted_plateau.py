@@ -22,8 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import COLOURS, LITERAL, band, figure, interval
-from experiments.engine.before import Verdict
+from experiments.engine import COLOURS, Verdict, band, data_name, figure, interval
 from jaxtricks import control, models, optimizers, training
 
 FIGURES = ("F-005",)
@@ -109,37 +108,39 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Validation loss above, rate below, for every patience."""
+    """Validation loss and rate of every patience, the law's cuts and PyTorch's own table."""
     patiences, first, length = (results[name] for name in ("patiences", "first", "length"))
-    fig, axes = figure(2, len(patiences), width=4.2, height=2.6, sharex=True, sharey="row")
-    for i, (patience, losses, rates) in enumerate(
-        zip(patiences, results["losses"], results["rates"], strict=True)
+    fig, (loss, rate) = figure(1, 2, width=5.8, height=4.4)
+    for patience, losses, rates, colour, line in zip(
+        patiences, results["losses"], results["rates"], COLOURS, ("-", "--", ":"), strict=False
     ):
-        loss, rate = axes[i], axes[len(patiences) + i]
-        epochs = np.arange(losses.shape[1])
-        mean, low, high = np.array([interval(column) for column in losses.T]).T
-        label = f"mean of {len(losses)} seeds, 95 %"
-        band(loss, epochs, mean, low, high, color=COLOURS[0], label=label)
-        loss.set_title(f"{results['data_set']}, patience {patience:.0f}")
-        loss.legend(loc="upper right")
-        draw_rates(rate, rates, cut_epochs(int(patience), int(first), int(length)), int(patience))
-        for axis in (loss, rate):
-            axis.axvspan(first - 0.5, first + length - 0.5, color="grey", alpha=0.15, lw=0)
+        look = {"color": colour, "ls": line, "label": f"patience {patience:.0f}"}
+        rows = np.array([interval(column) for column in losses.T])
+        band(loss, np.arange(len(rows)), *rows.T, **look)
+        draw_rates(rate, rates, cut_epochs(int(patience), int(first), int(length)), look)
     theirs = results["golden"][: int(length) + 1]
-    label = f"PyTorch {results['torch']}, standing loss"
-    axes[-1].plot(first + np.arange(len(theirs)), theirs, "x", color=LITERAL, ms=4, label=label)
-    axes[-1].legend(loc="lower left")
-    axes[0].set_ylabel("validation loss, nats\n(grey: planted plateau)")
-    axes[len(patiences)].set_ylabel("learning rate")
+    version = results["torch"].partition("+")[0]
+    rate.plot(
+        first + np.arange(len(theirs)), theirs, "x", color="black", ms=5, zorder=3,
+        label=f"PyTorch {version}, patience 10",
+    )  # fmt: skip
+    rate.plot([], [], "o", color="black", mfc="none", label="cut due: bad epoch patience + 1")
+    for axes in (loss, rate):
+        axes.axvspan(first - 0.5, first + length - 0.5, color="grey", alpha=0.15, lw=0)
+        axes.set_xlabel("epoch (grey: no updates)")
+        axes.legend()
+    seeds = results["losses"].shape[1]
+    loss.set(ylabel="validation loss / nats", ylim=(0, None))
+    loss.set_title(f"{data_name(results['data_set'])}, mean and 95 % of {seeds} seeds")
+    rate.set(ylabel="learning rate", yscale="log", title="rate used, every seed")
+    rate.legend(loc="lower left", handlelength=2.6)
     return fig
 
 
-def draw_rates(axes: Axes, rates: np.ndarray, cuts: np.ndarray, patience: int) -> None:
+def draw_rates(axes: Axes, rates: np.ndarray, cuts: np.ndarray, look: dict[str, Any]) -> None:
     """Rate of every epoch and seed, and where the law puts the cuts."""
-    axes.step(np.arange(rates.shape[1]), rates.T, where="mid", color=COLOURS[0], alpha=0.7)
+    epochs = np.arange(rates.shape[1])
+    axes.step(epochs, rates[0], where="mid", **look)
+    axes.step(epochs, rates[1:].T, where="mid", **look | {"label": None})
     law = RATE * 0.1 ** np.arange(1, len(cuts) + 1)
-    label = f"law: after each {patience + 1} bad epochs"
-    axes.plot(cuts + 1, law, "o", color="black", mfc="none", ms=7, label=label)
-    axes.plot([], [], color=COLOURS[0], label="rate used, each seed")
-    axes.set(yscale="log", xlabel="epoch")
-    axes.legend(loc="lower left")
+    axes.plot(cuts + 1, law, "o", color=look["color"], mfc="none", ms=8)

@@ -1,14 +1,12 @@
 """Does warmup permit larger learning rates?
 
-Too high a first rate makes the loss keep rising, and a linear warmup over the first several
-thousand updates cures it (002:588-602; Goyal et al., 2017). A 196-64-64-10 ReLU net, MNIST averaged
-to 14 x 14 (digits, 64-64-64-10, where MNIST is not prepared), momentum 0.9, batch 2048; Goyal's
-rule, 0.1 for every 256 images, gives it the rate 0.8 and batch 32, on the same examples in the same
-order, 0.0125. Without warmup, with a constant one (0.0125) and a linear one; peaks from 0.4 to 3.2
-by factors of 2. A run trains if the mean loss of its last 10 updates is under half its first.
-C-057: the largest peak that trains, linear warmup over none, log2, paired by seed. C-056: at the
-next peak above all at which a seed trains without warmup, the slope of log10 loss over updates 0 to
-10 and over 10 to 20 must be positive: it "keeps rising".
+A linear warmup over the first several thousand updates is the cure of too high a first rate
+(002:588-602; Goyal et al., 2017). A 196-64-64-10 ReLU net, MNIST averaged to 14 x 14 (digits,
+64-64-64-10, where MNIST is not prepared), momentum 0.9, batch 2048; Goyal's rule, 0.1 for every 256
+images, gives it the rate 0.8 and batch 32, on the same examples in the same order, 0.0125. Without
+warmup, with a constant one (0.0125) and a linear one; peaks from 0.4 to 3.2 by factors of 2. A run
+trains if the mean loss of its last 10 updates is under half its first. C-057: the largest peak that
+trains, linear warmup over none, log2, paired by seed.
 
 Changed after a first look: that had 100 updates with a warmup of 20, far from "several thousand",
 and C-057 came out undecided (log2 ratio -0.4 [-1, 0.4]). Now there are 200 updates, a warmup of 20
@@ -30,13 +28,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine import COLOURS, band, data_name, figure, interval
 from experiments.engine.before import Verdict, combine, paired
 from experiments.networks import Examples, first_variables, order_of, read_images, trainer
 from jaxtricks import models, optimizers, schedules, training
 
 FIGURES = ("F-060",)
-CLAIMS = ("C-056", "C-057")
+CLAIMS = ("C-057",)
 TIER = 2
 
 SMALL = 32
@@ -161,21 +159,9 @@ def too_high(results: dict[str, Any]) -> int:
     return min(int(np.max(np.flatnonzero(some), initial=-1)) + 1, len(some) - 1)
 
 
-def slopes(losses: np.ndarray, first: int) -> np.ndarray:
-    """Least-squares slope of log10 loss in ten updates from `first` on, per update."""
-    rows = np.log10(losses[:, first : first + 11]).T
-    return np.polyfit(np.arange(11), rows, 1)[0]
-
-
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """The loss rises twice ten updates long; warmup moves the largest rate that trains up."""
-    place = too_high(results)
-    peak, losses = results["peaks"][place], results["none"]["early"][place]
-    rising = []
-    for first in (0, 10):
-        text = f"rate {peak:.3g}, updates {first} to {first + 10}: log10 loss per update"
-        rising.append(paired("C-056", slopes(losses, first), text, claimed="positive"))
-    return [combine("C-056", rising), gain(results)]
+    """Warmup moves the largest rate that trains up."""
+    return [gain(results)]
 
 
 def gain(results: dict[str, Any]) -> Verdict:
@@ -207,7 +193,7 @@ def gain(results: dict[str, Any]) -> Verdict:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Error curves under Goyal's rule and at too high a rate; the end against the peak."""
-    fig, (rule, high, ends) = figure(1, 3, width=4.7, height=3.7)
+    fig, (rule, high, ends) = figure(1, 3, width=5.4, height=4.6)
     lengths, place, peaks = results["lengths"], too_high(results), results["peaks"]
     labels = {"none": "no warmup", "constant": f"{lengths['long']} updates at {BASE:g}"}
     labels |= {part: f"linear warmup, {length} updates" for part, length in lengths.items()}
@@ -223,23 +209,24 @@ def draw(results: dict[str, Any]) -> Figure:
         ends.plot(peaks, np.median(rows, axis=1), **look)
         ends.plot(peaks, rows, "o", ms=3, color=ARMS[part], alpha=0.6)
     seeds, rate = results["none"]["end"].shape[1], peaks[AT_RULE]
-    rule.set_title(f"{results['data_set']}: rate {rate:g}, mean and 95 %, {seeds} seeds")
+    name = data_name(results["data_set"])
+    rule.set_title(f"{name}: rate {rate:g}, mean and 95 % of {seeds} seeds")
     high.set_title(f"rate {peaks[place]:g}: nothing trains without warmup")
     for axes in (rule, high):
         seen = f"update (examples seen / {SMALL * rate / BASE:.0f})"
-        axes.set(xlabel=seen, ylabel="training error", ylim=(0, 1))
+        axes.set(xlabel=seen, ylabel="training error / %", ylim=(0, 100))
     ends.set(xscale="log", yscale="log", xlabel="(peak) learning rate")
     ends.set_xticks(peaks, [f"{peak:g}" for peak in peaks])
     ends.set_xticks([], minor=True)
     ends.set(ylabel=f"loss of the last {LATE} updates / nats")
     ends.set_title("every seed, and the median")
     ends.axhline(np.log(10), color="grey", ls=":", lw=1, label="ln 10: knows nothing")
-    fig.legend(*rule.get_legend_handles_labels(), loc="outside lower center", ncol=5)
-    ends.legend(*[entries[-1:] for entries in ends.get_legend_handles_labels()], loc=(0.02, 0.65))
+    high.legend(*rule.get_legend_handles_labels(), loc="upper right", bbox_to_anchor=(1, 0.85))
+    ends.legend(*[entries[-1:] for entries in ends.get_legend_handles_labels()], loc=(0.02, 0.8))
     return fig
 
 
 def draw_curve(axes: Axes, arm: dict[str, np.ndarray], **look: str) -> None:
     """Mean and interval over the seeds of the training error."""
-    rows = np.array([interval(column) for column in arm["error"].T])
+    rows = np.array([interval(100 * column) for column in arm["error"].T])
     band(axes, PER_POINT * (0.5 + np.arange(len(rows))), *rows.T, **look)

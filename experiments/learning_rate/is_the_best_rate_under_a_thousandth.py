@@ -101,25 +101,21 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Validation loss against the rate, the advised range shaded, the optima marked."""
-    fig, panels = figure(1, len(results["losses"]), width=4.8, height=3.7, sharey=True)
+    fig, panels = figure(1, len(results["losses"]), width=5.6, height=4.4, sharey=True)
     rates = results["rates"]
+    seeds = len(results["losses"]["one hidden layer"]["adam"])
     for axes, (net, methods) in zip(panels, results["losses"].items(), strict=True):
-        axes.axvspan(1e-5, 1e-3, color="#F0E442", alpha=0.3, label="advised, 1e-5 to 1e-3")
+        axes.axvspan(1e-5, 1e-3, color="grey", alpha=0.2, lw=0, label="advised: 1e-5 to 1e-3")
         for name, losses in methods.items():
             rows = np.array([interval(column) for column in losses.T])
             band(axes, rates, *rows.T, **method(name))
             best = np.argmin(rows[:, 0])
             axes.plot(rates[best], rows[best, 0], "*", ms=12, mec="black", **_colour(name))
+        axes.plot([], [], "k*", ms=12, label="best mean")
         axes.set(xscale="log", yscale="log", ylim=(0.03, 2e3), xlabel="learning rate")
-        axes.set_title(net)
-    panels[0].set_ylabel("validation loss / nats")
+        axes.set_title(f"digits, {net}: mean and 95 % of {seeds} seeds")
+    panels[0].set_ylabel("validation loss / nats (NaN: 1000)")
     panels[0].legend(loc="upper left")
-    seeds = len(results["losses"]["one hidden layer"]["adam"])
-    fig.suptitle(
-        f"digits, mean and 95 % interval, {seeds} seeds; stars: best mean; losses "
-        "over 1000 and NaN count as 1000",
-        fontsize=9,
-    )
     return fig
 
 

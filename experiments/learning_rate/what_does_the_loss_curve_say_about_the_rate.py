@@ -17,8 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, figure
-from experiments.engine.before import Verdict
+from experiments.engine import Verdict, data_name, figure, ordered
 from experiments.learning_rate import _small_mlp as mlp
 from jaxtricks import data, optimizers
 
@@ -70,24 +69,21 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The fan: all seeds thin, the first thick; once as the lecture's sketch, once logarithmic."""
-    fig, (plain, wide) = figure(1, 2, width=4.6, height=3.6)
+    fig, (plain, wide) = figure(1, 2, width=5.6, height=4.4)
     losses = results["losses"]
     seeds, _, points = losses.shape
     for axes in (plain, wide):
         for i, (name, rate) in enumerate(zip(NAMES, results["rates"], strict=True)):
-            label = f"{name}, {rate:g}"
-            look = {"color": COLOURS[(0, 2, 1, 5)[i]], "marker": "osD^"[i], "ms": 3.5}
+            look = {"color": ordered("learning rate", rate), "marker": "osD^"[i], "ms": 4}
             axes.plot(np.arange(points), losses[:, i].T, lw=0.8, alpha=0.6, **look)
-            axes.plot(np.arange(points), losses[0, i], label=label, **look)
-        axes.set(
-            xlabel="epoch (0: the first batch, before training)", ylabel="training loss / nats"
-        )
-    plain.set(ylim=(0, 3.6), title="as the lecture draws it (cut at 3.6)")
-    wide.set(yscale="log", title="the whole range")
-    wide.legend(title="learning rate", loc="upper right")
-    fig.suptitle(
-        f"{results['data_set'].upper()}, {results['examples']:,} examples, mean loss of each "
-        f"epoch's batches, {seeds} seeds (all drawn)",
-        fontsize=9,
-    )
+            axes.plot(np.arange(points), losses[0, i], **look)
+            axes.annotate(
+                f"{name}, {rate:g}", (points - 1, losses[:, i, -1].mean()), (8, 0),
+                textcoords="offset points", va="center", color=look["color"],
+            )  # fmt: skip
+        axes.set(xlabel="epoch (0: the first batch)", ylabel="training loss / nats")
+        axes.set(xlim=(-0.3, 1.28 * points), xticks=range(0, points, 2))
+    data = f"{data_name(results['data_set'])}, {results['examples']:,} examples"
+    plain.set(ylim=(-0.15, 3.6), title=f"{data} (cut at 3.6)")
+    wide.set(yscale="log", title=f"the whole range, {seeds} seeds, all drawn")
     return fig

@@ -3,12 +3,15 @@
 import math
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.learning_rate import _net_at_rates as net
 from experiments.learning_rate import _small_mlp as mlp
 from experiments.learning_rate import does_nan_mean_the_rate_is_too_high as nan
+from experiments.learning_rate import does_slow_training_mean_a_small_rate as slow
 from experiments.learning_rate import does_step_decay_follow_the_table as table
 from experiments.learning_rate import how_do_small_and_large_rates_train as rates
 from experiments.learning_rate import what_do_the_schedules_look_like as gallery
@@ -53,8 +56,34 @@ def test_steps_on_the_valley_are_those_of_the_geometric_law():
 
 def test_slope_of_a_power_law_is_its_exponent():
     grid = np.geomspace(1e-3, 1.0, 13)
-    steps = np.where(grid < 0.9, 10 * grid**-1.5, -1)
-    assert rates.slope(grid, steps) == pytest.approx(-1.5)
+    assert slow.slope(grid, 10 * grid**-1.5) == pytest.approx(-1.5)
+
+
+def test_a_run_arrives_where_the_mean_of_its_window_does():
+    """The loss drops from 1 to 0 at step 100: half of 41 batches lie below from there on."""
+    losses = np.where(np.arange(200) < 100, 1.0, 0.0)[None]
+    assert abs(net.arrivals(losses)[0] - 100) <= 1
+    assert net.arrivals(np.ones((1, 200)))[0] == -1
+
+
+def test_flat_runs_neither_move_nor_are_trained():
+    still, slow_fall, trained = np.full(400, 2.0), np.linspace(2.0, 1.5, 400), np.full(400, 0.1)
+    trained[0] = 2.0
+    assert net.flat(np.stack([still, slow_fall, trained])).tolist() == [True, False, False]
+    assert net.trained(np.stack([still, slow_fall, trained])).tolist() == [False, False, True]
+
+
+def test_limit_of_stability_at_the_start_is_that_of_the_hessian():
+    fit = mlp.examples(data.load("digits", limit=64).train)
+    key = jax.random.key(0)
+    start = mlp.init(jax.random.split(key)[0], net.SIZES)
+    flat, unflatten = jax.flatten_util.ravel_pytree(start)
+    gradient = jax.grad(lambda weights: mlp.loss(unflatten(weights), fit))
+    vector = jax.random.normal(key, flat.shape)
+    for _ in range(60):
+        vector = jax.jvp(gradient, (flat,), (vector / jnp.linalg.norm(vector),))[1]
+    expected = 2 / float(jnp.linalg.norm(vector))
+    assert float(net.limits(fit, key[None])[0]) == pytest.approx(expected, rel=0.05)
 
 
 def test_fan_has_its_four_shapes():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from experiments import networks
+from experiments.learning_rate import can_too_high_a_first_rate_make_the_loss_grow as growing
 from experiments.learning_rate import do_decaying_schedules_beat_the_best_constant_rate as decaying
 from experiments.learning_rate import does_cutting_the_rate_make_the_loss_jump as cutting
 from experiments.learning_rate import does_warmup_permit_larger_rates as warmup
@@ -83,9 +84,10 @@ def test_warmups_reach_the_peak_after_their_length():
     np.testing.assert_allclose(constant[0, [0, 19, 20]], [0.0125, 0.0125, 0.8])
 
 
-def test_slope_of_an_exponential_is_its_exponent():
-    losses = 10.0 ** (0.25 * np.arange(30))[None]
-    assert warmup.slopes(losses, 10) == pytest.approx(0.25)
+def test_slope_of_an_exponential_is_its_exponent_and_the_ceiling_counts_as_risen():
+    losses = np.minimum(10.0 ** (0.25 * np.arange(21)), growing.WORST)[None]
+    assert growing.slopes(losses) == pytest.approx(0.25)
+    assert growing.rises(np.array([[1.0, 2.0, 1.0, 1e6, 1e6]])) == pytest.approx(0.75)
 
 
 def test_the_rate_above_all_that_train_is_too_high():
