@@ -4,6 +4,7 @@ Every part is judged three times: at its smallest effect that matters, at half o
 so that a verdict can say whether it depends on that choice.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -56,6 +57,21 @@ class Part:
     @property
     def outcome(self) -> Outcome:
         return self.outcomes[0]
+
+    @property
+    def measured(self) -> str:
+        """What was measured, with its number and interval: "slope: 0.46 [0.45, 0.47]"."""
+        if self.estimate is None:
+            return self.text
+        words = f"{self.text}: {number(self.estimate)}"
+        if self.low is None or self.high is None:
+            return words
+        return f"{words} [{number(self.low)}, {number(self.high)}]"
+
+
+def number(value: float) -> str:
+    """Four significant digits, without an exponent where that is short."""
+    return f"{value:.4g}"
 
 
 Rule = Callable[[Estimate, float], tuple[Outcome, float, float]]
@@ -257,6 +273,14 @@ def usually(
     )
 
 
+def left_open(part: Part, remark: str) -> Part:
+    """The same statement, undecided, whatever its numbers say: `remark` says why."""
+    unknown: Outcome = "undecided"
+    ones = (1.0,) * len(FACTORS)
+    three = (unknown,) * len(FACTORS)
+    return dataclasses.replace(part, outcomes=three, support=ones, against=ones, remark=remark)
+
+
 def _scaled(effect: float) -> list[float]:
     return [factor * effect for factor in FACTORS]
 
@@ -272,11 +296,8 @@ def _judged(
     try:
         found = values if isinstance(values, Estimate) else mean(values)
     except NoVariance as saturated:
-        unknown: Outcome = "undecided"
-        ones = (1.0,) * len(FACTORS)
         remark = f"{saturated}: no evidence, but a metric at a bound or nothing random"
-        three = (unknown,) * len(FACTORS)
-        return Part(text, claimed, three, ones, ones, panel=panel, remark=remark)
+        return left_open(Part(text, claimed, (), (), (), panel=panel), remark)
     outcomes, support, against = zip(*(rule(found, scale) for scale in scales), strict=True)
     random = found.n is not None
     return Part(

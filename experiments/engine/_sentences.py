@@ -6,18 +6,9 @@ from experiments.engine._verdict import FAILED, Gate, Verdict
 NAMES = dict(zip(FACTORS[1:], ("half", "twice"), strict=True))
 
 
-def number(value: float) -> str:
-    """Four significant digits, without an exponent where that is short."""
-    return f"{value:.4g}"
-
-
 def part_sentence(part: Part) -> str:
     """What was measured, the number with its interval, what is claimed of it, and the outcome."""
-    words = part.text
-    if part.estimate is not None:
-        words += f": {number(part.estimate)}"
-        if part.low is not None and part.high is not None:
-            words += f" [{number(part.low)}, {number(part.high)}]"
+    words = part.measured
     about = [] if part.claimed == "so" else [f"claimed {part.claimed}"]
     about += [f"n = {part.n}"] if part.n is not None else []
     about += [f"exact p {p_value(part.p)}"] if part.p is not None else []
@@ -71,12 +62,7 @@ def finding(verdict: Verdict) -> str:
         told = verdict.outcome == "convention"  # what was measured before the protocol is not
         return f"{verdict.subject} {verdict.outcome}" + f": {'; '.join(verdict.beside)}" * told
     part = decisive(verdict)
-    words = part.text
-    if part.estimate is not None:
-        words += f": {number(part.estimate)}"
-        if part.low is not None and part.high is not None:
-            words += f" [{number(part.low)}, {number(part.high)}]"
-        words += f", claimed {part.claimed}"
+    words = part.measured + f", claimed {part.claimed}" * (part.estimate is not None)
     words += f" (panel {part.panel})" if part.panel else ""
     several = f" ({verdict.together} of {len(verdict.parts)} parts)" * (len(verdict.parts) > 1)
     return f"{verdict.subject} {verdict.outcome}{several}: {words}"

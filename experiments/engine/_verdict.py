@@ -152,7 +152,7 @@ def part_of(parts: Sequence[Part], together: Together) -> Part:
     """
     rows = [_together(parts, together, i) for i in range(len(FACTORS))]
     outcomes, support, against = zip(*rows, strict=True)
-    text = "; ".join(f"{part.text} {part.outcome}" for part in parts)
+    text = "; ".join(f"{part.measured}, {part.outcome}" for part in parts)
     sizes = [part.n for part in parts if part.n is not None]
     return Part(
         text,
@@ -161,7 +161,7 @@ def part_of(parts: Sequence[Part], together: Together) -> Part:
         support,
         against,
         n=min(sizes) if sizes else None,
-        panel=parts[0].panel,
+        panel=" and ".join(dict.fromkeys(part.panel for part in parts if part.panel)),
     )
 
 
