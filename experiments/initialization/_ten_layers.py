@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from jax.nn.initializers import Initializer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import band, interval
+from experiments.engine import COLOURS, band, interval
 from jaxtricks import initializers, models, probes
 
 DEPTH = 10
@@ -22,18 +23,19 @@ LAYERS = np.arange(1, DEPTH + 1)
 Activation = Callable[[jax.Array], jax.Array]
 QUANTITIES = {
     "rms": ("rms of the activations", "log"),
-    "gradient": ("gradient rms / layer 10's", "log"),
+    "gradient": ("gradient's rms / layer 10's", "log"),
 }
 HALF = 0.5**0.5  # gain of half the variance
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`examples` of N(0, 1) inputs; `draws` of weights and inputs."""
+    """`examples` of N(0, 1) inputs; `draws` of weights and inputs, all from `seed`."""
 
     width: int = 500
     examples: int = 200
-    draws: int = 10
+    draws: int = 20
+    seed: int = 0
 
 
 SMOKE = Config(width=20, examples=16, draws=2)
@@ -54,29 +56,28 @@ class Arm(NamedTuple):
     batch_norm: bool = False
 
 
-SMALL = Arm(initializers.gaussian(std=0.01), jnp.tanh, lambda n: n * 1e-4, "#56B4E9")
-LARGE = Arm(initializers.gaussian(std=1.0), jnp.tanh, lambda n: n, "#D55E00")
-
+SMALL = Arm(initializers.gaussian(std=0.01), jnp.tanh, lambda n: n * 1e-4, COLOURS[0])
+LARGE = Arm(initializers.gaussian(std=1.0), jnp.tanh, lambda n: n, COLOURS[1])
 
 ARMS = {
     "N(0, 0.01), tanh": SMALL,
     "N(0, 0.01), tanh, batch norm": SMALL._replace(linestyle=":", batch_norm=True),
     "variance 0.01, tanh": Arm(
-        initializers.gaussian(var=0.01), jnp.tanh, lambda n: n * 1e-2, "#0072B2", "--"
+        initializers.gaussian(var=0.01), jnp.tanh, lambda n: n * 1e-2, COLOURS[6], "--"
     ),
     "N(0, 1), tanh": LARGE,
     "N(0, 1), tanh, batch norm": LARGE._replace(linestyle=":", batch_norm=True),
-    "Xavier, tanh": Arm(initializers.xavier(), jnp.tanh, lambda n: 1.0, "#009E73"),
-    "Xavier, sigmoid": Arm(initializers.xavier(), nn.sigmoid, lambda n: 1.0, "#E69F00"),
-    "Xavier, ReLU": Arm(initializers.xavier(), nn.relu, lambda n: 1.0, "#7F7F7F"),
-    "He, ReLU": Arm(initializers.he(), nn.relu, lambda n: 2.0, "#CC79A7"),
-    "Xavier / 2, ReLU": Arm(initializers.xavier(HALF), nn.relu, lambda n: 0.5, "#000000", "--"),
+    "Xavier, tanh": Arm(initializers.xavier(), jnp.tanh, lambda n: 1.0, COLOURS[2]),
+    "Xavier, sigmoid": Arm(initializers.xavier(), nn.sigmoid, lambda n: 1.0, COLOURS[4]),
+    "Xavier, ReLU": Arm(initializers.xavier(), nn.relu, lambda n: 1.0, COLOURS[3]),
+    "He, ReLU": Arm(initializers.he(), nn.relu, lambda n: 2.0, COLOURS[5]),
+    "Xavier / 2, ReLU": Arm(initializers.xavier(HALF), nn.relu, lambda n: 0.5, COLOURS[7], "--"),
 }
 
 
 def run(names: Sequence[str], config: Config, images: np.ndarray | None = None) -> dict[str, Any]:
     """`measure` of the arms of these names, and how."""
-    how = dataclasses.asdict(config)
+    how = {field.name: getattr(config, field.name) for field in dataclasses.fields(Config)}
     return {**how, "arms": {name: measure(ARMS[name], images=images, **how) for name in names}}
 
 
@@ -86,6 +87,7 @@ def measure(
     width: int,
     examples: int,
     draws: int,
+    seed: int = 0,
     bins: int = 40,
     images: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
@@ -98,7 +100,7 @@ def measure(
     gradient at the output becomes, as a multiple of that at layer 10.
     """
     found = []
-    for key in jax.random.split(jax.random.key(0), draws):
+    for key in jax.random.split(jax.random.key(seed), draws):
         keys = jax.random.split(key, 3)
         x, back = (jax.random.normal(key, (examples, width)) for key in keys[:2])
         if images is not None:
@@ -149,7 +151,7 @@ def observe(
 
 def span(activation: Activation) -> tuple[float, float]:
     """Of the histograms: what the activation can give, of ReLU most of it."""
-    return (0.0, 3.0) if activation is nn.relu else (-1.0, 1.0)
+    return {nn.relu: (0.0, 3.0), nn.sigmoid: (0.0, 1.0)}.get(activation, (-1.0, 1.0))
 
 
 def across_examples(x: jax.Array) -> jax.Array:
@@ -158,7 +160,7 @@ def across_examples(x: jax.Array) -> jax.Array:
 
 
 def theory(arm: Arm, width: int) -> dict[str, np.ndarray]:
-    """Mean squares of activations and gradients for infinitely many units, by quadrature.
+    """Rms and deviation of activations, rms of gradients, of infinitely many units, by quadrature.
 
     $q_1 = N \\sigma^2$ for unit inputs, $q_{l+1} = N \\sigma^2 E[\\phi(\\sqrt{q_l} z)^2]$, and the
     gradient grows by $N \\sigma^2 E[\\phi'(\\sqrt{q_l} z)^2]$ from layer l + 1 to l. Batch norm
@@ -166,17 +168,22 @@ def theory(arm: Arm, width: int) -> dict[str, np.ndarray]:
     independent examples, and activations of mean 0).
     """
     gain, points, weights = arm.gain(width), *_normal_quadrature()
-    squares, back, q = [], [], gain
+    means, squares, back, q = [], [], [], gain
     for _ in LAYERS:
         scale = 1.0 if arm.batch_norm else np.sqrt(q)
         value, slope = value_and_slope(arm.activation, np.float32(scale * points))
+        means.append(float(np.sum(weights * np.asarray(value, np.float64))))
         squares.append(float(np.sum(weights * np.asarray(value, np.float64) ** 2)))
         removed = q if arm.batch_norm else 1.0
         back.append(gain * float(np.sum(weights * np.asarray(slope, np.float64) ** 2)) / removed)
         q = gain * squares[-1]
     # Into layer l come the slopes of layers l + 1 to 10.
     growth = np.append(np.cumprod(back[:0:-1])[::-1], 1.0)
-    return {"theory_rms": np.sqrt(squares), "theory_gradient": np.sqrt(growth)}
+    return {
+        "theory_rms": np.sqrt(squares),
+        "theory_std": np.sqrt(np.array(squares) - np.square(means)),
+        "theory_gradient": np.sqrt(growth),
+    }
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -197,48 +204,71 @@ def draw_histograms(
     names: Sequence[str],
     quantities: Mapping[str, tuple[str, str]] = QUANTITIES,
     inputs: str = "N(0, 1) inputs",
+    outlines: Mapping[str, np.ndarray] | None = None,
+    further: Sequence[Callable[[Axes], None]] = (),
 ) -> Figure:
-    """One row of ten histograms for each arm; below, `quantities` by layer.
+    """Panel a: one row of ten histograms for each arm. Below from b: `quantities` by layer.
 
-    `quantities`: key of the results -> (label of the axis, "log" or "linear").
+    `quantities`: key of the results -> (label of the axis, "log" or "linear"); `outlines`: shares
+    in % of each bin, by arm and layer, that are drawn as black lines; `further`: panels behind.
     """
-    heights = [1.45 * len(names), 2.9]
-    fig = plt.figure(figsize=(12, sum(heights)))
+    heights = [1.5 * len(names) + 0.5, 4.2]
+    fig = plt.figure(figsize=(15, sum(heights)))
     parts: Any = fig.subfigures(2, 1, height_ratios=heights)
     above, below = parts
     for row, name in zip(above.subplots(len(names), DEPTH, squeeze=False), names, strict=True):
-        _histogram_row(row, name, results)
+        _histogram_row(row, name, results, (outlines or {}).get(name))
     for layer, axes in enumerate(above.axes[:DEPTH], start=1):
-        axes.set_title(f"layer {layer}", fontsize=8)
-    panels = below.subplots(1, len(quantities))
-    for axes, (key, (label, scale)) in zip(panels, quantities.items(), strict=True):
+        axes.set_title(f"layer {layer}\n{axes.get_title()}", fontsize=10)
+    for axes in above.axes[-DEPTH:]:
+        axes.set_xlabel("activation", fontsize=10)
+    left = {"x": 0.01, "ha": "left", "fontsize": 12}
+    cut = " (without the first, of the zeros)" * any(ARMS[n].activation is nn.relu for n in names)
+    above.suptitle(
+        rf"$\bf{{a}}$  {DEPTH} layers of {results['width']} units, {inputs}, first draw; number in "
+        f"each histogram: share in its highest bin{cut}",
+        **left,
+    )
+    below.suptitle(f"mean and 95 % of {results['draws']} draws; dots: infinite width", **left)
+    panels = below.subplots(1, len(quantities) + len(further))
+    for axes, (key, (label, scale)) in zip(panels, quantities.items(), strict=False):
         lines(axes, results["arms"], names, key)
         axes.set(ylabel=label, yscale=scale)
+    for axes, draw_panel in zip(panels[len(quantities) :], further, strict=True):
+        draw_panel(axes)
+    for letter, axes in zip("bcd", panels, strict=False):
+        axes.set_title(letter, loc="left", fontweight="bold")
     panels[0].legend(loc="best")
-    fig.suptitle(
-        f"{DEPTH} layers of {results['width']} units, {inputs}; below: mean and 95 % of "
-        f"{results['draws']} draws, black dots: infinite width",
-        fontsize=9,
-    )
     return fig
 
 
-def _histogram_row(row: Sequence[Axes], name: str, results: Mapping[str, Any]) -> None:
-    found, (low, high) = results["arms"][name], span(ARMS[name].activation)
+def _histogram_row(
+    row: Sequence[Axes], name: str, results: Mapping[str, Any], outline: np.ndarray | None
+) -> None:
+    found, activation = results["arms"][name], ARMS[name].activation
+    low, high = span(activation)
     edges = np.linspace(low, high, len(found["counts"][0]) + 1)
     for layer, axes in enumerate(row):
-        share = 100 * found["counts"][layer] / results["examples"] / results["width"]
+        share = shares(results, name)[layer]
         axes.stairs(share, edges, fill=True, color=ARMS[name].color)
-        axes.set(yticks=[], xticks=[low, (low + high) / 2, high])
-        largest = share[1:].max() if low == 0 else share.max()  # ReLU's first bin has its zeros
-        axes.set_ylim(0, 1.3 * max(largest, 1))
-        place = {"va": "top", "ha": "right" if low == 0 else "left", "transform": axes.transAxes}
-        axes.text(0.97 if low == 0 else 0.03, 1, f"{largest:.2g} %", fontsize=6, **place)
+        if outline is not None:
+            axes.stairs(outline[layer], edges, color="black", linewidth=0.9)
+        largest = share[1:].max() if activation is nn.relu else share.max()
+        axes.set(xticks=[low, (low + high) / 2, high], yticks=[], ylim=(0, 1.4 * max(largest, 1)))
+        axes.set_title(f"std {found['std'][0, layer]:.2g}", fontsize=10)
+        side = {"x": 0.97, "ha": "right"} if activation is nn.relu else {"x": 0.03, "ha": "left"}
+        axes.text(
+            y=0.98, s=f"{largest:.2g} %", va="top", fontsize=9, transform=axes.transAxes, **side
+        )
         axes.grid(visible=False)
-        axes.set_xlabel(f"activation, std {found['std'][0, layer]:.2g}", fontsize=6)
-        axes.tick_params(labelsize=7)
-    cut = " behind 0" if low == 0 else ""
-    row[0].set_ylabel(f"{name}\nshare (of the largest\nbin{cut}: above)", fontsize=6)
+        axes.tick_params(labelsize=9)
+        axes.xaxis.set_major_formatter("{x:g}")
+    row[0].set_ylabel(re.sub(", (?=[A-Za-z])", "\n", name), fontsize=10)
+
+
+def shares(results: Mapping[str, Any], name: str) -> np.ndarray:
+    """Activations of the first draw in each bin, in % `[layer, bin]`."""
+    return 100 * results["arms"][name]["counts"] / results["examples"] / results["width"]
 
 
 def lines(axes: Axes, arms: Mapping[str, Any], names: Sequence[str], key: str) -> None:
@@ -256,3 +286,11 @@ def at_depth(results: Mapping[str, Any], name: str, key: str) -> np.ndarray:
     """Of every draw: log10 of a quantity at layer 10 over that at layer 1."""
     rows = results["arms"][name][key]
     return np.log10(rows[:, -1] / rows[:, 0])
+
+
+def scope(results: Mapping[str, Any], activation: str) -> str:
+    """Of a verdict on these layers."""
+    return (
+        f"{results['examples']} N(0, 1) inputs, {DEPTH} layers of {results['width']} {activation} "
+        "units without bias or batch norm, at the start (no update), float32"
+    )
