@@ -151,7 +151,9 @@ def observe(
 
 def span(activation: Activation) -> tuple[float, float]:
     """Of the histograms: what the activation can give, of ReLU most of it."""
-    return {nn.relu: (0.0, 3.0), nn.sigmoid: (0.0, 1.0)}.get(activation, (-1.0, 1.0))
+    if activation is nn.relu:
+        return 0.0, 3.0
+    return (0.0, 1.0) if activation is nn.sigmoid else (-1.0, 1.0)
 
 
 def across_examples(x: jax.Array) -> jax.Array:
@@ -229,7 +231,9 @@ def draw_histograms(
         f"each histogram: share in its highest bin{cut}",
         **left,
     )
-    below.suptitle(f"mean and 95 % of {results['draws']} draws; dots: infinite width", **left)
+    below.suptitle(
+        f"mean and 95 % of {results['draws']} draws; dots: infinite width, N(0, 1) inputs", **left
+    )
     panels = below.subplots(1, len(quantities) + len(further))
     for axes, (key, (label, scale)) in zip(panels, quantities.items(), strict=False):
         lines(axes, results["arms"], names, key)
@@ -248,18 +252,19 @@ def _histogram_row(
     found, activation = results["arms"][name], ARMS[name].activation
     low, high = span(activation)
     edges = np.linspace(low, high, len(found["counts"][0]) + 1)
+    first = int(activation is nn.relu)  # its zeros are in bin 0
+    x, side = (0.97, "right") if activation is nn.relu else (0.03, "left")
     for layer, axes in enumerate(row):
         share = shares(results, name)[layer]
         axes.stairs(share, edges, fill=True, color=ARMS[name].color)
+        largest = top = share[first:].max()
         if outline is not None:
             axes.stairs(outline[layer], edges, color="black", linewidth=0.9)
-        largest = share[1:].max() if activation is nn.relu else share.max()
-        axes.set(xticks=[low, (low + high) / 2, high], yticks=[], ylim=(0, 1.4 * max(largest, 1)))
+            top = max(top, outline[layer][first:].max())
+        axes.set(xticks=[low, (low + high) / 2, high], yticks=[], ylim=(0, 1.4 * max(top, 1)))
         axes.set_title(f"std {found['std'][0, layer]:.2g}", fontsize=10)
-        side = {"x": 0.97, "ha": "right"} if activation is nn.relu else {"x": 0.03, "ha": "left"}
-        axes.text(
-            y=0.98, s=f"{largest:.2g} %", va="top", fontsize=9, transform=axes.transAxes, **side
-        )
+        look = {"va": "top", "ha": side, "fontsize": 9, "transform": axes.transAxes}
+        axes.text(x, 0.98, f"{largest:.2g} %", **look)
         axes.grid(visible=False)
         axes.tick_params(labelsize=9)
         axes.xaxis.set_major_formatter("{x:g}")

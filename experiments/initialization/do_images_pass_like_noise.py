@@ -1,10 +1,11 @@
 """Do the histograms look the same on real images?
 
 The lecture's histograms (004:323-416; recap in 002:60) are of N(0, 1) inputs. Here its four starts
-get standardised images, whose pixels depend on each other, in place of noise.
+get standardised images, whose pixels depend on each other, in place of noise. Black outlines are
+the histograms that as much noise gives, through weights drawn from the same keys.
 
 Command: python -m experiments --only do_images_pass_like_noise
-(CPU, about 25 s; MNIST where there is any, else digits)
+(CPU, about 40 s; MNIST where there is any, else digits)
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine.before import Verdict
+from experiments.engine import Verdict, data_name
 from experiments.initialization import _ten_layers as ten_layers
 from jaxtricks import data
 
@@ -40,12 +41,15 @@ FULL = Config(count=60_000, layers=ten_layers.FULL)
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Activations and gradients by layer for the four starts."""
+    """Activations and gradients by layer for the four starts; `noise`: what N(0, 1) inputs give."""
     name = config.data_set if data.available(config.data_set) else "digits"
     images = data.load(name, limit=config.count).train["image"]
     rows = images.reshape(len(images), -1)
     standardized = np.asarray(data.standardize(rows).apply(rows))
-    return {"data_set": name} | ten_layers.run(config.starts, config.layers, standardized)
+    found = ten_layers.run(config.starts, config.layers, standardized)
+    once = ten_layers.run(config.starts, dataclasses.replace(config.layers, draws=1))
+    noise = {start: ten_layers.shares(once, start) for start in config.starts}
+    return {"data_set": name, "noise": noise, **found}
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -59,5 +63,6 @@ def draw(results: dict[str, Any]) -> Figure:
     return ten_layers.draw_histograms(
         results,
         list(results["arms"]),
-        inputs=f"standardised images ({results['data_set']}; dots: N(0, 1) inputs)",
+        inputs=f"standardised {data_name(results['data_set'])} images (black: N(0, 1) inputs)",
+        outlines=results["noise"],
     )

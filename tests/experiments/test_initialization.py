@@ -8,6 +8,7 @@ import pytest
 
 from experiments.initialization import _ten_layers as ten_layers
 from experiments.initialization import does_a_zero_start_learn as zero
+from experiments.initialization import does_he_keep_the_variance as he
 from experiments.initialization import which_variance_keeps_signal_and_gradient as variance
 from experiments.initialization._roughness import bowl, unexplained
 
@@ -89,7 +90,23 @@ def test_a_bowl_has_its_curvature_everywhere():
 
 
 def test_gains_of_a_layer_are_its_fans_times_the_variance():
-    results = variance.run(variance.Config(sizes=(40, 20), inputs=30, examples=400, draws=100))
+    results = variance.run(
+        variance.Config(inputs=(30,), equal=(20,), sizes=(40, 20), examples=400, draws=100)
+    )
     for name, rows in results["gains"].items():
         np.testing.assert_allclose(rows.mean(axis=0)[0], variance.law(name, 40, 20), rtol=0.05)
-    np.testing.assert_allclose(results["sums"].mean(axis=0), [30 * 0.08, 30 * 0.12], rtol=0.05)
+    np.testing.assert_allclose(results["equal"].mean(axis=0), [[1, 1]], rtol=0.05)
+    np.testing.assert_allclose(results["sums"].mean(axis=0), [[1, 1.5]], rtol=0.05)
+
+
+def test_gains_of_unequal_relu_layers_follow_he_s_law():
+    """4 / (N_in + N_out) multiplies the mean square by 2 N_in / (N_in + N_out), 2 / N_in by 1."""
+    config = he.Config(
+        width=20, examples=10, draws=2, sizes=(40, 20, 40), batch=20, unequal_draws=2000
+    )
+    results = he.run(config)
+    gains = {name: rows.mean(axis=0) for name, rows in results["unequal"].items()}
+    np.testing.assert_allclose(gains[he.PRINTED], [80 / 60, 40 / 60], rtol=0.05)
+    np.testing.assert_allclose(gains[he.FAN_IN], [1, 1], rtol=0.05)
+    rms = results["arms"][he.HE]["rms"]
+    np.testing.assert_allclose(he.equal_gains(results).prod(axis=1), rms[:, -1] ** 2, rtol=1e-4)
