@@ -198,8 +198,10 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         unstable.append(part)
     parts = [part_of(unstable, "any")]
     parts += [part_of(falls(starts, key), "any") for key in MEASURES]
+    halved = results["data_set"] != "digits"
     scope = (
-        f"{data_name(results['data_set'])}, {results['examples']} images of half the size, tanh "
+        f"{data_name(results['data_set'])}{' at half the size' * halved}, {results['examples']} "
+        "images, tanh "
         f"layers {results['hidden']}, {results['steps']} updates of SGD at rate "
         f"{results['rate']:g}, L2 penalty {results['penalty']:g}, batch {BATCH}, measured on "
         f"{results['seen']} training images; first gradients of {results['deep'][0]:g} layers of "
