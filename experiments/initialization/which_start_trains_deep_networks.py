@@ -24,7 +24,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import Arm, band, figure, interval, tune
+from experiments.engine import COLOURS, Arm, band, data_name, figure, interval, tune
 from experiments.engine.before import Verdict, combine, paired
 from experiments.starts import one_of
 from jaxtricks import initializers, models, optimizers
@@ -41,11 +41,11 @@ STARTS = {
     "N(0, 0.01)": initializers.gaussian(std=0.01),
 }
 LOOKS = {
-    "He": {"color": "#CC79A7"},
-    "He, uniform": {"color": "#CC79A7", "linestyle": ":"},
-    "Xavier": {"color": "#7F7F7F"},
-    "LeCun": {"color": "#0072B2", "linestyle": "--"},
-    "N(0, 0.01)": {"color": "#56B4E9"},
+    "He": {"color": COLOURS[5]},
+    "He, uniform": {"color": COLOURS[5], "linestyle": ":"},
+    "Xavier": {"color": COLOURS[2]},
+    "LeCun": {"color": COLOURS[4], "linestyle": "--"},
+    "N(0, 0.01)": {"color": COLOURS[0]},
 }
 HE = ("He", "He, uniform")
 
@@ -132,7 +132,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """Test error over the run, by depth."""
     depths = results["depths"]
-    fig, panels = figure(1, len(depths), width=5.0, height=3.7, sharey=True)
+    fig, panels = figure(1, len(depths), width=5.8, height=4.8, sharey=True)
+    seeds = len(next(iter(depths.values()))["He"]["error"])
     for axes, (depth, starts) in zip(panels, depths.items(), strict=True):
         for name, found in starts.items():
             errors = np.asarray(found["error"])
@@ -140,13 +141,8 @@ def draw(results: dict[str, Any]) -> Figure:
             rows = np.array([interval(column) for column in errors.T])
             label = f"{name}, rate {float(found['rate']):.2g}"
             band(axes, steps, *rows.T, label=label, **LOOKS[name])
-        axes.set(xlabel="update", title=f"{depth} ReLU layers", ylim=(0, 100))
-        axes.legend(loc="center right" if depth == "10" else "lower left")
-    panels[0].set_ylabel("test error / %")
-    seeds = len(next(iter(depths.values()))["He"]["error"])
-    fig.suptitle(
-        f"{results['data_set']}, Adam at each start's best rate, mean and 95 % interval of {seeds} "
-        "seeds",
-        fontsize=9,
-    )
+        axes.set(xlabel="update of Adam", ylim=(0, 100))
+        axes.set_title(f"{depth} ReLU layers, mean and 95 % of {seeds} seeds")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.19), ncols=2)
+    panels[0].set_ylabel(f"test error on {data_name(results['data_set'])} / %")
     return fig

@@ -21,11 +21,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib import cm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, band, figure
+from experiments.engine import COLOURS, band, data_name, figure, ordered
 from experiments.engine.before import Verdict, combine, exact
 from experiments.minima._ends import trainer
 from experiments.minima._spread import resampled_sd, trend
@@ -172,49 +171,45 @@ def over_time(results: dict[str, Any]) -> Verdict:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Final losses by width, their spread, the share of bad runs, and the spread over time."""
-    fig, (train, test, spread, share, ratio, time) = figure(2, 3, width=4.4, height=3.4)
-    draw_losses(train, results, "train")
-    draw_losses(test, results, "test")
+    fig, (losses, spread, share, time) = figure(2, 2, width=5.8, height=5.0)
+    draw_losses(losses, results)
     widths, seeds = results["widths"], len(results["train"]["LeCun"])
     for i, (split, name) in enumerate((("train", "training"), ("test", "test"))):
         final = results[split]["LeCun"][:, :, -1]
         low, high = np.exp(np.percentile(resampled_sd(final), [2.5, 97.5], axis=0))
         sd, look = np.std(final, axis=0, ddof=1), {"color": COLOURS[i]}
-        band(spread, widths, sd, low, high, label=f"{name}: sd", **look)
+        band(spread, widths, sd, low, high, label=f"{name}: sd (band: 95 %)", **look)
         spread.plot(widths, np.ptp(final, axis=0), "s--", ms=4, label=f"{name}: range", **look)
-        ratio.plot(widths, final.max(axis=0) / final.min(axis=0), "o-", ms=4, label=name, **look)
-    for axes in (spread, ratio):
-        log_widths(axes, widths)
-        axes.legend()
-    spread.set(yscale="log", ylabel="nats", title=f"spread over {seeds} seeds (band: 95 %)")
-    ratio.axhline(BAD, color="black", ls=":", lw=1)
-    ratio.set(ylabel="worst loss / best", title=f"relative to the best, {seeds} seeds")
+    log_widths(spread, widths)
+    spread.set(yscale="log", ylabel="spread of the final loss / nats")
+    spread.set_title(f"LeCun's weights, {seeds} seeds")
     draw_share(share, results)
     draw_time(time, results)
+    for axes in (losses, spread, share, time):
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
     return fig
 
 
 def log_widths(axes: Axes, widths: np.ndarray) -> None:
+    """Of every width a tick."""
     axes.set_xscale("log", base=2)
-    axes.set_xticks(widths, [f"{width:.0f}" for width in widths], rotation=45)
+    axes.set_xticks(widths, [f"{width:.0f}" for width in widths])
     axes.set_xlabel("hidden units")
 
 
-def draw_losses(axes: Axes, results: dict[str, Any], split: str) -> None:
-    """Every run's final loss, and the line between good and bad."""
+def draw_losses(axes: Axes, results: dict[str, Any]) -> None:
+    """Every run's final training loss, and the line between good and bad."""
     widths = results["widths"]
-    for i, (start, losses) in enumerate(results[split].items()):
+    for i, (start, losses) in enumerate(results["train"].items()):
         label = f"{start}, {len(losses)} seeds"
         shift = widths * 1.18 ** (i - 1)
-        axes.plot(shift, losses[:, :, -1].T, ".", color=START_COLOURS[i], alpha=0.5, ms=4)
+        axes.plot(shift, losses[:, :, -1].T, ".", color=START_COLOURS[i], alpha=0.5, ms=5)
         axes.plot([], [], ".", color=START_COLOURS[i], label=label)
-    best = results[split]["LeCun"][:, :, -1].min(axis=0)
+    best = results["train"]["LeCun"][:, :, -1].min(axis=0)
     axes.plot(widths, BAD * best, "k:", lw=1, label="twice the best")
     log_widths(axes, widths)
-    name = "training" if split == "train" else split
-    axes.set(yscale="log", ylabel="nats", title=f"{results['data_set']}: final {name} loss")
-    if split == "train":
-        axes.legend(loc="lower left")
+    axes.set(yscale="log", ylabel="final training loss / nats")
+    axes.set_title(f"{data_name(results['data_set'])}, tanh, every run")
 
 
 def draw_share(axes: Axes, results: dict[str, Any]) -> None:
@@ -222,11 +217,11 @@ def draw_share(axes: Axes, results: dict[str, Any]) -> None:
     standard = results["train"]["LeCun"][:, :, -1]
     for i, (start, losses) in enumerate(results["train"].items()):
         share = 100 * bad(losses[:, :, -1], standard).mean(axis=0)
-        look = {"color": START_COLOURS[i], "ms": 4, "label": start}
+        look = {"color": START_COLOURS[i], "ms": 5, "label": start}
         axes.plot(results["widths"], share, ("o-", "s--", "^:")[i], **look)
     log_widths(axes, results["widths"])
-    axes.set(ylabel="% of the runs", ylim=(-4, 104), title="training loss over twice the best")
-    axes.legend(loc="center right")
+    axes.set(ylabel="bad runs / %", ylim=(-4, 104))
+    axes.set_title("training loss over twice the best")
 
 
 def draw_time(axes: Axes, results: dict[str, Any]) -> None:
@@ -235,7 +230,7 @@ def draw_time(axes: Axes, results: dict[str, Any]) -> None:
     marks = losses.shape[-1]
     steps = results["steps"] * np.arange(1, marks + 1) / marks
     for i, width in enumerate(results["widths"]):
-        sd, shade = np.std(losses[:, i], axis=0, ddof=1), i / len(results["widths"])
-        axes.plot(steps, sd, color=cm.viridis(shade), label=f"{width:.0f} units")
-    axes.set(xlabel="step", ylabel="nats", yscale="log", title="sd of the training loss over time")
-    axes.legend(loc="lower left")
+        sd = np.std(losses[:, i], axis=0, ddof=1)
+        axes.plot(steps, sd, color=ordered("width", width), label=f"{width:.0f} units")
+    axes.set(xlabel="update", ylabel="sd of the training loss / nats", yscale="log")
+    axes.set_title(f"LeCun's weights, {len(losses)} seeds, over time")

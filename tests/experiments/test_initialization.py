@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from experiments.initialization import _ten_layers as ten_layers
 from experiments.initialization import does_a_zero_start_learn as zero
 from experiments.initialization import does_he_keep_the_variance as he
 from experiments.initialization import which_variance_keeps_signal_and_gradient as variance
+from experiments.initialization._roughness import bowl, unexplained
 
 
 def test_the_law_of_rectifiers_is_a_geometric_series():
@@ -71,6 +73,20 @@ def test_measured_layers_follow_the_law_of_infinite_width(name):
 def test_columns_that_differ_by_rounding_are_one_unit():
     kernel = np.array([[1.0, 1.0 + 1e-6, 2.0], [3.0, 3.0, 3.0]])
     np.testing.assert_array_equal(zero.units(np.stack([kernel, np.ones((2, 3))])), [2, 1])
+
+
+def test_a_cubic_is_what_no_parabola_explains():
+    """x^3 = 2/5 P_3 + 3/5 P_1 in Legendre's polynomials: of its variance 1/7, 4/175 is left."""
+    side = np.linspace(-1, 1, 401)
+    cubic = np.broadcast_to(side[:, None] ** 3, (401, 401))
+    assert unexplained(cubic) == pytest.approx(4 / 25, rel=0.02)
+    assert unexplained(1 + side[:, None] * side + side**2) < 1e-12
+
+
+def test_a_bowl_has_its_curvature_everywhere():
+    found = bowl(jax.random.key(1), updates=10, lanczos=15, side=5)
+    np.testing.assert_allclose(found["top"], 1, rtol=1e-3)
+    assert max(found["rough"]) < 1e-6
 
 
 def test_gains_of_a_layer_are_its_fans_times_the_variance():
