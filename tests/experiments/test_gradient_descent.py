@@ -11,6 +11,7 @@ import pytest
 from experiments.gradient_descent import (
     _low_gradient_points,
     _slow_places,
+    _tables,
     are_saddles_everywhere,
     do_unscaled_features_cause_zigzag,
     how_noisy_is_a_minibatch_path,
@@ -120,3 +121,35 @@ def test_centring_and_scaling_of_a_table():
     np.testing.assert_allclose(raw, [[1, 1, 10], [1, 3, 50]])
     np.testing.assert_allclose(centred, [[1, -1, -20], [1, 1, 20]])
     np.testing.assert_allclose(standardised, [[1, -1, -1], [1, 1, 1]])
+
+
+def test_a_detour_is_the_one_that_descent_makes():
+    """Path length over distance, step by step in the weights' own coordinates."""
+    script = do_unscaled_features_cause_zigzag
+    inputs = np.random.default_rng(0).normal(size=(20, 2)) * [1.0, 5.0]
+    target = inputs @ np.array([1.0, 0.1])
+    hessian = inputs.T @ inputs / 20
+    rate = 2 / np.linalg.eigvalsh(hessian)[[0, -1]].sum()
+    path = [np.zeros(2)]
+    for _ in range(30):
+        path.append(path[-1] - rate * hessian @ (path[-1] - np.array([1.0, 0.1])))
+    length = np.sum(np.linalg.norm(np.diff(path, axis=0), axis=1))
+    config = dataclasses.replace(script.SMOKE, steps=30, left=0.0)
+    index, _, steps, _ = script.detour(inputs, target, config)
+    assert steps == 30
+    assert index == pytest.approx(length / np.linalg.norm(path[-1]), rel=1e-9)
+
+
+def test_features_of_equal_range_make_no_detour():
+    script = do_unscaled_features_cause_zigzag
+    control = script.measure(*script.equal_ranges(), script.SMOKE)
+    np.testing.assert_allclose(control["index"], 1.0)
+    np.testing.assert_allclose(control["log range"], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name, shape", [("titanic", (1045, 6)), ("zoo", (101, 16))])
+def test_tables_have_numbers_only(name, shape):
+    """Words of more than two kinds, names and columns that are mostly missing are left out."""
+    inputs, target = _tables.read_table(name)
+    assert inputs.shape == shape and np.isfinite(inputs).all()
+    assert target.mean() == pytest.approx(0, abs=1e-9) and target.std() == pytest.approx(1)
