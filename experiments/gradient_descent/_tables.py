@@ -55,20 +55,20 @@ def _read_openml(folder: str, target: str) -> tuple[np.ndarray, np.ndarray]:
     rows = np.array(list(csv.reader(text, quotechar=quote, skipinitialspace=True)), object)
     columns = {name: _numbers(values) for name, values in zip(names, rows.T, strict=True)}
     output = _numbers(rows[:, names.index(target)], labels=True)
-    inputs = [c for name, c in columns.items() if name != target and c is not None]
+    inputs = [column for name, column in columns.items() if name != target]
     kept = [c for c in inputs if np.mean(np.isnan(c)) <= MOST_MISSING]
     table = np.stack([*kept, output], axis=1)
     table = table[~np.isnan(table).any(axis=1)]
     return table[:, :-1], table[:, -1]
 
 
-def _numbers(values: np.ndarray, *, labels: bool = False) -> np.ndarray | None:
-    """A column as numbers, NaN where it is missing; of several words None, if no labels."""
+def _numbers(values: np.ndarray, *, labels: bool = False) -> np.ndarray:
+    """A column as numbers, NaN where it is missing, and throughout if of over two words."""
     known = [value for value in values if value not in MISSING]
     try:
         return np.array([float(v) if v not in MISSING else np.nan for v in values])
     except ValueError:
         words = sorted(set(known))
     if len(words) > 2 and not labels:
-        return None
+        return np.full(len(values), np.nan)
     return np.array([words.index(v) if v not in MISSING else np.nan for v in values], float)

@@ -123,11 +123,10 @@ def detour(form: np.ndarray, target: np.ndarray, config: Config) -> tuple[float,
     h = singular[curved] ** 2
     error = -(left[:, curved].T @ target) / np.sqrt(len(form)) / singular[curved]
     r = 1 - 2 / (h[0] + h[-1]) * h
-    first, length, index = np.sum(h * error**2), 0.0, []
+    first, length, taken, index, steps = np.sum(h * error**2), 0.0, 0, [], []
     for limit in (config.steps, 2 * config.steps):
-        begin, taken = (0, 0) if not index else (config.steps, taken)
-        for t in range(begin, limit, 1000):
-            times = np.arange(t, min(t + 1000, limit))
+        while taken < limit:
+            times = np.arange(taken, min(taken + 1000, limit))
             errors = error * r ** times[:, None]
             going = errors**2 @ h > config.left * first
             length += np.sum(np.linalg.norm((r - 1) * errors[going], axis=1))
@@ -135,9 +134,8 @@ def detour(form: np.ndarray, target: np.ndarray, config: Config) -> tuple[float,
             if not going.all():
                 break
         index.append(length / np.linalg.norm(error * r**taken - error))
-        if len(index) == 1:
-            steps = taken
-    return *index, steps, h[0] / h[-1]
+        steps.append(taken)
+    return *index, steps[0], h[0] / h[-1]
 
 
 def two_weights(form: int, config: Config) -> np.ndarray:

@@ -32,20 +32,24 @@ def test_negative_pivots_count_negative_eigenvalues(dimension):
 
 
 @pytest.mark.parametrize("start, found", [(0.7, 1.0), (-0.7, -1.0)])
-def test_critical_points_are_found_whatever_their_index(start, found):
+@pytest.mark.parametrize("method", ["shrink_gradient", "keep_index"])
+def test_critical_points_are_found_whatever_their_index(method, start, found):
     """x^3 / 3 - x + y^2 has a minimum at x = 1 and a saddle at x = -1."""
-    end = _low_gradient_points.find_critical(
-        lambda p: p[0] ** 3 / 3 - p[0] + p[1] ** 2, jnp.array([start, 0.5]), 40
-    )
-    np.testing.assert_allclose(end, [found, 0.0], atol=1e-5)
+    with jax.enable_x64(True):
+        slopes = _low_gradient_points.slopes_of(lambda p: p[0] ** 3 / 3 - p[0] + p[1] ** 2)
+        search = getattr(_low_gradient_points, method)
+        end, there = search(slopes, np.array([start, 0.5]), 1e-10, 60)
+    assert there
+    np.testing.assert_allclose(end, [found, 0.0], atol=1e-9)
 
 
-def test_wilson_interval():
-    """Wilson 1927; none of n gives z^2 / (n + z^2), half of 100 gives 0.4038 to 0.5962."""
-    low, high = are_saddles_everywhere.wilson(np.array([0, 50]), 100)
-    assert low[0] == pytest.approx(0, abs=1e-12)
-    assert high[0] == pytest.approx(1.96**2 / (100 + 1.96**2))
-    assert (low[1], high[1]) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+def test_a_slope_without_critical_points_is_searched_in_vain():
+    with jax.enable_x64(True):
+        slopes = _low_gradient_points.slopes_of(lambda p: p[0] + p[1] ** 2)
+        _, there = _low_gradient_points.find_critical(
+            slopes, np.ones(2), tolerance=1e-8, rounds=1, steps=10
+        )
+    assert not there
 
 
 def test_steps_of_the_valley_are_those_of_the_closed_form():
