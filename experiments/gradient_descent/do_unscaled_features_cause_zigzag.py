@@ -1,61 +1,72 @@
 """Is zig-zag caused by features of different scales?
 
-The lecture says usually (004:171), and means that the gradients of different weights have different
-ranges. Measured on linear regression of the four tables that come with scikit-learn, raw, centred,
-and standardised (each with an intercept), float64: the condition number of the Hessian (its largest
-eigenvalue over the smallest that is not zero), and the flips, that is how often a weight's gradient
-changes sign in 100 steps at 95 % of the largest stable rate. The standardised target and the start
-at zero are the same for all three.
+The lecture (004:169-171) says that descent zig-zags where the gradients of the weights differ much
+in range, and that this usually comes from features in different units. Twelve real tables come with
+scikit-learn. On each the loss of linear regression is descended, with the features in the table's
+units, centred, and standardised (each with an intercept; the target standardised; the start at 0).
+A weight's range is the root mean square of its gradients by single examples at the start, and the
+log range is how many powers of ten lie between the largest and the smallest. How much of the way is
+a detour is the length of the path over the straight distance, from the start to a millionth of the
+excess loss or for 100,000 steps, at the best rate 2 / (h_min + h_max) of the curvatures that are
+not 0. A table is counted if standardising halves both numbers.
 
-Command: python -m experiments --only do_unscaled_features_cause_zigzag      (CPU, about 4 s)
+Command: python -m experiments --only do_unscaled_features_cause_zigzag      (CPU, about 15 s)
 """
 
 import dataclasses
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, draw_path, draw_surface, figure, surface_grid
-from experiments.engine.before import Verdict, combine, exact
-from jaxtricks import optimizers, surfaces
+from experiments.engine import (
+    COLOURS,
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    exactly,
+    figure,
+    usually,
+)
+from experiments.gradient_descent._tables import TABLES, read_table
 from jaxtricks.data import standardize
 
 CLAIMS = ("C-025",)
+PLANS = {
+    "C-025": Plan(
+        effects={"halvings": 1.0, "control": 1e-9},
+        gates=("conv", "pos"),
+        settings={
+            "start": 0.0,
+            "rate": "2 / (h_min + h_max)",
+            "tables": "whole tables of scikit-learn and of its tests of OpenML; columns of numbers "
+            "or of two values that are not constant",
+        },
+    )
+}
 FORMS = ("raw", "centred", "standardised")
+RAW, CENTRED, STANDARDISED = range(3)
 PICTURED, PAIR = "wine", (0, 12)  # alcohol in percent by volume, proline in mg / l
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`fraction`: the rate as a share of 2 / L; eigenvalues under `cut` x L count as zero."""
+    """`steps`: at most; `left`: share of the excess loss at which a path ends.
 
-    tables: tuple[str, ...] = ("wine", "breast cancer", "diabetes", "digits")
-    fraction: float = 0.95
-    steps: int = 100
+    Curvatures under `cut` times the largest count as zero; `pictured`: steps of the drawn paths.
+    """
+
+    tables: tuple[str, ...] = TABLES
+    steps: int = 100_000
+    left: float = 1e-6
     cut: float = 1e-13
+    pictured: int = 40
 
 
-SMOKE = Config(tables=("wine",), steps=30)
-FULL = Config(steps=2000)
-
-
-def read_table(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs in the units of the table, and a standardised target (the label, if classes)."""
-    from sklearn import datasets
-
-    readers = {
-        "wine": datasets.load_wine,
-        "breast cancer": datasets.load_breast_cancer,
-        "diabetes": lambda **how: datasets.load_diabetes(scaled=False, **how),
-        "digits": datasets.load_digits,
-    }
-    inputs, target = readers[name](return_X_y=True)
-    target = np.asarray(target, np.float64)
-    return np.asarray(inputs, np.float64), (target - target.mean()) / target.std()
+SMOKE = Config(steps=500)
+FULL = Config(steps=10_000_000)
 
 
 def forms_of(inputs: np.ndarray) -> np.ndarray:
@@ -66,128 +77,178 @@ def forms_of(inputs: np.ndarray) -> np.ndarray:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Condition number, flips and loss left for each table and form; two weights' paths."""
-    with jax.enable_x64(True):
-        tables = {name: measure(*read_table(name), config) for name in config.tables}
-        pictures = {form: picture(form, config) for form in ("raw", "standardised")}
+    """Log ranges and detours `[form]` of each table and of the control; two weights' paths."""
+    tables = {name: measure(*read_table(name), config) for name in config.tables}
     return {
         "tables": tables,
-        "pictures": pictures,
+        "control": measure(*equal_ranges(), config),
+        "paths": {FORMS[form]: two_weights(form, config) for form in (CENTRED, STANDARDISED)},
         "steps": config.steps,
+        "left": config.left,
         "data_set": "scikit-learn's tables",
     }
 
 
+def equal_ranges() -> tuple[np.ndarray, np.ndarray]:
+    """All 8 combinations of three features of -1 and 1: a round bowl with equal ranges."""
+    inputs = np.stack(np.meshgrid(*3 * [[-1.0, 1.0]]), axis=-1).reshape(-1, 3)
+    target = inputs @ np.array([3.0, 2.0, 1.0])
+    return inputs, target / target.std()
+
+
 def measure(inputs: np.ndarray, target: np.ndarray, config: Config) -> dict[str, Any]:
-    """One table in its three forms."""
+    """One table in its three forms; the detour also for twice as many steps at most."""
     forms = forms_of(inputs)
-    values = np.linalg.eigvalsh(np.swapaxes(forms, 1, 2) @ forms / len(target))
-    largest = values[:, -1:]
-    smallest = np.min(np.where(values > config.cut * largest, values, np.inf), axis=1)
-    best = forms[2] @ np.linalg.lstsq(forms[2], target)[0]  # the same for all three forms
-    least = 0.5 * np.mean((best - target) ** 2)
-
-    def one(inputs: jax.Array, limit: jax.Array) -> tuple[jax.Array, ...]:
-        surface = surfaces.least_squares(inputs, jnp.asarray(target))
-        rule = optimizers.gradient_descent(config.fraction * limit)
-        path = surfaces.trajectory(rule, surface.loss, jnp.zeros(inputs.shape[1]), config.steps)
-        moving = jnp.any(path.gradients != 0, axis=0)  # a pixel that is always 0 has no gradient
-        flips = jnp.mean(path.gradients[1:] * path.gradients[:-1] < 0, axis=0)
-        left = (path.losses[-1] - least) / (path.losses[0] - least)
-        return jnp.sum(flips * moving) / jnp.sum(moving), jnp.max(flips), left
-
-    flips, most_flips, left = jax.jit(jax.vmap(one))(forms, 2 / largest[:, 0])
-    conditions = largest[:, 0] / smallest
-    return {"conditions": conditions, "flips": flips, "most_flips": most_flips, "left": left}
-
-
-def picture(form: str, config: Config) -> dict[str, Any]:
-    """Loss and path of the weights of two features of one table, without intercept.
-
-    Each axis is in units of the distance from the start to the optimum.
-    """
-    inputs, target = read_table(PICTURED)
-    two = forms_of(inputs[:, PAIR])[{"raw": 1, "standardised": 2}[form]][:, 1:]
-    rate = config.fraction * 2 / np.linalg.eigvalsh(two.T @ two / len(two))[-1]
-    optimum = np.linalg.lstsq(two, target)[0]
-
-    def loss(weights: jax.Array) -> jax.Array:
-        return surfaces.least_squares(jnp.asarray(two), jnp.asarray(target))(weights)
-
-    def descend(rate: jax.Array) -> jax.Array:
-        rule = optimizers.gradient_descent(rate)
-        return surfaces.trajectory(rule, loss, jnp.zeros(2), min(config.steps, 40)).points
-
-    path = np.asarray(jax.jit(descend)(rate))
-    right, top = 1.3 * np.max(np.abs(np.vstack([path, optimum])), axis=0)
+    ranges = np.sqrt(np.mean((target[:, None] * forms) ** 2, axis=1))  # the residual is the target
+    rows = [detour(form, target, config) for form in forms]
+    index, index_of_twice, steps, conditions = map(np.array, zip(*rows, strict=True))
     return {
-        "grid": surface_grid(loss, ((-right, right), (-top, top))),
-        "path": path,
-        "optimum": optimum,
+        "log range": np.log10(ranges.max(axis=1) / ranges.min(axis=1)),
+        "index": index,
+        "index of twice": index_of_twice,
+        "steps": steps,
+        "conditions": conditions,
+        "size": np.array(inputs.shape),
     }
+
+
+def detour(form: np.ndarray, target: np.ndarray, config: Config) -> tuple[float, ...]:
+    """Path length over distance, the same with twice the steps at most, steps, condition number.
+
+    In the eigenvectors' coordinates, where step t is (r - 1) r^t times the first error and r is
+    1 - rate x curvature.
+    """
+    left, singular, _ = np.linalg.svd(form / np.sqrt(len(form)), full_matrices=False)
+    curved = singular**2 > config.cut * singular[0] ** 2
+    h = singular[curved] ** 2
+    error = -(left[:, curved].T @ target) / np.sqrt(len(form)) / singular[curved]
+    r = 1 - 2 / (h[0] + h[-1]) * h
+    first, length, taken, index, steps = np.sum(h * error**2), 0.0, 0, [], []
+    for limit in (config.steps, 2 * config.steps):
+        while taken < limit:
+            times = np.arange(taken, min(taken + 1000, limit))
+            errors = error * r ** times[:, None]
+            going = errors**2 @ h > config.left * first
+            length += np.sum(np.linalg.norm((r - 1) * errors[going], axis=1))
+            taken += int(going.sum())
+            if not going.all():
+                break
+        index.append(length / np.linalg.norm(error * r**taken - error))
+        steps.append(taken)
+    return *index, steps[0], h[0] / h[-1]
+
+
+def two_weights(form: int, config: Config) -> np.ndarray:
+    """Path of the weights of two features of one table, over those of the optimum."""
+    inputs, target = read_table(PICTURED)
+    two = forms_of(inputs[:, PAIR])[form][:, 1:]
+    hessian = two.T @ two / len(two)
+    curvatures = np.linalg.eigvalsh(hessian)
+    optimum = np.linalg.lstsq(two, target)[0]
+    path = [np.zeros(2)]
+    for _ in range(config.pictured):
+        path.append(path[-1] - 2 / curvatures.sum() * hessian @ (path[-1] - optimum))
+    return np.array(path) / optimum
+
+
+def halvings(results: dict[str, Any], key: str, form: int = STANDARDISED) -> np.ndarray:
+    """How often the number of each table is halved from its raw form to another."""
+    values = np.array([table[key] for table in results["tables"].values()])
+    return np.log2(values[:, RAW] / values[:, form])
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """Confirmed if in three quarters of the tables standardising does both of two things.
-
-    The condition number falls to a tenth or less, and the mean flips to a half or less.
-    """
-    tables = results["tables"]
-    conditions, flips, most, left = (
-        np.array([row[key] for row in tables.values()])[:, [0, 2]]
-        for key in ("conditions", "flips", "most_flips", "left")
-    )
-    rounder, calmer = conditions[:, 1] <= conditions[:, 0] / 10, flips[:, 1] <= flips[:, 0] / 2
-    listed = {
-        key: "; ".join(
-            f"{name} {a:.2g} to {b:.2g}" for name, (a, b) in zip(tables, values, strict=True)
+    """Usual if the exact interval of the share of tables lies above a half, for both numbers."""
+    plan, tables = PLANS["C-025"], results["tables"]
+    effect = plan.effects["halvings"]
+    parts = [
+        usually(
+            f"halvings of {what} by standardising",
+            [exactly(value) for value in halvings(results, key)],
+            effect=effect,
+            claimed="up",
+            panel=panel,
         )
-        for key, values in (("kappa", conditions), ("flips", flips), ("most", most), ("left", left))
-    }
-    text = f"standardising cuts the condition number to a tenth in {rounder.sum()} of {len(tables)}"
-    parts = [exact("C-025", np.mean(rounder) >= 0.75, f"{text} tables: {listed['kappa']}")]
-    text = (
-        f"it halves the flips per step and weight in {calmer.sum()}: {listed['flips']} (the weight "
-        f"that flips most: {listed['most']}); excess loss left after {results['steps']:.0f} "
-        f"steps: {listed['left']}"
+        for what, key, panel in (
+            ("the gradients' log range", "log range", "b"),
+            ("path length over distance", "index", "c"),
+        )
+    ]
+    steps = np.array([table["steps"] for table in tables.values()])
+    changed = (halvings(results, "index") >= effect) != (
+        halvings(results, "index of twice") >= effect
     )
-    return [combine("C-025", [*parts, exact("C-025", np.mean(calmer) >= 0.75, text)])]
+    open_ = np.sum(steps >= results["steps"], axis=0)
+    converged = Gate(
+        "conv",
+        not changed.any(),
+        f"with twice the steps {changed.sum()} of {len(tables)} tables change sides (the limit "
+        f"ends {open_[RAW]} raw and {open_[STANDARDISED]} standardised paths)",
+    )
+    control, within = results["control"], plan.effects["control"]
+    off = max(np.abs(control["log range"]).max(), np.abs(control["index"] - 1).max())
+    round_bowl = Gate(
+        "pos",
+        off < within,
+        f"features of -1 and 1 have log range {control['log range'].max():.2g} and index "
+        f"{control['index'].max():.6f} in every form",
+    )
+    centred = [np.sum(halvings(results, key, CENTRED) >= effect) for key in ("log range", "index")]
+    rows = [np.prod(table["size"]) for table in tables.values()]
+    return [
+        all_of(
+            "C-025",
+            parts,
+            gates=[converged, round_bowl],
+            scope=f"linear regression on the {len(tables)} whole tables that come with "
+            f"scikit-learn ({min(rows)} to {max(rows)} numbers), full batch from 0 at the best "
+            f"rate, at most {results['steps']} updates, float64",
+            beside=[
+                f"centring alone halves the log range of {centred[0]} tables and the path of "
+                f"{centred[1]}",
+                *(
+                    f"{name} ({table['size'][0]} rows, {table['size'][1]} features): log range "
+                    f"{table['log range'][RAW]:.2g} to {table['log range'][STANDARDISED]:.2g}, "
+                    f"index {table['index'][RAW]:.3g} to {table['index'][STANDARDISED]:.3g}, "
+                    f"condition number {table['conditions'][RAW]:.2g} to "
+                    f"{table['conditions'][STANDARDISED]:.2g}"
+                    for name, table in tables.items()
+                ),
+            ],
+        )
+    ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Two weights' paths before and after; condition numbers, flips and loss left."""
-    fig, axes = figure(2, 3, width=4.5, height=3.4)
-    for panel, (form, shown) in zip(axes, results["pictures"].items(), strict=False):
-        names = ("weight of alcohol", "weight of proline")
-        draw_surface(
-            panel, shown["grid"], start=shown["path"][0], optimum=shown["optimum"], names=names
-        )
-        draw_path(panel, shown["path"], "gradient descent")
-        units = "in the table's units" if form == "raw" else "standardised"
-        panel.set_title(f"wine, features {units}: {len(shown['path']) - 1} steps")
-        panel.legend(loc="upper right")
-    draw_bars(axes[2], results, "conditions", "condition number of the Hessian")
-    axes[2].set(yscale="log", ylim=(1e1, 1e15))
-    axes[2].set_title("least squares, real tables")
-    draw_bars(axes[3], results, "flips", "sign flips per step, mean over the weights")
-    draw_bars(axes[4], results, "most_flips", "sign flips per step of the weight with most")
-    draw_bars(axes[5], results, "left", "share of the excess loss left")
-    axes[5].set(yscale="log", ylim=(1e-6, 1e1))
-    for panel in axes[3:]:
-        panel.set_title(f"{results['steps']:.0f} steps at 95 % of the stable rate")
-    for panel in axes[3:5]:
-        panel.set_ylim(0, 1.2)
-    for panel in axes[2:]:
-        panel.legend(loc="upper right", ncols=3, columnspacing=1.0)
+    """Two weights' paths before and after, and both numbers of every table."""
+    fig, (paths, ranges, detours) = figure(1, 3, width=5.4, height=5.0)
+    for (form, path), colour in zip(results["paths"].items(), COLOURS[1::-1], strict=True):
+        label = "in the table's units, centred" if form == FORMS[CENTRED] else form
+        paths.plot(*path.T, ".-", color=colour, ms=5, lw=1.2, label=label)
+    paths.plot(1, 1, "*", color="black", ms=13, label="optimum")
+    paths.set(xlabel="weight of alcohol / its optimum", ylabel="weight of proline / its optimum")
+    paths.set_ylim(-0.1, 2.6)
+    paths.set_title(f"wine, two features: {len(path) - 1} steps from (0, 0)")
+    paths.legend(loc="upper center")
+    draw_pairs(ranges, results, "log range")
+    ranges.set(xlabel="log range of the gradients / powers of ten")
+    ranges.set_title("how unequal the gradients are")
+    draw_pairs(detours, results, "index")
+    detours.set(xscale="log", xlabel="path length / straight distance")
+    detours.set_xticks([1, 10, 100, 1000, 10_000], ["1", "10", "100", "1,000", "10,000"])
+    detours.set_title("how long the detour is")
     return fig
 
 
-def draw_bars(axes: Axes, results: dict[str, Any], key: str, label: str) -> None:
-    """Three bars a table."""
-    for offset, (form, colour) in enumerate(zip(FORMS, COLOURS, strict=False)):
-        heights = [row[key][offset] for row in results["tables"].values()]
-        places = np.arange(len(heights)) + 0.27 * (offset - 1)
-        axes.bar(places, heights, 0.25, color=colour, label=form)
-    names = [name.replace(" ", "\n") for name in results["tables"]]
-    axes.set_xticks(range(len(names)), names)
-    axes.set_ylabel(label)
+def draw_pairs(axes: Axes, results: dict[str, Any], key: str) -> None:
+    """A line a table, from its raw form to the standardised one; and half of the raw number."""
+    names = list(results["tables"])[::-1]
+    values = np.array([results["tables"][name][key] for name in names])
+    places = np.arange(len(names))
+    axes.hlines(places, values[:, RAW], values[:, STANDARDISED], color="grey", lw=1)
+    axes.plot(values[:, RAW] / 2, places, "|", color="black", ms=11, mew=1.5, label="half of raw")
+    for form, colour, marker in ((RAW, COLOURS[1], "o"), (STANDARDISED, COLOURS[0], "D")):
+        axes.plot(values[:, form], places, marker, color=colour, label=FORMS[form])
+    axes.set_yticks(places, names)
+    axes.set_ylim(-0.7, len(names) + 1.4)
+    axes.legend(loc="upper right", ncols=3, columnspacing=0.8, handletextpad=0.2)

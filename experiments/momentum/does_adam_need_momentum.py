@@ -1,182 +1,224 @@
 """Does Adam need a momentum argument?
 
-001:26: some optimizers, "such as Adam", have no momentum argument, because they do it themselves;
-"only the original SGD" needs it. Three parts: the signatures of optax; Adam with b1 = 0.9 against
-b1 = 0, each at the best rate of one grid (chosen on other seeds), mean log10 ratio of the final
-losses over paired seeds below 0, on a noisy turned valley (kappa = 100) and on logistic regression
-over real pixels; and whether plain SGD is the only rule with such an argument.
-(After a first look the final loss became the mean of the last 8 points, before every fourth of the
-last 30: no outcome changed.)
+001:26 says that some optimizers, "such as Adam", have no momentum argument, because they do it
+themselves, and that only the original SGD needs it. Three parts: the rule Adam has no argument
+called `momentum`; its first moment m is momentum under another name, that is, 1 - b1 times the
+velocity, along one path over the turned valley in float64 to 1e-12; and no rule but SGD has such an
+argument. The rules are those of torch 1.13, as its documentation prints them, and those of the
+optax that is installed: all its functions whose first argument is the learning rate.
 
-Command: python -m experiments --only does_adam_need_momentum      (CPU, about 4 s)
+Command: python -m experiments --only does_adam_need_momentum      (CPU, about 2 s)
 """
 
 import dataclasses
+import functools
 import inspect
-import math
+from importlib import metadata
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, figure, interval
-from experiments.engine.before import Verdict, combine, exact, paired
-from experiments.momentum._final_loss import at_best_rates
-from experiments.momentum._images import minibatch_loss, small_digit_table
+from experiments.engine import (
+    COLOURS,
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    demonstration,
+    exactly,
+    figure,
+    method,
+    tolerance,
+)
+from experiments.scenes import RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
 CLAIMS = ("C-018",)
 ERRATA = ("E-63",)
-TIER = 2
-
-PROBLEMS = ("valley", "images")
-RULES = {
-    "sgd": optax.sgd,
-    "rmsprop": optax.rmsprop,
-    "adagrad": optax.adagrad,
-    "adadelta": optax.adadelta,
-    "adam": optax.adam,
-    "nadam": optax.nadam,
+B1 = 0.9
+PLANS = {
+    "C-018": Plan(
+        effects={"count": 0.5, "relative": 1e-12},
+        gates=("pos",),
+        settings={"b1": B1, "rate": RATES["adam"], "argument": "momentum"},
+    )
 }
-MEMORY = ("momentum", "b1")
+# Arguments after `params` in the documentation of torch 1.13, without those that only say how to
+# compute (foreach, capturable, differentiable, fused, maximize).
+TORCH = {
+    "SGD": ("lr", "momentum", "dampening", "weight_decay", "nesterov"),
+    "RMSprop": ("lr", "alpha", "eps", "weight_decay", "momentum", "centered"),
+    "Adam": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
+    "AdamW": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
+    "Adamax": ("lr", "betas", "eps", "weight_decay"),
+    "NAdam": ("lr", "betas", "eps", "weight_decay", "momentum_decay"),
+    "RAdam": ("lr", "betas", "eps", "weight_decay"),
+    "SparseAdam": ("lr", "betas", "eps"),
+    "Adagrad": ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"),
+    "Adadelta": ("lr", "rho", "eps", "weight_decay"),
+    "ASGD": ("lr", "lambd", "alpha", "t0", "weight_decay"),
+    "Rprop": ("lr", "etas", "step_sizes"),
+    "LBFGS": (
+        "lr", "max_iter", "max_eval", "tolerance_grad", "tolerance_change", "history_size",
+        "line_search_fn",
+    ),
+}  # fmt: skip
+ARGUMENTS = ("momentum", "b1 or betas")
+NO_RULES = ("_", "scale_by")  # how names begin that are private, or parts of a rule
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`b1`: with 0 first; `rates`: of the grid from 1e-4 to 1; `seeds`, and 5 to tune.
+    """`steps`: of Adam's path."""
 
-    `problems`: the smoke run takes one of them.
-    """
-
-    problems: tuple[str, ...] = PROBLEMS
-    b1: tuple[float, ...] = (0.0, 0.5, 0.9, 0.99)
-    rates: int = 13
-    steps: int = 300
-    count: int = 1000
-    seeds: int = 20
-    tuning_seeds: int = 5
+    steps: int = 60
 
 
-SMOKE = Config(
-    problems=("images",), b1=(0.0, 0.9), rates=5, steps=60, count=200, seeds=5, tuning_seeds=2
-)
-FULL = Config(rates=30, steps=2000, seeds=50, tuning_seeds=10)
-
-
-def with_b1(rate: jax.Array, b1: jax.Array) -> optax.GradientTransformation:
-    """The rule of one rate and one memory."""
-    return optimizers.adam(rate, b1=b1)
+SMOKE = Config(steps=20)
+FULL = Config(steps=1000)
 
 
 def run(config: Config) -> dict[str, Any]:
-    """The table of arguments, and final losses at the tuned rates `[b1, seed]`."""
-    grid = np.geomspace(1e-4, 1.0, config.rates, dtype=np.float32)
-    results: dict[str, Any] = {"b1": config.b1, "grid": grid}
-    results |= {"steps": config.steps, "arguments": arguments()}
-    for problem in config.problems:
-        if problem == "valley":
-            clean = surfaces.quadratic((1.0, 100.0), angle=math.pi / 6)
-            noisy = surfaces.with_gradient_noise(clean, 1.0)
-        else:
-            inputs, labels, results["data_set"] = small_digit_table(config.count)
-            clean = surfaces.logistic_regression(inputs, labels)
-            noisy = minibatch_loss(inputs, labels, 32)
-        tuned = at_best_rates(
-            jax.random.key(2), with_b1, config.b1, grid, noisy, clean, clean.start,
-            steps=config.steps, tail=8, tuning_seeds=config.tuning_seeds, seeds=config.seeds,
-        )  # fmt: skip
-        results |= {f"{problem} {name}": values for name, values in tuned.items()}
-    return results
+    """The tables of arguments, and Adam's first moment beside the velocity, `[step, weight]`."""
+    start = jnp.array(rotated_valley().start)
+    with jax.enable_x64(True):
+        rule = optimizers.adam(RATES["adam"], b1=B1)
+        path = surfaces.trajectory(rule, rotated_valley(), start.astype(float), config.steps)
+        moment = states(optax.scale_by_adam(b1=B1), path.gradients)[1].mu
+        velocity = states(optimizers.scale_by_momentum(B1), path.gradients)[0]
+    return {
+        "torch": TORCH,
+        "optax": arguments_of_optax(),
+        "optax version": metadata.version("optax"),
+        "gradients": path.gradients,
+        "moment": moment,
+        "velocity": velocity,
+    }
 
 
-def arguments() -> dict[str, str]:
-    """For each rule of optax, its argument that remembers gradients, or "none"."""
+def states(rule: optax.GradientTransformation, gradients: jax.Array) -> tuple[jax.Array, Any]:
+    """What the rule makes of a sequence of gradients, and its states."""
+
+    def body(state: Any, gradient: jax.Array) -> tuple[Any, tuple[jax.Array, Any]]:
+        update, state = rule.update(gradient, state)
+        return state, (update, state)
+
+    return jax.lax.scan(body, rule.init(gradients[0]), gradients)[1]
+
+
+def arguments_of_optax() -> dict[str, tuple[str, ...]]:
+    """The arguments of every rule of optax: a function whose first one is the learning rate."""
     table = {}
-    for rule, factory in RULES.items():
-        names = [name for name in inspect.signature(factory).parameters if name in MEMORY]
-        table[rule] = ", ".join(names) or "none"
+    for name, factory in vars(optax).items():
+        rule = inspect.isfunction(factory) or isinstance(factory, functools.partial)
+        if rule and not name.startswith(NO_RULES):
+            names = tuple(inspect.signature(factory).parameters)
+            if names[:1] == ("learning_rate",):
+                table[name] = names
     return table
 
 
-def problems_of(results: dict[str, Any]) -> list[str]:
-    """The problems that were run."""
-    return [problem for problem in PROBLEMS if f"{problem} loss" in results]
+def taking(table: dict[str, Any], argument: str) -> list[str]:
+    """Names of the rules with the argument; "b1 or betas" is either of the two."""
+    wanted = set(argument.split(" or "))
+    return [rule for rule, names in table.items() if wanted & set(names)]
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """No such argument; b1 = 0.9 helps; and SGD is the only rule that has the argument."""
-    table, b1 = results["arguments"], list(results["b1"])
-    with_argument = [name for name, found in table.items() if "momentum" in found]
+    """No such argument in Adam; its m is momentum; no other rule but SGD has the argument."""
+    plan = PLANS["C-018"]
+    tables = {"torch": results["torch"], "optax": results["optax"]}
+    takers = {name: taking(table, "momentum") for name, table in tables.items()}
+    others = {name: [r for r in rules if r.lower() != "sgd"] for name, rules in takers.items()}
+    moment, velocity = results["moment"], results["velocity"]
+    apart = np.max(np.abs(moment - (1 - B1) * velocity)) / np.max(np.abs(moment))
+    listed = " and ".join(f"{', '.join(rules)} in {name}" for name, rules in others.items())
     parts = [
-        exact(
-            "C-018",
-            "momentum" not in table["adam"],
-            f"adam has no argument `momentum`, its memory is `{table['adam']}`",
-        )
+        tolerance(
+            "arguments of Adam that are called momentum, in torch and in optax",
+            [
+                exactly(rule in takers[name])
+                for name, rule in (("torch", "Adam"), ("optax", "adam"))
+            ],
+            within=plan.effects["count"],
+            panel="a",
+        ),
+        tolerance(
+            f"distance of Adam's first moment from {1 - B1:.1g} of the velocity, over its largest",
+            [exactly(apart)],
+            within=plan.effects["relative"],
+            panel="c",
+        ),
+        tolerance(
+            f"rules other than SGD that take momentum ({listed}), in torch and in optax",
+            [exactly(len(rules)) for rules in others.values()],
+            within=plan.effects["count"],
+            panel="b",
+        ),
     ]
-    for problem in problems_of(results):
-        losses = results[f"{problem} loss"]
-        with_b1, without = losses[b1.index(0.9)], losses[0]
-        text = f"{problem}: b1 0.9 ends at {with_b1.mean():.4g}, 0 at {without.mean():.4g}, log10"
-        parts.append(paired("C-018", np.log10(with_b1 / without), text, claimed="negative"))
-    only = exact(
-        "C-018", with_argument == ["sgd"], f"`momentum` is taken by {' and '.join(with_argument)}"
+    version = results["optax version"]
+    control = Gate(
+        "pos",
+        "SGD" in takers["torch"] and "sgd" in takers["optax"],
+        f"the tables of torch 1.13 and optax {version} both show SGD's momentum",
     )
+    memory = "adam" in taking(tables["optax"], "b1 or betas")
     return [
-        combine("C-018", [*parts, only]),
-        exact(
+        all_of(
+            "C-018",
+            parts,
+            gates=[control],
+            scope=f"all {len(tables['torch'])} rules of torch 1.13 by its documentation and all "
+            f"{len(tables['optax'])} of optax {version}; the moment along {len(moment)} updates of "
+            f"Adam on the turned valley, 2 parameters, b1 = {B1}, float64",
+        ),
+        demonstration(
             "E-63",
-            table["adam"] == "b1" and "rmsprop" in with_argument,
-            f"adam's momentum is its argument {table['adam']}; an argument `momentum` is taken by "
-            f"{' and '.join(with_argument)}",
+            bool(memory and others["torch"] and others["optax"] and apart < 1e-12),
+            f"Adam's momentum is its b1: m is {1 - B1:.1g} of the velocity to {apart:.1g}; other "
+            f"rules with the argument are {listed}",
+            panel="b",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Loss against the rate for every b1, the tuned losses, and the table."""
-    fig, axes = figure(2, 2, width=4.8, height=3.3)
-    problems = problems_of(results)
-    titles = {
-        "valley": r"noisy turned valley, $\kappa$ = 100",
-        "images": f"{results.get('data_set')}: logistic regression",
-    }
-    for panel, problem in zip(axes, problems, strict=False):
-        for i, b1 in enumerate(results["b1"]):
-            y = results[f"{problem} tuning"][i]
-            panel.loglog(results["grid"], y, "o-", ms=3, color=COLOURS[i], label=f"{b1:g}")
-        panel.set(xlabel="rate", ylabel="loss at the end, mean of tuning seeds")
-        panel.set_title(titles[problem])
-        panel.legend(title=r"$\beta_1$")
-    for panel in axes[len(problems) : 2]:
-        panel.axis("off")
-    draw_tuned(axes[2], results)
-    axes[3].axis("off")
-    rows = [[name, found] for name, found in results["arguments"].items()]
-    drawn = axes[3].table(rows, colLabels=["rule of optax", "argument that remembers gradients"],
-                          loc="center", cellLoc="left", colWidths=[0.3, 0.7])  # fmt: skip
-    drawn.auto_set_font_size(False)
-    drawn.set_fontsize(9)
-    drawn.scale(1, 1.5)
+    """The tables of both libraries, and Adam's moment over the velocity."""
+    fig, (torch, ours, moments) = figure(1, 3, width=5.2, height=5.2)
+    draw_table(torch, results["torch"], list(results["torch"]))
+    torch.set_title("all rules of torch 1.13")
+    table = results["optax"]
+    known = {name.lower() for name in results["torch"]}
+    shown = [name for name in table if name in known or "momentum" in table[name]]
+    draw_table(ours, table, sorted(shown, key=lambda name: ("momentum" not in table[name], name)))
+    version, others = results["optax version"], len(table) - len(shown)
+    ours.set_title(
+        f"{len(shown)} rules of optax {version}\n(none of its {others} others takes momentum)"
+    )
+    steps = np.arange(1, len(results["moment"]) + 1)
+    gradient, velocity, moment = (results[key][:, 0] for key in ("gradients", "velocity", "moment"))
+    moments.plot(steps, gradient, color="grey", lw=1, label="gradient")
+    look = method("momentum") | {"linestyle": "-", "lw": 4, "alpha": 0.5}
+    moments.plot(steps, (1 - B1) * velocity, **look | {"label": rf"{1 - B1:.1g} $\times$ velocity"})
+    moments.plot(steps, moment, **method("adam") | {"label": "Adam's first moment m"})
+    moments.set(xlabel="step", ylabel="first component")
+    moments.set_title(rf"Adam on the turned valley, $\beta_1$ = {B1}")
+    moments.legend(loc="best")
     return fig
 
 
-def draw_tuned(axes: Axes, results: dict[str, Any]) -> None:
-    """Final losses at the best rates, over those of b1 = 0."""
-    at = np.arange(len(results["b1"]))
-    for j, problem in enumerate(problems_of(results)):
-        losses = results[f"{problem} loss"]
-        rows = np.array([interval(row) for row in losses / losses[0]])
-        bars = np.abs(rows[:, 1:] - rows[:, :1]).T
-        look = {"color": COLOURS[j], "capsize": 4, "label": problem}
-        axes.errorbar(at + 0.1 * j - 0.05, rows[:, 0], bars, fmt="o", **look)
-    axes.axhline(1, color="grey", linewidth=0.8)
-    axes.set_xticks(at, [f"{b1:g}" for b1 in results["b1"]])
-    axes.set(xlabel=r"$\beta_1$", ylabel=r"final loss / that of $\beta_1 = 0$", yscale="log")
-    seeds = losses.shape[1]
-    axes.set_title(f"best rates, {results['steps']} steps, mean and 95 %, {seeds} seeds")
-    axes.legend()
+def draw_table(axes: Axes, table: dict[str, Any], rules: list[str]) -> None:
+    """A row a rule, a column an argument: a dot where the rule takes it."""
+    rows = rules[::-1]
+    for column, argument in enumerate(ARGUMENTS):
+        places = [rows.index(rule) for rule in taking(table, argument) if rule in rows]
+        axes.plot([column] * len(places), places, "os"[column], ms=9, color=COLOURS[1 - column])
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xticks(range(len(ARGUMENTS)), ARGUMENTS)
+    axes.set(xlim=(-0.6, 1.6), ylim=(-0.7, len(rows) - 0.3), xlabel="argument")

@@ -15,9 +15,10 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, figure, interval
+from experiments.engine import COLOURS, data_name, figure, interval, ordered
 from experiments.engine.before import Verdict, combine, paired
 from experiments.momentum._final_loss import at_best_rates
 from experiments.momentum._images import minibatch_loss, small_digit_table
@@ -107,28 +108,43 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """Loss against the rate for every rho, and the tuned losses."""
     problems = problems_of(results)
-    fig, axes = figure(len(problems), 2, width=4.8, height=3.3)
-    at = np.arange(len(results["decays"]))
+    fig, axes = figure(1, len(problems) + 1, width=5.2, height=4.4)
     titles = {
-        "quadratic": "noisy quadratic, 10 dimensions, $\\kappa$ = 100",
-        "images": f"{results.get('data_set')}: logistic regression, batches of 32",
+        "quadratic": r"noisy quadratic, 10 weights, $\kappa$ = 100",
+        "images": f"{data_name(results.get('data_set', ''))}: logistic regression",
     }
-    for row, problem in enumerate(problems):
-        curves, tuned = axes[2 * row], axes[2 * row + 1]
-        lowest = results[f"{problem} tuning"].min()
-        for i, decay in enumerate(results["decays"]):
-            y = results[f"{problem} tuning"][i]
-            curves.loglog(results["grid"], y, "o-", ms=3, color=COLOURS[i], label=f"{decay:g}")
-        curves.set(xlabel=r"rate times largest curvature, $\alpha h_{max}$", title=titles[problem])
-        curves.set_ylabel("loss at the end, mean of tuning seeds")
-        tuned.set_yscale("log" if problem == "quadratic" else "linear")
-        curves.set_ylim(lowest * 0.8, results[f"{problem} tuning"][0][0] * 3)
-        rows = np.array([interval(values) for values in results[f"{problem} loss"]])
-        bars = np.abs(rows[:, 1:] - rows[:, :1]).T
-        tuned.errorbar(at, rows[:, 0], bars, fmt="o", color=COLOURS[0], capsize=4)
-        tuned.set_xticks(at, [f"{decay:g}" for decay in results["decays"]])
-        tuned.set(xlabel=r"momentum $\rho$", ylabel="loss at the end")
-        seeds = results[f"{problem} loss"].shape[1]
-        tuned.set_title(f"best rate, {results['steps']} steps, mean and 95 %, {seeds} seeds")
-        curves.legend(title=r"$\rho$", loc="center left", bbox_to_anchor=(1, 0.5))
+    for panel, problem in zip(axes, problems, strict=False):
+        rows = zip(results["decays"], results[f"{problem} tuning"], "osD^vP", strict=False)
+        for decay, losses, marker in rows:
+            look = {"color": ordered("decay", decay), "label": rf"$\rho$ = {decay:g}"}
+            panel.loglog(results["grid"], losses, marker=marker, ms=5, **look)
+        lowest, highest = results[f"{problem} tuning"].min(), results[f"{problem} tuning"][0][0]
+        panel.set(xlabel=r"rate $\times$ largest curvature", title=titles[problem])
+        panel.set_ylim(lowest * 0.8, highest * 3)
+    axes[0].set_ylabel("loss after tuning runs")
+    if "images" in problems:
+        panel = axes[problems.index("images")]
+        panel.set(ylabel="loss after tuning runs / nats")
+        panel.set_yticks([0.4, 0.6, 1, 2], ["0.4", "0.6", "1", "2"])
+        panel.minorticks_off()
+    axes[-2].legend(loc="upper left")
+    draw_tuned(axes[-1], results)
     return fig
+
+
+def draw_tuned(axes: Axes, results: dict[str, Any]) -> None:
+    """Losses at the best rates, over those without momentum."""
+    at = np.arange(len(results["decays"]))
+    for j, problem in enumerate(problems_of(results)):
+        losses = results[f"{problem} loss"]
+        rows = np.array([interval(values) for values in np.log10(losses / losses[0])])
+        rows = 10.0**rows
+        bars = np.abs(rows[:, 1:] - rows[:, :1]).T
+        name = "quadratic" if problem == "quadratic" else data_name(results["data_set"])
+        look = {"color": COLOURS[j], "capsize": 4, "label": f"{name}, {losses.shape[1]} seeds"}
+        axes.errorbar(at + 0.2 * j - 0.1, rows[:, 0], bars, fmt="os"[j], **look)
+    axes.axhline(1, color="grey", linewidth=0.8)
+    axes.set_xticks(at, [f"{decay:g}" for decay in results["decays"]])
+    axes.set(xlabel=r"momentum $\rho$", ylabel="loss / loss without momentum", yscale="log")
+    axes.set_title(f"best rate, {results['steps']} steps, mean and 95 %")
+    axes.legend(loc="upper left")

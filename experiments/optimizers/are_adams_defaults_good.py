@@ -18,7 +18,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, Arm, figure, interval, repeat, tune
+from experiments.engine import COLOURS, Arm, data_name, figure, interval, repeat, tune
 from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._tasks import tasks
 from experiments.races import held_back, racer
@@ -30,6 +30,7 @@ TIER = 2
 RATES = (1e-3, 5e-4)
 GOOD = 1.0  # points of accuracy
 TICKS = (5, 10, 20, 40, 80)
+SHOWN = {"mlp": "MLP", "cnn": "CNN"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,35 +104,32 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The regret on every task, and where the defaults lie among the trials."""
-    fig, (regret, field) = figure(1, 2, width=5.6, height=3.6)
+    fig, (regret, field) = figure(1, 2, width=6.6, height=4.4)
     lost, names = regrets(results), list(results["error"])
-    labels = [f"{name}\n{results['sets'][name]}" for name in names]
-    seeds = lost.shape[1]
+    labels = [f"{SHOWN.get(name, name)}\n{data_name(results['sets'][name])}" for name in names]
     at = np.arange(len(names))
-    trials = len(results["tuning"][names[0]])
     for i, rate in enumerate(RATES):
         look = {"color": COLOURS[i], "label": f"rate {rate:g}"}
         rows = np.array([interval(values) for values in lost[..., i]])
         bars = np.abs(rows[:, 1:] - rows[:, :1]).T
-        regret.errorbar(at + 0.2 * i - 0.1, rows[:, 0], bars, fmt="o", capsize=4, **look)
+        regret.errorbar(at + 0.2 * i - 0.1, rows[:, 0], bars, fmt="os"[i], capsize=4, **look)
+        means = [results["error"][name][:, 1 + i].mean() for name in names]
+        look["label"] = f"rate {rate:g}, test error"
+        field.plot(at + 0.15 + 0.15 * i, means, "<", ls="", ms=7, **look)
     regret.axhline(0, color="black", lw=0.8)
     regret.axhline(GOOD, color="black", lw=0.8, ls="--", label="one point")
-    regret.set_xticks(at, labels)
-    regret.set(ylabel="points of test accuracy lost", title="default minus tuned Adam")
-    regret.legend()
+    regret.set(ylabel="points of test accuracy lost")
+    regret.set_title(f"default minus tuned Adam, mean and 95 % of {lost.shape[1]} seeds")
     for place, name in enumerate(names):
         means = results["tuning"][name].mean(axis=1)
-        field.plot(np.full(len(means), place), means, ".", color="black", ms=4, alpha=0.5)
-        for i, _ in enumerate(RATES):
-            mean = results["error"][name][:, 1 + i].mean()
-            field.plot(place + 0.25, mean, "<", color=COLOURS[i], ms=5)
-    field.plot([], [], ".", color="black", label="a trial, held-back error")
-    for i, rate in enumerate(RATES):
-        field.plot([], [], "<", ls="", color=COLOURS[i], label=f"rate {rate:g}, test error")
-    field.set_xticks(at, labels)
+        label = "a trial, held-back error" if place == 0 else None
+        field.plot(np.full(len(means), place), means, ".", color="grey", ms=5, label=label)
+    trials = len(results["tuning"][names[0]])
     field.set(ylabel="error / %", yscale="log", title=f"all {trials} trials and the defaults")
     field.set_yticks(TICKS, [f"{tick}" for tick in TICKS])
     field.minorticks_off()
-    field.legend()
-    fig.suptitle(f"five small tasks, mean and 95 % interval of {seeds} seeds", fontsize=9)
+    for panel in (regret, field):
+        panel.set_xticks(at, labels)
+    regret.legend(loc="upper center")
+    field.legend(loc="lower right")
     return fig

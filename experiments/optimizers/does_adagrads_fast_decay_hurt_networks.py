@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import Arm, band, figure, interval, method, tune
+from experiments.engine import Arm, band, data_name, figure, interval, method, tune
 from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._rules import one_of
 from experiments.races import held_back, racer, read
@@ -112,23 +112,25 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Held-back error against the rate, and curves at the best rates."""
-    fig, (tuning, losses, errors) = figure(1, 3, width=4.4, height=3.4)
+    fig, (tuning, losses, errors) = figure(1, 3, width=5.2, height=4.4)
     for name, values in results["tuning"].items():
         rates, look = results["rates"][name], method(name)
-        tuning.plot(rates, values.mean(axis=1), "o", ms=3, **look)
+        tuning.plot(rates, values.mean(axis=1), "o", ms=4, **look)
         tuning.plot(rates, values, ".", ms=3, alpha=0.5, **look | {"label": None, "linestyle": ""})
         for axes, key in ((losses, "loss"), (errors, "error")):
             rows = np.array([interval(column) for column in results[key][name].T])
             share = 100 * (np.arange(len(rows)) + (0.5 if key == "loss" else 1)) / len(rows)
-            label = f"{name}, {results['best'][name]:.2g}"
+            label = f"{name}, rate {results['best'][name]:.2g}"
             band(axes, share, *rows.T, **look | {"label": label})
             axes.set_xlabel(f"part of the {results['steps']} updates / %")
-    tuning.set(xscale="log", xlabel="learning rate", ylabel="error on held-back images / %")
-    tuning.set_title(f"tuning: mean of {results['tuning']['adagrad'].shape[1]} seeds")
-    tuning.legend()
-    losses.set(ylabel="train loss of the batches / nats", title="train loss at the best rate")
-    losses.legend(title="best rate")
+    tuning.set(xscale="log", xlabel="learning rate", ylabel="held-back error / %")
+    seeds = results["tuning"]["adagrad"].shape[1]
+    tuning.set_title(f"{data_name(results['data_set'])}, mean of {seeds} tuning seeds")
+    tuning.set_ylim(top=108)
+    tuning.legend(loc="upper center", ncols=3, columnspacing=1.0, handlelength=1.5)
     seeds = len(results["error"]["adagrad"])
-    errors.set(ylabel="test error / %", title=f"test error, mean and 95 %, {seeds} seeds")
-    fig.suptitle(f"{results['data_set']}, two convolutions", fontsize=9)
+    losses.set(ylabel="train loss / nats", title=f"best rates, mean and 95 % of {seeds} seeds")
+    losses.set_ylim(top=losses.get_ylim()[1] + 0.3)
+    losses.legend(loc="upper right")
+    errors.set(ylabel="test error / %", title="the same runs")
     return fig

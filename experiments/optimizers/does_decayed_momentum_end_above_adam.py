@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, band, figure, interval, method
+from experiments.engine import COLOURS, band, data_name, figure, interval, method
 from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.optimizers._rules import switching_race
 from jaxtricks import models
@@ -106,7 +106,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Train loss and test error over the updates, and the errors of all trials."""
-    fig, (losses, errors, spread) = figure(1, 3, width=4.5, height=3.5)
+    fig, (losses, errors, spread) = figure(1, 3, width=5.2, height=4.6)
     for axes, key in ((losses, "loss"), (errors, "error")):
         for name, curves in results[key].items():
             rows = np.array([interval(column) for column in curves.T])
@@ -114,15 +114,13 @@ def draw(results: dict[str, Any]) -> Figure:
             band(axes, share, *rows.T, **{**LOOKS[name], "label": LABELS[name]})
         axes.set_xlabel(f"part of the {results['steps']} updates / %")
     losses.axvspan(5, 10, color="black", alpha=0.08, lw=0)
-    losses.set(ylabel="train loss of the batches / nats", title="train loss; shaded: 5 to 10 %")
-    errors.set(ylabel="test error / %", title="test error")
-    draw_trials(spread, results["tuning"])
-    fig.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncol=4)
     seeds = len(results["error"]["sgd"])
-    fig.suptitle(
-        f"{results['data_set']}: best trial of each method, mean and 95 % of {seeds} seeds",
-        fontsize=9,
-    )
+    losses.set(ylabel="train loss / nats")
+    losses.set_title(f"{data_name(results['data_set'])}, best trials (shaded: 5 to 10 %)")
+    errors.set(ylabel="test error / %", title=f"the same runs, mean and 95 % of {seeds} seeds")
+    losses.set_ylim(top=losses.get_ylim()[1] + 0.35)
+    losses.legend(loc="upper right")
+    draw_trials(spread, results["tuning"])
     return fig
 
 
@@ -133,5 +131,5 @@ def draw_trials(axes: Axes, tuning: dict[str, np.ndarray]) -> None:
         axes.plot(1 + np.arange(len(means)), means, "o", ms=3, **LOOKS[name] | {"label": None})
     trials, seeds = tuning["sgd"].shape
     axes.set_xticks(np.unique(np.linspace(1, trials, 5).round()))
-    axes.set(xlabel="rank of the trial", ylabel="error on held-back images / %")
+    axes.set(xlabel="rank of the trial", ylabel="held-back error / %")
     axes.set_title(f"all {trials} trials, mean of {seeds} tuning seeds")

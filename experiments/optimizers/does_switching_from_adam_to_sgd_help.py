@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, band, figure, interval, method
+from experiments.engine import COLOURS, band, data_name, figure, interval, method
 from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._rules import switching_race
 from jaxtricks import models
@@ -26,13 +26,14 @@ CLAIMS = ("C-042",)
 TIER = 2
 
 SHARES = (0.25, 0.5, 0.75)
+LOSS_TICKS = (0.05, 0.1, 0.2, 0.5, 1)
 SWITCHES = tuple(f"switch at {share:g}" for share in SHARES)
 LOOKS = {
     "adam": method("adam") | {"label": "Adam, constant rate"},
     "adam, decayed": {"color": COLOURS[0], "linestyle": "-.", "label": "Adam, decayed"},
-    "switch at 0.75": {"color": "#3F3F3F", "linestyle": "--", "label": "SGD from 75 % on"},
+    "switch at 0.75": {"color": COLOURS[4], "linestyle": "--", "label": "SGD from 75 % on"},
     "switch at 0.5": method("adam to sgd") | {"label": "SGD from 50 % on"},
-    "switch at 0.25": {"color": "#B8B8B8", "linestyle": "--", "label": "SGD from 25 % on"},
+    "switch at 0.25": {"color": COLOURS[7], "linestyle": "--", "label": "SGD from 25 % on"},
     "sgd": method("momentum") | {"label": "SGD + momentum, decayed"},
 }
 
@@ -78,29 +79,27 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Train loss and test error over the updates, and the errors at the end."""
-    fig, (losses, errors, ends) = figure(1, 3, width=4.5, height=3.5)
+    fig, (losses, errors, ends) = figure(1, 3, width=5.2, height=4.6)
     for axes, key in ((losses, "loss"), (errors, "error")):
         for name, look in LOOKS.items():
             rows = np.array([interval(column) for column in results[key][name].T])
             share = 100 * (np.arange(len(rows)) + (0.5 if key == "loss" else 1)) / len(rows)
             band(axes, share, *rows.T, **look)
         axes.set_xlabel(f"part of the {results['steps']} updates / %")
-    losses.set(ylabel="train loss of the batches / nats", title="train loss", yscale="log")
-    errors.set(ylabel="test error / %", title="test error")
+    seeds, trials = len(results["error"]["sgd"]), len(results["tuning"]["sgd"])
+    losses.set(ylabel="train loss / nats", yscale="log")
+    losses.set_yticks(LOSS_TICKS, [f"{tick:g}" for tick in LOSS_TICKS])
+    losses.minorticks_off()
+    losses.set_title(f"{data_name(results['data_set'])}, best of {trials} trials each")
+    errors.set(ylabel="test error / %", title=f"the same runs, mean and 95 % of {seeds} seeds")
+    errors.legend(loc="upper right")
     for place, (name, look) in enumerate(LOOKS.items()):
         values = results["error"][name][:, -1]
         mean, low, high = interval(values)
         ends.plot(np.full(len(values), place), values, ".", color=look["color"], ms=4, alpha=0.6)
         bars = [[mean - low], [high - mean]]
         ends.errorbar([place + 0.2], [mean], bars, fmt="o", color=look["color"], capsize=4)
-    ends.set_xticks(range(len(LOOKS)), ["Adam", "Adam,\ndecayed", "75 %", "50 %", "25 %", "SGD"])
-    ends.set(ylabel="test error at the end / %", title="at the end; points are seeds")
+    ends.set_xticks(range(len(LOOKS)), ["all", "all,\ndecayed", "75 %", "50 %", "25 %", "none"])
+    ends.set(ylabel="test error at the end / %", title="at the end; small points are seeds")
     ends.set_xlabel("Adam's part of the updates")
-    fig.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncol=6)
-    seeds = len(results["error"]["sgd"])
-    fig.suptitle(
-        f"{results['data_set']}: best of {len(results['tuning']['sgd'])} trials of each method, "
-        f"mean and 95 % interval of {seeds} seeds",
-        fontsize=9,
-    )
     return fig

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.engine import figure, interval, method, repeat
+from experiments.engine import data_name, figure, interval, method, repeat
 from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._rules import one_of
 from experiments.optimizers._tasks import tasks
@@ -37,6 +37,8 @@ RULES = {
     "adam": (optimizers.adam, 0.001),
 }
 TICKS = (5, 10, 20, 40, 80)
+SHOWN = {"mlp": "MLP", "cnn": "CNN"}
+MARKERS = "osD^vPX"
 ADAM = list(RULES).index("adam")
 
 
@@ -100,26 +102,26 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Test errors on every task, and the mean ranks."""
-    fig, (errors, order) = figure(1, 2, width=5.4, height=3.6, width_ratios=(3, 2))
-    tasks_, mean = list(results["error"]), mean_ranks(results)
-    for i, name in enumerate(RULES):
-        look = method(name) | {"linestyle": ""}
-        rows = np.array([interval(results["error"][task][i]) for task in tasks_])
+    fig, (errors, order) = figure(1, 2, width=6.6, height=4.6, width_ratios=(3, 2))
+    names, mean = list(results["error"]), mean_ranks(results)
+    for i, rule in enumerate(RULES):
+        look = method(rule) | {"linestyle": "", "capsize": 2}
+        rows = np.array([interval(results["error"][name][i]) for name in names])
         bars = np.abs(rows[:, 1:] - rows[:, :1]).T
-        at = np.arange(len(tasks_)) + 0.1 * (i - 3)
-        errors.errorbar(at, rows[:, 0], bars, fmt="o", ms=4, capsize=2, **look)
+        at = np.arange(len(names)) + 0.1 * (i - 3)
+        errors.errorbar(at, rows[:, 0], bars, fmt=MARKERS[i], ms=5, **look)
         centre, low, high = interval(mean[i])
         bars = [[centre - low], [high - centre]]
-        order.errorbar([centre], [i], xerr=bars, fmt="o", capsize=4, color=look["color"])
-    errors.set_xticks(range(len(tasks_)), [f"{t}\n{results['sets'][t]}" for t in tasks_])
-    errors.set(ylabel="test error / %", yscale="log")
+        order.errorbar([centre], [i], xerr=bars, fmt=MARKERS[i], capsize=4, color=look["color"])
+    labels = [f"{SHOWN.get(name, name)}\n{data_name(results['sets'][name])}" for name in names]
+    errors.set_xticks(range(len(names)), labels)
+    errors.set(ylabel="test error / %", yscale="log", ylim=(2.5, 100))
     errors.set_yticks(TICKS, [f"{tick}" for tick in TICKS])
     errors.minorticks_off()
-    errors.set_title(f"test error after {results['steps']} updates, no tuning")
-    errors.legend(ncol=2)
-    order.axvline((len(RULES) + 1) / 2, color="black", ls="--", lw=0.8, label="middle")
+    seeds = mean.shape[1]
+    errors.set_title(f"after {results['steps']} updates, no tuning (mean and 95 %, {seeds} seeds)")
+    errors.legend(loc="lower right", ncols=2)
+    order.axvline((len(RULES) + 1) / 2, color="black", ls="--", lw=0.8)
     order.set_yticks(range(len(RULES)), list(RULES))
-    order.set(xlabel="mean rank over the tasks, 1 is best", title="ranks")
-    order.legend()
-    fig.suptitle(f"mean and 95 % interval of {mean.shape[1]} seeds", fontsize=9)
+    order.set(xlabel="mean rank over the tasks, 1 is best", title="ranks (dashed: the middle)")
     return fig

@@ -11,6 +11,7 @@ import pytest
 from experiments.gradient_descent import (
     _low_gradient_points,
     _slow_places,
+    _tables,
     are_saddles_everywhere,
     do_unscaled_features_cause_zigzag,
     how_noisy_is_a_minibatch_path,
@@ -31,20 +32,24 @@ def test_negative_pivots_count_negative_eigenvalues(dimension):
 
 
 @pytest.mark.parametrize("start, found", [(0.7, 1.0), (-0.7, -1.0)])
-def test_critical_points_are_found_whatever_their_index(start, found):
+@pytest.mark.parametrize("method", ["shrink_gradient", "keep_index"])
+def test_critical_points_are_found_whatever_their_index(method, start, found):
     """x^3 / 3 - x + y^2 has a minimum at x = 1 and a saddle at x = -1."""
-    end = _low_gradient_points.find_critical(
-        lambda p: p[0] ** 3 / 3 - p[0] + p[1] ** 2, jnp.array([start, 0.5]), 40
-    )
-    np.testing.assert_allclose(end, [found, 0.0], atol=1e-5)
+    with jax.enable_x64(True):
+        slopes = _low_gradient_points.slopes_of(lambda p: p[0] ** 3 / 3 - p[0] + p[1] ** 2)
+        search = getattr(_low_gradient_points, method)
+        end, there = search(slopes, np.array([start, 0.5]), 1e-10, 60)
+    assert there
+    np.testing.assert_allclose(end, [found, 0.0], atol=1e-9)
 
 
-def test_wilson_interval():
-    """Wilson 1927; none of n gives z^2 / (n + z^2), half of 100 gives 0.4038 to 0.5962."""
-    low, high = are_saddles_everywhere.wilson(np.array([0, 50]), 100)
-    assert low[0] == pytest.approx(0, abs=1e-12)
-    assert high[0] == pytest.approx(1.96**2 / (100 + 1.96**2))
-    assert (low[1], high[1]) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+def test_a_slope_without_critical_points_is_searched_in_vain():
+    with jax.enable_x64(True):
+        slopes = _low_gradient_points.slopes_of(lambda p: p[0] + p[1] ** 2)
+        _, there = _low_gradient_points.find_critical(
+            slopes, np.ones(2), tolerance=1e-8, rounds=1, steps=10
+        )
+    assert not there
 
 
 def test_steps_of_the_valley_are_those_of_the_closed_form():
@@ -120,3 +125,35 @@ def test_centring_and_scaling_of_a_table():
     np.testing.assert_allclose(raw, [[1, 1, 10], [1, 3, 50]])
     np.testing.assert_allclose(centred, [[1, -1, -20], [1, 1, 20]])
     np.testing.assert_allclose(standardised, [[1, -1, -1], [1, 1, 1]])
+
+
+def test_a_detour_is_the_one_that_descent_makes():
+    """Path length over distance, step by step in the weights' own coordinates."""
+    script = do_unscaled_features_cause_zigzag
+    inputs = np.random.default_rng(0).normal(size=(20, 2)) * [1.0, 5.0]
+    target = inputs @ np.array([1.0, 0.1])
+    hessian = inputs.T @ inputs / 20
+    rate = 2 / np.linalg.eigvalsh(hessian)[[0, -1]].sum()
+    path = [np.zeros(2)]
+    for _ in range(30):
+        path.append(path[-1] - rate * hessian @ (path[-1] - np.array([1.0, 0.1])))
+    length = np.sum(np.linalg.norm(np.diff(path, axis=0), axis=1))
+    config = dataclasses.replace(script.SMOKE, steps=30, left=0.0)
+    index, _, steps, _ = script.detour(inputs, target, config)
+    assert steps == 30
+    assert index == pytest.approx(length / np.linalg.norm(path[-1]), rel=1e-9)
+
+
+def test_features_of_equal_range_make_no_detour():
+    script = do_unscaled_features_cause_zigzag
+    control = script.measure(*script.equal_ranges(), script.SMOKE)
+    np.testing.assert_allclose(control["index"], 1.0)
+    np.testing.assert_allclose(control["log range"], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name, shape", [("titanic", (1045, 6)), ("zoo", (101, 16))])
+def test_tables_have_numbers_only(name, shape):
+    """Words of more than two kinds, names and columns that are mostly missing are left out."""
+    inputs, target = _tables.read_table(name)
+    assert inputs.shape == shape and np.isfinite(inputs).all()
+    assert target.mean() == pytest.approx(0, abs=1e-9) and target.std() == pytest.approx(1)

@@ -7,6 +7,7 @@ import pytest
 
 from experiments.momentum import (
     can_momentum_leave_a_local_minimum,
+    does_adam_need_momentum,
     does_nesterov_overshoot_less,
     does_the_initial_velocity_matter,
     does_the_rate_belong_inside_the_velocity,
@@ -52,6 +53,14 @@ def test_the_top_of_the_hill_divides_the_runs(start, right):
         jnp.array(0.5), jnp.array(start), jnp.array(0.0), jnp.array(0.0), 1000
     )
     assert bool(end) == right
+
+
+def test_rules_of_optax_are_those_that_take_a_rate_first():
+    """`nadam` is a partial function, and `scale_by_adam` takes no rate."""
+    table = does_adam_need_momentum.arguments_of_optax()
+    assert "momentum" in table["sgd"] and "b1" in table["nadam"]
+    assert not {"scale_by_adam", "scale_by_learning_rate"} & set(table)
+    assert does_adam_need_momentum.taking({"a": ("betas",), "b": ("eps",)}, "b1 or betas") == ["a"]
 
 
 def test_coasting_loses_one_minus_rho_a_step():
