@@ -69,6 +69,7 @@ PLANS = {
             "together": "any of the two ways, each on all tasks",
             "conv": "twice the updates at the best constant rate; floors of 95 % and 93 %",
         },
+        revised="6,000 updates: after 1,500, twice as many moved the constant rate by 0.6 points",
     )
 }
 
@@ -78,10 +79,10 @@ class Config:
     """`count`: MNIST images, a fifth of them to choose by; `steps`: of every run."""
 
     count: int = 5000
-    steps: int = 1500
+    steps: int = 6000
     seeds: int = 20
     tuning_seeds: int = 5
-    seed: int = 15_047
+    seed: int = 35_047
 
 
 SMOKE = Config(count=200, steps=12, seeds=2)
