@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import networks
+from experiments.engine import Tuned
 from jaxtricks import data, models, optimizers, training
 
 BATCH = 32
+RESAMPLES = 200  # of the tuning seeds
 RAW, UNIT, STANDARDISED = "as they are", "from 0 to 1", "standardised"
 TABLES = {"breast_cancer": "breast cancer", "wine_data": "wine"}
 IMAGES = "images"
@@ -87,3 +89,32 @@ def racer(hidden: int, classes: int, *, steps: int, every: int) -> Callable[...,
         return jax.lax.scan(look, state, looks)[1]
 
     return race
+
+
+def choose(
+    tuning: np.ndarray, judged: Callable[[int], np.ndarray], measure: Callable[..., np.ndarray]
+) -> dict[str, Any]:
+    """The trial of the least mean measure, and those that resampled tuning seeds choose.
+
+    Args:
+        tuning: errors `[trial, tuning seed, look]`.
+        judged: the errors of a trial on the seeds that are judged, `[seed, look]`.
+        measure: what is made small, of errors.
+    """
+    losses = measure(tuning)
+    seeds = losses.shape[1]
+    draws = np.random.default_rng(0).integers(0, seeds, (RESAMPLES, seeds))
+    again = losses[:, draws].mean(axis=2).argmin(axis=0)
+    best = int(losses.mean(axis=1).argmin())
+    others = {str(i): measure(judged(i)) for i in {best, *again.tolist()}}
+    errors = judged(best)
+    return {"tuning": losses, "best": best, "again": again, "others": others, "errors": errors}
+
+
+def chosen(found: dict[str, Any], rates: np.ndarray) -> Tuned:
+    """What `choose` found, as tuning gives it."""
+    others = {int(i): np.asarray(values) for i, values in found["others"].items()}
+    best = int(found["best"])
+    edge = ("rate",) if best in (0, len(rates) - 1) else ()
+    again, losses = np.asarray(found["again"], int), np.asarray(found["tuning"])
+    return Tuned(losses, best, rates[best], others[best], edge, again, others)

@@ -15,7 +15,6 @@ Command: python -m experiments --only do_standardised_inputs_train_better
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -50,6 +49,8 @@ from experiments.preprocessing._halves import (
     TABLES,
     WAYS,
     Task,
+    choose,
+    chosen,
     racer,
     read_tasks,
     split_and_race,
@@ -57,7 +58,6 @@ from experiments.preprocessing._halves import (
 
 CLAIMS = ("C-102",)
 TIER = 2
-RESAMPLES = 200
 EVERY = {IMAGES: 5, "breast cancer": 1, "wine": 1}  # updates
 TARGETS = {IMAGES: 25.0, "breast cancer": 10.0, "wine": 20.0}  # test error in percent
 SOONER, FINAL = MEASURES = ("log10 of the updates", "final error")
@@ -124,7 +124,8 @@ def study(
         judged = functools.cache(
             lambda i, ours=ours: repeat(functools.partial(ours, half), test_keys, rates[i])
         )
-        found[name] = {m: choose(measure(m, tuning, title), judged, m, title) for m in MEASURES}
+        measures = {m: functools.partial(measure, m, title=title) for m in MEASURES}
+        found[name] = {m: choose(tuning, judged, of) for m, of in measures.items()}
     return {"examples": len(half), "ways": found}
 
 
@@ -137,29 +138,9 @@ def measure(name: str, errors: np.ndarray, title: str) -> np.ndarray:
     return np.log10(first * EVERY[title])
 
 
-def choose(
-    losses: np.ndarray, judged: Callable[[int], np.ndarray], name: str, title: str
-) -> dict[str, Any]:
-    """The trial with the least mean `[trial, tuning seed]`, and those of resampled tuning seeds."""
-    seeds = losses.shape[1]
-    draws = np.random.default_rng(0).integers(0, seeds, (RESAMPLES, seeds))
-    again = losses[:, draws].mean(axis=2).argmin(axis=0)
-    best = int(losses.mean(axis=1).argmin())
-    others = {str(i): measure(name, judged(i), title) for i in {best, *again.tolist()}}
-    return {"tuning": losses, "best": best, "again": again, "others": others} | {
-        "errors": judged(best)
-    }
-
-
 def tuned(results: dict[str, Any], title: str, way: str, name: str) -> Tuned:
     """What one measure chose."""
-    found = results["tasks"][title]["ways"][way][name]
-    others = {int(i): np.asarray(values) for i, values in found["others"].items()}
-    best, rates = int(found["best"]), results["rates"]
-    edge = ("rate",) if best in (0, len(rates) - 1) else ()
-    again = np.asarray(found["again"], int)
-    losses = np.asarray(found["tuning"])
-    return Tuned(losses, best, rates[best], others[best], edge, again, others)
+    return chosen(results["tasks"][title]["ways"][way][name], results["rates"])
 
 
 def compared(results: dict[str, Any]) -> list[tuple[str, str]]:
