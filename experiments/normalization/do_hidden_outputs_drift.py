@@ -91,8 +91,8 @@ class Config:
 
 
 SMOKE = Config(
-    "digits", 200, hidden=(8, 8), steps=4, looks=4, probes=20, seeds=2, data_sets=("digits",),
-    few=200, depths=(2,), width=8, few_steps=4, few_seeds=2,
+    "digits", 200, hidden=(8,), steps=4, looks=4, probes=20, seeds=2, data_sets=("digits",),
+    few=200, depths=(1,), width=8, few_steps=4, few_seeds=2,
 )  # fmt: skip
 FULL = Config(count=60_000, steps=50_000, looks=500, few_steps=6000, few_seeds=10)
 
