@@ -9,21 +9,21 @@ import jax
 import numpy as np
 
 from experiments import races
-from experiments.engine import repeat
-from experiments.starts import one_of
+from experiments.engine import COLOURS, repeat
 from jaxtricks import initializers, models, optimizers
 
 Exam = Callable[[dict[str, np.ndarray], jax.Array], np.ndarray]
 PLAIN, NORMED = ARMS = ("without batch norm", "batch norm")
 BLOCKS = {PLAIN: models.dense_block, NORMED: models.batch_norm_block}
-LOOKS = {PLAIN: {"color": "#D55E00", "label": PLAIN}, NORMED: {"color": "#0072B2", "label": NORMED}}
+LOOKS = {
+    PLAIN: {"color": COLOURS[1], "label": PLAIN},
+    NORMED: {"color": COLOURS[0], "label": NORMED},
+}
 
 
 def network(arm: str, trial: Any, *, hidden: tuple[int, ...]) -> models.MLP:
-    """Sigmoid layers from Xavier's start, or N(0, trial["std"]^2) if the trial says "gaussian"."""
-    start = initializers.xavier()
-    if "gaussian" in trial:
-        start = one_of((start, initializers.gaussian(std=trial["std"])), trial["gaussian"])
+    """Sigmoid layers from Xavier's start, or from N(0, trial["std"]^2) if the trial has one."""
+    start = initializers.gaussian(std=trial["std"]) if "std" in trial else initializers.xavier()
     return models.MLP((*hidden, 10), activation=nn.sigmoid, block=BLOCKS[arm], kernel_init=start)
 
 

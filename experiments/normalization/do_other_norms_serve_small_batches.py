@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import COLOURS, band, figure, interval, repeat
+from experiments.engine import COLOURS, data_name, figure, interval, repeat
 from experiments.engine.before import Verdict, combine, paired
 from jaxtricks import models, optimizers
 from jaxtricks.normalization import BatchNorm
@@ -129,18 +129,20 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Test error against the batch size."""
-    fig, (axes,) = figure(1, 1, width=6.0, height=3.8)
-    for (norm, found), colour in zip(results["norms"].items(), COLOURS, strict=False):
+    fig, (axes,) = figure(1, 1, width=7.0, height=4.6)
+    sizes = np.asarray(results["batches"])
+    for place, (norm, found) in enumerate(results["norms"].items()):
         rows = np.array([interval(values) for values in found["error"]])
-        label = f"{norm}, rate {float(found['rate']):.2g} at {results['usual']}"
-        band(axes, results["batches"], *rows.T, color=colour, marker="o", label=label)
+        bars = np.abs(rows[:, 1:].T - rows[:, 0])
+        x = sizes * 1.06 ** (place - 1.5)
+        label = f"{norm}, rate {float(found['rate']):.2g}"
+        axes.errorbar(x, rows[:, 0], bars, fmt="o-", capsize=4, color=COLOURS[place], label=label)
     axes.set(xscale="log", xlabel="batch size", ylabel="test error / %", ylim=(0, None))
-    axes.set_xticks(results["batches"], [str(size) for size in results["batches"]])
+    axes.set_xticks(sizes, [str(size) for size in results["batches"]])
     axes.minorticks_off()
-    axes.legend(loc="best")
+    told = f"rates at batches of {results['usual']:.0f},\nelsewhere proportional to the batch"
+    axes.legend(loc="lower center", ncols=2, title=told)
     seeds = np.shape(results["norms"][BATCH_NORM]["error"])[1]
-    axes.set_title(
-        f"{results['data_set']}, mean and 95 % interval of {seeds} seeds;\n"
-        "the same examples for all, rate proportional to the batch"
-    )
+    name = data_name(results["data_set"])
+    axes.set_title(f"{name}, equally many examples for all; mean and 95 % of {seeds} seeds")
     return fig

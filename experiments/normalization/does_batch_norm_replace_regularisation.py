@@ -16,10 +16,11 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import COLOURS, Arm, figure, interval, tune
+from experiments.engine import COLOURS, Arm, data_name, figure, interval, tune
 from experiments.engine.before import Verdict, combine, paired
 from experiments.normalization._sigmoid_net import ARMS, BLOCKS, NORMED, PLAIN
 from jaxtricks import models, optimizers
@@ -117,30 +118,29 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Errors of the six, and the gains."""
-    fig, (left, right) = figure(1, 2, width=4.6, height=3.6)
+    fig, (left, right) = figure(1, 2, height=4.4)
     looks = {NEITHER: COLOURS[6], DROPOUT: COLOURS[0], L2: COLOURS[1]}
     for place, arm in enumerate(ARMS):
         for offset, (kind, colour) in zip((-0.2, 0.0, 0.2), looks.items(), strict=True):
             errors = np.asarray(results["arms"][arm][kind]["error"])
-            mean, low, high = interval(errors)
-            at = place + offset
+            at, label = place + offset, None if place else kind
             left.plot(np.full(len(errors), at), errors, ".", color=colour, alpha=0.35)
-            bar = [[mean - low], [high - mean]]
-            left.errorbar(at, mean, bar, fmt="o", color=colour, label=None if place else kind)
+            bar(left, at, errors, color=colour, label=label)
             if kind != NEITHER:
-                mean, low, high = interval(gain(results, arm, kind))
-                bar = [[mean - low], [high - mean]]
-                right.errorbar(at, mean, bar, fmt="o", color=colour, label=None if place else kind)
+                bar(right, at, gain(results, arm, kind), color=colour, label=label)
     right.axhline(0, color="black", lw=0.8)
     for axes in (left, right):
         axes.set_xticks((0, 1), ARMS)
         axes.set_xlim(-0.5, 1.5)
-        axes.legend(loc="best")
-    left.set_ylabel("test error / %")
-    right.set_ylabel("gain of the regulariser / points")
+        axes.legend(loc="upper center")
     seeds = len(results["arms"][PLAIN][NEITHER]["error"])
-    fig.suptitle(
-        f"{results['data_set']}, each at its best trial: mean and 95 % interval of {seeds} seeds",
-        fontsize=9,
-    )
+    left.set(title=f"{data_name(results['data_set'])}, the best trial of each; {seeds} seeds")
+    left.set_ylabel("test error / %")
+    right.set(title="Gain of the regulariser, mean and 95 %", ylabel="gain / points of test error")
     return fig
+
+
+def bar(axes: Axes, at: float, values: np.ndarray, **look: Any) -> None:
+    """A mean with its interval."""
+    mean, low, high = interval(values)
+    axes.errorbar(at, mean, [[mean - low], [high - mean]], fmt="o", capsize=4, **look)

@@ -21,10 +21,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments import races
-from experiments.engine import band, figure, interval
+from experiments.engine import band, data_name, figure, interval
 from experiments.engine._verdict import Outcome
 from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.normalization import _sigmoid_net as sigmoid_net
@@ -142,38 +143,50 @@ def ratio_over_5(limits: dict[str, tuple[float, float]]) -> Verdict:
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Error at the end against the rate, and error over the steps at the best rates."""
-    fig, (ends, curves, equal) = figure(1, 3, width=4.6, height=3.6)
-    rates = results["rates"]
+    """Error at the end by rate, error over the updates at the best rates, and at equal rates."""
+    fig, (ends, curves, equal) = figure(1, 3, height=4.4)
+    rates = np.asarray(results["rates"])
     for arm, look in LOOKS.items():
         rows = results[arm]["tuning"][..., -1]
         ends.plot(rates, rows.mean(axis=1), **look)
         ends.fill_between(rates, rows.min(axis=1), rows.max(axis=1), color=look["color"], alpha=0.2)
-        fresh = results[arm]["fresh"]
-        steps = (1 + np.arange(fresh.shape[-1])) * results["steps"] / fresh.shape[-1]
-        for place, style in zip(fresh, ("-", ":"), strict=False):
-            found = np.array([interval(column) for column in place.T])
-            rate = rates[results[arm]["best"]] * (1.0 if style == "-" else 0.1)
-            label = f"{arm}, rate {rate:.2g}"
-            band(curves, steps, *found.T, **look | {"label": label, "linestyle": style})
-    factors = sooner(results)[np.asarray(rates) <= results["rates"][results[PLAIN]["best"]]]
-    below = np.asarray(rates)[: len(factors)]
-    rows = np.array([interval(row) for row in factors])
-    band(equal, below, *rows.T, **LOOKS[NORMED])
-    equal.axhline(1, color="black", lw=0.8)
-    equal.set(
-        xscale="log", yscale="log", xlabel="learning rate of both",
-        ylabel="times fewer updates", title="to the plain network's last error",
-    )  # fmt: skip
+        draw_curves(curves, results, arm)
     ends.set(xscale="log", xlabel="learning rate", ylabel="test error at the end / %")
+    ends.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
     ends.legend(loc="upper left")
-    curves.axhline(TARGET, color="black", lw=0.8, ls="--")
-    curves.set(yscale="log", xlabel="update", ylabel="test error / %")
-    curves.legend(loc="upper right")
     tuning, seeds = results[PLAIN]["tuning"].shape[1], results[PLAIN]["fresh"].shape[1]
-    fig.suptitle(
-        f"{results['data_set']}; left: mean and range of {tuning} seeds; middle: mean and 95 % "
-        f"interval of {seeds} others, dashed: target; right: mean and 95 % interval of the former",
-        fontsize=9,
-    )
+    ends.set_title(f"{data_name(results['data_set'])}, mean and range of {tuning} seeds")
+    curves.axhline(TARGET, color="black", lw=1, ls="--", label=f"target, {TARGET:g} %")
+    curves.set(yscale="log", xlabel="update", ylabel="test error / %", ylim=(1, 100))
+    curves.set_yticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
+    curves.legend(loc="lower left")
+    curves.set_title(f"Mean and 95 % of {seeds} other seeds")
+    draw_equal(equal, results, rates)
+    for axes in (ends, curves, equal):
+        axes.minorticks_off()
     return fig
+
+
+def draw_curves(axes: Axes, results: dict[str, Any], arm: str) -> None:
+    """Solid: at the best rate. Dotted: at a tenth of it."""
+    fresh = results[arm]["fresh"]
+    steps = (1 + np.arange(fresh.shape[-1])) * results["steps"] / fresh.shape[-1]
+    for place, style in zip(fresh, ("-", ":"), strict=False):
+        found = np.array([interval(column) for column in place.T])
+        rate = results["rates"][results[arm]["best"]] * (1.0 if style == "-" else 0.1)
+        look = LOOKS[arm] | {"label": f"{arm}, rate {rate:.2g}", "linestyle": style}
+        band(axes, steps, *found.T, **look)
+
+
+def draw_equal(axes: Axes, results: dict[str, Any], rates: np.ndarray) -> None:
+    """How many times fewer updates batch norm needs at the plain network's rates."""
+    factors = sooner(results)[rates <= results["rates"][results[PLAIN]["best"]]]
+    rows = np.array([interval(row) for row in factors])
+    rows = np.maximum(rows, 0.1)  # where an interval goes below 0
+    band(axes, rates[: len(factors)], *rows.T, **LOOKS[NORMED])
+    axes.axhline(1, color="black", lw=0.8)
+    axes.set(xscale="log", yscale="log", xlabel="learning rate of both", ylim=(0.5, 100))
+    axes.set_ylabel("times fewer updates")
+    axes.set_xticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+    axes.set_yticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
+    axes.set_title(f"Gain to the last error without, {factors.shape[1]} seeds")

@@ -18,10 +18,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments import networks, races
-from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine import COLOURS, band, data_name, figure, interval
 from experiments.engine.before import Verdict, combine, exact, paired
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from jaxtricks import averaging, optimizers
@@ -184,33 +185,37 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """A unit's means over the first seed's run, the gap at the marks, and the errors."""
-    fig, (path, gap, errors) = figure(1, 3, width=4.4, height=3.6)
+    fig, (path, gap, errors) = figure(1, 3, height=4.2)
     means = results["paths"]
     moving, batch = means["moving"].ravel(), means["batch"].ravel()
     steps = np.arange(1, len(moving) + 1)
-    path.plot(steps, batch, color="#B0B0B0", lw=0.5, label="batch")
+    path.plot(steps, batch, color="grey", lw=0.5, label="batch")
     path.plot(steps, moving, color=COLOURS[1], label=MOVING)
     marks = steps[-1] // len(means["whole"]) * np.arange(1, len(means["whole"]) + 1)
     path.plot(marks, means["whole"], "o", color=COLOURS[0], label=WHOLE)
     path.set(xlabel="update", ylabel="mean of a unit of the last layer")
+    path.set_title(f"{data_name(results['data_set'])}, the first seed")
     path.legend()
     rows = np.array([interval(column) for column in results["gap"].T])
     band(gap, marks, *(100 * rows).T, color=COLOURS[1])
     gap.axhline(2, color="black", lw=0.8, ls="--")
-    gap.set(xlabel="update", ylabel="moving average from the whole set / %", ylim=(0, None))
-    gap.set_title(f"batches of {results['shown']:.0f}; dashed: 2 %")
-    sizes = results["sizes"]
-    for (name, found), colour in zip(results["errors"].items(), COLOURS, strict=False):
-        rows = np.array([interval(values) for values in found])
-        band(errors, sizes, *rows.T, color=colour, marker="o", label=name)
-    errors.set(xscale="log", yscale="log", xlabel="batch size", ylabel="test error / %")
-    errors.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
-    errors.set_yticks([10, 15, 20, 30, 50], ["10", "15", "20", "30", "50"])
-    errors.minorticks_off()
-    errors.legend()
-    seeds = len(results["gap"])
-    fig.suptitle(
-        f"{results['data_set']}: left the first seed, else mean and 95 % of {seeds} seeds",
-        fontsize=9,
-    )
+    gap.set(xlabel="update", ylabel="distance / % of the mean", ylim=(0, None))
+    gap.set_title(f"Moving average to whole set, batches of {results['shown']:.0f}")
+    draw_errors(errors, results)
     return fig
+
+
+def draw_errors(axes: Axes, results: dict[str, Any]) -> None:
+    """Test error by the statistics, side by side at each batch size."""
+    sizes = np.asarray(results["sizes"])
+    for place, (name, found) in enumerate(results["errors"].items()):
+        rows = np.array([interval(values) for values in found])
+        bars = np.abs(rows[:, 1:].T - rows[:, 0])
+        x = sizes * 1.12 ** (place - 1.5)
+        axes.errorbar(x, rows[:, 0], bars, fmt="o", capsize=3, color=COLOURS[place], label=name)
+    axes.set(xscale="log", yscale="log", xlabel="batch size", ylabel="test error / %")
+    axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
+    axes.set_yticks([10, 15, 20, 30, 50], ["10", "15", "20", "30", "50"])
+    axes.minorticks_off()
+    axes.legend()
+    axes.set_title(f"Mean and 95 % of {len(results['gap'])} seeds")

@@ -1,8 +1,10 @@
 """What do centring and scaling do to a cloud of points?
 
 The lecture's three clouds (002:53-58, 004:438-443): the data, centred, and divided by the standard
-deviations. Two correlated features made up for it, and two of real images: red and blue of all
-pixels of CIFAR-10's images where there are any, else two neighbouring pixels of the digits.
+deviations. Two correlated features made up for it, and two of real images, from 0 to 1: red and
+blue of all pixels of CIFAR-10's images where there are any, else two neighbouring pixels of the
+digits. The clouds of a row have equal axes, so that what a stage does is seen; a cross shows the
+mean and one deviation to each side.
 
 Command: python -m experiments --only what_do_centring_and_scaling_do      (CPU, about 5 s)
 """
@@ -11,14 +13,15 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, figure
-from experiments.engine.before import Verdict
+from experiments.engine import COLOURS, Verdict, data_name, figure
 from jaxtricks import data
 
 FIGURES = ("F-016",)
 
+WHITE = {"color": "white", "alpha": 0.8, "pad": 2, "lw": 0}
 STAGES = ("raw", "centred", "centred and scaled")
 
 
@@ -53,7 +56,7 @@ def run(config: Config) -> dict[str, Any]:
 def two_features(wanted: str, count: int) -> tuple[np.ndarray, tuple[str, str], str]:
     """Rows of two features from `count` images, what they are, and the set's name."""
     name = wanted if data.available(wanted) else "digits"
-    images = data.load(name, limit=count).train["image"]
+    images = data.load(name, limit=count).train["image"] / 255.0
     if images.shape[-1] == 3:
         return images.reshape(-1, 3)[:, ::2], ("red", "blue"), name
     return images[:, 3, 3:5, 0], ("pixel (3, 3)", "pixel (3, 4)"), name
@@ -79,25 +82,31 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """A row of three clouds for each set, on the same axes after centring."""
-    fig, panels = figure(2, 3, width=3.4, height=3.4)
+    """A row of three clouds for each set, on the same axes."""
+    fig, panels = figure(2, 3, width=4.6, height=4.6)
     rows = zip((panels[:3], panels[3:]), results["clouds"].items(), strict=True)
     for row, (title, cloud) in rows:
+        reach = 1.05 * max(np.abs(points).max() for points in cloud["points"])
         for stage, axes in enumerate(row):
-            points, mean, std = (np.asarray(cloud[key][stage]) for key in ("points", "mean", "std"))
-            axes.scatter(*points.T, s=5, color=COLOURS[0], alpha=0.5, linewidths=0)
-            axes.axhline(0, color="black", lw=0.8)
-            axes.axvline(0, color="black", lw=0.8)
-            axes.plot(*mean, "+", color=COLOURS[5], ms=12, mew=2)
-            axes.set(xlabel=cloud["names"][0], ylabel=cloud["names"][1], aspect="equal")
-            reach = 1.05 * max(np.abs(points).max(), 1)
-            axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
-            means, deviations = (", ".join(f"{v + 0.0:.3g}" for v in pair) for pair in (mean, std))
-            axes.set_title(
-                f"{title}, {STAGES[stage]}\nmeans {means}\n"
-                f"deviations {deviations}; correlation {cloud['correlation'][stage]:.3g}",
-                fontsize=8,
-            )
+            draw_cloud(axes, cloud, stage, reach)
+            axes.set_title(f"{data_name(title)}, {STAGES[stage]}")
     shown = len(results["clouds"]["made up"]["points"][0])
-    fig.suptitle(f"+: the mean; {shown} points of each cloud are shown", fontsize=9)
+    told = f"cross: mean and deviations\n{shown} points shown"
+    panels[0].text(0.98, 0.02, told, transform=panels[0].transAxes, ha="right", fontsize=10.5)
     return fig
+
+
+def draw_cloud(axes: Axes, cloud: dict[str, Any], stage: int, reach: float) -> None:
+    """The points of a stage, their mean and one deviation to each side, and the numbers."""
+    points, mean, std = (np.asarray(cloud[key][stage]) for key in ("points", "mean", "std"))
+    axes.scatter(*points.T, s=6, color=COLOURS[0], alpha=0.5, linewidths=0)
+    axes.axhline(0, color="black", lw=0.8)
+    axes.axvline(0, color="black", lw=0.8)
+    look = {"fmt": "none", "ecolor": COLOURS[1], "elinewidth": 2.5, "capsize": 6, "capthick": 2.5}
+    axes.errorbar(*mean, xerr=std[0], yerr=std[1], **look)
+    axes.set(xlabel=cloud["names"][0], ylabel=cloud["names"][1], aspect="equal")
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    means, deviations = (", ".join(f"{v:.2f}".replace("-0.00", "0.00") for v in pair)
+                         for pair in (mean, std))  # fmt: skip
+    told = f"means {means}\ndeviations {deviations}\ncorrelation {cloud['correlation'][stage]:.2f}"
+    axes.text(0.02, 0.98, told, transform=axes.transAxes, va="top", fontsize=10.5, bbox=WHITE)

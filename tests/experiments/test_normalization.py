@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from experiments.activations import what_is_a_network_without_activations as linear
+from experiments.normalization import _drift as drift
 from experiments.normalization import _sigmoid_net as sigmoid_net
-from experiments.normalization import do_hidden_outputs_drift as drift
+from experiments.normalization import _tuned_starts as starts
 from experiments.normalization import how_large_a_rate_does_batch_norm_allow as rates
 from experiments.normalization import is_the_corrected_variance_unbiased as unbiased
 from experiments.normalization import what_does_batch_norm_compute as walk
@@ -46,16 +47,28 @@ def test_steps_to_a_target_are_counted_at_the_marks():
 
 
 def percentiles(middle, spread):
-    """Of one seed and two equal units: `[1, look, 3, unit]`."""
+    """Of two equal units: `[look, 3, unit]`."""
     rows = np.stack([middle - spread, middle, middle + spread], axis=1)
-    return np.repeat(rows[None, :, :, None], 2, axis=3)
+    return np.repeat(rows[:, :, None], 2, axis=2)
 
 
 def test_drift_is_of_the_median_and_unrest_of_the_spread():
     swing = np.array([-1.0, 1.0] * 5)
     moving, breathing = percentiles(3 * swing, 2 + 0 * swing), percentiles(0 * swing, 2 + swing)
-    np.testing.assert_allclose([drift.drift(moving), drift.unrest(moving)], [[1.5], [0.0]])
-    np.testing.assert_allclose([drift.drift(breathing), drift.unrest(breathing)], [[0.0], [0.5]])
+    np.testing.assert_allclose([drift.drift(moving), drift.unrest(moving)], [1.5, 0.0])
+    np.testing.assert_allclose([drift.drift(breathing), drift.unrest(breathing)], [0.0, 0.5])
+
+
+def test_shift_is_the_farthest_from_the_first_median():
+    middle = np.array([1.0, 0.0, 4.0, 2.0])
+    assert drift.shift(percentiles(middle, 2 + 0 * middle)) == pytest.approx(1.5)
+
+
+def test_choices_take_the_least_mean_and_the_best_deviation():
+    errors = np.array([[[9.0, 7.0], [5.0, 6.0]], [[2.0, 3.0], [8.0, 8.0]]])
+    rates, best = starts.choices(errors)
+    assert rates[0].tolist() == [1, 0] and best[0] == 1
+    assert rates.shape == (1 + starts.RESAMPLES, 2) and (best == 1).all()
 
 
 def test_batch_norm_is_sooner_by_the_marks_it_saves():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.initialization import is_the_surface_rougher_far_from_the_optimum as surface
+from experiments.preprocessing import _halves as halves
 from experiments.preprocessing import do_standardised_inputs_train_better as standardised
 from experiments.preprocessing import what_do_centring_and_scaling_do as clouds
 
@@ -31,19 +32,21 @@ def test_made_up_points_have_the_covariance_of_their_mixture():
 
 
 def test_ways_give_the_pixels_their_names_promise():
-    images = np.random.default_rng(0).integers(0, 256, (50, 2, 2, 1)).astype(np.uint8)
-    ways = standardised.ways(images)
-    given = {name: np.asarray(way.apply(images / 255.0)) for name, way in ways.items()}
-    np.testing.assert_allclose(given[standardised.RAW], images, rtol=1e-6)
-    np.testing.assert_allclose(given[standardised.UNIT], images / 255.0, rtol=1e-6)
-    np.testing.assert_allclose(given[standardised.CENTRED].mean(axis=0), 0, atol=1e-6)
-    np.testing.assert_allclose(given[standardised.STANDARDISED].std(axis=0), 1, rtol=1e-5)
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 4)).astype(np.float32)
+    given = {name: np.asarray(way(pixels)(pixels)) for name, way in halves.WAYS.items()}
+    np.testing.assert_array_equal(given[halves.RAW], pixels)
+    np.testing.assert_allclose(given[halves.UNIT], pixels / 255, rtol=1e-6)
+    np.testing.assert_allclose(given[halves.STANDARDISED].mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(given[halves.STANDARDISED].std(axis=0), 1, rtol=1e-5)
 
 
 def test_updates_are_counted_to_the_first_look_under_the_target():
-    errors = [[90.0, 15.0, 20.0, 10.0], [90.0, 80.0, 70.0, 60.0]]
-    results = {"steps": 40, "ways": {"0 to 1": {"error": errors}}}
-    assert standardised.updates(results, "0 to 1").tolist() == [20.0, 40.0]
+    errors = np.array([[90.0, 20.0, 30.0, 10.0], [90.0, 80.0, 70.0, 60.0]])
+    found = standardised.measure(standardised.SOONER, errors, "wine")
+    np.testing.assert_allclose(found, np.log10([2.0, 4.0]))
+    np.testing.assert_array_equal(
+        standardised.measure(standardised.FINAL, errors, "wine"), [10.0, 60.0]
+    )
 
 
 def test_what_no_parabola_explains():

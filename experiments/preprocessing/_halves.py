@@ -1,0 +1,120 @@
+"""Images and tables whose halves are divided anew by every run, and what trains on them by SGD."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import networks
+from experiments.engine import Tuned
+from jaxtricks import data, models, optimizers, training
+
+BATCH = 32
+RESAMPLES = 200  # of the tuning seeds
+RAW, UNIT, STANDARDISED = "as they are", "from 0 to 1", "standardised"
+TABLES = {"breast_cancer": "breast cancer", "wine_data": "wine"}
+IMAGES = "images"
+Way = Callable[[np.ndarray], Callable[[np.ndarray], Any]]
+WAYS: dict[str, Way] = {
+    RAW: lambda fit: lambda x: x,
+    UNIT: lambda fit: lambda x: x / np.float32(255),
+    STANDARDISED: lambda fit: data.standardize(fit).apply,
+}
+
+
+class Task(NamedTuple):
+    """Rows `[example, feature]`, their classes, and what may be done to the rows."""
+
+    x: np.ndarray
+    label: np.ndarray
+    ways: tuple[str, ...]
+
+
+def read_tasks(wanted: str, count: int) -> tuple[dict[str, Task], str]:
+    """`count` images and the two tables by name, and the name of the images' set."""
+    (images, _, _), name = networks.read_images(wanted, count, validation=0.0)
+    pixels = np.float32(images["image"].reshape(len(images["label"]), -1))
+    found = {IMAGES: Task(pixels, np.int32(images["label"]), tuple(WAYS))}
+    return found | {title: read_table(file) for file, title in TABLES.items()}, name
+
+
+def read_table(file: str) -> Task:
+    """One of the tables that come with scikit-learn, whose import would take seconds."""
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise ImportError("the tables need scikit-learn: install jaxtricks[data].")
+    path = Path(package.origin).with_name("datasets") / f"data/{file}.csv"
+    rows = np.loadtxt(path, delimiter=",", skiprows=1)
+    return Task(np.float32(rows[:, :-1]), np.int32(rows[:, -1]), (RAW, STANDARDISED))
+
+
+def split_and_race(
+    race: Callable[..., jax.Array], task: Task, way: Way, half: np.ndarray, key: jax.Array,
+    rate: Any,
+) -> jax.Array:  # fmt: skip
+    """One run: two thirds of the half, drawn by the key, to train with, and one to test."""
+    split_key, race_key = jax.random.split(key)
+    places = half[np.asarray(jax.random.permutation(split_key, len(half)))]
+    parts = np.split(places, [2 * len(half) // 3])
+    apply = way(task.x[parts[0]])
+    fit, test = ({"image": apply(task.x[p]), "label": task.label[p]} for p in parts)
+    return race(fit, test, race_key, rate)
+
+
+def racer(hidden: int, classes: int, *, steps: int, every: int) -> Callable[..., jax.Array]:
+    """Makes what trains by SGD and gives the test error in percent after `every` updates each.
+
+    A run that ends in NaN has an error of 100 %.
+    """
+    net = models.MLP((hidden, classes))
+
+    @jax.jit
+    def race(fit: Any, test: Any, key: jax.Array, rate: jax.Array) -> jax.Array:
+        init_key, order_key = jax.random.split(key)
+        ours = networks.trainer(net, optimizers.gradient_descent(rate))
+        state = ours.init(networks.first_variables(net, init_key, fit))
+        order = networks.order_of(order_key, len(fit["label"]), steps, BATCH)
+
+        def look(state: Any, rows: Any) -> tuple[Any, jax.Array]:
+            state, _ = training.train_epoch(ours, state, fit, rows, key=key)
+            sums = ours.evaluate(ours.variables(state), test)
+            wrong = 100 * (1 - sums["accuracy"] / sums["weight"])
+            return state, jnp.where(jnp.isfinite(sums["loss"]), wrong, 100.0)
+
+        looks = jax.tree.map(lambda x: x.reshape(-1, every, BATCH), order)
+        return jax.lax.scan(look, state, looks)[1]
+
+    return race
+
+
+def choose(
+    tuning: np.ndarray, judged: Callable[[int], np.ndarray], measure: Callable[..., np.ndarray]
+) -> dict[str, Any]:
+    """The trial of the least mean measure, and those that resampled tuning seeds choose.
+
+    Args:
+        tuning: errors `[trial, tuning seed, look]`.
+        judged: the errors of a trial on the seeds that are judged, `[seed, look]`.
+        measure: what is made small, of errors.
+    """
+    losses = measure(tuning)
+    seeds = losses.shape[1]
+    draws = np.random.default_rng(0).integers(0, seeds, (RESAMPLES, seeds))
+    again = losses[:, draws].mean(axis=2).argmin(axis=0)
+    best = int(losses.mean(axis=1).argmin())
+    others = {str(i): measure(judged(i)) for i in {best, *again.tolist()}}
+    errors = judged(best)
+    return {"tuning": losses, "best": best, "again": again, "others": others, "errors": errors}
+
+
+def chosen(found: dict[str, Any], rates: np.ndarray) -> Tuned:
+    """What `choose` found, as tuning gives it."""
+    others = {int(i): np.asarray(values) for i, values in found["others"].items()}
+    best = int(found["best"])
+    edge = ("rate",) if best in (0, len(rates) - 1) else ()
+    again, losses = np.asarray(found["again"], int), np.asarray(found["tuning"])
+    return Tuned(losses, best, rates[best], others[best], edge, again, others)
