@@ -49,8 +49,9 @@ PLANS = {
         settings={"b1": B1, "rate": RATES["adam"], "argument": "momentum"},
     )
 }
-# Arguments after `params` in the documentation of torch 1.13, without those that only say how to
-# compute (foreach, capturable, differentiable, fused, maximize).
+# Arguments after `params` of the rules of torch 1.13, without those that only say how to compute
+# (foreach, capturable, differentiable, fused, maximize). Torch 2.13 has the same, and two rules
+# more: Adafactor, and Muon, which has a momentum too.
 TORCH = {
     "SGD": ("lr", "momentum", "dampening", "weight_decay", "nesterov"),
     "RMSprop": ("lr", "alpha", "eps", "weight_decay", "momentum", "centered"),

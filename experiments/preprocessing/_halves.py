@@ -13,7 +13,6 @@ from experiments import networks
 from experiments.engine import Tuned
 from jaxtricks import data, models, optimizers, training
 
-BATCH = 32
 RESAMPLES = 200  # of the tuning seeds
 RAW, UNIT, STANDARDISED = "as they are", "from 0 to 1", "standardised"
 TABLES = {"breast_cancer": "breast cancer", "wine_data": "wine"}
@@ -65,7 +64,9 @@ def split_and_race(
     return race(fit, test, race_key, rate)
 
 
-def racer(hidden: int, classes: int, *, steps: int, every: int) -> Callable[..., jax.Array]:
+def racer(
+    hidden: int, classes: int, *, steps: int, every: int, batch: int
+) -> Callable[..., jax.Array]:
     """Makes what trains by SGD and gives the test error in percent after `every` updates each.
 
     A run that ends in NaN has an error of 100 %.
@@ -77,7 +78,7 @@ def racer(hidden: int, classes: int, *, steps: int, every: int) -> Callable[...,
         init_key, order_key = jax.random.split(key)
         ours = networks.trainer(net, optimizers.gradient_descent(rate))
         state = ours.init(networks.first_variables(net, init_key, fit))
-        order = networks.order_of(order_key, len(fit["label"]), steps, BATCH)
+        order = networks.order_of(order_key, len(fit["label"]), steps, batch)
 
         def look(state: Any, rows: Any) -> tuple[Any, jax.Array]:
             state, _ = training.train_epoch(ours, state, fit, rows, key=key)
@@ -85,7 +86,7 @@ def racer(hidden: int, classes: int, *, steps: int, every: int) -> Callable[...,
             wrong = 100 * (1 - sums["accuracy"] / sums["weight"])
             return state, jnp.where(jnp.isfinite(sums["loss"]), wrong, 100.0)
 
-        looks = jax.tree.map(lambda x: x.reshape(-1, every, BATCH), order)
+        looks = jax.tree.map(lambda x: x.reshape(-1, every, batch), order)
         return jax.lax.scan(look, state, looks)[1]
 
     return race

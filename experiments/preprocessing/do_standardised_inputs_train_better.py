@@ -5,7 +5,8 @@ One hidden ReLU layer learns by plain SGD from pixels as they are (0 to 255), pi
 and pixels standardised, each by its own statistics of the training part; and from two tables whose
 columns differ in range up to 100,000 times, as they are and standardised. Half of each data set
 chooses the rates, one for each of the two measures, by five runs; the other half is judged. Every
-run divides its half anew, two thirds to train and one to test. The measures are the updates until
+run divides its half anew, two thirds to train and one to test. Batches have 32 images or one row of
+a table, where more would reach the target at the first update. The measures are the updates until
 the test error is at most a target, and the test error at the end. Targets and the distance between
 two looks come from a pilot on other seeds.
 
@@ -43,7 +44,6 @@ from experiments.engine import (
     under,
 )
 from experiments.preprocessing._halves import (
-    BATCH,
     IMAGES,
     STANDARDISED,
     TABLES,
@@ -59,6 +59,7 @@ from experiments.preprocessing._halves import (
 CLAIMS = ("C-102",)
 TIER = 2
 EVERY = {IMAGES: 5, "breast cancer": 1, "wine": 1}  # updates
+BATCH = {IMAGES: 32, "breast cancer": 1, "wine": 1}
 TARGETS = {IMAGES: 25.0, "breast cancer": 10.0, "wine": 20.0}  # test error in percent
 SOONER, FINAL = MEASURES = ("log10 of the updates", "final error")
 PLANS = {
@@ -66,6 +67,7 @@ PLANS = {
         {SOONER: 0.1, FINAL: 0.3},
         gates=("tables", "nest", "sat"),
         settings={"targets in percent": TARGETS, "updates between looks": EVERY, "batch": BATCH},
+        revised="tables in batches of 1: in batches of 32 most seeds reached the target at once",
     )
 }
 
@@ -80,10 +82,10 @@ class Config:
     low: float = 1e-6
     high: float = 10.0
     trials: int = 15
-    steps: int = 800
+    steps: int = 1600
     tuning_seeds: int = 5
     seeds: int = 10
-    seed: int = 15_102
+    seed: int = 35_102
 
 
 SMOKE = Config("digits", 200, hidden=8, trials=3, steps=20, tuning_seeds=1, seeds=2)
@@ -114,7 +116,7 @@ def study(
     tuning_keys = jax.random.split(tuning_key, config.tuning_seeds)
     test_keys = jax.random.split(test_key, config.seeds)
     classes = int(task.label.max()) + 1
-    race = racer(config.hidden, classes, steps=config.steps, every=EVERY[title])
+    race = racer(config.hidden, classes, steps=config.steps, every=EVERY[title], batch=BATCH[title])
     found = {}
     for name in task.ways:
         ours = functools.partial(split_and_race, race, task, WAYS[name])
@@ -193,8 +195,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             "C-102",
             [*sooner, *final],
             scope=f"{sizes} examples, two thirds to train; one hidden layer of "
-            f"{results['hidden']} ReLU units, {results['steps']} updates of SGD, batch {BATCH}, "
-            "float32",
+            f"{results['hidden']} ReLU units, {results['steps']} updates of SGD, batch "
+            f"{BATCH[IMAGES]} (tables 1), float32",
             gates=gates(results),
             beside=[rates_line(results, title) for title in results["tasks"]],
         )
