@@ -26,6 +26,8 @@ class Estimate:
             most 0.05 where `high < bound`.
         above: the same for "not above".
         p: two-sided p-value of "the true value is 0" by the exact test; None where there is none.
+        saturated: why these values are no evidence, though something was random: all are equal,
+            as at a bound of the metric. The interval is then without ends.
     """
 
     value: float
@@ -35,13 +37,7 @@ class Estimate:
     below: Callable[[float], float]
     above: Callable[[float], float]
     p: float | None = None
-
-
-class NoVariance(ValueError):
-    """All values are equal: nothing was random, or the metric sits at a bound.
-
-    Either way their interval would be a point, which is no evidence.
-    """
+    saturated: str = ""
 
 
 def exactly(value: float) -> Estimate:
@@ -57,6 +53,16 @@ def exactly(value: float) -> Estimate:
     )
 
 
+def _saturated(value: float, n: int, reason: str) -> Estimate:
+    infinity = float("inf")
+    return Estimate(value, -infinity, infinity, n, _never, _never, saturated=reason)
+
+
+def _never(bound: float) -> float:
+    del bound
+    return 1.0
+
+
 def mean(values: ArrayLike, *, choice_variance: float = 0.0) -> Estimate:
     """Mean of independent values by Student's t, and the exact sign-flip test of "it is 0".
 
@@ -66,7 +72,6 @@ def mean(values: ArrayLike, *, choice_variance: float = 0.0) -> Estimate:
             made once for all seeds; it is added to the variance of the mean.
 
     Raises:
-        NoVariance: all values are equal.
         ValueError: fewer than two values, or one that is not finite.
 
     Reference:
@@ -76,7 +81,7 @@ def mean(values: ArrayLike, *, choice_variance: float = 0.0) -> Estimate:
     values = _sample(values)
     n, centre = len(values), float(values.mean())
     if np.ptp(values) <= 1e-12 * np.max(np.abs(values)):
-        raise NoVariance(f"all {n} values are {values[0]:.6g}")
+        return _saturated(centre, n, f"all {n} values are {values[0]:.6g}")
     error = float(np.sqrt(values.var(ddof=1) / n + choice_variance))
     t = stats.t(n - 1, loc=centre, scale=error)
     low, high = map(float, t.interval(LEVEL))
@@ -124,7 +129,6 @@ def ranked(values: ArrayLike) -> Estimate:
         values: one a seed, shape [n], n of 6 or more: fewer never reach 5 %.
 
     Raises:
-        NoVariance: all values are equal.
         ValueError: fewer than six values, or one that is not finite.
 
     Reference:
@@ -135,7 +139,7 @@ def ranked(values: ArrayLike) -> Estimate:
     if n < RANKED:
         raise ValueError(f"signed ranks need {RANKED} or more values, got {n}.")
     if np.ptp(values) == 0:
-        raise NoVariance(f"all {n} values are {values[0]:.6g}")
+        return _saturated(values[0], n, f"all {n} values are {values[0]:.6g}")
     first, second = np.triu_indices(n)
     means = np.sort((values[first] + values[second]) / 2)
     ways = np.ones(1)  # in which ranks 1 ... n with random signs add up to 0, 1, 2, ...
@@ -197,7 +201,6 @@ def share_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
         second: those of the other, of the same trials.
 
     Raises:
-        NoVariance: they differ in no trial.
         ValueError: the shapes differ.
 
     Reference:
@@ -208,7 +211,7 @@ def share_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
         raise ValueError(f"shapes must be equal, [n]; got {first.shape} and {second.shape}.")
     n, gained, lost = len(first), int(np.sum(first & ~second)), int(np.sum(second & ~first))
     if gained + lost == 0:
-        raise NoVariance(f"the two agree in all {n} trials")
+        return _saturated(0.0, n, f"the two agree in all {n} trials")
     part, reach = share(gained, gained + lost), (gained + lost) / n
 
     def as_share(bound: float) -> float:
@@ -229,17 +232,16 @@ def correlation(first: ArrayLike, second: ArrayLike) -> Estimate:
     """Pearson's correlation of independent pairs, with the interval of Fisher's z.
 
     Raises:
-        NoVariance: one of the two is constant.
         ValueError: fewer than four pairs, or a value that is not finite.
 
     Reference:
         Fisher (1921), On the probable error of a coefficient of correlation.
     """
     first, second = _sample(first), _sample(second)
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        raise NoVariance("one of the two is constant")
     if len(first) < 4:
         raise ValueError(f"a correlation needs four or more pairs, got {len(first)}.")
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return _saturated(0.0, len(first), "one of the two is constant")
     found = stats.pearsonr(first, second)
     low, high = found.confidence_interval(LEVEL)
     z = stats.norm(np.arctanh(found.statistic), 1 / np.sqrt(len(first) - 3))
@@ -271,9 +273,7 @@ def interval(values: ArrayLike) -> tuple[float, float, float]:
     Raises:
         ValueError: fewer than two values, or one that is not finite.
     """
-    try:
-        found = mean(values)
-    except NoVariance:
-        centre = float(np.mean(np.asarray(values, np.float64)))
-        return centre, centre, centre
+    found = mean(values)
+    if found.saturated:
+        return found.value, found.value, found.value
     return found.value, found.low, found.high

@@ -12,7 +12,7 @@ from typing import Literal
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from experiments.engine._estimate import Estimate, NoVariance, mean, share
+from experiments.engine._estimate import Estimate, mean, share
 
 Outcome = Literal["confirmed", "refuted", "no difference", "undecided"]
 Side = Literal["up", "down"]
@@ -183,7 +183,7 @@ def tolerance(
     parts = [equivalent(text, point, within=within, target=target) for point in points]
     outcomes = tuple(_of_all({part.outcomes[i] for part in parts}) for i in range(len(FACTORS)))
     worst = max(points, key=lambda point: abs(point.value - target))
-    random = worst.n is not None
+    random = worst.n is not None and not worst.saturated
     several = f", the worst of {len(points)} points" if len(points) > 1 else ""
     return Part(
         text + several,
@@ -196,6 +196,7 @@ def tolerance(
         worst.high if random else None,
         worst.n,
         panel=panel,
+        remark=next((part.remark for part in parts if part.remark), ""),
     )
 
 
@@ -293,10 +294,9 @@ def _judged(
     scales: Sequence[float],
     panel: str,
 ) -> Part:
-    try:
-        found = values if isinstance(values, Estimate) else mean(values)
-    except NoVariance as saturated:
-        remark = f"{saturated}: no evidence, but a metric at a bound or nothing random"
+    found = values if isinstance(values, Estimate) else mean(values)
+    if found.saturated:
+        remark = f"{found.saturated}: no evidence, but a metric at a bound or nothing random"
         return left_open(Part(text, claimed, (), (), (), panel=panel), remark)
     outcomes, support, against = zip(*(rule(found, scale) for scale in scales), strict=True)
     random = found.n is not None

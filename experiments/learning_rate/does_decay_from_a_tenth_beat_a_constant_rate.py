@@ -9,7 +9,7 @@ seeds against the constant rate, with the variance of the choice: decay from 0.1
 rate, must be better on all three tasks.
 
 Command: python -m experiments --only does_decay_from_a_tenth_beat_a_constant_rate
-(CPU, about 60 s)
+(CPU, about 5 minutes)
 """
 
 import dataclasses

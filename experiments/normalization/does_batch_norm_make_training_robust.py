@@ -158,9 +158,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def gained(depth: str, normed: np.ndarray, plain: np.ndarray, *, effect: float, panel: str) -> Part:
     """The share of settings that batch norm gains at a depth."""
     text = f"share of settings that succeed with {depth} hidden layers, batch norm minus without"
-    differ = bool((normed != plain).any())
-    values = share_difference(normed, plain) if differ else np.zeros(len(plain))
-    return paired(text, values, effect=effect, claimed="up", panel=panel)
+    found = share_difference(normed, plain)
+    return paired(text, found, effect=effect, claimed="up", panel=panel)
 
 
 def draw(results: dict[str, Any]) -> Figure:

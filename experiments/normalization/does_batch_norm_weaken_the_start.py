@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 
 from experiments import races
 from experiments.engine import (
+    Estimate,
     Gate,
     Plan,
     Verdict,
@@ -102,12 +103,10 @@ def run(config: Config) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def estimate(results: dict[str, Any], statistic: Callable[[dict[str, Any], int], Any]) -> Any:
+def estimate(results: dict[str, Any], statistic: Callable[[dict[str, Any], int], Any]) -> Estimate:
     """Mean of `statistic(choices by arm, number)` over the seeds; the choice's luck counts."""
     found = {arm: choices(np.asarray(results["arms"][arm]["tuning"])) for arm in ARMS}
     values = statistic(found, 0)
-    if np.ptp(values) == 0:
-        return values
     luck = np.var([statistic(found, i).mean() for i in range(1, 1 + RESAMPLES)])
     return mean(values, choice_variance=float(luck))
 
@@ -130,7 +129,7 @@ def ranges(
     }
 
 
-def narrowed(results: dict[str, Any], some: np.ndarray) -> Any:
+def narrowed(results: dict[str, Any], some: np.ndarray) -> Estimate:
     """The range of the error with batch norm minus without."""
 
     def statistic(found: dict[str, Any], number: int) -> np.ndarray:

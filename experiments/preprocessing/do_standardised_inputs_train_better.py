@@ -151,12 +151,10 @@ def compared(results: dict[str, Any]) -> list[tuple[str, str]]:
     return [(title, way) for title, way in pairs if way != STANDARDISED]
 
 
-def difference(results: dict[str, Any], title: str, way: str, name: str) -> Any:
+def difference(results: dict[str, Any], title: str, way: str, name: str) -> Estimate:
     """The measure of standardised inputs minus that of the others; the choice's luck counts."""
     own, other = (tuned(results, title, w, name) for w in (STANDARDISED, way))
     values = own.tested - other.tested
-    if np.ptp(values) == 0:
-        return values
     return mean(values, choice_variance=choice_variance(np.subtract, own, other))
 
 
@@ -269,9 +267,9 @@ def draw_differences(axes: Axes, results: dict[str, Any], name: str) -> None:
     pairs = compared(results)
     for row, (title, way) in enumerate(pairs):
         found = difference(results, title, way, name)
-        if isinstance(found, Estimate):
+        if not found.saturated:
             axes.plot([found.low, found.high], [row, row], color=COLOURS[0], lw=3)
-        axes.plot(np.mean(getattr(found, "value", found)), row, "o", color=COLOURS[0], ms=8)
+        axes.plot(found.value, row, "o", color=COLOURS[0], ms=8)
     effect = PLANS["C-102"].effects[name]
     axes.axvspan(-effect, effect, color="grey", alpha=0.2, lw=0)
     axes.axvline(0, color="black", lw=1, ls=":")

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from experiments.engine import correlation, exactly, interval, mean, ranked, share, share_difference
-from experiments.engine._estimate import NoVariance, sign_flip_p
+from experiments.engine._estimate import sign_flip_p
 
 SIZES = (3, 5, 10, 20)
 RUNS = 4000
@@ -100,8 +100,6 @@ def test_how_bad_a_diverged_run_is_called_does_not_matter():
     assert dataclasses.astuple(ranked(values))[:3] == dataclasses.astuple(ranked(far))[:3]
     with pytest.raises(ValueError, match="6 or more values, got 5"):
         ranked(sample(5))
-    with pytest.raises(NoVariance, match="all 6 values are 2"):
-        ranked(np.full(6, 2.0))
 
 
 def test_what_nothing_random_went_into_is_a_point():
@@ -112,12 +110,15 @@ def test_what_nothing_random_went_into_is_a_point():
 
 
 def test_equal_values_are_no_evidence():
-    with pytest.raises(NoVariance, match=r"all 10 values are 0\.3"):
-        mean([0.1 * 3] * 9 + [0.3])
-    with pytest.raises(NoVariance, match="agree in all 2 trials"):
-        share_difference([True, False], [True, False])
-    with pytest.raises(NoVariance, match="constant"):
-        correlation([1.0] * 5, range(5))
+    for found, n, why in [
+        (mean([0.1 * 3] * 9 + [0.3]), 10, "all 10 values are 0.3"),
+        (ranked(np.full(6, 2.0)), 6, "all 6 values are 2"),
+        (share_difference([True, False], [True, False]), 2, "the two agree in all 2 trials"),
+        (correlation([1.0] * 5, range(5)), 5, "one of the two is constant"),
+    ]:
+        assert (found.low, found.high, found.n) == (-np.inf, np.inf, n)
+        assert (found.saturated, found.p) == (why, None)
+        assert found.below(9.0) == found.above(-9.0) == 1.0
     assert interval([2.0, 2.0]) == (2.0, 2.0, 2.0)
 
 

@@ -14,6 +14,7 @@ from experiments.engine import (
     exactly,
     exists,
     holds,
+    mean,
     not_testable,
     over,
     paired,
@@ -74,6 +75,8 @@ def test_no_variance_is_no_evidence():
     part = paired("x", [1.0] * 20, effect=0.1, claimed="up")
     assert part.outcome == "undecided" and part.low is None and "no evidence" in part.remark
     assert equivalent("x", [0.0] * 20, within=0.1).outcome == "undecided"
+    law = tolerance("x", [mean([1.0, 1.0]), mean(SPREAD + 1)], within=9.0, target=1.0)
+    assert law.outcome == "undecided" and "all 2 values are 1" in law.remark
 
 
 @pytest.mark.parametrize(
