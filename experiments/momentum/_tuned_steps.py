@@ -76,6 +76,7 @@ def on_kind(kind: Kind, key: jax.Array, *, starts: int, max_steps: int) -> dict[
     largest = np.abs(np.linalg.eigvalsh(hessian)).max(axis=1)
     first = np.stack([-1 - np.log2(largest), np.full(len(largest), -4.0)], axis=1)
     centre = np.repeat(first[:, None], len(ARMS), axis=1)
+    best = np.zeros(centre.shape[:2], int)
     for octave in OCTAVES:
         grid = window(centre, octave)
         best = np.argmin(np.asarray(costs(data, tuning, grid)), axis=-1)
@@ -89,7 +90,7 @@ def on_kind(kind: Kind, key: jax.Array, *, starts: int, max_steps: int) -> dict[
         "same settings": np.minimum(same.steps, max_steps),
         "doubled": tuned.steps[:, 0],
         "edge": on_edge,
-        "shared starts": np.isin(np.asarray(tuning), np.asarray(judged)).any(axis=(1, 2)),
+        "shared starts": np.asarray(np.isin(tuning, judged).any(axis=(1, 2))),
         "error": error,
     }
 

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -10,31 +10,67 @@ import numpy as np
 
 from experiments.engine import Tuned
 from experiments.momentum._final_loss import final_loss
-from experiments.momentum._tuned_steps import OCTAVES, TOLERANCE, window
+from experiments.momentum._tuned_steps import window
 from jaxtricks import optimizers, surfaces
 
 NAMES = ("gradient descent", "momentum")
+# From trial to trial, of the windows: the zig-zag depends on the last thousandth of the rate.
+OCTAVES = {
+    "index": (1.0, 0.25, 0.25, 0.0625, 0.0625, 0.0156, 0.0156, 0.0039, 0.0039, 0.001),
+    "loss": (1.0, 0.25, 0.25, 0.25, 0.25, 0.25, 0.125, 0.125, 0.125, 0.125),
+}
+GRADIENT = 1e-6  # where a run ends, as for `does_it_zigzag_in_a_valley`
 RESAMPLES, LEAST = 200, 1e-12
 
 
-def tune(name: str, run: Callable, tuning: jax.Array, judged: jax.Array, kappa: float) -> Tuned:
-    """Windows that close in on the least mean of "tuned"; the last one's choice is resampled.
+def tune(
+    octaves: Sequence[float], run: Callable, tuning: jax.Array, judged: jax.Array, kappa: float
+) -> list[Tuned]:
+    """Windows that close in on the least mean of "tuned", for both rules at a time.
 
-    `run(grid, keys)` gives arrays `[trial, key]`.
+    The last one is repeated about the best until both rules have theirs inside, 20 times at most;
+    its choice is resampled. `run(grid, keys)` gives arrays `[trial, key]`.
     """
-    centre = np.array([-1 - math.log2(kappa), -4.0])  # log2 of the rate and of 1 - rho
-    for octave in OCTAVES:
-        grid = trials(name, centre, octave)
-        found = np.asarray(run(grid, tuning)["tuned"])
-        best = int(np.argmin(found.mean(axis=1)))
-        centre = grid[best]
+    first = np.array([-1 - math.log2(kappa), -4.0])  # log2 of the rate and of 1 - rho
+    centres = dict.fromkeys(NAMES, first)
+    for count, octave in enumerate([*octaves, *[octaves[-1]] * 20], start=1):
+        grids = {name: trials(name, centres[name], octave) for name in NAMES}
+        found = {name: np.asarray(run(grids[name], tuning)["tuned"]) for name in NAMES}
+        best = {name: int(np.argmin(found[name].mean(axis=1))) for name in NAMES}
+        centres = {name: grids[name][best[name]] for name in NAMES}
+        ends = {name: edges(name, grids[name], best[name]) for name in NAMES}
+        if count >= len(octaves) and not any(ends.values()):
+            break
+    return [
+        resampled(found[name], best[name], grids[name], run(grids[name], judged), ends[name])
+        for name in NAMES
+    ]
+
+
+def resampled(
+    found: np.ndarray, best: int, grid: np.ndarray, tested: dict[str, jax.Array], ends: tuple
+) -> Tuned:
+    """The choice, made again for resamples of the tuning seeds."""
     seeds = found.shape[1]
     draws = np.random.default_rng(0).integers(0, seeds, (RESAMPLES, seeds))
     again = found[:, draws].mean(axis=2).argmin(axis=0)
-    results = jax.device_get(run(grid, judged))
-    others = {int(i): {key: values[i] for key, values in results.items()}
-              for i in {best, *again.tolist()}}  # fmt: skip
-    return Tuned(found, best, centre, others[best], edges(name, grid, best), again, others)
+    results = jax.device_get(tested)
+    others = {
+        int(i): {key: values[i] for key, values in results.items()} for i in {best, *again.tolist()}
+    }
+    return Tuned(found, best, grid[best], others[best], ends, again, others)
+
+
+def in_theory(kappa: float) -> dict[str, np.ndarray]:
+    """The settings with the least factor per step, as 81 equal trials: 2 / (h1 + h2), and Polyak's.
+
+    Reference:
+        Polyak (1964), Some methods of speeding up the convergence of iteration methods.
+    """
+    root = math.sqrt(kappa)
+    rates = {NAMES[0]: 2 / (1 + kappa), NAMES[1]: 4 / (1 + root) ** 2}
+    decays = {NAMES[0]: 0.0, NAMES[1]: ((root - 1) / (root + 1)) ** 2}
+    return {name: np.tile(np.log2([rates[name], 1 - decays[name]]), (81, 1)) for name in NAMES}
 
 
 def trials(name: str, centre: np.ndarray, octave: float) -> np.ndarray:
@@ -50,7 +86,7 @@ def edges(name: str, grid: np.ndarray, best: int) -> tuple[str, ...]:
     if name != "momentum":
         return ("rate",) * (best in (0, 80))
     rate, memory = divmod(best, 9)
-    at_end = memory == 0 or (memory == 8 and grid[best, 1] < 0)
+    at_end = bool(memory == 0 or (memory == 8 and grid[best, 1] < 0))
     return ("rate",) * (rate in (0, 8)) + ("rho",) * at_end
 
 
@@ -63,7 +99,6 @@ def zigzags(grid: jax.Array, keys: jax.Array, kappa: float, limit: int) -> dict[
         rule = optimizers.momentum(2 ** log2[0], decay=1 - 2 ** log2[1])
         angle = jax.random.uniform(key, maxval=2 * jnp.pi)
         start = jnp.stack([jnp.cos(angle), jnp.sin(angle)])
-        first = jnp.linalg.norm(curvatures * start)
 
         def unfinished(carry: tuple) -> jax.Array:
             x, _, _, _, small, steps = carry
@@ -73,7 +108,7 @@ def zigzags(grid: jax.Array, keys: jax.Array, kappa: float, limit: int) -> dict[
             x, state, length, across, small, steps = carry
             update, state = rule.update(curvatures * x, state)
             x = x + update
-            met = jnp.linalg.norm(curvatures * x) < TOLERANCE * first
+            met = jnp.linalg.norm(curvatures * x) < GRADIENT
             length, across = length + jnp.linalg.norm(update), jnp.maximum(across, abs(update[1]))
             return x, state, length, across, jnp.where(met, small + 1, 0), steps + 1
 

@@ -112,7 +112,8 @@ def weights(name: str, steps: int) -> jax.Array:
     gradient = jax.grad(valley())
 
     def body(carry: Any, _: None) -> tuple[Any, jax.Array]:
-        x, state = advance(gradient, *carry, settings, 1.0)
+        x, state = carry
+        x, state = advance(gradient, x, state, settings, 1.0)
         return (x, state), x
 
     start = jnp.array(valley().start)
