@@ -1,20 +1,19 @@
 """Does momentum cure the zig-zag and the noise of stochastic gradient descent?
 
-The lecture says so (002:243-257, 003:15, 004:173). Valleys f = (w1^2 + kappa w2^2) / 2 from (1, 1);
-momentum has rho = 0.9; both methods take the best of one grid of rates. Zig-zag: steps until the
-gradient is 1e-6 of its first norm, and the energy h2 w2^2 / 2 of the steep coordinate added up over
-those paths' first `travel_steps`. Noise: the valley turned by 30 degrees with gradient noise
-N(0, I): the loss after `noisy_steps` (mean of the last tenth), rates chosen on other seeds. Noise
-alone: the loss that stays when both start at the optimum, at the same alpha / (1 - rho); closed
-form sigma^2 / 2 * sum a / (2 - c a h), c = 1 and (1 - rho) / (1 + rho). E-85: 003:15 has momentum
-remedy the speed across the valley as such; the rule was written once the numbers were known.
+The lecture says so (002:243-257, 003:15, 004:173): smoother across the valley, sooner along it.
+Valleys (w1^2 + kappa w2^2) / 2, float64. Zig-zag is the length of the way over the straight
+distance, from random starts at distance 1 to where the gradient is under 1e-6 at two steps in a
+row, at the rate (and rho) that need the fewest steps. Noise: the valley turned by 30 degrees with
+gradient noise N(0, I), from (1, 1); the mean loss of the last 20 of 200 steps, at the settings that
+make it least. Both rules have 81 trials in each of ten windows that close in on the best of other
+seeds, and the choice is made again for 200 resamples of these. As a control, a round bowl without
+noise must show no gain. E-85: 003:15 has momentum remedy that descent is fast across the valley, as
+such; besides the zig-zag the largest step across is measured.
 
-Command: python -m experiments --only does_momentum_cure_zigzag_and_noise      (CPU, about 4 s)
+Command: python -m experiments --only does_momentum_cure_zigzag_and_noise      (CPU, about 20 s)
 """
 
 import dataclasses
-import functools
-import math
 from typing import Any
 
 import jax
@@ -22,9 +21,35 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-from experiments.engine import band, draw_path, draw_surface, figure, interval, method, surface_grid
-from experiments.engine.before import Verdict, combine, exact, paired
+from experiments.engine import (
+    Gate,
+    Part,
+    Plan,
+    Verdict,
+    all_of,
+    choice_variance,
+    demonstration,
+    draw_path,
+    draw_surface,
+    figure,
+    interval,
+    mean,
+    method,
+    paired,
+    surface_grid,
+)
+from experiments.momentum._zigzag import (
+    GRADIENT,
+    NAMES,
+    OCTAVES,
+    RESAMPLES,
+    in_theory,
+    noisy_losses,
+    tune,
+    zigzags,
+)
 from experiments.scenes import DECAY, RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
@@ -32,205 +57,200 @@ FIGURES = ("F-024",)
 CLAIMS = ("C-013",)
 ERRATA = ("E-85",)
 
-NAMES = ("gradient descent", "momentum")
-TOLERANCE, NOISE = 1e-6, 1.0
+NOISE = 1.0
+METRICS = {
+    "index": ("path length over distance", "b"),
+    "loss": ("loss under noise", "c"),
+}
+PLANS = {
+    "C-013": Plan(
+        effects={"log10 index": 0.1, "log10 loss": 0.1},
+        gates=("nest", "edge", "pos"),
+        settings={"noise": NOISE, "gradient": GRADIENT, "octaves": OCTAVES,
+                  "resamples": RESAMPLES},
+        revised="the first run ended at 1e-6 of the first gradient and the second found descent's "
+        "rate only to a hundredth, which is not the number of the other zig-zags (R-31, R-34); in "
+        "the first and third winners lay at an end of a window, which is now repeated (R-24)",
+    )
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`rates`: of the grid, times h2 from 0.01 to 3.8; `max_steps`: of the noiseless runs."""
+    """`condition_numbers`: judged; `seeds`: starts without noise; `noisy_...`: of the runs with
+    noise; `path_steps`: drawn."""
 
     condition_numbers: tuple[float, ...] = (10.0, 100.0, 1000.0)
-    rates: int = 24
-    max_steps: int = 6000
-    travel_steps: int = 100
-    noisy_steps: int = 200
-    thin: int = 2
     seeds: int = 20
+    tuning_seeds: int = 10
+    noisy_seeds: int = 400
+    noisy_tuning_seeds: int = 100
+    noisy_steps: int = 200
+    path_steps: int = 200
+    seed: int = 45_013
 
 
-SMOKE = Config(condition_numbers=(10.0, 100.0), rates=10, max_steps=2000, noisy_steps=60, seeds=5)
-FULL = Config(rates=60, max_steps=20_000, thin=20, seeds=200)
+SMOKE = Config((10.0,), 5, 5, 5, 5, 60, 60)
+FULL = Config((10.0, 30.0, 100.0, 300.0, 1000.0), 100, 30, 4000, 400)
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Everything for both methods; the arms share noise keys."""
-    start_loss, measured = jax.device_get(measure(config))
-    results: dict[str, Any] = {
+    """Both metrics of both rules at each condition number, and for the control at 1."""
+    kappas = (1.0, *config.condition_numbers)
+    with jax.enable_x64(True):
+        key = jax.random.key(config.seed)
+        found = [at_kappa(kappa, key, config) for kappa in kappas]
+        paths = {name: noisy_path(decay, key, config.path_steps)
+                 for name, decay in zip(NAMES, (0.0, DECAY), strict=True)}  # fmt: skip
+    return {
         "grid": surface_grid(rotated_valley()),
-        "thin": config.thin,
-        "condition_numbers": config.condition_numbers,
-        "start_loss": start_loss,
+        "paths": paths,
+        "condition_numbers": kappas,
+        "noisy_steps": config.noisy_steps,
+        **{key: np.array([row[key] for row in found]) for key in found[0]},
     }
-    for key, of_methods in measured.items():
-        for name, values in zip(NAMES, of_methods, strict=True):
-            results[f"{name} {key}"] = values
-    return results
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def measure(config: Config) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The start's loss and all of both methods, in one program: gradient descent is momentum 0."""
-    kappas = jnp.array(config.condition_numbers)
-    grid = jnp.geomspace(0.01, 3.8, config.rates)
-    keys = jax.random.split(jax.random.key(0), 2 * config.seeds)
-
-    def one(decay: jax.Array) -> dict[str, jax.Array]:
-        paths = noisy_paths(decay, keys[: config.seeds], config.noisy_steps)
-        steps, energy, rate = zigzag(decay, kappas, grid, config)
-        final, noisy_rate = noisy_losses(decay, kappas, grid, keys, config)
-        return {
-            "path": paths.points[0],
-            "losses": paths.losses[:, :: config.thin],
-            "steps": steps,
-            "energy": energy,
-            "rate times h2": rate,
-            "noisy loss": final,
-            "noisy rate times h2": noisy_rate,
-            "noise alone": jnp.mean(noise_alone(decay, keys)),
-        }
-
-    start_loss = rotated_valley()(jnp.array(rotated_valley().start))
-    return start_loss, jax.vmap(one)(jnp.array([0.0, DECAY]))
-
-
-def noisy_paths(decay: jax.Array, keys: jax.Array, steps: int) -> surfaces.Trajectory:
-    """The lecture's contour: shared start and rates, gradient noise N(0, I)."""
+def noisy_path(decay: float, key: jax.Array, steps: int) -> jax.Array:
+    """On the lecture's contour: shared start and rate, gradient noise N(0, I)."""
     noisy = surfaces.with_gradient_noise(rotated_valley(), NOISE)
-    start = jnp.array(rotated_valley().start, jnp.float32)
-    tx = optimizers.momentum(RATES["momentum"], decay=decay)
-    follow = functools.partial(surfaces.trajectory, tx, noisy, start, steps)
-    return jax.vmap(lambda key: follow(key=key))(keys)
+    start = jnp.array(rotated_valley().start)
+    rule = optimizers.momentum(RATES["momentum"], decay=decay)
+    return surfaces.trajectory(rule, noisy, start, steps, key=key).points
 
 
-def zigzag(decay: jax.Array, kappas: jax.Array, grid: jax.Array, config: Config) -> tuple:
-    """Fewest steps over the grid, the steep energy at that rate, and the rate times h2."""
-
-    def one(kappa: jax.Array, fraction: jax.Array) -> tuple[jax.Array, jax.Array]:
-        valley, start = surfaces.quadratic(jnp.stack([jnp.ones(()), kappa])), jnp.ones(2)
-        tx = optimizers.momentum(fraction / kappa, decay=decay)
-        end = surfaces.descend(
-            tx, valley, start, tolerance=TOLERANCE * kappa, max_steps=config.max_steps
+def at_kappa(kappa: float, key: jax.Array, config: Config) -> dict[str, Any]:
+    """Tunes both rules for both metrics; `[rule, seed]`."""
+    noise, limit = 0.0 if kappa == 1 else NOISE, int(20 * kappa + 200)
+    sizes = (config.tuning_seeds, config.seeds, config.noisy_tuning_seeds, config.noisy_seeds)
+    keys = [jax.random.split(k, n) for k, n in zip(jax.random.split(key, 4), sizes, strict=True)]
+    runs = {
+        "index": (*keys[:2], lambda grid, keys: zigzags(grid, keys, kappa, limit)),
+        "loss": (*keys[2:], lambda grid, keys: noisy_losses(grid, keys, kappa, noise,
+                                                            steps=config.noisy_steps)),
+    }  # fmt: skip
+    row: dict[str, Any] = {
+        "index in theory": [
+            zigzags(grid, keys[1], kappa, limit)["index"][0].mean()
+            for grid in in_theory(kappa).values()
+        ]
+    }
+    for metric, (tuning, judged, run) in runs.items():
+        tuned = plain, heavy = tune(OCTAVES[metric], run, tuning, judged, kappa)
+        row |= {key: [arm.tested[key] for arm in tuned] for key in heavy.tested}
+        row[f"{metric} variance"] = choice_variance(
+            lambda a, b, metric=metric: a[metric] - b[metric], heavy, plain
         )
-        found = end.gradient_norm < TOLERANCE * kappa
-        path = surfaces.trajectory(tx, valley, start, config.travel_steps)
-        energy = jnp.sum(path.points[:, 1] ** 2) / path.points[0, 1] ** 2
-        return jnp.where(found, end.steps, config.max_steps), energy
-
-    steps, energy = jax.vmap(jax.vmap(one, (None, 0)), (0, None))(kappas, grid)
-    best, rows = jnp.argmin(steps, axis=1), jnp.arange(len(kappas))
-    return steps[rows, best], energy[rows, best], grid[best]
-
-
-def noisy_losses(decay: jax.Array, kappas: jax.Array, grid: jax.Array, keys: jax.Array, config):
-    """Final losses [kappa, seed] on the first keys; rates chosen on the second half."""
-    tail = max(config.noisy_steps // 10, 1)
-
-    def one(kappa: jax.Array, fraction: jax.Array, key: jax.Array) -> jax.Array:
-        curvatures = jnp.stack([jnp.ones(()), kappa])
-        valley = surfaces.quadratic(curvatures, angle=math.pi / 6)
-        noisy = surfaces.with_gradient_noise(valley, NOISE)
-        tx = optimizers.momentum(fraction / kappa, decay=decay)
-        path = surfaces.trajectory(tx, noisy, valley.start, config.noisy_steps, key=key)
-        loss = jnp.mean(path.losses[-tail:])
-        return jnp.where(jnp.isfinite(loss), loss, jnp.inf)
-
-    over_seeds = jax.vmap(one, (None, None, 0))
-    over_rates = jax.vmap(over_seeds, (None, 0, None))
-    losses = jax.vmap(over_rates, (0, None, None))(kappas, grid, keys)
-    tuning = jnp.mean(losses[..., config.seeds :], axis=-1)
-    best = jnp.argmin(tuning, axis=1)
-    return losses[jnp.arange(len(kappas)), best, : config.seeds], grid[best]
-
-
-def noise_alone(decay: jax.Array, keys: jax.Array) -> jax.Array:
-    """Mean loss of the second half of 400 steps from the optimum, effective rate 1.5 / h2."""
-    tx = optimizers.momentum(1.5 / 20 * (1 - decay), decay=decay)
-    noisy = surfaces.with_gradient_noise(surfaces.quadratic((1.0, 20.0)), NOISE)
-    follow = functools.partial(surfaces.trajectory, tx, noisy, jnp.zeros(2), 400)
-    return jax.vmap(lambda key: jnp.mean(follow(key=key).losses[200:]))(keys)
+        row[f"{metric} settings"] = [arm.trial for arm in tuned]
+        row[f"{metric} edges"] = sum(len(arm.at_edge) for arm in tuned)
+    return row
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """Per condition number: fewer steps and less energy; and a smaller loss under noise. E-85 if
-    the energy is nowhere less, and in the worst valley the steps are fewer all the same."""
-    parts, energies = [], []
-    plain, heavy = NAMES
-    for i, kappa in enumerate(results["condition_numbers"]):
-        steps = [int(results[f"{name} steps"][i]) for name in NAMES]
-        energy = [float(results[f"{name} energy"][i]) for name in NAMES]
-        energies.append(energy)
-        parts.append(
-            exact(
-                "C-013",
-                steps[1] < steps[0] and energy[1] < energy[0],
-                f"kappa {kappa:.0f}: {steps[0]} steps without, {steps[1]} with momentum, steep "
-                f"energy {energy[0]:.1f} and {energy[1]:.1f} times the start's",
-            )
-        )
-        gain = np.log10(results[f"{plain} noisy loss"][i] / results[f"{heavy} noisy loss"][i])
-        parts.append(
-            paired("C-013", gain, "noisy, log10 loss ratio without / with", claimed="positive")
-        )
-    alone = results[f"{heavy} noise alone"] / results[f"{plain} noise alone"]
-    text = "; ".join(f"{part.measured} ({part.outcome})" for part in parts)
-    text += f"; noise alone, at equal alpha / (1 - rho), leaves {alone:.2f} times the loss"
-    across = ", ".join(f"{b / a:.2g}" for a, b in energies)
-    along = f"{steps[0]} steps without, {steps[1]} with momentum at kappa {kappa:.0f}"
-    as_such = all(b < a for a, b in energies)
+    """C-013: both metrics at each condition number; E-85: the index falls, the steps do not."""
+    kappas = results["condition_numbers"][1:]
+    parts = [part(results, metric, i) for metric in METRICS for i in range(1, len(kappas) + 1)]
+    index, steps, across = (results[key].mean(axis=2) for key in ("index", "steps", "across"))
+    fewer, calmer = steps[1:, 1] < steps[1:, 0], index[1:, 1] < index[1:, 0]
+    listed = ", ".join(f"{kappa:g}" for kappa in kappas)
+    starts, noises = (results[metric].shape[2] for metric in METRICS)
     return [
-        combine("C-013", parts, text),
-        exact(
+        all_of(
+            "C-013",
+            parts,
+            gates=gates(results),
+            scope=f"quadratics of 2 weights, condition numbers {listed}, {starts} starts "
+            f"without noise, {noises} runs of {results['noisy_steps']} updates with N(0, I); "
+            "momentum against gradient descent, float64",
+            beside=[beside(results, i) for i in range(1, len(kappas) + 1)],
+        ),
+        demonstration(
             "E-85",
-            not as_such and steps[1] < steps[0],
-            f"momentum multiplies the energy across the valley by {across}, and yet {along}: what "
-            "it remedies is the slow progress along it",
+            bool(fewer.all() and calmer.all() and (across[1:, 1] >= across[1:, 0]).all()),
+            f"at condition number {kappas[-1]:g} momentum takes path over distance from "
+            f"{10 ** index[-1, 0]:.3g} to {10 ** index[-1, 1]:.3g} and the steps from "
+            f"{10 ** steps[-1, 0]:.0f} to {10 ** steps[-1, 1]:.0f}, yet its largest step across is "
+            f"{across[-1, 1]:.2g} times the start's distance, not {across[-1, 0]:.2g}",
+            panel="b",
         ),
     ]
 
 
+def part(results: dict[str, Any], metric: str, i: int) -> Part:
+    """One metric at one condition number, with the variance of the choice of settings."""
+    text, panel = METRICS[metric]
+    values = results[metric][i]
+    found = mean(values[1] - values[0], choice_variance=float(results[f"{metric} variance"][i]))
+    return paired(
+        f"log10 of {text} at condition number {results['condition_numbers'][i]:g}, momentum's "
+        "minus plain descent's",
+        found,
+        effect=PLANS["C-013"].effects[f"log10 {metric}"],
+        claimed="down",
+        panel=panel,
+    )
+
+
+def gates(results: dict[str, Any]) -> list[Gate]:
+    """Choices resampled, no winner at an end, and no gain in a round bowl without noise."""
+    variance = max(results[f"{metric} variance"].max() for metric in METRICS)
+    ends = sum(results[f"{metric} edges"][1:].sum() for metric in METRICS)
+    gain = max(np.abs(np.diff(results[metric][0], axis=0)).max() for metric in METRICS)
+    round_index = 10 ** results["index"][0].max()
+    return [
+        Gate("nest", True, f"the choice adds a variance of at most {variance:.2g} to a mean"),
+        Gate("edge", bool(ends == 0), f"{ends:.0f} winners at an end of their window"),
+        Gate(
+            "pos",
+            bool(gain < min(PLANS["C-013"].effects.values())),
+            f"a round bowl without noise has the index {round_index:.4f}, and momentum changes "
+            f"log10 of it and of the loss by {gain:.1g} at most",
+        ),
+    ]
+
+
+def beside(results: dict[str, Any], i: int) -> str:
+    """Steps without noise, and the chosen settings."""
+    steps = 10 ** results["steps"][i].mean(axis=1)
+    theory = 10 ** results["index in theory"][i]
+    rho = [1 - 2 ** results[f"{metric} settings"][i, 1, 1] for metric in METRICS]
+    return (
+        f"condition number {results['condition_numbers'][i]:g}: {steps[0]:.0f} steps without "
+        f"momentum and {steps[1]:.0f} with it (rho = {rho[0]:.3f}); under noise its best rho is "
+        f"{rho[1]:.3f}; at the settings with the least factor per step the index is "
+        f"{theory[0]:.3g} without and {theory[1]:.3g} with momentum"
+    )
+
+
 def draw(results: dict[str, Any]) -> Figure:
-    """The lecture's contour with one seed, the loss over all seeds, and both tuned comparisons."""
-    fig, (above, losses, steps, noisy) = figure(2, 2, width=4.8, height=3.5)
-    draw_surface(
-        above, results["grid"], start=results["momentum path"][0], optimum=(0, 0), logarithmic=True
-    )
-    reach = 0.01 * results["start_loss"]
-    for name in NAMES:
-        draw_path(above, results[f"{name} path"], name)
-        draw_losses(losses, results[f"{name} losses"], results["thin"], name)
-    above.set_title("gradient noise N(0, I), rate 0.02, one seed (redder = lower loss)")
+    """The lecture's contour, and both judged numbers against the condition number."""
+    fig, (above, index, noisy) = figure(1, 3, width=5.8, height=4.6)
+    paths = results["paths"]
+    draw_surface(above, results["grid"], start=paths["momentum"][0], optimum=(0, 0),
+                 logarithmic=True, bar=False)  # fmt: skip
+    for name in NAMES[::-1]:
+        draw_path(above, paths[name], name)
+    above.set_title(rf"noisy, rate 0.02, $\rho$ = {DECAY}; redder = lower")
     above.legend(loc="lower right", frameon=True)
-    losses.axhline(reach, color="grey", linestyle=":", label="1 % of the start's")
-    seeds = len(results["momentum losses"])
-    losses.set(xlabel="step", ylabel="loss", yscale="log")
-    below = [results["thin"] * settled(results[f"{name} losses"], reach) for name in NAMES]
-    losses.set_title(
-        f"the same, mean and 95 % interval, {seeds} seeds\n"
-        f"under 1 % for good from step {below[0]}, momentum {below[1]}"
-    )
-    losses.legend()
-    kappa = results["condition_numbers"]
-    for name, shift in zip(NAMES, (0.96, 1.04), strict=True):
-        steps.loglog(kappa, results[f"{name} steps"], marker="o", **method(name))
-        rows = np.array([interval(row) for row in results[f"{name} noisy loss"]])
-        bars = np.abs(rows[:, 1:] - rows[:, :1]).T
-        noisy.errorbar(shift * kappa, rows[:, 0], bars, marker="o", capsize=3, **method(name))
-    steps.set(xlabel=r"condition number $\kappa$", ylabel=r"steps to $10^{-6}$ of the gradient")
-    steps.set_title("without noise, best rate of the grid")
-    noisy.set(xlabel=r"condition number $\kappa$", ylabel="final loss", xscale="log", yscale="log")
-    noisy.set_title(f"with noise, best rate, mean and 95 %, {seeds} seeds")
-    steps.legend()
-    noisy.legend()
+    draw_metric(index, results, "index")
+    theory = 10 ** results["index in theory"][1:, 1]
+    index.plot(results["condition_numbers"][1:], theory, "k:", label="both, best factor per step")
+    index.legend(loc="upper left")
+    index.set(ylabel="path length / distance", title="zig-zag, each at its own best")
+    draw_metric(noisy, results, "loss")
+    noisy.set(ylabel=f"loss after {results['noisy_steps']} steps")
+    noisy.set_title("noise, each at its own best")
     return fig
 
 
-def settled(losses: np.ndarray, reach: float) -> int:
-    """From where on the mean over the seeds stays below `reach`."""
-    return int(np.max(np.flatnonzero(losses.mean(axis=0) >= reach), initial=-1)) + 1
-
-
-def draw_losses(axes: Axes, losses: np.ndarray, thin: int, name: str) -> None:
-    """Mean over the seeds, with its interval."""
-    rows = np.array([interval(column) for column in losses.T])
-    band(axes, thin * np.arange(len(rows)), *rows.T, **method(name))
+def draw_metric(axes: Axes, results: dict[str, Any], metric: str) -> None:
+    """Geometric mean and interval over the seeds against the condition number."""
+    kappa, values = results["condition_numbers"][1:], results[metric][1:]
+    for rule, (name, shift) in enumerate(zip(NAMES, (0.95, 1.05), strict=True)):
+        rows = 10 ** np.array([interval(row) for row in values[:, rule]])
+        bars = np.abs(rows[:, 1:] - rows[:, :1]).T
+        axes.errorbar(shift * kappa, rows[:, 0], bars, marker="o", capsize=4, **method(name))
+    axes.set(xscale="log", yscale="log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(rf"condition number $\kappa$ (mean and 95 %, {values.shape[2]} seeds)")
+    axes.legend(loc="upper left")

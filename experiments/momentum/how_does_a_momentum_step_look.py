@@ -1,10 +1,11 @@
 """How do a momentum step and a Nesterov step look as arrows?
 
 The vector diagrams of 002:263-295, 003:23, 004:61-85 and 004:152, from numbers: one iterate of
-momentum on the turned valley, its velocity, its gradient, and the step taken. Three readings are
-checked along the path: the resultant is rho v - alpha g (not "momentum minus gradient", 004:63);
-Nesterov's gradient is taken at x + rho v, which is not "the next point" of 002:289: that lies
-alpha |g| further on.
+momentum on the turned valley at rate 0.02 and rho = 0.9, in float64, with the velocity, the
+gradient and the step that both rules take from there. Two sentences of the notes are taken at
+their word. "Momentum minus the current gradient" (004:63) is run as v - g, without rho and without
+the rate. "The gradient of the next point" (002:289) is compared with the gradient that Nesterov's
+rule takes at the look-ahead point x + rho v, along a whole path.
 
 Command: python -m experiments --only how_does_a_momentum_step_look      (CPU, about 1 s)
 """
@@ -20,8 +21,7 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import draw_surface, figure, surface_grid
-from experiments.engine.before import Verdict, exact
+from experiments.engine import COLOURS, Verdict, demonstration, draw_surface, figure, surface_grid
 from experiments.scenes import DECAY, RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
@@ -30,7 +30,7 @@ CLAIMS = ()
 ERRATA = ("E-61", "E-96")
 
 RATE = RATES["momentum"]
-ARROWS = {"rho v": "#009E73", "gradient": "#D55E00", "step": "#000000"}
+ARROWS = {"velocity": COLOURS[2], "gradient": COLOURS[5], "step": "black"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,51 +122,68 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     difference = np.median(results["gradient_difference"])
     literal, right = results["literal_losses"], results["right_losses"]
     return [
-        exact(
+        demonstration(
             "E-61",
-            gap < 1e-6 and difference > 0.01,
-            f"look-ahead point and next point are alpha |g| apart, and their "
-            f"gradients differ by {100 * difference:.0f} % (median over "
-            f"{len(results['alpha_gradient'])} steps)",
+            bool(gap < 1e-6 and difference > 0.01),
+            "the look-ahead point and the next point lie alpha times the gradient apart, and their "
+            f"gradients differ by {100 * difference:.0f} %, the median of "
+            f"{len(results['alpha_gradient'])} steps",
+            panel="b",
         ),
-        exact(
+        demonstration(
             "E-96",
-            literal[-1] > 10 * literal[0] and right[-1] < right[0],
-            f"loss {literal[0]:.3g} goes to {literal[-1]:.3g} in {len(literal) - 1} steps of "
-            f"momentum minus gradient, to {right[-1]:.3g} with rho = {DECAY}, eta = {RATE}",
+            bool(literal[-1] > 10 * literal[0] and right[-1] < right[0]),
+            f"in {len(literal) - 1} steps momentum minus gradient takes the loss from "
+            f"{literal[0]:.3g} to {literal[-1]:.2g}, and with rho = {DECAY} and the rate {RATE} "
+            f"it comes to {right[-1]:.3g}",
+            panel="a",
         ),
     ]
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """Both diagrams over the contour."""
-    fig, axes = figure(1, 2, width=5.2, height=4.6)
+    fig, (heavy, ahead) = figure(1, 2, width=5.6, height=5.4)
     x, lead = results["x"], results["x"] + results["rho_v"]
-    for panel, name in zip(axes, ("momentum", "nesterov"), strict=True):
+    for panel, name in ((heavy, "momentum"), (ahead, "nesterov")):
         draw_surface(panel, results["grid"], bar=False)
-        tail = x if name == "momentum" else lead
-        arrow(panel, x, results["rho_v"], "rho v", r"velocity $\rho v$")
-        where = "x" if name == "momentum" else r"x + \rho v"
-        arrow(panel, tail, results[f"{name}_arrow"], "gradient", rf"$-\alpha \nabla f({where})$")
-        arrow(panel, x, results[f"{name}_step"], "step", "actual step")
-        corner = x + results[f"{name}_step"]
-        other = x + results["momentum_arrow"] if name == "momentum" else lead
-        for from_point in {tuple(lead), tuple(other)} if name == "momentum" else ():
-            panel.plot(*zip(from_point, corner, strict=True), "k:", linewidth=0.9)
+        arrow(panel, x, results["rho_v"], "velocity", r"$\rho v$")
+        arrow(panel, x, results[f"{name}_step"], "step", "step", "above")
+        panel.plot(*(x + results[f"{name}_step"]), "ks", ms=7, label="next point", zorder=6)
         panel.plot(*x, "o", mfc="white", mec="black", ms=8, label="$x$", zorder=6)
-        panel.plot(*corner, "ks", ms=6, label=r"next point", zorder=6)
-        if name == "nesterov":
-            panel.plot(*lead, "D", mfc="#CC79A7", mec="black", ms=7, zorder=6, label=r"$x+\rho v$")
         panel.set_aspect("equal")
-        panel.legend(loc="lower left", framealpha=0.9, frameon=True)
-    fig.suptitle("redder = lower loss; the optimum, (0, 0), lies above the picture")
-    axes[0].set_title(r"momentum: step = $\rho v - \alpha \nabla f(x)$")
-    axes[1].set_title(r"Nesterov: step = $\rho v - \alpha \nabla f(x + \rho v)$")
+        panel.locator_params(axis="x", nbins=4)
+    arrow(heavy, x, results["momentum_arrow"], "gradient", r"$-\alpha \nabla f(x)$")
+    for corner in (lead, x + results["momentum_arrow"]):
+        heavy.plot(*zip(corner, x + results["momentum_step"], strict=True), "k:", linewidth=1)
+    arrow(
+        ahead,
+        lead,
+        results["nesterov_arrow"],
+        "gradient",
+        r"$-\alpha \nabla f(x + \rho v)$",
+        "right",
+    )
+    ahead.plot(*lead, "D", mfc=COLOURS[3], mec="white", ms=8, zorder=6, label=r"$x+\rho v$")
+    heavy.set_title(r"momentum: $\rho v-\alpha\nabla f(x)$")
+    ahead.set_title(r"Nesterov: $\rho v-\alpha\nabla f(x+\rho v)$")
+    for panel in (heavy, ahead):
+        panel.legend(loc="lower left", frameon=True, title="redder = lower loss")
     return fig
 
 
-def arrow(axes: Axes, tail: np.ndarray, vector: np.ndarray, kind: str, label: str) -> None:
+def arrow(
+    axes: Axes, tail: np.ndarray, vector: np.ndarray, kind: str, label: str, side: str = "left"
+) -> None:
+    """An arrow, with its name beside its middle."""
     axes.quiver(
-        *tail, *vector, angles="xy", scale_units="xy", scale=1, width=0.011, color=ARROWS[kind],
-        label=label, zorder=5,
+        *tail, *vector, angles="xy", scale_units="xy", scale=1, width=0.012, color=ARROWS[kind],
+        edgecolor="white", linewidth=0.6, zorder=5,
+    )  # fmt: skip
+    places = {"left": ((-10, -6), "right"), "right": ((12, 4), "left"), "above": ((4, 12), "left")}
+    offset, aligned = places[side]
+    axes.annotate(
+        label, tail + vector / 2, xytext=offset, textcoords="offset points", color=ARROWS[kind],
+        ha=aligned, va="center", fontsize=13, zorder=7,
+        bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
     )  # fmt: skip

@@ -3,9 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from experiments.momentum import (
+    _tuned_steps,
+    _zigzag,
     can_momentum_leave_a_local_minimum,
     does_adam_need_momentum,
     does_nesterov_overshoot_less,
@@ -14,6 +17,7 @@ from experiments.momentum import (
     what_is_the_velocity,
 )
 from experiments.momentum._final_loss import final_loss
+from experiments.scenes import DECAY, rule, valley
 from jaxtricks import optimizers, surfaces
 
 
@@ -32,18 +36,28 @@ def test_displacement_after_the_drop():
     assert inside == pytest.approx(-(1 + 0.9 * np.sum(after)), abs=2e-4)
 
 
-@pytest.mark.parametrize("name", ["gradient descent", "momentum", "nesterov"])
-def test_smallest_spectral_radius_is_polyaks_and_nesterovs(name):
-    """The grid cannot beat the optimum, and comes near it."""
-    kappas = jnp.array([10.0, 100.0])
-    law = {
-        "gradient descent": (kappas - 1) / (kappas + 1),
-        "momentum": (jnp.sqrt(kappas) - 1) / (jnp.sqrt(kappas) + 1),
-        "nesterov": 1 - 2 / jnp.sqrt(3 * kappas + 1),
-    }[name]
-    found = does_nesterov_overshoot_less.smallest_radius(name, kappas, 200)
-    assert np.all(found >= law - 1e-3)
-    np.testing.assert_allclose(found, law, atol=0.04)
+def test_steps_of_plain_descent_on_a_bowl():
+    """Each step halves the distance, and 2^-20 is the first power under 1e-6."""
+    run = _tuned_steps.descend(
+        lambda x: x, jnp.array([0.5, 0.0]), 0.0, 100, jnp.ones(1), jnp.zeros(1)
+    )
+    assert int(run.steps) == 20
+    assert float(run.farthest) == 0
+
+
+def test_the_drawn_path_of_nesterovs_rule_is_that_of_its_weights():
+    path = does_nesterov_overshoot_less.weights("nesterov", 30)
+    given = surfaces.trajectory(rule("nesterov"), valley(), jnp.array(valley().start), 30)
+    velocity = optax.tree.get(given.state, "velocity")
+    last = optimizers.base_point(given.points[-1], velocity, DECAY)
+    np.testing.assert_allclose(path[-1], last, atol=1e-5)
+
+
+def test_a_round_bowl_gives_the_zigzag_index_one():
+    grid, keys = jnp.array([[-1.0, 0.0]]), jax.random.split(jax.random.key(0), 3)
+    found = _zigzag.zigzags(grid, keys, 1.0, 100)
+    np.testing.assert_allclose(found["index"], 0, atol=1e-6)
+    np.testing.assert_allclose(found["steps"], np.log10(20), rtol=1e-6)
 
 
 @pytest.mark.parametrize("start, right", [(-0.15, False), (-0.1, True)])
