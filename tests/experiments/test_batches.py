@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.batches import does_accumulation_solve_the_memory_problem as memory
+from experiments.batches import _memory as memory
 from experiments.batches import does_the_loop_test_on_training_data as loop
 from experiments.batches import is_the_batch_gradient_unbiased as unbiased
 from experiments.batches._race import racer, tune_and_race
@@ -55,8 +55,7 @@ def test_keeping_all_gradients_costs_a_gradient_per_part_and_gives_the_same_upda
     loss = training.classification_loss(model)
     ours = training.trainer(loss, rule)
     state = ours.init(init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)), train=False))
-    config = memory.Config(sizes=(64, 4096), part=part)
-    used = memory.memory(loss, rule, state, examples, config)
+    used = memory.bytes_of_updates(loss, rule, state, examples, (64, 4096), part)
     growth = {arm: (rows[1] - rows[0]) / (4096 - 64) for arm, rows in used.items()}
     assert growth["all gradients kept"] >= 4 * 650 / part
     assert growth["in parts"] < growth["full batch"]
