@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import networks
-from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine import COLOURS, band, data_name, figure, interval
 from experiments.engine.before import Verdict, combine, paired
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers
@@ -121,18 +121,21 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Errors and cross-entropies against k."""
-    fig, axes = figure(1, 2, width=4.8, height=3.5)
+    fig, axes = figure(1, 2, width=5.6, height=4.8)
     sizes = 1 + np.arange(MEMBERS)
     for panel, (metric, unit) in zip(
         axes, (("error", "%"), ("cross-entropy", "nats")), strict=True
     ):
         single = results[f"member {metric}"].mean(axis=1)
         panel.axhline(single.mean(), color="black", ls=":", label="one model, mean of all")
-        for average, colour in zip(AVERAGES, COLOURS, strict=False):
+        for i, average in enumerate(AVERAGES):
             rows = np.array([interval(column) for column in results[f"{average} {metric}"].T])
-            band(panel, sizes, *rows.T, color=colour, label=f"mean of {average}", marker="o")
+            look = {"color": COLOURS[i], "marker": "os"[i], "label": f"mean of {average}"}
+            band(panel, sizes, *rows.T, **look)
         panel.set(xlabel="models in the ensemble, $k$", ylabel=f"test {metric} / {unit}")
-    axes[0].legend()
-    axes[0].set_title(f"{results['data_set']}, rate {results['rate']:g}")
-    axes[1].set_title(f"mean and 95 % interval of {len(single)} sets of models")
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(low, high + 0.35 * (high - low))
+    axes[0].legend(loc="upper right")
+    axes[0].set_title(f"{data_name(results['data_set'])}, rate {results['rate']:g}")
+    axes[1].set_title(f"Mean and 95 % of {len(single)} sets of models")
     return fig

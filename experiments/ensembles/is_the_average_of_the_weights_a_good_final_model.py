@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, band, figure, interval
+from experiments.engine import COLOURS, band, data_name, figure, interval, ordered
 from experiments.engine.before import Verdict, combine, paired
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers, schedules, training
@@ -140,30 +140,32 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Errors after each epoch under both schedules; the gain of the averages at every rate."""
-    fig, (constant, decaying, gains) = figure(1, 3, width=4.4, height=3.5)
+    fig, (constant, decaying, gains) = figure(1, 3, width=5.2, height=4.6)
     for axes, kind in ((constant, "constant"), (decaying, "decaying")):
         i, _ = best(results, kind)
         draw_curves(axes, results[kind]["test"][i])
-        axes.set_title(f"{kind} rate {results['rates'][i]:g}")
+        name, rate = data_name(results["data_set"]), results["rates"][i]
+        axes.set_title(f"{name}, {kind} rate {rate:g}: mean and one seed")
     low = min(axes.get_ylim()[0] for axes in (constant, decaying))
     high = max(axes.get_ylim()[1] for axes in (constant, decaying))
     constant.set_ylim(low, high)
     decaying.set_ylim(low, high)
-    constant.legend()
+    constant.legend(loc="upper right")
     for kind, style in zip(KINDS, ("-", "--"), strict=True):
         for j, decay in enumerate(DECAYS, start=1):
             errors = results[kind]["test"][:, :, -1]
             rows = np.array([interval(row) for row in errors[..., 0] - errors[..., j]])
-            look = {"color": COLOURS[j], "linestyle": style, "marker": "o"}
+            look = {"color": ordered("decay", decay), "linestyle": style, "marker": "o^s"[j - 1]}
             band(gains, results["rates"], *rows.T, **look, label=f"{kind}, {decay}")
     gains.axhline(0, color="black", lw=0.8)
+    low, high = gains.get_ylim()
+    gains.set_ylim(low, high + 0.45 * (high - low))
     gains.set(xscale="log", xlabel="(first) learning rate", ylabel="gain at the end / points")
     gains.set_xticks(results["rates"], [f"{rate:g}" for rate in results["rates"]])
     gains.minorticks_off()
-    gains.set_title("last weights minus average")
-    gains.legend(ncol=2)
     seeds = results["constant"]["test"].shape[1]
-    fig.suptitle(f"{results['data_set']}, mean and 95 % interval of {seeds} seeds", fontsize=9)
+    gains.set_title(f"Last weights minus average, 95 % of {seeds} seeds")
+    gains.legend(ncol=2, loc="upper left", columnspacing=1.0)
     return fig
 
 
@@ -173,7 +175,8 @@ def draw_curves(axes: Axes, errors: np.ndarray) -> None:
         rows = np.array([interval(column) for column in errors[..., j].T])
         epochs = 1 + np.arange(len(rows))
         label = "last weights" if j == 0 else f"average, decay {DECAYS[j - 1]}"
-        band(axes, epochs, *rows.T, color=COLOURS[j], label=label)
-        axes.plot(epochs, errors[0, :, j], color=COLOURS[j], lw=0.6, ls=":")
-    axes.plot([], [], color="black", lw=0.6, ls=":", label="one seed")
-    axes.set(xlabel="epoch", ylabel="test error / %")
+        colour = COLOURS[1] if j == 0 else ordered("decay", DECAYS[j - 1])
+        band(axes, epochs, *rows.T, color=colour, label=label)
+        axes.plot(epochs, errors[0, :, j], color=colour, lw=0.8, ls=":")
+    axes.plot([], [], color="black", lw=0.8, ls=":", label="one seed")
+    axes.set(xlabel="epoch", ylabel="test error / %", xticks=np.arange(0, len(rows) + 1, 5))
