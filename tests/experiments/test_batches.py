@@ -95,6 +95,16 @@ def test_a_race_looks_eight_times_an_epoch_and_ends_at_its_limit():
     assert reached == (5 / 8, losses[:6])
 
 
+def test_two_looks_at_the_target_count_from_the_first():
+    runner = racer(some_digits(64), 8)
+    losses = runner.race(jax.random.key(0), 0.1, -1.0, 2)[1]
+    assert losses[5] < losses[4]  # it falls here, so the look after it is at the target too
+    found = runner.race(jax.random.key(0), 0.1, losses[5], 2, looks=2)
+    assert found == (5 / 8, losses[:7])
+    late = runner.race(jax.random.key(0), 0.1, losses[5], 4 / 8, looks=2)
+    assert late[0] == math.inf
+
+
 def test_the_literal_test_is_the_training_accuracy_when_one_batch_is_all():
     examples = some_digits(loop.BATCH)
     run = jax.jit(loop.trainer(models.MLP((16, 10), dropout_rates=0.5), 3))
