@@ -34,11 +34,13 @@ def load(name: str, limit: int, *, halve: bool = False) -> Sets:
     `halve`: pixels are averaged over 2 x 2 blocks; those of digits already are, over 4 x 4.
     """
     name = name if data.available(name) else "digits"
-    test = 0.3 if name == "digits" else None  # others have a test set of their own
-    sets = data.load(name, validation=0.2, test=test, limit=limit)
+    share = 0.3 if name == "digits" else None  # others have a test set of their own
+    fit, validation, test = data.load(name, validation=0.2, test=share, limit=limit)
     if halve and name != "digits":
-        sets = [{**some, "image": halved(some["image"])} for some in sets]
-    return Sets(*sets, name)
+        fit, validation, test = (
+            {**some, "image": halved(some["image"])} for some in (fit, validation, test)
+        )
+    return Sets(fit, validation, test, name)
 
 
 def train(
