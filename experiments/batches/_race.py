@@ -46,25 +46,26 @@ class Racer(NamedTuple):
         return rows.reshape(self.checks, -1, self.batch)
 
     def race(
-        self, key: jax.Array, rate: float, target: float, limit: float
+        self, key: jax.Array, rate: float, target: float, limit: float, *, looks: int = 1
     ) -> tuple[float, list[float]]:
         """Epochs until the loss of the first 1,024 examples is `target`, and the loss at each look.
 
-        The epochs are inf if they would be over `limit`.
+        It must be so at `looks` looks one after another, the first of which counts. The epochs are
+        inf if that look would be over `limit`.
         """
         state = self.start(key, rate)
         sample = {name: values[:SAMPLE] for name, values in self.examples.items()}
         losses, parts = [float(look(state, sample))], self.parts(key, 0)
-        while not losses[-1] <= target:
-            done = len(losses) - 1
-            if done >= limit * self.checks or not math.isfinite(losses[-1]):
+        while not max(losses[-looks:]) <= target or len(losses) < looks:
+            done, there = len(losses) - 1, losses[-1] <= target
+            if done >= limit * self.checks + there * (looks - 1) or not math.isfinite(losses[-1]):
                 return math.inf, losses
             epoch, part = divmod(done, self.checks)
             if part == 0 and epoch > 0:
                 parts = self.parts(key, epoch)
             state = self.advance(state, self.examples, parts[part], key)
             losses.append(float(look(state, sample)))
-        return (len(losses) - 1) / self.checks, losses
+        return (len(losses) - looks) / self.checks, losses
 
     def epoch(self, state: training.TrainState, key: jax.Array) -> training.TrainState:
         """The first epoch."""

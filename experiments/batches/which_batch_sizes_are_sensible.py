@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.batches._race import epoch_seconds, racer, tune_and_race
-from experiments.engine import COLOURS, figure, interval
+from experiments.engine import COLOURS, data_name, figure, interval
 from experiments.engine.before import Verdict, combine, paired
 from experiments.networks import read_images
 
@@ -118,38 +118,44 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Epochs, updates and time to the target, and the rates, against the batch size."""
-    fig, (epochs, updates, seconds, rates) = figure(1, 4, width=3.9, height=3.5)
-    sizes = np.asarray(results["batch_sizes"])
-    rows = np.asarray(results["epochs"])
-    per_epoch = results["examples"] // sizes
+    """Epochs and time to the target, and the rates, against the batch size."""
+    fig, (epochs, seconds, rates) = figure(1, 3, width=5.2, height=4.6)
+    sizes, rows = np.asarray(results["batch_sizes"]), np.asarray(results["epochs"])
     draw_rows(epochs, sizes, rows, "epochs to the target")
-    draw_rows(updates, sizes, rows * per_epoch[:, None], "updates to the target")
-    draw_rows(seconds, sizes, rows * results["seconds"][:, None], "seconds to the target")
-    seconds.axvspan(*USUAL, color="gray", alpha=0.15, label='"16, 32, 64, 128"')
-    seconds.legend()
-    epochs.set_title(f"{results['data_set']}, {results['examples']:.0f} examples")
-    updates.set_title(f"to a training loss of {results['target']}")
-    seconds.set_title(f"{results['device']}, mean and 95 %, {rows.shape[1]} seeds")
+    draw_rows(seconds, sizes, 1000 * rows * results["seconds"][:, None], "time to the target / ms")
+    seconds.axvspan(*USUAL, color="grey", alpha=0.15, label='"16, 32, 64, 128"')
+    seconds.legend(loc="upper left")
+    name, examples = data_name(results["data_set"]), results["examples"]
+    epochs.set_title(f"{name}, {examples:.0f} examples, to a loss of {results['target']}")
+    seconds.set_title(f"{results['device'].upper()}: mean and 95 % of {rows.shape[1]} seeds")
     rates.loglog(sizes, results["rates"], "o-", color=COLOURS[0], label="chosen")
-    law = results["rates"][0] * np.array([1.0, 64.0])
-    rates.plot([1, 64], law, ":", color="black", label=r"$\propto B$")
+    law = results["rates"][0] * np.array([1.0, 32.0])
+    rates.plot([1, 32], law, ":", color="black", label=r"$\propto B$")
     for edge in (results["grid"][0], results["grid"][-1]):
-        rates.axhline(edge, color="gray", ls="--", lw=1)
-    rates.set(ylabel="tuned learning rate", title="chosen rate (dashed: ends of the grid)")
-    rates.legend()
+        rates.axhline(edge, color="grey", ls="--", lw=1)
+    rates.set(ylabel="learning rate", title="Tuned rate (dashed: ends of the grid)")
+    rates.legend(loc="center right")
     log_sizes(rates, sizes)
+    plain_ticks(rates, (0.01, 0.03, 0.1, 0.3, 1, 3))
     return fig
 
 
 def draw_rows(axes: Axes, sizes: np.ndarray, rows: np.ndarray, label: str) -> None:
     """Mean and interval of each size's seeds."""
     means, lows, highs = np.array([interval(row) for row in rows]).T
-    axes.errorbar(
-        sizes, means, [means - lows, highs - means], fmt="o-", capsize=3, color=COLOURS[0]
-    )
+    bars = [means - lows, highs - means]
+    axes.errorbar(sizes, means, bars, fmt="o-", capsize=4, color=COLOURS[0])
     axes.set(yscale="log", ylabel=label)
     log_sizes(axes, sizes)
+    plain_ticks(axes, (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000))
+
+
+def plain_ticks(axes: Axes, ticks: tuple[float, ...]) -> None:
+    """Those of the vertical axis that lie within it, as plain numbers."""
+    low, high = axes.get_ylim()
+    shown = [tick for tick in ticks if low <= tick <= high]
+    axes.set_yticks(shown, [f"{tick:g}" for tick in shown])
+    axes.yaxis.minorticks_off()
 
 
 def log_sizes(axes: Axes, sizes: np.ndarray) -> None:

@@ -99,8 +99,30 @@ def test_rises_look_at_the_first_half_of_the_next_cycle():
     assert does_the_error_rise_at_restarts.rises(results, "error").tolist() == [[3.0]]
 
 
-def test_an_ensemble_costs_at_most_as_much_as_its_models_one_after_another():
-    seconds = np.array([[1.0, 2.0], [3.0, 6.0], [4.0, 8.0]])
-    results = {"sizes": np.array([1, 2, 8]), "training": seconds}
+def test_the_rate_is_chosen_by_validation_and_the_choice_resampled():
+    """Seed by seed the rates 0 and 1 win in turn, so a resample may choose either."""
+    validation = np.array([[1.0, 4.0], [2.0, 2.0], [9.0, 9.0]])
+    tested = np.array([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]])
+    found = runs.choose(np.array([0.1, 0.2, 0.4]), validation, tested)
+    assert (found.best, found.trial, found.at_edge) == (1, 0.2, ())
+    assert set(found.again) == {0, 1}
+    assert found.tested.tolist() == [20.0, 21.0]
+    assert runs.choose(np.array([0.1, 0.2, 0.4]), -validation, tested).at_edge == ("rate",)
+
+
+def test_an_average_has_its_own_rate_and_decay():
+    """Of 3 rates and 6 decays the second rate with the last decay is best: that decay is an end."""
+    script = is_the_average_of_the_weights_a_good_final_model
+    errors = np.arange(2 * 3 * 7.0).reshape(3, 2, 7) + 10
+    errors[1, :, -1] = 1.0
+    results = {"rates": np.array([0.1, 0.2, 0.4]), "constant": {"tuning": errors, "test": errors}}
+    found = script.average(results, "constant")
+    assert (found.trial, found.at_edge) == ((0.2, script.DECAYS[-1]), ("decay",))
+    assert found.tested.tolist() == [1.0, 1.0]
+    assert script.last_weights(results, "constant").trial == 0.1
+
+
+def test_an_ensembles_cost_is_compared_within_a_round():
+    results = {"training": np.array([[1.0, 2.0], [3.0, 4.0]])}
     found = do_real_ensembles_cost_too_much.ratios(results, "training")
-    assert found == pytest.approx([1.0, 2.0, 4.0])
+    assert found == pytest.approx(np.array([[1.0, 1.0], [3.0, 2.0]]))
