@@ -186,9 +186,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     for start, found in starts.items():
         size = np.asarray(found["gradient"])
         count = int(np.sum(~(size < effects["gradient"])))  # one that is not finite counts
-        text = "first gradients over 1,000 or not finite: " * (not unstable)
+        text = "share of first gradients over 1,000 or not finite: " * (not unstable)
         part = proportion(
-            f"{text}{count} of {len(size)} from {start}",
+            f"{text}from {start}",
             count,
             len(size),
             bound=effects["share of unstable starts"],
@@ -216,7 +216,7 @@ def falls(starts: dict[str, Any], key: str) -> list[Part]:
     for start, found in starts.items():
         values = change(found[key])
         text = f"{MEASURES[key]}, end minus start over the start's: " * (not parts)
-        text += f"{values.mean():+.2f} from {start}"
+        text += f"from {start}"
         parts.append(paired(text, values, effect=effect, claimed="down", panel="c"))
     return parts
 

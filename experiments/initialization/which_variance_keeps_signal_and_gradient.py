@@ -97,7 +97,8 @@ def run(config: Config) -> dict[str, Any]:
             "relu": {name: through_relu(key, draw, config) for name, draw in HE.items()},
         }
 
-    found = jax.device_get(jax.jit(lambda keys: jax.lax.map(one, keys))(keys))
+    found = jax.jit(lambda keys: jax.lax.map(one, keys))(keys)
+    found = jax.tree.map(lambda values: np.round(np.asarray(values, float), 4), found)
     fixed = {name: getattr(config, name) for name in ("inputs", "sizes", "examples", "draws")}
     return {**fixed, "equal_widths": config.equal, **found}
 

@@ -108,8 +108,7 @@ def choose(
     again = losses[:, draws].mean(axis=2).argmin(axis=0)
     best = int(losses.mean(axis=1).argmin())
     others = {str(i): measure(judged(i)) for i in {best, *again.tolist()}}
-    errors = judged(best)
-    return {"tuning": losses, "best": best, "again": again, "others": others, "errors": errors}
+    return {"tuning": losses, "best": best, "again": again, "others": others}
 
 
 def chosen(found: dict[str, Any], rates: np.ndarray) -> Tuned:

@@ -128,6 +128,8 @@ def study(
         )
         measures = {m: functools.partial(measure, m, title=title) for m in MEASURES}
         found[name] = {m: choose(tuning, judged, of) for m, of in measures.items()}
+        if title == IMAGES:  # what is drawn
+            found[name]["errors"] = judged(found[name][SOONER]["best"])
     return {"examples": len(half), "ways": found}
 
 
@@ -244,7 +246,7 @@ def draw(results: dict[str, Any]) -> Figure:
     for (way, found), colour in zip(
         results["tasks"][IMAGES]["ways"].items(), COLOURS, strict=False
     ):
-        errors = np.asarray(found[SOONER]["errors"])
+        errors = np.asarray(found["errors"])
         updates = EVERY[IMAGES] * (1 + np.arange(errors.shape[1]))
         rows = np.array([interval(column) for column in errors.T])
         label = f"{way}, rate {results['rates'][int(found[SOONER]['best'])]:.2g}"

@@ -37,6 +37,11 @@ def test_a_record_judged_again_says_the_same(script):
 
 
 @pytest.mark.parametrize("script", RECORDS)
+def test_a_record_stays_small(script):
+    assert record_path(script, COMMITTED).stat().st_size < 500_000
+
+
+@pytest.mark.parametrize("script", RECORDS)
 def test_what_was_fixed_before_the_run_is_what_the_script_fixes(script):
     record = read_record(record_path(script, COMMITTED))
     config = script.config(record["preset"])
