@@ -158,10 +158,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return FAILED
     if options.list:
-        try:
-            show_list(scripts)
-        except BrokenPipeError:  # `| head` has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        show_list(scripts)
         return 0
     if not options.only and not options.redraw and options.preset != "smoke":
         scripts = [script for script in scripts if script.tier <= options.tier]
@@ -177,6 +174,8 @@ def main(arguments: list[str]) -> int:
         prepare_folder(options.out)
         pictures, failures = run_all(scripts, options)
         write_ledger(options.out)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"cannot write to {options.out}: {error}", file=sys.stderr)
         return FAILED
@@ -194,4 +193,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,11 +1,12 @@
 """Estimates with their 95 % intervals, and how sure it is that the true value lies on one side."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
 LEVEL = 0.95
 EXACT = 20  # up to so many differences all their signs are tried
@@ -25,7 +26,8 @@ class Estimate:
         below: `bound -> p`: two-sided p-value of "the true value is not below `bound`". It is at
             most 0.05 where `high < bound`.
         above: the same for "not above".
-        p: two-sided p-value of "the true value is 0" by the exact test; None where there is none.
+        exact: gives the two-sided p-value of "the true value is 0" by an exact test, when it is
+            asked for `p`; None where there is none.
         saturated: why these values are no evidence, though something was random: all are equal,
             as at a bound of the metric. The interval is then without ends.
     """
@@ -36,8 +38,12 @@ class Estimate:
     n: int | None
     below: Callable[[float], float]
     above: Callable[[float], float]
-    p: float | None = None
+    exact: Callable[[], float] | None = None
     saturated: str = ""
+
+    @property
+    def p(self) -> float | None:
+        return self.exact() if self.exact else None
 
 
 def exactly(value: float) -> Estimate:
@@ -83,16 +89,15 @@ def mean(values: ArrayLike, *, choice_variance: float = 0.0) -> Estimate:
     if np.ptp(values) <= 1e-12 * np.max(np.abs(values)):
         return _saturated(centre, n, f"all {n} values are {values[0]:.6g}")
     error = float(np.sqrt(values.var(ddof=1) / n + choice_variance))
-    t = stats.t(n - 1, loc=centre, scale=error)
-    low, high = map(float, t.interval(LEVEL))
+    half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2)) * error  # Student's quantile
     return Estimate(
         centre,
-        low,
-        high,
+        centre - half,
+        centre + half,
         n,
-        lambda bound: min(1.0, 2 * float(t.sf(bound))),
-        lambda bound: min(1.0, 2 * float(t.cdf(bound))),
-        sign_flip_p(values),
+        lambda bound: min(1.0, 2 * float(special.stdtr(n - 1, (centre - bound) / error))),
+        lambda bound: min(1.0, 2 * float(special.stdtr(n - 1, (bound - centre) / error))),
+        functools.cache(lambda: sign_flip_p(values)),
     )
 
 
@@ -107,14 +112,26 @@ def sign_flip_p(values: ArrayLike) -> float:
         0.0625
     """
     values = _sample(values)
-    reached = abs(values.sum()) * (1 - 1e-12)
+    reached = abs(values.sum()) - 1e-12 * np.abs(values).sum()
     if len(values) > EXACT:
-        signs = np.random.default_rng(0).choice((-1.0, 1.0), (DRAWS, len(values)))
-        return float((1 + np.sum(np.abs(signs @ values) >= reached)) / (1 + DRAWS))
+        rng, n = np.random.default_rng(0), len(values)
+        flips = np.unpackbits(rng.integers(0, 256, (DRAWS, -(-n // 8)), np.uint8), axis=1)[:, :n]
+        sums = values.sum() - 2 * np.concatenate([rows @ values for rows in np.split(flips, 10)])
+        return float((1 + np.sum(np.abs(sums) >= reached)) / (1 + DRAWS))
+    first, second = (_signed_sums(half) for half in np.array_split(values, 2))
+    second = np.sort(second)  # of both halves' sums, the pairs that reach as far
+    above = len(second) - np.searchsorted(second, reached - first)
+    below = np.searchsorted(second, -reached - first, side="right")
+    reaching = np.minimum(above + below, len(second))  # all, if the sum is 0
+    return float(reaching.sum() / 2 ** len(values))
+
+
+def _signed_sums(values: np.ndarray) -> np.ndarray:
+    """The sums of the values with each choice of signs, shape [2^n]."""
     sums = np.zeros(1)
     for value in values:
         sums = np.concatenate([sums + value, sums - value])
-    return float(np.mean(np.abs(sums) >= reached))
+    return sums
 
 
 def ranked(values: ArrayLike) -> Estimate:
@@ -161,7 +178,7 @@ def ranked(values: ArrayLike) -> Estimate:
         n,
         below,
         above,
-        min(above(0.0), below(0.0)),
+        lambda: min(above(0.0), below(0.0)),
     )
 
 
@@ -224,7 +241,7 @@ def share_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
         n,
         lambda bound: part.below(as_share(bound)),
         lambda bound: part.above(as_share(bound)),
-        float(stats.binomtest(gained, gained + lost).pvalue),
+        lambda: float(stats.binomtest(gained, gained + lost).pvalue),
     )
 
 
@@ -252,7 +269,7 @@ def correlation(first: ArrayLike, second: ArrayLike) -> Estimate:
         len(first),
         lambda bound: min(1.0, 2 * float(z.sf(_arctanh(bound)))),
         lambda bound: min(1.0, 2 * float(z.cdf(_arctanh(bound)))),
-        float(found.pvalue),
+        lambda: float(found.pvalue),
     )
 
 

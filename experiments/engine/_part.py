@@ -5,6 +5,7 @@ so that a verdict can say whether it depends on that choice.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,7 @@ Outcome = Literal["confirmed", "refuted", "no difference", "undecided"]
 Side = Literal["up", "down"]
 FACTORS = (1.0, 0.5, 2.0)  # of the smallest effect that matters
 SIGNIFICANT = 0.05
+NO_EVIDENCE = "no evidence, but a metric at a bound or nothing random"
 SETTINGS = 12  # fewer do not show what is usual
 
 
@@ -156,16 +158,18 @@ def equivalent(
 ) -> Part:
     """Judges "equal": confirmed if the interval lies inside `target` ± `within`, refuted beyond."""
 
-    def rule(found: Estimate, within: float) -> tuple[Outcome, float, float]:
-        least, most = target - within, target + within
-        inside = max(found.above(least), found.below(most))
-        beyond = min(found.below(least), found.above(most))
-        if least < found.low and found.high < most:
-            return "confirmed", inside, beyond
-        outside = found.high < least or found.low > most
-        return ("refuted" if outside else "undecided"), inside, beyond
-
+    rule = functools.partial(_inside, target=target)
     return _judged(text, f"{target:g} ± {within:g}", values, rule, _scaled(within), panel)
+
+
+def _inside(found: Estimate, within: float, *, target: float) -> tuple[Outcome, float, float]:
+    least, most = target - within, target + within
+    inside = max(found.above(least), found.below(most))
+    beyond = min(found.below(least), found.above(most))
+    if least < found.low and found.high < most:
+        return "confirmed", inside, beyond
+    outside = found.high < least or found.low > most
+    return ("refuted" if outside else "undecided"), inside, beyond
 
 
 def tolerance(
@@ -180,23 +184,24 @@ def tolerance(
     """
     if not points:
         raise ValueError("a law needs one or more points, got none.")
-    parts = [equivalent(text, point, within=within, target=target) for point in points]
-    outcomes = tuple(_of_all({part.outcomes[i] for part in parts}) for i in range(len(FACTORS)))
+    rows = [[_inside(p, scale, target=target) for p in points] for scale in _scaled(within)]
+    outcomes, support, against = zip(*(zip(*row, strict=True) for row in rows), strict=True)
     worst = max(points, key=lambda point: abs(point.value - target))
+    saturated = next((point.saturated for point in points if point.saturated), "")
     random = worst.n is not None and not worst.saturated
     several = f", the worst of {len(points)} points" if len(points) > 1 else ""
     return Part(
         text + several,
-        parts[0].claimed,
-        outcomes,
-        tuple(max(part.support[i] for part in parts) for i in range(len(FACTORS))),
-        tuple(min(part.against[i] for part in parts) for i in range(len(FACTORS))),
+        f"{target:g} ± {within:g}",
+        tuple(_of_all(set(row)) for row in outcomes),
+        tuple(map(max, support)),
+        tuple(map(min, against)),
         worst.value,
         worst.low if random else None,
         worst.high if random else None,
         worst.n,
         panel=panel,
-        remark=next((part.remark for part in parts if part.remark), ""),
+        remark=f"{saturated}: {NO_EVIDENCE}" if saturated else "",
     )
 
 
@@ -296,8 +301,8 @@ def _judged(
 ) -> Part:
     found = values if isinstance(values, Estimate) else mean(values)
     if found.saturated:
-        remark = f"{found.saturated}: no evidence, but a metric at a bound or nothing random"
-        return left_open(Part(text, claimed, (), (), (), panel=panel), remark)
+        part = Part(text, claimed, (), (), (), panel=panel)
+        return left_open(part, f"{found.saturated}: {NO_EVIDENCE}")
     outcomes, support, against = zip(*(rule(found, scale) for scale in scales), strict=True)
     random = found.n is not None
     return Part(
