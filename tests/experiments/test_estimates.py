@@ -159,7 +159,7 @@ def test_95_percent_covers_94(name, n):
     assert covered(DRAWS[name], n, 0.0) >= 0.94
 
 
-@pytest.mark.parametrize("n", [6, 10, 20])
+@pytest.mark.parametrize("n", [6, 10])
 @pytest.mark.parametrize("name", DRAWS)
 def test_ranks_cover_95_percent(name, n):
     rng = np.random.default_rng(n)

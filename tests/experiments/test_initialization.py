@@ -83,12 +83,14 @@ def test_a_cubic_is_what_no_parabola_explains():
     assert unexplained(1 + side[:, None] * side + side**2) < 1e-12
 
 
+@pytest.mark.slow
 def test_a_bowl_has_its_curvature_everywhere():
     found = bowl(jax.random.key(1), updates=10, lanczos=15, side=5)
     np.testing.assert_allclose(found["top"], 1, rtol=1e-3)
     assert max(found["rough"]) < 1e-6
 
 
+@pytest.mark.slow
 def test_gains_of_a_layer_are_its_fans_times_the_variance():
     results = variance.run(
         variance.Config(inputs=(30,), equal=(20,), sizes=(40, 20), examples=400, draws=100)
@@ -99,6 +101,7 @@ def test_gains_of_a_layer_are_its_fans_times_the_variance():
     np.testing.assert_allclose(results["sums"].mean(axis=0), [[1, 1.5]], rtol=0.05)
 
 
+@pytest.mark.slow
 def test_gains_of_unequal_relu_layers_follow_he_s_law():
     """4 / (N_in + N_out) multiplies the mean square by 2 N_in / (N_in + N_out), 2 / N_in by 1."""
     config = he.Config(

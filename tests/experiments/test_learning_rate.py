@@ -73,6 +73,7 @@ def test_flat_runs_neither_move_nor_are_trained():
     assert net.trained(np.stack([still, slow_fall, trained])).tolist() == [False, False, True]
 
 
+@pytest.mark.slow
 def test_limit_of_stability_at_the_start_is_that_of_the_hessian():
     fit = mlp.examples(data.load("digits", limit=64).train)
     key = jax.random.key(0)
