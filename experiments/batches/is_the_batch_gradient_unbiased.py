@@ -115,7 +115,7 @@ def measure(
         drawn = jax.lax.map(errors, jax.random.split(key, draws // BLOCKS), batch_size=50)
         return {
             "bias": squared_mean(drawn),
-            "planted": squared_mean(drawn + PLANTED * full),
+            "planted": squared_mean(drawn + PLANTED * full[None, None]),
             "distance": jnp.mean(jnp.sum(drawn**2, axis=-1), axis=0),
         }
 

@@ -86,7 +86,7 @@ def shares(config: Config, initializer: Any) -> np.ndarray:
 
         def layer(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
             y = jnp.tanh(x @ kernel)
-            return y, jnp.mean(jnp.abs(y) > levels, axis=(1, 2))
+            return y, jnp.mean(jnp.abs(y)[None] > levels, axis=(1, 2))
 
         return jax.lax.scan(layer, x, jnp.concatenate([first[None], others[:-1]]))[1].T
 

@@ -164,7 +164,7 @@ def train(
         return carry, loss(carry[0])
 
     (params, _), losses = jax.lax.scan(mark, (params, rule.init(params)), None, marks[0])
-    gradient = optax.global_norm(jax.grad(loss)(params))
+    gradient = optax.tree.norm(jax.grad(loss)(params))
     return {"loss": losses, "gradient": gradient, "first": params["Dense_0"]["kernel"]}
 
 

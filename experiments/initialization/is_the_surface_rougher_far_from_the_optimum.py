@@ -175,7 +175,7 @@ def steepness(key: jax.Array, start: Any, *, batch: Any, deep: tuple[int, int]) 
     layers, units = deep
     net = network(start, (units,) * layers)
     params = networks.first_variables(net, key, batch)["params"]
-    return optax.global_norm(jax.grad(mean_loss(net, batch))(params))
+    return optax.tree.norm(jax.grad(mean_loss(net, batch))(params))
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -117,7 +117,7 @@ def descend_valley(rates: jax.Array, max_steps: int) -> dict[str, jax.Array]:
 def valley_runs(key: jax.Array, config: Config) -> dict[str, Any]:
     """From random starts: arrivals at random rates above the limit, and at the best rate."""
     start_key, rate_key = jax.random.split(key)
-    starts = jnp.array([3.0, 1.0]) * jax.random.uniform(
+    starts = jnp.array([[3.0, 1.0]]) * jax.random.uniform(
         start_key, (config.seeds, 2), minval=-1.0, maxval=1.0
     )
     rates = 2 / STEEPEST * draw_factors(rate_key, config.seeds)

@@ -105,7 +105,7 @@ def measure(config: Config) -> dict[str, jax.Array]:
 
         rest = follow(jnp.zeros(2))
         speed = size * jnp.sqrt(jnp.mean(rest.updates**2, axis=0))
-        losses = jax.vmap(follow)(draws * speed).losses
+        losses = jax.vmap(follow)(draws * speed[None]).losses
         end = jnp.mean(losses[:, -tail:], axis=1) / jnp.mean(rest.losses[-tail:])
         steps = jax.vmap(arrival)(losses) / arrival(rest.losses)
         return jnp.log10(steps), jnp.log10(end), jnp.log10(losses / rest.losses[None])
