@@ -3,6 +3,9 @@
 import dataclasses
 import re
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from experiments import catalogue
@@ -10,6 +13,11 @@ from experiments.engine._plan import frozen
 from experiments.engine._results import read_record, read_verdict, to_json
 from experiments.engine._run import COMMITTED, judged, record_path
 from experiments.engine._script import find_scripts
+from experiments.gradient_descent import (
+    do_unscaled_features_cause_zigzag,
+    does_it_zigzag_in_a_valley,
+)
+from experiments.momentum import _zigzag
 
 RECORDS = [
     pytest.param(script, id=script.name)
@@ -60,6 +68,23 @@ def test_verdicts_have_as_many_seeds_as_the_protocol_asks_for(script):
             asked = re.match(r"\d+", catalogue.protocol()[verdict.subject].n)
             sizes = [part.n for part in verdict.parts if part.n is not None]
             assert not asked or not sizes or min(sizes) >= int(asked[0]), verdict.subject
+
+
+def test_zigzag_is_one_number():
+    """R-34: C-007, C-013 and C-025 measure the same index on the same valley, from one start."""
+    kappa, key = 30.0, jax.random.key(0)
+    with jax.enable_x64(True):
+        angle = float(jax.random.uniform(key, maxval=2 * jnp.pi))
+        start = np.array([np.cos(angle), np.sin(angle)])
+        steep, _ = does_it_zigzag_in_a_valley.detour(
+            jnp.array(start), jnp.array(kappa), 1e-6, 10_000
+        )
+        best = jnp.log2(jnp.array([[2 / (1 + kappa), 1.0]]))
+        tuned = float(_zigzag.zigzags(best, key[None], kappa, 10_000)["index"][0, 0])
+    table = np.diag(np.sqrt([2.0, 2 * kappa]))  # of two examples: curvatures 1 and kappa
+    config = do_unscaled_features_cause_zigzag.Config()
+    whole = do_unscaled_features_cause_zigzag.detour(table, -table @ start, config)[0]
+    np.testing.assert_allclose([10**tuned, whole], np.asarray(steep), rtol=0.01)
 
 
 # R-33 to R-35: what cannot both be so, and what must come out alike
