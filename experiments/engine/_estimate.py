@@ -11,6 +11,7 @@ from scipy import special, stats
 LEVEL = 0.95
 EXACT = 20  # up to so many differences all their signs are tried
 DRAWS = 100_000
+ROUNDING = 1e-5  # of differences of float32 or of records, relative: sums this close are ties
 RANKED = 6  # values of which signed ranks can reach 5 %
 
 
@@ -47,8 +48,14 @@ class Estimate:
 
 
 def exactly(value: float) -> Estimate:
-    """A number that nothing random went into."""
+    """A number that nothing random went into.
+
+    Raises:
+        ValueError: it is not finite.
+    """
     value = float(value)
+    if not np.isfinite(value):
+        raise ValueError(f"value must be finite, got {value}.")
     return Estimate(
         value,
         value,
@@ -112,7 +119,7 @@ def sign_flip_p(values: ArrayLike) -> float:
         0.0625
     """
     values = _sample(values)
-    reached = abs(values.sum()) - 1e-12 * np.abs(values).sum()
+    reached = abs(values.sum()) - ROUNDING * np.abs(values).sum()
     if len(values) > EXACT:
         rng, n = np.random.default_rng(0), len(values)
         flips = np.unpackbits(rng.integers(0, 256, (DRAWS, -(-n // 8)), np.uint8), axis=1)[:, :n]
@@ -209,9 +216,9 @@ def share(successes: int, n: int) -> Estimate:
 def share_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
     """Share of trials in which `first` succeeds, less that of `second`, of the same trials.
 
-    Only the trials in which they differ say anything: given their number, those that favour `first`
-    are binomial, which gives the interval (Clopper and Pearson) and the p-value (McNemar's exact
-    test).
+    Two numbers are binomial: the trials in which they differ, and of these the ones that favour
+    `first`. The interval joins Clopper and Pearson's of both, at 97.5 % each, so that it covers the
+    difference in 95 % of the cases at least; `p` is McNemar's exact test of "they are equal".
 
     Args:
         first: successes as booleans, shape [n].
@@ -229,20 +236,43 @@ def share_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
     n, gained, lost = len(first), int(np.sum(first & ~second)), int(np.sum(second & ~first))
     if gained + lost == 0:
         return _saturated(0.0, n, f"the two agree in all {n} trials")
-    part, reach = share(gained, gained + lost), (gained + lost) / n
-
-    def as_share(bound: float) -> float:
-        return (bound / reach + 1) / 2
-
+    ends = functools.partial(_difference_ends, gained, gained + lost, n)
+    low, high = ends(1 - LEVEL)
     return Estimate(
         (gained - lost) / n,
-        (2 * part.low - 1) * reach,
-        (2 * part.high - 1) * reach,
+        low,
+        high,
         n,
-        lambda bound: part.below(as_share(bound)),
-        lambda bound: part.above(as_share(bound)),
+        lambda bound: _least(lambda alpha: ends(alpha)[1] < bound),
+        lambda bound: _least(lambda alpha: ends(alpha)[0] > bound),
         lambda: float(stats.binomtest(gained, gained + lost).pvalue),
     )
+
+
+def _difference_ends(gained: int, differ: int, n: int, alpha: float) -> tuple[float, float]:
+    """Ends of the joint interval at the level 1 - `alpha`."""
+    reach = _clopper_pearson(differ, n, alpha / 2)
+    favour = _clopper_pearson(gained, differ, alpha / 2)
+    low, high = (2 * np.array(favour) - 1)[:, None] * np.array(reach)
+    return float(low.min()), float(high.max())
+
+
+def _clopper_pearson(successes: int, n: int, alpha: float) -> tuple[float, float]:
+    low = special.betaincinv(successes, n - successes + 1, alpha / 2) if successes else 0.0
+    rest = n - successes
+    high = special.betaincinv(successes + 1, rest, 1 - alpha / 2) if rest else 1.0
+    return float(low), float(high)
+
+
+def _least(excluded: Callable[[float], bool]) -> float:
+    """The p-value: the least alpha at which the interval excludes the bound, to 1e-6."""
+    low, high = 0.0, 1.0
+    if not excluded(high):
+        return high
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (low, middle) if excluded(middle) else (middle, high)
+    return high
 
 
 def correlation(first: ArrayLike, second: ArrayLike) -> Estimate:

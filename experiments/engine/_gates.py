@@ -29,7 +29,7 @@ def not_saturated(
         effect: the smallest effect that matters (δ).
     """
     shares = {
-        name: float(np.mean(np.isin(np.asarray(values), np.asarray(bounds))))
+        name: float(np.mean(_at_any(np.asarray(values, np.float64), bounds)))
         for name, values in arms.items()
     }
     worst = max(shares, key=lambda name: shares[name])
@@ -41,6 +41,12 @@ def not_saturated(
         f"{100 * shares[worst]:.0f} % of the seeds of {worst} are at a bound, and the mean moves "
         f"in steps of {fine:.2g} (δ {effect:g})",
     )
+
+
+def _at_any(values: np.ndarray, bounds: Sequence[float]) -> np.ndarray:
+    """Which values are at a bound, to the digits that a record keeps; a NaN has no other place."""
+    at = [np.isclose(values, bound, rtol=1e-5, atol=1e-7) for bound in bounds]
+    return np.any([*at, np.isnan(values)], axis=0)
 
 
 def converged(baseline: ArrayLike, doubled: ArrayLike, *, effect: float) -> Gate:

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from numpy.typing import ArrayLike
 from scipy import stats
@@ -94,7 +94,11 @@ def paired(
         effect: the smallest effect that matters, above 0, in the metric's unit.
         claimed: "up" if the claim says that they are above 0, "down" if below.
         panel: letter of the picture's panel.
+
+    Raises:
+        ValueError: `effect` is not over 0, or `claimed` neither "up" nor "down".
     """
+    _check(effect, claimed)
     up = claimed == "up"
 
     def rule(found: Estimate, effect: float) -> tuple[Outcome, float, float]:
@@ -143,8 +147,9 @@ def proportion(
     Half and twice a bound means half and twice its odds, so that it stays a share.
 
     Raises:
-        ValueError: `bound` is not between 0 and 1.
+        ValueError: `bound` is not between 0 and 1, or `claimed` neither "up" nor "down".
     """
+    _check(bound, claimed)
     if not 0 < bound < 1:
         raise ValueError(f"bound must be between 0 and 1, got {bound}.")
     rule, sign = (_over, "over") if claimed == "up" else (_under, "under")
@@ -156,7 +161,12 @@ def proportion(
 def equivalent(
     text: str, values: ArrayLike | Estimate, *, within: float, target: float = 0.0, panel: str = ""
 ) -> Part:
-    """Judges "equal": confirmed if the interval lies inside `target` ± `within`, refuted beyond."""
+    """Judges "equal": confirmed if the interval lies inside `target` ± `within`, refuted beyond.
+
+    Raises:
+        ValueError: `within` is not over 0.
+    """
+    _check(within)
 
     rule = functools.partial(_inside, target=target)
     return _judged(text, f"{target:g} ± {within:g}", values, rule, _scaled(within), panel)
@@ -180,8 +190,9 @@ def tolerance(
     Refuted by one whose whole interval lies beyond, else undecided. The worst point is printed.
 
     Raises:
-        ValueError: there is no point.
+        ValueError: there is no point, or `within` is not over 0.
     """
+    _check(within)
     if not points:
         raise ValueError("a law needs one or more points, got none.")
     rows = [[_inside(p, scale, target=target) for p in points] for scale in _scaled(within)]
@@ -243,8 +254,12 @@ def usually(
         panel: letter of the picture's panel.
 
     Raises:
-        ValueError: there are fewer than 12 settings.
+        ValueError: there are fewer than 12 settings, `usual` is not between 0 and 1, or `claimed`
+            neither "up" nor "down".
     """
+    _check(usual, claimed)
+    if usual >= 1:
+        raise ValueError(f"usual must be between 0 and 1, got {usual}.")
     if len(settings) < SETTINGS:
         raise ValueError(f"what is usual needs {SETTINGS} settings, got {len(settings)}.")
 
@@ -277,6 +292,13 @@ def usually(
         float(stats.binomtest(round(middle * len(settings)), len(settings), usual).pvalue),
         panel,
     )
+
+
+def _check(size: float, claimed: str = "up") -> None:
+    if not 0 < size < float("inf"):
+        raise ValueError(f"the effect, bound or tolerance must be over 0, got {size}.")
+    if claimed not in get_args(Side):
+        raise ValueError(f"claimed must be one of {get_args(Side)}, got {claimed!r}.")
 
 
 def left_open(part: Part, remark: str) -> Part:

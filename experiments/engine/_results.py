@@ -153,8 +153,10 @@ def read_verdict(row: Any) -> Verdict:
     outcomes = (verdict.outcome, *verdict.sensitivity)
     _check_choice("outcome", outcomes, VerdictOutcome)
     _check_choice("together", (verdict.together,), Together)
-    if not isinstance(verdict.p, float | int | None):
-        raise ValueError(f"p must be a number or null, got {verdict.p!r}.")
+    if not (verdict.p is None or (isinstance(verdict.p, float | int) and 0 <= verdict.p <= 1)):
+        raise ValueError(f"p must be null or from 0 to 1, got {verdict.p!r}.")
+    if not all(isinstance(gate.passed, bool) for gate in gates):
+        raise ValueError("a gate's `passed` must be true or false.")
     return verdict
 
 

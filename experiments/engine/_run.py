@@ -72,7 +72,7 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
     config = script.config(preset)
     plans = {claim: frozen(claim, plan, config) for claim, plan in script.plans.items()}
     if old and not force and out.resolve() == COMMITTED:
-        _refuse_other_plans(script, old, plans, preset)
+        _refuse_other_plans(old, plans, preset, dataclasses.asdict(config))
     compile_before, start = _compile_seconds[0], time.perf_counter()
     results = script.run(config, out)
     wall = time.perf_counter() - start
@@ -177,17 +177,27 @@ def _refuse_smaller(
 
 
 def _refuse_other_plans(
-    script: Script, old: dict[str, Any], plans: dict[str, Any], preset: str
+    old: dict[str, Any], plans: dict[str, Any], preset: str, seeds: dict[str, Any]
 ) -> None:
     """What is committed stands, unless the script says why its plan was changed after a look."""
     for claim, plan in plans.items():
         before = old["plans"].get(claim)
-        if before and preset == old["preset"] and before["sha256"] != plan["sha256"]:
-            if plan["revised"] in ("", before["revised"]):
-                raise ReplacementRefused(
-                    f"{claim} was judged by another plan, and `revised` does not say why "
-                    "(--force replaces it; another folder takes a variant)."
-                )
+        declared = ("effects", "gates", "settings")
+        if before is None or (
+            before["sha256"] == plan["sha256"]
+            if preset == old["preset"]
+            else all(before.get(name) == plan[name] for name in declared)
+        ):
+            continue
+        variant = "(--force replaces it; another folder takes a variant)."
+        if plan["revised"] in ("", before["revised"]):
+            raise ReplacementRefused(
+                f"{claim} was judged by another plan, and `revised` gives no new reason {variant}"
+            )
+        if "seed" in seeds and seeds["seed"] == old["config"].get("seed"):
+            raise ReplacementRefused(
+                f"{claim}: a revised plan needs a seed that was never used {variant}"
+            )
 
 
 def judged(script: Script, results: dict[str, Any]) -> list[Verdict]:

@@ -146,11 +146,28 @@ def test_a_committed_verdict_stands_until_the_script_says_why(tmp_path, monkeypa
     other = {"C-001": Plan({"rise": 1e-3}, ("pos",))}
     with pytest.raises(ReplacementRefused, match="C-001 was judged by another plan"):
         run_script(fake_script(PLANS=other), "default", tmp_path)
+    with pytest.raises(ReplacementRefused, match="C-001 was judged by another plan"):
+        run_script(fake_script(PLANS=other), "full", tmp_path)
     run_script(fake_script(PLANS=other), "default", tmp_path / "..")
     revised = {"C-001": Plan({"rise": 1e-3}, ("pos",), revised="1e-6 is under the rounding")}
     run_script(fake_script(PLANS=revised), "default", tmp_path)
     write_ledger(tmp_path)
     assert "revised: 1e-6 is under the rounding" in (tmp_path / "README.md").read_text()
+
+
+def test_a_revised_plan_needs_seeds_that_were_never_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "COMMITTED", tmp_path)
+    revised = {"C-001": Plan({"rise": 1e-3}, ("pos",), revised="1e-6 is under the rounding")}
+
+    def again(seed, **attributes):
+        attributes |= {"Config": lambda: dataclasses.make_dataclass("Seeded", ["seed"])(seed)}
+        run = {"run": lambda config: {"x": np.full(3, config.seed)}}
+        return run_script(fake_script(**run, **attributes), "default", tmp_path)
+
+    again(7)
+    with pytest.raises(ReplacementRefused, match="C-001: a revised plan needs a seed"):
+        again(7, PLANS=revised)
+    again(8, PLANS=revised)
 
 
 def test_smaller_runs_do_not_replace_larger_ones(tmp_path):

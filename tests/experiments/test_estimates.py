@@ -53,6 +53,16 @@ def test_signs_of_many_values_are_drawn():
     assert sign_flip_p(np.arange(1.0, 22.0)) >= 1 / 100_001
 
 
+def test_ties_are_counted_after_rounding():
+    """Differences of accuracies on 360 examples, as a record keeps them: in whole examples they are
+    the same, ties and all."""
+    first = np.array([337, 331, 330, 337, 331, 337, 333, 335, 339, 339])
+    second = np.array([336, 332, 331, 334, 329, 338, 329, 331, 335, 337])
+    kept = np.round(first / 360, 7) - np.round(second / 360, 7)
+    narrow = np.float32(first / 360) - np.float32(second / 360)
+    assert sign_flip_p(kept) == sign_flip_p(narrow) == sign_flip_p(first - second) == 0.05078125
+
+
 def test_a_choice_that_was_made_once_widens_the_interval():
     values = sample(10)
     narrow, wide = mean(values), mean(values, choice_variance=values.var(ddof=1) / 10)
@@ -75,8 +85,22 @@ def test_paired_shares_are_mcnemar_s():
     found = share_difference(first, second)
     assert found.value == pytest.approx(8 / 20)
     assert found.p == pytest.approx(2 * sum(stats.binom.pmf(k, 12, 0.5) for k in range(3)))
-    assert found.above(0.0) == pytest.approx(found.p)
-    np.testing.assert_allclose(found.below(found.high), 0.05)
+    np.testing.assert_allclose(found.below(found.high), 0.05, atol=1e-5)
+    np.testing.assert_allclose(found.above(found.low), 0.05, atol=1e-5)
+    differ = stats.binomtest(12, 20).proportion_ci(0.975, method="exact")
+    favour = stats.binomtest(10, 12).proportion_ci(0.975, method="exact")
+    assert found.low == pytest.approx((2 * favour.low - 1) * differ.high)  # under 0: the far end
+    assert found.high == pytest.approx((2 * favour.high - 1) * differ.high)
+
+
+@pytest.mark.parametrize("n", [*SIZES, 100])
+@pytest.mark.parametrize("gain, loss", [(0.05, 0.0), (0.2, 0.0), (0.1, 0.02), (0.3, 0.1)])
+def test_paired_shares_cover_95_percent_at_least(n, gain, loss):
+    """Where no trial differs nothing is said, which is never wrong."""
+    draws = np.random.default_rng(0).choice([1, 0, -1], (500, n), p=[gain, 1 - gain - loss, loss])
+    found = [share_difference(row > 0, row < 0) for row in draws]
+    inside = [one.low <= gain - loss <= one.high for one in found]
+    assert np.mean(inside) >= 0.95
 
 
 @pytest.mark.parametrize("n", [6, 10, 20])

@@ -208,6 +208,9 @@ def test_a_metric_at_its_bound_is_no_evidence():
     assert not not_saturated(fine, bounds=[1.0], step=0.2, effect=0.01).passed
     bound = not_saturated({"a": [0.9] * 15 + [1.0] * 5}, bounds=[1.0], step=0, effect=1)
     assert not bound.passed and bound.text.startswith("25 % of the seeds of a are at a bound")
+    third, narrow, nothing = np.round(np.full(9, 1 / 3), 7), np.full(9, 0.1, np.float32), [np.nan]
+    for values in (third, narrow, nothing):
+        assert not not_saturated({"a": values}, bounds=[1 / 3, 0.1], step=0, effect=1).passed
 
 
 def test_a_baseline_has_converged_if_twice_the_updates_change_nothing():

@@ -71,6 +71,24 @@ def test_two_tests_that_disagree_about_zero_decide_nothing():
     assert more.p == 0.03125 and more.outcome == "confirmed"
 
 
+@pytest.mark.parametrize(
+    "judge, words",
+    [
+        (lambda: paired("x", SPREAD, effect=0.1, claimed="UP"), "claimed must be one of"),
+        (lambda: proportion("x", 1, 2, bound=0.5, claimed="over"), "claimed must be one of"),
+        (lambda: usually("x", [exactly(1)] * 12, effect=1, claimed="Up"), "claimed must be one of"),
+        (lambda: usually("x", [exactly(1)] * 12, effect=1, claimed="up", usual=1.5), "got 1.5"),
+        (lambda: paired("x", SPREAD, effect=0.0, claimed="up"), "over 0, got 0.0"),
+        (lambda: paired("x", SPREAD, effect=np.nan, claimed="up"), "over 0, got nan"),
+        (lambda: equivalent("x", SPREAD, within=-1.0), "over 0, got -1.0"),
+        (lambda: tolerance("x", [exactly(0)], within=-1.0), "over 0, got -1.0"),
+    ],
+)
+def test_bad_arguments_are_named(judge, words):
+    with pytest.raises(ValueError, match=words):
+        judge()
+
+
 def test_no_variance_is_no_evidence():
     part = paired("x", [1.0] * 20, effect=0.1, claimed="up")
     assert part.outcome == "undecided" and part.low is None and "no evidence" in part.remark
