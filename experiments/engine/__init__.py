@@ -19,7 +19,6 @@ from experiments.engine._gates import powered as powered
 from experiments.engine._part import Part as Part
 from experiments.engine._part import equivalent as equivalent
 from experiments.engine._part import holds as holds
-from experiments.engine._part import left_open as left_open
 from experiments.engine._part import over as over
 from experiments.engine._part import paired as paired
 from experiments.engine._part import proportion as proportion

@@ -5,8 +5,8 @@ ReLU nets with one, three, six and nine hidden layers of 64 on digits, momentum 
 He's initialization, two first rates each. The loss on all training examples is looked at before the
 first update and after each of the first 20. It keeps growing if the slope of its log10 is over 0
 and it rises at more than half of the updates. It is cut at 1e6 nats, which stands for NaN too; at
-that ceiling it counts as risen. One of the eight settings is enough, but it needs its own control:
-that the loss falls at a tenth of the rate.
+that ceiling it counts as risen. One of the eight settings is enough. As a control the loss must
+fall at a tenth of each rate.
 
 Command: python -m experiments --only can_too_high_a_first_rate_make_the_loss_grow
 (CPU, about 10 s)
@@ -30,7 +30,6 @@ from experiments.engine import (
     exists,
     figure,
     interval,
-    left_open,
     over,
     paired,
     part_of,
@@ -54,10 +53,8 @@ PLANS = {
             "loss": "on all training examples, before and after each of 20 updates, at most 1e6",
             "part": "both: slope of log10 loss over 0; rises, or is at 1e6, at over half of the "
             "updates",
-            "control": "slope under 0 at a tenth of the rate, 95 % interval; a setting without it "
-            "is undecided",
+            "control": "slope under 0 at a tenth of each rate, 95 % interval, every setting",
         },
-        revised="each setting has its own control; before, one that failed voided all eight",
     )
 }
 
@@ -68,7 +65,7 @@ class Config:
 
     rates: tuple[float, ...] = (0.7, 1.4)
     seeds: int = 20
-    seed: int = 35_056
+    seed: int = 15_056
 
 
 SMOKE = Config(rates=(1.4,), seeds=2)
@@ -136,14 +133,16 @@ def settings(results: dict[str, Any]) -> list[tuple[str, float, np.ndarray, np.n
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """One of eight settings in which the loss keeps growing, by the rate's fault, is enough."""
+    """One of eight settings in which the loss keeps growing is enough."""
     rows = settings(results)
-    controls = [falls(tenth) for _, _, _, tenth in rows]
+    falls = [interval(slopes(tenth)) for _, _, _, tenth in rows]
+    worst = max(falls, key=lambda fall: fall[2])
     gate = Gate(
         "pos",
-        any(controls),
-        f"at a tenth of the rate the loss falls in {sum(controls)} of {len(controls)} settings; "
-        "only these can be judged",
+        all(fall[2] < 0 for fall in falls),
+        f"at a tenth of the rate the loss falls in {sum(fall[2] < 0 for fall in falls)} of "
+        f"{len(falls)} settings; the largest slope is {worst[0]:.3f} [{worst[1]:.3f}, "
+        f"{worst[2]:.3f}]",
     )
     beside = [
         f"{net} hidden, rate {rate:g}: slope {slopes(losses).mean():.3f}, share of rises "
@@ -153,7 +152,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     return [
         exists(
             "C-056",
-            [keeps_growing(*row) for row in rows],
+            [keeps_growing(net, rate, losses) for net, rate, losses, _ in rows],
             gates=[gate],
             scope=f"digits, {results['examples']:,} examples, ReLU nets of 1 to 9 hidden layers of "
             f"{WIDTH}, momentum 0.9, batches of {mlp.BATCH}, {UPDATES} updates, float32",
@@ -162,16 +161,11 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     ]
 
 
-def falls(losses: np.ndarray) -> bool:
-    """Whether the interval of the slopes lies under 0."""
-    return interval(slopes(losses))[2] < 0
-
-
-def keeps_growing(net: str, rate: float, losses: np.ndarray, tenth: np.ndarray) -> Part:
+def keeps_growing(net: str, rate: float, losses: np.ndarray) -> Part:
     """Both: the slope is up, and more than half of the updates raise the loss."""
     effects = PLANS["C-056"].effects
     where = f"{net} hidden, rate {rate:g}"
-    part = part_of(
+    return part_of(
         [
             paired(
                 f"{where}: slope", slopes(losses), effect=effects["slope"], claimed="up", panel="b"
@@ -180,7 +174,6 @@ def keeps_growing(net: str, rate: float, losses: np.ndarray, tenth: np.ndarray) 
         ],
         "all",
     )
-    return part if falls(tenth) else left_open(part, "no fall at a tenth of the rate")
 
 
 def draw(results: dict[str, Any]) -> Figure:
