@@ -49,8 +49,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     size.add_argument("--full", dest="preset", action="store_const", const="full", help="longest")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (./figures)")
-    parser.add_argument("--redraw", action="store_true", help="draw from the JSON, do not run")
-    parser.add_argument(
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--redraw", action="store_true", help="draw from the JSON, do not run")
+    way.add_argument(
         "--reseed",
         type=int,
         metavar="N",
@@ -122,6 +123,8 @@ def list_flips(scripts, options) -> int:
     """Verdicts of another set of seeds beside the committed ones."""
     from experiments.engine._flips import compare, repeatable
     from experiments.engine._run import COMMITTED
+    from experiments.engine._sentences import finding
+    from experiments.markup import printable
 
     if not options.only:
         scripts = repeatable(scripts, COMMITTED, options.preset)
@@ -129,15 +132,20 @@ def list_flips(scripts, options) -> int:
     for script in scripts:
         try:
             rows = compare(script, options.preset, options.reseed, COMMITTED, options.out)
-            for claim, before, after in rows:
-                pairs.append((claim, before, after))
-                print(
-                    f"{claim} {before} -> {after}{'' if before == after else '   FLIP'}", flush=True
-                )
+            for before, after in rows:
+                pairs.append((before, after))
+                flip = "" if before.outcome == after.outcome else "   FLIP"
+                for seeds, verdict in (("committed", before), ("other seeds", after)):
+                    told = textwrap.shorten(printable(finding(verdict)), 200, placeholder=" ...")
+                    print(f"{seeds}: {told}{flip}", flush=True)
         except ValueError as error:
             print(error, file=sys.stderr)
             failed = bool(options.only)  # of all, those that cannot be compared here are left out
-    flips = [f"{claim} ({before} -> {after})" for claim, before, after in pairs if before != after]
+    flips = [
+        f"{before.subject} ({before.outcome} -> {after.outcome})"
+        for before, after in pairs
+        if before.outcome != after.outcome
+    ]
     print(f"{len(flips)} of {len(pairs)} verdicts flip{': ' if flips else ''}{', '.join(flips)}")
     return FAILED if failed else 0
 

@@ -197,7 +197,10 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                     "every feature that is present is 1",
                 ),
                 Gate(
-                    "nest", not edges, f"rates at an end of the grid: {', '.join(edges) or 'none'}"
+                    "nest",
+                    not edges,
+                    "rates chosen on seeds that are not judged, at an end of the grid: "
+                    f"{', '.join(edges) or 'none'}",
                 ),
             ],
             beside=[

@@ -217,7 +217,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     gates = [
         Gate(
             "nest",
-            True,
+            None,
             f"rates chosen by {results['tuning_seeds']:.0f} seeds that are not judged, the choice "
             "resampled",
         ),

@@ -50,7 +50,7 @@ def attempt(script: Script, task: Task) -> Attempt:
     start = time.perf_counter()
     try:
         if task.redraw:
-            picture = redraw_script(script, task.out)
+            picture = redraw_script(script, task.out, force=task.force)
         else:
             picture = run_script(script, task.preset, task.out, force=task.force)
         return Attempt(picture, f"{time.perf_counter() - start:.1f} s")

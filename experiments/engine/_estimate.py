@@ -66,7 +66,7 @@ def exactly(value: float) -> Estimate:
     )
 
 
-def _saturated(value: float, n: int, reason: str) -> Estimate:
+def no_evidence(value: float, n: int, reason: str) -> Estimate:
     infinity = float("inf")
     return Estimate(value, -infinity, infinity, n, _never, _never, saturated=reason)
 
@@ -82,20 +82,24 @@ def mean(values: ArrayLike, *, choice_variance: float = 0.0) -> Estimate:
     Args:
         values: one a seed, shape [n], n of 2 or more.
         choice_variance: variance of the mean over choices of hyper-parameters, where these were
-            made once for all seeds; it is added to the variance of the mean.
+            made once for all seeds; it is added to the variance of the mean. The sign-flip test
+            does not know it, and may disagree with the wider interval.
 
     Raises:
-        ValueError: fewer than two values, or one that is not finite.
+        ValueError: fewer than two values, or one that is not finite; a variance below 0.
 
     Reference:
         Student (1908), The probable error of a mean; Fisher (1935), The design of experiments,
         section 21 (the test that flips signs).
     """
     values = _sample(values)
-    n, centre = len(values), float(values.mean())
-    if np.ptp(values) <= 1e-12 * np.max(np.abs(values)):
-        return _saturated(centre, n, f"all {n} values are {values[0]:.6g}")
-    error = float(np.sqrt(values.var(ddof=1) / n + choice_variance))
+    if not 0 <= choice_variance < float("inf"):
+        raise ValueError(f"choice_variance must be finite, 0 or more, got {choice_variance}.")
+    n, centre, largest = len(values), float(values.mean()), float(np.max(np.abs(values)))
+    if np.ptp(values) <= 1e-12 * largest:
+        return no_evidence(centre, n, f"all {n} values are {values[0]:.6g}")
+    spread = largest * float(np.std(values / largest, ddof=1))  # of values of any size
+    error = float(np.hypot(spread / np.sqrt(n), np.sqrt(choice_variance)))
     half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2)) * error  # Student's quantile
     return Estimate(
         centre,
@@ -163,7 +167,7 @@ def ranked(values: ArrayLike) -> Estimate:
     if n < RANKED:
         raise ValueError(f"signed ranks need {RANKED} or more values, got {n}.")
     if np.ptp(values) == 0:
-        return _saturated(values[0], n, f"all {n} values are {values[0]:.6g}")
+        return no_evidence(values[0], n, f"all {n} values are {values[0]:.6g}")
     first, second = np.triu_indices(n)
     means = np.sort((values[first] + values[second]) / 2)
     ways = np.ones(1)  # in which ranks 1 ... n with random signs add up to 0, 1, 2, ...
@@ -189,92 +193,6 @@ def ranked(values: ArrayLike) -> Estimate:
     )
 
 
-def share(successes: int, n: int) -> Estimate:
-    """A share of independent trials, with Clopper and Pearson's exact interval.
-
-    Raises:
-        ValueError: `n` is under 1, or `successes` is not among 0 ... n.
-
-    Reference:
-        Clopper and Pearson (1934), The use of confidence or fiducial limits illustrated in the case
-        of the binomial.
-    """
-    successes, n = int(successes), int(n)
-    if not 0 <= successes <= n or n < 1:
-        raise ValueError(f"successes must be among 0 ... n, n of 1 or more; got {successes}, {n}.")
-    low, high = stats.binomtest(successes, n).proportion_ci(LEVEL, method="exact")
-
-    def below(bound: float) -> float:
-        return 0.0 if bound > 1 else min(1.0, 2 * float(stats.binom.cdf(successes, n, bound)))
-
-    def above(bound: float) -> float:
-        return 0.0 if bound < 0 else min(1.0, 2 * float(stats.binom.sf(successes - 1, n, bound)))
-
-    return Estimate(successes / n, float(low), float(high), n, below, above)
-
-
-def share_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
-    """Share of trials in which `first` succeeds, less that of `second`, of the same trials.
-
-    Two numbers are binomial: the trials in which they differ, and of these the ones that favour
-    `first`. The interval joins Clopper and Pearson's of both, at 97.5 % each, so that it covers the
-    difference in 95 % of the cases at least; `p` is McNemar's exact test of "they are equal".
-
-    Args:
-        first: successes as booleans, shape [n].
-        second: those of the other, of the same trials.
-
-    Raises:
-        ValueError: the shapes differ.
-
-    Reference:
-        McNemar (1947), Note on the sampling error of the difference between correlated proportions.
-    """
-    first, second = np.asarray(first, bool), np.asarray(second, bool)
-    if first.ndim != 1 or first.shape != second.shape:
-        raise ValueError(f"shapes must be equal, [n]; got {first.shape} and {second.shape}.")
-    n, gained, lost = len(first), int(np.sum(first & ~second)), int(np.sum(second & ~first))
-    if gained + lost == 0:
-        return _saturated(0.0, n, f"the two agree in all {n} trials")
-    ends = functools.partial(_difference_ends, gained, gained + lost, n)
-    low, high = ends(1 - LEVEL)
-    return Estimate(
-        (gained - lost) / n,
-        low,
-        high,
-        n,
-        lambda bound: _least(lambda alpha: ends(alpha)[1] < bound),
-        lambda bound: _least(lambda alpha: ends(alpha)[0] > bound),
-        lambda: float(stats.binomtest(gained, gained + lost).pvalue),
-    )
-
-
-def _difference_ends(gained: int, differ: int, n: int, alpha: float) -> tuple[float, float]:
-    """Ends of the joint interval at the level 1 - `alpha`."""
-    reach = _clopper_pearson(differ, n, alpha / 2)
-    favour = _clopper_pearson(gained, differ, alpha / 2)
-    low, high = (2 * np.array(favour) - 1)[:, None] * np.array(reach)
-    return float(low.min()), float(high.max())
-
-
-def _clopper_pearson(successes: int, n: int, alpha: float) -> tuple[float, float]:
-    low = special.betaincinv(successes, n - successes + 1, alpha / 2) if successes else 0.0
-    rest = n - successes
-    high = special.betaincinv(successes + 1, rest, 1 - alpha / 2) if rest else 1.0
-    return float(low), float(high)
-
-
-def _least(excluded: Callable[[float], bool]) -> float:
-    """The p-value: the least alpha at which the interval excludes the bound, to 1e-6."""
-    low, high = 0.0, 1.0
-    if not excluded(high):
-        return high
-    while high - low > 1e-6:
-        middle = (low + high) / 2
-        low, high = (low, middle) if excluded(middle) else (middle, high)
-    return high
-
-
 def correlation(first: ArrayLike, second: ArrayLike) -> Estimate:
     """Pearson's correlation of independent pairs, with the interval of Fisher's z.
 
@@ -288,7 +206,7 @@ def correlation(first: ArrayLike, second: ArrayLike) -> Estimate:
     if len(first) < 4:
         raise ValueError(f"a correlation needs four or more pairs, got {len(first)}.")
     if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return _saturated(0.0, len(first), "one of the two is constant")
+        return no_evidence(0.0, len(first), "one of the two is constant")
     found = stats.pearsonr(first, second)
     low, high = found.confidence_interval(LEVEL)
     z = stats.norm(np.arctanh(found.statistic), 1 / np.sqrt(len(first) - 3))

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from experiments.engine._plan import declared_alike, frozen
 from experiments.engine._results import from_json, read_record, read_verdict, to_json
 from experiments.engine._run import judged, record_path
 from experiments.engine._script import Script
+from experiments.engine._verdict import Verdict
 
 STEP = 1000  # between one set of seeds and the next
 SECONDS = 10.0  # of a committed run that is short enough to be repeated by default
@@ -27,21 +29,22 @@ def repeatable(scripts: Iterable[Script], committed: Path, preset: str) -> list[
     for script in scripts:
         path = record_path(script, committed)
         if script.plans and reseeded(script, preset, 0) is not None and path.exists():
-            if read_record(path)["wall_seconds"] <= SECONDS:
+            record = read_record(path)
+            if record["preset"] == preset and record["wall_seconds"] <= SECONDS:
                 chosen.append(script)
     return chosen
 
 
 def compare(
     script: Script, preset: str, reseed: int, committed: Path, out: Path
-) -> Iterator[tuple[str, str, str]]:
-    """Runs a script with other seeds: claim, committed outcome and the new one, for each it judges.
+) -> Iterator[tuple[Verdict, Verdict]]:
+    """Runs a script with other seeds: the committed verdict and the new one, of each claim.
 
     Nothing is written, but a long study's trials in `out`, until all are finished.
 
     Raises:
         ValueError: the script has no `seed` in its `Config`, or its committed record is missing or
-            of another preset or data set.
+            of another preset, plan or data set.
     """
     config = reseeded(script, preset, reseed)
     if config is None:
@@ -50,16 +53,18 @@ def compare(
     if not path.exists():
         raise ValueError(f"{path} is not there: nothing to compare with.")
     record = read_record(path)
+    if record["preset"] != preset:
+        raise ValueError(f"{path} is of the preset {record['preset']}, not of {preset}.")
+    for claim, plan in script.plans.items():
+        if not declared_alike(record["plans"].get(claim, {}), frozen(claim, plan, config)):
+            raise ValueError(f"{path}: {claim} was run by another plan than the script's.")
     folder = out / f"reseed-{reseed}"
     results = script.run(config, folder)
-    script.trials(folder).unlink(missing_ok=True)
-    found = (preset, results.get("data_set", "analytic"))
-    if found != (record["preset"], record["data_set"]):
-        raise ValueError(
-            f"{path} is of {record['preset']} and {record['data_set']}, this run of "
-            f"{found[0]} and {found[1]}."
-        )
-    before = {v.subject: v.outcome for v in map(read_verdict, record["verdicts"])}
+    data = results.get("data_set", "analytic")
+    if data != record["data_set"]:
+        raise ValueError(f"{path} is of {record['data_set']}, this run of {data}.")
+    before = {v.subject: v for v in map(read_verdict, record["verdicts"])}
     for verdict in judged(script, from_json(to_json(results))):
         if verdict.subject in script.plans:
-            yield verdict.subject, before[verdict.subject], verdict.outcome
+            yield before[verdict.subject], verdict
+    script.trials(folder).unlink(missing_ok=True)

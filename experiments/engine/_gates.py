@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from experiments.engine._estimate import LEVEL
+from experiments.engine._estimate import LEVEL, mean
+from experiments.engine._part import check_size
 from experiments.engine._tuning import Tuned
 from experiments.engine._verdict import Gate
 
@@ -24,10 +25,18 @@ def not_saturated(
     Args:
         arms: the metric of each arm, one a seed.
         bounds: values beyond which it cannot go: 100 %, chance, the limit of steps, a grid's end.
-        step: the smallest change of one seed's metric (one test example, one grid step); that of
-            the mean over n seeds is an nth of it.
+        step: the smallest change of one seed's metric (one test example, one grid step; 0 of a
+            continuous one); that of the mean over n seeds is an nth of it.
         effect: the smallest effect that matters (δ).
+
+    Raises:
+        ValueError: there is no arm or no bound, `step` is under 0 or `effect` not over 0.
     """
+    if not arms or not len(bounds):
+        raise ValueError(f"{len(arms)} arms and {len(bounds)} bounds: nothing can be at a bound.")
+    if not 0 <= step < float("inf"):
+        raise ValueError(f"step must be 0 or more and finite, got {step}.")
+    check_size("effect", effect)
     shares = {
         name: float(np.mean(_at_any(np.asarray(values, np.float64), bounds)))
         for name, values in arms.items()
@@ -58,8 +67,9 @@ def converged(baseline: ArrayLike, doubled: ArrayLike, *, effect: float) -> Gate
         effect: the smallest effect that matters (δ).
 
     Raises:
-        ValueError: fewer than 5 seeds.
+        ValueError: fewer than 5 seeds, or `effect` is not over 0.
     """
+    check_size("effect", effect)
     baseline, doubled = np.asarray(baseline, np.float64), np.asarray(doubled, np.float64)
     if len(baseline) < PILOTS or baseline.shape != doubled.shape:
         raise ValueError(f"{PILOTS} or more seeds of both, got {baseline.shape}, {doubled.shape}.")
@@ -84,11 +94,14 @@ def powered(differences: ArrayLike, *, n: int, effect: float) -> Gate:
         effect: the smallest effect that matters (δ).
 
     Raises:
-        ValueError: fewer than 2 differences, or 2 seeds.
+        ValueError: fewer than 2 differences or 2 seeds, all differences are equal, or `effect` is
+            not over 0.
     """
+    check_size("effect", effect)
+    pilot = mean(differences)
+    if pilot.saturated or n < 2:
+        raise ValueError(f"nothing is to be expected of {n} seeds: {pilot.saturated or 'too few'}.")
     differences = np.asarray(differences, np.float64)
-    if min(len(differences), n) < 2:
-        raise ValueError(f"2 or more of both, got {len(differences)} differences, {n} seeds.")
     error = float(differences.std(ddof=1) / np.sqrt(n))
     half = float(stats.t(n - 1).ppf((1 + LEVEL) / 2)) * error
     return Gate(
@@ -100,7 +113,13 @@ def powered(differences: ArrayLike, *, n: int, effect: float) -> Gate:
 
 
 def inside_grids(found: Mapping[Any, Tuned]) -> Gate:
-    """`edge`: no winner at an end of its grid."""
+    """`edge`: no winner at an end of its grid.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not found:
+        raise ValueError("no winner is given: nothing can be at an end of its grid.")
     ends = [
         f"{name} ({', '.join(tuned.at_edge)})" for name, tuned in found.items() if tuned.at_edge
     ]

@@ -29,6 +29,11 @@ class Plan:
     revised: str = ""
 
 
+def declared_alike(recorded: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
+    """Whether a record's plan fixes the same effects, controls and settings, whatever its sizes."""
+    return all(recorded.get(name) == plan[name] for name in ("effects", "gates", "settings"))
+
+
 def frozen(claim: str, plan: Plan, config: Any) -> dict[str, Any]:
     """The plan as it stands in a record, with the SHA-256 of all that is fixed.
 

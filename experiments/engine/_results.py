@@ -22,6 +22,7 @@ FIELDS: dict[str, Any] = {
     "data_set": str,
     "device": str,
     "wall_seconds": int | float,
+    "rule": str,
     "plans": dict,
     "verdicts": list,
     "results": dict,
@@ -155,8 +156,8 @@ def read_verdict(row: Any) -> Verdict:
     _check_choice("together", (verdict.together,), Together)
     if not (verdict.p is None or (isinstance(verdict.p, float | int) and 0 <= verdict.p <= 1)):
         raise ValueError(f"p must be null or from 0 to 1, got {verdict.p!r}.")
-    if not all(isinstance(gate.passed, bool) for gate in gates):
-        raise ValueError("a gate's `passed` must be true or false.")
+    if not all(isinstance(gate.passed, bool | None) for gate in gates):
+        raise ValueError("a gate's `passed` must be true, false or null.")
     return verdict
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from experiments.engine._picture import picture_files, picture_path, write_picture
-from experiments.engine._plan import frozen
+from experiments.engine._plan import declared_alike, frozen
 from experiments.engine._results import (
     PRESETS,
     SCHEMA,
@@ -23,7 +23,7 @@ from experiments.engine._results import (
     write_record,
 )
 from experiments.engine._script import Script
-from experiments.engine._verdict import Verdict
+from experiments.engine._verdict import Verdict, follows
 from experiments.engine.before import Verdict as Before
 from experiments.engine.before import as_verdict
 from experiments.markup import printable
@@ -96,6 +96,7 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
         _refuse_smaller(script, old, data_set=str(record["data_set"]))
     readable = from_json(to_json(results))
     verdicts = judged(script, readable)
+    record["rule"] = script.rule
     record["plans"] = plans
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     record["results"] = results
@@ -105,18 +106,26 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
     return picture_path(script, out)
 
 
-def redraw_script(script: Script, out: Path) -> Path:
+def redraw_script(script: Script, out: Path, *, force: bool = False) -> Path:
     """Judges and draws again from the JSON in `out`, without running.
 
     Raises:
         FileNotFoundError: there is none.
+        ReplacementRefused: it was run by another plan, and `force` was not given.
     """
     path = record_path(script, out)
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there: run {script.name} before redrawing it.")
     record = read_record(path)
+    config = script.config(record["preset"])
+    plans = {claim: frozen(claim, plan, config) for claim, plan in script.plans.items()}
+    for claim, plan in {} if force else plans.items():
+        if not declared_alike(record["plans"].get(claim, {}), plan):
+            raise ReplacementRefused(
+                f"{claim} was run by another plan than the script's (--force judges by this one)."
+            )
     verdicts = judged(script, record["results"])
-    record["question"] = script.question
+    record["question"], record["rule"] = script.question, script.rule
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     pictures = picture_files(script, record["results"], record["preset"], verdicts)
     write_picture(script, out, pictures)
@@ -130,6 +139,8 @@ def prepare_folder(out: Path) -> None:
     Raises:
         OSError: it cannot.
     """
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError("it is a file, not a folder")
     out.mkdir(parents=True, exist_ok=True)
     for name, ours in OUR_PAGES.items():
         page = out / name
@@ -182,11 +193,10 @@ def _refuse_other_plans(
     """What is committed stands, unless the script says why its plan was changed after a look."""
     for claim, plan in plans.items():
         before = old["plans"].get(claim)
-        declared = ("effects", "gates", "settings")
         if before is None or (
             before["sha256"] == plan["sha256"]
             if preset == old["preset"]
-            else all(before.get(name) == plan[name] for name in declared)
+            else declared_alike(before, plan)
         ):
             continue
         variant = "(--force replaces it; another folder takes a variant)."
@@ -205,7 +215,8 @@ def judged(script: Script, results: dict[str, Any]) -> list[Verdict]:
 
     Raises:
         ValueError: the script judges other claims or errata than it owns, a claim without its plan,
-            without a scope, or with other controls than the plan has.
+            without a scope, with other controls than the plan has, or with an outcome that its
+            parts and controls do not give.
     """
     found = script.module.judge(results)
     owned = [*script.claims, *script.errata]
@@ -227,6 +238,8 @@ def judged(script: Script, results: dict[str, Any]) -> list[Verdict]:
                     f"{verdict.subject} needs a scope and the controls {plan.gates}, got "
                     f"{verdict.scope!r} and {gates}."
                 )
+        if plan and not follows(verdict):
+            raise ValueError(f"{verdict.subject}: its parts and controls do not give the outcome.")
         verdicts.append(verdict)
     return verdicts
 

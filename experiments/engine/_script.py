@@ -80,6 +80,11 @@ class Script:
     def animate(self) -> Callable | None:
         return getattr(self.module, "animate", None)
 
+    @property
+    def rule(self) -> str:
+        """Source of the function that judges, as a record keeps it."""
+        return inspect.getsource(self.module.judge)
+
     def run(self, config: object, out: Path) -> dict[str, Any]:
         """Its results. A long study, whose `run` takes the path of its `trials` too, goes on with
         those that are finished in `out`."""

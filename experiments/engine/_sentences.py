@@ -20,7 +20,8 @@ def part_sentence(part: Part) -> str:
 
 
 def gate_sentence(gate: Gate) -> str:
-    return f"control {gate.name} {'passed' if gate.passed else 'FAILED'}: {gate.text}"
+    words = {True: "passed", False: "FAILED", None: "is kept by the design"}
+    return f"control {gate.name} {words[gate.passed]}: {gate.text}"
 
 
 def p_value(p: float) -> str:
@@ -38,7 +39,10 @@ def sensitivity_sentence(verdict: Verdict) -> str:
 
 
 def decisive(verdict: Verdict) -> Part:
-    """The part that decided: the weakest of those that must all hold, or the strongest of any."""
+    """The part that decided: the weakest of those that must all hold, or the strongest of any.
+
+    Of equals the one that half or twice the smallest effect would change.
+    """
     parts = verdict.parts
     if verdict.outcome in FAILED:
         failed = [part for part in parts if part.outcome in FAILED]
@@ -48,12 +52,13 @@ def decisive(verdict: Verdict) -> Part:
         open_ = [part for part in parts if part.outcome != "confirmed"]
         return (open_ or list(parts))[0]
     strongest = max if verdict.together == "all" else min
-    return strongest(parts, key=lambda part: part.support[0])
+    fragile = sorted(parts, key=lambda part: len(set(part.outcomes)), reverse=True)
+    return strongest(fragile, key=lambda part: part.support[0])
 
 
 def finding(verdict: Verdict) -> str:
     """One sentence: the outcome, and the number of the part that decided."""
-    failed = [gate for gate in verdict.gates if not gate.passed]
+    failed = [gate for gate in verdict.gates if gate.passed is False]
     if verdict.reason:
         return f"{verdict.subject} {verdict.outcome}: {verdict.reason}"
     if verdict.outcome == "undecided" and failed:
@@ -65,7 +70,8 @@ def finding(verdict: Verdict) -> str:
     words = part.measured + f", claimed {part.claimed}" * (part.estimate is not None)
     words += f" (panel {part.panel})" if part.panel else ""
     several = f" ({verdict.together} of {len(verdict.parts)} parts)" * (len(verdict.parts) > 1)
-    return f"{verdict.subject} {verdict.outcome}{several}: {words}"
+    depends = ", depends on δ" * verdict.depends
+    return f"{verdict.subject} {verdict.outcome}{depends}{several}: {words}"
 
 
 def verdict_lines(verdict: Verdict) -> list[str]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from experiments.engine._results import from_json, to_json
 
 
@@ -27,6 +29,9 @@ def finish(
         trials: the settings of each trial, by name: whatever JSON can hold.
         run: `settings -> results`, a dict of numbers, texts, lists and arrays.
 
+    Raises:
+        TypeError: settings or results hold what JSON cannot; of settings before any trial runs.
+
     Example:
         >>> import tempfile
         >>> folder = tempfile.TemporaryDirectory()
@@ -39,18 +44,17 @@ def finish(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     done = _read(path)
-    results = {}
-    for name, settings in trials.items():
-        key = (name, _hash(settings))
+    keys = {name: (name, _hash(settings)) for name, settings in trials.items()}
+    for name, key in keys.items():
         if key not in done:
-            done[key] = to_json(run(settings))
+            done[key] = to_json(run(trials[name]))
             _append(path, name, key[1], done[key])
-        results[name] = from_json(done[key])
-    return results
+    return {name: from_json(done[key]) for name, key in keys.items()}
 
 
 def _append(path: Path, name: str, settings: str, results: Any) -> None:
-    line = {"trial": name, "settings": settings, "results": results, "sha256": _hash(results)}
+    sha256 = _hash(results)
+    line = {"trial": name, "settings": settings, "results": results, "sha256": sha256}
     whole = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")  # the last one was torn
     with path.open("a", encoding="utf-8") as file:
         file.write("\n" * whole + json.dumps(line, ensure_ascii=False) + "\n")
@@ -66,11 +70,18 @@ def _read(path: Path) -> dict[tuple[str, str], Any]:
             row = json.loads(line)
             if row["sha256"] == _hash(row["results"]):
                 done[row["trial"], row["settings"]] = row["results"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return done
 
 
 def _hash(value: Any) -> str:
-    text = json.dumps(to_json(value), sort_keys=True, ensure_ascii=False)
+    """Of every digit: settings that differ in the last one are others."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__array__"):
+        return np.asarray(value).tolist()
+    raise TypeError(f"JSON cannot hold {type(value).__name__}, as in {value!r}.")

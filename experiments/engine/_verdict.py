@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from experiments.engine._part import FACTORS, SIGNIFICANT, Outcome, Part, holds
 
@@ -27,13 +27,23 @@ class Gate:
 
     Attributes:
         name: as the script's plan declares it.
-        passed: whether it was so.
-        text: what was found.
+        passed: whether it was so; None where the way in which the run is made keeps it, and nothing
+            that was measured could break it.
+        text: what was found, or how the run keeps it.
+
+    Raises:
+        ValueError: `passed` is neither true nor false nor None.
     """
 
     name: str
-    passed: bool
+    passed: bool | None
     text: str
+
+    def __post_init__(self) -> None:
+        if self.passed not in (True, False, None):
+            raise ValueError(f"control {self.name}: passed must be a bool, got {self.passed!r}.")
+        if self.passed is not None:
+            object.__setattr__(self, "passed", bool(self.passed))
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ def not_started(subject: str, power: Gate, beside: Sequence[str] = ()) -> Verdic
     Raises:
         ValueError: the gate passed, so the study is to be run.
     """
-    if power.passed:
+    if power.passed is not False:
         raise ValueError(f"{subject}: {power.text}, so the study is to be run.")
     reason = f"too few seeds to decide it: {power.text}"
     return Verdict(subject, "undecided", reason=reason, beside=tuple(beside))
@@ -149,7 +159,12 @@ def part_of(parts: Sequence[Part], together: Together) -> Part:
     """Several statements as one part of a larger claim, such as "any of 4 starts".
 
     Its p-values are those of the statements together; the text lists what each gave.
+
+    Raises:
+        ValueError: there is no statement, or `together` is neither "all" nor "any".
     """
+    if not parts or together not in get_args(Together):
+        raise ValueError(f"{together!r} of {len(parts)} statements is no part.")
     rows = [_together(parts, together, i) for i in range(len(FACTORS))]
     outcomes, support, against = zip(*rows, strict=True)
     text = "; ".join(f"{part.measured}, {part.outcome}" for part in parts)
@@ -165,6 +180,24 @@ def part_of(parts: Sequence[Part], together: Together) -> Part:
     )
 
 
+def follows(verdict: Verdict) -> bool:
+    """Whether its outcome is what its parts and controls give together.
+
+    Without parts nothing was judged: it is not testable, was not run, or not started.
+    """
+    if not verdict.parts:
+        return verdict.outcome in ("not testable", "not run", "undecided") and bool(verdict.reason)
+    again = _judge(
+        verdict.subject,
+        verdict.parts,
+        verdict.together,
+        verdict.scope,
+        verdict.gates,
+        verdict.beside,
+    )
+    return again == verdict
+
+
 def _judge(
     subject: str,
     parts: Sequence[Part],
@@ -175,7 +208,7 @@ def _judge(
 ) -> Verdict:
     if not parts:
         raise ValueError(f"{subject}: a verdict needs one or more parts, got none.")
-    passed = all(gate.passed for gate in gates)
+    passed = not any(gate.passed is False for gate in gates)
     rows = [_together(parts, together, i) for i in range(len(FACTORS))]
     outcomes = [outcome if passed else "undecided" for outcome, _, _ in rows]
     outcome, support, against = rows[0]

@@ -222,11 +222,11 @@ def gates(results: dict[str, Any], found: dict[tuple[str, int], Tuned]) -> list[
         moved.append(f"{np.mean(longer - baseline):.3f} ({kind}, standard error {error:.3f})")
     floor, error = runs.FLOORS[results["data_set"]], found["constant", 1].tested.mean()
     return [
-        Gate("own error", True, "each arm's rate is chosen by its own validation error"),
+        Gate("own error", None, "each arm's rate is chosen by its own validation error"),
         Gate("edge", not ends, f"rates at an end of the grid: {'; '.join(ends) or 'none'}"),
         Gate(
             "k on validation",
-            True,
+            None,
             "k is fixed; by the validation error of the tuning seeds it would be "
             + ", ".join(f"{k} ({kind})" for kind, k in least.items()),
         ),

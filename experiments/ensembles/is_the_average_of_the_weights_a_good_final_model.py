@@ -214,7 +214,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     train_size, test_size = results["examples"]
     told = f"at an end of a grid: {'; '.join(ends) or 'none'}"
     gates = [
-        Gate("own rate and decay", True, "each chosen by its own validation error"),
+        Gate("own rate and decay", None, "each chosen by its own validation error"),
         Gate("edge", not ends, told),
         not_saturated(errors, bounds=(0.0, 100.0), step=100 / test_size, effect=effect),
     ]

@@ -227,7 +227,7 @@ def gates(results: dict[str, Any]) -> list[Gate]:
         Gate(
             "conv", all(passed for passed, _ in rows), "; ".join(text for _, text in sorted(rows))
         ),
-        Gate("nest", True, f"the choice adds a standard deviation of {spread**0.5:.2g} at most"),
+        Gate("nest", None, f"the choice adds a standard deviation of {spread**0.5:.2g} at most"),
         inside_grids(edges),
     ]
 

@@ -223,7 +223,7 @@ def draw_shares(axes: Axes, results: dict[str, Any]) -> None:
         axes.bar(at, 100 * found.value, yerr=bar, color=ordered("decay", decay), capsize=3)
     axes.set_xticks(range(len(wells)), [f"{decay:g}" for decay in results["decays"]])
     axes.set(xlabel=r"momentum $\rho$", ylabel="ends in the deeper well / %", ylim=(0, 100))
-    axes.set_title(f"{wells.shape[1]} wells, 95 % intervals")
+    axes.set_title(f"{wells.shape[1]} wells, 95 % of each share")
 
 
 def draw_hill(axes: Axes, results: dict[str, Any]) -> None:

@@ -198,7 +198,7 @@ def gates(results: dict[str, Any]) -> list[Gate]:
     gain = max(np.abs(np.diff(results[metric][0], axis=0)).max() for metric in METRICS)
     round_index = 10 ** results["index"][0].max()
     return [
-        Gate("nest", True, f"the choice adds a variance of at most {variance:.2g} to a mean"),
+        Gate("nest", None, f"the choice adds a variance of at most {variance:.2g} to a mean"),
         Gate("edge", bool(ends == 0), f"{ends:.0f} winners at an end of their window"),
         Gate(
             "pos",
@@ -230,7 +230,7 @@ def draw(results: dict[str, Any]) -> Figure:
                  logarithmic=True, bar=False)  # fmt: skip
     for name in NAMES[::-1]:
         draw_path(above, paths[name], name)
-    above.set_title(rf"noisy, rate 0.02, $\rho$ = {DECAY}; redder = lower")
+    above.set_title(rf"noisy, rate 0.02, $\rho$ = {DECAY}; yellow = lower")
     above.legend(loc="lower right", frameon=True)
     draw_metric(index, results, "index")
     theory = 10 ** results["index in theory"][1:, 1]

@@ -173,7 +173,7 @@ def draw(results: dict[str, Any]) -> Figure:
             f"{depth} hidden layers: {normed.sum()} with, {plain.sum()} without, of {len(plain)}"
         )
     panels[0].set_ylabel("deviation of the first weights / He's")
-    panels[0].set(xlim=(6e-4, 17), ylim=(0.02, 14))
+    panels[0].set(xlim=(6e-4, 17), ylim=(0.012, 14))
     panels[0].set_xticks([0.001, 0.01, 0.1, 1, 10], ["0.001", "0.01", "0.1", "1", "10"])
     panels[0].set_yticks([0.1, 1, 10], ["0.1", "1", "10"])
     told = f"{data_name(results['data_set'])}: test error of at most {SUCCESS:g} %"

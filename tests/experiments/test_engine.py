@@ -23,7 +23,12 @@ from experiments.engine._results import (
     read_record,
     to_json,
 )
-from experiments.engine._run import ReplacementRefused, prepare_folder, run_script
+from experiments.engine._run import (
+    ReplacementRefused,
+    prepare_folder,
+    redraw_script,
+    run_script,
+)
 from experiments.engine._script import Script, find_scripts
 from experiments.engine.before import exact
 from experiments.files import write_atomically
@@ -238,6 +243,23 @@ def test_a_smoke_run_is_marked_as_one(capsys, tmp_path):
     assert "**confirmed** (smoke run) | measured: confirmed" in (tmp_path / "README.md").read_text()
     command_line.report([fake_script()], tmp_path)
     assert "C-001 confirmed: measured (smoke run, too small" in capsys.readouterr().out
+
+
+def test_redrawing_by_another_plan_is_refused_unless_forced(tmp_path):
+    script = fake_script()
+    run_script(script, "default", tmp_path)
+    before = (tmp_path / "question.json").read_bytes()
+    script.module.__dict__["PLANS"] = {"C-001": Plan({"rise": 1e-3}, ("pos",))}
+    with pytest.raises(ReplacementRefused, match="C-001 was run by another plan than the script's"):
+        redraw_script(script, tmp_path)
+    assert (tmp_path / "question.json").read_bytes() == before
+    redraw_script(script, tmp_path, force=True)
+
+
+def test_a_record_keeps_the_source_of_its_rule(tmp_path):
+    script = fake_script()
+    run_script(script, "default", tmp_path)
+    assert "judged()" in read_record(tmp_path / "question.json")["rule"]
 
 
 def test_redrawing_takes_the_records_there_are(capsys, tmp_path):

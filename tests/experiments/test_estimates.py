@@ -152,10 +152,37 @@ def test_what_cannot_be_judged_is_refused(values):
         mean(values)
 
 
-@pytest.mark.parametrize("successes, n", [(3, 2), (-1, 2), (0, 0)])
+@pytest.mark.parametrize("variance", [-1.0, np.nan, np.inf])
+def test_a_variance_that_is_none_is_refused(variance):
+    with pytest.raises(ValueError, match="choice_variance must be finite, 0 or more, got"):
+        mean(sample(5), choice_variance=variance)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-12, 1e150])
+def test_values_of_any_size_have_an_interval(size):
+    values = sample(10)
+    found, want = mean(size * values), mean(values)
+    np.testing.assert_allclose(found.low / size, want.low)
+    assert found.above(0) == pytest.approx(want.above(0)) and found.p == want.p
+
+
+@pytest.mark.parametrize("successes, n", [(3, 2), (-1, 2), (0, 0), (0.9, 2), (1, np.nan)])
 def test_a_share_of_nothing_is_refused(successes, n):
-    with pytest.raises(ValueError, match="successes must be among"):
+    with pytest.raises(ValueError, match="successes must be a whole number among"):
         share(successes, n)
+
+
+@pytest.mark.parametrize(
+    "first, second, words",
+    [
+        ([], [], r"\[n\]; got \(0,\)"),
+        ([True], [True, False], r"equal, \[n\]"),
+        ([0.4], [1.0], "0 or 1"),
+    ],
+)
+def test_paired_shares_are_of_trials(first, second, words):
+    with pytest.raises(ValueError, match=words):
+        share_difference(first, second)
 
 
 def test_few_pairs_have_no_correlation():

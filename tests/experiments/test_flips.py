@@ -43,9 +43,10 @@ def seeded_script(turns=False):
 def test_other_seeds_are_run_and_compared(tmp_path, turns, after):
     script = seeded_script(turns)
     run_script(script, "default", tmp_path)
-    assert list(compare(script, "default", 1, tmp_path, tmp_path)) == [
-        ("C-008", "confirmed", after)
-    ]
+    ((before, found),) = compare(script, "default", 1, tmp_path, tmp_path)
+    assert (before.subject, before.outcome) == ("C-008", "confirmed")
+    assert (found.subject, found.outcome) == ("C-008", after)
+    assert before.parts[0].estimate != found.parts[0].estimate
     assert repeatable([script, fake_script()], tmp_path, "default") == [script]
 
 
@@ -56,7 +57,10 @@ def test_flips_are_listed_and_nothing_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("experiments.engine._script.find_scripts", lambda only: [script])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert command_line.main(["--reseed", "1"]) == 0
-    assert "1 of 1 verdicts flip: C-008 (confirmed -> refuted)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "1 of 1 verdicts flip: C-008 (confirmed -> refuted)" in told
+    assert "committed: C-008 confirmed: x: 0.9684 [" in told
+    assert "other seeds: C-008 refuted: x: -0.9933 [" in told
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -65,6 +69,31 @@ def test_what_cannot_be_compared_is_said(tmp_path):
         list(compare(fake_script(), "default", 1, tmp_path, tmp_path))
     with pytest.raises(ValueError, match="nothing to compare with"):
         list(compare(seeded_script(), "default", 1, tmp_path, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "change, preset, words",
+    [
+        ({}, "full", "is of the preset default, not of full"),
+        ({"PLANS": {"C-008": Plan({"x": 0.2})}}, "default", "by another plan than the script's"),
+    ],
+)
+def test_unlike_runs_are_not_compared_and_not_even_run(tmp_path, change, preset, words):
+    script = seeded_script()
+    run_script(script, "default", tmp_path)
+
+    def run(config):
+        raise AssertionError("it was run")
+
+    script.module.__dict__.update(run=run, FULL=Seeded(), **change)
+    with pytest.raises(ValueError, match=words):
+        list(compare(script, preset, 1, tmp_path, tmp_path))
+
+
+def test_redrawing_and_other_seeds_exclude_each_other(capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(["--reseed", "1", "--redraw"])
+    assert "not allowed with argument" in capsys.readouterr().err
 
 
 def test_no_set_of_seeds_before_the_first(capsys):

@@ -24,6 +24,19 @@ RECORDS = [
     for script in find_scripts()
     if record_path(script, COMMITTED).exists()
 ]
+PLANNED = [
+    pytest.param(claim, plan, id=claim)
+    for script in find_scripts()
+    for claim, plan in script.plans.items()
+]
+# The numbers that open a clause of a row's δ, as in "0.3: twice the time; slope 0.1: 1.3× per ..."
+EFFECT = r"(?:^|; |± )(?:[a-z]+ )?(−?[\d.]+(?:e-?\d+)?(?: %)?|½|half)(?=[ :;°,]|$)"
+OTHER_UNITS = {
+    ("C-025", "half"): 1.0,  # one halving
+    ("C-033", "10 %"): np.log10(1.1),
+    ("C-092", "0.9"): 0.1,  # the rest of it
+    ("C-089", "1"): 0.001,  # all units alike: one, counted; judged by the loss around ln C
+}
 CONFIRMED, ANEW = "confirmed", "to be judged anew"
 
 
@@ -47,6 +60,30 @@ def test_a_record_judged_again_says_the_same(script):
 @pytest.mark.parametrize("script", RECORDS)
 def test_a_record_stays_small(script):
     assert record_path(script, COMMITTED).stat().st_size < 500_000
+
+
+@pytest.mark.parametrize("script", RECORDS)
+def test_a_record_says_how_it_was_run_and_judged(script):
+    """The configuration that was hashed, the data that the results name, the rule as it stands."""
+    record = read_record(record_path(script, COMMITTED))
+    assert record["config"] == to_json(dataclasses.asdict(script.config(record["preset"])))
+    assert record["data_set"] == record["results"].get("data_set", "analytic")
+    assert record["rule"] == script.rule, "judge was changed: --redraw --out paper_figs"
+
+
+def test_every_record_has_its_script():
+    known = {script.stem for script in find_scripts()}
+    assert {path.stem for path in COMMITTED.glob("*.json")} <= known
+
+
+@pytest.mark.parametrize("claim, plan", PLANNED)
+def test_a_plan_has_the_effects_and_controls_of_its_row(claim, plan):
+    row = catalogue.protocol()[claim]
+    controls = set(re.findall(r"\b(pos|sat|conv|fit|nest|edge)\b", row.gate))
+    assert controls <= set(plan.gates)
+    for printed in re.findall(EFFECT, row.effect):
+        value = OTHER_UNITS.get((claim, printed)) or number(printed)
+        assert any(np.isclose(value, own) for own in plan.effects.values()), (claim, printed)
 
 
 @pytest.mark.parametrize("script", RECORDS)
@@ -85,6 +122,14 @@ def test_zigzag_is_one_number():
     config = do_unscaled_features_cause_zigzag.Config()
     whole = do_unscaled_features_cause_zigzag.detour(table, -table @ start, config)[0]
     np.testing.assert_allclose([10**tuned, whole], np.asarray(steep), rtol=0.01)
+
+
+def number(printed):
+    """As a plan has it: "5 %" is 0.05."""
+    if printed in ("½", "half"):
+        return 0.5
+    value = float(printed.removesuffix(" %").replace("−", "-"))
+    return value / 100 if printed.endswith("%") else value
 
 
 # R-33 to R-35: what cannot both be so, and what must come out alike

@@ -53,6 +53,24 @@ def test_a_trial_with_other_settings_is_run_again(tmp_path):
     np.testing.assert_array_equal(results["a"]["curve"], [0, 2, 4])
 
 
+def test_settings_that_differ_in_the_last_digit_are_others(tmp_path):
+    _, first = study(tmp_path / "study.jsonl", {"a": 0.1})
+    _, ran = study(tmp_path / "study.jsonl", {"a": np.nextafter(0.1, 1)})
+    assert len(first) == len(ran) == 1
+
+
+def test_settings_that_json_cannot_hold_are_named_before_any_run(tmp_path):
+    with pytest.raises(TypeError, match="JSON cannot hold object, as in <object"):
+        study(tmp_path / "study.jsonl", {"a": 1, "b": object()})
+    assert not (tmp_path / "study.jsonl").exists()
+
+
+def test_a_line_nested_too_deep_is_run_again(tmp_path):
+    path = tmp_path / "study.jsonl"
+    path.write_text("[" * 100_000 + "\n")
+    assert study(path, {"a": 1})[1] == [1]
+
+
 def test_a_script_keeps_its_trials_until_its_record_is_written(tmp_path):
     """Also when it was stopped in between."""
     lines, fails = [], True

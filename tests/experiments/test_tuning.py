@@ -233,5 +233,23 @@ def test_a_study_that_cannot_decide_is_not_started():
     assert verdict.outcome == "undecided" and power.text in finding(verdict)
     with pytest.raises(ValueError, match="C-001: .* the study is to be run"):
         not_started("C-001", powered(pilot, n=10, effect=1.0))
-    with pytest.raises(ValueError, match="2 or more of both, got 1 differences, 10 seeds"):
-        powered(pilot[:1], n=10, effect=1.0)
+
+
+@pytest.mark.parametrize(
+    "gate, words",
+    [
+        (lambda: powered([1.0, 1.0], n=10, effect=1.0), "of 10 seeds: all 2 values are 1"),
+        (lambda: powered([1.0], n=10, effect=1.0), "two or more finite values"),
+        (lambda: powered([[1.0, 2.0]], n=10, effect=1.0), "two or more finite values"),
+        (lambda: powered([1.0, 2.0], n=1, effect=1.0), "of 1 seeds: too few"),
+        (lambda: powered([1.0, 2.0], n=10, effect=0.0), "effect must be over 0"),
+        (lambda: converged(np.ones(5), np.ones(5), effect=np.nan), "effect must be over 0"),
+        (lambda: not_saturated({}, bounds=[1.0], step=0, effect=1), "0 arms and 1 bounds"),
+        (lambda: not_saturated({"a": [1.0]}, bounds=[], step=0, effect=1), "1 arms and 0 bounds"),
+        (lambda: not_saturated({"a": [1.0]}, bounds=[1], step=-1, effect=1), "step must be 0 or"),
+        (lambda: inside_grids({}), "no winner is given"),
+    ],
+)
+def test_a_control_of_nothing_is_refused(gate, words):
+    with pytest.raises(ValueError, match=words):
+        gate()

@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from experiments.engine import (
     Gate,
     Plan,
+    Verdict,
     all_of,
     demonstration,
     equivalent,
@@ -28,7 +30,14 @@ from experiments.engine import (
 from experiments.engine._estimate import Estimate
 from experiments.engine._part import Part
 from experiments.engine._plan import frozen
-from experiments.engine._sentences import decisive, finding, part_sentence, sensitivity_sentence
+from experiments.engine._sentences import (
+    decisive,
+    finding,
+    gate_sentence,
+    part_sentence,
+    sensitivity_sentence,
+)
+from experiments.engine._verdict import follows
 
 SPREAD = np.array([-0.9, -0.5, -0.3, -0.1, 0.0, 0.05, 0.15, 0.3, 0.5, 0.8])  # half width 0.36
 
@@ -78,10 +87,16 @@ def test_two_tests_that_disagree_about_zero_decide_nothing():
         (lambda: proportion("x", 1, 2, bound=0.5, claimed="over"), "claimed must be one of"),
         (lambda: usually("x", [exactly(1)] * 12, effect=1, claimed="Up"), "claimed must be one of"),
         (lambda: usually("x", [exactly(1)] * 12, effect=1, claimed="up", usual=1.5), "got 1.5"),
-        (lambda: paired("x", SPREAD, effect=0.0, claimed="up"), "over 0, got 0.0"),
-        (lambda: paired("x", SPREAD, effect=np.nan, claimed="up"), "over 0, got nan"),
-        (lambda: equivalent("x", SPREAD, within=-1.0), "over 0, got -1.0"),
-        (lambda: tolerance("x", [exactly(0)], within=-1.0), "over 0, got -1.0"),
+        (lambda: paired("x", SPREAD, effect=0.0, claimed="up"), "over 0 and finite, got 0.0"),
+        (lambda: paired("x", SPREAD, effect=np.nan, claimed="up"), "over 0 and finite, got nan"),
+        (lambda: equivalent("x", SPREAD, within=-1.0), "within must be over 0"),
+        (lambda: tolerance("x", [exactly(0)], within=-1.0), "within must be over 0"),
+        (lambda: usually("x", [exactly(1)] * 12, effect=0, claimed="up"), "effect must be over 0"),
+        (lambda: under("x", SPREAD, np.nan), "bound must be finite, got nan"),
+        (lambda: holds("it runs", np.nan), "'it runs' must be true or false, got nan"),
+        (lambda: Gate("pos", "no", "?"), "control pos: passed must be a bool, got 'no'"),
+        (lambda: part_of([], "any"), "'any' of 0 statements"),
+        (lambda: part_of([holds("x", True)], "anyy"), "'anyy' of 1 statements"),
     ],
 )
 def test_bad_arguments_are_named(judge, words):
@@ -128,6 +143,25 @@ def test_a_law_falls_with_one_point(points, outcome):
     assert tolerance("x", points, within=0.1, target=1.0).outcome == outcome
 
 
+def test_a_law_prints_the_point_that_decided():
+    wide, near, far = between(0.8, 1.5), between(1.2, 1.24), between(1.3, 1.4)
+    refuted = tolerance("x", [wide, near, exactly(1.0)], within=0.1, target=1.0)
+    assert (refuted.outcome, refuted.estimate) == ("refuted", 1.22)
+    assert tolerance("x", [near, far], within=0.1, target=1.0).estimate == pytest.approx(1.35)
+    open_ = tolerance("x", [exactly(1.09), between(1.0, 1.12)], within=0.1, target=1.0)
+    assert (open_.outcome, open_.estimate) == ("undecided", 1.06)
+
+
+def test_any_of_many_points_may_seem_to_break_a_law():
+    """So the p-value against it is that of the surest one, times their number."""
+    points = [between(1.2, 1.3)] + [exactly(1.0)] * 9
+    assert tolerance("x", points, within=0.1, target=1.0).against[0] == pytest.approx(0.01)
+    assert all_of("C-008", [tolerance("x", points, within=0.1, target=1.0)], scope="toy").p == 0.01
+    many = tolerance("x", points * 6, within=0.1, target=1.0)
+    assert many.outcome == "refuted"
+    assert all_of("C-008", [many], scope="toy").outcome == "undecided"  # 60 · 0.001 is over 5 %
+
+
 def test_a_law_needs_a_point():
     with pytest.raises(ValueError, match="one or more points"):
         tolerance("x", [], within=0.1)
@@ -147,9 +181,17 @@ def test_usually_is_more_than_half_of_the_settings(above, of, outcome):
 
 def test_a_setting_that_straddles_counts_both_ways():
     settings = [between(1.1, 1.2)] * 9 + [between(0.9, 1.1)] + [between(0.1, 0.2)] * 2
-    assert usually("gain", settings, effect=1.0, claimed="up").outcome == "undecided"
+    part = usually("gain", settings, effect=1.0, claimed="up")
+    assert part.outcome == "undecided"
+    assert part.p == pytest.approx(2 * sum(stats.binom.pmf(k, 12, 0.5) for k in range(4)))  # of 9
     with pytest.raises(ValueError, match="needs 12 settings, got 11"):
         usually("gain", settings[:11], effect=1.0, claimed="up")
+
+
+def test_a_gain_reaches_the_effect_and_a_loss_stays_under_it():
+    settings = [exactly(1.0)] * 12
+    assert usually("gain", settings, effect=1.0, claimed="up").outcome == "confirmed"
+    assert usually("loss", settings, effect=1.0, claimed="down").outcome == "refuted"
 
 
 def test_half_and_twice_the_smallest_effect_are_judged_besides():
@@ -158,6 +200,10 @@ def test_half_and_twice_the_smallest_effect_are_judged_besides():
     verdict = all_of("C-008", [part], scope="toy")
     assert verdict.depends
     assert sensitivity_sentence(verdict) == "depends on δ: no difference at twice"
+    assert finding(verdict).startswith("C-008 confirmed, depends on δ: x: 0.8")
+    both = all_of("C-008", [holds("it runs", True), part], scope="toy")
+    alike = dataclasses.replace(part, support=(0.0,) * 3)
+    assert decisive(dataclasses.replace(both, parts=(both.parts[0], alike))) is alike
     sure = all_of("C-008", [paired("x", between(5, 6), effect=1.0, claimed="up")], scope="toy")
     assert not sure.depends and sensitivity_sentence(sure) == ""
 
@@ -213,6 +259,24 @@ def test_a_control_that_fails_decides_nothing():
     verdict = all_of("C-008", [C], scope="toy", gates=gates)
     assert verdict.outcome == "undecided" and verdict.sensitivity == ("undecided",) * 2
     assert "conv FAILED: moved by 2 points" in finding(verdict)
+
+
+def test_what_the_design_keeps_is_no_control_that_passed():
+    kept = Gate("nest", None, "rates chosen on other seeds")
+    verdict = all_of("C-008", [C], scope="toy", gates=[kept])
+    assert verdict.outcome == "confirmed"
+    assert gate_sentence(kept) == "control nest is kept by the design: rates chosen on other seeds"
+    failed = all_of("C-008", [C], scope="toy", gates=[kept, Gate("pos", np.False_, "lost")])
+    assert failed.outcome == "undecided" and failed.gates[1].passed is False
+
+
+def test_an_outcome_follows_from_its_parts_and_controls():
+    verdict = all_of("C-008", [C, U], scope="toy", gates=[Gate("pos", True, "found")])
+    assert follows(verdict)
+    assert not follows(dataclasses.replace(verdict, outcome="confirmed"))
+    assert not follows(dataclasses.replace(verdict, parts=(C,)))
+    assert follows(not_testable("C-051", "a report of usage"))
+    assert not follows(Verdict("C-008", "confirmed", scope="toy", reason="so it is"))
 
 
 def test_the_p_value_is_the_one_that_the_outcome_rests_on():
