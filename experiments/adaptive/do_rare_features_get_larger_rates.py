@@ -34,6 +34,7 @@ from experiments.engine import (
     method,
     paired,
     part_of,
+    resamples,
     tolerance,
 )
 from experiments.scenes import rule
@@ -45,7 +46,6 @@ CLAIMS = ("C-031",)
 METHODS = ("gradient descent", "adagrad")
 FEATURES, RAREST = 50, 10
 TASKS = ((0.1, 10), (0.1, 100), (1.0, 10), (1.0, 100))  # noise, batch
-RESAMPLES = 200  # of the tuning seeds, each with its own choice of the rate
 FREQUENCIES = 0.5 / np.arange(1, FEATURES + 1)
 PLANS = {
     "C-031": Plan(
@@ -108,8 +108,7 @@ def compete(name: str, task: tuple[float, int], config: Config) -> dict[str, Any
     tuning = compiled(name, grid, config.tuning_seed, config.tuning_seeds, task, config)[0]
     scores = np.log10(rare(np.asarray(tuning)))
     best = int(np.argmin(scores.mean(axis=1)))
-    draws = np.random.default_rng(0).integers(0, scores.shape[1], (RESAMPLES, scores.shape[1]))
-    again = [int(np.argmin(scores[:, draw].mean(axis=1))) for draw in draws]
+    again = [int(np.argmin(scores[:, draw].mean(axis=1))) for draw in resamples(scores.shape[1])]
     judged = compiled(name, grid, config.seed, config.seeds, task, config)
     errors, squares = np.asarray(judged[0]), np.asarray(judged[1])
     return {

@@ -40,7 +40,9 @@ from experiments.engine._trials import finish as finish
 from experiments.engine._tuning import Arm as Arm
 from experiments.engine._tuning import Tuned as Tuned
 from experiments.engine._tuning import choice_variance as choice_variance
+from experiments.engine._tuning import choose as choose
 from experiments.engine._tuning import repeat as repeat
+from experiments.engine._tuning import resamples as resamples
 from experiments.engine._tuning import tune as tune
 from experiments.engine._verdict import Gate as Gate
 from experiments.engine._verdict import Verdict as Verdict

@@ -121,15 +121,42 @@ def choice_variance(difference: Callable[..., Any], *found: Tuned) -> float:
     return float(np.var([means[row] for row in rows]))
 
 
+def choose(
+    losses: np.ndarray, trials: Any, tested: Callable[[int], Any], *, name: Any = "arm"
+) -> Tuned:
+    """The best trial of one arm, where its losses are there already, its choice resampled.
+
+    Args:
+        losses: what is to be small, shape [trial, tuning seed].
+        trials: the hyper-parameters, a pytree of arrays whose first axis is the trials.
+        tested: `trial -> results on the seeds that are judged`, asked for those that are chosen.
+        name: of the arm, for the message.
+
+    Raises:
+        ValueError: no trial has finite losses on all tuning seeds.
+
+    Example:
+        >>> losses = np.array([[1.0, 3.0], [2.0, 1.0], [9.0, 9.0]])
+        >>> found = choose(losses, np.array([0.1, 0.2, 0.3]), lambda trial: np.full(4, trial))
+        >>> found.best, float(found.trial), sorted(found.others)
+        (1, 0.2, [0, 1])
+    """
+    best = _best(name, losses)
+    again = np.array([_best(name, losses[:, draw]) for draw in resamples(losses.shape[1])])
+    others = {int(i): tested(int(i)) for i in {best, *again.tolist()}}
+    trial = _trial(trials, best)
+    return Tuned(losses, best, trial, others[best], _at_edge(trials, [trial]), again, others)
+
+
+def resamples(seeds: int) -> np.ndarray:
+    """Places of the tuning seeds in 200 resamples, shape [200, seeds]: the same for all arms."""
+    return np.random.default_rng(0).integers(0, seeds, (RESAMPLES, seeds))
+
+
 def _tune_once(name: Any, arm: Arm, tests: jax.Array, keys: jax.Array) -> Tuned:
     trials = _trials(name, arm)
     losses = np.array([_losses(arm, keys, trial) for trial in trials])
-    best = _best(name, losses)
-    draws = np.random.default_rng(0).integers(0, len(keys), (RESAMPLES, len(keys)))
-    again = np.array([_best(name, losses[:, draw]) for draw in draws])
-    others = {int(i): repeat(arm.run, tests, trials[i]) for i in {best, *again.tolist()}}
-    edge = _at_edge(arm.trials, [trials[best]])
-    return Tuned(losses, best, trials[best], others[best], edge, again, others)
+    return choose(losses, arm.trials, lambda i: repeat(arm.run, tests, trials[i]), name=name)
 
 
 def _tune_each(name: Any, arm: Arm, keys: jax.Array) -> Tuned:
@@ -165,10 +192,11 @@ def _at_edge(trials: Any, chosen: list[Any]) -> tuple[str, ...]:
 
 
 def _trials(name: Any, arm: Arm) -> list[Any]:
-    return [
-        jax.tree.map(lambda leaf, i=i: np.asarray(leaf)[i], arm.trials)
-        for i in range(_count(name, arm.trials))
-    ]
+    return [_trial(arm.trials, i) for i in range(_count(name, arm.trials))]
+
+
+def _trial(trials: Any, i: int) -> Any:
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[i], trials)
 
 
 def _stack(rows: list[Any]) -> Any:

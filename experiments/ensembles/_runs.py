@@ -8,13 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.engine import Estimate, Tuned, mean
+from experiments.engine import Estimate, mean
 from experiments.networks import Examples, first_variables, halved
 from jaxtricks import data, training
 from jaxtricks.averaging import ensemble_predictions
 
 BATCH = 32
-RESAMPLES = 200  # of the tuning seeds
 FLOORS = {"mnist": 7.0, "digits": 5.0}  # errors in percent that a net must get under
 
 
@@ -125,23 +124,6 @@ def over_keys(
     every_arm = jax.tree.map(lambda values: np.repeat(values, len(keys), axis=0), arms)
     results = training.train_population(run, jnp.tile(keys, count), every_arm, shared=shared)
     return jax.tree.map(lambda x: x.reshape(count, len(keys), *x.shape[1:]), results)
-
-
-def choose(rates: np.ndarray, validation: np.ndarray, tested: np.ndarray) -> Tuned:
-    """The rate with the least mean validation error; the choice is made again for 200 resamples.
-
-    Args:
-        rates: to choose from.
-        validation: errors `[rate, tuning seed]`.
-        tested: results `[rate, judged seed]`.
-    """
-    seeds = validation.shape[1]
-    draws = np.random.default_rng(0).integers(0, seeds, (RESAMPLES, seeds))
-    again = np.argmin(validation[:, draws].mean(axis=2), axis=0)
-    best = int(np.argmin(validation.mean(axis=1)))
-    edge = ("rate",) if len(rates) > 2 and best in (0, len(rates) - 1) else ()
-    others = dict(enumerate(tested))
-    return Tuned(validation, best, rates[best], tested[best], edge, again, others)
 
 
 def estimate(values: np.ndarray, choice: float) -> Estimate | np.ndarray:

@@ -33,6 +33,7 @@ from experiments.engine import (
     Verdict,
     band,
     choice_variance,
+    choose,
     converged,
     data_name,
     demonstration,
@@ -142,10 +143,10 @@ def train(
 
 def tuned(results: dict[str, Any], kind: str, count: int) -> Tuned:
     """The ensemble of the last `count` at its own rate; of one, the last checkpoint."""
-    validation = results[f"{kind}, tuning"]["validation ensemble"][..., COUNTS.index(count)]
-    return runs.choose(
-        results["rates"], validation, results[kind]["test ensemble"][..., COUNTS.index(count)]
-    )
+    place = COUNTS.index(count)
+    validation = results[f"{kind}, tuning"]["validation ensemble"][..., place]
+    tested = results[kind]["test ensemble"][..., place]
+    return choose(validation, results["rates"], tested.__getitem__)
 
 
 def chosen(runs_of_kind: dict[str, np.ndarray]) -> np.ndarray:
@@ -158,7 +159,7 @@ def chosen(runs_of_kind: dict[str, np.ndarray]) -> np.ndarray:
 def choosing(results: dict[str, Any]) -> Tuned:
     """The chosen checkpoint of the constant schedule, at the last checkpoint's rate."""
     last = tuned(results, "constant", 1)
-    return runs.choose(results["rates"], last.tuning, chosen(results["constant"]))
+    return choose(last.tuning, results["rates"], chosen(results["constant"]).__getitem__)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -31,6 +31,7 @@ from experiments.engine import (
     all_of,
     band,
     choice_variance,
+    choose,
     data_name,
     equivalent,
     figure,
@@ -166,17 +167,17 @@ def train(
 def last_weights(results: dict[str, Any], kind: str) -> Tuned:
     """At the rate with their own least validation error."""
     tuning, test = results[kind]["tuning"], results[kind]["test"]
-    return runs.choose(results["rates"], tuning[..., 0], test[..., 0])
+    return choose(tuning[..., 0], results["rates"], test[..., 0].__getitem__)
 
 
 def average(results: dict[str, Any], kind: str) -> Tuned:
     """At its own rate and decay; these are the trial."""
     rates = results["rates"]
-    flat = [
+    validation, tested = (
         np.moveaxis(results[kind][name][..., 1:], -1, 1).reshape(len(rates) * len(DECAYS), -1)
         for name in ("tuning", "test")
-    ]
-    found = runs.choose(np.arange(len(flat[0])), *flat)
+    )
+    found = choose(validation, np.arange(len(validation)), tested.__getitem__)
     rate, decay = divmod(found.best, len(DECAYS))
     ends = {"rate": rate in (0, len(rates) - 1), "decay": decay in (0, len(DECAYS) - 1)}
     at_edge = tuple(name for name, there in ends.items() if there)

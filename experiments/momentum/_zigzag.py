@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.engine import Tuned
+from experiments.engine import Tuned, choose
 from experiments.momentum._final_loss import final_loss
 from experiments.momentum._tuned_steps import window
 from jaxtricks import optimizers, surfaces
@@ -20,7 +20,7 @@ OCTAVES = {
     "loss": (1.0, 0.25, 0.25, 0.25, 0.25, 0.25, 0.125, 0.125, 0.125, 0.125),
 }
 GRADIENT = 1e-6  # where a run ends, as for `does_it_zigzag_in_a_valley`
-RESAMPLES, LEAST = 200, 1e-12
+LEAST = 1e-12
 
 
 def tune(
@@ -41,24 +41,15 @@ def tune(
         ends = {name: edges(name, grids[name], best[name]) for name in NAMES}
         if count >= len(octaves) and not any(ends.values()):
             break
+    tested = {name: jax.device_get(run(grids[name], judged)) for name in NAMES}
     return [
-        resampled(found[name], best[name], grids[name], run(grids[name], judged), ends[name])
+        choose(
+            found[name],
+            grids[name],
+            lambda i, results=tested[name]: {key: values[i] for key, values in results.items()},
+        )._replace(at_edge=ends[name])
         for name in NAMES
     ]
-
-
-def resampled(
-    found: np.ndarray, best: int, grid: np.ndarray, tested: dict[str, jax.Array], ends: tuple
-) -> Tuned:
-    """The choice, made again for resamples of the tuning seeds."""
-    seeds = found.shape[1]
-    draws = np.random.default_rng(0).integers(0, seeds, (RESAMPLES, seeds))
-    again = found[:, draws].mean(axis=2).argmin(axis=0)
-    results = jax.device_get(tested)
-    others = {
-        int(i): {key: values[i] for key, values in results.items()} for i in {best, *again.tolist()}
-    }
-    return Tuned(found, best, grid[best], others[best], ends, again, others)
 
 
 def in_theory(kappa: float) -> dict[str, np.ndarray]:

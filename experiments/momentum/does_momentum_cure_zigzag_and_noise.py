@@ -38,13 +38,13 @@ from experiments.engine import (
     mean,
     method,
     paired,
+    resamples,
     surface_grid,
 )
 from experiments.momentum._zigzag import (
     GRADIENT,
     NAMES,
     OCTAVES,
-    RESAMPLES,
     in_theory,
     noisy_losses,
     tune,
@@ -67,7 +67,7 @@ PLANS = {
         effects={"log10 index": 0.1, "log10 loss": 0.1},
         gates=("nest", "edge", "pos"),
         settings={"noise": NOISE, "gradient": GRADIENT, "octaves": OCTAVES,
-                  "resamples": RESAMPLES},
+                  "resamples": len(resamples(1))},
         revised="the first run ended at 1e-6 of the first gradient and the second found descent's "
         "rate only to a hundredth, which is not the number of the other zig-zags (R-31, R-34); in "
         "the first and third winners lay at an end of a window, which is now repeated (R-24)",

@@ -8,11 +8,10 @@ import jax
 import numpy as np
 
 from experiments import races
+from experiments.engine import resamples
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization._sigmoid_net import NORMED
 from jaxtricks import optimizers
-
-RESAMPLES = 200
 
 
 class Config(Protocol):
@@ -69,8 +68,8 @@ def choices(tuning: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The first choice is by all tuning seeds, the others by resampled ones.
     """
     seeds = tuning.shape[-1]
-    draws = np.random.default_rng(0).integers(0, seeds, (RESAMPLES, seeds))
-    means = tuning[..., np.concatenate([np.arange(seeds)[None], draws])].mean(axis=-1)
+    draws = np.concatenate([np.arange(seeds)[None], resamples(seeds)])
+    means = tuning[..., draws].mean(axis=-1)
     return means.argmin(axis=1).T, means.min(axis=1).argmin(axis=0)
 
 

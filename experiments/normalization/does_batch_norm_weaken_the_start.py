@@ -40,7 +40,6 @@ from experiments.engine import (
 )
 from experiments.normalization._sigmoid_net import ARMS, LOOKS, NORMED, PLAIN
 from experiments.normalization._tuned_starts import (
-    RESAMPLES,
     choices,
     chosen_errors,
     doubled,
@@ -107,7 +106,8 @@ def estimate(results: dict[str, Any], statistic: Callable[[dict[str, Any], int],
     """Mean of `statistic(choices by arm, number)` over the seeds; the choice's luck counts."""
     found = {arm: choices(np.asarray(results["arms"][arm]["tuning"])) for arm in ARMS}
     values = statistic(found, 0)
-    luck = np.var([statistic(found, i).mean() for i in range(1, 1 + RESAMPLES)])
+    number = len(found[NORMED][1])
+    luck = np.var([statistic(found, i).mean() for i in range(1, number)])
     return mean(values, choice_variance=float(luck))
 
 

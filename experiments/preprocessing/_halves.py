@@ -9,11 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import networks
+from experiments import engine, networks
 from experiments.engine import Tuned
 from jaxtricks import data, models, optimizers, training
 
-RESAMPLES = 200  # of the tuning seeds
 RAW, UNIT, STANDARDISED = "as they are", "from 0 to 1", "standardised"
 TABLES = {"breast_cancer": "breast cancer", "wine_data": "wine"}
 IMAGES = "images"
@@ -103,12 +102,9 @@ def choose(
         measure: what is made small, of errors.
     """
     losses = measure(tuning)
-    seeds = losses.shape[1]
-    draws = np.random.default_rng(0).integers(0, seeds, (RESAMPLES, seeds))
-    again = losses[:, draws].mean(axis=2).argmin(axis=0)
-    best = int(losses.mean(axis=1).argmin())
-    others = {str(i): measure(judged(i)) for i in {best, *again.tolist()}}
-    return {"tuning": losses, "best": best, "again": again, "others": others}
+    found = engine.choose(losses, np.arange(len(losses)), lambda trial: measure(judged(trial)))
+    others = {str(i): values for i, values in found.others.items()}
+    return {"tuning": losses, "best": found.best, "again": found.again, "others": others}
 
 
 def chosen(found: dict[str, Any], rates: np.ndarray) -> Tuned:

@@ -99,17 +99,6 @@ def test_rises_look_at_the_first_half_of_the_next_cycle():
     assert does_the_error_rise_at_restarts.rises(results, "error").tolist() == [[3.0]]
 
 
-def test_the_rate_is_chosen_by_validation_and_the_choice_resampled():
-    """Seed by seed the rates 0 and 1 win in turn, so a resample may choose either."""
-    validation = np.array([[1.0, 4.0], [2.0, 2.0], [9.0, 9.0]])
-    tested = np.array([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]])
-    found = runs.choose(np.array([0.1, 0.2, 0.4]), validation, tested)
-    assert (found.best, found.trial, found.at_edge) == (1, 0.2, ())
-    assert set(found.again) == {0, 1}
-    assert found.tested.tolist() == [20.0, 21.0]
-    assert runs.choose(np.array([0.1, 0.2, 0.4]), -validation, tested).at_edge == ("rate",)
-
-
 def test_an_average_has_its_own_rate_and_decay():
     """Of 3 rates and 6 decays the second rate with the last decay is best: that decay is an end."""
     script = is_the_average_of_the_weights_a_good_final_model

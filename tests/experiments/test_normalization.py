@@ -68,7 +68,7 @@ def test_choices_take_the_least_mean_and_the_best_deviation():
     errors = np.array([[[9.0, 7.0], [5.0, 6.0]], [[2.0, 3.0], [8.0, 8.0]]])
     rates, best = starts.choices(errors)
     assert rates[0].tolist() == [1, 0] and best[0] == 1
-    assert rates.shape == (1 + starts.RESAMPLES, 2) and (best == 1).all()
+    assert rates.shape == (201, 2) and (best == 1).all()
 
 
 def test_batch_norm_is_sooner_by_the_marks_it_saves():

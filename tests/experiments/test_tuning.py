@@ -8,6 +8,7 @@ import pytest
 from experiments.engine import (
     Arm,
     choice_variance,
+    choose,
     converged,
     inside_grids,
     not_saturated,
@@ -233,6 +234,19 @@ def test_a_study_that_cannot_decide_is_not_started():
     assert verdict.outcome == "undecided" and power.text in finding(verdict)
     with pytest.raises(ValueError, match="C-001: .* the study is to be run"):
         not_started("C-001", powered(pilot, n=10, effect=1.0))
+
+
+def test_where_the_losses_are_there_the_choice_is_resampled_too():
+    """Seed by seed the rates 0 and 1 win in turn, so a resample may choose either."""
+    losses, rates = np.array([[1.0, 4.0], [2.0, 2.0], [9.0, 9.0]]), np.array([0.1, 0.2, 0.4])
+    asked = []
+    found = choose(losses, rates, lambda trial: asked.append(trial) or np.full(3, trial))
+    assert (found.best, found.trial, found.at_edge) == (1, 0.2, ())
+    assert set(found.again) == {0, 1} == set(asked) and len(found.again) == 200
+    assert found.tested.tolist() == [1, 1, 1]
+    assert choose(-losses, rates, lambda trial: trial).at_edge == ("rate",)
+    with pytest.raises(ValueError, match="'net': none of 3 trials has finite losses"):
+        choose(losses * np.nan, rates, lambda trial: trial, name="net")
 
 
 @pytest.mark.parametrize(
