@@ -169,7 +169,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             ],
             scope=scope,
             gates=[Gate("linear", fit > 1 - saving["1 - R^2"], f"R^2 = {fit:.5f}")],
-            beside=[f"by that line {batch / 1e6:.1f} MB and {all_of_them / 1e6:.0f} MB"],
+            beside=[
+                f"by that line a batch takes {batch / 1e6:.1f} MB, all {all_of_them / 1e6:.0f} MB"
+            ],
         ),
     ]
 

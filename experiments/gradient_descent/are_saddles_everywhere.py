@@ -200,9 +200,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             f"quarter of the runs after each of {begun} updates of Adam, then Newton's method in "
             f"float64: {found.sum()} of {len(found)} runs reach a gradient of 1e-8",
             beside=[
-                f"share of saddles by the cut under which an eigenvalue is 0: {cuts}",
-                f"saddles by where the search began: {kinds}",
-                f"were all runs that found none beside saddles, the share would be "
+                f"share with a negative eigenvalue, where those under a cut count as 0: {cuts}",
+                f"with a negative eigenvalue, by the updates before the search: {kinds}",
+                f"if all runs that reach no critical point ended beside saddles, it would be "
                 f"{at_best.value:.2f} [{at_best.low:.2f}, {at_best.high:.2f}]",
             ],
         )

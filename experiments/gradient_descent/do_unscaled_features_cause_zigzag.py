@@ -163,7 +163,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     effect = plan.effects["halvings"]
     parts = [
         usually(
-            f"halvings of {what} by standardising",
+            f"log2 of {what}, raw over standardised,",
             [exactly(value) for value in halvings(results, key)],
             effect=effect,
             claimed="up",

@@ -246,8 +246,9 @@ def gates(results: dict[str, Any]) -> list[Gate]:
 
 
 def beside(results: dict[str, Any]) -> list[str]:
-    """Both measures of every start, before and after."""
-    return [
+    """What is measured, and both measures of every start, before and after."""
+    told = "unexplained share: of the loss's variance on a plane around the weights, by a quadratic"
+    return [told] + [
         f"{start}: {MEASURES[key]} {np.mean(found[key], 0)[0]:.3g} at the start, "
         f"{np.mean(found[key], 0)[1]:.3g} at the end"
         for start, found in results["starts"].items()

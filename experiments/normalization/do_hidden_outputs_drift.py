@@ -197,7 +197,8 @@ def judge_settings(results: dict[str, Any]) -> Verdict:
         ],
         beside=[
             f"{data_name(row['data'])}, {row['depth']:.0f} {row['activation']} layers, rate "
-            f"{row['rate']:.2g}: shift {a.value:.2f} spreads, log10 of the losses {b.value:.2f}"
+            f"{row['rate']:.2g}: shift {a.value:.3g} spreads, log10 of the losses, without over "
+            f"with batch norm, {b.value:.2f}"
             for row, a, b in zip(rows, shifts, gains, strict=True)
         ],
     )  # fmt: skip
