@@ -202,7 +202,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     elsewhere = "" if shown or results["data_set"] == "mnist" else "; on MNIST it is shown"
     told = (
         f"constant rate: the checkpoint chosen by validation has {alone.tested.mean():.2f} % test "
-        f"error, the ensemble of the last 5 {together.tested.mean():.2f} %, better by "
+        f"error, that of the last 5 together is {together.tested.mean():.2f} %, better by "
         f"{better[0]:.2f} [{better[1]:.2f}, {better[2]:.2f}]{elsewhere}"
     )
     return [verdict, demonstration("E-110", shown, told, panel="b")]

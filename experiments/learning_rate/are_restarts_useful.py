@@ -237,7 +237,7 @@ def draw(results: dict[str, Any]) -> Figure:
         columns.append((f"{kind},\nlast", at["test"][:, -1], colour))
     columns.append((f"ensemble of {ENSEMBLE}\ncycle ends", at["ensemble"], COLOURS[2]))
     for cycle_end in results["cycle ends"][:-1]:
-        curves.axvline(cycle_end, color="black", lw=0.6, ls=":")
+        curves.axvline(cycle_end, color="black", lw=1, ls=":")
     curves.set(xlabel="epoch (dotted: restarts)", ylabel="test error / %", xticks=(1, 3, 7, 15))
     name, seeds = data_name(results["data_set"]), len(columns[0][1])
     curves.set_title(f"{name}, mean and 95 % of {seeds} seeds")

@@ -123,7 +123,7 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.legend()
     for axes in (rate, error, loss):
         for end in ends[:-1]:
-            axes.axvline(end, color="black", lw=0.6, ls=":")
+            axes.axvline(end, color="black", lw=1, ls=":")
         axes.set(xlabel="epoch (dotted: restarts)")
     return fig
 
