@@ -1,5 +1,6 @@
 """The ledger and the gallery: generated from the JSON files of a folder, never written by hand."""
 
+import dataclasses
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -266,7 +267,7 @@ def _card(record: dict[str, Any]) -> str:
     items = "".join(map(_item, map(read_verdict, record["verdicts"])))
     shown = {key: plain_html(record[key]) for key in ("question", "script", "data_set")}
     figures, picture = ", ".join(map(plain_html, record["figures"])), _picture(record)
-    about = f"{shown['script']} · {shown['data_set']} · {figures}"
+    about = " · ".join(filter(None, (shown["script"], shown["data_set"], figures)))
     return (
         f'<article id="{picture}"><h2>{shown["question"]}</h2><a href="{picture}">'
         f'<img src="{picture}" alt="{shown["question"]}" loading="lazy"></a>'
@@ -275,13 +276,18 @@ def _card(record: dict[str, Any]) -> str:
 
 
 def _item(verdict: Verdict) -> str:
-    """The claim in words, the outcome, and one line a part."""
+    """The claim in words, the outcome and one line a part; what was measured besides is folded."""
     rows = {**catalogue.claims(), **catalogue.errata()}
     row = rows.get(verdict.subject)
     told = getattr(row, "text", None) or getattr(row, "right", "")
-    lines = "".join(f"<br>{plain_html(line)}" for line in verdict_lines(verdict))
-    outcome = plain_html(verdict.outcome)
+    folded = verdict.beside if verdict.parts else ()
+    shown = dataclasses.replace(verdict, beside=()) if folded else verdict
+    lines = "".join(f"<br>{plain_html(line)}" for line in verdict_lines(shown))
+    more = "<br>".join(map(plain_html, folded))
+    lines += f"<details><summary>besides</summary>{more}</details>" if folded else ""
+    outcome, depends = plain_html(verdict.outcome), sensitivity_sentence(verdict)
+    depends = f" ({plain_html(depends)})" if depends else ""
     return (
         f"<li><b>{plain_html(verdict.subject)}</b> {plain_html(told)}: "
-        f'<b class="{outcome}">{outcome}</b>{lines}</li>'
+        f'<b class="{outcome}">{outcome}</b>{depends}{lines}</li>'
     )

@@ -13,9 +13,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from experiments import __main__ as command_line
-from experiments.engine import Gate, Plan, Verdict, all_of, holds
+from experiments.engine import Gate, Plan, Verdict, all_of, holds, paired
 from experiments.engine import _run as running
-from experiments.engine._ledger import false_discovery, ledger, write_ledger
+from experiments.engine._ledger import false_discovery, gallery, ledger, write_ledger
 from experiments.engine._results import (
     NonFiniteResult,
     check_finite,
@@ -235,6 +235,16 @@ def test_ledger_lists_every_claim_and_erratum(tmp_path):
     assert "149 not yet judged" in text
     assert "(`--full`):** 0 run, 1 not run." in text
     assert "question.png" in (tmp_path / "index.html").read_text()
+
+
+def test_the_gallery_folds_what_was_measured_besides(tmp_path):
+    part = paired("gain", np.linspace(0.1, 1.9, 20), effect=1.0, claimed="up")
+    verdict = all_of("C-001", [part], scope="toy", beside=["1 < 2"])
+    script = fake_script(judge=lambda _: [verdict], PLANS={"C-001": Plan({"rise": 1.0})})
+    run_script(script, "default", tmp_path)
+    page = gallery([read_record(tmp_path / "question.json")])
+    assert "<details><summary>besides</summary>1 &lt; 2</details>" in page
+    assert "</b> (depends on δ: no difference at twice)<br>gain: 1" in page
 
 
 def test_a_smoke_run_is_marked_as_one(capsys, tmp_path):
