@@ -55,7 +55,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--reseed",
         type=int,
         metavar="N",
-        help="compare verdicts with those of the Nth other seeds",
+        help="compare the committed verdicts with those of the Nth other seeds, 1 to 9",
     )
     parser.add_argument(
         "--force", action="store_true", help="replace larger runs, and files of others"
@@ -65,8 +65,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.jobs is not None and options.jobs < 1:
         parser.error(f"--jobs must be at least 1, got {options.jobs}")
-    if options.reseed is not None and options.reseed < 1:
-        parser.error(f"--reseed must be at least 1, got {options.reseed}")
+    if options.reseed is not None and not 1 <= options.reseed <= 9:
+        parser.error(f"--reseed must be from 1 to 9, got {options.reseed}")
     return options
 
 
@@ -102,8 +102,8 @@ def jobs(options) -> int:
 
 def report(scripts, out: Path) -> None:
     """Prints the verdicts of the scripts that have a record in `out`; in full: the ledger."""
+    from experiments.engine._freeze import record_path
     from experiments.engine._results import read_record, read_verdict
-    from experiments.engine._run import record_path
     from experiments.engine._sentences import finding
     from experiments.markup import printable
 
@@ -122,7 +122,7 @@ def report(scripts, out: Path) -> None:
 def list_flips(scripts, options) -> int:
     """Verdicts of another set of seeds beside the committed ones."""
     from experiments.engine._flips import compare, repeatable
-    from experiments.engine._run import COMMITTED
+    from experiments.engine._freeze import COMMITTED
     from experiments.engine._sentences import finding
     from experiments.markup import printable
 
@@ -140,7 +140,10 @@ def list_flips(scripts, options) -> int:
                     print(f"{seeds}: {told}{flip}", flush=True)
         except ValueError as error:
             print(error, file=sys.stderr)
-            failed = bool(options.only)  # of all, those that cannot be compared here are left out
+            failed |= bool(options.only)  # of all, those that cannot be compared are left out
+        except Exception as error:
+            print(f"{script.name} FAILED: {type(error).__name__}: {error}", file=sys.stderr)
+            failed = True
     flips = [
         f"{before.subject} ({before.outcome} -> {after.outcome})"
         for before, after in pairs
@@ -165,15 +168,20 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return FAILED
+    broken = [script for script in scripts if script.broken]
+    for script in broken:
+        print(f"{script.name} FAILED: {script.broken}", file=sys.stderr)
+    scripts = [script for script in scripts if not script.broken]
     if options.list:
         show_list(scripts)
-        return 0
+        return FAILED if broken else 0
     if not options.only and not options.redraw and options.preset != "smoke":
         scripts = [script for script in scripts if script.tier <= options.tier]
     if options.reseed is not None:
         return list_flips(scripts, options)
+    from experiments.engine._freeze import record_path
     from experiments.engine._ledger import write_ledger
-    from experiments.engine._run import prepare_folder, record_path
+    from experiments.engine._run import prepare_folder
 
     if options.redraw and not options.only:
         scripts = [script for script in scripts if record_path(script, options.out).exists()]
@@ -197,7 +205,7 @@ def main(arguments: list[str]) -> int:
     print(f"\nledger: {options.out / 'README.md'}   gallery: {options.out / 'index.html'}")
     if failures:
         print(f"failed: {', '.join(failures)}", file=sys.stderr)
-    return FAILED if failures else 0
+    return FAILED if failures or broken else 0
 
 
 if __name__ == "__main__":

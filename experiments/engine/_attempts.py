@@ -9,7 +9,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.engine._run import ReplacementRefused, redraw_script, run_script
+from experiments.engine._freeze import ReplacementRefused
+from experiments.engine._run import redraw_script, run_script
 from experiments.engine._script import Script
 
 PATIENCE = 2.0  # seconds

@@ -82,8 +82,8 @@ def mean(values: ArrayLike, *, choice_variance: float = 0.0) -> Estimate:
     Args:
         values: one a seed, shape [n], n of 2 or more.
         choice_variance: variance of the mean over choices of hyper-parameters, where these were
-            made once for all seeds; it is added to the variance of the mean. The sign-flip test
-            does not know it, and may disagree with the wider interval.
+            made once for all seeds; it is added to the variance of the mean. The test that flips
+            signs takes the choice as given, so it may disagree with the wider interval.
 
     Raises:
         ValueError: fewer than two values, or one that is not finite; a variance below 0.
@@ -170,10 +170,10 @@ def ranked(values: ArrayLike) -> Estimate:
         return no_evidence(values[0], n, f"all {n} values are {values[0]:.6g}")
     first, second = np.triu_indices(n)
     means = np.sort((values[first] + values[second]) / 2)
-    ways = np.ones(1)  # in which ranks 1 ... n with random signs add up to 0, 1, 2, ...
+    chance = np.ones(1)  # that ranks 1 ... n with random signs add up to 0, 1, 2, ...
     for rank in range(1, n + 1):
-        ways = np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))
-    tails = np.minimum(1.0, 2 * np.cumsum(ways) / 2**n)
+        chance = (np.pad(chance, (0, rank)) + np.pad(chance, (rank, 0))) / 2
+    tails = np.minimum(1.0, 2 * np.cumsum(chance))
     beyond = int(np.sum(tails <= 1 - LEVEL)) - 1
 
     def below(bound: float) -> float:
@@ -208,6 +208,8 @@ def correlation(first: ArrayLike, second: ArrayLike) -> Estimate:
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return no_evidence(0.0, len(first), "one of the two is constant")
     found = stats.pearsonr(first, second)
+    if abs(found.statistic) > 1 - 1e-12:
+        return no_evidence(float(found.statistic), len(first), "the two lie on one line")
     low, high = found.confidence_interval(LEVEL)
     z = stats.norm(np.arctanh(found.statistic), 1 / np.sqrt(len(first) - 3))
     return Estimate(

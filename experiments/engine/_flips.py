@@ -5,9 +5,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from experiments.engine._freeze import record_path
+from experiments.engine._judged import judged
 from experiments.engine._plan import declared_alike, frozen
-from experiments.engine._results import from_json, read_record, read_verdict, to_json
-from experiments.engine._run import judged, record_path
+from experiments.engine._results import (
+    check_finite,
+    from_json,
+    read_record,
+    read_verdict,
+    to_json,
+)
 from experiments.engine._script import Script
 from experiments.engine._verdict import Verdict
 
@@ -60,6 +67,7 @@ def compare(
             raise ValueError(f"{path}: {claim} was run by another plan than the script's.")
     folder = out / f"reseed-{reseed}"
     results = script.run(config, folder)
+    check_finite(results, script.non_finite)
     data = results.get("data_set", "analytic")
     if data != record["data_set"]:
         raise ValueError(f"{path} is of {record['data_set']}, this run of {data}.")
@@ -67,4 +75,4 @@ def compare(
     for verdict in judged(script, from_json(to_json(results))):
         if verdict.subject in script.plans:
             yield before[verdict.subject], verdict
-    script.trials(folder).unlink(missing_ok=True)
+    script.trials(folder, config).unlink(missing_ok=True)

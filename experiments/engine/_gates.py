@@ -30,7 +30,8 @@ def not_saturated(
         effect: the smallest effect that matters (δ).
 
     Raises:
-        ValueError: there is no arm or no bound, `step` is under 0 or `effect` not over 0.
+        ValueError: there is no arm or no bound, an arm's values are no list, `step` is under 0 or
+            `effect` not over 0.
     """
     if not arms or not len(bounds):
         raise ValueError(f"{len(arms)} arms and {len(bounds)} bounds: nothing can be at a bound.")
@@ -38,8 +39,7 @@ def not_saturated(
         raise ValueError(f"step must be 0 or more and finite, got {step}.")
     check_size("effect", effect)
     shares = {
-        name: float(np.mean(_at_any(np.asarray(values, np.float64), bounds)))
-        for name, values in arms.items()
+        name: float(np.mean(_at_any(_seeds(name, values), bounds))) for name, values in arms.items()
     }
     worst = max(shares, key=lambda name: shares[name])
     seeds = min(len(np.asarray(values)) for values in arms.values())
@@ -53,9 +53,16 @@ def not_saturated(
 
 
 def _at_any(values: np.ndarray, bounds: Sequence[float]) -> np.ndarray:
-    """Which values are at a bound, to the digits that a record keeps; a NaN has no other place."""
+    """Which values are at a bound, to the digits that a record keeps; one not finite is at none."""
     at = [np.isclose(values, bound, rtol=1e-5, atol=1e-7) for bound in bounds]
-    return np.any([*at, np.isnan(values)], axis=0)
+    return np.any([*at, ~np.isfinite(values)], axis=0)
+
+
+def _seeds(name: str, values: ArrayLike) -> np.ndarray:
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"{name} must have one value a seed, shape [n], got {values.shape}.")
+    return values
 
 
 def converged(baseline: ArrayLike, doubled: ArrayLike, *, effect: float) -> Gate:
@@ -71,7 +78,7 @@ def converged(baseline: ArrayLike, doubled: ArrayLike, *, effect: float) -> Gate
     """
     check_size("effect", effect)
     baseline, doubled = np.asarray(baseline, np.float64), np.asarray(doubled, np.float64)
-    if len(baseline) < PILOTS or baseline.shape != doubled.shape:
+    if baseline.ndim != 1 or len(baseline) < PILOTS or baseline.shape != doubled.shape:
         raise ValueError(f"{PILOTS} or more seeds of both, got {baseline.shape}, {doubled.shape}.")
     moved = float(np.mean(doubled) - np.mean(baseline))
     error = float(baseline.std(ddof=1) / np.sqrt(len(baseline)))

@@ -65,7 +65,7 @@ def under(text: str, values: ArrayLike | Estimate, bound: float, *, panel: str =
     Raises:
         ValueError: `bound` is not finite.
     """
-    _check_finite(bound)
+    _check_finite("bound", bound)
     return _judged(text, f"under {bound:g}", values, _under, _scaled(bound), panel)
 
 
@@ -75,7 +75,7 @@ def over(text: str, values: ArrayLike | Estimate, bound: float, *, panel: str = 
     Raises:
         ValueError: `bound` is not finite.
     """
-    _check_finite(bound)
+    _check_finite("bound", bound)
     return _judged(text, f"over {bound:g}", values, _over, _scaled(bound), panel)
 
 
@@ -114,9 +114,10 @@ def equivalent(
     """Judges "equal": confirmed if the interval lies inside `target` ± `within`, refuted beyond.
 
     Raises:
-        ValueError: `within` is not over 0.
+        ValueError: `within` is not over 0, or `target` not finite.
     """
     check_size("within", within)
+    _check_finite("target", target)
 
     rule = functools.partial(_inside, target=target)
     return _judged(text, f"{target:g} ± {within:g}", values, rule, _scaled(within), panel)
@@ -142,9 +143,10 @@ def tolerance(
     those that decided.
 
     Raises:
-        ValueError: there is no point, or `within` is not over 0.
+        ValueError: there is no point, `within` is not over 0, or `target` not finite.
     """
     check_size("within", within)
+    _check_finite("target", target)
     if not points:
         raise ValueError("a law needs one or more points, got none.")
     rows = [[_inside(p, scale, target=target) for p in points] for scale in _scaled(within)]
@@ -154,6 +156,7 @@ def tolerance(
     worst = max(decided, key=lambda point: abs(point.value - target))
     saturated = next((point.saturated for point in points if point.saturated), "")
     random = worst.n is not None and not worst.saturated
+    sizes = [point.n for point in points if point.n is not None]
     several = f", the worst of {len(points)} points" if len(points) > 1 else ""
     return Part(
         text + several,
@@ -164,9 +167,10 @@ def tolerance(
         worst.value,
         worst.low if random else None,
         worst.high if random else None,
-        worst.n,
+        min(sizes) if sizes else None,
         panel=panel,
         remark=f"{saturated}: {NO_EVIDENCE}" if saturated else "",
+        sizes=(within,),
     )
 
 
@@ -239,12 +243,13 @@ def usually(
         n,
         max(float(stats.binomtest(k, n, usual).pvalue) for k in range(least, greatest + 1)),
         panel,
+        sizes=(effect,),
     )
 
 
-def _check_finite(bound: float) -> None:
-    if not math.isfinite(bound):
-        raise ValueError(f"bound must be finite, got {bound}.")
+def _check_finite(name: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}.")
 
 
 def _check_side(claimed: str) -> None:
@@ -266,7 +271,7 @@ def _judged(
 ) -> Part:
     found = values if isinstance(values, Estimate) else mean(values)
     if found.saturated:
-        part = Part(text, claimed, (), (), (), panel=panel)
+        part = Part(text, claimed, (), (), (), panel=panel, sizes=(scales[0],))
         return left_open(part, f"{found.saturated}: {NO_EVIDENCE}")
     outcomes, support, against = zip(*(rule(found, scale) for scale in scales), strict=True)
     random = found.n is not None
@@ -282,4 +287,5 @@ def _judged(
         found.n,
         found.p,
         panel,
+        sizes=(scales[0],),
     )

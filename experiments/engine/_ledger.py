@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from scipy import stats
 from experiments import catalogue
 from experiments.engine._results import read_record, read_verdict
 from experiments.engine._sentences import p_value, sensitivity_sentence, verdict_lines
-from experiments.engine._verdict import Verdict
+from experiments.engine._verdict import Verdict, follows
 from experiments.files import write_atomically
 from experiments.markup import (
     link_target,
@@ -36,10 +37,20 @@ def read_folder(out: Path) -> list[dict[str, Any]]:
             record = read_record(path)
             if path.stem != record["script"].split("/")[-1]:
                 raise ValueError(f"{path} is a record of {record['script']}.")
+            for verdict in map(read_verdict, record["verdicts"]):
+                if verdict.subject in record["plans"] and not follows(verdict):
+                    raise ValueError(
+                        f"{path}: {verdict.subject} is not what its parts and controls give "
+                        "(--redraw judges it again)."
+                    )
         except ValueError as error:
             print(f"warning: left out of the ledger: {printable(error)}", file=sys.stderr)
         else:
             records.append(record)
+    owners = Counter(v["subject"] for record in records for v in record["verdicts"])
+    for subject, count in owners.items():
+        if count > 1:
+            print(f"warning: {subject} is judged by {count} records; one is shown", file=sys.stderr)
     return sorted(records, key=lambda record: record["script"])
 
 

@@ -31,6 +31,8 @@ class Part:
         p: two-sided p-value of no effect, by the exact test.
         panel: letter of the picture's panel that shows it.
         remark: why it is undecided, if no interval says so.
+        sizes: the smallest effect that matters, the bound or the tolerance that it was judged by;
+            of several statements together, of each.
     """
 
     text: str
@@ -45,6 +47,7 @@ class Part:
     p: float | None = None
     panel: str = ""
     remark: str = ""
+    sizes: tuple[float, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

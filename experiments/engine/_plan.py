@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,12 +22,23 @@ class Plan:
         settings: whatever else the run fixes and `Config` does not hold.
         revised: why the plan differs from one that was run before, or from the protocol's row,
             where that is wrong on its face; it needs seeds that were never used.
+
+    Raises:
+        TypeError: `gates` are no tuple of texts.
+        ValueError: an effect is not finite.
     """
 
     effects: Mapping[str, float] = field(default_factory=dict)
     gates: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     revised: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.gates, tuple) or not all(isinstance(g, str) for g in self.gates):
+            raise TypeError(f"gates must be a tuple of names, got {self.gates!r}.")
+        for name, effect in self.effects.items():
+            if not math.isfinite(effect):
+                raise ValueError(f"the effect {name!r} must be finite, got {effect!r}.")
 
 
 def declared_alike(recorded: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
@@ -39,7 +51,12 @@ def frozen(claim: str, plan: Plan, config: Any) -> dict[str, Any]:
 
     That is the protocol's row (quantifier, statement, parts, metric, direction, smallest effect,
     gates, n), the plan and the configuration (settings, seeds, budgets), as sorted JSON.
+
+    Raises:
+        ValueError: the protocol has no such claim.
     """
+    if claim not in catalogue.protocol():
+        raise ValueError(f"PLANS has {claim!r}, which is no claim of the protocol.")
     declared = to_json(dataclasses.asdict(plan))
     fixed = {
         "row": dataclasses.asdict(catalogue.protocol()[claim]),

@@ -27,6 +27,7 @@ FIELDS: dict[str, Any] = {
     "verdicts": list,
     "results": dict,
 }
+NO_NUMBERS = ("nan", "inf", "-inf")  # as JSON holds them
 DIGITS = 7  # significant digits kept: float32's, so that equal runs give equal files
 
 
@@ -35,24 +36,39 @@ class NonFiniteResult(ValueError):
 
 
 def check_finite(results: dict[str, Any], allowed: tuple[str, ...]) -> None:
-    """Raises `NonFiniteResult` with the path of the first bad number outside `allowed` keys."""
+    """Raises `NonFiniteResult` with the path of the first bad number outside `allowed` keys.
+
+    And `TypeError` with the path of what a record cannot hold or would give back as another thing.
+    """
     for key, value in results.items():
-        if key not in allowed:
-            _check_finite_at(value, key)
+        if not isinstance(key, str):
+            raise TypeError(f"keys of results must be texts, got {key!r}.")
+        _check_at(value, key, finite=key not in allowed)
 
 
-def _check_finite_at(value: object, path: str) -> None:
+def _check_at(value: object, path: str, *, finite: bool) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
-            _check_finite_at(item, f"{path}/{key}")
+            if not isinstance(key, str):
+                raise TypeError(f"keys of result {path} must be texts, got {key!r}.")
+            _check_at(item, f"{path}/{key}", finite=finite)
     elif isinstance(value, list | tuple) and not _is_numeric(value):
         for i, item in enumerate(value):
-            _check_finite_at(item, f"{path}[{i}]")
-    elif not isinstance(value, str | bool | None.__class__):
-        array = np.asarray(value, np.float64)
-        if not np.isfinite(array).all():
-            where = np.argwhere(~np.isfinite(array))[0].tolist()
-            raise NonFiniteResult(f"result {path} is not finite, first at index {where}.")
+            _check_at(item, f"{path}[{i}]", finite=finite)
+    elif isinstance(value, str):
+        if value in NO_NUMBERS:
+            raise TypeError(f"result {path} is the text {value!r}, which is read as a number.")
+    elif value is not None:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"result {path} is {value!r}, which a record cannot hold.")
+        bad = ~np.isfinite(array)
+        if finite and bad.any():
+            where = np.argwhere(bad)[0].tolist()
+            raise NonFiniteResult(
+                f"result {path} is not finite, first at index {where}: {array[bad][0]} "
+                "(`NON_FINITE` names the results in which that is a finding)."
+            )
 
 
 def _is_numeric(value: list | tuple) -> bool:
@@ -81,10 +97,10 @@ def from_json(value: Any) -> Any:
         return {key: from_json(item) for key, item in value.items()}
     if isinstance(value, list):
         items = [from_json(item) for item in value]
-        numeric = all(isinstance(i, int | float | np.ndarray) for i in items)
-        same_shape = len({np.shape(i) for i in items}) == 1
-        return np.asarray(items) if numeric and same_shape else items
-    return float(value) if value in ("nan", "inf", "-inf") else value
+        if all(isinstance(i, int | float | np.ndarray) for i in items):
+            return np.asarray(items) if len({np.shape(i) for i in items}) == 1 else items
+        return items
+    return float(value) if value in NO_NUMBERS else value
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
@@ -95,7 +111,7 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
         if key != "results"
     ]
     results = [
-        f"    {json.dumps(key)}: {json.dumps(to_json(value), ensure_ascii=False)}"
+        f"    {json.dumps(str(key))}: {json.dumps(to_json(value), ensure_ascii=False)}"
         for key, value in record["results"].items()
     ]
     lines.append('  "results": {\n' + ",\n".join(results) + "\n  }")
@@ -110,14 +126,18 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     try:
         record = read_json(path)
-        _check_record(record)
+        check_record(record)
         return {**record, "results": from_json(record["results"])}
     except (ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} is no result file of schema {SCHEMA}: {error}") from error
 
 
-def _check_record(record: Any) -> None:
-    """Checks what the ledger and the engine read of a record, so that they need not."""
+def check_record(record: Any) -> None:
+    """Checks what the ledger and the engine read of a record, so that they need not.
+
+    Raises:
+        ValueError: something is missing or of another type.
+    """
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise ValueError("it does not say so.")
     for key, kind in FIELDS.items():
@@ -130,6 +150,8 @@ def _check_record(record: Any) -> None:
     for plan in record["plans"].values():
         if not isinstance(plan, dict) or not isinstance(plan.get("revised"), str):
             raise ValueError("a plan needs the text `revised`.")
+        if not isinstance(plan.get("sha256"), str):
+            raise ValueError("a plan needs its `sha256`.")
     for verdict in record["verdicts"]:
         read_verdict(verdict)
 
@@ -154,7 +176,7 @@ def read_verdict(row: Any) -> Verdict:
     outcomes = (verdict.outcome, *verdict.sensitivity)
     _check_choice("outcome", outcomes, VerdictOutcome)
     _check_choice("together", (verdict.together,), Together)
-    if not (verdict.p is None or (isinstance(verdict.p, float | int) and 0 <= verdict.p <= 1)):
+    if not (verdict.p is None or _is_share(verdict.p)):
         raise ValueError(f"p must be null or from 0 to 1, got {verdict.p!r}.")
     if not all(isinstance(gate.passed, bool | None) for gate in gates):
         raise ValueError("a gate's `passed` must be true, false or null.")
@@ -163,16 +185,29 @@ def read_verdict(row: Any) -> Verdict:
 
 def _read_part(row: Any) -> Part:
     three = {key: tuple(row[key]) for key in ("outcomes", "support", "against")}
-    part = Part(**{**row, **three})
+    part = Part(**{**row, **three, "sizes": tuple(row["sizes"])})
     if not all(isinstance(t, str) for t in (part.text, part.claimed, part.panel, part.remark)):
         raise ValueError("text, claimed, panel and remark must be texts.")
     _check_choice("outcomes", part.outcomes, Outcome)
-    numbers = (part.estimate, part.low, part.high, part.n, part.p)
-    if any(len(values) != len(FACTORS) for values in three.values()) or not all(
-        isinstance(value, float | int | None) for value in (*part.support, *part.against, *numbers)
-    ):
-        raise ValueError("the numbers of a part are not numbers.")
+    if any(len(values) != len(FACTORS) for values in three.values()):
+        raise ValueError(f"a part has {len(FACTORS)} outcomes and as many p-values of both sides.")
+    shares = [*part.support, *part.against] + [part.p] * (part.p is not None)
+    numbers = [value for value in (part.low, part.estimate, part.high) if value is not None]
+    if not (all(map(_is_share, shares)) and all(map(_is_number, [*numbers, *part.sizes]))):
+        raise ValueError("the numbers of a part are no numbers, or its p-values not from 0 to 1.")
+    if numbers != sorted(numbers):
+        raise ValueError(f"an estimate lies in its interval, got {numbers}.")
+    if part.n is not None and not (type(part.n) is int and part.n > 0):
+        raise ValueError(f"n must be null or a number of units, got {part.n!r}.")
     return part
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) <= 1e308  # type: ignore
+
+
+def _is_share(value: object) -> bool:
+    return _is_number(value) and 0 <= value <= 1  # type: ignore
 
 
 def _check_choice(name: str, values: tuple[object, ...], allowed: Any) -> None:

@@ -1,8 +1,10 @@
 """Finding the experiment scripts and reading what they expose."""
 
 import dataclasses
+import hashlib
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -27,6 +29,14 @@ class Script:
     @cached_property
     def module(self) -> ModuleType:
         return importlib.import_module("experiments." + self.name.replace("/", "."))
+
+    @cached_property
+    def broken(self) -> str:
+        """Why its module cannot be imported; empty if it can."""
+        try:
+            return "" * bool(self.module)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
 
     @property
     def stem(self) -> str:
@@ -89,12 +99,18 @@ class Script:
         """Its results. A long study, whose `run` takes the path of its `trials` too, goes on with
         those that are finished in `out`."""
         if "trials" in inspect.signature(self.module.run).parameters:
-            return self.module.run(config, self.trials(out))
+            return self.module.run(config, self.trials(out, config))
         return self.module.run(config)
 
-    def trials(self, out: Path) -> Path:
-        """Where a long study keeps its finished trials until its record is written."""
-        return out / "trials" / f"{self.stem}.jsonl"
+    def trials(self, out: Path, config: object) -> Path:
+        """Where a long study keeps its finished trials until its record is written.
+
+        Another configuration (seeds, sizes, preset) has another file.
+        """
+        fixed = json.dumps(dataclasses.asdict(config), sort_keys=True, default=str)  # type: ignore
+        return (
+            out / "trials" / f"{self.stem}-{hashlib.sha256(fixed.encode()).hexdigest()[:12]}.jsonl"
+        )
 
     def config(self, preset: str) -> object:
         if preset == "default":
@@ -121,7 +137,7 @@ def find_scripts(only: tuple[str, ...] = ()) -> list[Script]:
     for wanted in only:
         if SUBJECT.fullmatch(wanted.upper()):
             wanted = wanted.upper()
-            fitting = [script for script in scripts if wanted in script.subjects]
+            fitting = [s for s in scripts if not s.broken and wanted in s.subjects]
         else:
             wanted = wanted.removeprefix("experiments/").removesuffix(".py")
             fitting = [s for s in scripts if wanted in (s.name, s.stem, s.name.split("/")[0])]

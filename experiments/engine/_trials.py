@@ -21,8 +21,9 @@ def finish(
     settings, its results, and the SHA-256 of these. A torn or damaged line is run again, and so is
     a trial whose settings have changed.
 
-    A script whose `run(config, trials)` takes a path gets one in the output folder; the file is
-    deleted when the record is written.
+    A script whose `run(config, trials)` takes a path gets one in the output folder, another for
+    every configuration; the file is deleted when the record is written. The code is no part of what
+    is compared: whoever changes what a trial does deletes the file.
 
     Args:
         path: a file of lines of JSON; it and its folder are made.
@@ -30,7 +31,8 @@ def finish(
         run: `settings -> results`, a dict of numbers, texts, lists and arrays.
 
     Raises:
-        TypeError: settings or results hold what JSON cannot; of settings before any trial runs.
+        TypeError: settings or results hold what JSON cannot, or a name is no text; of settings and
+            names before any trial runs.
 
     Example:
         >>> import tempfile
@@ -44,6 +46,9 @@ def finish(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     done = _read(path)
+    for name in trials:
+        if not isinstance(name, str):
+            raise TypeError(f"a trial's name must be a text, got {name!r}.")
     keys = {name: (name, _hash(settings)) for name, settings in trials.items()}
     for name, key in keys.items():
         if key not in done:

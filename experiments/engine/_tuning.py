@@ -76,7 +76,8 @@ def tune(
 
     Raises:
         ValueError: the arms differ in their number of trials, or have none; a number of seeds is
-            under 1; a loss is no scalar; or no trial of an arm has finite losses.
+            under 1; `choice` is another; a loss is no scalar; or no trial of an arm has finite
+            losses.
 
     Example:
         >>> def loss(key, rate):
@@ -87,6 +88,8 @@ def tune(
         >>> [(name, arm.best, arm.tested.shape) for name, arm in found.items()]
         [('coarse', 0, (20,)), ('fine', 1, (20,))]
     """
+    if choice not in ("resampled", "for each seed"):
+        raise ValueError(f"choice must be 'resampled' or 'for each seed', got {choice!r}.")
     if min(tuning_seeds, seeds) < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}, and {tuning_seeds} to tune.")
     counts = {name: _count(name, arm.trials) for name, arm in arms.items()}
@@ -101,6 +104,8 @@ def tune(
 
 def choice_variance(difference: Callable[..., Any], *found: Tuned) -> float:
     """Variance of a mean over the 200 resampled choices of hyper-parameters, for `engine.mean`.
+
+    It is 0 of a single tuning seed, and too small of two or three.
 
     Args:
         difference: of the arms' results on the fresh seeds: the values that are judged, shape [n].
@@ -133,7 +138,7 @@ def choose(
         name: of the arm, for the message.
 
     Raises:
-        ValueError: no trial has finite losses on all tuning seeds.
+        ValueError: no trial has finite losses on all tuning seeds, or the trials are others.
 
     Example:
         >>> losses = np.array([[1.0, 3.0], [2.0, 1.0], [9.0, 9.0]])
@@ -141,6 +146,10 @@ def choose(
         >>> found.best, float(found.trial), sorted(found.others)
         (1, 0.2, [0, 1])
     """
+    if losses.ndim != 2 or len(losses) != _count(name, trials):
+        raise ValueError(
+            f"{name!r}: losses {losses.shape} are not of {_count(name, trials)} trials."
+        )
     best = _best(name, losses)
     again = np.array([_best(name, losses[:, draw]) for draw in resamples(losses.shape[1])])
     others = {int(i): tested(int(i)) for i in {best, *again.tolist()}}

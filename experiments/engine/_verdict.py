@@ -1,5 +1,6 @@
 """Verdicts: what the parts of a claim say together, by a rule fixed before the run."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -59,7 +60,7 @@ class Verdict:
         scope: data, number of examples, model, updates, batch and precision: no wider sentence is
             meant.
         sensitivity: the outcome at half of every smallest effect, and at twice.
-        p: p-value that the outcome rests on; None where nothing is random.
+        p: p-value that the outcome rests on, 1 if a control failed; None where nothing is random.
         reason: why the claim is not testable or was not run.
         beside: numbers that are printed and not judged.
     """
@@ -177,11 +178,12 @@ def part_of(parts: Sequence[Part], together: Together) -> Part:
         against,
         n=min(sizes) if sizes else None,
         panel=" and ".join(dict.fromkeys(part.panel for part in parts if part.panel)),
+        sizes=tuple(dict.fromkeys(size for part in parts for size in part.sizes)),
     )
 
 
 def follows(verdict: Verdict) -> bool:
-    """Whether its outcome is what its parts and controls give together.
+    """Whether its outcome is what its parts and controls give together, to a record's digits.
 
     Without parts nothing was judged: it is not testable, was not run, or not started.
     """
@@ -195,7 +197,10 @@ def follows(verdict: Verdict) -> bool:
         verdict.gates,
         verdict.beside,
     )
-    return again == verdict
+    alike = (again.outcome, again.sensitivity) == (verdict.outcome, verdict.sensitivity)
+    if again.p is None or verdict.p is None:
+        return alike and again.p == verdict.p
+    return alike and math.isclose(again.p, verdict.p, rel_tol=1e-5)
 
 
 def _judge(
@@ -208,11 +213,13 @@ def _judge(
 ) -> Verdict:
     if not parts:
         raise ValueError(f"{subject}: a verdict needs one or more parts, got none.")
+    if isinstance(beside, str):
+        raise TypeError(f"{subject}: beside must be a list of texts, got {beside!r}.")
     passed = not any(gate.passed is False for gate in gates)
     rows = [_together(parts, together, i) for i in range(len(FACTORS))]
     outcomes = [outcome if passed else "undecided" for outcome, _, _ in rows]
     outcome, support, against = rows[0]
-    refuting = outcome in FAILED
+    p = (against if outcome in FAILED else support) if passed else 1.0
     random = any(part.n is not None for part in parts)
     return Verdict(
         subject,
@@ -222,7 +229,7 @@ def _judge(
         tuple(gates),
         scope,
         tuple(outcomes[1:]),
-        (against if refuting else support) if random else None,
+        p if random else None,
         beside=tuple(beside),
     )
 
@@ -240,6 +247,8 @@ def _together(parts: Sequence[Part], together: Together, i: int) -> tuple[Outcom
         outcome = "confirmed" if together == "all" else "refuted"
     elif holm(failing if together == "all" else holding, len(parts)) <= SIGNIFICANT:
         outcome = "refuted" if together == "all" else "confirmed"
+    if outcome == "no difference":  # of every part
+        return outcome, max(support), max(against)
     if together == "all":
         return outcome, max(support), holm(failing, len(parts))
     return outcome, holm(holding or support, len(parts)), max(against)

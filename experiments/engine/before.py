@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from experiments.engine import _verdict as judged
 from experiments.engine._estimate import interval
-from experiments.engine._part import holds
+from experiments.engine._part import holds, left_open
 
 Outcome = Literal["confirmed", "refuted", "undecided"]
 VOID = r" \((confirmed|refuted|undecided)\)"
@@ -70,4 +70,6 @@ def as_verdict(seen: Verdict, *, claim: bool) -> judged.Verdict:
         lines = tuple(re.sub(VOID, "", seen.measured).split("; "))
         return judged.Verdict(seen.subject, "to be judged anew", beside=lines)
     part = holds(seen.measured, seen.outcome == "confirmed")
+    if seen.outcome == "undecided":
+        part = left_open(part, "")
     return judged.Verdict(seen.subject, seen.outcome, (part,))

@@ -13,8 +13,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from experiments import __main__ as command_line
-from experiments.engine import Gate, Plan, Verdict, all_of, holds, paired
+from experiments.engine import Gate, Plan, Verdict, all_of, exactly, holds, over, paired
 from experiments.engine import _run as running
+from experiments.engine._freeze import ReplacementRefused
 from experiments.engine._ledger import false_discovery, gallery, ledger, write_ledger
 from experiments.engine._results import (
     NonFiniteResult,
@@ -24,7 +25,6 @@ from experiments.engine._results import (
     to_json,
 )
 from experiments.engine._run import (
-    ReplacementRefused,
     prepare_folder,
     redraw_script,
     run_script,
@@ -124,8 +124,8 @@ def test_a_verdict_for_another_claim_is_refused(tmp_path):
     [
         ({"judge": lambda _: [judged(scope="")]}, "needs a scope and the controls"),
         ({"judge": lambda _: [judged(gates=())]}, r"controls \('pos',\), got 'toy' and \(\)"),
-        ({"judge": lambda _: [exact("C-001", True, "?")]}, "if, and only if, it has a plan"),
-        ({"PLANS": {}}, "if, and only if, it has a plan"),
+        ({"judge": lambda _: [exact("C-001", True, "?")]}, "if, and only if, PLANS has it"),
+        ({"PLANS": {}}, "if, and only if, PLANS has it"),
     ],
 )
 def test_plan_and_verdict_go_together(tmp_path, changes, message):
@@ -170,9 +170,28 @@ def test_a_revised_plan_needs_seeds_that_were_never_used(tmp_path, monkeypatch):
         return run_script(fake_script(**run, **attributes), "default", tmp_path)
 
     again(7)
-    with pytest.raises(ReplacementRefused, match="C-001: a revised plan needs a seed"):
-        again(7, PLANS=revised)
-    again(8, PLANS=revised)
+    for seed in (7, 8, 10_006):
+        with pytest.raises(ReplacementRefused, match="never used, 10007 or more, got"):
+            again(seed, PLANS=revised)
+    again(10_007, PLANS=revised)
+
+
+def test_a_plan_is_not_lost_on_the_way_to_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "COMMITTED", tmp_path)
+    run_script(fake_script(), "default", tmp_path)
+    without = fake_script(judge=lambda _: [exact("C-001", True, "?")], PLANS={})
+    with pytest.raises(ReplacementRefused, match="C-001 was judged by a plan that PLANS lacks"):
+        run_script(without, "default", tmp_path)
+
+
+def test_a_larger_preset_replaces_a_smaller_one_by_the_same_plan_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "COMMITTED", tmp_path)
+    run_script(fake_script(), "default", tmp_path)
+    changed = fake_script(Config=lambda: Config(3.0))
+    with pytest.raises(ReplacementRefused, match="C-001 was judged by another plan"):
+        run_script(changed, "full", tmp_path)
+    run_script(fake_script(), "full", tmp_path)
+    assert read_record(tmp_path / "question.json")["preset"] == "full"
 
 
 def test_smaller_runs_do_not_replace_larger_ones(tmp_path):
@@ -264,6 +283,104 @@ def test_redrawing_by_another_plan_is_refused_unless_forced(tmp_path):
         redraw_script(script, tmp_path)
     assert (tmp_path / "question.json").read_bytes() == before
     redraw_script(script, tmp_path, force=True)
+
+
+def test_what_is_committed_keeps_its_outcome_when_it_is_redrawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "COMMITTED", tmp_path)
+    script = fake_script()
+    run_script(script, "default", tmp_path)
+    script.module.__dict__["judge"] = lambda _: [judged(holding=False)]
+    with pytest.raises(ReplacementRefused, match="C-001 was confirmed and would be refuted by the"):
+        redraw_script(script, tmp_path)
+    redraw_script(script, tmp_path, force=True)
+    assert read_record(tmp_path / "question.json")["verdicts"][0]["outcome"] == "refuted"
+
+
+def test_a_forced_redraw_keeps_the_plan_that_it_judged_by(tmp_path):
+    script = fake_script()
+    run_script(script, "default", tmp_path)
+    script.module.__dict__["PLANS"] = {"C-001": Plan({"rise": 1e-3}, ("pos",))}
+    redraw_script(script, tmp_path, force=True)
+    plan = read_record(tmp_path / "question.json")["plans"]["C-001"]
+    assert plan["effects"] == {"rise": 1e-3}
+
+
+@pytest.mark.parametrize("act", [lambda s, out: run_script(s, "default", out), redraw_script])
+def test_another_script_s_record_is_not_replaced(tmp_path, act):
+    run_script(fake_script(), "default", tmp_path)
+    other = Script("topics/question")
+    other.__dict__["module"] = fake_script().module
+    with pytest.raises(ReplacementRefused, match="question is a record of topic/question, not of"):
+        act(other, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "results, error, words",
+    [
+        (None, TypeError, "topic/question: run must return a dict, got None"),
+        ({1: [1.0]}, TypeError, "keys of results must be texts, got 1"),
+        ({"a": {1: 2.0}}, TypeError, "keys of result a must be texts, got 1"),
+        ({"a": [1.0, "nan"]}, TypeError, r"result a\[1\] is the text 'nan', which is read as a"),
+        ({"a": {"b": {1, 2}}}, TypeError, "result a/b is {1, 2}, which a record cannot hold"),
+        ({"x": 1.0, "data_set": ["a"]}, ValueError, "data_set is missing or of another type"),
+    ],
+)
+def test_what_no_record_can_hold_is_named_and_leaves_no_file(tmp_path, results, error, words):
+    with pytest.raises(error, match=words):
+        run_script(fake_script(lambda _: results), "default", tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_ragged_lists_of_any_depth_come_back():
+    ragged = {"a": [[1, [2, 3]], [4]], "b": [[["x"], ["y", "z"]]]}
+    assert to_json(from_json(to_json(ragged))) == ragged
+
+
+@pytest.mark.parametrize("judge", [lambda _: None, lambda _: judged(), lambda _: ["confirmed"]])
+def test_what_is_no_list_of_verdicts_is_refused(tmp_path, judge):
+    with pytest.raises(TypeError, match="judge must return a list of verdicts, got"):
+        run_script(fake_script(judge=judge), "default", tmp_path)
+
+
+def test_a_part_is_judged_by_an_effect_of_the_plan(tmp_path):
+    """Or by its log10, or by 0, which is only a direction."""
+
+    def script(effect):
+        parts = [over("x", exactly(9.0), effect), over("y", exactly(9.0), 0.0)]
+        verdict = all_of("C-001", parts, scope="toy")
+        plan = Plan({"factor": 4.0})
+        return fake_script(judge=lambda _: [verdict], PLANS={"C-001": plan})
+
+    run_script(script(4.0), "default", tmp_path)
+    run_script(script(np.log10(4.0)), "default", tmp_path)
+    with pytest.raises(ValueError, match="C-001: 'x' is judged by 0.9, which is none of the plan"):
+        run_script(script(0.9), "default", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "plan, error, words",
+    [
+        (lambda: Plan({}, "fit"), TypeError, "gates must be a tuple of names, got 'fit'"),
+        (lambda: Plan({}, ["fit"]), TypeError, "gates must be a tuple of names"),
+        (lambda: Plan({"x": np.nan}), ValueError, "the effect 'x' must be finite, got nan"),
+    ],
+)
+def test_bad_plans_are_refused(plan, error, words):
+    with pytest.raises(error, match=words):
+        plan()
+
+
+def test_a_plan_of_no_claim_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="PLANS has 'C-999', which is no claim of the protocol"):
+        run_script(fake_script(PLANS={"C-999": Plan()}), "default", tmp_path)
+
+
+def test_a_script_that_cannot_be_imported_stops_no_other(tmp_path, monkeypatch, capsys):
+    good, bad = fake_script(), Script("topic/not_there")
+    monkeypatch.setattr("experiments.engine._script.find_scripts", lambda only: [bad, good])
+    assert command_line.main(["--jobs", "1", "--out", str(tmp_path)]) == 1
+    assert "topic/not_there FAILED: ModuleNotFoundError" in capsys.readouterr().err
+    assert (tmp_path / "question.json").exists()
 
 
 def test_a_record_keeps_the_source_of_its_rule(tmp_path):

@@ -118,6 +118,10 @@ def test_signed_ranks_are_wilcoxon_s(n):
     assert found.below(found.high + 1e-9) <= 0.05 < found.below(found.high - 1e-9)
 
 
+def test_many_values_can_be_ranked():
+    assert ranked(np.arange(1.0, 1101)).p < 1e-100
+
+
 def test_how_bad_a_diverged_run_is_called_does_not_matter():
     values = np.append(sample(19), 30.0)
     far = np.append(sample(19), 3000.0)
@@ -139,6 +143,7 @@ def test_equal_values_are_no_evidence():
         (ranked(np.full(6, 2.0)), 6, "all 6 values are 2"),
         (share_difference([True, False], [True, False]), 2, "the two agree in all 2 trials"),
         (correlation([1.0] * 5, range(5)), 5, "one of the two is constant"),
+        (correlation(range(5), range(0, 10, 2)), 5, "the two lie on one line"),
     ]:
         assert (found.low, found.high, found.n) == (-np.inf, np.inf, n)
         assert (found.saturated, found.p) == (why, None)

@@ -7,7 +7,7 @@ import pytest
 
 from experiments import __main__ as command_line
 from experiments.engine import Plan, all_of, paired
-from experiments.engine import _run as running
+from experiments.engine import _freeze as freeze
 from experiments.engine._flips import compare, repeatable
 from experiments.engine._run import run_script
 from tests.experiments.test_engine import fake_script
@@ -53,7 +53,7 @@ def test_other_seeds_are_run_and_compared(tmp_path, turns, after):
 def test_flips_are_listed_and_nothing_is_written(tmp_path, monkeypatch, capsys):
     script = seeded_script(True)
     run_script(script, "default", tmp_path)
-    monkeypatch.setattr(running, "COMMITTED", tmp_path)
+    monkeypatch.setattr(freeze, "COMMITTED", tmp_path)
     monkeypatch.setattr("experiments.engine._script.find_scripts", lambda only: [script])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert command_line.main(["--reseed", "1"]) == 0
@@ -99,4 +99,4 @@ def test_redrawing_and_other_seeds_exclude_each_other(capsys):
 def test_no_set_of_seeds_before_the_first(capsys):
     with pytest.raises(SystemExit):
         command_line.main(["--reseed", "0"])
-    assert "--reseed must be at least 1, got 0" in capsys.readouterr().err
+    assert "--reseed must be from 1 to 9, got 0" in capsys.readouterr().err

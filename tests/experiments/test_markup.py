@@ -9,9 +9,10 @@ import urllib.parse
 import pytest
 
 from experiments import __main__ as command_line
+from experiments.engine._freeze import ReplacementRefused
 from experiments.engine._ledger import gallery, ledger, read_folder, write_ledger
 from experiments.engine._results import read_record
-from experiments.engine._run import ReplacementRefused, prepare_folder, run_script
+from experiments.engine._run import prepare_folder, run_script
 from experiments.markup import plain_html, plain_markdown, printable
 from tests.experiments.test_engine import fake_script
 
@@ -41,6 +42,7 @@ def hostile_record(text, name="question"):
         "p": 0.01,
         "panel": text,
         "remark": text,
+        "sizes": [0.1],
     }
     verdict = {
         "subject": "C-001",
@@ -49,8 +51,8 @@ def hostile_record(text, name="question"):
         "together": "all",
         "gates": [{"name": text, "passed": True, "text": text}],
         "scope": text,
-        "sensitivity": ["undecided"] * 2,
-        "p": 0.01,
+        "sensitivity": ["confirmed"] * 2,
+        "p": 0.0,
         "reason": text,
         "beside": [text],
     }
@@ -64,7 +66,8 @@ def hostile_record(text, name="question"):
         "data_set": text,
         "device": text,
         "wall_seconds": 1.0,
-        "plans": {"C-001": {"revised": text}},
+        "rule": text,
+        "plans": {"C-001": {"revised": text, "sha256": text}},
         "verdicts": [verdict, {**verdict, "subject": text}],
         "results": {text: text},
     }

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from experiments import catalogue
+from experiments.engine._freeze import COMMITTED, record_path
+from experiments.engine._judged import judged
 from experiments.engine._plan import frozen
 from experiments.engine._results import read_record, read_verdict, to_json
-from experiments.engine._run import COMMITTED, judged, record_path
 from experiments.engine._script import find_scripts
 from experiments.gradient_descent import (
     do_unscaled_features_cause_zigzag,

@@ -59,6 +59,11 @@ def test_settings_that_differ_in_the_last_digit_are_others(tmp_path):
     assert len(first) == len(ran) == 1
 
 
+def test_a_trial_s_name_is_a_text(tmp_path):
+    with pytest.raises(TypeError, match=r"a trial's name must be a text, got \('a', 1\)"):
+        finish(tmp_path / "study.jsonl", {("a", 1): 1}, dict)  # type: ignore
+
+
 def test_settings_that_json_cannot_hold_are_named_before_any_run(tmp_path):
     with pytest.raises(TypeError, match="JSON cannot hold object, as in <object"):
         study(tmp_path / "study.jsonl", {"a": 1, "b": object()})
@@ -86,8 +91,9 @@ def test_a_script_keeps_its_trials_until_its_record_is_written(tmp_path):
         return {"x": np.array([row["square"] for row in found.values()], float)}
 
     script = fake_script(run)
-    kept = script.trials(tmp_path)
-    assert kept == tmp_path / "trials" / "question.jsonl"
+    kept = script.trials(tmp_path, script.config("default"))
+    assert kept.parent == tmp_path / "trials" and kept.name.startswith("question-")
+    assert kept != script.trials(tmp_path, script.config("full"))
     with pytest.raises(FloatingPointError):
         run_script(script, "default", tmp_path)
     assert len(kept.read_text().splitlines()) == 1

@@ -262,6 +262,9 @@ def test_where_the_losses_are_there_the_choice_is_resampled_too():
         (lambda: not_saturated({"a": [1.0]}, bounds=[], step=0, effect=1), "1 arms and 0 bounds"),
         (lambda: not_saturated({"a": [1.0]}, bounds=[1], step=-1, effect=1), "step must be 0 or"),
         (lambda: inside_grids({}), "no winner is given"),
+        (lambda: not_saturated({"a": []}, bounds=[1], step=0, effect=1), "a must have one value a"),
+        (lambda: not_saturated({"a": [[1]]}, bounds=[1], step=0, effect=1), r"got \(1, 1\)"),
+        (lambda: choose(np.ones((2, 3)), np.ones(4), abs), "are not of 4 trials"),
     ],
 )
 def test_a_control_of_nothing_is_refused(gate, words):

@@ -93,6 +93,8 @@ def test_two_tests_that_disagree_about_zero_decide_nothing():
         (lambda: tolerance("x", [exactly(0)], within=-1.0), "within must be over 0"),
         (lambda: usually("x", [exactly(1)] * 12, effect=0, claimed="up"), "effect must be over 0"),
         (lambda: under("x", SPREAD, np.nan), "bound must be finite, got nan"),
+        (lambda: equivalent("x", SPREAD, within=1.0, target=np.nan), "target must be finite"),
+        (lambda: tolerance("x", [exactly(0)], within=1.0, target=np.inf), "target must be finite"),
         (lambda: holds("it runs", np.nan), "'it runs' must be true or false, got nan"),
         (lambda: Gate("pos", "no", "?"), "control pos: passed must be a bool, got 'no'"),
         (lambda: part_of([], "any"), "'any' of 0 statements"),
@@ -160,6 +162,18 @@ def test_any_of_many_points_may_seem_to_break_a_law():
     many = tolerance("x", points * 6, within=0.1, target=1.0)
     assert many.outcome == "refuted"
     assert all_of("C-008", [many], scope="toy").outcome == "undecided"  # 60 · 0.001 is over 5 %
+
+
+def test_a_law_has_a_p_value_if_one_point_is_random():
+    part = tolerance("law", [exactly(0.9), between(-0.1, 0.1)], within=1.0)
+    assert (part.estimate, part.low, part.n) == (0.9, None, 20)
+    assert all_of("C-008", [part], scope="toy").p == 0.001
+
+
+def test_no_difference_of_every_part_is_as_sure_as_the_least_sure():
+    parts = [made("no difference", 0.04)] * 3
+    assert (all_of("C-008", parts, scope="toy").outcome, parts[0].n) == ("no difference", 20)
+    assert all_of("C-008", parts, scope="toy").p == 0.04
 
 
 def test_a_law_needs_a_point():
@@ -258,6 +272,7 @@ def test_a_control_that_fails_decides_nothing():
     gates = [Gate("pos", True, "found"), Gate("conv", False, "moved by 2 points")]
     verdict = all_of("C-008", [C], scope="toy", gates=gates)
     assert verdict.outcome == "undecided" and verdict.sensitivity == ("undecided",) * 2
+    assert verdict.p == 1.0
     assert "conv FAILED: moved by 2 points" in finding(verdict)
 
 

@@ -1,0 +1,106 @@
+"""What a run or a redraw may not replace: larger runs, other scripts' records, committed plans."""
+
+from pathlib import Path
+from typing import Any
+
+from experiments.engine._plan import frozen
+from experiments.engine._results import PRESETS, read_record
+from experiments.engine._script import Script
+from experiments.engine._verdict import Verdict
+from experiments.markup import printable
+
+COMMITTED = Path(__file__).resolve().parents[2] / "paper_figs"
+RANGE = 10_000  # of seeds that belong to one plan: a revised one begins with the next
+REAL_DATA = ("mnist", "cifar10")
+
+
+class ReplacementRefused(RuntimeError):
+    """The output folder holds a larger preset, real data, or a file that is not ours.
+
+    And `force` was not given.
+    """
+
+
+def record_path(script: Script, out: Path) -> Path:
+    return out / f"{script.stem}.json"
+
+
+def existing(script: Script, out: Path, force: bool) -> dict[str, Any] | None:
+    """The record there is.
+
+    Raises:
+        ReplacementRefused: the file is not ours, and `force` does not give it up.
+    """
+    path = record_path(script, out)
+    if not path.exists():
+        return None
+    try:
+        record = read_record(path)
+    except ValueError as error:
+        if force:
+            return None
+        raise ReplacementRefused(f"{printable(error)} (--force replaces it.)") from error
+    refuse_other_script(script, record, force)
+    return record
+
+
+def refuse_other_script(script: Script, record: dict[str, Any], force: bool) -> None:
+    if record["script"] != script.name and not force:
+        raise ReplacementRefused(
+            f"{script.stem} is a record of {record['script']}, not of {script.name} (--force "
+            "replaces it)."
+        )
+
+
+def refuse_other_outcomes(record: dict[str, Any], verdicts: list[Verdict]) -> None:
+    """A rule that gives another outcome after the look is another plan."""
+    before = {verdict["subject"]: verdict["outcome"] for verdict in record["verdicts"]}
+    for verdict in verdicts:
+        if verdict.subject in record["plans"] and verdict.outcome != before[verdict.subject]:
+            raise ReplacementRefused(
+                f"{verdict.subject} was {before[verdict.subject]} and would be {verdict.outcome} "
+                "by the rule as it is now (--force writes it)."
+            )
+
+
+def refuse_smaller(
+    script: Script,
+    old: dict[str, Any],
+    *,
+    preset: str | None = None,
+    data_set: str | None = None,
+) -> None:
+    if preset and PRESETS.index(preset) < PRESETS.index(str(old["preset"])):
+        raise ReplacementRefused(
+            f"{script.stem} holds a {old['preset']} run; {preset} would replace it with a smaller "
+            "one (--force does it)."
+        )
+    if data_set and old["data_set"] in REAL_DATA and data_set not in REAL_DATA:
+        raise ReplacementRefused(
+            f"{script.stem} was measured on {old['data_set']}; this run used {data_set} "
+            "(--force replaces it)."
+        )
+
+
+def refuse_other_plans(
+    script: Script, old: dict[str, Any], plans: dict[str, Any], preset: str
+) -> None:
+    """What is committed stands, unless the script says why its plan was changed after a look."""
+    variant = "(--force replaces it; another folder takes a variant)."
+    then, now = script.config(str(old["preset"])), script.config(preset)
+    for claim, before in old["plans"].items():
+        if claim not in plans:
+            raise ReplacementRefused(f"{claim} was judged by a plan that PLANS lacks {variant}")
+        plan = script.plans[claim]
+        if before["sha256"] == frozen(claim, plan, then)["sha256"]:
+            continue  # a larger preset changes no plan
+        if plan.revised in ("", before["revised"]):
+            raise ReplacementRefused(
+                f"{claim} was judged by another plan, and `revised` gives no new reason {variant}"
+            )
+        used, seed = old["config"].get("seed"), getattr(now, "seed", None)
+        if used is not None and seed is not None and seed < used + RANGE:
+            raise ReplacementRefused(
+                f"{claim}: a revised plan needs a seed that was never used, {used + RANGE} or "
+                f"more, got {seed} {variant}"
+            )
