@@ -156,7 +156,7 @@ def test_a_mask_is_refused():
     """All examples given count: those that do not are left out of them."""
     net = models.MLP((4, 3), block=models.batch_norm_block)
     x = jax.random.normal(jax.random.key(0), (8, 5))
-    variables = net.init(jax.random.key(0), x, train=False)
+    variables = jax.jit(net.init, static_argnames="train")(jax.random.key(0), x, train=False)
     mask = jnp.ones(2, bool)
     with pytest.raises(ValueError, match="BatchNorm_0 without a mask: leave out examples"):
         measure_batch_norm(
