@@ -10,6 +10,8 @@ from jaxtricks.averaging import ensemble_predictions
 P = np.array([[[0.9, 0.1], [0.5, 0.5]], [[0.4, 0.6], [0.2, 0.8]], [[0.8, 0.2], [0.5, 0.5]]])
 LOGITS = jnp.log(jnp.asarray(P, jnp.float32)) + 7.0  # a constant is no evidence
 
+compiled = jax.jit(ensemble_predictions, static_argnames="average")
+
 
 @pytest.mark.parametrize("weights", [None, [1.0, 0.0, 3.0]])
 def test_by_hand(weights):
@@ -28,7 +30,7 @@ def test_one_member_and_equal_members_predict_as_one(average):
     want = jax.nn.log_softmax(LOGITS[0])
     for members in (1, 4):
         logits = jnp.stack([LOGITS[0]] * members)
-        got = ensemble_predictions(logits, average=average)
+        got = compiled(logits, average=average)
         np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
@@ -36,7 +38,7 @@ def test_one_member_and_equal_members_predict_as_one(average):
 def test_tiny_probabilities_survive(average, want):
     """The sure member's least class has probability e^-500, 0 in float32."""
     logits = jnp.array([[[500.0, 0.0, 0.0]], [[0.0, 300.0, 0.0]]])
-    got = ensemble_predictions(logits, average=average)
+    got = np.asarray(compiled(logits, average=average))
     np.testing.assert_allclose(got[0, 0], want, atol=1e-6)
     # (e^-500 + e^-300) / 2; and e^-250 against the winner's e^0
     third = {"probabilities": -300 - np.log(2), "logits": -250.0}[average]

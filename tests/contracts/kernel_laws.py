@@ -37,7 +37,7 @@ def jit_vmap_and_sharding_agree_with_the_plain_call(row):
     traced = jax.jit(chex.assert_max_traces(lambda arrays: call(row, arrays), n=1))
     chex.assert_trees_all_close(traced(arrays), want, **CLOSE)
     pairs = [jnp.stack([array, array]) for array in arrays]
-    mapped = jax.vmap(lambda arrays: call(row, arrays))(pairs)
+    mapped = jax.jit(jax.vmap(lambda arrays: call(row, arrays)))(pairs)
     for index in range(2):
         one = jax.tree.map(lambda leaf, i=index: leaf[i], mapped)
         chex.assert_trees_all_close(one, want, **CLOSE)
@@ -52,7 +52,7 @@ def vmap_over_each_float_argument_equals_the_loop(row):
     for name, values in row.hyper.items():
         chex.clear_trace_counter()
         one = chex.assert_max_traces(lambda value, n=name: call(row, **{n: value}), n=1)
-        got = jax.vmap(one)(jnp.array(values))
+        got = jax.jit(jax.vmap(one))(jnp.array(values))
         for index, value in enumerate(values):
             want = call(row, **{name: value})
             part = jax.tree.map(lambda leaf, i=index: leaf[i], got)

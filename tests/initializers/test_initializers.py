@@ -261,7 +261,7 @@ def test_a_transposed_convolution_keeps_the_mean_square_behind_a_relu(transposed
         256, (1, 1), transpose_kernel=transposed, kernel_init=initializers.he(**axes)
     )
     x = jax.random.normal(KEY, (4, 8, 8, 1))
-    kernel = layer.init(KEY, x)["params"]["kernel"]
+    kernel = jax.jit(layer.init)(KEY, x)["params"]["kernel"]
     np.testing.assert_allclose(jnp.std(kernel), 2**0.5, rtol=0.1)
     y = jax.nn.relu(layer.apply({"params": {"kernel": kernel, "bias": jnp.zeros(256)}}, x))
     np.testing.assert_allclose(jnp.mean(y**2), jnp.mean(x**2), rtol=0.15)
@@ -270,7 +270,7 @@ def test_a_transposed_convolution_keeps_the_mean_square_behind_a_relu(transposed
 def test_layers_of_flax_are_drawn_with_the_deviation_of_their_fans():
     """Attention's projections and the layers of a stack come to the initialiser one by one."""
     attention = nn.MultiHeadDotProductAttention(8, kernel_init=initializers.lecun())
-    params = attention.init(KEY, jnp.ones((1, 3, 256)))["params"]
+    params = jax.jit(attention.init)(KEY, jnp.ones((1, 3, 256)))["params"]
     for name in ("query", "key", "value", "out"):
         np.testing.assert_allclose(jnp.std(params[name]["kernel"]), 1 / 16, rtol=0.05)
     stack = nn.vmap(
@@ -280,8 +280,9 @@ def test_layers_of_flax_are_drawn_with_the_deviation_of_their_fans():
         axis_size=4,
         in_axes=None,
     )
-    kernels = stack(64, kernel_init=initializers.lecun()).init(KEY, jnp.ones((2, 256)))
+    stacked = stack(64, kernel_init=initializers.lecun())
+    kernels = jax.jit(stacked.init)(KEY, jnp.ones((2, 256)))
     np.testing.assert_allclose(jnp.std(kernels["params"]["kernel"]), 1 / 16, rtol=0.05)
     embed = nn.Embed(300, 256, embedding_init=initializers.lecun(out_axis=0))
-    table = embed.init(KEY, jnp.zeros(1, int))["params"]["embedding"]
+    table = jax.jit(embed.init)(KEY, jnp.zeros(1, int))["params"]["embedding"]
     np.testing.assert_allclose(jnp.std(table), 1 / 16, rtol=0.05)

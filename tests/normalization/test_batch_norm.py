@@ -1,5 +1,6 @@
 """Batch norm against Flax, PyTorch's closed form, float64 and the undivided batch."""
 
+import functools
 import re
 
 import chex
@@ -139,17 +140,24 @@ def test_any_axes_equal_flax(axis):
     x = images()
     ours = BatchNorm(axis=axis)
     theirs = nn.BatchNorm(axis=axis, momentum=0.9, use_fast_variance=False)
-    variables = theirs.init(KEY, x, use_running_average=True)
-    chex.assert_trees_all_equal_shapes(ours.init(KEY, x, train=False), variables)
-    want = theirs.apply(variables, x, use_running_average=False, mutable=["batch_stats"])
+
+    @jax.jit
+    def both_begun(x):
+        first = theirs.init(KEY, x, use_running_average=True)
+        return ours.init(KEY, x, train=False), first
+
+    @functools.partial(jax.jit, static_argnames="train")
+    def by_flax(variables, *, train):
+        mutable = ["batch_stats"] if train else False
+        return theirs.apply(variables, x, use_running_average=not train, mutable=mutable)
+
+    own, variables = both_begun(x)
+    chex.assert_trees_all_equal_shapes(own, variables)
     got = compiled(ours, x)
-    chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-5)
+    chex.assert_trees_all_close(got, by_flax(variables, train=True), rtol=1e-5, atol=1e-5)
     moved = {**variables, **got[1]}
-    chex.assert_trees_all_close(
-        ours.apply(moved, x, train=False),
-        theirs.apply(moved, x, use_running_average=True),
-        rtol=1e-5,
-    )
+    evaluated = jax.jit(lambda variables: ours.apply(variables, x, train=False))(moved)
+    chex.assert_trees_all_close(evaluated, by_flax(moved, train=False), rtol=1e-5)
 
 
 def test_channels_first_is_channels_last_with_axes_moved():

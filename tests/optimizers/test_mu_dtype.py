@@ -71,7 +71,7 @@ def test_only_the_first_moment_is_narrow(ours):
 def test_it_runs_under_strict_promotion(ours, dtype):
     with jax.enable_x64(True), jax.numpy_dtype_promotion("strict"):
         params, tx = jnp.ones(3, dtype), ours(jnp.bfloat16)
-        updates, _ = tx.update(params, tx.init(params), params)
+        updates, _ = jax.jit(tx.update)(params, jax.jit(tx.init)(params), params)
         assert updates.dtype == dtype
 
 

@@ -1,5 +1,7 @@
 """The lasso has a closed form when the design is orthogonal, and optimality conditions always."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ from jaxtricks import optimizers
 STRENGTH = 0.4
 
 
+@functools.partial(jax.jit, static_argnames="orthogonal")
 def problem(orthogonal):
     design = jax.random.normal(jax.random.key(0), (30, 8))
     if orthogonal:

@@ -107,7 +107,7 @@ class EveryLayer(nn.Module):
 
 
 def test_flax_linen():
-    variables = EveryLayer().init(jax.random.key(0), jnp.ones((1, 3), int))
+    variables = jax.jit(EveryLayer().init)(jax.random.key(0), jnp.ones((1, 3), int))
     decays = mask_by_path(weights_only, variables["params"])
     assert len(decays) == 32 and sum(decays.values()) == 14
     for path, chosen in decays.items():

@@ -64,7 +64,7 @@ def test_it_runs_under_strict_promotion_and_with_leaves_of_several_dtypes(kind):
     with jax.enable_x64(True), jax.numpy_dtype_promotion("strict"):
         grads = {"a": jnp.ones(2, jnp.float64), "b": jnp.ones(2, jnp.bfloat16), "c": None}
         tx = presets.keras.adam(0.1, **{kind: 0.5})
-        updates, _ = tx.update(grads, tx.init(grads), grads)
+        updates, _ = jax.jit(tx.update)(grads, jax.jit(tx.init)(grads), grads)
         chex.assert_trees_all_equal_shapes_and_dtypes(updates, grads)
         tx.update({}, tx.init({}), {})
 

@@ -14,7 +14,7 @@ KEY = jax.random.key(0)
 
 def drawn(layer, x):
     """Kernel and bias."""
-    params = layer.init(KEY, x)["params"]
+    params = jax.jit(layer.init)(KEY, x)["params"]
     return jnp.asarray(params["kernel"]), jnp.asarray(params["bias"])
 
 
@@ -43,13 +43,17 @@ def test_pieces_are_drawn_apart_and_units_have_k_times_the_parameters():
 
 def test_it_is_convex_and_its_slope_is_that_of_the_winning_piece():
     layer = regularizers.Maxout(1, pieces=4)
-    params = layer.init(KEY, jnp.ones((1, 1)))
-    value = jax.vmap(lambda t: layer.apply(params, t.reshape(1, 1))[0, 0])
-    slope = jax.vmap(jax.grad(lambda t: layer.apply(params, t.reshape(1, 1))[0, 0]))
-    t = jnp.linspace(-3, 3, 61)
-    assert float(jnp.min(jnp.diff(value(t), 2))) > -1e-6
-    kernel = drawn(layer, jnp.ones((1, 1)))[0].ravel()
-    assert all(float(jnp.min(jnp.abs(kernel - s))) < 1e-6 for s in slope(t))
+    kernel, bias = drawn(layer, jnp.ones((1, 1)))
+
+    def value(t):
+        params = {"kernel": kernel, "bias": bias}
+        return layer.apply({"params": params}, t.reshape(1, 1))[0, 0]
+
+    both = jax.jit(jax.vmap(jax.value_and_grad(value)))
+    values, slopes = jax.device_get(both(jnp.linspace(-3, 3, 61)))
+    assert np.min(np.diff(values, 2)) > -1e-6
+    slope_of_piece = np.asarray(kernel).ravel()
+    assert all(np.min(np.abs(slope_of_piece - slope)) < 1e-6 for slope in slopes)
 
 
 def test_bad_sizes_are_named():

@@ -9,7 +9,8 @@ from jaxtricks import schedules
 
 
 def values(schedule, counts):
-    return np.asarray(jax.vmap(schedule)(jnp.asarray(counts, jnp.int32)), np.float64)
+    """In one program: outside of `jit`, each of its operations would be compiled for itself."""
+    return np.asarray(jax.jit(jax.vmap(schedule))(jnp.asarray(counts, jnp.int32)), np.float64)
 
 
 @pytest.mark.parametrize("start, shift", [("first_step", 1), ("zero", 0)])

@@ -96,7 +96,7 @@ def test_bad_key(name):
         assert f"got {key!r}" in str(e.value)
     with pytest.raises(ValueError, match=r"key must be one key, got \(2,\) of them"):
         TAKES_A_KEY[name](jax.random.split(KEY))
-    jax.vmap(TAKES_A_KEY[name])(jax.random.split(KEY))
+    jax.jit(jax.vmap(TAKES_A_KEY[name]))(jax.random.split(KEY))
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,16 @@ def test_scan_equals_a_loop_on_a_tree():
     def loss(x):
         return jnp.sum(jnp.cosh(x["a"])) * (1 + x["b"][0] ** 2)
 
-    path = surfaces.trajectory(tx, loss, start, 5)
+    @jax.jit
+    def step(x, state):
+        updates, state = tx.update(jax.grad(loss)(x), state, x)
+        return optax.apply_updates(x, updates), state
+
+    path = jax.device_get(surfaces.trajectory(tx, loss, start, 5))
     x, state = start, tx.init(start)
     for t in range(5):
         chex.assert_trees_all_close(jax.tree.map(lambda p, t=t: p[t], path.points), x, rtol=1e-5)
-        updates, state = tx.update(jax.grad(loss)(x), state, x)
-        x = optax.apply_updates(x, updates)
+        x, state = step(x, state)
     chex.assert_trees_all_close(jax.tree.map(lambda p: p[5], path.points), x, rtol=1e-5)
     chex.assert_trees_all_close(path.state, state, rtol=1e-5)
 
@@ -51,7 +55,7 @@ def test_vmap_over_starts_and_hyper_parameters_equals_single_runs():
 
     rates, decays = jnp.array([0.001, 0.003]), jnp.array([0.0, 0.78])
     starts = jnp.stack([banana.start, jnp.array([0.5, 0.5])])
-    many = jax.jit(jax.vmap(run))(rates, decays, starts)
+    many = jax.device_get(jax.jit(jax.vmap(run))(rates, decays, starts))
     for i in range(2):
         one = run(float(rates[i]), float(decays[i]), starts[i])
         mine = jax.tree.map(lambda leaf, i=i: leaf[i], many)

@@ -46,9 +46,9 @@ def test_the_average_is_that_of_the_weights_after_each_step_scaled_ones_too():
 def test_snapshots_are_taken_at_the_ends_of_cycles():
     averager = averaging.snapshots(2, at=averaging.cycle_ends(2))
     trainer, state = made(averager, evaluate_average=False)
-    weights = []
+    step, weights = jax.jit(trainer.step), []
     for batch in BATCHES:
-        state, _ = trainer.step(state, batch, KEY)
+        state, _ = step(state, batch, KEY)
         weights.append(float(state.params["w"]))
     kept = state.average.output
     assert kept.steps.tolist() == [2, 4]

@@ -1,5 +1,7 @@
 """The classification loss against optax, identities and hand-made cases."""
 
+import functools
+
 import chex
 import flax.linen as nn
 import jax
@@ -23,9 +25,19 @@ class Echo(nn.Module):
         return x
 
 
-def losses_of(labels=LABELS, logits=LOGITS, **options):
+def eager_losses_of(labels=LABELS, logits=LOGITS, **options):
     loss = training.classification_loss(Echo(), **options)
     return loss({}, {}, {"image": logits, "label": labels}, {}, train=False)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def compiled_losses_of(labels, logits, options):
+    return eager_losses_of(labels, logits, **dict(options))
+
+
+def losses_of(labels=LABELS, logits=LOGITS, **options):
+    """In one program: outside of `jit`, each operation is compiled for itself."""
+    return compiled_losses_of(labels, logits, tuple(options.items()))
 
 
 def test_equals_optax_and_stays_finite_at_large_gaps():
@@ -68,7 +80,8 @@ def test_a_label_is_never_found_among_nan():
 
 
 def test_smoothing_may_be_traced():
-    values = jax.vmap(lambda s: losses_of(label_smoothing=s)[0][0])(jnp.array([0.0, 0.1]))
+    first = jax.vmap(lambda smoothing: eager_losses_of(label_smoothing=smoothing)[0][0])
+    values = jax.jit(first)(jnp.array([0.0, 0.1]))
     assert float(values[0]) == pytest.approx(float(losses_of()[0][0]))
     assert float(values[1]) > float(values[0])
 
@@ -96,7 +109,7 @@ def test_equal_logits_are_right_about_one_class_only():
 
 
 def test_labels_out_of_range_are_nan_and_not_a_loss_of_zero():
-    losses = jax.jit(lambda labels: losses_of(labels)[0])(jnp.array([0, 3, -1]))
+    losses = losses_of(jnp.array([0, 3, -1]))[0]
     assert jnp.isnan(losses).tolist() == [False, True, True]
 
 
@@ -113,7 +126,7 @@ def test_labels_out_of_range_are_nan_and_not_a_loss_of_zero():
 )
 def test_labels_and_options_of_other_shapes_are_refused(labels, options, match):
     with pytest.raises(ValueError, match=match):
-        losses_of(labels, **options)
+        eager_losses_of(labels, **options)
 
 
 def test_a_batch_without_labels_is_named():
@@ -124,7 +137,7 @@ def test_a_batch_without_labels_is_named():
 
 def test_one_number_is_no_sequence_of_top_k():
     with untyped(), pytest.raises(TypeError, match="top_k must be a Sequence, got 5"):
-        losses_of(top_k=5)
+        eager_losses_of(top_k=5)
 
 
 @pytest.mark.parametrize("dtype", [jnp.uint8, jnp.int8, jnp.int32])
@@ -172,8 +185,9 @@ def test_a_models_own_mask_is_not_that_of_the_examples():
 
     data = {**examples(8), "weight": np.float32([1, 1, 1, 1, 1, 1, 0, 0])}
     images = jnp.zeros((2, 4, 3, 1))
-    drawn = Transformer().init(jax.random.key(0), images, train=False)
+    init = jax.jit(Transformer().init, static_argnames="train")
+    drawn = init(jax.random.key(0), images, train=False)
     for model, variables in ((Transformer(), drawn), (function, {"params": jnp.ones(3)})):
         ours = training.trainer(training.classification_loss(model), optax.sgd(0.1))
-        _, metrics = ours.step(ours.init(variables), data, jax.random.key(0))
+        _, metrics = jax.jit(ours.step)(ours.init(variables), data, jax.random.key(0))
         assert float(metrics["weight"]) == 6
