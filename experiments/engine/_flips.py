@@ -55,7 +55,7 @@ def compare(
     """
     config = reseeded(script, preset, reseed)
     if config is None:
-        raise ValueError(f"{script.name} has no seed in its Config, so that other seeds change nothing.")
+        raise ValueError(f"{script.name} has no seed in its Config: other seeds change nothing.")
     path = record_path(script, committed)
     if not path.exists():
         raise ValueError(f"{path} is not there: nothing to compare with.")

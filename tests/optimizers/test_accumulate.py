@@ -123,7 +123,7 @@ def test_vmaps_over_the_inner_rate_and_the_weights():
 
     rates, weights = jnp.array([0.1, 0.5]), jnp.array([SIZES, [1] * 8])
     got = jax.jit(jax.vmap(run))(rates, weights)
-    want = np.stack([run(0.1, SIZES), run(0.5, [1] * 8)])
+    want = np.stack([np.asarray(run(0.1, SIZES)), np.asarray(run(0.5, [1] * 8))])
     chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-7)
 
 
