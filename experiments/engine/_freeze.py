@@ -15,7 +15,7 @@ REAL_DATA = ("mnist", "cifar10")
 
 
 class ReplacementRefused(RuntimeError):
-    """The output folder holds a larger preset, real data, or a file that is not ours.
+    """The folder holds a larger preset, real data, another plan or outcome, or a file of others.
 
     And `force` was not given.
     """
