@@ -2,6 +2,11 @@
 
 from jaxtricks.regularizers._dropout import Dropout as Dropout
 from jaxtricks.regularizers._dropout import dropout as dropout
+from jaxtricks.regularizers._elastic_net import elastic_net as elastic_net
+from jaxtricks.regularizers._l1 import l1 as l1
+from jaxtricks.regularizers._l2 import l2 as l2
 from jaxtricks.regularizers._maxout import Maxout as Maxout
+from jaxtricks.regularizers._reduction import strength_for_mean as strength_for_mean
+from jaxtricks.regularizers._reduction import strength_for_sum as strength_for_sum
 
 __all__ = [name for name in dir() if not name.startswith("_")]  # for help()
