@@ -8,5 +8,8 @@ from jaxtricks.regularizers._l2 import l2 as l2
 from jaxtricks.regularizers._maxout import Maxout as Maxout
 from jaxtricks.regularizers._reduction import strength_for_mean as strength_for_mean
 from jaxtricks.regularizers._reduction import strength_for_sum as strength_for_sum
+from jaxtricks.regularizers._scale_weights import scale_weights as scale_weights
+from jaxtricks.regularizers._stochastic_depth import StochasticDepth as StochasticDepth
+from jaxtricks.regularizers._stochastic_depth import stochastic_depth as stochastic_depth
 
 __all__ = [name for name in dir() if not name.startswith("_")]  # for help()

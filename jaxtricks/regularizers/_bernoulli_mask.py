@@ -39,15 +39,31 @@ def bernoulli_mask(
     """
     traced = isinstance(rate, jax.core.Tracer)
     xp = jnp if traced else np
-    keep = 1 - xp.asarray(rate, xp.float32)
-    share = xp.round(keep * 2**DIGITS).astype(xp.uint32)
+    share = _share(rate)
     digits = share >> xp.arange(DIGITS, dtype=xp.uint32)[::-1] & 1 != 0
     if not traced:
         digits = np.trim_zeros(digits, "b")  # zeros at the end change nothing
-    mask, probability = _draw(key, share, digits, shape=shape)
-    if traced:
+    return _draw(key, share, digits, shape=shape), keep_probability(rate)
+
+
+def keep_probability(rate: ScalarLike) -> Float[Array, ""]:
+    """The probability of True with which `bernoulli_mask` draws.
+
+    Example:
+        >>> float(keep_probability(0.1)) * 2**16
+        58982.0
+    """
+    probability = jnp.asarray(_share(rate).astype(jnp.float32) / 2**DIGITS)
+    if isinstance(rate, jax.core.Tracer):
+        keep = 1 - jnp.asarray(rate, jnp.float32)
         probability += keep - jax.lax.stop_gradient(keep)
-    return mask, probability
+    return probability
+
+
+def _share(rate: ScalarLike) -> Array | np.ndarray:
+    """`1 - rate` in multiples of 2^-16, rounded."""
+    xp = jnp if isinstance(rate, jax.core.Tracer) else np
+    return xp.round((1 - xp.asarray(rate, xp.float32)) * 2**DIGITS).astype(xp.uint32)
 
 
 @functools.partial(jax.jit, static_argnames="shape")
@@ -57,7 +73,7 @@ def _draw(
     digits: Bool[Array, " digits"],
     *,
     shape: tuple[int, ...],
-) -> tuple[Bool[Array, "*shape"], Float[Array, ""]]:
+) -> Bool[Array, "*shape"]:
     """Draws True with the probability `share` / 2^16, whose digits after the point are `digits`.
 
     Each entry compares a random number with the probability, digit by digit from the last: where
@@ -73,7 +89,7 @@ def _draw(
     places = jax.lax.broadcasted_iota(jnp.uint32, (*smaller.shape, 32), smaller.ndim)
     bits = (smaller[..., None] >> places) & 1
     mask = (bits != 0).reshape(*rows, smaller.shape[-1] * 32)[..., :last].reshape(shape)
-    return mask | (share == 2**DIGITS), share.astype(jnp.float32) / 2**DIGITS
+    return mask | (share == 2**DIGITS)
 
 
 def _compare(

@@ -1,25 +1,34 @@
 """Dropout: setting units to zero at random."""
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from jaxtricks._array_checks import check_floating
 from jaxtricks._checks import check_flag, check_instance, check_key, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
-from jaxtricks.regularizers._bernoulli_mask import bernoulli_mask
+from jaxtricks.regularizers._bernoulli_mask import bernoulli_mask, keep_probability
+from jaxtricks.regularizers._mask_shape import check_mask_axes, mask_shape
 
 
 def dropout(
-    key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
+    key: Key[Array, ""],
+    x: Float[Array, "*shape"],
+    rate: ScalarLike,
+    *,
+    mask_axes: Sequence[int] | None = None,
+    inverted: bool = True,
 ) -> Float[Array, "*shape"]:
     r"""Sets each entry to 0 with probability `rate` and divides the others by `1 - rate`.
 
     $y_i = r_i x_i / (1 - p)$ with $r_i \sim \mathrm{Bernoulli}(1 - p)$. The expected value of $y_i$
-    is $x_i$, so nothing has to be rescaled in evaluation (inverted dropout). The gradient of a
-    dropped entry is 0.
+    is $x_i$, so nothing has to be rescaled in evaluation (inverted dropout). Standard dropout, with
+    `inverted=False`, is $y_i = r_i x_i$; evaluation then multiplies by $1 - p$, which `Dropout`
+    does. The gradient of a dropped entry is 0.
 
     The probability is rounded to a multiple of $2^{-16}$, and the entries are divided by the
     rounded one: a rate within $2^{-17}$ of 1 drops everything.
@@ -29,50 +38,83 @@ def dropout(
         x: activations of any shape.
         rate: $p$, the probability of dropping, in `[0, 1]`; it may be traced. At 1 the result is 0.
             The gradients by `x` and by the rate are finite in the whole range.
+        mask_axes: the axes along which entries are dropped independently; along the others they
+            share one draw. None is all axes. Of images `[batch, height, width, channel]`, `(0, 3)`
+            drops whole channels of each example (spatial dropout), `(0, 1, 2)` all channels of a
+            position, `(1, 2, 3)` the same entries of all examples.
+        inverted: whether the entries that stay are divided by `1 - rate`.
 
     Returns:
         An array with the shape and dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range, or `key` is an array of keys.
-        TypeError: `key` is not a typed key, or `x` not a floating array.
+        ValueError: the rate is out of range, an axis is not one of `x`'s or is there twice, or
+            `key` is an array of keys.
+        TypeError: `key` is not a typed key, `x` not a floating array, `mask_axes` no sequence of
+            integers, or `inverted` not a bool.
 
     Example:
         >>> dropout(jax.random.key(0), jnp.ones(8), 0.5).tolist()
         [2.0, 2.0, 2.0, 0.0, 0.0, 2.0, 0.0, 2.0]
+        >>> dropout(jax.random.key(0), jnp.ones((2, 3)), 0.5, mask_axes=(0,)).tolist()
+        [[2.0, 2.0, 2.0], [0.0, 0.0, 0.0]]
 
     References:
         Srivastava et al.,
         [Dropout: a simple way to prevent neural networks from overfitting](
-        https://jmlr.org/papers/v15/srivastava14a.html), 2014.
+        https://jmlr.org/papers/v15/srivastava14a.html), 2014. Whole channels: Tompson et al.,
+        [Efficient object localization using convolutional networks](
+        https://arxiv.org/abs/1411.4280), 2015.
     """
     check_range("rate", rate, low=0.0, high=1.0)
     check_key("key", key)
     check_floating("x", x)
-    x = jnp.asarray(x)
-    mask, probability = bernoulli_mask(key, x.shape, rate)
+    check_mask_axes(mask_axes)
+    check_flag("inverted", inverted)
+    return masked(key, jnp.asarray(x), rate, mask_axes, inverted)[0]
+
+
+def masked(
+    key: Key[Array, ""],
+    x: Float[Array, "*shape"],
+    rate: ScalarLike,
+    mask_axes: Sequence[int] | None,
+    inverted: bool,
+) -> tuple[Float[Array, "*shape"], Bool[Array, "..."]]:
+    """`dropout` and the mask that it drew, True where an entry stays; the arguments are checked."""
+    mask, probability = bernoulli_mask(key, mask_shape(mask_axes, x.shape), rate)
+    if not inverted:
+        return jnp.where(mask, x, 0).astype(x.dtype), mask
     some = probability > 0
     scale = jnp.where(some, 1 / jnp.where(some, probability, 1), 0)
     wide = x.astype(wide_dtype(x.dtype))
-    return jnp.where(mask, wide * scale.astype(wide.dtype), 0).astype(x.dtype)
+    return jnp.where(mask, wide * scale.astype(wide.dtype), 0).astype(x.dtype), mask
 
 
 class Dropout(nn.Module):
-    """Applies `dropout` in training and returns its input unchanged in evaluation.
+    """Applies `dropout` in training; in evaluation it returns its input, or that times `1 - rate`.
 
     Every layer, and every call of a layer, draws its own mask from the stream `rng_collection`. The
     stream `"params"` is never used instead, so initialise a model with `train=False`, or give
     `init` a key for the stream too. Flax's old-style keys (`jax.random.PRNGKey`) are accepted.
 
+    In training the mask, True where an entry stays, is sown in the collection `"masks"`, if that is
+    among the `mutable` ones of `apply`; it has one entry along the axes that share it.
+
     Attributes:
         rate: probability of dropping, in `[0, 1]`. At 0 nothing is drawn and no key is needed.
+        mask_axes: the axes along which entries are dropped independently, see `dropout`; None is
+            all.
+        inverted: True divides what stays by `1 - rate` in training. False is standard dropout:
+            training only drops, and evaluation multiplies by `1 - rate`, or the weights behind the
+            layer are scaled once, by `scale_weights`.
         rng_collection: name of the stream, any but `"params"`.
 
     Raises:
-        ValueError: the rate is out of range, the stream is `"params"`, or, when called in training,
-            `rngs` has no key for the stream.
-        TypeError: `rng_collection` is not a string, or, when called, `train` is not a bool or the
-            input not a floating array.
+        ValueError: the rate is out of range, the stream is `"params"`, an axis is not one of the
+            input's, or, when called in training, `rngs` has no key for the stream.
+        TypeError: `rng_collection` is not a string, `mask_axes` no sequence of integers, `inverted`
+            not a bool, or, when called, `train` is not a bool or the input not a floating array.
 
     Example:
         >>> layer = Dropout(0.5)
@@ -81,6 +123,11 @@ class Dropout(nn.Module):
         >>> rngs = {"dropout": jax.random.key(0)}
         >>> layer.apply({}, jnp.ones(4), train=True, rngs=rngs).tolist()
         [2.0, 0.0, 2.0, 0.0]
+        >>> standard = Dropout(0.5, inverted=False)
+        >>> standard.apply({}, jnp.ones(4), train=True, rngs=rngs).tolist()
+        [1.0, 0.0, 1.0, 0.0]
+        >>> standard.apply({}, jnp.ones(4), train=False).tolist()
+        [0.5, 0.5, 0.5, 0.5]
 
     References:
         Srivastava et al.,
@@ -89,13 +136,15 @@ class Dropout(nn.Module):
     """
 
     rate: ScalarLike = 0.5
+    mask_axes: Sequence[int] | None = None
+    inverted: bool = True
     rng_collection: str = "dropout"
 
     def __post_init__(self) -> None:
         check_range("rate", self.rate, low=0.0, high=1.0)
-        check_instance("rng_collection", self.rng_collection, str)
-        if self.rng_collection == "params":
-            raise ValueError("rng_collection must be a stream of its own, got 'params'.")
+        check_mask_axes(self.mask_axes)
+        check_flag("inverted", self.inverted)
+        check_stream(self.rng_collection)
         super().__post_init__()
 
     def __call__(
@@ -113,15 +162,42 @@ class Dropout(nn.Module):
         check_floating("x", x)
         rate = self.rate if rate is None else rate
         check_range("rate", rate, low=0.0, high=1.0)
-        if not train or (not isinstance(rate, jax.core.Tracer) and rate == 0):
+        if not isinstance(rate, jax.core.Tracer) and rate == 0:
             return x
-        stream = self.rng_collection
-        if not self.has_rng(stream):
-            raise ValueError(
-                f'{stream} needs a key in training: pass rngs={{"{stream}": key}} to apply, and '
-                f'split_rngs={{"{stream}": True}} to nn.scan or nn.vmap around the layer.'
-            )
-        key = self.make_rng(stream)
-        if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-            key = jax.random.wrap_key_data(key)
-        return dropout(key, x, rate)
+        if not train:
+            return x if self.inverted else scaled(x, rate)
+        y, mask = masked(stream_key(self), x, rate, self.mask_axes, self.inverted)
+        if not self.is_initializing():
+            self.sow("masks", "keep", mask)
+        return y
+
+
+def scaled(x: Float[Array, "*shape"], rate: ScalarLike) -> Float[Array, "*shape"]:
+    """Multiplies by the probability of staying, as it is drawn."""
+    wide = x.astype(wide_dtype(x.dtype))
+    return (wide * keep_probability(rate).astype(wide.dtype)).astype(x.dtype)
+
+
+def check_stream(name: object) -> None:
+    """Checks the name of a random stream, which is not that of the parameters."""
+    check_instance("rng_collection", name, str)
+    if name == "params":
+        raise ValueError("rng_collection must be a stream of its own, got 'params'.")
+
+
+def stream_key(layer: Dropout) -> Key[Array, ""]:
+    """A new key of the layer's stream.
+
+    Raises:
+        ValueError: `rngs` has none.
+    """
+    stream = layer.rng_collection
+    if not layer.has_rng(stream):
+        raise ValueError(
+            f'{stream} needs a key in training: pass rngs={{"{stream}": key}} to apply, and '
+            f'split_rngs={{"{stream}": True}} to nn.scan or nn.vmap around the layer.'
+        )
+    key = layer.make_rng(stream)
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.wrap_key_data(key)
+    return key

@@ -251,6 +251,10 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "ratio": 0.5,
             "mask": None,
         },
+        regularizers.scale_weights: {
+            "variables": {"params": {"a": {"kernel": jnp.ones((2, 2))}}},
+            "rates": {"a": 0.5},
+        },
         regularizers.strength_for_mean: {"strength": 0.1, "examples": 10},
         regularizers.strength_for_sum: {"strength": 0.1, "examples": 10},
         surfaces.with_gradient_noise: {

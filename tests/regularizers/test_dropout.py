@@ -200,3 +200,73 @@ def test_a_layer_draws_from_the_stream_that_it_is_told():
         Dropout(0.5, rng_collection="params")
     with untyped(), pytest.raises(TypeError, match="rng_collection must be a str, got None"):
         Dropout(0.5, rng_collection=None)
+
+
+@pytest.mark.parametrize("axes", [(0,), (0, -1), (1, 2, 3), (0, 1, 2), ()])
+@pytest.mark.parametrize("inverted", [True, False])
+def test_entries_share_their_draw_along_the_other_axes(axes, inverted):
+    """And along its own axes the share that stays is `1 - rate`."""
+    x, rate = jnp.linspace(1, 2, 20 * 6 * 7 * 8).reshape(20, 6, 7, 8), 0.3
+    keys = jax.random.split(KEY, 200)
+    drop = jax.jit(lambda key: dropout(key, x, rate, mask_axes=axes, inverted=inverted))
+    kept = np.asarray(jax.lax.map(drop, keys)) != 0
+    own = [axis % 4 for axis in axes]
+    shared = tuple(1 + axis for axis in range(4) if axis not in own)
+    assert np.all(kept == kept.any(axis=shared, keepdims=True))
+    draws = kept.any(axis=shared).reshape(200, -1)
+    error = (rate * (1 - rate) / draws.size) ** 0.5
+    assert abs(draws.mean() - (1 - rate)) < 4 * error
+    assert draws.shape[1] == 1 or not np.all(draws == draws[:, :1])
+
+
+def test_standard_and_inverted_dropout_differ_by_the_probability_of_staying():
+    x, rates = jnp.linspace(1, 2, 30_000), np.array([0.01, 0.3, 0.5, 0.9, 0.9999], np.float32)
+    both = [jax.vmap(lambda r, i=i: dropout(KEY, x, r, inverted=i)) for i in (True, False)]
+    inverted, standard = (np.asarray(jax.jit(one)(rates)) for one in both)
+    keep = np.round((1 - rates) * 2**16) / 2**16
+    np.testing.assert_allclose(standard, inverted * keep[:, None], rtol=1e-6)
+    assert np.all((standard == 0) | (standard == np.asarray(x)))
+
+
+def test_standard_dropout_is_scaled_in_evaluation():
+    """To the mean of what training gives, at any rate; at 1 that is nothing."""
+    layer, x = Dropout(0.5, inverted=False), jnp.linspace(1, 2, 50)
+    run = jax.jit(lambda rate, train, key: layer.apply(
+        {}, x, train=train, rate=rate, rngs={"dropout": key}), static_argnames="train")  # fmt: skip
+    for rate in (0.0, 0.1, 0.5, 1.0):
+        got = run(rate, False, KEY)
+        np.testing.assert_allclose(got, x * np.round((1 - rate) * 2**16) / 2**16, rtol=1e-6)
+        keys = jax.random.split(KEY, 4000)
+        mean = jnp.mean(jax.lax.map(lambda key, r=rate: run(r, True, key), keys), axis=0)
+        error = 2 * (rate * (1 - rate) / 4000) ** 0.5
+        assert np.max(np.abs(mean - got)) <= 5 * error + 1e-6
+    assert run(1.0, False, KEY).tolist() == [0.0] * 50
+
+
+def test_the_masks_are_sown_where_they_are_asked_for():
+    layer, x, rngs = Dropout(0.5, mask_axes=(0, 2)), jnp.ones((4, 3, 5)), {"dropout": KEY}
+    y, sown = layer.apply({}, x, train=True, rngs=rngs, mutable=["masks"])
+    (mask,) = sown["masks"]["keep"]
+    assert mask.shape == (4, 1, 5) and mask.dtype == bool
+    chex.assert_trees_all_equal(y != 0, jnp.broadcast_to(mask, x.shape))
+    _, sown = layer.apply({}, x, train=False, mutable=["masks"])
+    assert sown == {} and layer.init({"params": KEY, "dropout": KEY}, x, train=True) == {}
+
+
+@pytest.mark.parametrize(
+    "axes, error, words",
+    [
+        ("01", TypeError, "mask_axes must be None or a sequence of integers, got '01'"),
+        (0, TypeError, "mask_axes must be .* got 0"),
+        ((0, 1.5), TypeError, "mask_axes must be .* got"),
+        ((True,), TypeError, "mask_axes must be .* got"),
+        ((0, 0), ValueError, "mask_axes must name each axis once"),
+        ((0, -2), ValueError, r"mask_axes must name each axis once, got \(0, -2\)"),
+        ((2,), ValueError, r"mask_axes must be of the input's 2 axes, got \(2,\)"),
+    ],
+)
+def test_bad_axes_are_named(axes, error, words):
+    with untyped(), pytest.raises(error, match=words):
+        dropout(KEY, jnp.ones((3, 4)), 0.5, mask_axes=axes)
+    with untyped(), pytest.raises(error, match=words):
+        Dropout(0.5, axes).apply({}, jnp.ones((3, 4)), train=True, rngs={"dropout": KEY})

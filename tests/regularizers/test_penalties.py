@@ -1,5 +1,7 @@
 """Penalties against closed forms, and their gradients against what the transformations add."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -16,14 +18,14 @@ PARAMS = {
 PENALTIES = {
     "l1": regularizers.l1,
     "l2": regularizers.l2,
-    "l2 whole": lambda *args, **more: regularizers.l2(*args, half=False, **more),
-    "elastic net": lambda *args, **more: regularizers.elastic_net(*args, 0.7, **more),
+    "l2 whole": functools.partial(regularizers.l2, half=False),
+    "elastic net": functools.partial(regularizers.elastic_net, ratio=0.7),
 }
 ADDED = {
     "l1": optimizers.add_l1,
     "l2": optimizers.add_l2,
-    "l2 whole": lambda *args, **more: optimizers.add_l2(*args, half=False, **more),
-    "elastic net": lambda *args, **more: optimizers.add_elastic_net(*args, 0.7, **more),
+    "l2 whole": functools.partial(optimizers.add_l2, half=False),
+    "elastic net": functools.partial(optimizers.add_elastic_net, ratio=0.7),
 }
 ALL = {"l1": 15.0, "l2": 18.75, "l2 whole": 37.5, "elastic net": 15 + 0.7 * 37.5}  # of all entries
 WEIGHTS = {"l1": 4.0, "l2": 3.25, "l2 whole": 6.5, "elastic net": 4 + 0.7 * 6.5}  # of the kernel

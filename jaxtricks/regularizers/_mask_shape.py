@@ -1,0 +1,50 @@
+"""Which entries share one draw of a mask."""
+
+import operator
+from collections.abc import Sequence
+
+from jaxtricks._checks import shown
+
+
+def check_mask_axes(axes: object) -> None:
+    """Checks that `mask_axes` is None or a sequence of integers, each there once.
+
+    Raises:
+        TypeError: it is something else.
+        ValueError: an axis is there twice.
+    """
+    if axes is None:
+        return
+    listed = isinstance(axes, Sequence) and not isinstance(axes, str)
+    if not listed or not all(_is_integer(axis) for axis in axes):
+        raise TypeError(f"mask_axes must be None or a sequence of integers, got {shown(axes)}.")
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"mask_axes must name each axis once, got {shown(axes)}.")
+
+
+def mask_shape(axes: Sequence[int] | None, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a mask that varies along `axes` and is shared along the others.
+
+    Raises:
+        ValueError: an axis is not one of the input's, or is there twice.
+
+    Example:
+        >>> mask_shape((0, -1), (8, 32, 32, 3)), mask_shape(None, (8, 5))
+        ((8, 1, 1, 3), (8, 5))
+    """
+    if axes is None:
+        return shape
+    if not all(-len(shape) <= axis < len(shape) for axis in axes):
+        raise ValueError(f"mask_axes must be of the input's {len(shape)} axes, got {tuple(axes)}.")
+    own = [axis % len(shape) for axis in axes]
+    if len(set(own)) != len(own):
+        raise ValueError(f"mask_axes must name each axis once, got {tuple(axes)}.")
+    return tuple(size if axis in own else 1 for axis, size in enumerate(shape))
+
+
+def _is_integer(value: object) -> bool:
+    try:
+        operator.index(value)  # pyrefly: ignore[bad-argument-type]
+    except TypeError:
+        return False
+    return not isinstance(value, bool)
