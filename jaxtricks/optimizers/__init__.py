@@ -28,6 +28,7 @@ from jaxtricks.optimizers._layer_depth import layer_depth as layer_depth
 from jaxtricks.optimizers._lookahead import base_point as base_point
 from jaxtricks.optimizers._lookahead import lookahead_point as lookahead_point
 from jaxtricks.optimizers._mask_by_path import mask_by_path as mask_by_path
+from jaxtricks.optimizers._max_norm import max_norm as max_norm
 from jaxtricks.optimizers._momentum import momentum as momentum
 from jaxtricks.optimizers._momentum import scale_by_momentum as scale_by_momentum
 from jaxtricks.optimizers._nesterov import nesterov as nesterov

@@ -153,6 +153,11 @@ TRANSFORMS: dict[str, Transform] = {
         scheduled=("learning_rate",),
         static={"mask": None},
     ),
+    "max_norm": Transform(
+        optimizers.max_norm,
+        hyper={"limit": (0.5, 0.1)},
+        static={"axis": -1, "mask": None},
+    ),
     "accumulate": Transform(
         optimizers.accumulate,
         hyper={},

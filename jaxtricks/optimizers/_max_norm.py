@@ -1,0 +1,81 @@
+"""Weight vectors that stay within a ball: the step of the loss, then a projection."""
+
+import jax.numpy as jnp
+import optax
+from jax.tree_util import keystr, tree_map_with_path
+from jaxtyping import Array, PyTree
+
+from jaxtricks._checks import check_integer, check_range
+from jaxtricks._moments import cast_like, scalar_like, to_float32
+from jaxtricks._prefix import Mask, expand_mask
+from jaxtricks._tree_checks import check_floating_tree, check_params_given, check_updates
+from jaxtricks._types import ScalarLike
+
+
+def max_norm(
+    limit: ScalarLike, *, axis: int = -1, mask: Mask = None
+) -> optax.GradientTransformationExtraArgs:
+    r"""Shortens each unit's weight vector to `limit` where the step would make it longer.
+
+    With $z_j$ the incoming weights of unit $j$ after the step, the new ones are
+    $z_j \min(1, c / \lVert z_j \rVert_2)$, the nearest point of the ball. Unlike a penalty it
+    leaves short vectors alone, and it bounds the weights at any learning rate. Last in the chain;
+    `update` needs `params`.
+
+    Args:
+        limit: $c > 0$, the longest norm; 3 or 4 are usual beside dropout. It may be traced.
+        axis: the axis of a leaf that counts the units; the norm is over all the others. -1 is right
+            for kernels of Flax's `Dense` (inputs, units) and `Conv` (height, width, inputs, units).
+            A leaf with one axis has one number a unit, whose size is limited, and so has a scalar.
+        mask: which leaves to limit, as a tree of bools (or a prefix) or a function of the
+            parameters such as `weights_only`, which leaves biases alone; None is all.
+
+    Raises:
+        ValueError: `limit` is not over 0, `update` gets no parameters, or a leaf lacks the axis.
+        TypeError: a leaf is not floating, or `axis` not an integer.
+
+    Example:
+        >>> tx, kernel = max_norm(1.0), jnp.array([[3.0, 0.3], [4.0, 0.4]])
+        >>> updates, _ = tx.update(jnp.zeros((2, 2)), tx.init(kernel), kernel)
+        >>> [[round(float(w), 2) for w in row] for row in kernel + updates]
+        [[0.6, 0.3], [0.8, 0.4]]
+
+    References:
+        Srebro and Shraibman, [Rank, trace-norm and max-norm](
+        https://doi.org/10.1007/11503415_37), 2005; beside dropout: Srivastava et al., [Dropout: a
+        simple way to prevent neural networks from overfitting](
+        https://jmlr.org/papers/v15/srivastava14a.html), 2014, section 5.1.
+    """
+    check_range("limit", limit, above=0.0)
+    check_integer("axis", axis)
+
+    def init(params: PyTree) -> optax.EmptyState:
+        check_floating_tree("params", params)
+        return optax.EmptyState()
+
+    def update(
+        updates: PyTree, state: optax.EmptyState, params: PyTree | None = None, **extra_args: object
+    ) -> tuple[PyTree, optax.EmptyState]:
+        del extra_args
+        check_params_given(params)
+        check_updates(updates, params)
+
+        def project(path: tuple, chosen: bool, u: Array, w: Array) -> Array:
+            if not chosen:
+                return u
+            if w.ndim and not -w.ndim <= axis < w.ndim:
+                raise ValueError(
+                    f"axis must be one of params{keystr(path)}'s {w.ndim}, got {axis}."
+                )
+            others = tuple(one for one in range(w.ndim) if one != axis % w.ndim)
+            end, most = w + u, scalar_like(limit, w)
+            largest = jnp.max(jnp.abs(end), axis=others, keepdims=True, initial=0)
+            unit = jnp.maximum(largest, most)  # so that no square overflows
+            norm = unit * jnp.sqrt(jnp.sum(jnp.square(end / unit), axis=others, keepdims=True))
+            return jnp.where(norm > most, end * (most / norm) - w, u)
+
+        chosen = expand_mask("mask", mask, params)
+        steps = tree_map_with_path(project, chosen, to_float32(updates), to_float32(params))
+        return cast_like(steps, updates), state
+
+    return optax.GradientTransformationExtraArgs(init, update)
