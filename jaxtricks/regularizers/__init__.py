@@ -1,8 +1,12 @@
 """Regularizers: Flax modules with `train` as an argument, and their pure kernels."""
 
+from jaxtricks.regularizers._alpha_dropout import AlphaDropout as AlphaDropout
+from jaxtricks.regularizers._alpha_dropout import alpha_dropout as alpha_dropout
 from jaxtricks.regularizers._dropout import Dropout as Dropout
 from jaxtricks.regularizers._dropout import dropout as dropout
 from jaxtricks.regularizers._elastic_net import elastic_net as elastic_net
+from jaxtricks.regularizers._gaussian_dropout import GaussianDropout as GaussianDropout
+from jaxtricks.regularizers._gaussian_dropout import gaussian_dropout as gaussian_dropout
 from jaxtricks.regularizers._l1 import l1 as l1
 from jaxtricks.regularizers._l2 import l2 as l2
 from jaxtricks.regularizers._maxout import Maxout as Maxout

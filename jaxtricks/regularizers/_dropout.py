@@ -166,7 +166,9 @@ class Dropout(nn.Module):
             return x
         if not train:
             return x if self.inverted else scaled(x, rate)
-        y, mask = masked(stream_key(self), x, rate, self.mask_axes, self.inverted)
+        y, mask = masked(
+            stream_key(self, self.rng_collection), x, rate, self.mask_axes, self.inverted
+        )
         if not self.is_initializing():
             self.sow("masks", "keep", mask)
         return y
@@ -185,13 +187,12 @@ def check_stream(name: object) -> None:
         raise ValueError("rng_collection must be a stream of its own, got 'params'.")
 
 
-def stream_key(layer: Dropout) -> Key[Array, ""]:
-    """A new key of the layer's stream.
+def stream_key(layer: nn.Module, stream: str) -> Key[Array, ""]:
+    """A new key of one of a layer's streams.
 
     Raises:
         ValueError: `rngs` has none.
     """
-    stream = layer.rng_collection
     if not layer.has_rng(stream):
         raise ValueError(
             f'{stream} needs a key in training: pass rngs={{"{stream}": key}} to apply, and '
