@@ -10,6 +10,12 @@ from jaxtricks.averaging._exponential_average import exponential_average as expo
 from jaxtricks.averaging._measure_batch_norm import (
     measure_batch_norm as measure_batch_norm,
 )
+from jaxtricks.averaging._monte_carlo_predictions import (
+    MonteCarloPredictions as MonteCarloPredictions,
+)
+from jaxtricks.averaging._monte_carlo_predictions import (
+    monte_carlo_predictions as monte_carlo_predictions,
+)
 from jaxtricks.averaging._polyak_average import polyak_average as polyak_average
 from jaxtricks.averaging._recalibrate_batch_norm import (
     recalibrate_batch_norm as recalibrate_batch_norm,

@@ -83,6 +83,13 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
     ones = jnp.ones((2, 2))
     return {
         averaging.cycle_ends: {"first_steps": 2, "multiplier": 1},
+        averaging.monte_carlo_predictions: {
+            "key": KEY,
+            "apply": lambda key, variables, x: x * jax.random.normal(key),
+            "variables": {},
+            "x": jnp.ones((2, 3)),
+            "samples": 2,
+        },
         averaging.ensemble_predictions: {
             "logits": jnp.ones((2, 3, 2)),
             "average": "logits",

@@ -1,0 +1,110 @@
+"""Predictions averaged over random masks: dropout left on in evaluation."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree
+
+from jaxtricks._checks import check_function, check_integer, check_key
+from jaxtricks._wide_dtype import wide_dtype
+
+
+class MonteCarloPredictions(NamedTuple):
+    r"""What the sampled networks say together.
+
+    `arithmetic`: log of the mean probabilities. `geometric`: log of the normalised geometric mean,
+    $\log \operatorname{softmax}$ of the mean scores. `variance`: of the probabilities over the
+    samples, divided by their number less one; NaN of one sample. All `[batch, classes]`.
+    """
+
+    arithmetic: Float[Array, "batch classes"]
+    geometric: Float[Array, "batch classes"]
+    variance: Float[Array, "batch classes"]
+
+
+def monte_carlo_predictions(
+    key: Key[Array, ""],
+    apply: Callable[[Key[Array, ""], PyTree, Any], Float[Array, "batch classes"]],
+    variables: PyTree,
+    x: PyTree,
+    *,
+    samples: int,
+) -> MonteCarloPredictions:
+    r"""Averages the predictions of `samples` networks, each with masks of its own.
+
+    With $p_k = \operatorname{softmax}(z_k)$ of the $k$-th pass, the arithmetic mean is
+    $\frac1K \sum_k p_k$ and the geometric one $\operatorname{softmax}(\frac1K \sum_k z_k)$. The
+    single pass of a network in evaluation (weight scaling) approximates the geometric mean, and is
+    it exactly for a softmax layer behind dropout. The passes run one after another in one compiled
+    loop, so that memory does not grow with their number.
+
+    Args:
+        key: split into one key for each pass.
+        apply: `(key, variables, x) -> logits`, the model in *training* mode, as
+            `lambda key, v, x: model.apply(v, x, train=True, rngs={"dropout": key})`. A layer that
+            should not be random must be told so: batch norm in training mode would normalise by
+            the batch `x`.
+        variables: handed to `apply`.
+        x: handed to `apply`.
+        samples: $K \ge 1$, how many passes.
+
+    Returns:
+        Log-probabilities and variances, in float32 or wider.
+
+    Raises:
+        ValueError: `samples` is below 1, `key` is an array of keys, or the logits are not
+            `[batch, classes]`.
+        TypeError: `key` is not a typed key, `samples` not an integer, `apply` no function, or the
+            logits not floating.
+
+    Example:
+        >>> from jaxtricks.regularizers import dropout
+        >>> def apply(key, weights, x):
+        ...     return dropout(key, x, 0.5) @ weights
+        >>> x, weights = jnp.ones((1, 2)), jnp.array([[1.0, 0.0], [1.0, 0.0]])
+        >>> found = monte_carlo_predictions(jax.random.key(0), apply, weights, x, samples=2000)
+        >>> [round(float(jnp.exp(p[0, 0])), 2) for p in (found.arithmetic, found.geometric)]
+        [0.81, 0.88]
+
+    References:
+        Srivastava et al.,
+        [Dropout: a simple way to prevent neural networks from overfitting](
+        https://jmlr.org/papers/v15/srivastava14a.html), 2014, section 7.5; Gal and Ghahramani,
+        [Dropout as a Bayesian approximation](https://arxiv.org/abs/1506.02142), 2016.
+    """
+    check_key("key", key)
+    check_function("apply", apply)
+    check_integer("samples", samples, low=1)
+    keys = jax.random.split(key, samples)
+    shape = jax.eval_shape(apply, keys[0], variables, x)
+    check_logits(shape)
+    zeros = jnp.zeros(shape.shape, wide_dtype(shape.dtype))
+
+    def one(sums: tuple[Array, ...], drawn: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
+        count, (logsum, scores, mean, squares) = drawn[0], sums
+        logs = jax.nn.log_softmax(apply(drawn[1], variables, x).astype(zeros.dtype))
+        p = jnp.exp(logs)
+        change = p - mean
+        mean = mean + change / count.astype(zeros.dtype)
+        squares = squares + change * (p - mean)  # Welford's, which loses no digits
+        return (jnp.logaddexp(logsum, logs), scores + logs, mean, squares), None
+
+    start = (jnp.full_like(zeros, -jnp.inf), zeros, zeros, zeros)
+    counts = jnp.arange(1, samples + 1)
+    (logsum, scores, _, squares), _ = jax.lax.scan(one, start, (counts, keys))
+    return MonteCarloPredictions(
+        logsum - jnp.log(jnp.asarray(samples, zeros.dtype)),
+        jax.nn.log_softmax(scores / samples),
+        squares / (samples - 1) if samples > 1 else jnp.full_like(zeros, jnp.nan),
+    )
+
+
+def check_logits(logits: Any) -> None:
+    """Checks what a model returns: scores of classes, as an array or its shape and dtype."""
+    if not hasattr(logits, "shape") or len(logits.shape) != 2:
+        found = getattr(logits, "shape", type(logits).__name__)
+        raise ValueError(f"apply must return logits [batch, classes], got {found}.")
+    if not jnp.issubdtype(logits.dtype, jnp.floating):
+        raise TypeError(f"apply must return floating logits, got {logits.dtype}.")
