@@ -5,6 +5,8 @@ from jaxtricks.regularizers._alpha_dropout import alpha_dropout as alpha_dropout
 from jaxtricks.regularizers._dropout import Dropout as Dropout
 from jaxtricks.regularizers._dropout import dropout as dropout
 from jaxtricks.regularizers._elastic_net import elastic_net as elastic_net
+from jaxtricks.regularizers._fractional_max_pool import FractionalMaxPool as FractionalMaxPool
+from jaxtricks.regularizers._fractional_max_pool import fractional_max_pool as fractional_max_pool
 from jaxtricks.regularizers._gaussian_dropout import GaussianDropout as GaussianDropout
 from jaxtricks.regularizers._gaussian_dropout import gaussian_dropout as gaussian_dropout
 from jaxtricks.regularizers._l1 import l1 as l1

@@ -109,6 +109,18 @@ LAYERS: dict[str, Layer] = {
         bad={"rng_collection": "params"},
         draws=True,
     ),
+    "FractionalMaxPool": Layer(
+        regularizers.FractionalMaxPool,
+        IMAGES,
+        static={
+            "ratio": 1.5,
+            "overlapping": True,
+            "pseudo_random": False,
+            "rng_collection": "dropout",
+        },
+        bad={"ratio": 2.5, "rng_collection": "params"},
+        draws=True,
+    ),
     "StochasticDepth": Layer(
         regularizers.StochasticDepth,
         ROWS,
@@ -297,6 +309,18 @@ KERNELS: dict[str, Kernel] = {
         {"x": ROWS},
         hyper={"rate": (0.5, 0.3)},
         ends={"rate": (0.0, 1.0)},
+        key=True,
+    ),
+    "fractional_max_pool": Kernel(
+        regularizers.fractional_max_pool,
+        {"x": IMAGES},
+        static={
+            "ratio": 1.5,
+            "overlapping": False,
+            "pseudo_random": False,
+            "return_indices": False,
+        },
+        bad={"ratio": 2.5},
         key=True,
     ),
     "stochastic_depth": Kernel(

@@ -1,0 +1,132 @@
+"""Fractional pooling: what Graham's regions are, and maxima over them by a loop in numpy."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtricks.regularizers import FractionalMaxPool, fractional_max_pool
+from jaxtricks.regularizers._fractional_max_pool import draw_borders
+from tests.untyped import untyped
+
+KEY = jax.random.key(0)
+SIZES = [(36, 2**0.5), (25, 1.3), (10, 2.0), (9, 2.0), (7, 1.01), (2, 1.5), (1, 1.5)]
+
+
+def borders(key, size, ratio, *, overlapping, pseudo_random, batch=200):
+    how = {"overlapping": overlapping, "pseudo_random": pseudo_random}
+    return np.asarray(draw_borders(key, batch, size, ratio, **how))
+
+
+@pytest.mark.parametrize("size, ratio", SIZES)
+@pytest.mark.parametrize("overlapping", [True, False])
+@pytest.mark.parametrize("pseudo_random", [True, False])
+def test_steps_are_1_or_2_and_lead_from_end_to_end(size, ratio, overlapping, pseudo_random):
+    for key in (KEY, None):
+        found = borders(key, size, ratio, overlapping=overlapping, pseudo_random=pseudo_random)
+        steps, last = np.diff(found), max(1, size - overlapping)
+        regions = math.ceil(last / ratio)
+        assert found.shape == (200, regions + 1)
+        assert np.all(found[:, 0] == 0) and np.all(found[:, -1] == last)
+        assert np.all((steps == 1) | (steps == 2))
+        assert np.all((steps == 2).sum(axis=1) == last - regions)
+        if key is None:
+            assert np.all(found == found[:1])
+
+
+def test_random_steps_are_in_any_order_and_pseudo_random_ones_are_even():
+    """Of 36 rows and 26 regions 10 steps are 2: pseudo-random ones lie 2 or 3 apart."""
+    drawn = borders(KEY, 36, 1.4, overlapping=False, pseudo_random=False)
+    twos = np.diff(drawn) == 2
+    share = twos.mean(axis=0)
+    assert np.all(np.abs(share - 10 / 26) < 5 * (10 * 16 / 26**2 / 200) ** 0.5)
+    assert len(np.unique(drawn, axis=0)) == 200
+    even = borders(KEY, 36, 1.4, overlapping=False, pseudo_random=True)
+    gaps = [set(np.diff(np.flatnonzero(row == 2))) for row in np.diff(even)]
+    assert set().union(*gaps) == {2, 3}
+    u = np.arange(36) / 36  # every draw there is
+    law = np.floor(36 / 26 * (np.arange(27)[None] + u[:, None]) + 1e-9)
+    law -= law[:, :1]
+    assert {tuple(row) for row in even} <= {tuple(row) for row in law.astype(int)}
+
+
+@pytest.mark.parametrize("overlapping", [True, False])
+@pytest.mark.parametrize("pseudo_random", [True, False])
+def test_it_is_the_maxima_over_these_regions(overlapping, pseudo_random):
+    x = np.asarray(jax.random.normal(jax.random.key(1), (3, 9, 7, 2)))
+    how = {"overlapping": overlapping, "pseudo_random": pseudo_random}
+    pool = jax.jit(lambda x: fractional_max_pool(KEY, x, (1.5, 1.25), return_indices=True, **how))
+    got, indices = map(np.asarray, pool(x))
+    one, two = jax.random.split(KEY)
+    rows = borders(one, 9, 1.5, batch=3, **how)
+    columns = borders(two, 7, 1.25, batch=3, **how)
+    assert got.shape == (3, 6, 5 if overlapping else 6, 2)
+    for n, i, j in np.ndindex(got.shape[:3]):
+        top, bottom = rows[n, i], rows[n, i + 1] + overlapping
+        left, right = columns[n, j], columns[n, j + 1] + overlapping
+        region = x[n, top:bottom, left:right]
+        np.testing.assert_array_equal(got[n, i, j], region.max(axis=(0, 1)))
+    flat = np.take_along_axis(x.reshape(3, 63, 2), indices.reshape(3, -1, 2), axis=1)
+    np.testing.assert_array_equal(flat, got.reshape(3, -1, 2))
+
+
+def test_of_equal_entries_the_first_counts():
+    """Also for the gradient: each region sends 1 to one entry."""
+    x = jnp.zeros((1, 4, 4, 1))
+    pool = {"ratio": 2.0, "overlapping": False, "return_indices": True}
+    _, indices = fractional_max_pool(None, x, **pool)
+    assert indices.ravel().tolist() == [0, 2, 8, 10]
+    slope = jax.grad(lambda x: jnp.sum(fractional_max_pool(None, x, 2.0, overlapping=False)))(x)
+    assert np.flatnonzero(slope).tolist() == [0, 2, 8, 10]
+
+
+@pytest.mark.parametrize("size", [4, 10, 37])
+@pytest.mark.parametrize("ratio", [1.01, 2**0.5, 1.9, 2.0])
+def test_sizes_are_those_of_the_ratio_rounded_up(size, ratio):
+    x = jax.ShapeDtypeStruct((2, size, size, 3), jnp.float32)
+    for overlapping in (True, False):
+        pool = functools.partial(fractional_max_pool, KEY, ratio=ratio, overlapping=overlapping)
+        rows = math.ceil((size - overlapping) / ratio)
+        assert jax.eval_shape(pool, x).shape == (2, rows, rows, 3)
+
+
+def test_pairs_are_ordinary_pooling():
+    x = jax.random.normal(KEY, (2, 6, 8, 3))
+    want = x.reshape(2, 3, 2, 4, 2, 3).max(axis=(2, 4))
+    for key in (KEY, None):
+        np.testing.assert_array_equal(fractional_max_pool(key, x, 2.0, overlapping=False), want)
+
+
+def test_nan_is_not_lost_and_evaluation_is_fixed():
+    x = jnp.zeros((1, 4, 4, 1)).at[0, 1, 1, 0].set(jnp.nan)
+    assert np.isnan(fractional_max_pool(None, x, 2.0, overlapping=False)).sum() == 1
+    layer, images = FractionalMaxPool(1.5), jax.random.normal(KEY, (2, 9, 9, 1))
+    want = fractional_max_pool(None, images, 1.5)
+    np.testing.assert_array_equal(layer.apply({}, images, train=False), want)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.1, float("nan"), (1.5, 0.5)])
+def test_bad_ratios_are_named(ratio):
+    x = jnp.ones((1, 4, 4, 1))
+    with pytest.raises(ValueError, match=r"ratio must be in \(1.0, 2.0\], got"):
+        fractional_max_pool(KEY, x, ratio)
+    with pytest.raises(ValueError, match=r"ratio must be in \(1.0, 2.0\], got"):
+        FractionalMaxPool(ratio)
+
+
+def test_bad_arguments_are_named():
+    x = jnp.ones((1, 4, 4, 1))
+    with untyped():
+        with pytest.raises(TypeError, match="ratio must be a number or two.* got"):
+            fractional_max_pool(KEY, x, (1.5, 1.5, 1.5))
+        with pytest.raises(TypeError, match="ratio must be a number or two.* got"):
+            jax.jit(lambda ratio: fractional_max_pool(KEY, x, ratio))(1.5)
+        with pytest.raises(ValueError, match=r"x must be .* got the shape \(4, 4, 1\)"):
+            fractional_max_pool(KEY, x[0], 1.5)
+        with pytest.raises(ValueError, match="x must be .* got the shape"):
+            fractional_max_pool(KEY, jnp.ones((1, 0, 4, 1)), 1.5)
+        with pytest.raises(TypeError, match="overlapping must be a bool, got 1"):
+            fractional_max_pool(KEY, x, 1.5, overlapping=1)
