@@ -1,13 +1,15 @@
 """Predictions averaged over random masks: dropout left on in evaluation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from jaxtricks._check_variables import check_variables
 from jaxtricks._checks import check_function, check_integer, check_key
+from jaxtricks._tree_checks import check_real_tree
 from jaxtricks._wide_dtype import wide_dtype
 
 
@@ -26,8 +28,8 @@ class MonteCarloPredictions(NamedTuple):
 
 def monte_carlo_predictions(
     key: Key[Array, ""],
-    apply: Callable[[Key[Array, ""], PyTree, Any], Float[Array, "batch classes"]],
-    variables: PyTree,
+    apply: Callable[[Key[Array, ""], Any, Any], Float[Array, "batch classes"]],
+    variables: Mapping[str, PyTree],
     x: PyTree,
     *,
     samples: int,
@@ -46,25 +48,25 @@ def monte_carlo_predictions(
             `lambda key, v, x: model.apply(v, x, train=True, rngs={"dropout": key})`. A layer that
             should not be random must be told so: batch norm in training mode would normalise by
             the batch `x`.
-        variables: handed to `apply`.
-        x: handed to `apply`.
+        variables: `"params"` and the model's other collections, handed to `apply`.
+        x: inputs, a tree of arrays, handed to `apply`.
         samples: $K \ge 1$, how many passes.
 
     Returns:
         Log-probabilities and variances, in float32 or wider.
 
     Raises:
-        ValueError: `samples` is below 1, `key` is an array of keys, or the logits are not
-            `[batch, classes]`.
-        TypeError: `key` is not a typed key, `samples` not an integer, `apply` no function, or the
-            logits not floating.
+        ValueError: `samples` is below 1, `key` is an array of keys, there are no `"params"`, or the
+            logits are not `[batch, classes]`.
+        TypeError: `key` is not a typed key, `samples` not an integer, `apply` no function,
+            `variables` no mapping, a leaf of `x` no array of numbers, or the logits not floating.
 
     Example:
         >>> from jaxtricks.regularizers import dropout
-        >>> def apply(key, weights, x):
-        ...     return dropout(key, x, 0.5) @ weights
-        >>> x, weights = jnp.ones((1, 2)), jnp.array([[1.0, 0.0], [1.0, 0.0]])
-        >>> found = monte_carlo_predictions(jax.random.key(0), apply, weights, x, samples=2000)
+        >>> def apply(key, variables, x):
+        ...     return dropout(key, x, 0.5) @ variables["params"]
+        >>> x, variables = jnp.ones((1, 2)), {"params": jnp.array([[1.0, 0.0], [1.0, 0.0]])}
+        >>> found = monte_carlo_predictions(jax.random.key(0), apply, variables, x, samples=2000)
         >>> [round(float(jnp.exp(p[0, 0])), 2) for p in (found.arithmetic, found.geometric)]
         [0.81, 0.88]
 
@@ -77,6 +79,8 @@ def monte_carlo_predictions(
     check_key("key", key)
     check_function("apply", apply)
     check_integer("samples", samples, low=1)
+    check_variables(variables)
+    check_real_tree("x", x)
     keys = jax.random.split(key, samples)
     shape = jax.eval_shape(apply, keys[0], variables, x)
     check_logits(shape)

@@ -23,7 +23,8 @@ def max_norm(
     `update` needs `params`.
 
     Args:
-        limit: $c > 0$, the longest norm; 3 or 4 are usual beside dropout. It may be traced.
+        limit: $c \ge 0$, the longest norm; 3 or 4 are usual beside dropout, and 0 leaves nothing.
+            It may be traced.
         axis: the axis of a leaf that counts the units; the norm is over all the others. -1 is right
             for kernels of Flax's `Dense` (inputs, units) and `Conv` (height, width, inputs, units).
             A leaf with one axis has one number a unit, whose size is limited, and so has a scalar.
@@ -31,7 +32,8 @@ def max_norm(
             parameters such as `weights_only`, which leaves biases alone; None is all.
 
     Raises:
-        ValueError: `limit` is not over 0, `update` gets no parameters, or a leaf lacks the axis.
+        ValueError: `limit` is negative or not finite, `update` gets no parameters, or a leaf lacks
+            the axis.
         TypeError: a leaf is not floating, or `axis` not an integer.
 
     Example:
@@ -46,7 +48,7 @@ def max_norm(
         simple way to prevent neural networks from overfitting](
         https://jmlr.org/papers/v15/srivastava14a.html), 2014, section 5.1.
     """
-    check_range("limit", limit, above=0.0)
+    check_range("limit", limit, low=0.0)
     check_integer("axis", axis)
 
     def init(params: PyTree) -> optax.EmptyState:
@@ -70,9 +72,10 @@ def max_norm(
             others = tuple(one for one in range(w.ndim) if one != axis % w.ndim)
             end, most = w + u, scalar_like(limit, w)
             largest = jnp.max(jnp.abs(end), axis=others, keepdims=True, initial=0)
-            unit = jnp.maximum(largest, most)  # so that no square overflows
+            unit = jnp.where(largest > 0, largest, 1)  # so that no square overflows
             norm = unit * jnp.sqrt(jnp.sum(jnp.square(end / unit), axis=others, keepdims=True))
-            return jnp.where(norm > most, end * (most / norm) - w, u)
+            long = norm > most
+            return jnp.where(long, end * (most / jnp.where(long, norm, 1)) - w, u)
 
         chosen = expand_mask("mask", mask, params)
         steps = tree_map_with_path(project, chosen, to_float32(updates), to_float32(params))

@@ -63,7 +63,7 @@ def keep_probability(rate: ScalarLike) -> Float[Array, ""]:
 def _share(rate: ScalarLike) -> Array | np.ndarray:
     """`1 - rate` in multiples of 2^-16, rounded."""
     xp = jnp if isinstance(rate, jax.core.Tracer) else np
-    return xp.round((1 - xp.asarray(rate, xp.float32)) * 2**DIGITS).astype(xp.uint32)
+    return xp.asarray(xp.round((1 - xp.asarray(rate, xp.float32)) * 2**DIGITS), xp.uint32)
 
 
 @functools.partial(jax.jit, static_argnames="shape")

@@ -5,7 +5,9 @@ from typing import Any
 
 from jaxtyping import PyTree
 
-from jaxtricks._checks import check_range, shown
+from jaxtricks._array_checks import check_floating
+from jaxtricks._check_variables import check_variables
+from jaxtricks._checks import check_instance, check_range, shown
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._bernoulli_mask import keep_probability
@@ -28,7 +30,9 @@ def scale_weights(variables: Mapping[str, PyTree], rates: Mapping[str, Any]) -> 
         The variables with scaled kernels, of the same dtypes.
 
     Raises:
-        ValueError: a rate is out of range, or a name is not that of a layer with a `"kernel"`.
+        ValueError: a rate is out of range, a name is not that of a layer with a `"kernel"`, or
+            there are no `"params"`.
+        TypeError: `variables` or `rates` is no mapping, or a kernel no floating array.
 
     Example:
         >>> import jax.numpy as jnp
@@ -42,8 +46,9 @@ def scale_weights(variables: Mapping[str, PyTree], rates: Mapping[str, Any]) -> 
         [Dropout: a simple way to prevent neural networks from overfitting](
         https://jmlr.org/papers/v15/srivastava14a.html), 2014, section 1.
     """
-    if "params" not in variables:
-        raise ValueError(f"variables must have 'params', got {sorted(variables)}.")
+    check_variables(variables)
+    check_instance("rates", rates, Mapping)
+    check_instance("variables['params']", variables["params"], Mapping)
     return {**variables, "params": _scaled(variables["params"], rates, "rates")}
 
 
@@ -60,6 +65,7 @@ def _scaled(params: Any, rates: Mapping[str, Any], path: str) -> dict[str, Any]:
         check_range(here, rate, low=0.0, high=1.0)
         if "kernel" not in layer:
             raise ValueError(f"{here} must name a layer with a kernel, got {shown(sorted(layer))}.")
+        check_floating(f"the kernel of {here}", layer["kernel"])
         out[name] = {**layer, "kernel": _times(layer["kernel"], rate)}
     return out
 

@@ -15,23 +15,24 @@ from tests.untyped import untyped
 KEY = jax.random.key(0)
 X = jax.random.normal(jax.random.key(1), (5, 6))
 WEIGHTS = jax.random.normal(jax.random.key(2), (6, 3))
+VARIABLES = {"params": WEIGHTS}
 
 
-def linear(key, weights, x):
+def linear(key, variables, x):
     """Softmax regression with dropout on its input."""
-    return dropout(key, x, 0.5) @ weights
+    return dropout(key, x, 0.5) @ variables["params"]
 
 
-def average(samples, apply=linear, weights=WEIGHTS, x=X):
+def average(samples, apply=linear, variables=VARIABLES, x=X):
     call = jax.jit(lambda key: averaging.monte_carlo_predictions(
-        key, apply, weights, x, samples=samples))  # fmt: skip
+        key, apply, variables, x, samples=samples))  # fmt: skip
     return call(KEY)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 7])
 def test_it_is_the_mean_and_the_variance_of_the_passes(samples):
     keys = jax.random.split(KEY, samples)
-    logits = np.stack([linear(key, WEIGHTS, X) for key in keys]).astype(np.float64)
+    logits = np.stack([linear(key, VARIABLES, X) for key in keys]).astype(np.float64)
     p = np.exp(logits - np.log(np.sum(np.exp(logits), axis=-1, keepdims=True)))
     found = average(samples)
     np.testing.assert_allclose(np.exp(found.arithmetic), p.mean(axis=0), rtol=1e-5)
@@ -75,7 +76,7 @@ def test_the_same_key_gives_the_same_numbers_and_narrow_scores_are_widened():
 
 
 def test_no_probability_is_rounded_to_nothing():
-    def sure(key, weights, x):
+    def sure(key, variables, x):
         return jnp.array([[0.0, -300.0]])
 
     found = average(4, sure)
@@ -84,7 +85,7 @@ def test_no_probability_is_rounded_to_nothing():
 
 def test_bad_arguments_are_named():
     def call(key=KEY, apply=linear, samples=2):
-        return averaging.monte_carlo_predictions(key, apply, WEIGHTS, X, samples=samples)
+        return averaging.monte_carlo_predictions(key, apply, VARIABLES, X, samples=samples)
 
     with pytest.raises(ValueError, match="samples must be at least 1, got 0"):
         call(samples=0)

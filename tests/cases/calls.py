@@ -85,8 +85,8 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
         averaging.cycle_ends: {"first_steps": 2, "multiplier": 1},
         averaging.monte_carlo_predictions: {
             "key": KEY,
-            "apply": lambda key, variables, x: x * jax.random.normal(key),
-            "variables": {},
+            "apply": lambda key, variables, x: x * variables["params"] * jax.random.normal(key),
+            "variables": {"params": jnp.ones((1, 3))},
             "x": jnp.ones((2, 3)),
             "samples": 2,
         },

@@ -45,6 +45,8 @@ ALSO_MEANT = {
 # What the caller's model, loss or run is given: it may refuse in its own words what could be meant.
 HANDED_ON = {
     ("averaging.measure_batch_norm", "examples"),
+    ("averaging.monte_carlo_predictions", "variables"),
+    ("averaging.monte_carlo_predictions", "x"),
     ("averaging.recalibrate_batch_norm", "examples"),
     ("probes.dead_units", "variables"),
     ("probes.layer_gradients", "variables"),

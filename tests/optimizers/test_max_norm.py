@@ -62,15 +62,20 @@ def test_a_net_trained_with_it_ends_at_the_limit():
     np.testing.assert_allclose(params["bias"], [9.0, 9.0], rtol=1e-3)
 
 
+def test_a_limit_of_0_leaves_nothing():
+    w = jnp.array([[3.0, 0.0], [-4.0, 0.0]])
+    assert ends(optimizers.max_norm(0.0), w, jnp.ones_like(w)).tolist() == [[0.0] * 2] * 2
+
+
 def test_limits_are_mapped():
     w, limits = jax.random.normal(KEY, (4, 5)), np.array([0.1, 1.0, 10.0], np.float32)
     got = jax.jit(jax.vmap(lambda c: ends(optimizers.max_norm(c), w, jnp.zeros_like(w))))(limits)
     want = [ends(optimizers.max_norm(c), w, jnp.zeros_like(w)) for c in limits]
-    np.testing.assert_allclose(got, np.stack(want), rtol=1e-6)
+    np.testing.assert_allclose(got, np.stack(want), rtol=1e-5, atol=1e-6)  # w + (end - w)
 
 
 def test_bad_arguments_are_named():
-    for bad in (0.0, -1.0, float("nan")):
+    for bad in (-0.1, -1.0, float("nan")):
         with pytest.raises(ValueError, match=f"limit must be in .*got {bad}"):
             optimizers.max_norm(bad)
     with untyped(), pytest.raises(TypeError, match="axis must be an integer, got 0.5"):

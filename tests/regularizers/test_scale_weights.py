@@ -70,5 +70,5 @@ def test_bad_rates_are_named(rates, words):
     params = {"a": {"kernel": jnp.ones((1, 1))}, "deep": {"inner": {"kernel": jnp.ones((1, 1))}}}
     with pytest.raises(ValueError, match=words):
         scale_weights({"params": params}, rates)
-    with pytest.raises(ValueError, match="variables must have 'params', got"):
+    with pytest.raises(ValueError, match='variables must hold "params", got'):
         scale_weights(params, {})
