@@ -1,6 +1,7 @@
 """The files of one experiment's picture: drawn, captioned and written."""
 
 import io
+import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,9 +77,15 @@ def _png(figure: Figure, *, sketch: bool) -> bytes:
 
 
 def _svg(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
+    """Matplotlib names clips and markers by hashes of numbers whose last digits are not the same in
+    every process; here they are counted."""
+    buffer, names = io.BytesIO(), dict[bytes, bytes]()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+
+    def counted(name: re.Match[bytes]) -> bytes:
+        return names.setdefault(name[0], b"shape_%d" % len(names))
+
+    return re.sub(rb"\b[mp][0-9a-f]{10}\b", counted, buffer.getvalue())
 
 
 def _sketch(figure: Figure) -> None:

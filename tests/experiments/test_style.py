@@ -2,12 +2,15 @@
 
 import itertools
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, LITERAL, RIGHT, data_name, ordered
-from experiments.engine._style import METHODS, SCALES
+from experiments.engine._picture import _svg
+from experiments.engine._style import METHODS, RC, SCALES
 
 # Machado, Oliveira and Fernandes (2009), A physiologically-based model for simulation of color
 # vision deficiency, severity 1; applied to linear RGB, as the paper has it.
@@ -86,3 +89,16 @@ def test_data_sets_are_spelled_one_way():
     assert [data_name(name) for name in ("mnist", "cifar10", "digits", "analytic")] == [
         "MNIST", "CIFAR-10", "digits", "analytic",
     ]  # fmt: skip
+
+
+def test_an_svg_does_not_depend_on_the_last_digits_of_its_layout():
+    """They differ from process to process, and matplotlib makes names of them."""
+
+    def drawn(shift):
+        figure = Figure(layout="none")
+        axes = figure.add_axes((0.1 + shift, 0.1, 0.8, 0.8))
+        axes.plot([0.0, 1.0], [1.0, 0.0], "o-")
+        return _svg(figure)
+
+    with plt.rc_context(RC):
+        assert drawn(0.0) == drawn(1e-15)
