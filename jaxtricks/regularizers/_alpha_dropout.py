@@ -1,16 +1,14 @@
 """Alpha dropout: dropout that keeps the mean and the variance of standardised units."""
 
-import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from jaxtricks._array_checks import check_floating
-from jaxtricks._checks import check_flag, check_key, check_range
+from jaxtricks._checks import check_key, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._bernoulli_mask import bernoulli_mask
-from jaxtricks.regularizers._dropout import check_stream, stream_key
+from jaxtricks.regularizers._random_layer import RandomLayer
 
 SATURATED = -1.7580993408473766  # what SELU tends to on the left, - lambda alpha
 
@@ -39,6 +37,7 @@ def alpha_dropout(
         TypeError: `key` is not a typed key, or `x` not a floating array.
 
     Example:
+        >>> import jax
         >>> x = jax.random.normal(jax.random.key(0), (100_000,))
         >>> y = alpha_dropout(jax.random.key(1), x, 0.2)
         >>> round(abs(float(jnp.mean(y))), 2), round(float(jnp.var(y)), 2)
@@ -61,7 +60,7 @@ def alpha_dropout(
     return (scale * (jnp.where(mask, wide, SATURATED) - (1 - q) * SATURATED)).astype(x.dtype)
 
 
-class AlphaDropout(nn.Module):
+class AlphaDropout(RandomLayer):
     """Applies `alpha_dropout` in training and returns its input unchanged in evaluation.
 
     It belongs behind `jax.nn.selu` in networks whose first weights have the variance 1 / inputs
@@ -89,25 +88,10 @@ class AlphaDropout(nn.Module):
     rate: ScalarLike = 0.5
     rng_collection: str = "dropout"
 
-    def __post_init__(self) -> None:
-        check_range("rate", self.rate, low=0.0, high=1.0)
-        check_stream(self.rng_collection)
-        super().__post_init__()
-
-    def __call__(
-        self, x: Float[Array, "*shape"], *, train: bool, rate: ScalarLike | None = None
-    ) -> Float[Array, "*shape"]:
-        """Drops entries in training.
-
-        Args:
-            x: activations of any shape.
-            train: whether to drop.
-            rate: used for this call instead of the layer's own; it may be traced.
-        """
-        check_flag("train", train)
-        check_floating("x", x)
-        rate = self.rate if rate is None else rate
+    def check_rate(self, rate: ScalarLike) -> None:
         check_range("rate", rate, low=0.0, high=1.0)
-        if not train or (not isinstance(rate, jax.core.Tracer) and rate == 0):
-            return x
-        return alpha_dropout(stream_key(self, self.rng_collection), x, rate)
+
+    def drawn(
+        self, key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
+    ) -> Float[Array, "*shape"]:
+        return alpha_dropout(key, x, rate)

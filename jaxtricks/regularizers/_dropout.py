@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
-import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from jaxtricks._array_checks import check_floating
-from jaxtricks._checks import check_flag, check_instance, check_key, check_range
+from jaxtricks._checks import check_flag, check_key, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._bernoulli_mask import bernoulli_mask, keep_probability
 from jaxtricks.regularizers._mask_shape import check_mask_axes, mask_shape
+from jaxtricks.regularizers._random_layer import RandomLayer
 
 
 def dropout(
@@ -54,6 +53,7 @@ def dropout(
             integers, or `inverted` not a bool.
 
     Example:
+        >>> import jax
         >>> dropout(jax.random.key(0), jnp.ones(8), 0.5).tolist()
         [2.0, 2.0, 2.0, 0.0, 0.0, 2.0, 0.0, 2.0]
         >>> dropout(jax.random.key(0), jnp.ones((2, 3)), 0.5, mask_axes=(0,)).tolist()
@@ -91,7 +91,7 @@ def masked(
     return jnp.where(mask, wide * scale.astype(wide.dtype), 0).astype(x.dtype), mask
 
 
-class Dropout(nn.Module):
+class Dropout(RandomLayer):
     """Applies `dropout` in training; in evaluation it returns its input, or that times `1 - rate`.
 
     Every layer, and every call of a layer, draws its own mask from the stream `rng_collection`. The
@@ -117,6 +117,7 @@ class Dropout(nn.Module):
             not a bool, or, when called, `train` is not a bool or the input not a floating array.
 
     Example:
+        >>> import jax
         >>> layer = Dropout(0.5)
         >>> layer.apply({}, jnp.ones(4), train=False).tolist()
         [1.0, 1.0, 1.0, 1.0]
@@ -141,64 +142,26 @@ class Dropout(nn.Module):
     rng_collection: str = "dropout"
 
     def __post_init__(self) -> None:
-        check_range("rate", self.rate, low=0.0, high=1.0)
         check_mask_axes(self.mask_axes)
         check_flag("inverted", self.inverted)
-        check_stream(self.rng_collection)
         super().__post_init__()
 
-    def __call__(
-        self, x: Float[Array, "*shape"], *, train: bool, rate: ScalarLike | None = None
-    ) -> Float[Array, "*shape"]:
-        """Drops entries in training.
-
-        Args:
-            x: activations of any shape.
-            train: whether to drop.
-            rate: used for this call instead of the layer's own; it may be traced, so a schedule or
-                a search can change it.
-        """
-        check_flag("train", train)
-        check_floating("x", x)
-        rate = self.rate if rate is None else rate
+    def check_rate(self, rate: ScalarLike) -> None:
         check_range("rate", rate, low=0.0, high=1.0)
-        if not isinstance(rate, jax.core.Tracer) and rate == 0:
-            return x
-        if not train:
-            return x if self.inverted else scaled(x, rate)
-        y, mask = masked(
-            stream_key(self, self.rng_collection), x, rate, self.mask_axes, self.inverted
-        )
+
+    def drawn(
+        self, key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
+    ) -> Float[Array, "*shape"]:
+        y, mask = masked(key, x, rate, self.mask_axes, self.inverted)
         if not self.is_initializing():
             self.sow("masks", "keep", mask)
         return y
+
+    def evaluated(self, x: Float[Array, "*shape"], rate: ScalarLike) -> Float[Array, "*shape"]:
+        return x if self.inverted else scaled(x, rate)
 
 
 def scaled(x: Float[Array, "*shape"], rate: ScalarLike) -> Float[Array, "*shape"]:
     """Multiplies by the probability of staying, as it is drawn."""
     wide = x.astype(wide_dtype(x.dtype))
     return (wide * keep_probability(rate).astype(wide.dtype)).astype(x.dtype)
-
-
-def check_stream(name: object) -> None:
-    """Checks the name of a random stream, which is not that of the parameters."""
-    check_instance("rng_collection", name, str)
-    if name == "params":
-        raise ValueError("rng_collection must be a stream of its own, got 'params'.")
-
-
-def stream_key(layer: nn.Module, stream: str) -> Key[Array, ""]:
-    """A new key of one of a layer's streams.
-
-    Raises:
-        ValueError: `rngs` has none.
-    """
-    if not layer.has_rng(stream):
-        raise ValueError(
-            f'{stream} needs a key in training: pass rngs={{"{stream}": key}} to apply, and '
-            f'split_rngs={{"{stream}": True}} to nn.scan or nn.vmap around the layer.'
-        )
-    key = layer.make_rng(stream)
-    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.wrap_key_data(key)
-    return key

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jaxtricks._array_checks import check_floating
 from jaxtricks._checks import check_flag, check_key, check_range, shown
-from jaxtricks.regularizers._dropout import check_stream, stream_key
+from jaxtricks.regularizers._random_layer import check_stream, stream_key
 
 Ratio = float | tuple[float, float]
 Pooled = Float[Array, "batch rows columns channel"]

@@ -1,15 +1,14 @@
 """Gaussian dropout: multiplying units by random numbers about 1."""
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from jaxtricks._array_checks import check_floating
-from jaxtricks._checks import check_flag, check_key, check_range
+from jaxtricks._checks import check_key, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
-from jaxtricks.regularizers._dropout import check_stream, stream_key
+from jaxtricks.regularizers._random_layer import RandomLayer
 
 
 def gaussian_dropout(
@@ -56,7 +55,7 @@ def gaussian_dropout(
     return (wide * (1 + deviation * jax.random.normal(key, x.shape, wide.dtype))).astype(x.dtype)
 
 
-class GaussianDropout(nn.Module):
+class GaussianDropout(RandomLayer):
     """Applies `gaussian_dropout` in training and returns its input unchanged in evaluation.
 
     Stream and keys are those of `Dropout`.
@@ -84,25 +83,10 @@ class GaussianDropout(nn.Module):
     rate: ScalarLike = 0.5
     rng_collection: str = "dropout"
 
-    def __post_init__(self) -> None:
-        check_range("rate", self.rate, low=0.0, below=1.0)
-        check_stream(self.rng_collection)
-        super().__post_init__()
-
-    def __call__(
-        self, x: Float[Array, "*shape"], *, train: bool, rate: ScalarLike | None = None
-    ) -> Float[Array, "*shape"]:
-        """Multiplies by random factors in training.
-
-        Args:
-            x: activations of any shape.
-            train: whether to do so.
-            rate: used for this call instead of the layer's own; it may be traced.
-        """
-        check_flag("train", train)
-        check_floating("x", x)
-        rate = self.rate if rate is None else rate
+    def check_rate(self, rate: ScalarLike) -> None:
         check_range("rate", rate, low=0.0, below=1.0)
-        if not train or (not isinstance(rate, jax.core.Tracer) and rate == 0):
-            return x
-        return gaussian_dropout(stream_key(self, self.rng_collection), x, rate)
+
+    def drawn(
+        self, key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
+    ) -> Float[Array, "*shape"]:
+        return gaussian_dropout(key, x, rate)

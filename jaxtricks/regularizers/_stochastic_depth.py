@@ -7,7 +7,8 @@ from jaxtyping import Array, Float, Key
 from jaxtricks._array_checks import check_floating
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._types import ScalarLike
-from jaxtricks.regularizers._dropout import Dropout, check_stream, dropout
+from jaxtricks.regularizers._dropout import Dropout, dropout
+from jaxtricks.regularizers._random_layer import check_stream
 
 
 def stochastic_depth(

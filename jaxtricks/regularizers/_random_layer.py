@@ -1,0 +1,79 @@
+"""What layers have in common that change their input at random, in training."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from jaxtricks._array_checks import check_floating
+from jaxtricks._checks import check_flag, check_instance
+from jaxtricks._types import ScalarLike
+
+
+class RandomLayer(nn.Module):
+    """A layer with the fields `rate` and `rng_collection`; a subclass says what it draws."""
+
+    def check_rate(self, rate: ScalarLike) -> None:
+        """Raises `ValueError` if a rate is out of range."""
+        raise NotImplementedError
+
+    def drawn(
+        self, key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
+    ) -> Float[Array, "*shape"]:
+        """The output in training."""
+        raise NotImplementedError
+
+    def evaluated(self, x: Float[Array, "*shape"], rate: ScalarLike) -> Float[Array, "*shape"]:
+        """The output in evaluation."""
+        del rate
+        return x
+
+    def __post_init__(self) -> None:
+        self.check_rate(self.rate)
+        check_stream(self.rng_collection)
+        super().__post_init__()
+
+    def __call__(
+        self, x: Float[Array, "*shape"], *, train: bool, rate: ScalarLike | None = None
+    ) -> Float[Array, "*shape"]:
+        """Applies the layer.
+
+        Args:
+            x: activations of any shape.
+            train: whether to draw.
+            rate: used for this call instead of the layer's own; it may be traced, so a schedule or
+                a search can change it.
+        """
+        check_flag("train", train)
+        check_floating("x", x)
+        rate = self.rate if rate is None else rate
+        self.check_rate(rate)
+        if not isinstance(rate, jax.core.Tracer) and rate == 0:
+            return x
+        if not train:
+            return self.evaluated(x, rate)
+        return self.drawn(stream_key(self, self.rng_collection), x, rate)
+
+
+def check_stream(name: object) -> None:
+    """Checks the name of a random stream, which is not that of the parameters."""
+    check_instance("rng_collection", name, str)
+    if name == "params":
+        raise ValueError("rng_collection must be a stream of its own, got 'params'.")
+
+
+def stream_key(layer: nn.Module, stream: str) -> Key[Array, ""]:
+    """A new key of one of a layer's streams.
+
+    Raises:
+        ValueError: `rngs` has none.
+    """
+    if not layer.has_rng(stream):
+        raise ValueError(
+            f'{stream} needs a key in training: pass rngs={{"{stream}": key}} to apply, and '
+            f'split_rngs={{"{stream}": True}} to nn.scan or nn.vmap around the layer.'
+        )
+    key = layer.make_rng(stream)
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.wrap_key_data(key)
+    return key
