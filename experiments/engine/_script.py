@@ -16,7 +16,7 @@ from experiments import catalogue
 from experiments.engine._plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
-NOT_SCRIPTS = {"engine", "catalogue", "performance"}
+NOT_SCRIPTS = {"engine", "catalogue", "lab", "performance"}
 SUBJECT = re.compile(r"[CEF]-\d{3}|E-\d{2}")
 
 

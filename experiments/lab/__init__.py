@@ -1,0 +1,10 @@
+"""What experiments that train share: images, training, and arms that are tuned and judged alike."""
+
+from experiments.lab.images import Images as Images
+from experiments.lab.images import read as read
+from experiments.lab.images import subset as subset
+from experiments.lab.race import over as over
+from experiments.lab.race import tune as tune
+from experiments.lab.train import measure as measure
+from experiments.lab.train import momentum_to_zero as momentum_to_zero
+from experiments.lab.train import train as train

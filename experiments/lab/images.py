@@ -1,0 +1,82 @@
+"""Real images: a pool from which every seed draws its own training set, and sets to judge by."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtricks import data
+
+Examples = dict[str, np.ndarray]
+
+
+class Images(NamedTuple):
+    """Images as uint8 and their labels, and the name of the data set.
+
+    Attributes:
+        pool: to draw training sets from.
+        validation: to choose by.
+        test: to judge by.
+        name: of the data set that was found.
+    """
+
+    pool: Examples
+    validation: Examples
+    test: Examples
+    name: str
+
+
+def read(
+    wanted: str, *, pool: int, validation: int, test: int = 10_000, halve: bool = True
+) -> Images:
+    """At most so many images of `wanted`, or of digits where it is not prepared.
+
+    Digits are 1,797 of 8 x 8 pixels: 30 % are for the test, and the share `validation / (pool +
+    validation)` of the others to choose by. `halve`: pixels are averaged over 2 x 2 blocks; those
+    of digits already are, over 4 x 4.
+    """
+    small = wanted == "digits" or not data.available(wanted)
+    if small:
+        share = validation / (pool + validation)
+        train, held_back, tested = data.load("digits", validation=share, test=0.3)
+        return Images(
+            first(train, pool), first(held_back, validation), first(tested, test), "digits"
+        )
+    train, held_back, tested = data.load(wanted, validation=validation)
+    splits = (first(train, pool), held_back, first(tested, test))
+    if halve:
+        splits = [{**split, "image": halved(split["image"])} for split in splits]
+    return Images(*splits, "digits" if small else wanted)
+
+
+def first(examples: Examples, count: int) -> Examples:
+    """`count` examples, or all if there are no more, at random but always the same."""
+    rows = np.random.default_rng(0).permutation(len(examples["label"]))[:count]
+    return {name: values[rows] for name, values in examples.items()}
+
+
+def halved(images: np.ndarray) -> np.ndarray:
+    """Means over 2 x 2 pixels, uint8 as before."""
+    n, height, width, channels = images.shape
+    blocks = images.reshape(n, height // 2, 2, width // 2, 2, channels)
+    return np.uint8(np.rint(blocks.mean(axis=(2, 4))))
+
+
+def subset(key: jax.Array, pool: Examples, count: int, *, noise: float = 0.0) -> dict:
+    """A training set of `count` images drawn from the pool; a share `noise` has random labels.
+
+    Raises:
+        ValueError: the pool has fewer.
+    """
+    size = len(pool["label"])
+    if count > size:
+        raise ValueError(f"count must be at most the {size} images of the pool, got {count}.")
+    rows_key, noisy_key, label_key = jax.random.split(key, 3)
+    rows = jax.random.permutation(rows_key, size)[:count]
+    drawn = {name: jnp.asarray(values)[rows] for name, values in pool.items()}
+    if noise:
+        noisy = jax.random.uniform(noisy_key, (count,)) < noise
+        labels = jax.random.randint(label_key, (count,), 0, 10, drawn["label"].dtype)
+        drawn["label"] = jnp.where(noisy, labels, drawn["label"])
+    return drawn

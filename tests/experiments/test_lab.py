@@ -1,0 +1,104 @@
+"""The laboratory: training sets drawn by each seed, and arms that are tuned and judged alike."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from experiments import lab
+from experiments.engine import choice_variance
+from jaxtricks import models, training
+
+KEYS = jax.random.split(jax.random.key(0), 6)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return lab.read("digits", pool=800, validation=200, test=100)
+
+
+def test_sets_have_the_sizes_that_are_asked_for_and_share_no_image(digits):
+    sizes = [len(some["label"]) for some in digits[:3]]
+    assert sizes == [800, 200, 100] and digits.name == "digits"
+    rows = np.concatenate([some["image"].reshape(-1, 64) for some in digits[:3]])
+    again = lab.read("digits", pool=800, validation=200, test=100)
+    chex.assert_trees_all_equal(digits.pool, again.pool)
+    assert len(np.unique(rows, axis=0)) > 1090  # digits hold a few images twice
+
+
+def test_a_set_that_is_not_prepared_is_digits(monkeypatch):
+    monkeypatch.setattr(lab.images.data, "available", lambda name: False)
+    assert lab.read("mnist", pool=20, validation=20, test=20).name == "digits"
+
+
+def test_each_seed_draws_its_own_training_set(digits):
+    draw = jax.jit(lambda key: lab.subset(key, digits.pool, 300, noise=0.5))
+    first, second = draw(KEYS[0]), draw(KEYS[1])
+    chex.assert_trees_all_equal(first, draw(KEYS[0]))
+    assert not np.array_equal(first["image"], second["image"])
+    pool = {row.tobytes(): label for row, label in zip(*digits.pool.values(), strict=True)}
+    right = [
+        pool[row.tobytes()] == label
+        for row, label in zip(np.asarray(first["image"]), first["label"], strict=True)
+    ]
+    assert abs(np.mean(right) - 0.55) < 0.15  # a tenth of the random labels is right
+    with pytest.raises(ValueError, match="count must be at most the 800 images of the pool, got"):
+        lab.subset(KEYS[0], digits.pool, 801)
+
+
+def test_training_learns_and_looks_as_often_as_told(digits):
+    net = models.MLP((16, 10))
+    ours = training.trainer(
+        training.classification_loss(net), lab.momentum_to_zero(0.1, steps=6 * 40)
+    )
+
+    @jax.jit
+    def learn(key, examples):
+        start = net.init(key, jnp.zeros((1, 8, 8, 1)), train=False)
+
+        def look(state):
+            return {"step": state.step, **lab.measure(ours, ours.variables(state), examples)}
+
+        return lab.train(ours, start, examples, key=key, epochs=6, batch=20, look=look, every=2)
+
+    state, looks = learn(KEYS[0], digits.pool)
+    assert looks["step"].tolist() == [80, 160, 240] and int(state.step) == 240
+    assert looks["error"][-1] < looks["error"][0] and looks["error"][-1] < 5
+
+
+def test_the_rate_falls_to_zero_along_half_a_cosine():
+    rule = lab.momentum_to_zero(0.1, steps=4, decay=0.0)
+
+    def step(state, _):
+        updates, state = rule.update(jnp.ones(()), state)
+        return state, -updates
+
+    _, rates = jax.lax.scan(step, rule.init(jnp.zeros(())), length=5)
+    chex.assert_trees_all_close(rates, 0.05 + 0.05 * jnp.cos(jnp.pi * jnp.arange(5) / 4), atol=1e-8)
+
+
+def test_a_model_that_diverged_has_the_worst_values():
+    def loss(params, model_state, batch, keys, *, train):
+        losses = jnp.full(batch["label"].shape, jnp.nan)
+        return losses, (model_state, {"accuracy": jnp.zeros(losses.shape)})
+
+    ours = training.trainer(loss, optax.sgd(1.0))
+    examples = {"label": np.zeros(3, np.int32)}
+    assert lab.measure(ours, {"params": jnp.zeros(())}, examples) == {"loss": 100.0, "error": 100.0}
+
+
+def test_arms_are_tuned_on_other_seeds_than_they_are_judged_on():
+    def run(key, trial, shift):
+        noise = jax.random.uniform(key)
+        return {"validation error": (trial - 0.3) ** 2 + 0.001 * noise + shift, "noise": noise}
+
+    trials = np.array([1.0, 0.3, 0.2], np.float32)
+    found = lab.tune(run, trials, tuning=KEYS[:2], judged=KEYS[2:], shared=(jnp.float32(2.0),))
+    chex.assert_trees_all_equal(found.tested["noise"], jax.vmap(jax.random.uniform)(KEYS[2:]))
+    assert found.best == 1 and found.tuning.shape == (3, 2)
+    assert choice_variance(lambda results: results["noise"], found) == 0
+    every = lab.over(run, trials, KEYS, (jnp.float32(0.0),))
+    assert every["noise"].shape == (3, 6)
+    chex.assert_trees_all_equal(every["noise"][0], every["noise"][2])
