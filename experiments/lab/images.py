@@ -40,14 +40,13 @@ def read(
     if small:
         share = validation / (pool + validation)
         train, held_back, tested = data.load("digits", validation=share, test=0.3)
-        return Images(
-            first(train, pool), first(held_back, validation), first(tested, test), "digits"
-        )
-    train, held_back, tested = data.load(wanted, validation=validation)
-    splits = (first(train, pool), held_back, first(tested, test))
-    if halve:
+    else:
+        train, held_back, tested = data.load(wanted, validation=validation)
+    splits = [first(train, pool), first(held_back, validation), first(tested, test)]
+    if halve and not small:
         splits = [{**split, "image": halved(split["image"])} for split in splits]
-    return Images(*splits, "digits" if small else wanted)
+    fit, choose, judge = splits
+    return Images(fit, choose, judge, "digits" if small else wanted)
 
 
 def first(examples: Examples, count: int) -> Examples:
