@@ -3,6 +3,7 @@
 from experiments.lab.images import Images as Images
 from experiments.lab.images import read as read
 from experiments.lab.images import subset as subset
+from experiments.lab.race import best as best
 from experiments.lab.race import over as over
 from experiments.lab.race import tune as tune
 from experiments.lab.train import measure as measure

@@ -35,27 +35,40 @@ def tune(
     tuning: jax.Array,
     judged: jax.Array,
     shared: tuple = (),
-    loss: Callable[[Any], np.ndarray] = lambda results: results["validation error"],
-    name: str = "arm",
-) -> Tuned:
-    """The best trial of one arm on the tuning seeds, and its results on the judged ones.
+    loss: str = "validation error",
+) -> dict[str, Any]:
+    """One arm's losses on the tuning seeds, and the results of its best trials on the judged ones.
 
-    The choice is made again for 200 resamples of the tuning seeds, and every trial that one of them
-    chooses is run on the judged seeds too: `engine.choice_variance` gives what that adds.
+    The best are the trial with the least mean loss and those that are chosen where the tuning seeds
+    are resampled; `best` makes the choice from what this gives, which a record can hold.
 
     Args:
-        run: as of `over`.
-        trials: hyper-parameters, a pytree of arrays whose first axis is the trials.
+        run: as of `over`; its results are a dict.
+        trials: hyper-parameters, a dict of arrays whose first axis is the trials.
         tuning: keys of the tuning seeds.
         judged: keys of the judged seeds.
         shared: as of `over`.
-        loss: `results -> [trial, tuning seed]`, what is to be small.
-        name: of the arm, for messages.
+        loss: which of the results is to be small.
     """
-    losses = np.asarray(loss(over(run, trials, tuning, shared)), np.float64)
+    losses = np.asarray(over(run, trials, tuning, shared)[loss], np.float64)
 
     def tested(trial: int) -> Any:
-        one = jax.tree.map(lambda values: np.asarray(values)[[trial]], trials)
-        return jax.tree.map(lambda x: x[0], over(run, one, judged, shared))
+        one = {name: np.asarray(values)[[trial]] for name, values in trials.items()}
+        return {name: values[0] for name, values in over(run, one, judged, shared).items()}
 
-    return choose(losses, trials, tested, name=name)
+    others = choose(losses, trials, tested).others
+    numbers = sorted(others)
+    results = {name: np.stack([others[i][name] for i in numbers]) for name in others[numbers[0]]}
+    return {"trials": trials, "losses": losses, "numbers": numbers, "tested": results}
+
+
+def best(arm: dict[str, Any], *, name: str = "arm") -> Tuned:
+    """The choice that `tune` has prepared: the best trial and its results on the judged seeds."""
+    numbers = [int(number) for number in arm["numbers"]]
+
+    def tested(trial: int) -> Any:
+        place = numbers.index(trial)
+        return {key: np.asarray(values)[place] for key, values in arm["tested"].items()}
+
+    trials = {key: np.asarray(values) for key, values in arm["trials"].items()}
+    return choose(np.asarray(arm["losses"]), trials, tested, name=name)

@@ -9,6 +9,7 @@ import pytest
 
 from experiments import lab
 from experiments.engine import choice_variance
+from experiments.engine._results import from_json, to_json
 from jaxtricks import models, training
 
 KEYS = jax.random.split(jax.random.key(0), 6)
@@ -92,13 +93,29 @@ def test_a_model_that_diverged_has_the_worst_values():
 def test_arms_are_tuned_on_other_seeds_than_they_are_judged_on():
     def run(key, trial, shift):
         noise = jax.random.uniform(key)
-        return {"validation error": (trial - 0.3) ** 2 + 0.001 * noise + shift, "noise": noise}
+        loss = (trial["rate"] - 0.3) ** 2 + 0.001 * noise + shift
+        return {"validation error": loss, "noise": noise}
 
-    trials = np.array([1.0, 0.3, 0.2], np.float32)
-    found = lab.tune(run, trials, tuning=KEYS[:2], judged=KEYS[2:], shared=(jnp.float32(2.0),))
-    chex.assert_trees_all_equal(found.tested["noise"], jax.vmap(jax.random.uniform)(KEYS[2:]))
-    assert found.best == 1 and found.tuning.shape == (3, 2)
-    assert choice_variance(lambda results: results["noise"], found) == 0
+    trials = {"rate": np.array([1.0, 0.3, 0.2], np.float32)}
+    arm = lab.tune(run, trials, tuning=KEYS[:2], judged=KEYS[2:], shared=(jnp.float32(2.0),))
+    found = lab.best(from_json(to_json(arm)))
+    assert found.best == 1 and found.tuning.shape == (3, 2) and found.trial["rate"] == 0.3
+    np.testing.assert_allclose(
+        found.tested["noise"], jax.vmap(jax.random.uniform)(KEYS[2:]), rtol=1e-5
+    )
+    assert choice_variance(lambda results: results["noise"], found) < 1e-20  # rounding
     every = lab.over(run, trials, KEYS, (jnp.float32(0.0),))
     assert every["noise"].shape == (3, 6)
     chex.assert_trees_all_equal(every["noise"][0], every["noise"][2])
+
+
+def test_trials_that_resampled_seeds_would_choose_are_judged_too():
+    def run(key, trial):
+        luck = jax.random.uniform(key)
+        loss = jnp.where(trial["rate"] > 0, luck, 1 - luck)
+        return {"validation error": loss, "value": trial["rate"]}
+
+    trials = {"rate": np.array([-1.0, 1.0], np.float32)}
+    found = lab.best(lab.tune(run, trials, tuning=KEYS[:3], judged=KEYS[3:]))
+    assert sorted(found.others) == [0, 1]
+    assert choice_variance(lambda results: results["value"], found) > 0

@@ -1,0 +1,128 @@
+"""Runs of one ReLU network on images, with dropout, with a penalty, or with neither."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from experiments import lab
+from experiments.engine import Gate, Tuned
+from jaxtricks import models, optimizers, schedules, training
+
+MOMENTUM = 0.9
+DELETED, DRAWS = 0.25, 10  # share of the hidden units that are deleted, and how often
+
+
+def trial(rates: Any, **others: Any) -> dict[str, np.ndarray]:
+    """Hyper-parameters of a run, for each learning rate; what is not given is 0."""
+    fields = ("drop", "l1", "l2")
+    rates = np.asarray(rates, np.float32)
+    values = {name: np.asarray(others.get(name, 0.0), np.float32) for name in fields}
+    return {"rate": rates, **{k: np.broadcast_to(v, rates.shape) for k, v in values.items()}}
+
+
+def runner(
+    hidden: tuple[int, ...], count: int, *, epochs: int, batch: int
+) -> Callable[..., dict[str, jax.Array]]:
+    """Makes `run(key, trial, pool, validation, test)`.
+
+    The key draws the training set of `count` images, the first weights, the order and the masks.
+    Momentum 0.9, its rate falling to 0. Penalties are of weights, not biases: L2 in the gradient,
+    L1 by its proximal step.
+    """
+
+    def run(key: jax.Array, trial: Any, pool: Any, validation: Any, test: Any) -> dict:
+        set_key, init_key, run_key, look_key = jax.random.split(key, 4)
+        fit = lab.subset(set_key, pool, count)
+        net = models.MLP((*hidden, 10), dropout_rates=trial["drop"])
+        steps = epochs * (count // batch)
+        step = schedules.cosine_decay(trial["rate"] / (1 - MOMENTUM), steps)  # of steady gradients
+        rule = optax.chain(
+            optimizers.add_l2(trial["l2"], mask=optimizers.weights_only),
+            lab.momentum_to_zero(trial["rate"], steps=steps, decay=MOMENTUM),
+            optimizers.proximal_l1(step, trial["l1"], mask=optimizers.weights_only),
+        )
+        ours = training.trainer(training.classification_loss(net), rule, diagnostics=False)
+        start = net.init(init_key, jnp.zeros((1, *pool["image"].shape[1:])), train=False)
+        state, _ = lab.train(ours, start, fit, key=run_key, epochs=epochs, batch=batch)
+        variables = ours.variables(state)
+        sets = {"train": fit, "validation": validation, "test": test}
+        found = {
+            f"{name} {metric}": value
+            for name, some in sets.items()
+            for metric, value in lab.measure(ours, variables, some).items()
+        }
+        return found | weights(state.params) | habits(net, ours, variables, look_key, test)
+
+    return run
+
+
+def weights(params: Any) -> dict[str, jax.Array]:
+    """How many weights of the hidden layers count, in percent, and the norm of all.
+
+    The participation ratio is $(\\sum w^2)^2 / \\sum w^4$ over the number of a layer's weights, 100
+    % if all are equally large; and a weight counts if it is over 1 % of its layer's rms. Layers
+    count by their sizes.
+    """
+    kernels = [layer["kernel"].ravel() for layer in params.values()]
+    squares = [jnp.square(kernel) for kernel in kernels]
+    sizes = np.array([len(kernel) for kernel in kernels], np.float32)
+    share = jnp.array([jnp.sum(s) ** 2 / jnp.sum(s**2) for s in squares]) / sizes
+    large = jnp.array([jnp.mean(s > 1e-4 * jnp.mean(s)) for s in squares])
+    parts = sizes / sizes.sum()
+    return {
+        "participation": 100 * jnp.sum(parts * share),
+        "large weights": 100 * jnp.sum(parts * large),
+        "norm": jnp.sqrt(sum(jnp.sum(s) for s in squares)),
+    }
+
+
+def habits(
+    net: models.MLP, ours: training.Trainer, variables: Any, key: jax.Array, test: Any
+) -> dict[str, jax.Array]:
+    """Test errors in percent without a quarter of the hidden units, and with dropout left on."""
+    params, keys = variables["params"], jax.random.split(key, DRAWS)
+
+    def without_some(key: jax.Array) -> jax.Array:
+        out = dict(params)
+        names = sorted(params)
+        for number, (before, after) in enumerate(zip(names, names[1:], strict=False)):
+            size = len(params[before]["bias"])
+            order = jax.random.permutation(jax.random.fold_in(key, number), size)
+            stay = (order >= round(DELETED * size)).astype(jnp.float32)
+            out[after] = {**out[after], "kernel": stay[:, None] * params[after]["kernel"]}
+        return lab.measure(ours, {**variables, "params": out}, test)["error"]
+
+    images, label = jnp.float32(test["image"]) / 255, jnp.asarray(test["label"])
+    logits = net.apply(variables, images, train=True, rngs={"dropout": key})
+    return {
+        "deleted error": jnp.mean(jax.lax.map(without_some, keys)),
+        "noisy error": 100 * jnp.mean(jnp.argmax(logits, axis=-1) != label),
+    }
+
+
+def gap(found: dict[str, np.ndarray], metric: str = "error") -> np.ndarray:
+    """Test minus training."""
+    return np.asarray(found[f"test {metric}"]) - np.asarray(found[f"train {metric}"])
+
+
+def overfits(plain: Tuned, *, least: float, metric: str = "error") -> Gate:
+    """`fit`: without a regulariser 99.5 % of the training images are learned, and a gap is left.
+
+    Args:
+        plain: the arm without a regulariser.
+        least: gap, 5 times the smallest effect that matters.
+        metric: the "error" in points or the "loss" in nats.
+    """
+    error = float(np.mean(plain.tested["train error"]))
+    found = float(np.mean(gap(plain.tested, metric)))
+    unit = {"error": "points", "loss": "nat"}[metric]
+    return Gate(
+        "fit",
+        error <= 0.5 and found >= least,
+        f"without a regulariser {error:.2g} % of the training images are wrong and the gap is "
+        f"{found:.3g} {unit}, at least {least:g} demanded",
+    )
