@@ -1,19 +1,22 @@
 """Runs of one ReLU network on images, with dropout, with a penalty, or with neither."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 from experiments import lab
-from experiments.engine import Gate, Tuned
+from experiments.engine import Estimate, Gate, Tuned, choice_variance, mean
 from jaxtricks import models, optimizers, schedules, training
+from jaxtricks.probes import layer_values
 
 MOMENTUM = 0.9
 DELETED, DRAWS = 0.25, 10  # share of the hidden units that are deleted, and how often
+LOOKED_AT = 2000  # test images
 
 
 def trial(rates: Any, **others: Any) -> dict[str, np.ndarray]:
@@ -83,7 +86,8 @@ def weights(params: Any) -> dict[str, jax.Array]:
 def habits(
     net: models.MLP, ours: training.Trainer, variables: Any, key: jax.Array, test: Any
 ) -> dict[str, jax.Array]:
-    """Test errors in percent without a quarter of the hidden units, and with dropout left on."""
+    """Test errors in percent without a quarter of the hidden units, and with dropout left on, and
+    the correlation of units."""
     params, keys = variables["params"], jax.random.split(key, DRAWS)
 
     def without_some(key: jax.Array) -> jax.Array:
@@ -101,7 +105,26 @@ def habits(
     return {
         "deleted error": jnp.mean(jax.lax.map(without_some, keys)),
         "noisy error": 100 * jnp.mean(jnp.argmax(logits, axis=-1) != label),
+        "correlation": correlation(net, variables, images[:LOOKED_AT]),
     }
+
+
+def correlation(net: models.MLP, variables: Any, images: jax.Array) -> jax.Array:
+    """Mean absolute correlation of two units of the last hidden layer; dead ones count as 0."""
+    inputs = layer_values(net, variables, images, at="input", layers=nn.Dense, train=False)
+    units = list(inputs.values())[-1]
+    centred = units - jnp.mean(units, axis=0)
+    size = jnp.sqrt(jnp.sum(centred**2, axis=0))
+    unit = centred / jnp.where(size > 0, size, 1)
+    pairs = units.shape[1] * (units.shape[1] - 1)
+    return (jnp.sum(jnp.abs(unit.T @ unit)) - jnp.sum(size > 0)) / pairs
+
+
+def difference(of: Callable[..., Any], *arms: Tuned) -> Estimate:
+    """The mean over the judged seeds of a function of the arms' results, the choices in its
+    variance."""
+    values = of(*(arm.tested for arm in arms))
+    return mean(values, choice_variance=choice_variance(of, *arms))
 
 
 def gap(found: dict[str, np.ndarray], metric: str = "error") -> np.ndarray:
@@ -126,3 +149,8 @@ def overfits(plain: Tuned, *, least: float, metric: str = "error") -> Gate:
         f"without a regulariser {error:.2g} % of the training images are wrong and the gap is "
         f"{found:.3g} {unit}, at least {least:g} demanded",
     )
+
+
+def every(name: str, gates: Sequence[Gate]) -> Gate:
+    """Several controls as one, which passes if all do."""
+    return Gate(name, all(gate.passed for gate in gates), "; ".join(gate.text for gate in gates))
