@@ -113,8 +113,8 @@ def correlation(net: models.MLP, variables: Any, images: jax.Array) -> jax.Array
     """Mean absolute correlation of two units of the last hidden layer; dead ones count as 0."""
     inputs = layer_values(net, variables, images, at="input", layers=nn.Dense, train=False)
     units = list(inputs.values())[-1]
-    centred = units - jnp.mean(units, axis=0)
-    size = jnp.sqrt(jnp.sum(centred**2, axis=0))
+    centred = units - jnp.mean(units, axis=0, keepdims=True)
+    size = jnp.sqrt(jnp.sum(centred**2, axis=0, keepdims=True))
     unit = centred / jnp.where(size > 0, size, 1)
     pairs = units.shape[1] * (units.shape[1] - 1)
     return (jnp.sum(jnp.abs(unit.T @ unit)) - jnp.sum(size > 0)) / pairs
