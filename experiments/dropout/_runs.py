@@ -1,7 +1,7 @@
 """Runs of one ReLU network on images, with dropout, with a penalty, or with neither."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -27,38 +27,84 @@ def trial(rates: Any, **others: Any) -> dict[str, np.ndarray]:
     return {"rate": rates, **{k: np.broadcast_to(v, rates.shape) for k, v in values.items()}}
 
 
-def runner(
-    hidden: tuple[int, ...], count: int, *, epochs: int, batch: int
-) -> Callable[..., dict[str, jax.Array]]:
-    """Makes `run(key, trial, pool, validation, test)`.
+class Learned(NamedTuple):
+    """A trained network.
 
-    The key draws the training set of `count` images, the first weights, the order and the masks.
+    Attributes:
+        net: the model.
+        ours: its trainer.
+        variables: what was learned.
+        examples: from what.
+        key: for whatever is drawn afterwards.
+    """
+
+    net: models.MLP
+    ours: training.Trainer
+    variables: Any
+    examples: Any
+    key: jax.Array
+
+    def measured(self, validation: Any, test: Any) -> dict[str, jax.Array]:
+        """Losses and errors of evaluation on the three sets: "test error" and so on."""
+        sets = {"train": self.examples, "validation": validation, "test": test}
+        return {
+            f"{name} {metric}": value
+            for name, some in sets.items()
+            for metric, value in lab.measure(self.ours, self.variables, some).items()
+        }
+
+
+def learn(
+    keys: Sequence[jax.Array],
+    trial: Any,
+    fit: Any,
+    *,
+    hidden: Sequence[int],
+    epochs: int,
+    batch: int,
+) -> Learned:
+    """Trains one network on the examples `fit`.
+
     Momentum 0.9, its rate falling to 0. Penalties are of weights, not biases: L2 in the gradient,
     L1 by its proximal step.
+
+    Args:
+        keys: three: of the first weights, of order and masks, and for whatever is drawn afterwards.
+        trial: hyper-parameters, see `trial`.
+        fit: the training set.
+        hidden: units of the hidden layers.
+        epochs: passes.
+        batch: examples of an update.
+    """
+    init_key, run_key, look_key = keys
+    net = models.MLP((*hidden, 10), dropout_rates=trial["drop"])
+    steps = epochs * (len(fit["label"]) // batch)
+    step = schedules.cosine_decay(trial["rate"] / (1 - MOMENTUM), steps)  # of steady gradients
+    rule = optax.chain(
+        optimizers.add_l2(trial["l2"], mask=optimizers.weights_only),
+        lab.momentum_to_zero(trial["rate"], steps=steps, decay=MOMENTUM),
+        optimizers.proximal_l1(step, trial["l1"], mask=optimizers.weights_only),
+    )
+    ours = training.trainer(training.classification_loss(net), rule, diagnostics=False)
+    start = net.init(init_key, jnp.zeros((1, *fit["image"].shape[1:])), train=False)
+    state, _ = lab.train(ours, start, fit, key=run_key, epochs=epochs, batch=batch)
+    return Learned(net, ours, ours.variables(state), fit, look_key)
+
+
+def runner(
+    hidden: Sequence[int], count: int, *, epochs: int, batch: int
+) -> Callable[..., dict[str, jax.Array]]:
+    """Makes `run(key, trial, pool, validation, test)`, which learns and measures all there is.
+
+    The key draws the training set of `count` images, the first weights, the order and the masks.
     """
 
     def run(key: jax.Array, trial: Any, pool: Any, validation: Any, test: Any) -> dict:
-        set_key, init_key, run_key, look_key = jax.random.split(key, 4)
+        set_key, *keys = jax.random.split(key, 4)
         fit = lab.subset(set_key, pool, count)
-        net = models.MLP((*hidden, 10), dropout_rates=trial["drop"])
-        steps = epochs * (count // batch)
-        step = schedules.cosine_decay(trial["rate"] / (1 - MOMENTUM), steps)  # of steady gradients
-        rule = optax.chain(
-            optimizers.add_l2(trial["l2"], mask=optimizers.weights_only),
-            lab.momentum_to_zero(trial["rate"], steps=steps, decay=MOMENTUM),
-            optimizers.proximal_l1(step, trial["l1"], mask=optimizers.weights_only),
-        )
-        ours = training.trainer(training.classification_loss(net), rule, diagnostics=False)
-        start = net.init(init_key, jnp.zeros((1, *pool["image"].shape[1:])), train=False)
-        state, _ = lab.train(ours, start, fit, key=run_key, epochs=epochs, batch=batch)
-        variables = ours.variables(state)
-        sets = {"train": fit, "validation": validation, "test": test}
-        found = {
-            f"{name} {metric}": value
-            for name, some in sets.items()
-            for metric, value in lab.measure(ours, variables, some).items()
-        }
-        return found | weights(state.params) | habits(net, ours, variables, look_key, test)
+        learned = learn(keys, trial, fit, hidden=hidden, epochs=epochs, batch=batch)
+        found = learned.measured(validation, test)
+        return found | weights(learned.variables["params"]) | habits(learned, test)
 
     return run
 
@@ -83,11 +129,10 @@ def weights(params: Any) -> dict[str, jax.Array]:
     }
 
 
-def habits(
-    net: models.MLP, ours: training.Trainer, variables: Any, key: jax.Array, test: Any
-) -> dict[str, jax.Array]:
+def habits(learned: Learned, test: Any) -> dict[str, jax.Array]:
     """Test errors in percent without a quarter of the hidden units, and with dropout left on, and
     the correlation of units."""
+    net, ours, variables, _, key = learned
     params, keys = variables["params"], jax.random.split(key, DRAWS)
 
     def without_some(key: jax.Array) -> jax.Array:

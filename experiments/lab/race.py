@@ -36,6 +36,7 @@ def tune(
     judged: jax.Array,
     shared: tuple = (),
     loss: str = "validation error",
+    judge: Run | None = None,
 ) -> dict[str, Any]:
     """One arm's losses on the tuning seeds, and the results of its best trials on the judged ones.
 
@@ -49,12 +50,13 @@ def tune(
         judged: keys of the judged seeds.
         shared: as of `over`.
         loss: which of the results is to be small.
+        judge: what is run on the judged seeds; None is `run`, which may be cheaper.
     """
     losses = np.asarray(over(run, trials, tuning, shared)[loss], np.float64)
 
     def tested(trial: int) -> Any:
         one = {name: np.asarray(values)[[trial]] for name, values in trials.items()}
-        return {name: values[0] for name, values in over(run, one, judged, shared).items()}
+        return {name: values[0] for name, values in over(judge or run, one, judged, shared).items()}
 
     others = choose(losses, trials, tested).others
     numbers = sorted(others)
