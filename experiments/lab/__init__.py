@@ -6,6 +6,9 @@ from experiments.lab.images import subset as subset
 from experiments.lab.race import best as best
 from experiments.lab.race import over as over
 from experiments.lab.race import tune as tune
+from experiments.lab.recipes import Recipe as Recipe
+from experiments.lab.recipes import large_fully_connected as large_fully_connected
+from experiments.lab.recipes import small_data as small_data
 from experiments.lab.train import measure as measure
 from experiments.lab.train import momentum_to_zero as momentum_to_zero
 from experiments.lab.train import train as train

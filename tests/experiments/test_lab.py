@@ -119,3 +119,27 @@ def test_trials_that_resampled_seeds_would_choose_are_judged_too():
     found = lab.best(lab.tune(run, trials, tuning=KEYS[:3], judged=KEYS[3:]))
     assert sorted(found.others) == [0, 1]
     assert choice_variance(lambda results: results["value"], found) > 0
+
+
+def test_recipes_do_what_the_lecture_says(digits):
+    large = lab.large_fully_connected((16, 16))
+    small = lab.small_data((4, 4), patience=1)
+    images = jnp.float32(digits.pool["image"][:20]) / 255
+
+    @jax.jit
+    def outputs(key):
+        found = {}
+        for name, recipe in (("large", large), ("small", small)):
+            variables = recipe.model.init(key, images, train=False)
+            options = {"train": True, "rngs": {"dropout": key}, "mutable": ["batch_stats", "masks"]}
+            found[name] = recipe.model.apply(variables, images, **options)[1]
+        kernel = {"kernel": jnp.full((2, 2), 9.0)}
+        rule = large.rule(0.1, 10)
+        steps, _ = rule.update({"kernel": jnp.zeros((2, 2))}, rule.init(kernel), kernel)
+        return found, jnp.sum(optax.apply_updates(kernel, steps)["kernel"] ** 2, axis=0)
+
+    found, squares = outputs(KEYS[0])
+    shares = [jnp.mean(jnp.stack(jax.tree.leaves(m))) for m in found["large"]["masks"].values()]
+    np.testing.assert_allclose(sorted(shares), [0.5, 0.5, 0.8], atol=0.12)
+    np.testing.assert_allclose(squares, [9.0, 9.0], rtol=1e-5)
+    assert "batch_stats" in found["small"] and small.stopping is not None
