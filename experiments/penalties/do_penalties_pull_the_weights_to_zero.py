@@ -63,7 +63,7 @@ PLANS = {
 @dataclasses.dataclass(frozen=True)
 class Config:
     """`strengths`: from the first to the second in equal factors, so many; `shown`: the place of
-    the one whose weights are drawn; `net_epochs`: of the nets beside."""
+    the one whose weights are drawn; `net_epochs` and `net_seeds`: of the nets beside."""
 
     strengths: tuple[float, float, int] = (1e-3, 10.0, 17)
     shown: int = 9
@@ -71,10 +71,11 @@ class Config:
     seeds: int = 20
     seed: int = 15_064
     net_epochs: int = 60
+    net_seeds: int = 5
 
 
-SMOKE = Config(strengths=(1e-3, 10.0, 3), shown=1, steps=200, seeds=3, net_epochs=1)
-FULL = Config(strengths=(1e-3, 10.0, 65), shown=36, steps=20_000, net_epochs=600)
+SMOKE = Config(strengths=(1e-3, 10.0, 3), shown=1, steps=200, seeds=3, net_epochs=1, net_seeds=2)
+FULL = Config(strengths=(1e-3, 10.0, 65), shown=36, steps=20_000, net_epochs=600, net_seeds=20)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def norms_of_nets(config: Config) -> dict[str, Any]:
         weights = jnp.concatenate([layer["kernel"].ravel() for layer in params.values()])
         return {name: jnp.linalg.norm(weights, p) for name, p in NORMS.items()}
 
-    keys = jax.random.split(jax.random.key(config.seed), config.seeds)
+    keys = jax.random.split(jax.random.key(config.seed), config.net_seeds)
     strengths = np.array(NET_STRENGTHS, np.float32)
     none = np.zeros_like(strengths)
     return {

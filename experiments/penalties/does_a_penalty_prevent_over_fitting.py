@@ -166,11 +166,11 @@ def draw(results: dict[str, Any]) -> Figure:
         for j, kind in enumerate(("train", "test")):
             rows = np.array([interval(row) for row in results[name][kind]["loss"]])
             look = {"color": COLOURS[j], "ls": style, "marker": "os"[i], "ms": 4}
-            label = f"{kind}, {name}" + (" / 10" if name == "L1" else "")
+            label = f"{kind}, {name}" + (" at a tenth" if name == "L1" else "")
             band(losses, strengths, *rows.T, label=label, **look)
         rows = np.array([interval(row) for row in gap(results[name])])
         look = {"color": COLOURS[2 + i], "ls": style, "marker": "os"[i], "ms": 4}
-        label = "L2" if name == "L2" else "L1, a tenth of the strength"
+        label = "L2" if name == "L2" else "L1 at a tenth of the strength"
         band(gaps, strengths, *rows.T, label=label, **look)
     losses.set(yscale="log", ylabel="loss without penalty / nat")
     losses.set_title(f"{data_name(results['data_set'])}, {results['examples'][0]:.0f} images")

@@ -88,18 +88,18 @@ def ridge(config: Config, examples: int, strengths: jax.Array) -> dict[str, Any]
         return -jnp.linalg.solve(hessian + jax.hessian(penalty)(zero), gradient)
 
     over_strengths = jax.vmap(minimum, (0, None, None))
-    beside, rates = {}, {}
-    for name, reduce in REDUCTIONS.items():  # the mean is last
+    beside, rates, terms = {}, {}, {}
+    for name, reduce in REDUCTIONS.items():
 
         def loss(w: jax.Array, reduce: Any = reduce) -> jax.Array:
             return reduce((inputs @ w - targets) ** 2) / 2
 
-        slope, curvature = jax.grad(loss)(zero), jax.hessian(loss)(zero)
-        beside[name] = over_strengths(strengths, slope, curvature)
-        rates[name] = 2 / jnp.linalg.eigvalsh(curvature)[-1]
+        terms[name] = jax.grad(loss)(zero), jax.hessian(loss)(zero)
+        beside[name] = over_strengths(strengths, *terms[name])
+        rates[name] = 2 / jnp.linalg.eigvalsh(terms[name][1])[-1]
     means = regularizers.strength_for_mean(strengths, examples)
-    converted = over_strengths(means, slope, curvature)
-    free = minimum(jnp.zeros(()), slope, curvature)
+    converted = over_strengths(means, *terms["mean"])
+    free = minimum(jnp.zeros(()), *terms["mean"])
     size = jnp.linalg.norm(free)
     return {
         "length": {n: jnp.linalg.norm(w, axis=1) / size for n, w in beside.items()},
