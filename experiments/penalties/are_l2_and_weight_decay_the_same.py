@@ -1,4 +1,4 @@
-r"""Is a gradient step on the L2 penalty the same as weight decay?
+r"""Are a gradient step on the L2 penalty and weight decay the same?
 
 002:656-660 derive w' = (1 - alpha lambda) w - alpha grad f from the loss f + lambda/2 |w|^2, and
 004:668 puts "weight decay" beside the L2 penalty, whatever the rule. C-063 is judged for gradient
@@ -10,7 +10,7 @@ size of the path (1e-12 is rounding). As controls the same two forms must differ
 under momentum with a falling rate, AdaGrad and Adam (E-81): there the rule takes the penalty into
 its velocity or divides it by its second moment, and the decay is neither.
 
-Command: python -m experiments --only is_a_step_on_l2_weight_decay      (CPU, about 5 s)
+Command: python -m experiments --only are_l2_and_weight_decay_the_same      (CPU, about 5 s)
 """
 
 import dataclasses
@@ -128,7 +128,7 @@ def measure(config: Config) -> dict[str, Any]:
         }
         results["paths"][name] = forms
         results["away"][name] = {
-            form: jnp.linalg.norm(path - end, axis=1) for form, path in forms.items()
+            form: jnp.linalg.norm(path - end[None], axis=1) for form, path in forms.items()
         }
         results["apart"][name] = distance(forms["L2"], forms["decay"])
 
