@@ -9,6 +9,7 @@ import pytest
 
 from experiments.penalties import _nets as nets
 from experiments.penalties import _sparse_regression as sparse
+from experiments.penalties import are_l2_and_weight_decay_the_same as decay
 from experiments.penalties import (
     do_penalties_pull_the_weights_to_zero as pull,
 )
@@ -21,7 +22,6 @@ from experiments.penalties import (
 from experiments.penalties import (
     does_the_penalty_raise_the_loss as grow,
 )
-from experiments.penalties import are_l2_and_weight_decay_the_same as decay
 from experiments.penalties import (
     should_a_penalty_leave_out_the_biases as biases,
 )

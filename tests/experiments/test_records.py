@@ -159,7 +159,7 @@ def test_what_says_the_same_comes_out_alike(outcomes, claim, erratum):
 
 def test_l2_is_called_weight_decay_under_gradient_descent_alone():
     """R-34: C-063 and E-81 clash beyond plain SGD, so that the claim may say nothing of others."""
-    ((script,),) = (p.values for p in RECORDS if "C-063" in p.values[0].claims)
+    (script,) = find_scripts(("C-063",))
     verdicts = read_record(record_path(script, COMMITTED))["verdicts"]
     claim = next(read_verdict(row) for row in verdicts if row["subject"] == "C-063")
     said = " ".join([claim.scope, *(part.text for part in claim.parts)])
