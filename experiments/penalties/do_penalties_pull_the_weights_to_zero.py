@@ -10,7 +10,7 @@ gradient must be under 1e-8, and its weights must be those of scikit-learn's coo
 and L2, how many are exactly 0, and descent with a threshold against descent along a subgradient.
 Printed beside: small ReLU nets on digits, which have no minimum to speak of.
 
-Command: python -m experiments --only do_penalties_pull_the_weights_to_zero      (CPU, about 25 s)
+Command: python -m experiments --only do_penalties_pull_the_weights_to_zero      (CPU, about 40 s)
 """
 
 import dataclasses

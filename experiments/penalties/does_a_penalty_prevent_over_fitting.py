@@ -11,7 +11,7 @@ seed (0.02 nat a decade matters). Controls: without a penalty the net fits its i
 has a gap of five times as much; the strength with the least validation loss is none of the ends.
 L1 at a tenth of the strengths is printed beside.
 
-Command: python -m experiments --only does_a_penalty_prevent_over_fitting      (CPU, about 60 s)
+Command: python -m experiments --only does_a_penalty_prevent_over_fitting      (CPU, about 2 min)
 """
 
 import dataclasses

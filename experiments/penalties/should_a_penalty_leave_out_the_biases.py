@@ -9,7 +9,7 @@ bias alone can move the boundary. Beside it a ReLU net on 1,000 images of MNIST 
 pixels (digits where it is not prepared). The masked penalty's gradient is held to the strength
 times the weights, and to exact zeros at the biases.
 
-Command: python -m experiments --only should_a_penalty_leave_out_the_biases      (CPU, about 60 s)
+Command: python -m experiments --only should_a_penalty_leave_out_the_biases      (CPU, about 90 s)
 """
 
 import dataclasses

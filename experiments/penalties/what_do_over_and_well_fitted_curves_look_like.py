@@ -140,5 +140,5 @@ def draw(results: dict[str, Any]) -> Figure:
     errors.set(xscale="log", yscale="log", xlabel=r"strength $\lambda$ (leftmost: 0)")
     errors.set(ylabel="mean squared error")
     errors.set_title(f"geometric mean and 95 % of {len(logs)} data sets")
-    errors.legend(loc="center left")
+    errors.legend(loc="center left", bbox_to_anchor=(0, 0.38))
     return fig
