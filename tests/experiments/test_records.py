@@ -137,7 +137,7 @@ def number(printed):
 NOT_BOTH = [
     ("C-002", "E-15"), ("C-011", "E-132"), ("C-014", "E-59"), ("C-016", "E-57"),
     ("C-016", "E-129"), ("C-017", "E-57"), ("C-018", "E-63"), ("C-019", "E-65"), ("C-028", "E-70"),
-    ("C-043", "E-134"), ("C-144", "E-134"), ("C-045", "E-95"), ("C-063", "E-81"),
+    ("C-043", "E-134"), ("C-144", "E-134"), ("C-045", "E-95"),
     ("C-068", "E-72"), ("C-075", "E-75"), ("C-077", "E-17"), ("C-079", "E-04"), ("C-093", "E-54"),
     ("C-094", "E-56"), ("C-095", "E-55"), ("C-096", "E-55"), ("C-098", "E-07"), ("C-098", "E-08"),
     ("C-112", "E-77"), ("C-115", "E-78"), ("C-120", "E-79"), ("C-122", "E-80"),
@@ -155,3 +155,14 @@ def test_a_claim_and_its_correction_are_not_both_confirmed(outcomes, claim, erra
 def test_what_says_the_same_comes_out_alike(outcomes, claim, erratum):
     if claim in outcomes and erratum in outcomes:
         assert outcomes[claim] == outcomes[erratum]
+
+
+def test_l2_is_called_weight_decay_under_gradient_descent_alone():
+    """R-34: C-063 and E-81 clash beyond plain SGD, so that the claim may say nothing of others."""
+    (script,) = find_scripts(("C-063",))
+    verdicts = read_record(record_path(script, COMMITTED))["verdicts"]
+    claim = next(read_verdict(row) for row in verdicts if row["subject"] == "C-063")
+    said = " ".join([claim.scope, *(part.text for part in claim.parts)])
+    assert "gradient descent" in claim.scope
+    assert not re.search("momentum|nesterov|ada|rmsprop", said, re.IGNORECASE)
+    assert [gate.passed for gate in claim.gates if gate.name == "differ"] == [True]
