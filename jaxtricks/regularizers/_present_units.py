@@ -8,7 +8,7 @@ import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import Array, Bool, PyTree, Shaped
 
-from jaxtricks._array_checks import check_vector
+from jaxtricks._array_checks import real_array
 from jaxtricks._checks import shown
 
 
@@ -30,8 +30,9 @@ def present_units(masks: PyTree, weight: Shaped[Array, " batch"]) -> Bool[Array,
         example counts.
 
     Raises:
-        ValueError: there is no mask, or one does not have the axes `[batch, ..., units]`.
-        TypeError: a mask holds no bools, or `weight` is no vector of numbers.
+        ValueError: there is no mask, one does not have the axes `[batch, ..., units]`, or `weight`
+            has more axes than one.
+        TypeError: a mask holds no bools, or `weight` no real numbers.
 
     Example:
         The first unit is dropped by both examples, the third only by the one that counts.
@@ -42,8 +43,9 @@ def present_units(masks: PyTree, weight: Shaped[Array, " batch"]) -> Bool[Array,
         >>> present_units(mask, jnp.array([1.0, 1.0])).tolist()
         [False, True, True]
     """
-    check_vector("weight", weight, jnp.number)
-    counts = jnp.asarray(weight) != 0
+    counts = real_array("weight", weight) != 0
+    if counts.ndim != 1:
+        raise ValueError(f"weight must have one axis, of the examples, got {counts.ndim}.")
     found = [
         present(f"masks{keystr(path)}", mask, counts) for path, mask in tree_leaves_with_path(masks)
     ]
