@@ -128,6 +128,6 @@ def frozen(path: tuple, keep: Array, update: Array) -> Array:
     padded = (1,) * (len(shape) - len(own)) + own
     if len(own) > len(shape) or any(k not in (1, n) for k, n in zip(padded, shape, strict=True)):
         raise ValueError(f"keep{keystr(path)} must broadcast to the shape {shape}, got {own}.")
-    present = jnp.broadcast_to(jnp.asarray(keep) != 0, shape)
+    present = jnp.broadcast_to(jnp.asarray(keep).astype(bool), shape)
     nothing = jnp.asarray(-0.0, jnp.result_type(update))  # 0.0 would turn a weight of -0.0 into 0.0
     return jnp.where(present, update, nothing)

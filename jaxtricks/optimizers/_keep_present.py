@@ -91,7 +91,9 @@ def check_layers(pair: object, leaves: set[str]) -> None:
         raise ValueError(f"units must name layers of params, {sorted(layers)}, got {before!r}.")
     if after is not None and f"{after}/kernel" not in leaves:
         kernels = sorted(layer for layer in layers if f"{layer}/kernel" in leaves)
-        raise ValueError(f"units must name layers of params with a kernel, {kernels}, got {after!r}.")
+        raise ValueError(
+            f"units must name layers of params with a kernel, {kernels}, got {after!r}."
+        )
 
 
 def check_bools(name: str, value: object) -> None:

@@ -17,7 +17,8 @@ def present_units(masks: PyTree, weight: Shaped[Array, " batch"]) -> Bool[Array,
 
     $u_j = \bigvee_i\,(w_i \neq 0) \wedge r_{ij}$ with $r$ the mask and $w$ the examples' weights. A
     unit is dropped from the whole update only if every example of weight other than 0 drops it, at
-    every position; so in large batches hardly any unit is.
+    every position. If each of $n$ draws its own mask, that has the probability $p^n$: it happens in
+    batches of a few examples, or where the batch shares a mask.
 
     Args:
         masks: what a `Dropout` layer has sown: the mask `[batch, ..., units]`, True where an entry
@@ -72,8 +73,8 @@ def present(name: str, mask: object, counts: Bool[Array, " batch"]) -> Bool[Arra
         raise TypeError(f"{name} must be an array of bools, got {shown(mask)}.")
     if mask.ndim < 2 or mask.shape[0] not in (1, len(counts)):
         raise ValueError(
-            f"{name} must have the axes [batch, ..., units] of {len(counts)} examples, "
-            f"got the shape {mask.shape}."
+            f"{name} must have the axes [batch, ..., units], and weight one number for each "
+            f"example, got the shapes {mask.shape} and {counts.shape}."
         )
     column = counts.reshape(-1, *(1,) * (mask.ndim - 1))
     return jnp.any(mask & column, axis=tuple(range(mask.ndim - 1)))

@@ -65,7 +65,7 @@ MASK = jnp.ones((3, 4), bool)
     "masks, weight, error, words",
     [
         ({}, WEIGHTS, ValueError, 'masks must hold a mask, got none: .*"masks"'),
-        (MASK[0], WEIGHTS, ValueError, r"masks must have the axes .* of 3 examples, .* \(4,\)"),
+        (MASK[0], WEIGHTS, ValueError, r"masks must have the axes .* \(4,\) and \(3,\)"),
         ({"keep": (MASK[:2],)}, WEIGHTS, ValueError, r"masks\['keep'\]\[0\] must .* \(2, 4\)"),
         ((MASK, MASK[:, :3]), WEIGHTS, ValueError, r"masks must all be .* \[4, 3\]"),
         (MASK.astype(int), WEIGHTS, TypeError, "masks must be an array of bools"),
