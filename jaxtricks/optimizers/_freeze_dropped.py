@@ -10,6 +10,7 @@ from jaxtyping import Array, PyTree
 from jaxtricks._checks import shown
 from jaxtricks._prefix import expand_prefix
 from jaxtricks._tree_checks import check_floating_tree, check_real_tree, check_updates
+from jaxtricks._types import ArrayLike
 
 
 def freeze_dropped() -> optax.GradientTransformationExtraArgs:
@@ -118,7 +119,7 @@ def check_keep(keep: PyTree) -> None:
             raise ValueError(f"keep{keystr(path)} must hold 0 and 1 only, got {shown(leaf)}.")
 
 
-def frozen(path: tuple, keep: Array, update: Array) -> Array:
+def frozen(path: tuple, keep: ArrayLike, update: ArrayLike) -> Array:
     """The update of one leaf, nothing where `keep` is 0.
 
     Raises:

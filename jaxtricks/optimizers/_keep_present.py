@@ -10,11 +10,12 @@ from jax.tree_util import keystr, tree_leaves_with_path, tree_map_with_path
 from jaxtyping import Array, Bool, PyTree
 
 from jaxtricks._checks import check_instance, shown
+from jaxtricks._types import ArrayLike
 
 
 def keep_present(
     params: Mapping[str, PyTree],
-    units: Mapping[tuple[str | None, str | None], Bool[Array, " units"]],
+    units: Mapping[tuple[str | None, str | None], Bool[Array | np.ndarray, " units"]],
 ) -> PyTree:
     r"""Makes the `keep` of `freeze_dropped` from the units that are present.
 
@@ -61,7 +62,7 @@ def keep_present(
         check_layers(pair, set(names))
         check_bools(f"units[{pair!r}]", present)
 
-    def of_leaf(path: tuple, leaf: Array) -> Bool[Array, "..."] | None:
+    def of_leaf(path: tuple, leaf: ArrayLike) -> Bool[Array, "..."] | None:
         layer, _, name = keystr(path, simple=True, separator="/").rpartition("/")
         found = []
         for pair, present in units.items():
@@ -108,7 +109,11 @@ def check_bools(name: str, value: object) -> None:
 
 
 def along(
-    label: str, path: tuple, present: Bool[Array, " units"], shape: tuple[int, ...], axis: int
+    label: str,
+    path: tuple,
+    present: Bool[Array | np.ndarray, " units"],
+    shape: tuple[int, ...],
+    axis: int,
 ) -> Bool[Array, "..."]:
     """The units along one axis of an array, repeated behind a flattened image.
 

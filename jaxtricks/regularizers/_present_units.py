@@ -12,7 +12,9 @@ from jaxtricks._array_checks import real_array
 from jaxtricks._checks import shown
 
 
-def present_units(masks: PyTree, weight: Shaped[Array, " batch"]) -> Bool[Array, " units"]:
+def present_units(
+    masks: PyTree, weight: Shaped[Array | np.ndarray, " batch"]
+) -> Bool[Array, " units"]:
     r"""Says of each unit whether dropout left it to one or more of the examples that count.
 
     $u_j = \bigvee_i\,(w_i \neq 0) \wedge r_{ij}$ with $r$ the mask and $w$ the examples' weights. A

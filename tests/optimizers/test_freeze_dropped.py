@@ -134,7 +134,10 @@ def test_leaves_broadcast_and_stand_for_branches(keep, want):
     ]
     empty = {"a": [None, jnp.ones(2)], "b": None}
     if keep != 0:
-        assert jax.tree.structure(tx.update(empty, (), empty, keep=keep)[0]).num_leaves == 1
+        assert (
+            jax.tree.structure(tx.update(empty, optax.EmptyState(), empty, keep=keep)[0]).num_leaves
+            == 1
+        )
 
 
 @pytest.mark.parametrize(

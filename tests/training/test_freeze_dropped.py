@@ -13,6 +13,7 @@ import pytest
 
 from jaxtricks import models, optimizers, regularizers, training
 from tests.training.nets import examples
+from tests.untyped import untyped
 
 KEY = jax.random.key(0)
 WIDTH = 64
@@ -162,5 +163,5 @@ def test_evaluation_does_not_call_it_and_a_plain_function_may_have_masks():
 
 
 def test_what_is_no_function_is_refused():
-    with pytest.raises(TypeError, match="extra_args must be a function, got 'keep'"):
-        training.classification_loss(NET, extra_args="keep")  # pyrefly: ignore
+    with untyped(), pytest.raises(TypeError, match="extra_args must be a function, got 'keep'"):
+        training.classification_loss(NET, extra_args="keep")  # pyrefly: ignore[bad-argument-type]
