@@ -22,8 +22,10 @@ from jaxtricks.optimizers._effective_learning_rate import (
     effective_learning_rate as effective_learning_rate,
 )
 from jaxtricks.optimizers._freeze import freeze as freeze
+from jaxtricks.optimizers._freeze_dropped import freeze_dropped as freeze_dropped
 from jaxtricks.optimizers._full_precision import full_precision as full_precision
 from jaxtricks.optimizers._gradient_descent import gradient_descent as gradient_descent
+from jaxtricks.optimizers._keep_present import keep_present as keep_present
 from jaxtricks.optimizers._layer_depth import layer_depth as layer_depth
 from jaxtricks.optimizers._lookahead import base_point as base_point
 from jaxtricks.optimizers._lookahead import lookahead_point as lookahead_point

@@ -12,6 +12,7 @@ from jaxtricks.regularizers._gaussian_dropout import gaussian_dropout as gaussia
 from jaxtricks.regularizers._l1 import l1 as l1
 from jaxtricks.regularizers._l2 import l2 as l2
 from jaxtricks.regularizers._maxout import Maxout as Maxout
+from jaxtricks.regularizers._present_units import present_units as present_units
 from jaxtricks.regularizers._reduction import strength_for_mean as strength_for_mean
 from jaxtricks.regularizers._reduction import strength_for_sum as strength_for_sum
 from jaxtricks.regularizers._scale_weights import scale_weights as scale_weights

@@ -153,9 +153,17 @@ class Dropout(RandomLayer):
         self, key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
     ) -> Float[Array, "*shape"]:
         y, mask = masked(key, x, rate, self.mask_axes, self.inverted)
+        self.sow_mask(mask)
+        return y
+
+    def undrawn(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        if self.is_mutable_collection("masks"):
+            self.sow_mask(jnp.ones(mask_shape(self.mask_axes, x.shape), bool))
+        return x
+
+    def sow_mask(self, mask: Bool[Array, "..."]) -> None:
         if not self.is_initializing():
             self.sow("masks", "keep", mask)
-        return y
 
     def evaluated(self, x: Float[Array, "*shape"], rate: ScalarLike) -> Float[Array, "*shape"]:
         return x if self.inverted else scaled(x, rate)

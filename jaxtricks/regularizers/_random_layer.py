@@ -23,6 +23,10 @@ class RandomLayer(nn.Module):
         """The output in training."""
         raise NotImplementedError
 
+    def undrawn(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """The output in training at a rate that is known to be 0."""
+        return x
+
     def evaluated(self, x: Float[Array, "*shape"], rate: ScalarLike) -> Float[Array, "*shape"]:
         """The output in evaluation."""
         del rate
@@ -49,7 +53,7 @@ class RandomLayer(nn.Module):
         rate = self.rate if rate is None else rate
         self.check_rate(rate)
         if not isinstance(rate, jax.core.Tracer) and rate == 0:
-            return x
+            return self.undrawn(x) if train else x
         if not train:
             return self.evaluated(x, rate)
         return self.drawn(stream_key(self, self.rng_collection), x, rate)

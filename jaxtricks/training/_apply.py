@@ -1,7 +1,7 @@
 """How a model is called: one signature for Flax linen, Flax nnx, Equinox and plain functions."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
@@ -36,7 +36,8 @@ class Apply(Protocol):
 def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
     """The function that calls a Flax linen module, or the function given.
 
-    It takes `example_mask`, and hands it on if the model's call has a parameter of that name.
+    It takes `example_mask`, and hands it on if the model's call has a parameter of that name, and
+    `sown`, the names of collections that a module may sow in training beside those that it has.
 
     Raises:
         TypeError: `model` is neither.
@@ -60,6 +61,7 @@ def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
         train: bool,
         rngs: Mapping[str, RandomKey],
         example_mask: Bool[Array, " batch"] | None = None,
+        sown: Sequence[str] = (),
     ) -> tuple[Any, PyTree]:
         extra = {"example_mask": example_mask} if takes_mask else {}
         if not isinstance(model, nn.Module):
@@ -67,7 +69,7 @@ def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
         state = {name: tree for name, tree in variables.items() if name != "params"}
         if not train:
             return model.apply(variables, inputs, train=False, **extra), state
-        options = {"rngs": dict(rngs), "mutable": list(state), **extra}
+        options = {"rngs": dict(rngs), "mutable": [*state, *sown], **extra}
         return model.apply(variables, inputs, train=True, **options)
 
     return apply

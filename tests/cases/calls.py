@@ -170,6 +170,10 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "eps": 1e-7,
             "eps_inside": False,
         },
+        optimizers.keep_present: {
+            "params": {"a": {"kernel": ones, "bias": jnp.ones(2)}, "b": {"kernel": ones}},
+            "units": {("a", "b"): jnp.array([True, False])},
+        },
         optimizers.layer_depth: {"params": {"layer": stack}},
         optimizers.base_point: {"params": stack, "velocity": stack, "decay": 0.9},
         optimizers.lookahead_point: {"params": stack, "velocity": stack, "decay": 0.9},
@@ -258,6 +262,7 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "ratio": 0.5,
             "mask": None,
         },
+        regularizers.present_units: {"masks": ones == 1, "weight": jnp.ones(2)},
         regularizers.scale_weights: {
             "variables": {"params": {"a": {"kernel": jnp.ones((2, 2))}}},
             "rates": {"a": 0.5},
@@ -392,6 +397,7 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "label_smoothing": 0.1,
             "class_weights": (1.0, 1.0),
             "top_k": (1,),
+            "extra_args": lambda params, masks, weight: {},
         },
     }
 

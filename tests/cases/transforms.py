@@ -170,6 +170,7 @@ TRANSFORMS: dict[str, Transform] = {
         hyper={},
         static={"tx": optimizers.adam(0.1), "mask": all_but_weights},
     ),
+    "freeze_dropped": Transform(optimizers.freeze_dropped, hyper={}, extra={"keep": True}),
     "full_precision": Transform(
         optimizers.full_precision,
         hyper={},

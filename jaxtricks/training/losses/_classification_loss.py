@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
+from typing_extensions import TypeAliasType
 
 from jaxtricks._array_checks import real_array
 from jaxtricks._check_fits import check_rows_fit
@@ -18,6 +19,11 @@ from jaxtricks._wide_labels import wide_labels
 from jaxtricks.training._apply import Apply, apply_of
 from jaxtricks.training._loss import Batch, ModelLoss
 
+ExtraArgs = TypeAliasType(
+    "ExtraArgs",
+    Callable[[PyTree, Mapping[str, PyTree], Float[Array, " batch"]], Mapping[str, Any]],
+)
+
 
 def classification_loss(
     model: nn.Module | Apply,
@@ -26,6 +32,7 @@ def classification_loss(
     label_smoothing: ScalarLike = 0.0,
     class_weights: Float[Array, " classes"] | Sequence[float] | None = None,
     top_k: Sequence[int] = (),
+    extra_args: ExtraArgs | None = None,
 ) -> ModelLoss:
     r"""Softmax cross-entropy of a model's logits, example by example.
 
@@ -57,6 +64,11 @@ def classification_loss(
             weights' sum).
         top_k: besides `"accuracy"`, metrics `"top_5_accuracy"` for each 5 in it, at most the number
             of classes.
+        extra_args: `(params, masks, weight) -> dict`, called in training only: what it gives is
+            passed to the rule's `update` as keyword arguments. `masks` is the collection `"masks"`
+            that the layers have sown in this call, such as `{"Dropout_0": {"keep": (mask,)}}`, and
+            `weight` that of each example. A trainer refuses it with `accumulate` over 1 and under
+            `pmap`, because the arguments are of one whole batch. See `optimizers.freeze_dropped`.
 
     Returns:
         The loss. It is computed in float32 or wider, whatever the dtype of the logits, and has the
@@ -87,6 +99,9 @@ def classification_loss(
     check_range("label_smoothing", label_smoothing, low=0.0, below=1.0)
     if preprocess is not None:
         check_function("preprocess", preprocess)
+    if extra_args is not None:
+        check_function("extra_args", extra_args)
+    sown = () if extra_args is None else ("masks",)
     check_instance("top_k", top_k, Sequence)
     for index, k in enumerate(top_k):
         check_integer(f"top_k[{index}]", k, low=1)
@@ -114,7 +129,7 @@ def classification_loss(
         rngs: Mapping,
         example_mask: Bool[Array, " batch"] | None = None,
     ) -> tuple[Float[Array, "batch classes"], PyTree]:
-        options = {"train": train, "rngs": rngs, "example_mask": example_mask}
+        options = {"train": train, "rngs": rngs, "example_mask": example_mask, "sown": sown}
         called = apply(variables, images, **options)
         if not isinstance(called, tuple) or len(called) != 2:
             raise TypeError(f"model must give (outputs, model_state), got {shown(called)}.")
@@ -144,6 +159,11 @@ def classification_loss(
             losses = jnp.where(own == 0, 0, own * losses)
         metrics = {"accuracy": in_top(logits, target, 1)}
         metrics |= {f"top_{k}_accuracy": in_top(logits, target, k) for k in top_k}
+        if train and extra_args is not None:
+            masks = model_state.get("masks", {})
+            model_state = {name: tree for name, tree in model_state.items() if name != "masks"}
+            weight = batch.get("weight", jnp.ones(len(logits)))
+            metrics["extra_args"] = extra_args(params, masks, weight)
         return losses, (model_state, metrics)
 
     def predict(variables: Mapping[str, PyTree], batch: Batch) -> Float[Array, "batch classes"]:
