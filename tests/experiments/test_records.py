@@ -35,6 +35,7 @@ EFFECT = r"(?:^|; |± )(?:[a-z]+ )?(−?[\d.]+(?:e-?\d+)?(?: %)?|½|half)(?=[ :;
 OTHER_UNITS = {
     ("C-025", "half"): 1.0,  # one halving
     ("C-033", "10 %"): np.log10(1.1),
+    ("C-068", "5 %"): 5.0,  # in percent
     ("C-092", "0.9"): 0.1,  # the rest of it
     ("C-089", "1"): 0.001,  # all units alike: one, counted; judged by the loss around ln C
 }
