@@ -12,7 +12,7 @@ dropout at 0.5 fewer weights must count than without (the participation ratio, a
 1 % of the layer's rms), and the norm must not fall by 5 %; L1 must thin them. C-078: from 0 to 0.8
 the training loss must rise and the gap between test and training loss fall, by 0.02 nat per 0.1.
 
-Command: python -m experiments --only is_a_dropped_net_a_smaller_net      (CPU, about 30 min)
+Command: python -m experiments --only is_a_dropped_net_a_smaller_net      (CPU, about 20 min)
 """
 
 import dataclasses
@@ -36,7 +36,6 @@ from experiments.engine import (
     Verdict,
     all_of,
     band,
-    choice_variance,
     converged,
     data_name,
     equivalent,
@@ -44,7 +43,6 @@ from experiments.engine import (
     finish,
     inside_grids,
     interval,
-    mean,
     paired,
     under,
 )
@@ -184,7 +182,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     points, nats = effects["C-075"]["points"], effects["C-078"]["nat per 0.1"]
     grown = {name: arms[name] for name in (NONE, *map("{:g}".format, results["drops"]))}
     nest = Gate("nest", None, "chosen on other seeds and other images; the choice is resampled")
-    half = difference(
+    half = runs.difference(
         lambda half, drop: half["test error"] - drop["test error"], arms[HALF], arms[DROPPED]
     )
     text = "test error of the half-wide net minus that of dropout at 0.5, points"
@@ -196,7 +194,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     ]
     norm = under(
         "fall of the norm by dropout, in %",
-        difference(
+        runs.difference(
             lambda drop, none: 100 * (1 - drop["norm"] / none["norm"]), arms[DROPPED], arms[NONE]
         ),
         effects["C-068"]["% of the norm"],
@@ -232,15 +230,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     ]
 
 
-def difference(of: Callable[..., Any], *arms: Tuned) -> Estimate:
-    """The mean over the judged seeds, with the variance of the choices."""
-    values = of(*(arm.tested for arm in arms))
-    return mean(values, choice_variance=choice_variance(of, *arms))
-
-
 def change(arm: Tuned, plain: Tuned, name: str) -> Estimate:
     """What an arm has of something, minus what the plain net has."""
-    return difference(lambda some, none: some[name] - none[name], arm, plain)
+    return runs.difference(lambda some, none: some[name] - none[name], arm, plain)
 
 
 def thins(arms: dict[str, Tuned], size: float) -> Gate:
@@ -258,7 +250,7 @@ def slopes(grown: dict[str, Tuned], effect: float) -> list[Part]:
         def fit(*tested: Any) -> np.ndarray:
             return 0.1 * np.polyfit(rates, np.stack([of(found) for found in tested]), 1)[0]
 
-        return difference(fit, *grown.values())
+        return runs.difference(fit, *grown.values())
 
     train = slope(lambda found: found["train loss"])
     gap = slope(lambda found: runs.gap(found, "loss"))
@@ -303,8 +295,8 @@ def draw(results: dict[str, Any]) -> Figure:
         rows = np.array([interval(of(arm.tested)) for arm in grown])
         look = {"color": COLOURS[number], "marker": "os^"[number], "label": label}
         band(middle, rates, *rows.T, **look)
-    middle.set(xlabel="drop rate", ylabel="cross-entropy of evaluation / nat", ylim=(0, None))
-    middle.set_title("Mean and 95 % over the seeds")
+    middle.set(xlabel="drop rate", ylabel="cross-entropy / nat", ylim=(0, None))
+    middle.set_title("Losses of evaluation; mean and 95 % over the seeds")
     middle.legend(loc="center left", bbox_to_anchor=(0.0, 0.62))
     for number, (name, words) in enumerate(WEIGHTS.items()):
         for place, arm in enumerate((NONE, DROPPED, L1)):
