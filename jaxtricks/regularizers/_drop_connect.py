@@ -11,7 +11,7 @@ from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._drop_connect_layer import Activation, DropConnectLayer, Inference
 from jaxtricks.regularizers._dropped_product import dropped_product
-from jaxtricks.regularizers._kernel_shape import check_dense
+from jaxtricks.regularizers._kernel_shape import check_kernel, check_rows
 
 
 def drop_connect(
@@ -26,18 +26,20 @@ def drop_connect(
 
     $y = x\,(M \circ W) / (1 - p)$, where each $M_{ij} \sim \mathrm{Bernoulli}(1 - p)$ decides
     about one connection. The expected value is $x W$, so that evaluation uses the weights as they
-    are. Dropout drops a unit with all its connections; here a unit keeps some of them. The gradient
-    of a dropped weight is 0. The paper does not divide, and multiplies the weights by $1 - p$ in
-    evaluation. The probability is rounded as in `dropout`.
+    are, the mean of those of all masks. Dropout drops a unit with all its connections; here a unit
+    keeps some of them. The gradient of a dropped weight is 0. The paper does not divide, and
+    multiplies the weights by $1 - p$ in evaluation. The probability is rounded as in `dropout`.
 
-    EfficientNet's and timm's `drop_connect` is another thing: see `stochastic_depth`.
+    What EfficientNet's code and older versions of timm call `drop_connect` is another thing, which
+    leaves out whole branches of a residual network: see `stochastic_depth`.
 
-    With a mask per example, as in the paper, the work grows by more than the number of examples:
-    every one of them needs `inputs * features` random draws and a product with weights of its own.
-    On a CPU the examples are taken one after the other, and the gradient draws their masks again,
-    so that memory holds one mask at a time (batch 128, 800 × 800 weights: 17 times the time of
-    a dense layer, forward and backward, at a rate of 0.5). Elsewhere they are taken side by side,
-    which needs memory for `batch * inputs * features` weights.
+    With a mask per example, as in the paper, each example needs `inputs * features` random draws
+    and a product with weights of its own. On a CPU the examples are taken one after the other and
+    the gradient draws their masks again, so that memory holds one mask at a time: at batch 128 with
+    800 × 800 weights, forward and backward took 25 times the CPU time of a dense layer at a rate of
+    0.5, and 130 times at 0.1, a probability of more binary digits. Elsewhere they are taken side by
+    side, which needs memory for `batch * inputs * features` weights, 330 MB here. One mask for the
+    batch took 1.2 times the time of a dense layer.
 
     Args:
         key: draws the masks; the same key, shapes and rate give the same ones on any devices.
@@ -71,8 +73,9 @@ def drop_connect(
     check_range("rate", rate, low=0.0, high=1.0)
     check_key("key", key)
     check_flag("per_example", per_example)
-    check_dense(x, kernel)
-    check_batch_axis(x, per_example)
+    check_rows(x)
+    check_batch_axis(x.shape, per_example)
+    check_kernel(kernel, "inputs, features", x.shape)
     dtype = wide_dtype(x.dtype)
     given = jnp.asarray(x, dtype), jnp.asarray(kernel, dtype)
     y, _ = dropped_product(key, *given, rate, jnp.matmul, per_example=per_example)
@@ -107,8 +110,8 @@ class DropConnectDense(DropConnectLayer):
         use_bias: whether there is a bias, initially 0.
         kernel_init: initializer of the kernel, `(key, shape, dtype) -> array`.
         dtype: dtype of the computation and of the output. None keeps the input's dtype for the
-            output, and computes in float32 where that is narrower. Gaussian inference computes in
-            float32 always.
+            output, and computes in float32 where that is narrower, as Gaussian inference always
+            does.
         rng_collection: name of the stream, any but `"params"`.
 
     Raises:
@@ -149,8 +152,8 @@ class DropConnectDense(DropConnectLayer):
     rng_collection: str = "dropout"
 
     def check_input(self, x: object) -> None:
-        check_dense(x)
-        check_batch_axis(x, self.per_example)
+        check_rows(x)
+        check_batch_axis(jnp.shape(x), self.per_example)
 
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
         return channels, self.features
@@ -159,9 +162,9 @@ class DropConnectDense(DropConnectLayer):
         return jnp.matmul
 
 
-def check_batch_axis(x: object, per_example: bool) -> None:
+def check_batch_axis(shape: tuple[int, ...], per_example: bool) -> None:
     """Raises `ValueError` if masks per example are asked for where there are no examples."""
-    if per_example and len(x.shape) < 2:  # pyrefly: ignore[missing-attribute]
+    if per_example and len(shape) < 2:
         raise ValueError(
-            f"x must be [batch, ..., inputs] for a mask per example, got the shape {x.shape}."  # pyrefly: ignore
+            f"x must be [batch, ..., inputs] for a mask per example, got the shape {shape}."
         )

@@ -11,7 +11,7 @@ from jaxtricks._types import DTypeLike, ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._drop_connect_layer import Activation, DropConnectLayer, Inference
 from jaxtricks.regularizers._dropped_product import dropped_product
-from jaxtricks.regularizers._kernel_shape import check_images
+from jaxtricks.regularizers._kernel_shape import check_images, check_kernel
 
 
 def drop_connect_conv(
@@ -67,7 +67,8 @@ def drop_connect_conv(
     check_range("rate", rate, low=0.0, high=1.0)
     check_key("key", key)
     check_flag("per_example", per_example)
-    check_images(x, kernel)
+    check_images(x)
+    check_kernel(kernel, "down, right, channel, features", x.shape)
     check_convolution(strides, algorithm)
     dtype = wide_dtype(x.dtype)
     given = jnp.asarray(x, dtype), jnp.asarray(kernel, dtype)
@@ -99,8 +100,8 @@ class DropConnectConv(DropConnectLayer):
         kernel_init: initializer of the kernel, `(key, shape, dtype) -> array`.
         algorithm: `"patches"`, `"native"`, or None, see `drop_connect_conv`.
         dtype: dtype of the computation and of the output. None keeps the input's dtype for the
-            output, and computes in float32 where that is narrower. Gaussian inference computes in
-            float32 always.
+            output, and computes in float32 where that is narrower, as Gaussian inference always
+            does.
         rng_collection: name of the stream, any but `"params"`.
 
     Raises:

@@ -12,7 +12,7 @@ from jaxtricks._convolution import Algorithm, Pair, Product, check_convolution, 
 from jaxtricks._types import ScalarLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._bernoulli_mask import keep_probability
-from jaxtricks.regularizers._kernel_shape import check_dense, check_images
+from jaxtricks.regularizers._kernel_shape import check_images, check_kernel, check_rows
 
 Outputs = Float[Array, "batch rows columns features"]
 
@@ -50,7 +50,8 @@ def drop_connect_moments(
         https://proceedings.mlr.press/v28/wan13.html), 2013, section on inference.
     """
     check_range("rate", rate, low=0.0, high=1.0)
-    check_dense(x, kernel)
+    check_rows(x)
+    check_kernel(kernel, "inputs, features", x.shape)
     return _narrow_moments(jnp.asarray(x), jnp.asarray(kernel), rate, jnp.matmul)
 
 
@@ -95,7 +96,8 @@ def drop_connect_conv_moments(
         https://proceedings.mlr.press/v28/wan13.html), 2013, for dense layers.
     """
     check_range("rate", rate, low=0.0, high=1.0)
-    check_images(x, kernel)
+    check_images(x)
+    check_kernel(kernel, "down, right, channel, features", x.shape)
     check_convolution(strides, algorithm)
     product = convolution(strides, algorithm)
     return _narrow_moments(jnp.asarray(x), jnp.asarray(kernel), rate, product)
@@ -128,7 +130,8 @@ def mean_activation(
         An array with the shape and dtype of `mean`.
 
     Raises:
-        ValueError: `samples` is under 1, or `key` is an array of keys.
+        ValueError: `samples` is under 1, the shapes of `mean` and `variance` differ, `activation`
+            changes the shape, or `key` is an array of keys.
         TypeError: `key` is not a typed key, `mean` or `variance` not a floating array, `activation`
             not a function, or `samples` not an integer.
 
@@ -147,8 +150,15 @@ def mean_activation(
     check_floating("variance", variance)
     check_function("activation", activation)
     check_integer("samples", samples, low=1)
+    if mean.shape != variance.shape:
+        raise ValueError(
+            f"mean and variance must have one shape, got {mean.shape} and {variance.shape}."
+        )
     dtype = wide_dtype(mean.dtype)
     center, variance = jnp.asarray(mean, dtype), jnp.asarray(variance, dtype)
+    shape = jax.eval_shape(activation, center).shape
+    if shape != center.shape:
+        raise ValueError(f"activation must keep the shape {center.shape}, got {shape}.")
     some = variance > 0  # the root's slope at 0 is infinite
     deviation = jnp.where(some, jnp.sqrt(jnp.where(some, variance, 1)), 0)
 

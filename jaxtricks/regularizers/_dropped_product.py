@@ -1,10 +1,10 @@
 """Products with a kernel whose entries are dropped at random, by one mask or by one an example.
 
 CPU time of forward and gradients, two cores, rate 0.5. Masks for 128 examples, 800 x 800 weights:
-210 ms in a loop that draws and drops for one example at a time, and again for the gradient, in
-8 MiB; 1,500 ms and 645 MiB under `vmap`; a dense layer takes 12 ms. Convolutions, 128 images of
-16 x 16 with 16 channels, 3 x 3 kernels, 32 features: 40 ms in the loop, 60 ms under `vmap` as
-patches and 9 s as XLA's grouped convolutions; one mask for all 33 to 58 ms.
+190 to 220 ms in a loop that draws and drops for one example at a time, and again for the gradient,
+in 8 MiB; 1,500 ms and 645 MiB under `vmap`; a dense layer takes 8 to 13 ms. Convolutions, 128
+images of 16 x 16 with 16 channels, 3 x 3 kernels, 32 features: 40 ms in the loop, 60 ms under
+`vmap` as patches and 9 s as XLA's grouped convolutions; one mask for all 33 to 58 ms.
 """
 
 import functools

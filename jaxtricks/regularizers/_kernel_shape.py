@@ -3,40 +3,48 @@
 from jaxtricks._array_checks import check_floating
 
 
-def check_dense(x: object, kernel: object = None) -> None:
-    """Checks floating inputs `[..., inputs]`, and a kernel `[inputs, features]` if it is given.
+def check_rows(x: object) -> None:
+    """Checks floating inputs `[..., inputs]`.
 
     Raises:
-        TypeError: one is not a floating array.
-        ValueError: the shapes do not fit.
+        TypeError: it is not a floating array.
+        ValueError: it has no last axis, or no entries along it.
     """
     check_floating("x", x)
     shape = x.shape  # pyrefly: ignore[missing-attribute]
     if not shape or not shape[-1]:
         raise ValueError(f"x must be [..., inputs], got the shape {shape}.")
-    if kernel is not None:
-        _check_kernel(kernel, shape, "[inputs, features]", 2)
 
 
-def check_images(x: object, kernel: object = None) -> None:
-    """Checks floating images, and a kernel `[down, right, channel, features]` if it is given.
+def check_images(x: object) -> None:
+    """Checks floating images `[batch, height, width, channel]`.
 
     Raises:
-        TypeError: one is not a floating array.
-        ValueError: the shapes do not fit.
+        TypeError: it is not a floating array.
+        ValueError: it has not four axes, or no entries along one behind the first.
     """
     check_floating("x", x)
     shape = x.shape  # pyrefly: ignore[missing-attribute]
     if len(shape) != 4 or 0 in shape[1:]:
         raise ValueError(f"x must be [batch, height, width, channel], got the shape {shape}.")
-    if kernel is not None:
-        _check_kernel(kernel, shape, "[down, right, channel, features]", 4)
 
 
-def _check_kernel(kernel: object, x_shape: tuple[int, ...], layout: str, rank: int) -> None:
+def check_kernel(kernel: object, axes: str, inputs: tuple[int, ...]) -> None:
+    """Checks a floating kernel with axes such as `"inputs, features"`, for inputs of this shape.
+
+    Raises:
+        TypeError: it is not a floating array.
+        ValueError: it has other axes, or no entries, or the last but one is not the inputs' last.
+
+    Example:
+        >>> import numpy as np
+        >>> check_kernel(np.ones((3, 2)), "inputs, features", (4,))
+        Traceback (most recent call last):
+        ValueError: kernel must be [inputs, features] for x of the shape (4,), got the shape (3, 2).
+    """
     check_floating("kernel", kernel)
     shape = kernel.shape  # pyrefly: ignore[missing-attribute]
-    if len(shape) != rank or shape[-2] != x_shape[-1] or 0 in shape:
+    if len(shape) != len(axes.split(",")) or shape[-2] != inputs[-1] or 0 in shape:
         raise ValueError(
-            f"kernel must be {layout} for x of the shape {x_shape}, got the shape {shape}."
+            f"kernel must be [{axes}] for x of the shape {inputs}, got the shape {shape}."
         )

@@ -15,6 +15,7 @@ from jaxtricks.regularizers import (
     drop_connect,
     drop_connect_conv,
     drop_connect_moments,
+    mean_activation,
 )
 from jaxtricks.regularizers._dropped_product import _each_example
 from tests.regularizers.test_dropout import count_compilations
@@ -243,6 +244,14 @@ def test_a_repeated_eager_call_compiles_nothing():
         (
             "activation must be a function for inference='gaussian'",
             lambda: DropConnectDense(3, inference="gaussian"),
+        ),
+        (
+            r"mean and variance must have one shape, got \(2, 6\) and \(6, 3\)",
+            lambda: mean_activation(KEY, X, KERNEL, nn.relu),
+        ),
+        (
+            r"activation must keep the shape \(2, 6\), got \(\)",
+            lambda: mean_activation(KEY, X, X, jnp.sum),
         ),
         ("dropout needs a key in training", lambda: dense(X, rngs={})),
         (r"rate must be in \[0.0, 1.0\], got 1.5", lambda: dense(X, rate=1.5)),
