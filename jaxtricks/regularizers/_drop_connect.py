@@ -92,7 +92,7 @@ class DropConnectDense(DropConnectLayer):
     paper drops them too.
 
     Streams, keys and sown masks are those of `Dropout`: the mask in `"masks"` has the shape of the
-    kernel, behind a batch axis if every example has its own.
+    kernel behind a batch axis, of size 1 if one mask serves all.
 
     Attributes:
         features: number of units, at least 1.

@@ -77,25 +77,26 @@ class DropConnectLayer(nn.Module):
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
             bias = bias.reshape((1,) * (x.ndim - 1) + (-1,))
         drops = isinstance(rate, jax.core.Tracer) or rate != 0
-        sampled = self.inference == "gaussian" and not self.is_initializing()
-        if drops and not train and sampled:
+        if drops and not train and self.inference == "gaussian" and not self.is_initializing():
             y = self.gaussian(x, kernel, bias, rate)
         else:
-            y = self.linear(x, kernel, rate if drops and train else None)
-            y = y if bias is None else y + bias.astype(y.dtype)
+            dtype = wide_dtype(x.dtype) if self.dtype is None else self.dtype
+            y = self.linear(jnp.asarray(x, dtype), kernel, rate if drops else None, train)
+            y = y if bias is None else y + bias.astype(dtype)
             y = y if self.activation is None else self.activation(y)
         return y.astype(x.dtype if self.dtype is None else self.dtype)
 
-    def linear(self, x: Array, kernel: Array, rate: ScalarLike | None) -> Array:
-        """The product, of which connections are dropped if there is a rate."""
-        dtype = wide_dtype(x.dtype) if self.dtype is None else self.dtype
-        x = jnp.asarray(x, dtype)
-        if rate is None:
-            return self.product()(x, kernel.astype(dtype))
-        sown = self.is_mutable_collection("masks") and not self.is_initializing()
-        key = stream_key(self, self.rng_collection)
-        settings = {"per_example": self.per_example, "return_mask": sown}
-        y, mask = dropped_product(key, x, kernel, rate, self.product(), **settings)
+    def linear(self, x: Array, kernel: Array, rate: ScalarLike | None, train: bool) -> Array:
+        """The product, of which training drops connections if there is a rate."""
+        sown = train and self.is_mutable_collection("masks") and not self.is_initializing()
+        if train and rate is not None:
+            key = stream_key(self, self.rng_collection)
+            settings = {"per_example": self.per_example, "return_mask": sown}
+            y, mask = dropped_product(key, x, kernel, rate, self.product(), **settings)
+        else:
+            y = self.product()(x, kernel.astype(x.dtype))
+            masks = len(x) if self.per_example else 1
+            mask = jnp.ones((masks, *kernel.shape), bool) if sown else None
         if sown:
             self.sow("masks", "keep", mask)
         return y

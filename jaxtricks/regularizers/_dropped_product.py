@@ -39,7 +39,7 @@ def dropped_product(
             calls with a mask each compile once.
         per_example: whether every example has a mask of its own.
         return_mask: whether the mask is to be returned, True where an entry stays: it has the shape
-            of the kernel, behind a batch axis if every example has one. Else it is None.
+            of the kernel behind a batch axis, of size 1 if one mask serves all. Else it is None.
     """
     share, digits = binary_digits(rate)
     probability = keep_probability(rate)
@@ -51,7 +51,8 @@ def dropped_product(
         given = keys, x, kernel, scale, share, digits
         return _each_example(*given, **settings, return_mask=return_mask)
     mask = draw_mask(key, share, digits, shape=kernel.shape)
-    return product(x, _dropped(kernel, mask, scale).astype(x.dtype)), mask if return_mask else None
+    y = product(x, _dropped(kernel, mask, scale).astype(x.dtype))
+    return y, mask[None] if return_mask else None
 
 
 @functools.partial(jax.jit, static_argnames=("product", "loop", "return_mask"))

@@ -75,7 +75,7 @@ def test_outputs_are_those_of_the_sown_masks_and_gradients_of_dropped_weights_ar
         gradient, (y, mask) = jax.device_get(run(params, x))
         kernel = np.asarray(params["kernel"], np.float64)
         assert mask.dtype == bool
-        assert mask.shape == ((len(x),) if per_example else ()) + kernel.shape
+        assert mask.shape == (len(x) if per_example else 1, *kernel.shape)
         masks = np.broadcast_to(mask, (len(x), *kernel.shape))
         dropped = by_hand(np.asarray(x, np.float64), masks * kernel / keep(0.4))
         np.testing.assert_allclose(y, dropped + np.arange(3.0), rtol=1e-4, atol=1e-5)
@@ -108,6 +108,18 @@ def test_positions_share_the_mask_of_their_example():
     assert all(np.any(own[0] != other) for other in own[1:])
     assert drop_connect(KEY, jnp.ones((0, 6)), KERNEL, 0.5, per_example=True).shape == (0, 3)
     assert drop_connect(KEY, jnp.ones(6), KERNEL, 0.5).shape == (3,)
+
+
+def test_at_rate_0_the_sown_mask_drops_nothing_and_evaluation_sows_none():
+    for per_example in (False, True):
+        for layer, x in layers(per_example):
+            variables = layer.init({"params": KEY, **RNGS}, x, train=True)
+            assert set(variables) == {"params"}
+            _, sown = layer.apply(variables, x, train=True, rate=0.0, mutable=["masks"])
+            (mask,) = sown["masks"]["keep"]
+            kernel = jnp.asarray(variables["params"]["kernel"])
+            assert mask.shape == (len(x) if per_example else 1, *kernel.shape) and np.all(mask)
+            assert layer.apply(variables, x, train=False, mutable=["masks"])[1] == {}
 
 
 @pytest.mark.parametrize("algorithm", ["native", "patches"])
