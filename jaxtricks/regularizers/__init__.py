@@ -2,6 +2,17 @@
 
 from jaxtricks.regularizers._alpha_dropout import AlphaDropout as AlphaDropout
 from jaxtricks.regularizers._alpha_dropout import alpha_dropout as alpha_dropout
+from jaxtricks.regularizers._drop_connect import DropConnectDense as DropConnectDense
+from jaxtricks.regularizers._drop_connect import drop_connect as drop_connect
+from jaxtricks.regularizers._drop_connect_conv import DropConnectConv as DropConnectConv
+from jaxtricks.regularizers._drop_connect_conv import drop_connect_conv as drop_connect_conv
+from jaxtricks.regularizers._drop_connect_moments import (
+    drop_connect_conv_moments as drop_connect_conv_moments,
+)
+from jaxtricks.regularizers._drop_connect_moments import (
+    drop_connect_moments as drop_connect_moments,
+)
+from jaxtricks.regularizers._drop_connect_moments import mean_activation as mean_activation
 from jaxtricks.regularizers._dropout import Dropout as Dropout
 from jaxtricks.regularizers._dropout import dropout as dropout
 from jaxtricks.regularizers._elastic_net import elastic_net as elastic_net

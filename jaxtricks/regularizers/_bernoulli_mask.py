@@ -37,13 +37,20 @@ def bernoulli_mask(
         >>> mask.tolist(), float(probability)
         ([True, True, True, False, False, True, False, True], 0.5)
     """
+    share, digits = binary_digits(rate)
+    return draw_mask(key, share, digits, shape=shape), keep_probability(rate)
+
+
+def binary_digits(rate: ScalarLike) -> tuple[Array | np.ndarray, Array | np.ndarray]:
+    """What `draw_mask` needs: `1 - rate` in multiples of 2^-16, and its digits after the point.
+
+    Zeros at the end are left out where the rate is not traced.
+    """
     traced = isinstance(rate, jax.core.Tracer)
     xp = jnp if traced else np
     share = _share(rate)
     digits = share >> xp.arange(DIGITS, dtype=xp.uint32)[::-1] & 1 != 0
-    if not traced:
-        digits = np.trim_zeros(digits, "b")  # zeros at the end change nothing
-    return _draw(key, share, digits, shape=shape), keep_probability(rate)
+    return share, digits if traced else np.trim_zeros(digits, "b")
 
 
 def keep_probability(rate: ScalarLike) -> Float[Array, ""]:
@@ -67,7 +74,7 @@ def _share(rate: ScalarLike) -> Array | np.ndarray:
 
 
 @functools.partial(jax.jit, static_argnames="shape")
-def _draw(
+def draw_mask(
     key: Key[Array, ""],
     share: UInt32[Array, ""],
     digits: Bool[Array, " digits"],

@@ -66,15 +66,15 @@ def check_stream(name: object) -> None:
         raise ValueError("rng_collection must be a stream of its own, got 'params'.")
 
 
-def stream_key(layer: nn.Module, stream: str) -> Key[Array, ""]:
-    """A new key of one of a layer's streams.
+def stream_key(layer: nn.Module, stream: str, *, when: str = "in training") -> Key[Array, ""]:
+    """A new key of one of a layer's streams; `when` says for the message when it needs one.
 
     Raises:
         ValueError: `rngs` has none.
     """
     if not layer.has_rng(stream):
         raise ValueError(
-            f'{stream} needs a key in training: pass rngs={{"{stream}": key}} to apply, and '
+            f'{stream} needs a key {when}: pass rngs={{"{stream}": key}} to apply, and '
             f'split_rngs={{"{stream}": True}} to nn.scan or nn.vmap around the layer.'
         )
     key = layer.make_rng(stream)

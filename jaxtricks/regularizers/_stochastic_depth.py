@@ -21,8 +21,9 @@ def stochastic_depth(
     $b \sim \mathrm{Bernoulli}(1 - p)$. For the examples that leave it out the network is one block
     less deep. The paper does not divide (`inverted=False`) and multiplies by $1 - p$ in evaluation.
 
-    This is what timm calls `DropPath`, and EfficientNet's code `drop_connect`; DropConnect (Wan et
-    al., 2013) is another thing, and drops single weights.
+    This is what timm calls `DropPath`, and what EfficientNet's code and older versions of timm call
+    `drop_connect`. The DropConnect of Wan et al. (2013) is another thing and drops single weights:
+    see `drop_connect`.
 
     Args:
         key: draws the mask.
@@ -53,7 +54,8 @@ class StochasticDepth(nn.Module):
     """Applies `stochastic_depth` in training; else it returns its input, or that times `1 - rate`.
 
     Put it behind the last layer of a residual branch: `h + StochasticDepth(0.1)(branch(h),
-    train=train)`. Stream, keys and sown masks are those of `Dropout`.
+    train=train)`. Stream, keys and sown masks are those of `Dropout`. EfficientNet's `drop_connect`
+    is this layer, and not `DropConnectDense`.
 
     Attributes:
         rate: probability of leaving the branch out, in `[0, 1]`. At 0 no key is needed.

@@ -18,9 +18,10 @@ class Layer(NamedTuple):
     `make`: the class. `shape`: of an input. `hyper`: every float field with two values. `ends`: the
     smallest and the largest value of each float field, None where there is no largest. `static`:
     the other fields, with the value used here. `bad`: values that a static field refuses.
-    `draws`: it is stochastic in training. `normalizes`: it keeps running statistics. `in_dtype`:
-    the fields with which it computes in a dtype; None if it computes in that of its input.
-    `any_input`: leaves it to its layers to refuse whole numbers.
+    `draws`: it is stochastic in training. `shares_masks`: one draw serves all examples.
+    `normalizes`: it keeps running statistics. `in_dtype`: the fields with which it computes in a
+    dtype; None if it computes in that of its input. `any_input`: leaves it to its layers to refuse
+    whole numbers.
     """
 
     make: Callable[..., nn.Module]
@@ -30,6 +31,7 @@ class Layer(NamedTuple):
     static: Mapping[str, object] = {}
     bad: Mapping[str, object] = {}
     draws: bool = False
+    shares_masks: bool = False
     normalizes: bool = False
     in_dtype: Callable[[Any], Mapping[str, object]] | None = None
     any_input: bool = False
@@ -51,6 +53,28 @@ class Kernel(NamedTuple):
     bad: Mapping[str, object] = {}
     key: bool = False
     whole_numbers: bool = False
+
+
+DROP_CONNECT: dict[str, object] = {
+    "features": 5,
+    "per_example": False,
+    "activation": None,
+    "inference": "mean",
+    "samples": 10,
+    "use_bias": True,
+    "kernel_init": nn.initializers.lecun_normal(),
+    "dtype": None,
+    "rng_collection": "dropout",
+}
+BAD_DROP_CONNECT: dict[str, object] = {
+    "features": 0,
+    "activation": "relu",
+    "inference": "median",
+    "samples": 0,
+    "kernel_init": "he",
+    "dtype": bool,
+    "rng_collection": "params",
+}
 
 
 def by_field(dtype: Any) -> dict[str, object]:
@@ -129,6 +153,44 @@ LAYERS: dict[str, Layer] = {
         static={"inverted": True, "rng_collection": "dropout"},
         bad={"rng_collection": "params"},
         draws=True,
+    ),
+    "DropConnectDense": Layer(
+        regularizers.DropConnectDense,
+        ROWS,
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+        static=DROP_CONNECT,
+        bad=BAD_DROP_CONNECT,
+        draws=True,
+        shares_masks=True,
+        in_dtype=by_field,
+    ),
+    "DropConnectDense with a mask per example": Layer(
+        regularizers.DropConnectDense,
+        ROWS,
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+        static={**DROP_CONNECT, "per_example": True, "activation": nn.tanh},
+        bad=BAD_DROP_CONNECT,
+        draws=True,
+        in_dtype=by_field,
+    ),
+    "DropConnectConv": Layer(
+        regularizers.DropConnectConv,
+        IMAGES,
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+        static={
+            **DROP_CONNECT,
+            "features": 2,
+            "kernel_size": (3, 3),
+            "per_example": True,
+            "strides": 1,
+            "algorithm": None,
+        },
+        bad={**BAD_DROP_CONNECT, "kernel_size": 3, "strides": 0, "algorithm": "fft"},
+        draws=True,
+        in_dtype=by_field,
     ),
     "Maxout": Layer(
         regularizers.Maxout,
@@ -329,6 +391,44 @@ KERNELS: dict[str, Kernel] = {
         hyper={"rate": (0.5, 0.3)},
         ends={"rate": (0.0, 1.0)},
         static={"inverted": True},
+        key=True,
+    ),
+    "drop_connect": Kernel(
+        regularizers.drop_connect,
+        {"x": (6, 4), "kernel": (4, 3)},
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+        static={"per_example": True},
+        key=True,
+    ),
+    "drop_connect_conv": Kernel(
+        regularizers.drop_connect_conv,
+        {"x": IMAGES, "kernel": (2, 3, 2, 3)},
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+        static={"per_example": True, "strides": 2, "algorithm": None},
+        bad={"strides": 0, "algorithm": "fft"},
+        key=True,
+    ),
+    "drop_connect_moments": Kernel(
+        regularizers.drop_connect_moments,
+        {"x": (6, 4), "kernel": (4, 3)},
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+    ),
+    "drop_connect_conv_moments": Kernel(
+        regularizers.drop_connect_conv_moments,
+        {"x": IMAGES, "kernel": (2, 3, 2, 3)},
+        hyper={"rate": (0.5, 0.3)},
+        ends={"rate": (0.0, 1.0)},
+        static={"strides": (1, 2), "algorithm": "native"},
+        bad={"strides": 0, "algorithm": "fft"},
+    ),
+    "mean_activation": Kernel(
+        regularizers.mean_activation,
+        {"mean": ROWS, "variance": ROWS},
+        static={"activation": nn.relu, "samples": 5},
+        bad={"samples": 0},
         key=True,
     ),
     "undo_batch_norm": Kernel(

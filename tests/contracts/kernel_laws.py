@@ -100,7 +100,7 @@ def bad_arguments_are_named(row):
             with pytest.raises(TypeError, match=f"{name} .*got '0.1'"):
                 call(row, **{name: "0.1"})
         for name, bad in row.bad.items():
-            with pytest.raises((TypeError, ValueError), match=f"{name} .*got {bad}"):
+            with pytest.raises((TypeError, ValueError), match=f"{name} .*got {bad!r}"):
                 call(row, **{name: bad})
         for dtype in (jnp.int32, jnp.uint8):
             if row.whole_numbers:

@@ -85,7 +85,10 @@ def masks_differ_by_example_step_call_and_layer(row):
     layer, variables, x, train, _ = setting(row)
     y, _ = compiled(layer, variables, x, train=train)
     chex.assert_trees_all_equal(x[0], x[1])
-    assert jnp.any(y[0] != y[1]), "two equal examples have one mask"
+    differ = bool(jnp.any(y[0] != y[1]))
+    assert differ != row.shares_masks, (
+        f"equal examples have {'two masks' if differ else 'one mask'}"
+    )
     other, _ = compiled(layer, variables, x, train=train, key=OTHER)
     assert jnp.any(y != other), "two keys draw one mask"
     chex.assert_trees_all_equal(y, compiled(layer, variables, x, train=train)[0])

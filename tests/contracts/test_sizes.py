@@ -66,6 +66,14 @@ CASES = {
     "linear_model": ("classes", lambda n: start(models.linear_model(n))),
     "Maxout": ("features", lambda n: regularizers.Maxout(n).init(KEY, jnp.ones((2, 3)))),
     "Maxout pieces": ("pieces", lambda n: regularizers.Maxout(3, n).init(KEY, jnp.ones((2, 3)))),
+    "DropConnectDense": (
+        "features",
+        lambda n: regularizers.DropConnectDense(n).init(KEY, jnp.ones((2, 3)), train=False),
+    ),
+    "DropConnectDense samples": (
+        "samples",
+        lambda n: regularizers.DropConnectDense(3, samples=n),
+    ),
     "fit epochs": ("epochs", lambda n: loop(epochs=n)),
     "fit batch_size": ("batch_size", lambda n: loop(batch_size=n)),
     "cycle_ends": ("first_steps", lambda n: averaging.cycle_ends(n)),

@@ -13,7 +13,7 @@ import pytest
 
 from jaxtricks import data, models, training
 from jaxtricks.normalization import BatchNorm
-from jaxtricks.regularizers import Maxout
+from jaxtricks.regularizers import DropConnectConv, DropConnectDense, Maxout
 
 PRODUCT = re.compile(r":(\w+)\[[^\]]*\] = (?:dot_general|conv_general_dilated)")
 KEY, NARROW = jax.random.key(0), jnp.bfloat16
@@ -95,10 +95,13 @@ def test_digits_are_learnt_as_well_as_in_single_precision(block):
     assert single > 0.9 and narrow > single - 0.03
 
 
+TAKE_TRAIN = (BatchNorm, DropConnectConv, DropConnectDense)
 LAYERS = [
     models.Conv(2),
     models.Conv(2, algorithm="native"),
     Maxout(2),
+    DropConnectDense(2),
+    DropConnectConv(2),
     BatchNorm(),
 ]
 
@@ -122,7 +125,7 @@ def test_without_a_dtype_the_output_has_that_of_the_input(layer):
 
 
 def mode(layer):
-    return {"train": False} if isinstance(layer, BatchNorm) else {}
+    return {"train": False} if isinstance(layer, TAKE_TRAIN) else {}
 
 
 def test_statistics_are_single_precision_even_if_the_batch_is_told_apart_by_a_thousandth():

@@ -1,20 +1,16 @@
 """Convolutions whose gradient is fast inside a loop on a CPU."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
 from jaxtricks._check_dtype import check_dtype
-from jaxtricks._checks import check_choice, check_flag, check_function, check_integer, check_pair
+from jaxtricks._checks import check_flag, check_function, check_integer, check_pair
+from jaxtricks._convolution import Algorithm, Pair, check_convolution, convolution
 from jaxtricks._types import DTypeLike
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.models.layers._flatten import check_images
-
-Pair = tuple[int, int]
 
 
 class Conv(nn.Module):
@@ -54,7 +50,7 @@ class Conv(nn.Module):
     strides: int | Pair = 1
     use_bias: bool = True
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
-    algorithm: Literal["patches", "native"] | None = None
+    algorithm: Algorithm | None = None
     dtype: DTypeLike | None = None
 
     def __post_init__(self) -> None:
@@ -62,11 +58,9 @@ class Conv(nn.Module):
         check_flag("use_bias", self.use_bias)
         check_function("kernel_init", self.kernel_init)
         check_pair("kernel_size", self.kernel_size)
-        for name, sizes in (("kernel_size", self.kernel_size), ("strides", both(self.strides))):
-            for size in sizes:
-                check_integer(name, size, low=1)
-        if self.algorithm is not None:
-            check_choice("algorithm", self.algorithm, ("patches", "native"))
+        for size in self.kernel_size:
+            check_integer("kernel_size", size, low=1)
+        check_convolution(self.strides, self.algorithm)
         check_dtype("dtype", self.dtype)
         super().__post_init__()
 
@@ -78,46 +72,10 @@ class Conv(nn.Module):
         check_images(images, ranks=(4,))
         shape = (*self.kernel_size, images.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
-        on_cpu = jax.default_backend() == "cpu"
-        algorithm = self.algorithm or ("patches" if on_cpu else "native")
-        convolve = by_patches if algorithm == "patches" else natively
+        convolve = convolution(self.strides, self.algorithm)
         dtype = wide_dtype(images.dtype) if self.dtype is None else self.dtype
-        y = convolve(images.astype(dtype), kernel.astype(dtype), both(self.strides))
+        y = convolve(images.astype(dtype), kernel.astype(dtype))
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
             y += bias[None, None, None].astype(dtype)
         return y.astype(images.dtype if self.dtype is None else self.dtype)
-
-
-def both(strides: int | Pair) -> Pair:
-    """One number for each direction."""
-    return tuple(strides) if isinstance(strides, tuple | list) else (strides, strides)
-
-
-def natively(
-    images: Float[Array, "n height width channels"],
-    kernel: Float[Array, "down right channels features"],
-    strides: Pair,
-) -> Float[Array, "n rows columns features"]:
-    """XLA's own convolution."""
-    return jax.lax.conv_general_dilated(
-        images, kernel, strides, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
-
-
-def by_patches(
-    images: Float[Array, "n height width channels"],
-    kernel: Float[Array, "down right channels features"],
-    strides: Pair,
-) -> Float[Array, "n rows columns features"]:
-    """One product of all patches, laid out as rows, and the kernel as a matrix."""
-    margins = jax.lax.padtype_to_pads(images.shape[1:3], kernel.shape[:2], strides, "SAME")
-    padded = jnp.pad(images, ((0, 0), *margins, (0, 0)))
-    (height, width), (rows, columns) = padded.shape[1:3], kernel.shape[:2]
-    # Entry (i, j) of every patch, one array for each place in the patch.
-    places = [
-        padded[:, i : height - rows + i + 1 : strides[0], j : width - columns + j + 1 : strides[1]]
-        for i in range(rows)
-        for j in range(columns)
-    ]
-    return jnp.concatenate(places, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])

@@ -1,0 +1,188 @@
+"""Inference for DropConnect: moments of a unit over all masks, and its mean activation."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from jaxtricks._array_checks import check_floating
+from jaxtricks._checks import check_function, check_integer, check_key, check_range
+from jaxtricks._convolution import Algorithm, Pair, Product, check_convolution, convolution
+from jaxtricks._types import ScalarLike
+from jaxtricks._wide_dtype import wide_dtype
+from jaxtricks.regularizers._bernoulli_mask import keep_probability
+from jaxtricks.regularizers._kernel_shape import check_images, check_kernel, check_rows
+
+Outputs = Float[Array, "batch rows columns features"]
+
+
+def drop_connect_moments(
+    x: Float[Array, "*batch inputs"], kernel: Float[Array, "inputs features"], rate: ScalarLike
+) -> tuple[Float[Array, "*batch features"], Float[Array, "*batch features"]]:
+    r"""Gives the mean and the variance of `drop_connect`'s output over all masks.
+
+    The mean is $x W$, the variance $\frac{p}{1-p} (x \circ x)(W \circ W)$, each product entry by
+    entry. In the paper the weights that stay are not divided, and its $p$ is the probability of
+    staying $q$: its mean $q\,x W$ and variance $q (1 - q) (x \circ x)(W \circ W)$ are these for the
+    weights $q W$. The rate is rounded as in `dropout`; at 1 the output is 0 always, so that both
+    are 0.
+
+    Args:
+        x: inputs, of any number of axes.
+        kernel: the weights.
+        rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced.
+
+    Returns:
+        Mean and variance, of the dtype of `x`.
+
+    Raises:
+        ValueError: the rate is out of range, or the shapes do not fit.
+        TypeError: `x` or `kernel` is not a floating array.
+
+    Example:
+        >>> mean, variance = drop_connect_moments(jnp.array([1.0, 2.0]), jnp.ones((2, 1)), 0.5)
+        >>> mean.tolist(), variance.tolist()  # the outputs are 0, 2, 4 and 6
+        ([3.0], [5.0])
+
+    References:
+        Wan et al., [Regularization of neural networks using DropConnect](
+        https://proceedings.mlr.press/v28/wan13.html), 2013, section on inference.
+    """
+    check_range("rate", rate, low=0.0, high=1.0)
+    check_rows(x)
+    check_kernel(kernel, "inputs, features", x.shape)
+    return _narrow_moments(jnp.asarray(x), jnp.asarray(kernel), rate, jnp.matmul)
+
+
+def drop_connect_conv_moments(
+    x: Float[Array, "batch height width channel"],
+    kernel: Float[Array, "down right channel features"],
+    rate: ScalarLike,
+    *,
+    strides: int | Pair = 1,
+    algorithm: Algorithm | None = None,
+) -> tuple[
+    Float[Array, "batch rows columns features"], Float[Array, "batch rows columns features"]
+]:
+    r"""Gives the mean and the variance of `drop_connect_conv`'s output over all masks.
+
+    They are the convolutions of $x$ with $W$, and of $x \circ x$ with $\frac{p}{1-p} W \circ W$.
+
+    Args:
+        x: images.
+        kernel: the weights.
+        rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced. At 1 both
+            moments are 0.
+        strides: steps between neighbouring outputs, down and right: one number for both, or two.
+        algorithm: how the convolution is computed, see `drop_connect_conv`.
+
+    Returns:
+        Mean and variance, of the dtype of `x`.
+
+    Raises:
+        ValueError: the rate is out of range, the shapes do not fit, a stride is under 1, or the
+            algorithm unknown.
+        TypeError: `x` or `kernel` is not a floating array, or a stride not an integer.
+
+    Example:
+        >>> x, kernel = jnp.ones((1, 1, 3, 1)), jnp.ones((1, 3, 1, 1))
+        >>> mean, variance = drop_connect_conv_moments(x, kernel, 0.2)
+        >>> mean.ravel().tolist(), [round(v, 3) for v in variance.ravel().tolist()]
+        ([2.0, 3.0, 2.0], [0.5, 0.75, 0.5])
+
+    References:
+        Wan et al., [Regularization of neural networks using DropConnect](
+        https://proceedings.mlr.press/v28/wan13.html), 2013, for dense layers.
+    """
+    check_range("rate", rate, low=0.0, high=1.0)
+    check_images(x)
+    check_kernel(kernel, "down, right, channel, features", x.shape)
+    check_convolution(strides, algorithm)
+    product = convolution(strides, algorithm)
+    return _narrow_moments(jnp.asarray(x), jnp.asarray(kernel), rate, product)
+
+
+def mean_activation(
+    key: Key[Array, ""],
+    mean: Float[Array, "*shape"],
+    variance: Float[Array, "*shape"],
+    activation: Callable[[Array], Array],
+    *,
+    samples: int = 100,
+) -> Float[Array, "*shape"]:
+    r"""Estimates the mean of an activation of normal units by sampling.
+
+    $\frac{1}{S} \sum_{s \le S} a(u_s)$ with $u_s \sim N(\mu, \sigma^2)$, drawn for each unit alone.
+    With the moments of `drop_connect_moments` it is the paper's inference: it estimates the mean of
+    $a$ over all masks, where the mean weights give $a$ of the mean, which is less for a convex $a$
+    such as ReLU. What is left is the estimate's own deviation, that of $a(u)$ over $\sqrt{S}$, and
+    the distance of the units from a normal distribution, which falls with the number of inputs.
+
+    Args:
+        key: draws the samples.
+        mean: $\mu$, biases included.
+        variance: $\sigma^2$, at least 0.
+        activation: $a$, a function that keeps the shape.
+        samples: $S$, at least 1. They are drawn one after the other, so that memory does not grow.
+
+    Returns:
+        An array with the shape and dtype of `mean`.
+
+    Raises:
+        ValueError: `samples` is under 1, the shapes of `mean` and `variance` differ, `activation`
+            changes the shape, or `key` is an array of keys.
+        TypeError: `key` is not a typed key, `mean` or `variance` not a floating array, `activation`
+            not a function, or `samples` not an integer.
+
+    Example:
+        >>> mean, variance = jnp.zeros(1), jnp.ones(1)
+        >>> y = mean_activation(jax.random.key(0), mean, variance, jax.nn.relu, samples=10_000)
+        >>> round(float(y[0]), 2)  # 1 over the root of 2 pi
+        0.4
+
+    References:
+        Wan et al., [Regularization of neural networks using DropConnect](
+        https://proceedings.mlr.press/v28/wan13.html), 2013, section on inference.
+    """
+    check_key("key", key)
+    check_floating("mean", mean)
+    check_floating("variance", variance)
+    check_function("activation", activation)
+    check_integer("samples", samples, low=1)
+    if mean.shape != variance.shape:
+        raise ValueError(
+            f"mean and variance must have one shape, got {mean.shape} and {variance.shape}."
+        )
+    dtype = wide_dtype(mean.dtype)
+    center, variance = jnp.asarray(mean, dtype), jnp.asarray(variance, dtype)
+    shape = jax.eval_shape(activation, center).shape
+    if shape != center.shape:
+        raise ValueError(f"activation must keep the shape {center.shape}, got {shape}.")
+    some = variance > 0  # the root's slope at 0 is infinite
+    deviation = jnp.where(some, jnp.sqrt(jnp.where(some, variance, 1)), 0)
+
+    def add(total: Array, key: Array) -> tuple[Array, None]:
+        noise = jax.random.normal(key, center.shape, dtype)
+        return total + activation(center + deviation * noise), None
+
+    total, _ = jax.lax.scan(add, jnp.zeros_like(center), jax.random.split(key, samples))
+    return (total / samples).astype(mean.dtype)
+
+
+def moments(x: Array, kernel: Array, rate: ScalarLike, product: Product) -> tuple[Array, Array]:
+    """Mean and variance of `product(x, kernel)`, of which entries are dropped and divided."""
+    probability = keep_probability(rate).astype(x.dtype)
+    some = probability > 0
+    ratio = jnp.where(some, (1 - probability) / jnp.where(some, probability, 1), 0)
+    mean = jnp.where(some, product(x, kernel), 0)
+    return mean, ratio * product(x * x, kernel * kernel)
+
+
+def _narrow_moments(
+    x: Array, kernel: Array, rate: ScalarLike, product: Product
+) -> tuple[Array, Array]:
+    """The moments, computed in single precision at least."""
+    dtype = wide_dtype(x.dtype)
+    mean, variance = moments(x.astype(dtype), kernel.astype(dtype), rate, product)
+    return mean.astype(x.dtype), variance.astype(x.dtype)
