@@ -17,15 +17,15 @@ def judged(script: Script, results: dict[str, Any]) -> list[Verdict]:
     """The script's verdicts; a claim without a plan is shown as measured before the protocol.
 
     Raises:
-        ValueError: the script judges other claims or errata than it owns, a claim without its plan,
-            without a scope, with other controls or smallest effects than the plan has, or with an
-            outcome that its parts and controls do not give.
+        ValueError: the script judges other claims, errata or published results than it owns, a
+            claim without its plan, without a scope, with other controls or smallest effects than
+            the plan has, or with an outcome that its parts and controls do not give.
         TypeError: `judge` returns no list of verdicts.
     """
     found = script.module.judge(results)
     if not isinstance(found, list) or not all(isinstance(v, Verdict | Before) for v in found):
         raise TypeError(f"{script.name}: judge must return a list of verdicts, got {found!r}.")
-    owned = [*script.claims, *script.errata]
+    owned = [*script.claims, *script.errata, *script.references]
     if sorted(verdict.subject for verdict in found) != sorted(owned):
         subjects = [verdict.subject for verdict in found]
         raise ValueError(f"{script.name} owns {owned} but judged {subjects}.")

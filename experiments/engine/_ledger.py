@@ -92,6 +92,7 @@ def ledger(records: list[dict[str, Any]]) -> str:
         "Claims": _claims(verdicts),
         "Errata that change results, and clashing conventions (classes A and B)": _errata(verdicts),
         "Overstated explanations and misprints (classes C and D)": _misprints(verdicts),
+        "Published results": _published(verdicts),
         "Figures": _figures(records),
         "Tricks": _tricks(),
     }
@@ -177,6 +178,16 @@ def _errata(verdicts: Verdicts) -> list[str]:
             about = (erratum.id, erratum.where, erratum.printed, erratum.right)
             rows.append((*about, outcome, measured, picture))
     return table(("id", "where", "printed", "right", "verdict", "measured", "picture"), rows)
+
+
+def _published(verdicts: Verdicts) -> list[str]:
+    """Results of papers that were measured again; confirmed is met."""
+    known = {*catalogue.claims(), *catalogue.errata()}
+    rows = [
+        (plain_markdown(subject), *_judged(subject, verdicts, {}))
+        for subject in sorted(verdicts.keys() - known)
+    ]
+    return table(("result", "verdict", "measured", "scope", "picture"), rows)
 
 
 def _misprints(verdicts: Verdicts) -> list[str]:

@@ -71,6 +71,11 @@ class Script:
         return getattr(self.module, "ERRATA", ())
 
     @property
+    def references(self) -> tuple[str, ...]:
+        """Published results that the script measures again, each by its name in the ledger."""
+        return getattr(self.module, "REFERENCES", ())
+
+    @property
     def non_finite(self) -> tuple[str, ...]:
         """Keys of the results in which NaN or infinity is a finding, not a failure."""
         return getattr(self.module, "NON_FINITE", ())
