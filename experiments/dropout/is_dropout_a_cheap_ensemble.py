@@ -157,7 +157,7 @@ def one_net(config: Config) -> Callable[..., dict[str, jax.Array]]:
 
 def several(config: Config, members: int) -> Callable[..., dict[str, jax.Array]]:
     """Makes the run of some networks on one training set: errors `[member]`, those of the mean of
-    the first k's probabilities, and those of means over sampled masks of the first `[samples]`."""
+    the first k's probabilities, and, of one network, of means over sampled masks `[samples]`."""
 
     def run(key: jax.Array, trial: Any, pool: Any, validation: Any, test: Any) -> dict:
         set_key, member_key = jax.random.split(key)
@@ -167,20 +167,20 @@ def several(config: Config, members: int) -> Callable[..., dict[str, jax.Array]]
         def member(key: jax.Array) -> dict[str, Any]:
             learned = fitted(config, jax.random.split(key, 3), trial, fit)
             logits = learned.net.apply(learned.variables, images, train=False)
-            sampled = [
-                wrong(masks_mean(learned, images, samples), label) for samples in config.samples
-            ]
             found = learned.measured(validation, test)
-            return {"logits": logits, "sampled": jnp.array(sampled), **found}
+            if members == 1:
+                means = [masks_mean(learned, images, samples) for samples in config.samples]
+                found["sampled"] = jnp.array([wrong(mean, label) for mean in means])
+            return {"logits": logits, **found}
 
         every = jax.lax.map(member, jax.random.split(member_key, members))
-        logits, sampled = every.pop("logits"), every.pop("sampled")
+        logits = every.pop("logits")
         means = [
             wrong(ensemble_predictions(logits, weights=weights), label)
             for weights in jnp.tri(members)
         ]
-        found = {name: jnp.mean(values) for name, values in every.items()}
-        return found | {"ensemble": jnp.array(means), "sampled": jnp.mean(sampled, axis=0)}
+        found = {name: jnp.mean(values, axis=0) for name, values in every.items()}
+        return found | {"ensemble": jnp.array(means)}
 
     return run
 
