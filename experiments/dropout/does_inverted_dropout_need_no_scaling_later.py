@@ -17,16 +17,15 @@ Command: python -m experiments --only does_inverted_dropout_need_no_scaling_late
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.dropout._standard import BEHIND, standard_net
 from experiments.engine import COLOURS, Gate, Plan, Verdict, all_of, exactly, figure, tolerance
 from jaxtricks import models
 from jaxtricks.regularizers import Dropout, dropout, scale_weights
@@ -36,7 +35,6 @@ CLAIMS = ("C-074",)
 
 RATES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 7 / 8, 15 / 16)
 ROUNDED = 0.1  # a drop rate that is no multiple of 2^-16
-BEHIND = ("Dense_1", "Dense_2")  # the layers whose input is dropped
 PLANS = {
     "C-074": Plan(
         effects={"relative distance": 1e-6},
@@ -81,12 +79,6 @@ def outputs(x: jax.Array, rate: Any, inverted: bool) -> jax.Array:
     return dropout(KEY["dropout"], x, rate, inverted=inverted)
 
 
-def standard_block(hidden: models.HiddenLayer) -> tuple[Callable[..., jax.Array], ...]:
-    """Dense, activation, standard dropout."""
-    dense = nn.Dense(hidden.features, kernel_init=hidden.kernel_init)
-    return dense, hidden.activation, Dropout(hidden.dropout_rate, inverted=False)
-
-
 @functools.partial(jax.jit, static_argnames="width")
 def compare(x: jax.Array, rates: jax.Array, *, width: int) -> dict[str, jax.Array]:
     """`compare_at` every rate, in one program."""
@@ -97,7 +89,7 @@ def compare_at(x: jax.Array, width: int, rate: jax.Array) -> dict[str, jax.Array
     """Relative distances at one rate, and the ratio of two steps of gradient descent."""
     nets = {
         "inverted": models.three_layer_net(width, dropout_rate=rate),
-        "standard": models.MLP((width, width, 10), dropout_rates=rate, block=standard_block),
+        "standard": standard_net(width, rate),
         "plain": models.three_layer_net(width, dropout_rate=0.0),
     }
     own = nets["inverted"].init(jax.random.key(2), x, train=False)
