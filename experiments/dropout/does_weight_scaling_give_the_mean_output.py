@@ -354,7 +354,7 @@ def scatter(axes: Axes, mean: np.ndarray, scaled: np.ndarray) -> None:
 
 def draw_diagram(axes: Axes) -> None:
     """002:710-717: one unit and its outgoing weight, in training and in evaluation."""
-    rows = ((0.72, "in training", "the unit is there with probability $1-p$", "$w$", "--"),
+    rows = ((0.74, "in training", "the unit is there with probability $1-p$", "$w$", "--"),
             (0.24, "in evaluation", "the unit is always there", "$(1-p)\\,w$", "-"))  # fmt: skip
     for y, when, who, weight, line in rows:
         axes.text(0.5, y + 0.15, when, ha="center", fontweight="bold")
@@ -363,7 +363,7 @@ def draw_diagram(axes: Axes) -> None:
             axes.plot(x, y, "o", ms=26, **look)
         axes.annotate("", (0.78, y), (0.22, y), arrowprops={"arrowstyle": "->", "ls": line})
         axes.text(0.5, y + 0.03, weight, ha="center")
-        axes.text(0.5, y - 0.06, who, ha="center", va="top", fontsize=10.5)
+        axes.text(0.5, y - 0.1, who, ha="center", va="top", fontsize=10.5)
     axes.set(xlim=(-0.1, 1.1), ylim=(0, 1), xticks=[], yticks=[])
     axes.set_title("a unit and its outgoing weight, drop rate $p$")
     axes.grid(visible=False)
