@@ -2,7 +2,7 @@
 
 000:64-72 draws both behaviours side by side. One image of the digits goes 2,000 times through two
 networks of one hidden layer of 32 units with their first weights: one with dropout at the rate 0.5,
-one with batch norm, whose other 15 images of the batch are drawn anew each time, and whose running
+one with batch norm, whose batch has 31 other images, drawn anew each time, and whose running
 statistics were measured on all images. Shown is one logit of the image, in training and in
 evaluation.
 
@@ -29,7 +29,8 @@ NETS = {
     "dropout": models.MLP((32, 10), dropout_rates=0.5),
     "batch norm": models.MLP((32, 10), block=models.batch_norm_block),
 }
-BATCH, SHOWN = 16, 60
+MODES = ("in training", "in evaluation")
+BATCH, SHOWN = 32, 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,7 @@ def repeated(
         options = {"rngs": rngs, "mutable": mutable}
         trained, _ = net.apply(variables, images[rows], train=True, **options)
         tested, _ = net.apply(variables, images[rows], train=False, **options)
-        return {"in training": trained[0, 0], "in evaluation": tested[0, 0]}
+        return dict(zip(MODES, (trained[0, 0], tested[0, 0]), strict=True))
 
     return jax.lax.map(once, jax.random.split(jax.random.fold_in(key, 1), repeats))
 
@@ -98,10 +99,11 @@ def draw(results: dict[str, Any]) -> Figure:
     """The logit of the same image, pass after pass."""
     fig, panels = figure(1, 2, width=5.8, height=4.6)
     for axes, (name, modes) in zip(panels, results["networks"].items(), strict=True):
-        for colour, line, (mode, found) in zip(COLOURS, ("o", "-"), modes.items(), strict=False):
+        for colour, line, mode in zip(COLOURS, "o-", MODES, strict=False):
+            found = modes[mode]
             label = f"{mode}: {found['mean']:.3f} ± {found['deviation']:.3f}"
             axes.plot(found["first"], line, ms=4, color=colour, label=label)
-        axes.axhline(modes["in training"]["mean"], color=COLOURS[0], ls="--", lw=1)
+        axes.axhline(modes[MODES[0]]["mean"], color=COLOURS[0], ls="--", lw=1)
         low, high = axes.get_ylim()
         axes.set(
             xlabel="pass of the same image", ylabel="logit", ylim=(low, high + 0.4 * (high - low))
