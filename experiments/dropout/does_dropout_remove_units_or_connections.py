@@ -26,17 +26,20 @@ from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, demonstration, figure
 from jaxtricks import models
-from jaxtricks.regularizers import Dropout, DropConnectDense
+from jaxtricks.regularizers import DropConnectDense, Dropout
 
 FIGURES = ("F-008", "F-070")
 ERRATA = ("E-71",)
 
 RATE, SIZES = 0.5, (5, 5, 5, 3)  # of the lecture's picture: inputs, two hidden layers, outputs
-NET = models.Sequential([Dropout(RATE), nn.Dense(SIZES[1]), nn.relu, Dropout(RATE),
-                         nn.Dense(SIZES[2]), nn.relu, Dropout(RATE), nn.Dense(SIZES[3])])  # fmt: skip
-CONNECTED = models.Sequential([DropConnectDense(SIZES[1], RATE), nn.relu,
-                               DropConnectDense(SIZES[2], RATE), nn.relu,
-                               DropConnectDense(SIZES[3], RATE)])  # fmt: skip
+NET = models.Sequential(
+    [
+        *(Dropout(RATE), nn.Dense(SIZES[1]), nn.relu),
+        *(Dropout(RATE), nn.Dense(SIZES[2]), nn.relu),
+        *(Dropout(RATE), nn.Dense(SIZES[3])),
+    ]
+)
+CONNECTED = models.Sequential([DropConnectDense(size, RATE) for size in SIZES[1:]])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +64,16 @@ def run(config: Config) -> dict[str, Any]:
     keys = jax.random.split(jax.random.fold_in(key, 1), config.draws)
     units = jax.lax.map(functools.partial(drawn, wide, config.units), keys)
     entries = jax.lax.map(functools.partial(drawn, single, config.units), keys)
+    single_masks = np.asarray(entries[0])
     products = np.asarray(units[0])[:, 0, :, None] & np.asarray(units[1])[:, 0, None, :]
     return {
         "units": ours,
         "connections": drawn(CONNECTED, SIZES[0], key),
-        "masks": {"dropout": products[0], "DropConnect": entries[0][0]},
-        "measured": {"dropout": measured(products), "DropConnect": measured(np.asarray(entries[0]))},
+        "masks": {"dropout": products[0], "DropConnect": single_masks[0]},
+        "measured": {
+            "dropout": measured(products),
+            "DropConnect": measured(single_masks),
+        },
         "share": np.mean([1 - np.mean(layer) for layer in units]),
         "draws": config.draws,
         "width": config.units,
@@ -88,8 +95,10 @@ def place(item: tuple[str, Any]) -> int:
 
 
 def measured(masks: np.ndarray) -> dict[str, np.ndarray]:
-    """Rank, share of rows without an entry, share of lost entries, of every mask."""
+    """Rank, and shares of lost rows and entries of every mask; how many rows lose 0, 1, 2 ..."""
+    gone = np.sum(~masks, axis=2)
     return {
+        "rows that lose": np.bincount(gone.ravel(), minlength=masks.shape[2] + 1),
         "rank": np.linalg.matrix_rank(masks.astype(np.float64)),
         "lost rows": 100 * np.mean(~masks.any(axis=2), axis=1),
         "lost": 100 * np.mean(~masks, axis=(1, 2)),
@@ -106,8 +115,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             bool(units["rank"].max() <= 1 < entries["rank"].min() and units["lost rows"].min() > 0),
             f"of {results['draws']:.0f} masks of the connections between two layers of "
             f"{results['width']:.0f} units, those of dropout have rank {units['rank'].max():.0f} "
-            f"and lose {units['lost rows'].mean():.0f} % of the rows and {units['lost'].mean():.0f} "
-            f"% of the connections, those of DropConnect rank {entries['rank'].min():.0f} or more, "
+            f"and lose {units['lost rows'].mean():.0f} % of the rows and "
+            f"{units['lost'].mean():.0f} % of the connections, those of DropConnect rank "
+            f"{entries['rank'].min():.0f} or more, "
             f"{entries['lost rows'].mean():.0f} % and {entries['lost'].mean():.0f} %",
             panel="d and e",
         )
@@ -116,7 +126,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Three networks, two masks, and the ranks of many."""
-    fig, (plain, thinned, connected, rows, entries, ranks) = figure(2, 3, width=4.6, height=4.2)
+    fig, (plain, thinned, connected, rows, entries, losses) = figure(2, 3, width=4.6, height=4.2)
     every = [np.ones(size, bool) for size in SIZES]
     outputs = every[-1]
     units = [np.asarray(mask, bool) for mask in results["units"]] + [outputs]
@@ -137,13 +147,24 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.set(xlabel="unit of the second layer", ylabel="unit of the first layer")
         axes.set_title(f"{name}: kept connections, rank {rank}")
         axes.grid(visible=False)
-    names = list(results["measured"])
-    values = [results["measured"][name]["rank"] for name in names]
-    ranks.boxplot(values, orientation="horizontal", whis=(0, 100), widths=0.5)
-    ranks.set_yticks([1, 2], names)
-    ranks.set(xlabel="rank of the mask of connections")
-    ranks.set_title(f"{results['draws']:.0f} draws (whiskers: all)")
+    draw_losses(losses, results)
     return fig
+
+
+def draw_losses(axes: Axes, results: dict[str, Any]) -> None:
+    """How many of its connections a unit of the first layer loses."""
+    share = 100 * np.arange(results["width"] + 1) / results["width"]
+    for i, (name, found) in enumerate(results["measured"].items()):
+        counts = np.asarray(found["rows that lose"], float)
+        look = {"color": COLOURS[i], "where": "mid", "label": name}
+        axes.step(share, 100 * counts / counts.sum(), **look)
+    axes.set(
+        xlabel="connections that a unit loses, %",
+        ylabel="units of the first layer, %",
+        xlim=(-4, 104),
+    )
+    axes.set_title(f"{results['draws']:.0f} draws; {100 * results['share']:.1f} % of units dropped")
+    axes.legend(loc="upper left")
 
 
 def draw_net(axes: Axes, units: list[np.ndarray], edges: list[np.ndarray]) -> None:
