@@ -1,7 +1,7 @@
 """Does one symbol mean one thing in the notes?
 
 No: rho is a momentum (002:229), RMSProp's decay (004:229) and both of Adam's (004:242-251); beta a
-momentum (001:12), the shift of batch norm (002:102) and the weight of L2 in an elastic net (002:638);
+momentum (001:12), the shift of batch norm (002:102) and L2's weight in an elastic net (002:638);
 and so on (E-48). In code an argument has a name. For each meaning the picture names the function
 that takes it and the argument by which it does, and `run` looks each one up in the function's
 signature, so that a name that is not there cannot be printed.
@@ -35,7 +35,7 @@ SYMBOLS: dict[str, tuple[Row, ...]] = {
         ("momentum", "001:12", optimizers.momentum, "decay"),
         ("Adam's first decay", "002:478", optimizers.adam, "b1"),
         ("shift of batch norm", "002:102", normalization.BatchNorm, "use_bias"),
-        ("weight of L2 in an elastic net", "002:638", regularizers.elastic_net, "ratio"),
+        ("weight of L2, elastic net", "002:638", regularizers.elastic_net, "ratio"),
     ),
     "α": (
         ("learning rate", "002:204", optimizers.momentum, "learning_rate"),
