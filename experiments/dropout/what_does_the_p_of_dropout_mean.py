@@ -99,12 +99,12 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     return [
         convention(
             "E-31",
-            f"p = 0.1 drops {as_rate:.1f} % of the units as the probability of dropping (our "
-            f"`rate`), {as_keep:.1f} % as that of keeping",
+            f"p = 0.1 drops {as_rate:.0f} % of the units as the probability of dropping (our "
+            f"`rate`), {as_keep:.0f} % as that of keeping",
         ),
         convention(
             "E-32",
-            f"the same call with 0.1 drops {as_rate:.1f} % (TensorFlow 2: rate) or {as_keep:.1f} % "
+            f"the same call with 0.1 drops {as_rate:.0f} % (TensorFlow 2: rate) or {as_keep:.0f} % "
             f"(TensorFlow 1: keep_prob); ours is dropout({names})",
         ),
         demonstration(
