@@ -58,16 +58,15 @@ FULL = Config(draws=10_000)
 def run(config: Config) -> dict[str, Any]:
     """One draw of masks for the picture; rank, lost rows and lost entries of many."""
     key = jax.random.key(config.seed)
-    ours = [layer[0] for layer in drawn(NET, SIZES[0], key)]  # one example
     wide = models.Sequential([Dropout(RATE), nn.Dense(config.units), Dropout(RATE)])
     single = models.Sequential([DropConnectDense(config.units, RATE)])
     keys = jax.random.split(jax.random.fold_in(key, 1), config.draws)
     units = jax.lax.map(functools.partial(drawn, wide, config.units), keys)
     entries = jax.lax.map(functools.partial(drawn, single, config.units), keys)
     single_masks = np.asarray(entries[0])
-    products = np.asarray(units[0])[:, 0, :, None] & np.asarray(units[1])[:, 0, None, :]
+    products = np.asarray(units[0])[:, :, None] & np.asarray(units[1])[:, None, :]
     return {
-        "units": ours,
+        "units": drawn(NET, SIZES[0], key),
         "connections": drawn(CONNECTED, SIZES[0], key),
         "masks": {"dropout": products[0], "DropConnect": single_masks[0]},
         "measured": {
@@ -82,11 +81,11 @@ def run(config: Config) -> dict[str, Any]:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def drawn(net: models.Sequential, inputs: int, key: jax.Array) -> list[jax.Array]:
-    """The masks that the layers sow in training, in order; True is kept."""
+    """The masks of one example that the layers sow in training, in order; True is kept."""
     x = jnp.ones((1, inputs))
     variables = net.init(key, x, train=False)
     _, sown = net.apply(variables, x, train=True, rngs={"dropout": key}, mutable=["masks"])
-    return [layer["keep"][0] for _, layer in sorted(sown["masks"].items(), key=place)]
+    return [layer["keep"][0][0] for _, layer in sorted(sown["masks"].items(), key=place)]
 
 
 def place(item: tuple[str, Any]) -> int:
