@@ -225,8 +225,8 @@ def draw_units(axes: Axes, results: dict[str, Any]) -> None:
     for form, colour in (("printed", LITERAL), ("inverted", RIGHT)):
         axes.plot(shown["test"], shown["means"][form], "o", ms=4, color=colour, label=FORMS[form])
     axes.plot([0, 1], [0, 1], color="black", ls="--", lw=1)
-    axes.axhspan(1, 1.8, color="grey", alpha=0.15, lw=0)
-    axes.text(0.98, 1.77, "beyond\nsigmoid's range", ha="right", va="top", fontsize=10.5)
-    axes.set(xlabel="test value of a unit", ylabel="mean over masks", xlim=(0, 1), ylim=(0, 1.8))
+    axes.axhspan(1, 2.3, color="grey", alpha=0.15, lw=0)
+    axes.text(0.98, 2.26, "beyond\nsigmoid's range", ha="right", va="top", fontsize=10.5)
+    axes.set(xlabel="test value of a unit", ylabel="mean over masks", xlim=(0, 1), ylim=(0, 2.3))
     axes.set_title("sigmoid, each unit of the first draw")
     axes.legend(loc="upper left")

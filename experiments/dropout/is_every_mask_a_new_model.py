@@ -290,11 +290,12 @@ def draw(results: dict[str, Any]) -> Figure:
     }
     bars(variances, [interval(results[name]) for name in names], list(names.values()))
     variances.set_ylabel("variance of the batch's gradient")
-    variances.set_title(f"over {results['draws']:.0f} draws of masks, with 95 %")
+    seeds = len(results["gains"])
+    variances.set_title(f"over {results['draws']:.0f} masks, with 95 % of {seeds} seeds")
     bars(gains, [interval(column) for column in results["gains"].T],
          ["the sub-network\nthat steps", "another\nsub-network", "the whole\nnetwork"])  # fmt: skip
     gains.set(ylabel="loss before minus loss after (nats)")
-    gains.set_title(f"one step, with 95 % of {len(results['gains'])} draws")
+    gains.set_title(f"one step, with 95 % of {seeds} seeds")
     return fig
 
 

@@ -108,8 +108,7 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.set(
             xlabel="pass of the same image", ylabel="logit", ylim=(low, high + 0.4 * (high - low))
         )
-        axes.set_title(
-            f"{name}: mean ± deviation\nof {results['repeats']:.0f} passes; dashed: mean"
-        )
+        passes = f"{results['repeats']:.0f} passes"
+        axes.set_title(f"{name}: mean ± deviation of\n{passes}; dashed: mean in training")
         axes.legend(loc="upper left")
     return fig
