@@ -77,6 +77,7 @@ def run(config: Config) -> dict[str, Any]:
     found = lab.over(run_one, rates, keys, (images.pool, images.test))
     arms = {"none": 0, "dropped": slice(1, 1 + len(PLACES)), "rate 1": slice(1 + len(PLACES), None)}
     return {
+        "data_set": images.name,
         "arms": {name: jax.tree.map(lambda x, a=a: x[a], found) for name, a in arms.items()},
         "examples": [len(images.pool["label"]), len(images.test["label"])],
         "width": config.width,

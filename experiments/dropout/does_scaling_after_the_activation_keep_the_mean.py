@@ -11,7 +11,7 @@ biases of the formula normal with deviation 0.5; biases of 0 stand beside. As a 
 form on the linear map must give 1.
 
 Command: python -m experiments --only does_scaling_after_the_activation_keep_the_mean
-(CPU, about 10 s)
+(CPU, about 20 s)
 """
 
 import dataclasses

@@ -47,17 +47,18 @@ FULL = Config(repeats=100_000)
 
 def run(config: Config) -> dict[str, Any]:
     """By network and mode: the logit of every repeat."""
-    images = lab.read("digits", pool=1000, validation=100).pool["image"] / np.float32(255)
+    found = lab.read("digits", pool=1000, validation=100)
+    images = found.pool["image"] / np.float32(255)
     key = jax.random.key(config.seed)
     outputs = {
         name: jax.device_get(repeated(net, config.repeats, key, images))
         for name, net in NETS.items()
     }
-    found = {
+    networks = {
         name: {mode: summary(y.astype(np.float64)) for mode, y in modes.items()}
         for name, modes in outputs.items()
     }
-    return {"networks": found, "repeats": config.repeats}
+    return {"data_set": found.name, "networks": networks, "repeats": config.repeats}
 
 
 def summary(outputs: np.ndarray) -> dict[str, Any]:
