@@ -52,7 +52,7 @@ class Config:
     examples: int = 256
 
 
-SMOKE = Config(width=8, examples=4)
+SMOKE = Config(width=64, examples=32)
 FULL = Config(width=1000, examples=1000)
 
 
