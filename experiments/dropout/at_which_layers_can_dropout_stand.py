@@ -41,6 +41,7 @@ from jaxtricks.regularizers import Dropout
 
 FIGURES = ()
 CLAIMS = ("C-070",)
+TIER = 2
 
 PLACES = ("input", "first hidden layer", "second hidden layer", "logits")
 RATE, BATCH, LEARNING_RATE, CHANCE = 0.5, 32, 0.1, 10.0

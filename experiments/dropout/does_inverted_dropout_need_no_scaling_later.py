@@ -32,6 +32,7 @@ from jaxtricks.regularizers import Dropout, dropout, scale_weights
 
 FIGURES = ()
 CLAIMS = ("C-074",)
+TIER = 2
 
 RATES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 7 / 8, 15 / 16)
 ROUNDED = 0.1  # a drop rate that is no multiple of 2^-16

@@ -42,6 +42,7 @@ from jaxtricks.regularizers import dropout
 
 FIGURES = ()
 CLAIMS = ("C-079",)
+TIER = 2
 ERRATA = ("E-04",)
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {

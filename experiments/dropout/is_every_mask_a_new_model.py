@@ -45,6 +45,7 @@ from jaxtricks.regularizers import Dropout
 
 FIGURES = ()
 CLAIMS = ("C-076",)
+TIER = 2
 ERRATA = ("E-33", "E-74")
 
 RATE, WIDTH, NARROW, STEP = 0.5, 200, 4, 0.01
