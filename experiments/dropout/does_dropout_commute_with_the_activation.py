@@ -27,8 +27,8 @@ from jaxtricks.regularizers import dropout
 
 FIGURES = ()
 CLAIMS = ("C-085",)
-TIER = 2
 ERRATA = ("E-40",)
+TIER = 2
 
 RATES = (1 / 16, 0.1, 1 / 4, 1 / 2, 0.8, 15 / 16, 1.0)
 DTYPES = ("float32", "bfloat16")

@@ -42,8 +42,8 @@ from jaxtricks.regularizers import dropout
 
 FIGURES = ()
 CLAIMS = ("C-079",)
-TIER = 2
 ERRATA = ("E-04",)
+TIER = 2
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "identity": lambda z: z,

@@ -45,8 +45,8 @@ from jaxtricks.regularizers import Dropout
 
 FIGURES = ()
 CLAIMS = ("C-076",)
-TIER = 2
 ERRATA = ("E-33", "E-74")
+TIER = 2
 
 RATE, WIDTH, NARROW, STEP = 0.5, 200, 4, 0.01
 PIXELS = 64  # of digits
