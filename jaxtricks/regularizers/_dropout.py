@@ -59,8 +59,8 @@ def dropout(
         >>> import jax
         >>> dropout(jax.random.key(0), jnp.ones(8), 0.5).tolist()
         [2.0, 2.0, 2.0, 0.0, 0.0, 2.0, 0.0, 2.0]
-        >>> dropout(jax.random.key(0), jnp.ones((2, 3)), 0.5, mask_axes=(0,)).tolist()
-        [[2.0, 2.0, 2.0], [0.0, 0.0, 0.0]]
+        >>> dropout(jax.random.key(4), jnp.ones((2, 3)), 0.5, mask_axes=(0,)).tolist()
+        [[0.0, 0.0, 0.0], [2.0, 2.0, 2.0]]
 
     References:
         Srivastava et al.,
