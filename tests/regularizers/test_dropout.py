@@ -97,7 +97,7 @@ def test_sharded_masks_are_those_of_one_device_and_each_draws_its_share(shape, s
     placed = jax.device_put(x, sharding)
     got = jax.block_until_ready(compiled(KEY, placed, 0.5))
     chex.assert_trees_all_equal(jax.device_get(got), jax.device_get(compiled(KEY, x, 0.5)))
-    program = compiled.lower(KEY, placed, 0.5).compile().as_text()
+    program = str(compiled.lower(KEY, placed, 0.5).compile().as_text())
     sizes = re.findall(r"u(?:16|32)\[([\d,]+)\]", program)
     assert max(math.prod(map(int, size.split(","))) for size in sizes) <= share
     assert not re.search("all-|collective", program)
