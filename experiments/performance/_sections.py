@@ -18,8 +18,9 @@ Adam on Beale's function, {rates} learning rates at once, {steps} steps: `surfac
 """
 ABOUT_REGULARIZERS = """\
 Medians of {rounds} rounds in which all take turns, in milliseconds of CPU time. *Theirs* is Flax's
-dropout, Flax's max-pooling of 2 × 2 pixels to the same output, and Adam alone on the parameters of
-ResNet-50. Ratios are formed within a round, with their quartiles; a bound is met if these reach it.
+dropout, a dense layer without masks, Flax's max-pooling of 2 × 2 pixels to the same output, and
+Adam alone on the parameters of ResNet-50. Ratios are formed within a round, with their quartiles; a
+bound is met if these reach it.
 """
 
 

@@ -1,10 +1,11 @@
 """What do the regularisers cost, beside what they replace or join?
 
-Dropout against Flax's, at sizes from a row of logits to images and at several rates; fractional
-max-pooling against max-pooling of pairs to the same output; Adam with the L2 penalty's gradient and
-with decoupled decay against Adam alone, on the parameters of ResNet-50. Layers run forward, and
-forward and backward. Each ratio is ours over theirs in CPU time, formed within a round; its bound
-is met if the quartiles reach down to it.
+Dropout against Flax's, at sizes from a row of logits to images and at several rates; DropConnect
+with one mask for the batch against a dense layer with the same parameters; fractional max-pooling
+against max-pooling of pairs to the same output; Adam with the L2 penalty's gradient and with
+decoupled decay against Adam alone, on the parameters of ResNet-50. Layers run forward, and forward
+and backward. Each ratio is ours over theirs in CPU time, formed within a round; its bound is met if
+the quartiles reach down to it.
 
     python -m experiments.performance.regularizers --out paper_figs/performance/regularizers.json
 
@@ -12,96 +13,24 @@ About 4 minutes on 2 CPU cores.
 """
 
 import argparse
-import functools
-import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import flax.linen as nn
 import jax
 import optax
 from jaxtyping import Array, PyTree
 
+from experiments.performance._duels import DUELS, Duel, Function
 from experiments.performance._resnet50 import random_tree, resnet50_shapes
 from experiments.performance._timing import Contenders, interleaved, setting, spread, write_record
 from experiments.performance.update_rules import apply_rule, on_jax
-from jaxtricks import optimizers, regularizers
+from jaxtricks import optimizers
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax")
-Function = Callable[[Array, PyTree], Array]  # of a key and of what is differentiated
-
-SIZES = (
-    (16, 16),
-    (32, 64),
-    (128, 10),
-    (128, 800),
-    (1024, 1024),
-    (128, 28, 28, 1),
-    (128, 32, 32, 3),
-    (128, 7, 7, 64),
-)
-RATES = (0.1, 0.2, 0.25, 0.5, 0.9)
 ENTRIES = 2**19  # in all calls of a turn together, so that a turn takes milliseconds
-POOLINGS = ((32, 25, 16), (32, 12, 64))  # batch, rows and columns of the output, channels
-WAYS = (  # ratio, overlapping, pseudo-random
-    (2.0, False, True),
-    (2.0, True, True),
-    (2**0.5, False, True),
-    (2**0.5, True, True),
-    (2**0.5, True, False),
-)
 RATE, STRENGTH = 1e-3, 1e-2
-
-
-class Duel(NamedTuple):
-    """One of ours, the other that it is measured against, and how much slower it may be."""
-
-    part: str
-    case: str
-    ours: Function
-    theirs: Function
-    our_input: PyTree
-    their_input: PyTree
-    bound: float
-
-
-def layer_call(layer: nn.Module, **how: bool) -> Function:
-    """A layer without parameters that draws from the stream `"dropout"`."""
-    return lambda key, x: layer.apply({}, x, rngs={"dropout": key}, **how)
-
-
-def dropout_duels() -> Iterator[Duel]:
-    for shape in SIZES:
-        x = jax.random.normal(jax.random.key(0), shape)
-        for rate in RATES:
-            ours = layer_call(regularizers.Dropout(rate), train=True)
-            theirs = layer_call(nn.Dropout(rate), deterministic=False)
-            case = f"{' × '.join(map(str, shape))}, rate {rate}"
-            yield Duel("dropout", case, ours, theirs, x, x, 1.1)
-
-
-def max_pool_of_pairs(key: Array, x: Array) -> Array:
-    del key
-    return nn.max_pool(x, (2, 2), (2, 2))
-
-
-def pooling_duels() -> Iterator[Duel]:
-    """Max-pooling of pairs makes the same output of an image twice as high and wide."""
-    for batch, side, channels in POOLINGS:
-        pairs = jax.random.normal(jax.random.key(0), (batch, 2 * side, 2 * side, channels))
-        for ratio, overlapping, pseudo_random in WAYS:
-            rows = math.floor(side * ratio) + overlapping
-            x = jax.random.normal(jax.random.key(0), (batch, rows, rows, channels))
-            how = {"overlapping": overlapping, "pseudo_random": pseudo_random}
-            ours = functools.partial(regularizers.fractional_max_pool, ratio=ratio, **how)
-            case = (
-                f"{rows} × {rows} to {side} × {side} × {channels}, "
-                f"{'pseudo-random' if pseudo_random else 'random'}, "
-                f"{'overlapping' if overlapping else 'disjoint'}"
-            )
-            yield Duel("fractional pooling", case, ours, max_pool_of_pairs, x, pairs, 2.0)
 
 
 def forward(function: Function) -> Callable[..., PyTree]:
@@ -205,11 +134,11 @@ def measured(part: str, rounds: int) -> Iterator[dict[str, Any]]:
     if part == "decay":
         yield from measure_decays(rounds)
         return
-    for duel in {"dropout": dropout_duels, "fractional pooling": pooling_duels}[part]():
+    for duel in DUELS[part]():
         yield from measure(duel, rounds)
 
 
-PARTS = ("dropout", "fractional pooling", "decay")
+PARTS = (*DUELS, "decay")
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:

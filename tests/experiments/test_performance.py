@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from experiments.performance import (
+    _duels,
     conv_steps,
     epochs,
     imports,
@@ -104,9 +105,11 @@ def test_contenders_take_turns_and_each_is_first_once():
 
 
 def tiny_regularizers(monkeypatch):
-    monkeypatch.setattr(regularizers, "SIZES", ((64, 8),))
-    monkeypatch.setattr(regularizers, "RATES", (0.25,))
-    monkeypatch.setattr(regularizers, "POOLINGS", ((2, 5, 3),))
+    monkeypatch.setattr(_duels, "SIZES", ((64, 8),))
+    monkeypatch.setattr(_duels, "RATES", (0.25,))
+    monkeypatch.setattr(_duels, "POOLINGS", ((2, 5, 3),))
+    monkeypatch.setattr(_duels, "UNITS", 8)
+    monkeypatch.setattr(_duels, "BATCHES", {4: 2.6})
     monkeypatch.setattr(regularizers, "ENTRIES", 2**10)
     monkeypatch.setattr(regularizers, "resnet50_shapes", lambda: TINY)
 
@@ -114,12 +117,12 @@ def tiny_regularizers(monkeypatch):
 def test_regularisers_and_their_rivals_do_the_same_work(monkeypatch):
     tiny_regularizers(monkeypatch)
     key = jax.random.key(0)
-    (dropout,) = regularizers.dropout_duels()
+    (dropout,) = _duels.dropout_duels()
     for function in (dropout.ours, dropout.theirs):
         y = np.asarray(jax.jit(function)(key, jnp.ones((64, 8))))
         assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.75)}
         assert abs(np.mean(y == 0) - 0.25) < 5 * (0.25 * 0.75 / y.size) ** 0.5
-    pairs, *others = regularizers.pooling_duels()
+    pairs, *others = _duels.pooling_duels()
     want = pairs.theirs(key, pairs.their_input)
     chex.assert_trees_all_equal(jax.jit(pairs.ours)(key, pairs.our_input), want)
     for duel in others:
