@@ -16,6 +16,12 @@ ABOUT_TRAJECTORIES = """\
 Adam on Beale's function, {rates} learning rates at once, {steps} steps: `surfaces.trajectory` under
 `vmap`, against a compiled step called from Python. Both give the same points.
 """
+ABOUT_REGULARIZERS = """\
+Medians of {rounds} rounds in which all take turns, in milliseconds of CPU time. *Theirs* is Flax's
+dropout, a dense layer without masks, Flax's max-pooling of 2 × 2 pixels to the same output, and
+Adam alone on the parameters of ResNet-50. Ratios are formed within a round, with their quartiles; a
+bound is met if these reach it.
+"""
 
 
 def middle(quartiles: list[float]) -> str:
@@ -156,6 +162,22 @@ def streams_section(record: dict[str, Any]) -> str:
     )
     head = ("", "images per second", "peak host MB", "peak device MB")
     return f"## Reading\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
+
+
+def regularizers_section(record: dict[str, Any]) -> str:
+    rows = (
+        (
+            f"{row['part']}: {row['case']}, {row['way']}",
+            *(middle(times) for times in row["cpu_milliseconds"]),
+            ratio(row["cpu_ratio"]),
+            f"{row['bound']}",
+            "yes" if row["met"] else "**no**",
+        )
+        for row in record["rows"]
+    )
+    head = ("", "ours", "theirs", "ours / theirs", "at most", "met")
+    about = ABOUT_REGULARIZERS.format(**record)
+    return f"## Regularisers\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
 
 
 def imports_section(record: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from experiments.performance.device._records import NAME, read_records
 TITLE = "# What it costs"
 SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "update_rules": sections.rules_section,
+    "regularizers": sections.regularizers_section,
     "trajectories": sections.trajectories_section,
     "epochs": sections.epochs_section,
     "random_search": sections.search_section,

@@ -57,7 +57,7 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
         ['0.439', '0.710']
 
         In training the loss tells the rule what its model's dropout has dropped: in this batch of
-        one example three of the eight hidden units.
+        one example four of the eight hidden units.
 
         >>> from jaxtricks import models, optimizers, regularizers, training
         >>> def of_dropout(params, masks, weight):
@@ -74,7 +74,7 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
         >>> before, (state, _) = state.params, step(state, batch, jax.random.key(1))
         >>> same = before["Dense_1"]["kernel"] == state.params["Dense_1"]["kernel"]
         >>> same.all(axis=1).astype(int).tolist()
-        [1, 0, 0, 1, 0, 0, 0, 1]
+        [1, 0, 0, 0, 1, 1, 0, 1]
 
     References:
         Srivastava et al.,

@@ -56,9 +56,9 @@ def drop_connect_conv(
     Example:
         >>> import jax
         >>> x, kernel = jnp.ones((2, 1, 4, 1)), jnp.ones((1, 3, 1, 1))
-        >>> y = drop_connect_conv(jax.random.key(3), x, kernel, 0.5, per_example=True)
+        >>> y = drop_connect_conv(jax.random.key(0), x, kernel, 0.5, per_example=True)
         >>> y[:, 0, :, 0].tolist()  # each would be [2, 3, 3, 2] with all the weights
-        [[0.0, 2.0, 2.0, 2.0], [4.0, 6.0, 6.0, 4.0]]
+        [[4.0, 4.0, 4.0, 2.0], [4.0, 6.0, 6.0, 4.0]]
 
     References:
         Wan et al., [Regularization of neural networks using DropConnect](
@@ -114,7 +114,7 @@ class DropConnectConv(DropConnectLayer):
     Example:
         >>> import jax
         >>> layer = DropConnectConv(1, (1, 3), kernel_init=nn.initializers.ones)
-        >>> x, rngs = jnp.ones((1, 1, 4, 1)), {"dropout": jax.random.key(0)}
+        >>> x, rngs = jnp.ones((1, 1, 4, 1)), {"dropout": jax.random.key(3)}
         >>> variables = layer.init(jax.random.key(0), x, train=False)
         >>> layer.apply(variables, x, train=False)[0, 0, :, 0].tolist()
         [2.0, 3.0, 3.0, 2.0]

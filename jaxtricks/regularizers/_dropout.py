@@ -32,6 +32,9 @@ def dropout(
     The probability is rounded to a multiple of $2^{-16}$, and the entries are divided by the
     rounded one: a rate within $2^{-17}$ of 1 drops everything.
 
+    The rate is the share that is dropped, as `p` of PyTorch and `rate` of Keras, Flax and
+    TensorFlow 2. The `keep_prob` of TensorFlow 1's `tf.nn.dropout` is `1 - rate`.
+
     Args:
         key: draws the mask; the same key, shape and rate give the same mask on any devices.
         x: activations of any shape.
@@ -56,8 +59,8 @@ def dropout(
         >>> import jax
         >>> dropout(jax.random.key(0), jnp.ones(8), 0.5).tolist()
         [2.0, 2.0, 2.0, 0.0, 0.0, 2.0, 0.0, 2.0]
-        >>> dropout(jax.random.key(0), jnp.ones((2, 3)), 0.5, mask_axes=(0,)).tolist()
-        [[2.0, 2.0, 2.0], [0.0, 0.0, 0.0]]
+        >>> dropout(jax.random.key(4), jnp.ones((2, 3)), 0.5, mask_axes=(0,)).tolist()
+        [[0.0, 0.0, 0.0], [2.0, 2.0, 2.0]]
 
     References:
         Srivastava et al.,
@@ -85,10 +88,10 @@ def masked(
     mask, probability = bernoulli_mask(key, mask_shape(mask_axes, x.shape), rate)
     if not inverted:
         return jnp.where(mask, x, 0).astype(x.dtype), mask
-    some = probability > 0
-    scale = jnp.where(some, 1 / jnp.where(some, probability, 1), 0)
     wide = x.astype(wide_dtype(x.dtype))
-    return jnp.where(mask, wide * scale.astype(wide.dtype), 0).astype(x.dtype), mask
+    keep = probability.astype(wide.dtype)
+    scale = jnp.where(keep > 0, 1 / jnp.where(keep > 0, keep, 1), 0)
+    return jnp.where(mask, wide * scale, 0).astype(x.dtype), mask
 
 
 class Dropout(RandomLayer):

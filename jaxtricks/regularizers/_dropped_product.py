@@ -42,28 +42,26 @@ def dropped_product(
             of the kernel behind a batch axis, of size 1 if one mask serves all. Else it is None.
     """
     share, digits = binary_digits(rate)
-    probability = keep_probability(rate)
-    some = probability > 0
-    scale = jnp.where(some, 1 / jnp.where(some, probability, 1), 0)
+    keep = keep_probability(rate).astype(kernel.dtype)
+    scale = jnp.where(keep > 0, 1 / jnp.where(keep > 0, keep, 1), 0)
     if per_example:
         keys = jax.random.split(key, len(x))
-        settings = {"product": product, "loop": jax.default_backend() == "cpu"}
-        given = keys, x, kernel, scale, share, digits
-        return _each_example(*given, **settings, return_mask=return_mask)
-    mask = draw_mask(key, share, digits, shape=kernel.shape)
+        settings = {"product": product, "loop": jax.default_backend() == "cpu", "digits": digits}
+        return _each_example(keys, x, kernel, scale, share, **settings, return_mask=return_mask)
+    mask = draw_mask(key, share, digits=digits, shape=kernel.shape)
     y = product(x, _dropped(kernel, mask, scale).astype(x.dtype))
     return y, mask[None] if return_mask else None
 
 
-@functools.partial(jax.jit, static_argnames=("product", "loop", "return_mask"))
+@functools.partial(jax.jit, static_argnames=("digits", "product", "loop", "return_mask"))
 def _each_example(
     keys: Key[Array, " batch"],
     x: Float[Array, "batch ..."],
     kernel: Float[Array, "*kernel"],
     scale: Float[Array, ""],
     share: UInt32[Array, ""],
-    digits: Bool[Array, " digits"],
     *,
+    digits: int,
     product: Product,
     loop: bool,
     return_mask: bool,
@@ -73,7 +71,7 @@ def _each_example(
     # The gradient draws the mask again, so that those of all examples are never in memory at once.
     @functools.partial(jax.checkpoint, prevent_cse=not loop)
     def one(key: Array, example: Array) -> tuple[Array, Array | None]:
-        mask = draw_mask(key, share, digits, shape=kernel.shape)
+        mask = draw_mask(key, share, digits=digits, shape=kernel.shape)
         y = product(example[None], _dropped(kernel, mask, scale).astype(x.dtype))
         return y[0], mask if return_mask else None
 
@@ -86,4 +84,4 @@ def _dropped(
     kernel: Float[Array, "*kernel"], mask: Bool[Array, "*kernel"], scale: Float[Array, ""]
 ) -> Float[Array, "*kernel"]:
     """The kernel with 0 where the mask is False, and the rest times `scale`."""
-    return jnp.where(mask, kernel * scale.astype(kernel.dtype), 0)
+    return jnp.where(mask, kernel * scale, 0)

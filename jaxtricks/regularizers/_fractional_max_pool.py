@@ -38,6 +38,9 @@ def fractional_max_pool(
     draw $u$, spread the steps evenly and distort less. Columns likewise. Every example draws its
     own; channels share them.
 
+    PyTorch's `FractionalMaxPool2d` takes the first rows of its regions from the same sequence, with
+    $b_{M-1} = N - K$; they all have the size $K$, its `kernel_size`, and every channel draws.
+
     Args:
         key: draws the regions; None takes the pseudo-random ones of $u = 1/2$, for evaluation.
         x: images.

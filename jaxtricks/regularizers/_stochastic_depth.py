@@ -40,8 +40,8 @@ def stochastic_depth(
 
     Example:
         >>> import jax
-        >>> stochastic_depth(jax.random.key(0), jnp.ones((3, 2)), 0.5).tolist()
-        [[2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
+        >>> stochastic_depth(jax.random.key(1), jnp.ones((3, 2)), 0.5).tolist()
+        [[2.0, 2.0], [2.0, 2.0], [0.0, 0.0]]
 
     References:
         Huang et al., [Deep networks with stochastic depth](https://arxiv.org/abs/1603.09382), 2016.
@@ -73,7 +73,7 @@ class StochasticDepth(nn.Module):
         >>> import jax
         >>> layer, rngs = StochasticDepth(0.5), {"dropout": jax.random.key(0)}
         >>> layer.apply({}, jnp.ones((3, 2)), train=True, rngs=rngs).tolist()
-        [[0.0, 0.0], [2.0, 2.0], [2.0, 2.0]]
+        [[2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
 
     References:
         Huang et al., [Deep networks with stochastic depth](https://arxiv.org/abs/1603.09382), 2016.

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from experiments.performance import (
+    _duels,
     conv_steps,
     epochs,
     imports,
     random_search,
+    regularizers,
     report,
     streams,
     trajectories,
@@ -27,7 +29,7 @@ from experiments.performance._resnet50 import (
     tree_bytes,
 )
 from experiments.performance._rules import RULES
-from experiments.performance._timing import interleaved
+from experiments.performance._timing import Clocks, interleaved
 from jaxtricks import models
 
 TINY = {"kernel": (3, 4), "bias": (4,)}
@@ -102,6 +104,44 @@ def test_contenders_take_turns_and_each_is_first_once():
     assert all(times.shape == (3,) for clock in clocks for times in clock.values())
 
 
+def tiny_regularizers(monkeypatch):
+    monkeypatch.setattr(_duels, "SIZES", ((64, 8),))
+    monkeypatch.setattr(_duels, "RATES", (0.25,))
+    monkeypatch.setattr(_duels, "POOLINGS", ((2, 5, 3),))
+    monkeypatch.setattr(_duels, "UNITS", 8)
+    monkeypatch.setattr(_duels, "BATCHES", {4: 2.6})
+    monkeypatch.setattr(regularizers, "ENTRIES", 2**10)
+    monkeypatch.setattr(regularizers, "resnet50_shapes", lambda: TINY)
+
+
+def test_regularisers_and_their_rivals_do_the_same_work(monkeypatch):
+    tiny_regularizers(monkeypatch)
+    key = jax.random.key(0)
+    (dropout,) = _duels.dropout_duels()
+    for function in (dropout.ours, dropout.theirs):
+        y = np.asarray(jax.jit(function)(key, jnp.ones((64, 8))))
+        assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.75)}
+        assert abs(np.mean(y == 0) - 0.25) < 5 * (0.25 * 0.75 / y.size) ** 0.5
+    pairs, *others = _duels.pooling_duels()
+    want = pairs.theirs(key, pairs.their_input)
+    chex.assert_trees_all_equal(jax.jit(pairs.ours)(key, pairs.our_input), want)
+    for duel in others:
+        ours, theirs = (
+            jax.eval_shape(function, key, x)
+            for function, x in ((duel.ours, duel.our_input), (duel.theirs, duel.their_input))
+        )
+        assert ours.shape == theirs.shape == (2, 5, 5, 3)
+
+
+@pytest.mark.parametrize("slower, met", [(1.0, True), (1.09, True), (1.3, False)])
+def test_a_bound_is_met_if_the_quartiles_reach_it(slower, met):
+    noise = np.linspace(0.97, 1.03, 31)
+    times = {"ours": slower * noise, "theirs": np.ones(31)}
+    found = regularizers.row(Clocks(times, times), ("ours", "theirs"), 2, 1.08, {"part": "x"})
+    assert found["met"] is met and found["part"] == "x"
+    assert found["cpu_milliseconds"][1] == [500, 500, 500]
+
+
 def test_copy_contender_copies_and_leaves_the_source():
     source = random_tree(TINY, 0)
     before = jax.tree.map(np.array, source)
@@ -120,6 +160,10 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     small = ["--rounds", "1", "--steps", "5", "--rates", "3"]
     paths = trajectories.main([*small, "--out", f"{folder}/trajectories.json"])
     imports.main(["--rounds", "2", "--out", f"{folder}/imports.json"])
+    tiny_regularizers(monkeypatch)
+    costs = regularizers.main(["--rounds", "2", "--out", f"{folder}/regularizers.json"])
+    assert {row["part"] for row in costs["rows"]} == set(regularizers.PARTS)
+    assert all(0 < row["cpu_ratio"][1] for row in costs["rows"])
     monkeypatch.setattr(epochs, "SIDE", 64)
     monkeypatch.setattr(models, "tensorflow_mlp", lambda: models.MLP((8, 10), dropout_rates=0.5))
     monkeypatch.setattr(random_search, "NET", models.MLP((8, 10)))
@@ -143,6 +187,7 @@ def test_records_are_complete_and_become_a_page(tmp_path, monkeypatch):
     page = (tmp_path / "performance.md").read_text()
     assert all(f"| {name} |" in page for name in record["rules"])
     assert "adds 0.100 s" in page
+    assert page.count("\n| dropout: ") == 2 and "| decay: Adam with L2, update |" in page
     assert runs["epochs"]["seeds"] == 3
     assert all(f"## {title}" in page for title in ("An epoch", "Random search", "Reading"))
     assert "inside a loop" in page and "| patches, scan |" in page

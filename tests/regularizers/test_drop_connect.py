@@ -188,12 +188,12 @@ def test_gaussian_inference_draws_from_the_stream_and_initialising_does_not():
 
 def test_examples_one_after_the_other_and_side_by_side_agree_with_their_gradients():
     keys = jax.random.split(KEY, 2)
-    drawn = jnp.float32(2), jnp.uint32(2**15), jnp.array([True])
+    drawn = jnp.float32(2), jnp.uint32(2**15)
 
     @jax.jit
     def both(x, kernel):
         def loss(x, kernel, loop):
-            given = {"product": jnp.matmul, "loop": loop, "return_mask": True}
+            given = {"digits": 1, "product": jnp.matmul, "loop": loop, "return_mask": True}
             y, mask = _each_example(keys, x, kernel, *drawn, **given)
             return jnp.sum(y**2), mask
 

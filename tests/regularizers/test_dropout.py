@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 
 import chex
 import jax
@@ -21,7 +22,7 @@ compiled = jax.jit(dropout)
 RATES = np.array([0.1, 0.25, 0.5, 0.9], np.float32)
 
 
-@pytest.mark.parametrize("shape", [(20001,), (20, 10, 10, 7)])
+@pytest.mark.parametrize("shape", [(20001,), (20, 10, 10, 7), (4000, 5), (200, 33, 3)])
 def test_drops_the_share_that_it_is_told_and_scales_the_rest(shape):
     x = jnp.linspace(1, 2, math.prod(shape)).reshape(shape)
     mapped = jax.jit(jax.vmap(lambda rate: dropout(KEY, x, rate)))(RATES)
@@ -39,13 +40,23 @@ def test_a_known_rate_draws_the_mask_of_a_traced_one(rate):
 
 @pytest.mark.parametrize("rate, numbers", [(0.5, 1), (0.25, 2), (0.75, 2), (0.1, 15), (0.0, 0)])
 def test_a_mask_costs_as_many_random_bits_as_the_rate_has_digits(rate, numbers):
-    drawn = str(jax.make_jaxpr(lambda key: dropout(key, jnp.ones((4, 64)), rate))(KEY))
-    assert f"u32[{numbers},4,2]" in drawn
+    drawn = str(jax.make_jaxpr(lambda key: dropout(key, jnp.ones((4, 8, 8)), rate))(KEY))
+    assert f"u32[{numbers},8]" in drawn
 
 
+@pytest.mark.parametrize("shape", [(40, 1), (10, 15), (6, 16), (6, 3, 11), (3, 4, 4, 3)])
+def test_no_mask_costs_more_random_numbers_than_entries(shape):
+    """Of narrow rows the words hold few entries each, and there are 16 of them for most rates."""
+    jaxpr = jax.make_jaxpr(lambda key: dropout(key, jnp.ones(shape), 0.3))(KEY)
+    drawn = re.findall(r"random_bits\[bit_width=\d+ shape=\(([\d, ]+)\)", str(jaxpr))
+    numbers = [math.prod(int(size) for size in found.split(",") if size) for found in drawn]
+    assert len(numbers) == 1 and numbers[0] <= math.prod(shape)
+
+
+@pytest.mark.parametrize("shape", [(40000,), (8000, 5)])
 @pytest.mark.parametrize("distance", [1, 2, 32, 128])
-def test_neighbours_are_dropped_independently(distance):
-    kept = np.asarray(compiled(KEY, jnp.ones(40000), 0.5)) != 0
+def test_neighbours_are_dropped_independently(distance, shape):
+    kept = np.asarray(compiled(KEY, jnp.ones(shape), 0.5)).ravel() != 0
     same = np.mean(kept[:-distance] == kept[distance:])
     assert abs(same - 0.5) < 4 * 0.5 / 40000**0.5
 
@@ -78,11 +89,18 @@ def test_odd_shapes_and_half_precision_stay(shape):
     assert y.shape == shape and y.dtype == jnp.bfloat16
 
 
-def test_sharded_masks_are_those_of_one_device():
-    x = jnp.ones((8, 33))
+@pytest.mark.parametrize("shape, share", [((8, 33), 256), ((8, 3), 12), ((8, 5, 7, 3), 512)])
+def test_sharded_masks_are_those_of_one_device_and_each_draws_its_share(shape, share):
+    """The largest array of integers of the compiled program has half the entries; none is sent."""
+    x = jnp.ones(shape)
     sharding = NamedSharding(Mesh(jax.devices()[:2], ("data",)), PartitionSpec("data"))
-    got = jax.block_until_ready(compiled(KEY, jax.device_put(x, sharding), 0.5))
+    placed = jax.device_put(x, sharding)
+    got = jax.block_until_ready(compiled(KEY, placed, 0.5))
     chex.assert_trees_all_equal(jax.device_get(got), jax.device_get(compiled(KEY, x, 0.5)))
+    program = str(compiled.lower(KEY, placed, 0.5).compile().as_text())
+    sizes = re.findall(r"u(?:16|32)\[([\d,]+)\]", program)
+    assert max(math.prod(map(int, size.split(","))) for size in sizes) <= share
+    assert not re.search("all-|collective", program)
 
 
 def test_the_layer_draws_only_in_training_and_only_if_it_drops():

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
 from jaxtricks.regularizers import FractionalMaxPool, fractional_max_pool
 from jaxtricks.regularizers._fractional_max_pool import draw_borders
@@ -76,10 +77,15 @@ def test_it_is_the_maxima_over_these_regions(overlapping, pseudo_random):
 def test_of_equal_entries_the_first_counts():
     """Also for the gradient: each region sends 1 to one entry."""
     x = jnp.zeros((1, 4, 4, 1))
-    pool = {"ratio": 2.0, "overlapping": False, "return_indices": True}
-    _, indices = fractional_max_pool(None, x, **pool)
+
+    @jax.jit
+    @functools.partial(jax.grad, has_aux=True)
+    def pool(x):
+        y, where = fractional_max_pool(None, x, 2.0, overlapping=False, return_indices=True)
+        return jnp.sum(y), where
+
+    slope, indices = pool(x)
     assert indices.ravel().tolist() == [0, 2, 8, 10]
-    slope = jax.grad(lambda x: jnp.sum(fractional_max_pool(None, x, 2.0, overlapping=False)))(x)
     assert np.flatnonzero(slope).tolist() == [0, 2, 8, 10]
 
 
@@ -96,16 +102,19 @@ def test_sizes_are_those_of_the_ratio_rounded_up(size, ratio):
 def test_pairs_are_ordinary_pooling():
     x = jax.random.normal(KEY, (2, 6, 8, 3))
     want = x.reshape(2, 3, 2, 4, 2, 3).max(axis=(2, 4))
+    pool = jax.jit(lambda key, x: fractional_max_pool(key, x, 2.0, overlapping=False))
     for key in (KEY, None):
-        np.testing.assert_array_equal(fractional_max_pool(key, x, 2.0, overlapping=False), want)
+        np.testing.assert_array_equal(pool(key, x), want)
 
 
 def test_nan_is_not_lost_and_evaluation_is_fixed():
     x = jnp.zeros((1, 4, 4, 1)).at[0, 1, 1, 0].set(jnp.nan)
-    assert np.isnan(fractional_max_pool(None, x, 2.0, overlapping=False)).sum() == 1
+    pool = jax.jit(lambda x: fractional_max_pool(None, x, 2.0, overlapping=False))
+    assert np.isnan(pool(x)).sum() == 1
     layer, images = FractionalMaxPool(1.5), jax.random.normal(KEY, (2, 9, 9, 1))
-    want = fractional_max_pool(None, images, 1.5)
-    np.testing.assert_array_equal(layer.apply({}, images, train=False), want)
+    want = jax.jit(lambda x: fractional_max_pool(None, x, 1.5))(images)
+    got = jax.jit(lambda x: layer.apply({}, x, train=False))(images)
+    np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("ratio", [1.0, 2.1, float("nan"), (1.5, 0.5)])
@@ -130,3 +139,60 @@ def test_bad_arguments_are_named():
             fractional_max_pool(KEY, jnp.ones((1, 0, 4, 1)), 1.5)
         with pytest.raises(TypeError, match="overlapping must be a bool, got 1"):
             fractional_max_pool(KEY, x, 1.5, overlapping=1)
+
+
+def hits(key, size, ratio, how):
+    """`[rows, columns, height, width]`: 1 where a region reaches an entry, for one example.
+
+    Every channel of the image has a 1 in another place; channels share their regions.
+    """
+    places = jnp.eye(size[0] * size[1]).reshape(1, *size, -1)
+    pooled = fractional_max_pool(key, places, ratio, **how)[0]
+    return pooled.reshape(*pooled.shape[:2], *size)
+
+
+def test_disjoint_regions_tile_the_image_and_overlapping_ones_cover_it():
+    """Each entry is in one region, or in up to two along each axis; sides are 1 or 2, or 2 or 3."""
+    size, ratio, keys = (9, 7), (1.5, 1.25), jax.random.split(KEY, 4)
+
+    @jax.jit
+    def run():
+        found = {False: [], True: []}
+        for overlapping, regions in found.items():
+            how = {"overlapping": overlapping}
+            regions.append(hits(None, size, ratio, how)[None])
+            for pseudo_random in (False, True):
+                way = {**how, "pseudo_random": pseudo_random}
+                regions.append(jax.vmap(lambda key, way=way: hits(key, size, ratio, way))(keys))
+        return {overlapping: jnp.concatenate(regions) for overlapping, regions in found.items()}
+
+    for overlapping, found in jax.device_get(run()).items():
+        assert set(np.unique(found)) == {0, 1}
+        times = found.sum((1, 2))
+        assert set(np.unique(times)) == ({1, 2, 4} if overlapping else {1})
+        heights, widths = found.max(4).sum(3), found.max(3).sum(3)
+        np.testing.assert_array_equal(found.sum((3, 4)), heights * widths)
+        for sides in (heights, widths):
+            assert set(np.unique(sides)) == ({2, 3} if overlapping else {1, 2})
+
+
+def test_the_same_key_draws_the_same_regions_and_examples_and_keys_others():
+    x, how = jax.random.normal(KEY, (6, 20, 20, 3)), {"return_indices": True}
+    pool = jax.jit(lambda key, x: fractional_max_pool(key, x, 1.5, **how))
+    same = jnp.broadcast_to(x[:1], x.shape)
+    maxima, indices = pool(KEY, same)
+    np.testing.assert_array_equal(pool(KEY, 2 * same)[1], indices)
+    assert np.any(pool(jax.random.key(1), same)[1] != indices)
+    assert len(np.unique(np.asarray(maxima), axis=0)) > 1
+
+
+def test_gradients_are_those_of_differences():
+    """Entries lie 1 apart, so that a small difference changes no order."""
+    x = jax.random.permutation(KEY, jnp.arange(2.0 * 6 * 5 * 2)).reshape(2, 6, 5, 2)
+
+    @jax.jit
+    def pools(x):
+        ways = (True, False)
+        return [fractional_max_pool(KEY, x, (1.5, 1.2), overlapping=way) for way in ways]
+
+    check_grads(pools, (x,), order=1, modes=["rev"], atol=1e-2, rtol=1e-2, eps=0.25)
