@@ -1,5 +1,6 @@
 """Small sets with noisy labels, runs looked at after every epoch, and rules that stop them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -25,10 +26,10 @@ def read(wanted: str, *, pool: int, shrink: int = 1) -> lab.Images:
         shrink: how often the means over 2 x 2 pixels are taken, 1 or more; digits stay as they are.
     """
     images = lab.read(wanted, pool=pool, validation=0)
-    sets = [images.pool, images.validation, first(images.test, len(images.test["label"]) // 2 * 2)]
+    pool, test = images.pool, first(images.test, len(images.test["label"]) // 2 * 2)
     for _ in range(shrink - 1 if images.name != "digits" else 0):
-        sets = [{**some, "image": halved(some["image"])} for some in sets]
-    return lab.Images(*sets, images.name)
+        pool, test = ({**some, "image": halved(some["image"])} for some in (pool, test))
+    return images._replace(pool=pool, test=test)
 
 
 def draw(
@@ -49,20 +50,26 @@ def joined(*parts: Examples) -> dict[str, jax.Array]:
     return {name: jnp.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def standardised(pool: Examples) -> Callable[[Any], jax.Array]:
+    """Makes pixels less the pool's mean, over its standard deviation, both over all pixels."""
+    pixels = jnp.asarray(pool["image"], jnp.float32)
+    mean, deviation = jnp.mean(pixels), jnp.std(pixels)
+    return lambda images: (jnp.asarray(images, jnp.float32) - mean) / deviation
+
+
 def trainer(net: nn.Module, rate: Any, pool: Examples, *, l2: Any = None) -> training.Trainer:
     """Momentum 0.9 at a constant rate, so that a run's first epochs are those of a shorter one.
 
-    Pixels are standardised by the pool's mean and standard deviation over all pixels. `l2`: of the
-    weights, added to the gradient.
+    Args:
+        net: gets standardised pixels.
+        rate: the learning rate.
+        pool: by which they are standardised.
+        l2: of the weights, added to the gradient.
     """
-    pixels = jnp.asarray(pool["image"], jnp.float32)
-    mean, std = jnp.mean(pixels), jnp.std(pixels)
     rule = optimizers.momentum(rate, decay=MOMENTUM)
     if l2 is not None:
         rule = optax.chain(optimizers.add_l2(l2, mask=optimizers.weights_only), rule)
-    loss = training.classification_loss(
-        net, preprocess=lambda image: (image.astype(jnp.float32) - mean) / std
-    )
+    loss = training.classification_loss(net, preprocess=standardised(pool))
     return training.trainer(loss, rule, diagnostics=False)
 
 

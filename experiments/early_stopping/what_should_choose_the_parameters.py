@@ -99,8 +99,11 @@ def run(config: Config) -> dict[str, Any]:
 
         def look(state: Any) -> dict[str, jax.Array]:
             variables = ours.variables(state)
-            answers = jnp.argmax(ours.predict(variables, test), axis=-1).astype(jnp.uint8)
-            return {"train": lab.measure(ours, variables, fit)["error"], "answers": answers}
+            scores = net.apply(variables, runs.standardised(pool)(test["image"]), train=False)
+            return {
+                "train": lab.measure(ours, variables, fit)["error"],
+                "answers": jnp.argmax(scores, axis=-1).astype(jnp.uint8),
+            }
 
         first = runs.start(net, init_key, pool)
         options = {"epochs": config.epochs[-1], "batch": config.batch, "every": every}
@@ -240,9 +243,9 @@ def draw(results: dict[str, Any]) -> Figure:
     errors.set(ylabel="error on other images / %", xlabel="chosen by the error on")
     errors.set_title(f"{data_name(results['data_set'])}, {len(right['test'])} seeds, mean and 95 %")
     shown = {
-        "validation,\nafter choosing by it": "validation",
-        "test, after choosing\nby validation": "unseen",
-        "test,\nafter choosing by it": "test",
+        "validation,\nwhich chose": "validation",
+        "test, where\nvalidation chose": "unseen",
+        "test,\nwhich chose": "test",
     }
     for number, labels in enumerate(("right labels", "random labels")):
         found = {name: results[labels][f"optimism of {key}"] for name, key in shown.items()}
