@@ -26,10 +26,11 @@ def read(wanted: str, *, pool: int, shrink: int = 1) -> lab.Images:
         shrink: how often the means over 2 x 2 pixels are taken, 1 or more; digits stay as they are.
     """
     images = lab.read(wanted, pool=pool, validation=0)
-    pool, test = images.pool, first(images.test, len(images.test["label"]) // 2 * 2)
+    drawn, test = images.pool, first(images.test, len(images.test["label"]) // 2 * 2)
     for _ in range(shrink - 1 if images.name != "digits" else 0):
-        pool, test = ({**some, "image": halved(some["image"])} for some in (pool, test))
-    return images._replace(pool=pool, test=test)
+        drawn = {**drawn, "image": halved(drawn["image"])}
+        test = {**test, "image": halved(test["image"])}
+    return images._replace(pool=drawn, test=test)
 
 
 def draw(
