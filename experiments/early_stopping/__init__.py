@@ -1,0 +1,1 @@
+"""Stopping early: what it gains, when to stop, and which examples may choose."""
