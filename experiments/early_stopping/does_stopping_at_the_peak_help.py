@@ -9,7 +9,7 @@ matters). C-060: a rule with the patience 10 stops the run; the test error of th
 the stop, or of one that is trained on all images for as many epochs, must be lower than that of the
 last model, the one at the stop. Against the model at the end of all epochs it is printed besides.
 
-Command: python -m experiments --only does_stopping_at_the_peak_help        (CPU, about 3 min)
+Command: python -m experiments --only does_stopping_at_the_peak_help        (CPU, about 90 s)
 """
 
 import dataclasses

@@ -294,6 +294,7 @@ def draw_counts(axes: Axes, results: dict[str, Any], effect: float) -> None:
     for label, (counts, colour) in bars.items():
         axes.bar(range(len(found)), counts, bottom=bottom, color=colour, label=label, width=0.7)
         bottom += counts
+    axes.set_axisbelow(True)
     axes.set(ylabel="settings", ylim=(0, 1.35 * len(found[0])))
     axes.set_title("95 % interval of what is lost")
     axes.legend(loc="upper center", ncols=2)
