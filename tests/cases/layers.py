@@ -109,7 +109,7 @@ LAYERS: dict[str, Layer] = {
     "Dropout of whole channels": Layer(
         regularizers.Dropout,
         IMAGES,
-        hyper={"rate": (0.5, 0.3)},
+        hyper={"rate": (0.5, 0.1)},
         ends={"rate": (0.0, 1.0)},
         static={"mask_axes": (0, -1), "inverted": False, "rng_collection": "dropout"},
         bad={"mask_axes": 0, "rng_collection": "params"},
@@ -388,7 +388,7 @@ KERNELS: dict[str, Kernel] = {
     "stochastic_depth": Kernel(
         regularizers.stochastic_depth,
         {"x": ROWS},
-        hyper={"rate": (0.5, 0.3)},
+        hyper={"rate": (0.75, 0.5)},
         ends={"rate": (0.0, 1.0)},
         static={"inverted": True},
         key=True,
