@@ -39,8 +39,9 @@ class Conv(nn.Module):
         ValueError: a size is under 1, `algorithm` is unknown, or, when called, the rank is not 4.
 
     Example:
+        >>> import jax
         >>> conv = Conv(1, kernel_init=nn.initializers.ones)
-        >>> x = jnp.ones((1, 3, 3, 1))
+        >>> x = jax.numpy.ones((1, 3, 3, 1))
         >>> conv.apply(conv.init(jax.random.key(0), x), x)[0, :, :, 0].tolist()
         [[4.0, 6.0, 4.0], [6.0, 9.0, 6.0], [4.0, 6.0, 4.0]]
     """
