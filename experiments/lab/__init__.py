@@ -11,4 +11,5 @@ from experiments.lab.recipes import large_fully_connected as large_fully_connect
 from experiments.lab.recipes import small_data as small_data
 from experiments.lab.train import measure as measure
 from experiments.lab.train import momentum_to_zero as momentum_to_zero
+from experiments.lab.train import resume as resume
 from experiments.lab.train import train as train

@@ -1,10 +1,12 @@
 """Training a network on a small set, as one scan, looked at as often as an experiment wants."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from experiments.lab.images import Examples
@@ -13,7 +15,7 @@ from jaxtricks import data, optimizers, schedules, training
 
 def train(
     trainer: training.Trainer,
-    variables: Any,
+    start: Any,
     examples: Any,
     *,
     key: jax.Array,
@@ -21,18 +23,20 @@ def train(
     batch: int,
     look: Callable[[training.TrainState], Any] = lambda state: None,
     every: int = 1,
+    done: Any = 0,
 ) -> tuple[training.TrainState, Any]:
     """The state after `epochs` reshuffled passes in whole batches, and its looks, stacked.
 
     Args:
         trainer: whose step is taken.
-        variables: of the model before the first update.
+        start: the model's variables before the first update, or the state after `done` epochs.
         examples: a training set, such as `subset` draws.
         key: decides the order of the examples and what the model draws.
         epochs: passes, a multiple of `every`.
         batch: examples of an update.
         look: measures a state.
         every: epochs between two looks.
+        done: epochs before the first of these, with the same key.
     """
     order_key, step_key = jax.random.split(key)
     size = len(examples["label"])
@@ -45,8 +49,46 @@ def train(
         state, _ = jax.lax.scan(epoch, state, numbers)
         return state, look(state)
 
-    numbers = jnp.arange(epochs).reshape(-1, every)
-    return jax.lax.scan(part, trainer.init(variables), numbers)
+    numbers = done + jnp.arange(epochs).reshape(-1, every)
+    begun = isinstance(start, training.TrainState)
+    return jax.lax.scan(part, start if begun else trainer.init(start), numbers)
+
+
+def resume(
+    folder: Path,
+    begin: Callable[[jax.Array], training.TrainState],
+    advance: Callable[..., training.TrainState],
+    keys: jax.Array,
+    *,
+    epochs: int,
+    every: int,
+    shared: tuple = (),
+) -> training.TrainState:
+    """States of long runs, an axis of keys in front, which a kill throws back to their last save.
+
+    Whoever has made use of the states removes the folder.
+
+    Args:
+        folder: where they are saved every so many epochs, and where an earlier call left them.
+        begin: `key -> state` before the first update.
+        advance: `(key, done, state, *shared) -> state` after `every` more epochs than `done`.
+        keys: one for each run; the devices share the runs.
+        epochs: of a whole run, a multiple of `every`.
+        every: epochs between two saves.
+        shared: further arguments, the same for all, such as the images.
+    """
+    nothing, done = np.zeros(len(keys), np.int32), 0
+    states = training.train_population(lambda key, nothing: begin(key), keys, nothing)
+    if folder.exists():
+        found = training.restore(folder, states)
+        states, done = found.tree, found.step
+    while done < epochs:
+        states = training.train_population(
+            advance, keys, nothing + done, states=states, shared=shared
+        )
+        done += every
+        training.save(folder, states, step=done, keep=1)
+    return states
 
 
 def momentum_to_zero(rate: Any, *, steps: int, decay: Any = 0.9) -> optax.GradientTransformation:

@@ -69,6 +69,37 @@ def test_training_learns_and_looks_as_often_as_told(digits):
     assert looks["error"][-1] < looks["error"][0] and looks["error"][-1] < 5
 
 
+def test_a_killed_run_goes_on_bit_for_bit(digits, tmp_path):
+    net = models.MLP((4, 10), dropout_rates=0.5)
+    rule = lab.momentum_to_zero(0.1, steps=4 * 40)
+    ours = training.trainer(training.classification_loss(net), rule)
+
+    def begin(key):
+        return ours.init(net.init(key, jnp.zeros((1, 8, 8, 1)), train=False))
+
+    def advance(key, done, state, examples):
+        options = {"epochs": 1, "batch": 20, "done": done}
+        return lab.train(ours, state, examples, key=key, **options)[0]
+
+    def resume(folder, epochs):
+        options = {"epochs": epochs, "every": 1, "shared": (digits.pool,)}
+        return lab.resume(tmp_path / folder, begin, advance, KEYS[:2], **options)
+
+    resume("killed", 2)
+    chex.assert_trees_all_equal(resume("killed", 4), resume("whole", 4))
+
+    @jax.jit
+    def at_once(key, examples):
+        return lab.train(ours, begin(key), examples, key=key, epochs=4, batch=20)[0]
+
+    chex.assert_trees_all_close(
+        resume("killed", 4).params,
+        jax.tree.map(lambda *x: jnp.stack(x), *[at_once(k, digits.pool).params for k in KEYS[:2]]),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
 def test_the_rate_falls_to_zero_along_half_a_cosine():
     rule = lab.momentum_to_zero(0.1, steps=4, decay=0.0)
 
