@@ -11,21 +11,18 @@ Command: python -m experiments --only is_half_the_usual_drop_rate      (CPU, abo
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import lab
+from experiments.dropout import _rates as rates
 from experiments.dropout import _runs as runs
 from experiments.engine import (
     COLOURS,
-    Estimate,
     Gate,
     Plan,
     Verdict,
@@ -41,16 +38,13 @@ from experiments.engine import (
 CLAIMS = ("C-071",)
 TIER = 3
 
-HALF, OTHERS = "half", "others"
-FLOORS = {"digits": 5.0, "mnist": 7.0}  # errors in percent of nets without dropout
-SHARES = (0.7, 0.15)  # of a table's or of digits' rows: to train with, and to choose by
 PLANS = {
     "C-071": Plan(
         effects={"points": 0.3},
         gates=("fit", "conv", "nest", "edge"),
         settings={
-            "floors": FLOORS,
-            "shares": SHARES,
+            "floors": rates.FLOORS,
+            "shares": rates.SHARES,
             "best of the others": "rate and drop rate by validation error on tuning seeds, "
             "resampled 200 times",
         },
@@ -109,73 +103,24 @@ def run(config: Config, trials: Path) -> dict[str, Any]:
 
 def judged(config: Config, setting: dict[str, Any]) -> dict[str, Any]:
     """Both arms of one setting, and the net without dropout, once and at twice the updates."""
-    examples, sizes = read(setting["data_set"], config.count)
+    examples, sizes = rates.read(setting["data_set"], config.count)
     keys = jax.random.split(jax.random.key(config.seed), setting["seeds"] + config.tuning_seeds)
     own, tuning = keys[: setting["seeds"]], keys[setting["seeds"] :]
     options = {"hidden": setting["hidden"], "batch": setting["batch"]}
-    program = learner(sizes, epochs=setting["epochs"], **options)
+    once, twice = (
+        rates.learner(sizes, epochs=factor * setting["epochs"], **options) for factor in (1, 2)
+    )
     grid = [(rate, drop) for drop in config.drops for rate in config.rates]
-    rates, drops = (np.array(column, np.float32) for column in zip(*grid, strict=True))
+    steps, drops = (np.array(column, np.float32) for column in zip(*grid, strict=True))
     arms = {
-        name: lab.tune(program, trials, tuning=tuning, judged=own, shared=(examples,))
+        name: lab.tune(once, trials, tuning=tuning, judged=own, shared=(examples,))
         for name, trials in (
-            (HALF, runs.trial(config.rates, drop=config.half)),
-            (OTHERS, runs.trial(rates, drop=drops)),
+            (rates.HALF, runs.trial(config.rates, drop=config.half)),
+            (rates.OTHERS, runs.trial(steps, drop=drops)),
         )
     }
-    losses = np.asarray(arms[OTHERS]["losses"])[: len(config.rates)]  # the first drop rate is 0
-    plain = runs.trial([config.rates[int(np.argmin(losses.mean(axis=1)))]])
-    longer = learner(sizes, epochs=2 * setting["epochs"], **options)
-    found = lab.over(program, plain, tuning, (examples,))
-    doubled = lab.over(longer, plain, tuning, (examples,))["test error"][0]
-    return {
-        "arms": arms,
-        "plain": {name: found[name][0] for name in ("train error", "test error")},
-        "doubled": doubled,
-    }
-
-
-def read(data_set: str, count: int) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
-    """All examples, and how many of them a seed trains with and chooses by; the rest is tested."""
-    if data_set == "breast cancer":
-        from sklearn import datasets
-
-        inputs, label = datasets.load_breast_cancer(return_X_y=True)
-        inputs = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
-        examples = {"image": np.float32(inputs), "label": np.int32(label)}
-    else:
-        images = lab.read(data_set, pool=count, validation=1000, test=5000)
-        sets = images[:3]
-        examples = {name: np.concatenate([some[name] for some in sets]) for name in sets[0]}
-        if images.name == "mnist":
-            return examples, (count, 1000)
-    size = len(examples["label"])
-    train, validation = (round(share * size) for share in SHARES)
-    return examples, (train, validation)
-
-
-@functools.cache
-def learner(
-    sizes: tuple[int, int], *, hidden: tuple[int, ...], epochs: int, batch: int
-) -> Callable[..., dict[str, jax.Array]]:
-    """Makes the run of one network, whose key also divides the examples."""
-
-    def run(key: jax.Array, trial: Any, examples: Any) -> dict[str, jax.Array]:
-        split_key, *keys = jax.random.split(key, 4)
-        size = len(examples["label"])
-        rows = jnp.split(jax.random.permutation(split_key, size), np.cumsum(sizes))
-        fit, validation, test = ({k: v[part] for k, v in examples.items()} for part in rows)
-        learned = runs.learn(keys, trial, fit, hidden=hidden, epochs=epochs, batch=batch)
-        found = learned.measured(validation, test)
-        return {f"{name} error": found[f"{name} error"] for name in ("train", "validation", "test")}
-
-    return run
-
-
-def lost(setting: dict[str, Any]) -> Estimate:
-    """Points of test error that 0.5 loses to the best of the others."""
-    half, others = (lab.best(setting["arms"][name], name=name) for name in (HALF, OTHERS))
-    return runs.difference(lambda h, o: h["test error"] - o["test error"], half, others)
+    losses = arms[rates.OTHERS]["losses"][: len(config.rates)]  # the first drop rate is 0
+    return {"arms": arms} | rates.baseline(once, twice, losses, config.rates, tuning, examples)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -183,13 +128,13 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     settings, effect = results["settings"], PLANS["C-071"].effects["points"]
     part = usually(
         "points that 0.5 loses to the best other drop rate",
-        [lost(setting) for setting in settings.values()],
+        [rates.lost(setting) for setting in settings.values()],
         effect=effect,
         claimed="down",
     )
-    halves = {name: lab.best(setting["arms"][HALF]) for name, setting in settings.items()}
+    halves = {name: lab.best(setting["arms"][rates.HALF]) for name, setting in settings.items()}
     gates = [
-        runs.every("fit", [fits(name, s, 5 * effect) for name, s in settings.items()]),
+        runs.every("fit", [rates.fits(name, s, 5 * effect) for name, s in settings.items()]),
         runs.every(
             "conv",
             [
@@ -202,9 +147,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     ]
     beside = [
         f"{name}: {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]; chosen "
-        f"{float(lab.best(setting['arms'][OTHERS]).trial['drop']):g}"
+        f"{float(lab.best(setting['arms'][rates.OTHERS]).trial['drop']):g}"
         for name, setting in settings.items()
-        for found in [lost(setting)]
+        for found in [rates.lost(setting)]
     ]
     scope = (
         f"{len(settings)} settings: digits, MNIST (4,000 images of 14 x 14 pixels) and breast "
@@ -212,14 +157,6 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         "momentum 0.9, rate falling to 0, float32"
     )
     return [all_of("C-071", [part], scope=scope, gates=gates, beside=beside)]
-
-
-def fits(name: str, setting: dict[str, Any], least: float) -> Gate:
-    """Whether the net without dropout learns its training set, over-fits, and is no bad net."""
-    train, test = (float(np.mean(setting["plain"][f"{s} error"])) for s in ("train", "test"))
-    floor = FLOORS.get(setting["data_set"], 100.0)
-    right = train <= 0.5 and test - train >= least and test <= floor
-    return Gate("fit", right, f"{name}: training error {train:.2g} %, test error {test:.3g} %")
 
 
 def draw(results: dict[str, Any]) -> Figure:
@@ -230,11 +167,11 @@ def draw(results: dict[str, Any]) -> Figure:
     names = list(dict.fromkeys(setting["data_set"] for setting in settings.values()))
     labels = []
     for row, setting in zip(rows, settings.values(), strict=True):
-        found, number = lost(setting), names.index(setting["data_set"])
+        found, number = rates.lost(setting), names.index(setting["data_set"])
         ends = [[found.value - found.low], [found.high - found.value]]
         look = {"fmt": "os^"[number], "color": COLOURS[number], "capsize": 4}
         axes.errorbar(found.value, row, xerr=ends, **look)
-        best = float(lab.best(setting["arms"][OTHERS]).trial["drop"])
+        best = float(lab.best(setting["arms"][rates.OTHERS]).trial["drop"])
         net = "-".join(f"{units:.0f}" for units in setting["hidden"])
         labels.append(f"{data_name(setting['data_set'])}, {net}; best other {best:g}")
     axes.set_yticks(rows, labels)

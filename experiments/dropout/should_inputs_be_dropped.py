@@ -208,7 +208,7 @@ def draw(results: dict[str, Any]) -> Figure:
         label = metric.replace("train ", "training ")
         band(left, rates, *rows.T, color=COLOURS[number], marker="os"[number], label=label)
     left.set(xlabel="drop rate of the inputs", ylabel="error / %", ylim=(0, None))
-    left.legend(loc="center right")
+    left.legend(loc="center left")
     name, seeds = data_name(results["data_set"]), len(arms[best].tested["test error"])
     left.set_title(f"{name}, {results['count']:.0f} images; mean and 95 % of {seeds} seeds")
     for rate in rates:
@@ -226,5 +226,6 @@ def draw(results: dict[str, Any]) -> Figure:
     effect = PLANS["C-082"].effects["points"]
     right.axhspan(-effect, effect, color="0.85", lw=0, label=f"{effect:g} point to each side")
     right.set(xlabel="drop rate of the inputs", ylabel="test error over the best / points")
+    right.set_title("The same seeds; mean difference and 95 %")
     right.legend(loc="upper left")
     return fig

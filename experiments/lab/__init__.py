@@ -5,6 +5,7 @@ from experiments.lab.images import read as read
 from experiments.lab.images import subset as subset
 from experiments.lab.race import best as best
 from experiments.lab.race import over as over
+from experiments.lab.race import tested as tested
 from experiments.lab.race import tune as tune
 from experiments.lab.recipes import Recipe as Recipe
 from experiments.lab.recipes import large_fully_connected as large_fully_connected

@@ -53,12 +53,27 @@ def tune(
         judge: what is run on the judged seeds; None is `run`, which may be cheaper.
     """
     losses = np.asarray(over(run, trials, tuning, shared)[loss], np.float64)
+    return tested(judge or run, trials, losses, judged=judged, shared=shared)
 
-    def tested(trial: int) -> Any:
+
+def tested(
+    run: Run, trials: Any, losses: np.ndarray, *, judged: jax.Array, shared: tuple = ()
+) -> dict[str, Any]:
+    """As `tune`, where the losses on the tuning seeds are there already.
+
+    Args:
+        run: as of `over`; its results are a dict.
+        trials: hyper-parameters, a dict of arrays whose first axis is the trials.
+        losses: what is to be small, shape [trial, tuning seed].
+        judged: keys of the judged seeds.
+        shared: as of `over`.
+    """
+
+    def on_judged(trial: int) -> Any:
         one = {name: np.asarray(values)[[trial]] for name, values in trials.items()}
-        return {name: values[0] for name, values in over(judge or run, one, judged, shared).items()}
+        return {name: values[0] for name, values in over(run, one, judged, shared).items()}
 
-    others = choose(losses, trials, tested).others
+    others = choose(losses, trials, on_judged).others
     numbers = sorted(others)
     results = {name: np.stack([others[i][name] for i in numbers]) for name in others[numbers[0]]}
     return {"trials": trials, "losses": losses, "numbers": numbers, "tested": results}
