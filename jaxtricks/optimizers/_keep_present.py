@@ -23,7 +23,8 @@ def keep_present(
     before, its bias, and its row of the kernel behind. So a weight from unit $i$ to unit $j$ is
     updated if both are present, $k_{ij} = u_i u_j$. If the layer behind a flattened image has a row
     for each position and channel, channel last, the rows of a dropped channel stay at all
-    positions.
+    positions. Between two layers that are named together, only what treats each unit by itself may
+    stand, such as an activation or a pooling; a layer norm mixes them.
 
     Args:
         params: the parameters of a Flax model, by layers. Units are the last axis of all that a
@@ -31,8 +32,9 @@ def keep_present(
         units: for a layer and the one behind it, such as `("Dense_0", "Dense_1")`, which of the
             units between them are present: a bool for each unit, or one for all; `present_units`
             gives it. The name of a layer inside of others is a path, `"Block_0/Dense_0"`. None in
-            place of the first name is for inputs, in place of the second for a layer whose units go
-            on through another, such as a batch norm: `("BatchNorm_0", None)`.
+            place of the first name is for inputs, and for a further layer that reads the same
+            units; in place of the second for a layer whose units go on through another, such as a
+            batch norm: `("BatchNorm_0", None)`.
 
     Returns:
         A tree like `params`: for each array that holds parameters of these units, bools that
