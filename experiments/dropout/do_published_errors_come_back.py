@@ -4,7 +4,8 @@ Permutation-invariant MNIST, all 60,000 images of 28 x 28 pixels, no augmentatio
 al. 2014, table 2: 1.60 % without dropout (two layers of 800 logistic units, Simard et al.), and
 with dropout of a fifth of the inputs and half of the hidden units 1.35 % (three layers of 1,024
 logistic units), 1.25 % (ReLU) and 1.06 % (ReLU and a limit of the norm). Wan et al. 2013, two
-layers of 800 ReLU: 1.28 % with dropout and 1.20 % with DropConnect at 0.5. A result is met if the
+layers of 800 ReLU: 1.28 % with dropout and 1.20 % with DropConnect at 0.5 (these two were written
+down from memory: compare them with the paper before judging by them). A result is met if the
 paper's value lies within 0.25 point of the mean of three runs or more. Fixed before the run:
 momentum 0.9, the rate falling along half a cosine to 0, batches of 100. The default is the result
 of ReLU with dropout in four runs, at as many passes as two hours of two cores allow, with a
