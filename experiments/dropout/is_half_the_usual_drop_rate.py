@@ -178,7 +178,7 @@ def draw(results: dict[str, Any]) -> Figure:
     effect = PLANS["C-071"].effects["points"]
     axes.axvline(0, color="black", lw=0.8)
     axes.axvline(effect, color="black", lw=0.8, ls="--", label=f"{effect:g} point")
-    axes.set_xlabel("test error at drop rate 0.5 minus that at the best other rate / points")
-    axes.set_title("Twelve settings; mean and 95 % over the seeds of each")
+    axes.set_xlabel("test error at 0.5 minus the best other's / points")
+    axes.set_title("Mean and 95 % over the seeds")
     axes.legend(loc="best")
     return fig

@@ -261,7 +261,7 @@ def points(axes: Axes, results: dict[str, Any]) -> None:
     axes.set_ylim(-0.6, len(settings) - 0.4)
     axes.axvline(0, color="black", lw=0.8)
     axes.axvline(effect, color="black", lw=0.8, ls="--", label=f"{effect:g} point")
-    axes.set_xlabel("test error at 0.5 minus that at the best other / points")
+    axes.set_xlabel("test error at 0.5 minus the best other's / points")
     axes.set_title("Judged seeds, mean and 95 %")
     axes.legend(loc="best")
 
