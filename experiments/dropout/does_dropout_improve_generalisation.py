@@ -45,6 +45,8 @@ ERRATA = ("E-76",)
 TIER = 3
 
 NONE, DROPOUT = "none", "dropout 0.5"
+ERRORS = {"test error": ("test error", 0), "training error": ("train error", 1)}
+DELETED = {"test error": ("test error", 0), "a quarter of the units deleted": ("deleted error", 2)}
 SIZES = ("few", "all")
 FLOORS = {
     "mnist": 3.0,
@@ -229,23 +231,21 @@ def draw(results: dict[str, Any]) -> Figure:
     arms = {name: lab.best(arm, name=name) for name, arm in results["arms"].items()}
     fig, (few, every, deleted) = figure(1, 3, width=5.0, height=4.6)
     for axes, size in ((few, "few"), (every, "all")):
-        rows = {"test error": "test error", "training error": "train error"}
-        pairs(axes, {n: arms[f"{size}, {n}"] for n in (NONE, DROPOUT)}, rows)
+        pairs(axes, {n: arms[f"{size}, {n}"] for n in (NONE, DROPOUT)}, ERRORS)
         axes.set(ylabel="error / %", ylim=(0, None))
         seeds = len(arms[f"{size}, {NONE}"].tested["test error"])
         name = data_name(results["data_set"])
         axes.set_title(f"{name}, {results['counts'][size]:.0f} images, {seeds} seeds")
     both = {n: arms[f"all, {n}"] for n in (NONE, DROPOUT)}
-    rows = {"a quarter deleted": "deleted error", "all units": "test error"}
-    pairs(deleted, both, rows)
+    pairs(deleted, both, DELETED)
     deleted.set(ylabel="test error / %", ylim=(0, None))
-    deleted.set_title("Hidden units deleted, all images; mean and 95 %")
+    deleted.set_title("The nets of b; mean and 95 %")
     return fig
 
 
-def pairs(axes: Axes, arms: dict[str, Tuned], rows: dict[str, str]) -> None:
+def pairs(axes: Axes, arms: dict[str, Tuned], rows: dict[str, tuple[str, int]]) -> None:
     """Means with intervals and the seeds behind them, one place an arm, one colour a metric."""
-    for number, (label, metric) in enumerate(rows.items()):
+    for number, (label, (metric, look)) in enumerate(rows.items()):
         for place, arm in enumerate(arms.values()):
             values, at = arm.tested[metric], place + 0.24 * (number - 0.5)
             axes.plot(np.full(len(values), at - 0.07), values, ".", color="0.65", ms=4)
@@ -254,9 +254,9 @@ def pairs(axes: Axes, arms: dict[str, Tuned], rows: dict[str, str]) -> None:
                 at,
                 centre,
                 [[centre - low], [high - centre]],
-                fmt="os"[number],
+                fmt="os^"[look],
                 capsize=4,
-                color=COLOURS[number],
+                color=COLOURS[look],
                 label=None if place else label,
             )
     axes.set_xticks(range(len(arms)), arms)
