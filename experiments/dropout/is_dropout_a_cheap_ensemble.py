@@ -8,7 +8,7 @@ test error must be lower than one plain net's (the mean of the eight), at most 0
 ensemble's, and its CPU time for training and test at most half of the ensemble's. The mean over
 sampled masks (Monte-Carlo dropout) is drawn, not judged.
 
-Command: python -m experiments --only is_dropout_a_cheap_ensemble      (CPU, about 10 min)
+Command: python -m experiments --only is_dropout_a_cheap_ensemble      (CPU, about 5 min)
 """
 
 import dataclasses

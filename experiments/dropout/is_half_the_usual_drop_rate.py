@@ -7,7 +7,7 @@ times four ReLU networks are twelve settings. In each, dropout at 0.5 and at 0, 
 divides the examples anew. C-071: 0.5 must usually lose less than 0.3 point of test error to the
 best of the others, which is chosen on the tuning seeds too: at over half of the settings.
 
-Command: python -m experiments --only is_half_the_usual_drop_rate      (CPU, about 60 min)
+Command: python -m experiments --only is_half_the_usual_drop_rate      (CPU, about 50 min)
 """
 
 import dataclasses

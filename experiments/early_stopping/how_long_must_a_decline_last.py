@@ -11,7 +11,7 @@ three. An oracle that chooses by one half of the test images and is measured on 
 luck in its error; what is lost to it is printed. So are Prechelt's criteria on the losses, against
 patience on the loss at as many epochs.
 
-Command: python -m experiments --only how_long_must_a_decline_last         (CPU, about 12 min)
+Command: python -m experiments --only how_long_must_a_decline_last         (CPU, about 7 min)
 """
 
 import dataclasses
