@@ -1,5 +1,6 @@
 """Training a network on a small set, as one scan, looked at as often as an experiment wants."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,18 +77,24 @@ def resume(
         epochs: of a whole run, a multiple of `every`.
         every: epochs between two saves.
         shared: further arguments, the same for all, such as the images.
+
+    Raises:
+        ValueError: `epochs` is no multiple of `every`, or the folder holds runs of other keys or
+            lengths.
     """
+    if epochs % every:
+        raise ValueError(f"epochs must be a multiple of every, got {epochs} and {every}.")
     nothing, done = np.zeros(len(keys), np.int32), 0
+    run = {"keys": jax.random.key_data(keys).tolist(), "epochs": epochs, "every": every}
     states = training.train_population(lambda key, nothing: begin(key), keys, nothing)
-    if folder.exists():
-        found = training.restore(folder, states)
-        states, done = found.tree, found.step
+    with contextlib.suppress(FileNotFoundError):  # nothing was saved yet
+        states, done, *_ = training.restore(folder, states, configuration=run)
     while done < epochs:
         states = training.train_population(
             advance, keys, nothing + done, states=states, shared=shared
         )
         done += every
-        training.save(folder, states, step=done, keep=1)
+        training.save(folder, states, step=done, keep=1, configuration=run)
     return states
 
 

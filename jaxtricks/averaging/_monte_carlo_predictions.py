@@ -40,20 +40,22 @@ def monte_carlo_predictions(
     $\frac1K \sum_k p_k$ and the geometric one $\operatorname{softmax}(\frac1K \sum_k z_k)$. The
     single pass of a network in evaluation (weight scaling) approximates the geometric mean, and is
     it exactly for a softmax layer behind dropout. The passes run one after another in one compiled
-    loop, so that memory does not grow with their number.
+    loop, so that memory does not grow with their number, unless a gradient is taken.
 
     Args:
         key: split into one key for each pass.
         apply: `(key, variables, x) -> logits`, the model in *training* mode, as
-            `lambda key, v, x: model.apply(v, x, train=True, rngs={"dropout": key})`. A layer that
-            should not be random must be told so: batch norm in training mode would normalise by
-            the batch `x`.
+            `lambda key, v, x: model.apply(v, x, train=True, rngs={"dropout": key})`. Batch norm in
+            training mode would normalise by the batch `x`, so a model that has it needs to call
+            its layers with `train` of their own.
         variables: `"params"` and the model's other collections, handed to `apply`.
         x: inputs, a tree of arrays, handed to `apply`.
         samples: $K \ge 1$, how many passes.
 
     Returns:
-        Log-probabilities and variances, in float32 or wider.
+        `arithmetic` and `geometric`, the logs of the two mean probabilities, and `variance`, that
+        of the probabilities, divided by the samples less one (NaN of one sample); each
+        `[batch, classes]`, in float32 or wider.
 
     Raises:
         ValueError: `samples` is below 1, `key` is an array of keys, there are no `"params"`, or the

@@ -14,7 +14,8 @@ def add_decoupled_decay(
 
     The place in the chain matters: after the rule and before the rate, as in
     `optax.chain(scale_by_adam(), add_decoupled_decay(0.01), gradient_descent(1e-3))`, which is
-    AdamW. Before the rule the same term would be `add_l2`. `update` needs `params`.
+    AdamW. Before the rule the same term would be `add_l2`. Behind the rate nothing would turn its
+    sign, and the weights would grow. `update` needs `params`.
 
     A rule with the rate inside its velocity has no such place, because it already returns a
     displacement of the parameters.

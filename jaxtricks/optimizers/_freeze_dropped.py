@@ -20,22 +20,25 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
     weights all the same. $u_i \leftarrow k_i u_i$ with $k$ the argument `keep` of `update`, a tree
     like the parameters: 1 or True where a parameter is updated, 0 or False where it stays, bit for
     bit. Its leaves may be smaller arrays that broadcast to the parameters, such as one number for
-    each unit; a leaf may stand for a whole branch, and None updates all below it. Without `keep`
-    nothing is changed. `keep_present` makes the tree from the units that dropout left.
+    each unit; a leaf may stand for a whole branch, and None in it updates all below. `True` alone
+    freezes nothing. `keep_present` makes the tree from the units that dropout left.
 
-    It is the last link of the chain, behind learning rate and decay, and has no say in what comes
-    before it: the moments of a dropped unit go on as the rule has it for a gradient of 0, and its
-    next update begins with them.
+    It is the last link of the chain, behind learning rate, decay and `max_norm`, and has no say in
+    what comes before it: the moments of a dropped unit go on as the rule has it for a gradient of
+    0, and its next update begins with them. A weight vector of which it freezes a part may be
+    longer than the limit of `max_norm` until its next update.
 
-    What does not pass extra arguments on makes it the identity, without an error: of optax
+    A rule that goes on to change its updates, as `optax.contrib.schedule_free` around the chain
+    does, moves what was frozen. What does not pass extra arguments on cannot be around it: of optax
     `lookahead`, and `MultiSteps` inside a chain or by its `gradient_transformation()`. Of several
     batches in one update, as in `accumulate`, only the `keep` given with the last one has an
     effect: there it must leave the units that every batch dropped. `full_precision` goes around
     the chain.
 
     Raises:
-        ValueError: `keep` holds a number that is neither 0 nor 1 (a traced one counts as 1 unless
-            it is 0), is no prefix of the parameters' tree, or a leaf of it does not broadcast.
+        ValueError: `update` gets no `keep`, or that holds a number that is neither 0 nor 1 (a
+            traced one counts as 1 unless it is 0), is no prefix of the parameters' tree, or a leaf
+            of it does not broadcast.
         TypeError: a leaf of `keep` holds no numbers or bools, or one of the parameters is not
             floating.
 
@@ -97,7 +100,10 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
         del extra_args
         check_updates(updates, params)
         if keep is None:
-            return updates, state
+            raise ValueError(
+                "freeze_dropped needs keep: pass update(..., keep=tree), in a trainer by "
+                "classification_loss(extra_args=...); keep=True freezes nothing."
+            )
         every = jax.tree.map(lambda k: True if k is None else k, keep, is_leaf=lambda k: k is None)
         check_keep(every)
         return tree_map_with_path(frozen, expand_prefix("keep", every, updates), updates), state

@@ -123,8 +123,9 @@ def along(
         ValueError: the array has another number of units.
     """
     size = shape[axis] if len(shape) >= -axis else 0
-    fits = len(present) in (1, size) or axis == -2 and size and size % len(present) == 0
-    if not size or not fits:
+    some = len(present) and size
+    fits = some and (len(present) in (1, size) or axis == -2 and size % len(present) == 0)
+    if not fits:
         raise ValueError(
             f"{label} must be one bool for each unit of params{keystr(path)}, of the shape "
             f"{shape}, got {len(present)}."

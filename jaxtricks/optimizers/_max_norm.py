@@ -6,7 +6,7 @@ from jax.tree_util import keystr, tree_map_with_path
 from jaxtyping import Array, PyTree
 
 from jaxtricks._checks import check_integer, check_range
-from jaxtricks._moments import cast_like, scalar_like, to_float32
+from jaxtricks._moments import cast_like, root, scalar_like, to_float32
 from jaxtricks._prefix import Mask, expand_mask
 from jaxtricks._tree_checks import check_floating_tree, check_params_given, check_updates
 from jaxtricks._types import ScalarLike
@@ -19,8 +19,10 @@ def max_norm(
 
     With $z_j$ the incoming weights of unit $j$ after the step, the new ones are
     $z_j \min(1, c / \lVert z_j \rVert_2)$, the nearest point of the ball. Unlike a penalty it
-    leaves short vectors alone, and it bounds the weights at any learning rate. Last in the chain;
-    `update` needs `params`.
+    leaves short vectors alone, and it bounds the weights at any learning rate. It stands last in
+    the chain, in front of `freeze_dropped` only. `update` needs `params`. What it gives is added to
+    the old weights, so the norm is exact to their rounding; a plateau rule of a trainer, which
+    scales that step, lets a vector that was longer come down by a share at a time.
 
     Args:
         limit: $c \ge 0$, the longest norm; 3 or 4 are usual beside dropout, and 0 leaves nothing.
@@ -37,10 +39,14 @@ def max_norm(
         TypeError: a leaf is not floating, or `axis` not an integer.
 
     Example:
-        >>> tx, kernel = max_norm(1.0), jnp.array([[3.0, 0.3], [4.0, 0.4]])
-        >>> updates, _ = tx.update(jnp.zeros((2, 2)), tx.init(kernel), kernel)
-        >>> [[round(float(w), 2) for w in row] for row in kernel + updates]
-        [[0.6, 0.3], [0.8, 0.4]]
+        >>> from jaxtricks.optimizers import weights_only
+        >>> params = {"kernel": jnp.array([[3.0, 0.3], [4.0, 0.4]]), "bias": jnp.array([5.0, 5.0])}
+        >>> tx, step = max_norm(1.0, mask=weights_only), optax.tree.zeros_like(params)
+        >>> updates, _ = tx.update(step, tx.init(params), params)
+        >>> for name, leaf in optax.apply_updates(params, updates).items():
+        ...     print(name, leaf.round(2).ravel())
+        bias [5. 5.]
+        kernel [0.6 0.3 0.8 0.4]
 
     References:
         Srebro and Shraibman, [Rank, trace-norm and max-norm](
@@ -67,13 +73,14 @@ def max_norm(
                 return u
             if w.ndim and not -w.ndim <= axis < w.ndim:
                 raise ValueError(
-                    f"axis must be one of params{keystr(path)}'s {w.ndim}, got {axis}."
+                    f"axis must be one of the {w.ndim} axes of params{keystr(path)}, got {axis}; "
+                    "mask can leave that out, as weights_only does with biases."
                 )
             others = tuple(one for one in range(w.ndim) if one != axis % w.ndim)
             end, most = w + u, scalar_like(limit, w)
             largest = jnp.max(jnp.abs(end), axis=others, keepdims=True, initial=0)
             unit = jnp.where(largest > 0, largest, 1)  # so that no square overflows
-            norm = unit * jnp.sqrt(jnp.sum(jnp.square(end / unit), axis=others, keepdims=True))
+            norm = unit * root(jnp.sum(jnp.square(end / unit), axis=others, keepdims=True))
             long = norm > most
             return jnp.where(long, end * (most / jnp.where(long, norm, 1)) - w, u)
 

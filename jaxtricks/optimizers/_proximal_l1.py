@@ -31,6 +31,9 @@ def proximal_l1(
     $-w$. Last in the chain, with the rate of the link before it:
     `optax.chain(gradient_descent(rate), proximal_l1(rate, 1e-3))` is ISTA. `update` needs `params`.
 
+    *Not under a plateau rule.* A trainer's `learning_rate_scale` multiplies the whole step, with
+    this one in it, so that below 1 no weight reaches 0. Give a schedule as the rate instead.
+
     *Not after an adaptive rule.* A rule that gives each coordinate its own rate needs a threshold
     for each coordinate: with $u = -\alpha D g$ this link solves the problem of strength
     $\lambda / D_i$ on coordinate $i$.

@@ -54,7 +54,7 @@ def alpha_dropout(
     wide = x.astype(wide_dtype(x.dtype))
     mask, probability = bernoulli_mask(key, x.shape, rate)
     q = probability.astype(wide.dtype)
-    some = q > 0
+    some = q != 0  # NaN, of a rate that is out of range, stays
     variance = jnp.where(some, q + SATURATED**2 * q * (1 - q), 1)
     scale = jnp.where(some, 1 / jnp.sqrt(variance), 0)
     return (scale * (jnp.where(mask, wide, SATURATED) - (1 - q) * SATURATED)).astype(x.dtype)

@@ -31,7 +31,8 @@ def bernoulli_mask(
     Returns:
         The mask, and the probability of True with which it was drawn. Divided by that, the masked
         values keep their expected value exactly. Its derivative by the rate is that of `1 - rate`:
-        the rounding is not differentiated.
+        the rounding is not differentiated. Of a traced rate that is out of range the mask is False
+        and the probability NaN.
 
     Example:
         >>> mask, probability = bernoulli_mask(jax.random.key(0), (8,), 0.5)
@@ -64,13 +65,16 @@ def keep_probability(rate: ScalarLike) -> Float[Array, ""]:
     if isinstance(rate, jax.core.Tracer):
         keep = 1 - jnp.asarray(rate, jnp.float32)
         probability += keep - jax.lax.stop_gradient(keep)
+        probability = jnp.where((keep >= 0) & (keep <= 1), probability, jnp.nan)
     return probability
 
 
 def _share(rate: ScalarLike) -> Array | np.ndarray:
-    """`1 - rate` in multiples of 2^-16, rounded."""
+    """`1 - rate` in multiples of 2^-16, rounded; 0 of a traced rate that is out of range."""
     xp = jnp if isinstance(rate, jax.core.Tracer) else np
-    return xp.asarray(xp.round((1 - xp.asarray(rate, xp.float32)) * 2**DIGITS), xp.uint32)
+    keep = 1 - xp.asarray(rate, xp.float32)
+    keep = xp.where((keep >= 0) & (keep <= 1), keep, 0)
+    return xp.asarray(xp.round(keep * 2**DIGITS), xp.uint32)
 
 
 @functools.partial(jax.jit, static_argnames=("digits", "shape"))
@@ -102,7 +106,8 @@ def draw_mask(
     # A loop, because XLA would fuse the unrolled one with what follows and redo it for every bit.
     # Over places and not over digits, because of equal constants it makes a slow program.
     places = DIGITS - 1 - np.arange(digits, dtype=np.uint32)
-    smaller = jnp.zeros(numbers.shape[1:], jnp.uint32)
+    # Zeros made of what may differ between devices: else `shard_map` refuses the loop.
+    smaller = 0 * share * jnp.sum(numbers[:1], axis=0, dtype=jnp.uint32)
     smaller, _ = jax.lax.scan(compare, smaller, (places, numbers), reverse=True)
     smaller = smaller.reshape(*rows, words, 1)
     places = jax.lax.broadcasted_iota(jnp.uint32, (*rows, words, 32), len(rows) + 1)

@@ -71,10 +71,11 @@ class DropConnectLayer(nn.Module):
         self.check_input(x)
         rate = self.rate if rate is None else rate
         check_range("rate", rate, low=0.0, high=1.0)
-        kernel = self.param("kernel", self.kernel_init, self.kernel_shape(x.shape[-1]))
+        shape = self.kernel_shape(x.shape[-1])
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
         bias = None
         if self.use_bias:
-            bias = self.param("bias", nn.initializers.zeros, (self.features,))
+            bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
             bias = bias.reshape((1,) * (x.ndim - 1) + (-1,))
         drops = isinstance(rate, jax.core.Tracer) or rate != 0
         if drops and not train and self.inference == "gaussian" and not self.is_initializing():
@@ -92,6 +93,7 @@ class DropConnectLayer(nn.Module):
         if train and rate is not None:
             key = stream_key(self, self.rng_collection)
             settings = {"per_example": self.per_example, "return_mask": sown}
+            kernel = kernel.astype(wide_dtype(kernel.dtype))
             y, mask = dropped_product(key, x, kernel, rate, self.product(), **settings)
         else:
             y = self.product()(x, kernel.astype(x.dtype))

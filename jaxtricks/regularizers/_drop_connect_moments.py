@@ -122,9 +122,10 @@ def mean_activation(
     Args:
         key: draws the samples.
         mean: $\mu$, biases included.
-        variance: $\sigma^2$, at least 0.
+        variance: $\sigma^2$, at least 0; below it the result is NaN.
         activation: $a$, a function that keeps the shape.
-        samples: $S$, at least 1. They are drawn one after the other, so that memory does not grow.
+        samples: $S$, at least 1. They are drawn one after the other, so that memory does not grow,
+            unless a gradient is taken.
 
     Returns:
         An array with the shape and dtype of `mean`.
@@ -159,7 +160,7 @@ def mean_activation(
     shape = jax.eval_shape(activation, center).shape
     if shape != center.shape:
         raise ValueError(f"activation must keep the shape {center.shape}, got {shape}.")
-    some = variance > 0  # the root's slope at 0 is infinite
+    some = variance != 0  # the root's slope at 0 is infinite
     deviation = jnp.where(some, jnp.sqrt(jnp.where(some, variance, 1)), 0)
 
     def add(total: Array, key: Array) -> tuple[Array, None]:
@@ -173,10 +174,10 @@ def mean_activation(
 def moments(x: Array, kernel: Array, rate: ScalarLike, product: Product) -> tuple[Array, Array]:
     """Mean and variance of `product(x, kernel)`, of which entries are dropped and divided."""
     probability = keep_probability(rate).astype(x.dtype)
-    some = probability > 0
+    some = probability != 0
     ratio = jnp.where(some, (1 - probability) / jnp.where(some, probability, 1), 0)
     mean = jnp.where(some, product(x, kernel), 0)
-    return mean, ratio * product(x * x, kernel * kernel)
+    return mean, jnp.where(ratio == 0, 0, ratio * product(x * x, kernel * kernel))
 
 
 def _narrow_moments(

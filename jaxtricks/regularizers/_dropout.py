@@ -38,8 +38,9 @@ def dropout(
     Args:
         key: draws the mask; the same key, shape and rate give the same mask on any devices.
         x: activations of any shape.
-        rate: $p$, the probability of dropping, in `[0, 1]`; it may be traced. At 1 the result is 0.
-            The gradients by `x` and by the rate are finite in the whole range.
+        rate: $p$, the probability of dropping, in `[0, 1]`; it may be traced, and then gives NaN
+            where it is out of range. At 1 the result is 0. The gradients by `x` and by the rate are
+            finite in the whole range.
         mask_axes: the axes along which entries are dropped independently; along the others they
             share one draw. None is all axes. Of images `[batch, height, width, channel]`, `(0, 3)`
             drops whole channels of each example (spatial dropout), `(0, 1, 2)` all channels of a
@@ -86,12 +87,13 @@ def masked(
 ) -> tuple[Float[Array, "*shape"], Bool[Array, "..."]]:
     """`dropout` and the mask that it drew, True where an entry stays; the arguments are checked."""
     mask, probability = bernoulli_mask(key, mask_shape(mask_axes, x.shape), rate)
+    nothing = jnp.zeros_like(probability) * probability  # NaN of a rate that is out of range
     if not inverted:
-        return jnp.where(mask, x, 0).astype(x.dtype), mask
+        return jnp.where(mask, x, nothing.astype(x.dtype)), mask
     wide = x.astype(wide_dtype(x.dtype))
     keep = probability.astype(wide.dtype)
-    scale = jnp.where(keep > 0, 1 / jnp.where(keep > 0, keep, 1), 0)
-    return jnp.where(mask, wide * scale, 0).astype(x.dtype), mask
+    scale = jnp.where(keep == 0, 0, 1 / jnp.where(keep == 0, 1, keep))
+    return jnp.where(mask, wide * scale, nothing.astype(wide.dtype)).astype(x.dtype), mask
 
 
 class Dropout(RandomLayer):
@@ -151,6 +153,9 @@ class Dropout(RandomLayer):
 
     def check_rate(self, rate: ScalarLike) -> None:
         check_range("rate", rate, low=0.0, high=1.0)
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        mask_shape(self.mask_axes, shape)
 
     def drawn(
         self, key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike

@@ -43,7 +43,7 @@ def dropped_product(
     """
     share, digits = binary_digits(rate)
     keep = keep_probability(rate).astype(kernel.dtype)
-    scale = jnp.where(keep > 0, 1 / jnp.where(keep > 0, keep, 1), 0)
+    scale = jnp.where(keep == 0, 0, 1 / jnp.where(keep == 0, 1, keep))
     if per_example:
         keys = jax.random.split(key, len(x))
         settings = {"product": product, "loop": jax.default_backend() == "cpu", "digits": digits}
@@ -83,5 +83,5 @@ def _each_example(
 def _dropped(
     kernel: Float[Array, "*kernel"], mask: Bool[Array, "*kernel"], scale: Float[Array, ""]
 ) -> Float[Array, "*kernel"]:
-    """The kernel with 0 where the mask is False, and the rest times `scale`."""
-    return jnp.where(mask, kernel * scale, 0)
+    """The kernel with 0 where the mask is False, and the rest times `scale`; NaN if that is."""
+    return jnp.where(mask, kernel * scale, 0 * scale)

@@ -7,6 +7,7 @@ from typing import cast
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from jaxtricks._array_checks import check_floating
@@ -127,8 +128,10 @@ def draw_borders(
         shuffle = jax.vmap(lambda one: jax.random.permutation(one, steps))
         ends = jnp.cumsum(shuffle(jax.random.split(key, batch)), axis=1)
         return jnp.concatenate([jnp.zeros((batch, 1), int), ends], axis=1)
-    # whole numbers in place of b (i + u): the same borders, without roundings
-    return (last * jnp.arange(regions + 1)[None] + draw) // regions - draw // regions
+    # Whole numbers in place of b (i + u): the same borders, without roundings. Products in 64 bits.
+    whole, rest = np.divmod(last * np.arange(regions + 1, dtype=np.int64), regions)
+    whole, rest = np.int32([whole]), np.int32([rest])
+    return whole + (rest + draw) // regions - draw // regions
 
 
 def _pool(

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 from jaxtricks._array_checks import check_floating
@@ -44,15 +45,22 @@ def gaussian_dropout(
         https://jmlr.org/papers/v15/srivastava14a.html), 2014, section 10; `GaussianDropout` of
         Keras.
     """
-    check_range("rate", rate, low=0.0, below=1.0)
+    check_rate(rate)
     check_key("key", key)
     check_floating("x", x)
     x = jnp.asarray(x)
     wide = x.astype(wide_dtype(x.dtype))
     rate = jnp.asarray(rate, wide.dtype)
-    some = rate > 0  # the root's slope at 0 is infinite
+    some = rate != 0  # the root's slope at 0 is infinite; out of range it is NaN
     deviation = jnp.where(some, jnp.sqrt(jnp.where(some, rate / (1 - rate), 1)), 0)
     return (wide * (1 + deviation * jax.random.normal(key, x.shape, wide.dtype))).astype(x.dtype)
+
+
+def check_rate(rate: ScalarLike) -> None:
+    """Checks that a rate is in `[0, 1)`, in the single precision in which it is computed with."""
+    check_range("rate", rate, low=0.0, below=1.0)
+    if not isinstance(rate, jax.core.Tracer):
+        check_range("rate", np.float32(rate), below=1.0)
 
 
 class GaussianDropout(RandomLayer):
@@ -84,7 +92,7 @@ class GaussianDropout(RandomLayer):
     rng_collection: str = "dropout"
 
     def check_rate(self, rate: ScalarLike) -> None:
-        check_range("rate", rate, low=0.0, below=1.0)
+        check_rate(rate)
 
     def drawn(
         self, key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike

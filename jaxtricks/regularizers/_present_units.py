@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import keystr, tree_leaves_with_path
+from jax.tree_util import DictKey, keystr, tree_leaves_with_path
 from jaxtyping import Array, Bool, PyTree, Shaped
 
 from jaxtricks._array_checks import real_array
@@ -23,9 +23,10 @@ def present_units(
     batches of a few examples, or where the batch shares a mask.
 
     Args:
-        masks: what a `Dropout` layer has sown: the mask `[batch, ..., units]`, True where an entry
-            stays, or a tree of the masks of several calls, of which one suffices. An axis along
-            which the mask is shared has size 1.
+        masks: what one `Dropout` layer has sown, such as `sown["masks"]["Dropout_0"]`: the mask
+            `[batch, ..., units]`, True where an entry stays, or a tree of the masks of several
+            calls, of which one suffices. An axis along which the mask is shared has size 1. Masks
+            that `nn.scan` or `nn.vmap` has stacked are several layers': take one by one.
         weight: the weight of each example; examples of weight 0 do not count.
 
     Returns:
@@ -33,8 +34,8 @@ def present_units(
         example counts.
 
     Raises:
-        ValueError: there is no mask, one does not have the axes `[batch, ..., units]`, or `weight`
-            has more axes than one.
+        ValueError: there is no mask, they are of several layers, one does not have the axes
+            `[batch, ..., units]`, or `weight` has more axes than one.
         TypeError: a mask holds no bools, or `weight` no real numbers.
 
     Example:
@@ -49,9 +50,12 @@ def present_units(
     counts = real_array("weight", weight) != 0
     if counts.ndim != 1:
         raise ValueError(f"weight must have one axis, of the examples, got {counts.ndim}.")
-    found = [
-        present(f"masks{keystr(path)}", mask, counts) for path, mask in tree_leaves_with_path(masks)
-    ]
+    leaves = tree_leaves_with_path(masks)
+    layers = {tuple(key.key for key in path if isinstance(key, DictKey)) for path, _ in leaves}
+    if len(layers) > 1:
+        names = sorted("/".join(map(str, layer)) for layer in layers)
+        raise ValueError(f"masks must be those of one layer, got those of {', '.join(names)}.")
+    found = [present(f"masks{keystr(path)}", mask, counts) for path, mask in leaves]
     if not found:
         raise ValueError(
             "masks must hold a mask, got none: Dropout sows it in training, in the collection "

@@ -17,6 +17,9 @@ class RandomLayer(nn.Module):
         """Raises `ValueError` if a rate is out of range."""
         raise NotImplementedError
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises `ValueError` if the layer cannot be called with such an input."""
+
     def drawn(
         self, key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
     ) -> Float[Array, "*shape"]:
@@ -50,6 +53,7 @@ class RandomLayer(nn.Module):
         """
         check_flag("train", train)
         check_floating("x", x)
+        self.check_shape(jnp.shape(x))
         rate = self.rate if rate is None else rate
         self.check_rate(rate)
         if not isinstance(rate, jax.core.Tracer) and rate == 0:
@@ -73,9 +77,11 @@ def stream_key(layer: nn.Module, stream: str, *, when: str = "in training") -> K
         ValueError: `rngs` has none.
     """
     if not layer.has_rng(stream):
+        name = "/".join((type(layer).__name__, *layer.path))
         raise ValueError(
-            f'{stream} needs a key {when}: pass rngs={{"{stream}": key}} to apply, and '
-            f'split_rngs={{"{stream}": True}} to nn.scan or nn.vmap around the layer.'
+            f'{name} needs a key of the stream {stream!r} {when}: pass rngs={{"{stream}": key}} to '
+            f'apply, rng_streams to training.trainer, and split_rngs={{"{stream}": True}} to '
+            "nn.scan or nn.vmap around the layer."
         )
     key = layer.make_rng(stream)
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):

@@ -18,8 +18,10 @@ def scale_weights(variables: Mapping[str, PyTree], rates: Mapping[str, Any]) -> 
 
     A unit that training drops with probability $p$ is there in evaluation always, so the weights
     that leave it are multiplied by $1 - p$. The network then needs no dropout layers, and computes
-    what it does with `Dropout(p, inverted=False)` in evaluation. Only kernels are scaled, since a
-    bias has no input that could be dropped. Inverted dropout needs none of this.
+    what it does with `Dropout(p, inverted=False)` in evaluation. Give these the rate 0 rather than
+    leave them out, where Flax numbers the layers, as in `models.Sequential`; at their old rate they
+    would scale once more. Only kernels are scaled, since a bias has no input that could be dropped.
+    Inverted dropout needs none of this.
 
     Args:
         variables: Flax's variables, with the collection `"params"`.

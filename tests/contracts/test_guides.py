@@ -10,6 +10,13 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 CHECKS = {
+    "regularisation": lambda names: [
+        names["longest"] <= 3.0001,
+        names["right"].mean() > 0.8 and names["accuracy"] > 0.8,
+        names["doubt"][~names["right"]].mean() > names["doubt"][names["right"]].mean(),
+        names["losses"].shape == (3,),
+        names["frozen"].epochs == names["pooled"].epochs == 10,
+    ],
     "training": lambda names: [
         names["accuracy"] > 0.8,
         names["result"].epochs == 6 and len(names["result"].history[-1]["weights.rows"]) == 64,

@@ -69,7 +69,7 @@ def test_training_learns_and_looks_as_often_as_told(digits):
     assert looks["error"][-1] < looks["error"][0] and looks["error"][-1] < 5
 
 
-def test_a_killed_run_goes_on_bit_for_bit(digits, tmp_path):
+def test_a_killed_run_goes_on_bit_for_bit(digits, tmp_path, monkeypatch):
     net = models.MLP((4, 10), dropout_rates=0.5)
     rule = lab.momentum_to_zero(0.1, steps=4 * 40)
     ours = training.trainer(training.classification_loss(net), rule)
@@ -81,19 +81,32 @@ def test_a_killed_run_goes_on_bit_for_bit(digits, tmp_path):
         options = {"epochs": 1, "batch": 20, "done": done}
         return lab.train(ours, state, examples, key=key, **options)[0]
 
-    def resume(folder, epochs):
-        options = {"epochs": epochs, "every": 1, "shared": (digits.pool,)}
-        return lab.resume(tmp_path / folder, begin, advance, KEYS[:2], **options)
+    def resume(folder, keys=KEYS[:2], every=1):
+        options = {"epochs": 4, "every": every, "shared": (digits.pool,)}
+        return lab.resume(tmp_path / folder, begin, advance, keys, **options)
 
-    resume("killed", 2)
-    chex.assert_trees_all_equal(resume("killed", 4), resume("whole", 4))
+    def killed_in_the_third_save(*args, step, **options):
+        if step == 3:
+            raise KeyboardInterrupt
+        return save(*args, step=step, **options)
+
+    whole, save = resume("whole"), training.save
+    (tmp_path / "killed" / "00000001.tmp").mkdir(parents=True)  # of a kill in the first save
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(training, "save", killed_in_the_third_save)
+        resume("killed")
+    chex.assert_trees_all_equal(resume("killed"), whole)
+    with pytest.raises(ValueError, match="configuration differs .* keys"):
+        resume("killed", KEYS[2:4])
+    with pytest.raises(ValueError, match="multiple of every, got 4 and 3"):
+        resume("killed", every=3)
 
     @jax.jit
     def at_once(key, examples):
         return lab.train(ours, begin(key), examples, key=key, epochs=4, batch=20)[0]
 
     chex.assert_trees_all_close(
-        resume("killed", 4).params,
+        whole.params,
         jax.tree.map(lambda *x: jnp.stack(x), *[at_once(k, digits.pool).params for k in KEYS[:2]]),
         rtol=1e-4,
         atol=1e-5,

@@ -65,7 +65,7 @@ def test_forgetting_train_is_an_error():
 def test_a_missing_stream_is_an_error(rngs):
     net = Sequential([nn.Dense(4), Dropout(0.5)])
     variables = net.init(KEY, ROWS, train=False)
-    with pytest.raises(ValueError, match="dropout needs a key"):
+    with pytest.raises(ValueError, match="Dropout/layers_.* needs a key of the stream 'dropout'"):
         net.apply(variables, ROWS, train=True, rngs=rngs)
 
 

@@ -117,7 +117,7 @@ def test_keep_may_be_mapped():
 @pytest.mark.parametrize(
     "keep, want",
     [
-        (None, [[[1, 1], [1, 1]], [1, 1], [1]]),
+        (True, [[[1, 1], [1, 1]], [1, 1], [1]]),
         (0, [[[0, 0], [0, 0]], [0, 0], [0]]),
         ({"a": False, "b": None}, [[[0, 0], [0, 0]], [0, 0], [1]]),
         ({"a": np.array([0, 1.0]), "b": True}, [[[0, 1], [0, 1]], [0, 1], [1]]),
@@ -141,36 +141,56 @@ def test_leaves_broadcast_and_stand_for_branches(keep, want):
 
 
 @pytest.mark.parametrize(
-    "wrap, reached",
+    "wrap",
     [
-        (lambda tx: optax.apply_if_finite(tx, 2), True),
-        (lambda tx: optax.masked(tx, {"w": True, "b": True}), True),
-        (lambda tx: optax.partition({"all": tx}, {"w": "all", "b": "all"}), True),
-        (lambda tx: optimizers.freeze(tx, {"w": False, "b": True}), True),
-        (lambda tx: optimizers.accumulate(tx, 1), True),
-        (lambda tx: optax.MultiSteps(tx, 1), True),
-        (lambda tx: optax.chain(optax.MultiSteps(tx, 1).gradient_transformation()), False),
+        lambda tx: optax.apply_if_finite(tx, 2),
+        lambda tx: optax.masked(tx, {"w": True, "b": True}),
+        lambda tx: optax.partition({"all": tx}, {"w": "all", "b": "all"}),
+        lambda tx: optimizers.freeze(tx, {"w": False, "b": True}),
+        lambda tx: optimizers.accumulate(tx, 1),
+        lambda tx: optax.MultiSteps(tx, 1),
     ],
 )
-def test_wrappers_pass_keep_on_but_for_those_that_the_docstring_names(wrap, reached):
+def test_wrappers_pass_keep_on(wrap):
     inner = optax.chain(optimizers.gradient_descent(1.0), optimizers.freeze_dropped())
     params = {"w": jnp.ones(2), "b": jnp.ones(2)}
     tx = wrap(inner)
     updates, _ = tx.update(params, tx.init(params), params, keep={"w": np.array([0, 1]), "b": 0})
-    assert (updates["w"].tolist() == [0, -1]) == reached
+    assert updates["w"].tolist() == [0, -1]
 
 
-def test_lookahead_inside_a_chain_does_not_pass_it_on():
+MISSING = "freeze_dropped needs keep: pass update"
+
+
+def test_what_does_not_pass_it_on_is_told():
     inner = optax.chain(optimizers.gradient_descent(1.0), optimizers.freeze_dropped())
-    tx, params = optax.chain(optax.lookahead(inner, 5, 0.5)), jnp.ones(2)
+    params = jnp.ones(2)
     both = optax.LookaheadParams.init_synced(params)
-    updates, _ = tx.update(params, tx.init(both), both, keep=0)
-    assert jax.tree.leaves(updates)[0].tolist() == [-1, -1]
+    steps = optax.MultiSteps(inner, 1).gradient_transformation()
+    for tx, weights in (
+        (optax.chain(optax.lookahead(inner, 5, 0.5)), both),
+        (optax.chain(steps), params),
+    ):
+        with pytest.raises(ValueError, match=MISSING):
+            tx.update(params, tx.init(weights), weights, keep=0)
+
+
+def test_a_dropped_weight_stays_where_the_norm_is_limited_too():
+    tx = optax.chain(
+        optimizers.gradient_descent(1.0), optimizers.max_norm(3.0), optimizers.freeze_dropped()
+    )
+    w, gradient = jnp.array([[2.0], [2.0]]), jnp.array([[-3.0], [0.0]])
+    updates, state = tx.update(gradient, tx.init(w), w, keep=np.array([[1], [0]]))
+    after = optax.apply_updates(w, updates)
+    assert after[1] == 2 and jnp.linalg.norm(after) > 3
+    updates, _ = tx.update(jnp.zeros_like(w), state, after, keep=True)
+    np.testing.assert_allclose(jnp.linalg.norm(optax.apply_updates(after, updates)), 3, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     "keep, error, words",
     [
+        (None, ValueError, MISSING),
         ({"w": 0.5, "b": 1}, ValueError, r"keep\['w'\] must hold 0 and 1 only, got 0.5"),
         ({"w": np.array([0, 2]), "b": 1}, ValueError, r"keep\['w'\] must hold 0 and 1 only"),
         ({"w": np.nan, "b": 1}, ValueError, r"keep\['w'\] must hold 0 and 1 only, got nan"),

@@ -173,7 +173,7 @@ def test_at_rate_1_nothing_but_the_bias_is_left_in_training():
 def test_gaussian_inference_draws_from_the_stream_and_initialising_does_not():
     layer = DropConnectDense(3, activation=nn.relu, inference="gaussian")
     variables = layer.init({"params": KEY}, X, train=False)
-    with pytest.raises(ValueError, match="dropout needs a key for inference='gaussian': pass rngs"):
+    with pytest.raises(ValueError, match="DropConnectDense needs a .* inference='gaussian': pass"):
         layer.apply(variables, X, train=False)
     first, again, other = (
         layer.apply(variables, X, train=False, rngs={"dropout": key}) for key in (KEY, KEY, OTHER)
@@ -265,7 +265,10 @@ def test_a_repeated_eager_call_compiles_nothing():
             r"activation must keep the shape \(2, 6\), got \(\)",
             lambda: mean_activation(KEY, X, X, jnp.sum),
         ),
-        ("dropout needs a key in training", lambda: dense(X, rngs={})),
+        (
+            "DropConnectDense needs a key of .*'dropout' in training",
+            lambda: dense(X, rngs={}),
+        ),
         (r"rate must be in \[0.0, 1.0\], got 1.5", lambda: dense(X, rate=1.5)),
     ],
 )
@@ -278,3 +281,12 @@ def dense(x, *, per_example=False, rngs=RNGS, rate=None):
     layer = DropConnectDense(3, per_example=per_example)
     params = {"kernel": KERNEL, "bias": jnp.zeros(3)}
     return layer.apply({"params": params}, x, train=True, rngs=rngs, rate=rate)
+
+
+def test_a_narrow_kernel_is_divided_by_the_probability_that_is_drawn():
+    kernel, x = jnp.ones((4096, 1), jnp.bfloat16), jnp.ones((1, 4096))
+    layer, key = DropConnectDense(1, rate=0.15, use_bias=False), {"dropout": KEY}
+    options = {"train": True, "rngs": key, "mutable": ["masks"]}
+    y, sown = jax.jit(lambda k: layer.apply({"params": {"kernel": k}}, x, **options))(kernel)
+    keep = np.round(0.85 * 2**16) / 2**16
+    np.testing.assert_allclose(y[0, 0], sown["masks"]["keep"][0].sum() / keep, rtol=1e-5)

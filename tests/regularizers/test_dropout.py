@@ -1,6 +1,7 @@
 """Dropout: its laws, its one stream, and the same mask on any number of devices."""
 
 import contextlib
+import functools
 import math
 import re
 
@@ -112,9 +113,9 @@ def test_the_layer_draws_only_in_training_and_only_if_it_drops():
 
 @pytest.mark.parametrize("rngs", [{}, {"params": KEY}, {"drop": KEY}])
 def test_no_other_stream_replaces_a_missing_one(rngs):
-    with pytest.raises(ValueError, match="dropout needs a key"):
+    with pytest.raises(ValueError, match="Dropout.* needs a key of the stream 'dropout'"):
         Dropout(0.5).apply({}, jnp.ones(10), train=True, rngs=rngs)
-    with pytest.raises(ValueError, match="dropout needs a key"):
+    with pytest.raises(ValueError, match="Dropout.* needs a key of the stream 'dropout'"):
         Dropout(0.5).init(KEY, jnp.ones(10), train=True)
 
 
@@ -212,7 +213,7 @@ def test_a_layer_draws_from_the_stream_that_it_is_told():
     want = Dropout(0.5).apply({}, x, train=True, rngs={"dropout": KEY})
     assert jnp.any(got != x)
     chex.assert_trees_all_equal(got, want)
-    with pytest.raises(ValueError, match='masks needs a key .* rngs={"masks": key}'):
+    with pytest.raises(ValueError, match="Dropout.* needs a key of the stream 'masks' .* rngs="):
         layer.apply({}, x, train=True, rngs={"dropout": KEY})
     with pytest.raises(ValueError, match="rng_collection must be .* got 'params'"):
         Dropout(0.5, rng_collection="params")
@@ -288,3 +289,18 @@ def test_bad_axes_are_named(axes, error, words):
         dropout(KEY, jnp.ones((3, 4)), 0.5, mask_axes=axes)
     with untyped(), pytest.raises(error, match=words):
         Dropout(0.5, axes).apply({}, jnp.ones((3, 4)), train=True, rngs={"dropout": KEY})
+
+
+def test_each_device_of_a_mapped_axis_may_have_a_key_and_a_rate_of_its_own():
+    """One device suffices: what counts is that JAX takes key and rate for different ones."""
+    mesh, split = jax.make_mesh((1,), ("d",), (jax.sharding.AxisType.Auto,)), jax.P("d")
+
+    @jax.jit
+    @functools.partial(jax.shard_map, mesh=mesh, in_specs=split, out_specs=split)
+    def mapped(x, rate):
+        key = jax.random.fold_in(KEY, jax.lax.axis_index("d"))
+        return jnp.stack([dropout(key, x, 0.5), dropout(key, x, rate[0]), dropout(KEY, x, rate[0])])
+
+    x = jnp.ones((4, 64))
+    want = jax.jit(dropout)(jax.random.fold_in(KEY, 0), x, 0.5)
+    np.testing.assert_array_equal(mapped(x, jnp.array([0.5]))[:2], jnp.stack([want, want]))

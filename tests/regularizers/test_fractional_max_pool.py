@@ -196,3 +196,9 @@ def test_gradients_are_those_of_differences():
         return [fractional_max_pool(KEY, x, (1.5, 1.2), overlapping=way) for way in ways]
 
     check_grads(pools, (x,), order=1, modes=["rev"], atol=1e-2, rtol=1e-2, eps=0.25)
+
+
+def test_borders_of_long_rows_do_not_overflow():
+    x = jnp.arange(50_000.0).reshape(1, 1, -1, 1)
+    y = jax.jit(lambda x: fractional_max_pool(None, x, (1.5, 1.1)))(x)[0, 0, :, 0]
+    assert y[-1] == 49_999 and (jnp.diff(y) > 0).all()

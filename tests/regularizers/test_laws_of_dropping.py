@@ -8,6 +8,7 @@ import pytest
 
 from jaxtricks.regularizers import (
     AlphaDropout,
+    DropConnectDense,
     Dropout,
     GaussianDropout,
     StochasticDepth,
@@ -37,13 +38,17 @@ def apply(layer, x, rate, *, train=True, key=KEY):
 def test_the_mean_in_training_is_the_output_in_evaluation():
     """Within five standard errors of 32,768 draws, at rates up to 0.9999, where 3 or 4 stay."""
     row = jnp.linspace(-1, 2, FEATURES).reshape(1, FEATURES)
-    x = jnp.broadcast_to(row[:, None], (N, 1, FEATURES))
+    one = row[:, None]
+    x = jnp.broadcast_to(one, (N, 1, FEATURES))
 
     @jax.jit
     @jax.vmap
     def means(rate):
         return {
-            name: (jnp.mean(apply(layer, x, rate), 0)[0], apply(layer, row, rate, train=False)[0])
+            name: (
+                jnp.mean(apply(layer, x, rate), 0)[0],
+                apply(layer, one, rate, train=False)[0, 0],
+            )
             for name, layer in (FAMILY | GAUSSIAN).items()
         }
 
@@ -119,3 +124,23 @@ def test_the_standard_form_is_the_inverted_one_times_the_probability_of_staying(
         want = np.float64(inverted) * KEEP[:, None, None, None]
         np.testing.assert_allclose(standard, want, rtol=2e-7)
         chex.assert_trees_all_equal(standard, np.where(standard != 0, np.asarray(x), 0))
+
+
+@pytest.mark.parametrize("per_example", [False, True])
+def test_a_traced_rate_out_of_range_gives_nothing_but_nan(per_example):
+    """Like every formula that is given NaN; what is known while tracing is refused."""
+    x = jnp.ones((3, 5, 4))
+    dense = DropConnectDense(2, per_example=per_example)
+    variables = {"params": {"kernel": jnp.ones((4, 2)), "bias": jnp.zeros(2)}}
+
+    @jax.jit
+    @jax.vmap
+    def outputs(rate):
+        found = {name: apply(layer, x, rate) for name, layer in (FAMILY | GAUSSIAN | ALPHA).items()}
+        rngs = {"dropout": KEY}
+        return found | {"dense": dense.apply(variables, x, train=True, rate=rate, rngs=rngs)}
+
+    for name, values in outputs(jnp.array([jnp.nan, -0.5, 1.5])).items():
+        assert np.isnan(values).all(), name
+    for name, values in outputs(jnp.array([0.0, 0.5])).items():
+        assert np.isfinite(values).all(), name

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtricks.regularizers import alpha_dropout, dropout, gaussian_dropout
+from jaxtricks.regularizers import GaussianDropout, alpha_dropout, dropout, gaussian_dropout
 
 KEY, N = jax.random.key(0), 400_000
 RATES = [0.01, 0.3, 0.5, 0.9]
@@ -58,3 +58,9 @@ def test_masked_gradients():
     slope = jax.grad(lambda x: jnp.sum(alpha_dropout(KEY, x, 0.5)))(x)
     kept = np.asarray(dropout(KEY, x, 0.5)) != 0
     assert np.all((np.asarray(slope) != 0) == kept)
+
+
+def test_a_rate_that_single_precision_takes_for_1_is_refused():
+    for call in (lambda rate: gaussian_dropout(KEY, jnp.ones(2), rate), GaussianDropout):
+        with pytest.raises(ValueError, match=r"rate must be .* got 1.0"):
+            call(1 - 1e-9)

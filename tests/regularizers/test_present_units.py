@@ -68,6 +68,12 @@ MASK = jnp.ones((3, 4), bool)
         (MASK[0], WEIGHTS, ValueError, r"masks must have the axes .* \(4,\) and \(3,\)"),
         ({"keep": (MASK[:2],)}, WEIGHTS, ValueError, r"masks\['keep'\]\[0\] must .* \(2, 4\)"),
         ((MASK, MASK[:, :3]), WEIGHTS, ValueError, r"masks must all be .* \[4, 3\]"),
+        (
+            {"Dropout_0": {"keep": (MASK,)}, "Dropout_1": {"keep": (MASK,)}},
+            WEIGHTS,
+            ValueError,
+            "masks must be those of one layer, got those of Dropout_0/keep, Dropout_1/keep",
+        ),
         (MASK.astype(int), WEIGHTS, TypeError, "masks must be an array of bools"),
         (True, WEIGHTS, TypeError, "masks must be an array of bools, got True"),
         (MASK, WEIGHTS[None], ValueError, "weight must have one axis, .* got 2"),

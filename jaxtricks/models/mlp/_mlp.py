@@ -38,7 +38,8 @@ class MLP(nn.Module):
         activation: activation function of the hidden layers.
         dropout_rates: probability of dropping a unit of each hidden layer, in `[0, 1]`: one rate
             for all hidden layers, or one for each. Rates may be traced; make the network inside the
-            traced function then.
+            traced function then. Inputs are not dropped: for that, put `regularizers.Dropout` in
+            front of the layers of a `Sequential`.
         block: makes the layers of one hidden layer: `HiddenLayer -> [layer, ...]`, Flax modules
             made in the call or functions of one array. They are applied in turn, and `train` and
             `example_mask` are handed to those that take them, as in `Sequential`. A function or

@@ -55,8 +55,8 @@ def classification_loss(
             have, it is given a bool for each example, False for those of weight 0, so that batch
             norm can leave them out. The batch statistics of other models count, in the place of
             each such example, the first of the others once more.
-        preprocess: applied to the images first, inside the step. None divides uint8 by 255 and
-            leaves floats alone.
+        preprocess: applied to the images first, inside the step. None divides whole numbers by
+            255 and leaves floats alone.
         label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$,
             over the $C$ classes whose logits are not minus infinity.
         class_weights: one per class, at least 0; each example's loss is multiplied by its label's.
@@ -66,9 +66,11 @@ def classification_loss(
             of classes.
         extra_args: `(params, masks, weight) -> dict`, called in training only: what it gives is
             passed to the rule's `update` as keyword arguments. `masks` is the collection `"masks"`
-            that the layers have sown in this call, such as `{"Dropout_0": {"keep": (mask,)}}`, and
-            `weight` that of each example. A trainer refuses it with `accumulate` over 1 and under
-            `pmap`, because the arguments are of one whole batch. See `optimizers.freeze_dropped`.
+            that the layers have sown in this call, by the layers' names in Flax:
+            `{"Dropout_0": {"keep": (mask,)}}` of an `MLP`, `"layers_4"` of the fifth layer of a
+            `Sequential`. `weight` is that of each example. A trainer refuses it with `accumulate`
+            over 1 and under `pmap`, because the arguments are of one whole batch. See
+            `optimizers.freeze_dropped`.
 
     Returns:
         The loss. It is computed in float32 or wider, whatever the dtype of the logits, and has the
