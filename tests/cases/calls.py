@@ -416,6 +416,7 @@ def pmapped() -> training.Trainer:
     )
 
 
+@functools.cache
 def calls() -> dict[str, Call]:
     """Every public function and layer of the library by its name, with arguments that it takes."""
     tables = (TRANSFORMS, SCHEDULES, CONTROLS, AVERAGERS, LAYERS)

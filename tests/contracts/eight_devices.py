@@ -18,16 +18,23 @@ PARAMS = {"Dense_0": {"kernel": jnp.linspace(-1, 1, 16).reshape(8, 2)}}
 
 def run_all(params):
     """The parameters after a few updates of every rule, in one program."""
-    ends = {}
-    for name, case in TRANSFORMS.items():
-        tx = case.make(**case.static, **{key: pair[0] for key, pair in case.hyper.items()})
-        current, state = params, tx.init(params)
-        for step in range(STEPS):
-            gradients = jax.tree.map(lambda p, t=step: p * (1 + t) + 0.1, current)
-            updates, state = tx.update(gradients, state, current, **case.extra)
-            current = optax.apply_updates(current, updates)
-        ends[name] = current
-    return ends
+    rules = {
+        name: case.make(**case.static, **{key: pair[0] for key, pair in case.hyper.items()})
+        for name, case in TRANSFORMS.items()
+    }
+
+    def step(before, count):
+        after = {}
+        for name, (current, state) in before.items():
+            gradients = jax.tree.map(lambda p: p * (1 + count) + 0.1, current)
+            extra = TRANSFORMS[name].extra
+            updates, state = rules[name].update(gradients, state, current, **extra)
+            after[name] = optax.apply_updates(current, updates), state
+        return after, None
+
+    starts = {name: (params, tx.init(params)) for name, tx in rules.items()}
+    ends, _ = jax.lax.scan(step, starts, jnp.arange(STEPS))
+    return {name: end for name, (end, _) in ends.items()}
 
 
 def main():

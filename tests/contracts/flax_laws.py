@@ -7,13 +7,14 @@ import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 from flax.nnx import bridge
 
 from jaxtricks import averaging, probes
 from tests.cases.build import build, first_values
-from tests.contracts.layer_laws import CLOSE, OTHER, call, compiled, setting, takes_train
+from tests.contracts.layer_laws import CLOSE, KEY, OTHER, call, compiled, setting, takes_train
 
 
 def transformed_layers_give_the_numbers_of_plain_ones(row):
@@ -21,19 +22,27 @@ def transformed_layers_give_the_numbers_of_plain_ones(row):
     layer, variables, x, *modes = setting(row)
     static = {"static_argnames": ("train",)} if takes_train(row) else {}
     jitted = nn.jit(row.make, **static)(**{**row.static, **first_values(row)})
-    for train in modes:
-        want, got = (compiled(one, variables, x, train=train) for one in (layer, jitted))
-        if row.draws and train:
-            other, _ = compiled(jitted, variables, x, train=True, key=OTHER)
-            assert jnp.any(got[0] != other), "two keys draw one mask"
-        else:
-            chex.assert_trees_all_close(got, want, **CLOSE)
+
+    @jax.jit
+    def outputs(variables, key):
         inside = {kind: {"layer": tree} for kind, tree in variables.items()}
-        plain, got = (
-            jax.jit(functools.partial(call, stack(row, how), train=train))(inside, x)
-            for how in ("plain", "remat")
-        )
-        chex.assert_trees_all_close(got, plain, **CLOSE)
+        return [
+            (
+                call(jitted, variables, x, train=train, key=key),
+                call(stack(row, "plain"), inside, x, train=train, key=key),
+                call(stack(row, "remat"), inside, x, train=train, key=key),
+            )
+            for train in modes
+        ]
+
+    found, others = outputs(variables, KEY), outputs(variables, OTHER)
+    for train, (got, plain, remat), (other, *_) in zip(modes, found, others, strict=True):
+        if row.draws and train:
+            assert np.any(got[0] != other[0]), "two keys draw one mask"
+        else:
+            want = compiled(layer, variables, x, train=train)
+            chex.assert_trees_all_close(got, want, **CLOSE)
+        chex.assert_trees_all_close(remat, plain, **CLOSE)
 
 
 class Stack(nn.Module):
@@ -66,26 +75,29 @@ def a_scanned_stack_equals_the_loop(row):
     layer, one, x, *modes = setting(row)
     if compiled(layer, one, x, train=modes[1])[0].shape != x.shape:
         pytest.skip("its output has another shape than its input")
-    other = jax.tree.map(lambda leaf: 1.5 * leaf + 0.1, one)
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), one, other)
+    other = jax.tree.map(lambda leaf: 1.5 * np.asarray(leaf) + 0.1, one)
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), one, other)
     inside = {kind: {"layer": tree} for kind, tree in stacked.items()}
-    scanned = jax.jit(functools.partial(call, stack(row, "scan")), static_argnames="train")
-    y, _ = scanned(inside, x, train=modes[1])
+
+    @jax.jit
+    def scanned(variables, key):
+        return [call(stack(row, "scan"), variables, x, train=train, key=key) for train in modes]
+
+    (trained, state), (evaluated, _) = scanned(inside, KEY)
     want = x
     for variables in (one, other):
         want, _ = compiled(layer, variables, want, train=modes[1])
-    chex.assert_trees_all_close(y, want, **CLOSE)
-    trained, state = scanned(inside, x, train=modes[0])
+    chex.assert_trees_all_close(evaluated, want, **CLOSE)
     if row.draws:
-        again, _ = scanned(inside, x, train=modes[0], key=OTHER)
-        assert jnp.any(trained != again)
+        (again, _), _ = scanned(inside, OTHER)
+        assert np.any(trained != again)
         return
     want, states = x, []
     for variables in (one, other):
         want, new = compiled(layer, variables, want, train=modes[0])
         states.append(new)
     chex.assert_trees_all_close(trained, want, **CLOSE)
-    new = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    new = jax.tree.map(lambda *leaves: np.stack(leaves), *states)
     got = {kind: tree["layer"] for kind, tree in state.items()}
     chex.assert_trees_all_close(got, new, **CLOSE)
 
@@ -121,7 +133,7 @@ def pairs(row, **changes):
     static = {"static_argnames": ("train",)} if takes_train(row) else {}
     plain = Pair(functools.partial(row.make, **fields))
     jitted = Pair(functools.partial(nn.jit(row.make, **static), **fields))
-    other = jax.tree.map(lambda leaf: 1.5 * leaf + 0.1, one)
+    other = jax.tree.map(lambda leaf: 1.5 * np.asarray(leaf) + 0.1, one)
     variables = {"params": {}, **{kind: {"a": one[kind], "b": other[kind]} for kind in one}}
     mode = {} if evaluation is None else {"train": evaluation}
     return plain, jitted, Pair(plain.make, remat=True), variables, x, mode

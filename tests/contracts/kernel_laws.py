@@ -36,8 +36,8 @@ def jit_vmap_and_sharding_agree_with_the_plain_call(row):
     want = call(row, arrays)
     traced = jax.jit(chex.assert_max_traces(lambda arrays: call(row, arrays), n=1))
     chex.assert_trees_all_close(traced(arrays), want, **CLOSE)
-    pairs = [jnp.stack([array, array]) for array in arrays]
-    mapped = jax.jit(jax.vmap(lambda arrays: call(row, arrays)))(pairs)
+    pairs = [np.stack([array, array]) for array in arrays]
+    mapped = jax.device_get(jax.jit(jax.vmap(lambda arrays: call(row, arrays)))(pairs))
     for index in range(2):
         one = jax.tree.map(lambda leaf, i=index: leaf[i], mapped)
         chex.assert_trees_all_close(one, want, **CLOSE)
@@ -52,7 +52,7 @@ def vmap_over_each_float_argument_equals_the_loop(row):
     for name, values in row.hyper.items():
         chex.clear_trace_counter()
         one = chex.assert_max_traces(lambda value, n=name: call(row, **{n: value}), n=1)
-        got = jax.jit(jax.vmap(one))(jnp.array(values))
+        got = jax.device_get(jax.jit(jax.vmap(one))(np.float32(values)))
         for index, value in enumerate(values):
             want = call(row, **{name: value})
             part = jax.tree.map(lambda leaf, i=index: leaf[i], got)
@@ -85,7 +85,7 @@ def narrow_numbers_are_computed_in_single_precision(row):
     arrays = arrays_of(row, jnp.bfloat16)
     got = call(row, arrays)
     want = call(row, [array.astype(jnp.float32) for array in arrays])
-    want = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), want)
+    want = jax.tree.map(lambda leaf: np.asarray(leaf).astype(jnp.bfloat16), want)
     chex.assert_trees_all_equal(got, want)
 
 
@@ -114,10 +114,10 @@ def bad_arguments_are_named(row):
 
 
 def masks_differ_by_key_and_example(row):
-    y = call(row)
+    y = np.asarray(call(row))
     chex.assert_trees_all_equal(y, call(row))
-    assert jnp.any(y != call(row, key=jax.random.key(1)))
-    assert jnp.any(y[0] != y[1])
+    assert np.any(y != call(row, key=jax.random.key(1)))
+    assert np.any(y[0] != y[1])
 
 
 def its_signature_and_docstring_are_complete(row):

@@ -19,8 +19,8 @@ CLOSE = {"rtol": 2e-5, "atol": 2e-6}
 TX = optimizers.momentum(0.1, decay=0.9)
 MODELS = {
     "mlp": lambda **o: models.MLP((8, 3)),
-    "batch_norm_mlp": lambda **o: models.batch_norm_mlp(
-        block=functools.partial(batch_norm_block, **o), classes=3
+    "batch_norm_mlp": lambda **o: models.MLP(
+        (8, 3), block=functools.partial(batch_norm_block, **o)
     ),
     "deep_mlp": lambda **o: models.deep_mlp(
         2, width=6, classes=3, block=functools.partial(batch_norm_block, **o)

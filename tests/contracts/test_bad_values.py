@@ -16,12 +16,17 @@ import pytest
 
 from jaxtricks import averaging, schedules, surfaces, training
 from tests.cases.bad_values import MEANT, VALUES, kinds
-from tests.cases.calls import calls, model
-from tests.contracts.test_api import FRAMEWORKS, OWN, public_functions
+from tests.cases.calls import calls, model, room
+from tests.contracts.test_api import FRAMEWORKS, OWN, is_layer, public_functions
 from tests.data.tiny_set import write_tiny
 from tests.untyped import untyped
 
-CALLS = calls()
+PUBLIC = {
+    f"{room(thing)}.{thing.__name__}"
+    for package in (*OWN, *FRAMEWORKS)
+    for thing in (*public_functions(package).values(), *filter(is_layer, vars(package).values()))
+    if thing.__module__.startswith("jaxtricks.")
+}
 PARAMS = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
 REFUSALS = (ValueError, TypeError, OSError, ImportError)
 OF_THE_CALLER = {"function", "class"}  # called, they raise errors of their own
@@ -57,25 +62,21 @@ HANDED_ON = {
 }
 
 
-def test_every_public_function_is_called():
-    packages = [*OWN, *FRAMEWORKS]
-    functions = {f for package in packages for f in public_functions(package).values()}
-    assert {f for f in functions if f.__module__.startswith("jaxtricks.")} <= {
-        function for function, _ in CALLS.values()
-    }
+def test_every_public_function_and_layer_is_called():
+    assert set(calls()) == PUBLIC
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_the_call_itself_is_legal(name, folder):
-    function, arguments = CALLS[name]
+    function, arguments = calls()[name]
     use(function, arguments)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_bad_values_are_refused_by_name(name, folder):
-    function, arguments = CALLS[name]
+    function, arguments = calls()[name]
     with untyped(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert list(problems(name, function, arguments)) == []

@@ -18,7 +18,9 @@ ORDER = [
     {"tuning", "transfer", "presets"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
-HEAVY = ("tensorflow", "tensorflow_datasets", "matplotlib", "orbax", "grain", "sklearn", "torch")
+HEAVY = (
+    "tensorflow", "tensorflow_datasets", "matplotlib", "orbax", "grain", "sklearn", "torch", "PIL"
+)  # fmt: skip
 
 
 def imported_modules(path):

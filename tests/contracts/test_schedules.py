@@ -11,6 +11,7 @@ from tests.cases.schedules import SCHEDULES
 from tests.untyped import untyped
 
 COUNTS = jnp.array([0, 1, 2, 3, 5, 8, 9, 10, 11, 40, 2**24 + 1, 2**31 - 1], jnp.int32)
+TABLE = np.asarray(COUNTS).reshape(3, 4)
 
 
 @pytest.fixture(params=SCHEDULES.values(), ids=list(SCHEDULES))
@@ -29,13 +30,17 @@ def test_value_is_a_finite_float32_scalar(case):
 
 def test_jit_vmap_and_scan_over_the_count_agree_with_the_loop(case):
     schedule = build(case)
-    loop = np.stack([schedule(count) for count in COUNTS])
+    loop = np.stack([schedule(int(count)) for count in COUNTS])
     traced = jax.jit(chex.assert_max_traces(schedule, n=1))
     chex.assert_trees_all_close(np.stack([traced(c) for c in COUNTS]), loop, rtol=1e-6, atol=1e-7)
-    mapped = jax.jit(jax.vmap(schedule))  # outside of jit each operation is a program
-    chex.assert_trees_all_close(mapped(COUNTS), loop, rtol=1e-6, atol=1e-7)
-    _, scanned = jax.lax.scan(lambda carry, c: (carry, schedule(c)), None, COUNTS)
-    chex.assert_trees_all_close(scanned, loop, rtol=1e-6, atol=1e-7)
+
+    @jax.jit  # outside of it each operation is a program
+    def together(counts):
+        scanned = jax.lax.scan(lambda carry, c: (carry, schedule(c)), None, counts)[1]
+        return jax.vmap(schedule)(counts), scanned
+
+    for got in together(COUNTS):
+        chex.assert_trees_all_close(got, loop, rtol=1e-6, atol=1e-7)
 
 
 def test_vmap_over_each_hyper_parameter_equals_the_loop(case):
@@ -45,13 +50,6 @@ def test_vmap_over_each_hyper_parameter_equals_the_loop(case):
         got = jax.jit(jax.vmap(make))(jnp.array(values))
         want = np.stack([build(case, **{name: v})(5) for v in values])
         chex.assert_trees_all_close(got, want, rtol=2e-5)
-
-
-def test_gradient_in_each_hyper_parameter_is_finite(case):
-    for name, values in case.hyper.items():
-        for count in (0, 5, 100):
-            slope = jax.grad(lambda v, c=count, n=name: build(case, **{n: v})(c))(values[0])
-            assert jnp.isfinite(slope), (name, count)
 
 
 def test_bad_hyper_parameters_are_refused(case):
@@ -65,17 +63,21 @@ def test_bad_hyper_parameters_are_refused(case):
 
 def test_of_an_array_of_counts_it_is_the_array_of_its_values(case):
     schedule = build(case)
-    counts = np.asarray(COUNTS).reshape(3, 4)
-    loop = np.stack([schedule(int(count)) for count in counts.ravel()]).reshape(3, 4)
-    for form in (schedule, jax.jit(schedule), jax.vmap(schedule)):
-        for own in (counts, jnp.uint32(counts)):
-            got = form(own)
-            assert got.shape == (3, 4) and got.dtype == jnp.float32
-            chex.assert_trees_all_close(got, loop, rtol=1e-6, atol=1e-12)
+    loop = np.stack([schedule(int(count)) for count in TABLE.ravel()]).reshape(3, 4)
+
+    @jax.jit  # outside of it each operation is a program
+    def traced(*counts):
+        return [form(own) for form in (schedule, jax.vmap(schedule)) for own in counts]
+
+    plain = [schedule(TABLE), schedule(jnp.uint32(TABLE))]
+    for got in (*plain, *traced(TABLE, np.uint32(TABLE))):
+        assert got.shape == (3, 4) and got.dtype == jnp.float32
+        chex.assert_trees_all_close(got, loop, rtol=1e-6, atol=1e-12)
     halves = np.arange(12).reshape(3, 4) / 2  # epochs may be fractions
     want = np.stack([schedule(float(count)) for count in halves.ravel()]).reshape(3, 4)
     chex.assert_trees_all_close(schedule(halves), want, rtol=1e-6, atol=1e-12)
-    assert schedule(np.zeros((0, 2), np.int32)).shape == (0, 2)
+    none = np.zeros((0, 2), np.int32)
+    assert jax.eval_shape(lambda: schedule(none)).shape == (0, 2)
     assert schedule(np.zeros((), np.int32)).shape == ()
 
 
@@ -110,7 +112,7 @@ def test_it_runs_under_strict_promotion_and_the_debugging_flags(case, wide):
 def test_gradients_run_under_the_debugging_flags(case):
     hyper = {name: values[0] for name, values in case.hyper.items()}
     with jax.debug_nans(True), jax.debug_infs(True):
-        for count in (0, 5, 2**31 - 1):
+        for count in (0, 5, 100, 2**31 - 1):
             slopes = jax.grad(lambda hyper, c=count: build(case, **hyper)(c))(hyper)
             assert np.all(np.isfinite(jax.tree.leaves(slopes)))
 
@@ -131,26 +133,26 @@ def lengths(case):
 
 def test_traced_lengths_work_or_are_refused_by_name(case):
     for name, value, change in lengths(case):
-        make = jax.jit(lambda length, change=change: build(case, **change(length))(COUNTS))
+        make = jax.jit(lambda length, change=change: build(case, **change(length))(TABLE))
         try:
             with untyped():  # lengths are annotated as integers
                 got = make(value)
         except TypeError as error:
             assert str(error).startswith(f"{name} must not be traced"), error
             continue
-        chex.assert_trees_all_close(got, build(case)(COUNTS), rtol=1e-6, atol=1e-12)
+        chex.assert_trees_all_close(got, build(case)(TABLE), rtol=1e-6, atol=1e-12)
 
 
 def test_lengths_of_zero_are_refused_by_name_or_give_numbers_traced_too(case):
     for name, value, change in lengths(case):
         try:
-            want = build(case, **change(0))(COUNTS)
+            want = build(case, **change(0))(TABLE)
         except ValueError as error:
             assert name in str(error)
             continue
         assert np.all(np.isfinite(want))
         with untyped():
-            both = jax.vmap(lambda length, change=change: build(case, **change(length))(COUNTS))
+            both = jax.vmap(lambda length, change=change: build(case, **change(length))(TABLE))
             got = jax.jit(both)(jnp.array([0, value]))
         chex.assert_trees_all_close(got[0], want, rtol=1e-6, atol=1e-12)
-        chex.assert_trees_all_close(got[1], build(case)(COUNTS), rtol=1e-6, atol=1e-12)
+        chex.assert_trees_all_close(got[1], build(case)(TABLE), rtol=1e-6, atol=1e-12)

@@ -70,8 +70,9 @@ def test_decays_are_swept_in_one_program():
     averages, last = swept(jnp.array([0.0, 0.5, 0.99]))
     assert float(averages[0]) == float(last[0])
     trainer, state = made(averaging.exponential_average(0.5))
+    step = jax.jit(trainer.step)
     for batch in BATCHES:
-        state, _ = trainer.step(state, batch, KEY)
+        state, _ = step(state, batch, KEY)
     chex.assert_trees_all_close(averages[1], state.average.output["w"], rtol=1e-6)
 
 

@@ -1,5 +1,7 @@
 """Rules that would watch a run the wrong way are refused by `fit` and `run` alike."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -88,7 +90,8 @@ def test_a_label_out_of_range_in_validation_ends_the_run():
 
 def test_the_best_variables_have_the_best_metric():
     model = models.MLP((8, 3), block=models.batch_norm_block)
-    variables = model.init(KEY, jnp.zeros((1, 4, 4, 1)), train=False)
+    init = jax.jit(functools.partial(model.init, train=False))
+    variables = init(KEY, jnp.zeros((1, 4, 4, 1)))
     ours = training.trainer(training.classification_loss(model), optax.sgd(0.1))
     options = {"key": KEY, "epochs": 3, "batch_size": BATCH}
     end = fit(ours, ours.init(variables), TRAIN, VALIDATION, **options)

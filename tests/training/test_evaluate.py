@@ -1,5 +1,7 @@
 """Every example counts once, whatever the batches."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -11,14 +13,29 @@ from jaxtricks import training
 from tests.training.nets import Net, examples, start
 from tests.untyped import untyped
 
+NET = Net(rate=0.5, batch_norm=True)
+
+
+@functools.cache
+def begun():
+    """A trainer of the net, and its first state."""
+    return start(NET, optax.sgd(0.1))
+
+
+@functools.cache
+def losses_of_all():
+    """The losses and the metrics of 20 examples in one batch."""
+    _, state = begun()
+    loss = training.classification_loss(NET)
+    of_all = jax.jit(lambda data: loss(state.params, state.model_state, data, {}, train=False))
+    losses, (_, metrics) = of_all(examples(20))
+    return losses, metrics
+
 
 @pytest.mark.parametrize("batch_size", [1, 7, 16, 20, 100])
 def test_means_do_not_depend_on_the_batches(batch_size):
-    net = Net(rate=0.5, batch_norm=True)
-    trainer, state = start(net, optax.sgd(0.1))
-    loss, data = training.classification_loss(net), examples(20)
-    of_all = jax.jit(lambda data: loss(state.params, state.model_state, data, {}, train=False))
-    losses, (_, metrics) = of_all(data)
+    (trainer, state), data = begun(), examples(20)
+    losses, metrics = losses_of_all()
     variables = trainer.variables(state)
     got = training.evaluate(trainer, variables, data, batch_size)
     inside = jax.jit(lambda v, data: training.evaluate(trainer, v, data, batch_size))
@@ -81,7 +98,7 @@ class Tuples:
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_source_has_the_means_of_its_arrays(batch_size, sharded):
-    trainer, state = start(Net(rate=0.5, batch_norm=True), optax.sgd(0.1))
+    trainer, state = begun()
     variables, source = trainer.variables(state), Rows(20)
     sharding = training.data_sharding() if sharded else None
     got = training.evaluate(trainer, variables, source, batch_size, sharding=sharding)

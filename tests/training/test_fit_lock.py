@@ -86,8 +86,8 @@ def test_a_run_inside_a_run_is_refused_too(tmp_path):
 
 
 FORK = """
-import os, pathlib, signal, sys, time
-from jaxtricks.training.loop._lock import locked
+import os, pathlib, runpy, signal, sys, time
+locked = runpy.run_path(sys.argv[2])["locked"]  # which needs nothing else of the library
 folder = pathlib.Path(sys.argv[1])
 with locked(folder):
     child = os.fork()
@@ -100,7 +100,7 @@ with locked(folder):
 
 
 def test_a_child_that_outlives_its_run_does_not_hold_the_folder(tmp_path):
-    command = [sys.executable, "-c", FORK, str(tmp_path)]
+    command = [sys.executable, "-c", FORK, str(tmp_path), _lock.__file__]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
@@ -116,7 +116,7 @@ def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch):
         run(1, tmp_path)
 
 
-@pytest.mark.parametrize("interrupts", [1, 3])
+@pytest.mark.parametrize("interrupts", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_a_hung_read_with_the_hint(tmp_path, interrupts):
     """The read would take ten minutes; the test's patience is less."""
     with start(tmp_path, "hangs") as process:

@@ -5,6 +5,7 @@ import dataclasses
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
@@ -162,7 +163,7 @@ def test_extra_args_of_the_loss_reach_the_rule_and_are_no_metric():
         step = jax.vmap(trainer.step, in_axes=(None, 0, None), axis_name="i")
         parts = jax.tree.map(lambda x: x.reshape(1, 4), BATCH)
         with pytest.raises(ValueError, match="extra_args of the loss .* accumulate=1"):
-            step(state, parts, KEY)
+            jax.eval_shape(step, state, parts, KEY)
 
 
 def without_weight(key, batch):
@@ -193,14 +194,15 @@ def test_augmentation_sees_the_preprocessed_images_and_they_are_not_preprocessed
     seen = []
 
     def augment(key, batch):
-        seen.append((batch["image"].dtype, float(batch["image"].max())))
+        jax.debug.callback(lambda largest: seen.append(largest), batch["image"].max())
         return batch
 
     plain, state = start(Net(), optax.sgd(0.1))
     trainer, _ = start(Net(), optax.sgd(0.1), augment=augment)
-    want, _ = plain.step(state, examples(6), KEY)
-    got, _ = trainer.step(state, examples(6), KEY)
-    assert seen[0][0] == jnp.float32 and 0.1 < seen[0][1] <= 1
+    want, _ = jax.jit(plain.step)(state, examples(6), KEY)
+    got, _ = jax.jit(trainer.step)(state, examples(6), KEY)
+    jax.effects_barrier()
+    assert seen[0].dtype == np.float32 and 0.1 < seen[0] <= 1
     chex.assert_trees_all_close(got, want, rtol=1e-6)
     loss = training.classification_loss(Net(), preprocess=lambda x: x / 51.0 - 1)
     moved = training.trainer(loss, optax.sgd(0.1), augment=lambda key, batch: batch)
