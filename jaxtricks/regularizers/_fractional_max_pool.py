@@ -129,9 +129,9 @@ def draw_borders(
         ends = jnp.cumsum(shuffle(jax.random.split(key, batch)), axis=1)
         return jnp.concatenate([jnp.zeros((batch, 1), int), ends], axis=1)
     # Whole numbers in place of b (i + u): the same borders, without roundings. Products in 64 bits.
-    whole, rest = np.divmod(last * np.arange(regions + 1, dtype=np.int64), regions)
-    whole, rest = np.int32([whole]), np.int32([rest])
-    return whole + (rest + draw) // regions - draw // regions
+    quotients, remainders = np.divmod(last * np.arange(regions + 1, dtype=np.int64), regions)
+    quotients, remainders = np.int32([quotients]), np.int32([remainders])
+    return quotients + (remainders + draw) // regions - draw // regions
 
 
 def _pool(

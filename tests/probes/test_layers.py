@@ -1,6 +1,5 @@
 """Values and gradients of layers against Flax's own capture and the chain rule."""
 
-
 import chex
 import flax.linen as nn
 import jax
