@@ -1,0 +1,421 @@
+"""Do convolutions need dropout as fully connected layers do?
+
+004:744-747 and 002:938: dropout is for large fully connected networks, and little used in the
+hidden layers of convolutional ones, since these and ReLU are sparse already. Two dense layers of
+1,024 with dropout at 0.5, and three convolutions with 0.25 behind each, as published networks have
+it, both with batch norm and without, on 20,000 images of CIFAR-10 averaged to 16 x 16 and drawn
+anew by each seed. Each network is tuned with dropout and without, eight rates, by validation error
+on three other seeds. C-083: with and without batch norm the dense network must gain by dropout, and
+more than the convolutional one (0.3 point of test error matters). How much dropout is used is a
+report that no experiment tests.
+
+E-93 holds that few parameters and batch norm are the reason, not sparsity. Two dense layers with no
+more parameters than the convolutions must gain less than the large ones, and the convolutions less
+with batch norm than without. What shared weights do by themselves is not measured.
+
+Command: python -m experiments --only do_convolutions_need_dropout      (CPU, about ? hours)
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from experiments import lab
+from experiments.dropout import _runs as runs
+from experiments.engine import (
+    COLOURS,
+    Estimate,
+    Gate,
+    Part,
+    Plan,
+    Tuned,
+    Verdict,
+    all_of,
+    choose,
+    data_name,
+    figure,
+    finish,
+    inside_grids,
+    interval,
+    paired,
+)
+from jaxtricks import models, normalization, regularizers, training
+from jaxtricks.probes import layer_values
+
+CLAIMS = ("C-083",)
+ERRATA = ("E-93",)
+TIER = 3
+
+LARGE, CONV, SMALL = "large dense", "convolutions", "small dense"
+PLAIN, NORM = "without batch norm", "with batch norm"
+NONE, DROPOUT = "no dropout", "dropout"
+NETWORKS = ((LARGE, PLAIN), (LARGE, NORM), (CONV, PLAIN), (CONV, NORM), (SMALL, PLAIN))
+FLOORS = {"cifar10": 30.0, "digits": 10.0}  # errors in percent of convolutions without dropout
+AGREEMENT = 0.7  # rank correlation from which a quarter of the updates may choose
+LOOKED_AT = 2000  # test images
+PLANS = {
+    "C-083": Plan(
+        effects={"points": 0.3},
+        gates=("fit", "floor", "nest", "edge"),
+        settings={
+            "networks": NETWORKS,
+            "floors": FLOORS,
+            "fit": "training accuracy 99.5 % without dropout and a gap of 5 times the smallest "
+            "effect, large dense and convolutions, with batch norm and without",
+            "choice": "by validation error on tuning seeds, resampled 200 times; after a quarter "
+            f"of the epochs if its ranks correlate over {AGREEMENT} with those of all epochs on "
+            "one tuning seed, else after all epochs",
+        },
+    )
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`count`: training images of a seed; `features`: channels; `large`, `small`: units of the
+    dense networks; `drops`: of dense layers and of convolutions; `epochs`: of both kinds."""
+
+    data_set: str = "cifar10"
+    pool: int = 40_000
+    validation: int = 5000
+    test: int = 10_000
+    count: int = 20_000
+    features: tuple[int, ...] = (32, 64, 128)
+    large: tuple[int, ...] = (1024, 1024)
+    small: tuple[int, ...] = (110, 110)
+    drops: tuple[float, float] = (0.5, 0.25)
+    epochs: tuple[int, int] = (20, 12)
+    batch: int = 100
+    rates: tuple[float, ...] = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
+    seed: int = 46_083
+    seeds: int = 10
+    tuning_seeds: int = 3
+
+
+SMOKE = Config(
+    data_set="digits",
+    pool=800,
+    validation=200,
+    test=200,
+    count=200,
+    features=(2,),
+    large=(8, 8),
+    small=(4,),
+    epochs=(1, 1),
+    rates=(0.04, 0.08),
+    seeds=2,
+    tuning_seeds=2,
+)
+FULL = Config(
+    features=(64, 128, 256), large=(2048, 2048), small=(340, 340), epochs=(100, 60), seeds=20
+)
+
+
+def run(config: Config, trials: Path) -> dict[str, Any]:
+    """What tuning found for every network with dropout and without."""
+    images = lab.read(
+        config.data_set, pool=config.pool, validation=config.validation, test=config.test
+    )
+    study = Study(config, images, trials)
+    arms = {
+        f"{net}, {norm}, {drop}": study.tuned(Arm(net, norm, drop))
+        for net, norm in NETWORKS
+        for drop in (NONE, DROPOUT)
+    }
+    return {
+        "data_set": images.name,
+        "test": len(images.test["label"]),
+        "count": config.count,
+        "features": config.features,
+        "large": config.large,
+        "small": config.small,
+        "drops": config.drops,
+        "epochs": config.epochs,
+        "arms": arms,
+    }
+
+
+class Arm(NamedTuple):
+    """One of `NETWORKS`, with dropout or without."""
+
+    net: str
+    norm: str
+    drop: str
+
+
+class Study(NamedTuple):
+    """A configuration, its images, and the file of the trials that are finished."""
+
+    config: Config
+    images: lab.Images
+    trials: Path
+
+    def tuned(self, arm: Arm) -> dict[str, Any]:
+        """One arm, as `lab.best` reads it, with the correlation of the ranks of both budgets."""
+        config, epochs = self.config, self.config.epochs[arm.net == CONV]
+        tuning = range(config.seeds, config.seeds + config.tuning_seeds)
+        losses = self.losses(arm, -(-epochs // 4), tuning)
+        ranks = rank_correlation(losses.mean(axis=1), self.losses(arm, epochs, tuning[:1])[:, 0])
+        if ranks <= AGREEMENT:
+            losses = self.losses(arm, epochs, tuning)
+
+        def tested(number: int) -> dict[str, Any]:
+            rate = config.rates[number]
+            name = f"{', '.join(arm)}, judged at rate {rate:g}"
+            return self.found(name, arm, epochs, [rate], range(config.seeds), judged=True)
+
+        others = choose(losses, np.array(config.rates), tested).others
+        names = others[min(others)]
+        return {
+            "trials": {"rate": config.rates},
+            "losses": losses,
+            "numbers": sorted(others),
+            "tested": {k: np.stack([others[i][k][0] for i in sorted(others)]) for k in names},
+            "ranks": ranks,
+        }
+
+    def losses(self, arm: Arm, epochs: int, seeds: Sequence[int]) -> np.ndarray:
+        """Validation errors `[rate, seed]`."""
+        columns = [
+            self.found(
+                f"{', '.join(arm)}, {epochs} epochs, tuning seed {seed}",
+                arm,
+                epochs,
+                self.config.rates,
+                [seed],
+            )["validation error"]
+            for seed in seeds
+        ]
+        return np.concatenate(columns, axis=1)
+
+    def found(
+        self,
+        name: str,
+        arm: Arm,
+        epochs: int,
+        rates: Sequence[float],
+        seeds: Sequence[int],
+        *,
+        judged: bool = False,
+    ) -> dict[str, np.ndarray]:
+        """Results `[rate, seed]` of one piece of the study, which is run if it is not finished."""
+        piece = {"arm": arm, "epochs": epochs, "rates": rates, "seeds": list(seeds)}
+
+        def learned(piece: dict[str, Any]) -> dict[str, np.ndarray]:
+            every = jax.random.key(self.config.seed)
+            keys = jax.random.split(every, self.config.seeds + self.config.tuning_seeds)
+            program = learner(self.config, arm, epochs, judged)
+            return lab.over(
+                program, np.float32(rates), keys[np.array(piece["seeds"])], self.images[:3]
+            )
+
+        results = finish(self.trials, {name: piece}, learned)[name]
+        return {metric: np.asarray(values) for metric, values in results.items()}
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's; 0 where all values of one are equal."""
+    if min(np.ptp(first), np.ptp(second)) == 0:
+        return 0.0
+    return float(stats.spearmanr(first, second).statistic)
+
+
+def network(config: Config, arm: Arm) -> models.Sequential:
+    """The network of an arm."""
+    dense, convolution = config.drops if arm.drop == DROPOUT else (0.0, 0.0)
+    norms = [normalization.BatchNorm] if arm.norm == NORM else []
+    options: dict[str, Any] = {"use_bias": not norms, "kernel_init": nn.initializers.he_normal()}
+    layers: list[Any] = []
+    if arm.net == CONV:
+        pool = functools.partial(models.max_pool, size=2)
+        for size in config.features:
+            layers += [models.Conv(size, **options), *(norm() for norm in norms), nn.relu]
+            layers += [pool, regularizers.Dropout(convolution)]
+        return models.Sequential([*layers, models.flatten, nn.Dense(10)])
+    for units in config.large if arm.net == LARGE else config.small:
+        layers += [nn.Dense(units, **options), *(norm() for norm in norms), nn.relu]
+        layers += [regularizers.Dropout(dense)]
+    return models.Sequential([models.flatten, *layers, nn.Dense(10)])
+
+
+@functools.cache
+def learner(
+    config: Config, arm: Arm, epochs: int, judged: bool
+) -> Callable[..., dict[str, jax.Array]]:
+    """Makes the run of one network: its validation error or, `judged`, what is judged by."""
+    net = network(config, arm)
+
+    def run(key: jax.Array, rate: Any, pool: Any, validation: Any, test: Any) -> dict:
+        set_key, init_key, run_key = jax.random.split(key, 3)
+        fit = lab.subset(set_key, pool, config.count)
+        rule = lab.momentum_to_zero(rate, steps=epochs * (config.count // config.batch))
+        ours = training.trainer(training.classification_loss(net), rule, diagnostics=False)
+        start = net.init(init_key, jnp.zeros((1, *fit["image"].shape[1:])), train=False)
+        options = {"epochs": epochs, "batch": config.batch}
+        state, _ = lab.train(ours, start, fit, key=run_key, **options)
+        variables = ours.variables(state)
+        sets = {"train": fit, "test": test} if judged else {"validation": validation}
+        errors = {
+            f"{name} error": lab.measure(ours, variables, some)["error"]
+            for name, some in sets.items()
+        }
+        return errors | ({"zeros": zeros(net, variables, test, arm)} if judged else {})
+
+    return run
+
+
+def zeros(net: models.Sequential, variables: Any, test: Any, arm: Arm) -> jax.Array:
+    """Percent of zeros behind the hidden ReLU layers, which count alike."""
+    images = jnp.float32(test["image"][:LOOKED_AT]) / 255
+    kinds = normalization.BatchNorm if arm.norm == NORM else (nn.Dense, models.Conv)
+    values = list(layer_values(net, variables, images, layers=kinds, train=False).values())
+    hidden = values if arm.norm == NORM else values[:-1]  # without the logits
+    return 100 * jnp.mean(jnp.array([jnp.mean(layer <= 0) for layer in hidden]))
+
+
+def gain(*pairs: Tuned) -> Estimate:
+    """Points of test error that dropout takes away, of one network, or of one minus another's.
+
+    Args:
+        *pairs: a network without dropout and with it, and those of the other.
+    """
+
+    def difference(*found: Any) -> np.ndarray:
+        errors = [np.asarray(own["test error"]) for own in found]
+        own = errors[0] - errors[1]
+        return own - (errors[2] - errors[3]) if len(errors) > 2 else own
+
+    return runs.difference(difference, *pairs)
+
+
+def judge(results: dict[str, Any]) -> list[Verdict]:
+    """What dense layers gain and how much more than convolutions; and the reasons of E-93."""
+    arms = {name: lab.best(arm, name=name) for name, arm in results["arms"].items()}
+    pairs = {
+        (net, norm): tuple(arms[f"{net}, {norm}, {drop}"] for drop in (NONE, DROPOUT))
+        for net, norm in NETWORKS
+    }
+    effect = PLANS["C-083"].effects["points"]
+
+    def part(text: str, *pair: tuple[str, str]) -> Part:
+        found = gain(*(arm for own in pair for arm in pairs[own]))
+        return paired(f"{text}, points", found, effect=effect, claimed="up", panel="b")
+
+    parts = []
+    for norm in (PLAIN, NORM):
+        large, convolutions = (LARGE, norm), (CONV, norm)
+        parts.append(part(f"{norm}: gain of the large dense network by dropout", large))
+        parts.append(part(f"{norm}: that gain minus the convolutions'", large, convolutions))
+    reasons = [
+        part(
+            "gain of the large dense network minus that of the small one",
+            (LARGE, PLAIN),
+            (SMALL, PLAIN),
+        ),
+        part(
+            "gain of the convolutions without batch norm minus that with it",
+            (CONV, PLAIN),
+            (CONV, NORM),
+        ),
+    ]
+    gates = controls(results, arms, effect)
+    scope = described(results)
+    return [
+        all_of("C-083", parts, scope=scope, gates=gates, beside=beside(results, pairs)),
+        all_of("E-93", reasons, scope=scope, gates=gates),
+    ]
+
+
+def controls(results: dict[str, Any], arms: dict[str, Tuned], effect: float) -> list[Gate]:
+    """The networks that the claim compares must learn, over-fit, and be no bad ones."""
+    fits, floors = [], []
+    floor = FLOORS[results["data_set"]]
+    for net in (LARGE, CONV):
+        for norm in (PLAIN, NORM):
+            plain = arms[f"{net}, {norm}, {NONE}"]
+            found = runs.overfits(plain, least=5 * effect)
+            fits.append(dataclasses.replace(found, text=f"{net} {norm}: {found.text}"))
+            if net == CONV:
+                error = float(np.mean(plain.tested["test error"]))
+                text = f"{net} {norm}: test error {error:.3g} %, {floor:g} allowed"
+                floors.append(Gate("floor", error <= floor, text))
+    return [
+        runs.every("fit", fits),
+        runs.every("floor", floors),
+        Gate("nest", None, "chosen on other seeds and other images; the choice is resampled"),
+        inside_grids(arms),
+    ]
+
+
+def beside(results: dict[str, Any], pairs: dict[tuple[str, str], Any]) -> list[str]:
+    """Gains, sparsity and what chose the rates, as printed lines."""
+    lines = []
+    for (net, norm), pair in pairs.items():
+        found = gain(*pair)
+        rates = " and ".join(f"{float(arm.trial['rate']):g}" for arm in pair)
+        sparse = float(np.mean(pair[0].tested["zeros"]))
+        lines.append(
+            f"{net} {norm}: gain {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]; rates "
+            f"{rates}; {sparse:.0f} % of the values behind ReLU are 0 without dropout"
+        )
+    ranks = ", ".join(f"{name} {arm['ranks']:.2f}" for name, arm in results["arms"].items())
+    return [*lines, f"rank correlation of a quarter of the epochs with all: {ranks}"]
+
+
+def described(results: dict[str, Any]) -> str:
+    """The scope."""
+    dense, convolution = results["drops"]
+    return (
+        f"{data_name(results['data_set'])}, {results['count']:.0f} training and "
+        f"{results['test']:.0f} test images of 16 x 16 pixels (digits 8 x 8), ReLU layers of "
+        f"{numbers(results['large'])} units ({numbers(results['small'])} in the small network) "
+        f"with dropout {dense:g} behind each, 3 x 3 convolutions of "
+        f"{numbers(results['features'])} channels with maxima over 2 x 2 pixels and dropout "
+        f"{convolution:g} behind each, momentum 0.9, rate falling to 0, "
+        f"{numbers(results['epochs'])} epochs, float32"
+    )
+
+
+def numbers(values: Sequence[float]) -> str:
+    return " and ".join(f"{value:.0f}" for value in values)
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """Test errors of every network, and what dropout takes away."""
+    arms = {name: lab.best(arm, name=name) for name, arm in results["arms"].items()}
+    fig, (errors, gains) = figure(1, 2, width=6.0, height=4.8)
+    for place, (net, norm) in enumerate(NETWORKS):
+        pair = [arms[f"{net}, {norm}, {drop}"] for drop in (NONE, DROPOUT)]
+        for number, (drop, arm) in enumerate(zip((NONE, DROPOUT), pair, strict=True)):
+            look = {"fmt": "os"[number], "color": COLOURS[number], "label": "" if place else drop}
+            bar(errors, place + 0.2 * (number - 0.5), interval(arm.tested["test error"]), **look)
+        found = gain(*pair)
+        bar(gains, place, (found.value, found.low, found.high), fmt="D", color=COLOURS[2])
+    effect = PLANS["C-083"].effects["points"]
+    gains.axhspan(-effect, effect, color="0.88", lw=0, label=f"{effect:g} point to each side")
+    gains.axhline(0, color="black", lw=0.8)
+    for axes in (errors, gains):
+        labels = [f"{net}\n{norm}" for net, norm in NETWORKS]
+        axes.set_xticks(range(len(NETWORKS)), labels, fontsize=9)
+        axes.legend(loc="best")
+    seeds = len(pair[0].tested["test error"])
+    errors.set_ylabel("test error / %")
+    errors.set_title(f"{data_name(results['data_set'])}; mean and 95 % of {seeds} seeds")
+    gains.set_ylabel("gain by dropout / points")
+    return fig
+
+
+def bar(axes: Axes, place: float, found: tuple[float, float, float], **look: Any) -> None:
+    """A mean with its interval."""
+    centre, low, high = found
+    axes.errorbar(place, centre, [[centre - low], [high - centre]], capsize=4, **look)
