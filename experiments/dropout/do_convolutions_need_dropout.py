@@ -1,19 +1,23 @@
 """Do convolutions need dropout as fully connected layers do?
 
 004:744-747 and 002:938: dropout is for large fully connected networks, and little used in the
-hidden layers of convolutional ones, since these and ReLU are sparse already. Two dense layers of
-1,024 with dropout at 0.5, and three convolutions with 0.25 behind each, as published networks have
-it, both with batch norm and without, on 20,000 images of CIFAR-10 averaged to 16 x 16 and drawn
-anew by each seed. Each network is tuned with dropout and without, eight rates, by validation error
-on three other seeds. C-083: with and without batch norm the dense network must gain by dropout, and
+hidden layers of convolutional ones, since these and ReLU are sparse already. Two dense layers with
+dropout at 0.5, and three convolutions with 0.25 behind each and a dense layer without, rates that
+published networks have, both with batch norm and without, on images of CIFAR-10 drawn anew by each
+seed. Each network is tuned with dropout and without, eight learning rates, by validation error on
+three other seeds. C-083: with and without batch norm the dense network must gain by dropout, and
 more than the convolutional one (0.3 point of test error matters). How much dropout is used is a
 report that no experiment tests.
 
 E-93 holds that few parameters and batch norm are the reason, not sparsity. Two dense layers with no
 more parameters than the convolutions must gain less than the large ones, and the convolutions less
-with batch norm than without. What shared weights do by themselves is not measured.
+with batch norm than without. What shared weights do by themselves is not measured; the share of
+zeros behind ReLU is printed.
 
-Command: python -m experiments --only do_convolutions_need_dropout      (CPU, about ? hours)
+The default runs the dense networks alone, as the convolutions take nine hours on two cores; nothing
+is judged by it. --full runs all, with wider networks on full images, for hours on a GPU.
+
+Command: python -m experiments --only do_convolutions_need_dropout      (CPU, about an hour)
 """
 
 import dataclasses
@@ -65,7 +69,12 @@ NETWORKS = (*DENSE, (CONV, PLAIN), (CONV, NORM))
 FLOORS = {"cifar10": 30.0, "digits": 10.0}  # errors in percent of convolutions without dropout
 AGREEMENT = 0.7  # rank correlation from which a quarter of the updates may choose
 LOOKED_AT = 2000  # test images
-NOT_RUN = "TODO"
+NOT_RUN = (
+    "out of reach on two cores: convolutions without dropout are right on 69.6 % of the test images "
+    "and 95 % of the training images after 12 epochs of 40,000 images of 32 x 32 pixels (20,000 of "
+    "16 x 16, 9 epochs: 61 and 87 %, with batch norm 63 and 87 %), and 70 and 99.5 % are demanded; "
+    "with 20 epochs and its tuning the study takes about nine hours; --full runs it"
+)
 PLANS = {
     "C-083": Plan(
         effects={"points": 0.3},
@@ -141,7 +150,7 @@ FULL = Config(
     count=40_000,
     features=(64, 128, 256),
     large=(2048, 2048),
-    small=(116, 116),
+    small=(115, 115),
     epochs=(60, 40),
     seeds=20,
 )
