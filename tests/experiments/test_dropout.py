@@ -1,5 +1,8 @@
 """Numbers of the dropout experiments that have a closed form, and pictures that show real masks."""
 
+import functools
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -9,6 +12,7 @@ from matplotlib.collections import LineCollection
 
 from experiments import lab, networks
 from experiments.dropout import at_which_layers_can_dropout_stand as places
+from experiments.dropout import do_convolutions_need_dropout as convolutions
 from experiments.dropout import does_dropout_commute_with_the_activation as order
 from experiments.dropout import does_dropout_remove_units_or_connections as parts
 from experiments.dropout import does_inverted_dropout_need_no_scaling_later as inverted
@@ -20,7 +24,7 @@ from experiments.dropout import what_does_the_p_of_dropout_mean as meaning
 from experiments.dropout import which_networks_does_dropout_train as trained
 from experiments.dropout import which_regions_does_fractional_pooling_draw as pooling
 from experiments.engine._style import RC
-from jaxtricks import models, optimizers
+from jaxtricks import models, optimizers, regularizers
 
 
 def test_printed_form_is_right_for_a_linear_map_without_biases_only():
@@ -184,3 +188,60 @@ def test_rate_1_cuts_the_network_at_its_place(place):
     np.testing.assert_array_equal(logits, np.broadcast_to(logits[:1], logits.shape))
     evaluated = np.asarray(net.apply(variables, images, train=False))
     assert np.ptp(evaluated, axis=0).max() > 0
+
+
+@pytest.mark.parametrize("config, side", [(convolutions.Config(), 16), (convolutions.FULL, 32)])
+def test_the_small_dense_network_has_the_parameters_of_the_convolutions(config, side):
+    sizes = {}
+    for kind, layers in ((convolutions.SMALL, nn.Dense), (convolutions.CONV, models.Conv)):
+        net = convolutions.network(config, convolutions.Arm(kind, convolutions.PLAIN, "none"))
+        images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+        params = jax.eval_shape(functools.partial(net.init, train=False), jax.random.key(0), images)
+        own = [i for i, layer in enumerate(net.layers) if isinstance(layer, layers)]
+        rows = [params["params"][f"layers_{i}"] for i in own]
+        sizes[kind] = sum(leaf.size for leaf in jax.tree.leaves(rows))
+    assert 0.97 < sizes[convolutions.SMALL] / sizes[convolutions.CONV] <= 1
+
+
+def test_dropout_stands_behind_convolutions_or_behind_dense_layers():
+    config = convolutions.Config()
+    for kind, rates in ((convolutions.CONV, [0.25] * 3), (convolutions.LARGE, [0.5] * 2)):
+        for drop, factor in ((convolutions.DROPOUT, 1), (convolutions.NONE, 0)):
+            net = convolutions.network(config, convolutions.Arm(kind, convolutions.NORM, drop))
+            found = [own.rate for own in net.layers if isinstance(own, regularizers.Dropout)]
+            assert found == [factor * rate for rate in rates]
+
+
+@pytest.mark.parametrize("agree", [True, False])
+def test_a_quarter_of_the_epochs_chooses_only_where_its_ranks_agree(monkeypatch, tmp_path, agree):
+    config = convolutions.Config()
+    rising = np.arange(8.0)[:, None] + np.zeros(3)
+
+    def losses(self, arm, epochs, seeds):
+        up = agree or epochs == config.epochs[0]
+        return (rising if up else rising[::-1])[:, : len(seeds)] + epochs
+
+    def found(self, name, arm, epochs, rates, seeds, *, judged):
+        return {"test error": np.full((1, len(seeds)), rates[0])}
+
+    monkeypatch.setattr(convolutions.Study, "losses", losses)
+    monkeypatch.setattr(convolutions.Study, "found", found)
+    study = convolutions.Study(config, None, tmp_path)
+    arm = study.tuned(convolutions.Arm(convolutions.LARGE, convolutions.PLAIN, convolutions.NONE))
+    assert arm["ranks"] == pytest.approx(1 if agree else -1)
+    epochs = config.epochs[0] // 4 if agree else config.epochs[0]
+    np.testing.assert_allclose(arm["losses"], rising + epochs)
+    assert float(lab.best(arm).trial["rate"]) == config.rates[0]
+
+
+def test_the_gain_of_one_network_is_that_of_dropout_and_of_two_their_difference():
+    fives, arm = np.full(10, 5.0), {"losses": np.zeros((1, 3)), "numbers": [0]}
+    noise = np.linspace(0, 1, 10)
+    arms = [
+        lab.best(
+            {**arm, "trials": {"rate": [0.1]}, "tested": {"test error": (x * fives + n)[None]}}
+        )
+        for x, n in ((4, noise), (3, 0), (2, 0), (1.5, noise))
+    ]
+    assert convolutions.gain(*arms[:2]).value == pytest.approx(5.5)
+    assert convolutions.gain(*arms).value == pytest.approx(5.5 - 2)
