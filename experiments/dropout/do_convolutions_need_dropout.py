@@ -70,11 +70,11 @@ FLOORS = {"cifar10": 30.0, "digits": 10.0}  # errors in percent of convolutions 
 AGREEMENT = 0.7  # rank correlation from which a quarter of the updates may choose
 LOOKED_AT = 2000  # test images
 NOT_RUN = (
-    "out of reach on two cores: convolutions without dropout, the first with stride 2, are right on "
-    "69.6 % of the test and 95 % of the training images after 12 epochs of 40,000 images of 32 x 32 "
-    "pixels (20,000 of 16 x 16, no stride, 9 epochs: 61 and 87 %, with batch norm 63 and 87 %), and "
-    "70 and 99.5 % are demanded; with 20 epochs and its tuning the study takes about nine hours; "
-    "--full runs it"
+    "out of reach on two cores: convolutions without dropout, the first with stride 2, are right "
+    "on 69.6 % of the test and 95 % of the training images after 12 epochs of 40,000 images of "
+    "32 x 32 pixels (20,000 of 16 x 16, no stride, 9 epochs: 61 and 87 %, with batch norm 63 and "
+    "87 %), and 70 and 99.5 % are demanded; with 20 epochs and its tuning the study takes about "
+    "nine hours; --full runs it"
 )
 PLANS = {
     "C-083": Plan(
