@@ -149,7 +149,7 @@ def use(function, arguments):
     made = function(*positional, **given)
     if isinstance(made, optax.GradientTransformation):
         tx = optax.with_extra_args_support(made)
-        tx.update(PARAMS, tx.init(PARAMS), PARAMS, value=1.0)
+        tx.update(PARAMS, tx.init(PARAMS), PARAMS, value=1.0, keep=True)
     elif isinstance(made, averaging.Averager):
         made.update(PARAMS, made.init(PARAMS))
     elif isinstance(made, training.Trainer):
