@@ -16,6 +16,7 @@ def averages(averager, values):
     return jax.lax.scan(lambda state, x: averager.update(x, state)[::-1], start, values)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.999])
 def test_average_of_a_constant_is_the_constant(decay):
     values = jnp.full((50, 2), jnp.array([3.0, -0.1]))

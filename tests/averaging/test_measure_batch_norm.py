@@ -49,6 +49,7 @@ def whole_set(model, variables, batch_size):
     return jax.jit(statistics)(variables)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 14])
 def test_any_batch_size_gives_the_statistics_of_one_batch_of_everything(batch_size):
     model = Deep()
@@ -59,6 +60,7 @@ def test_any_batch_size_gives_the_statistics_of_one_batch_of_everything(batch_si
     assert jax.tree.structure(got) == jax.tree.structure(want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 16, 512])
 def test_a_mean_of_a_million_deviations_costs_no_digits(batch_size):
     """The variance is right, and the mean to its own rounding, whatever the batches."""
@@ -75,6 +77,7 @@ def test_a_mean_of_a_million_deviations_costs_no_digits(batch_size):
     np.testing.assert_allclose(found["mean"], exact.mean(axis=0), rtol=6e-8)
 
 
+@pytest.mark.slow
 def test_one_pass_over_small_batches_gives_other_statistics():
     """S-NRM-02 is not S-NRM-03: deep layers saw inputs that were normalised by the batch."""
     model = Deep()
@@ -89,6 +92,7 @@ def test_one_pass_over_small_batches_gives_other_statistics():
     assert np.abs(whole[last]["var"] / each[last]["var"] - 1).max() > 0.02
 
 
+@pytest.mark.slow
 def test_it_compiles_whole_and_keeps_other_collections():
     model = Deep()
     variables = {**variables_of(model), "cache": {"x": jnp.ones(2)}}
@@ -98,6 +102,7 @@ def test_it_compiles_whole_and_keeps_other_collections():
     assert set(got) == {"batch_stats", "cache"}
 
 
+@pytest.mark.slow
 def test_a_jitted_model_is_measured_like_another():
     variables, apply = variables_of(Deep()), jax.jit(applied(Deep()))
     apply(variables, X[:4])  # from now on there is a trace, and no layer is called
@@ -152,6 +157,7 @@ def test_bad_input_is_named():
         measure_batch_norm(applied(model), variables, X, 15)
 
 
+@pytest.mark.slow
 def test_a_mask_is_refused():
     """All examples given count: those that do not are left out of them."""
     net = models.MLP((4, 3), block=models.batch_norm_block)

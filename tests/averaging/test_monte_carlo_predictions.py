@@ -29,6 +29,7 @@ def average(samples, apply=linear, variables=VARIABLES, x=X):
     return call(KEY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [1, 2, 7])
 def test_it_is_the_mean_and_the_variance_of_the_passes(samples):
     keys = jax.random.split(KEY, samples)

@@ -63,6 +63,7 @@ def recalibrated(model, unbiased=False):
     return state["batch_stats"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Flax(), Flax(0.0), Flax(0.9), Ours(), Ours(0.0), Ours(0.999)])
 def test_mean_of_the_batches_statistics(model):
     stats = recalibrated(model)["norm"]
@@ -85,6 +86,7 @@ def test_unbiased_variance_counts_every_value_of_a_feature(model, options):
     np.testing.assert_allclose(recalibrated(model, **options)["norm"]["var"], want, rtol=2e-4)
 
 
+@pytest.mark.slow
 def test_each_layer_has_its_own_count():
     biased, unbiased = recalibrated(Deep()), recalibrated(Deep(), unbiased=True)
     for layer, ratio in (("BatchNorm_0", 8 / 7), ("BatchNorm_1", 4 / 3)):
@@ -93,6 +95,7 @@ def test_each_layer_has_its_own_count():
         chex.assert_trees_all_close(unbiased[layer]["mean"], biased[layer]["mean"])
 
 
+@pytest.mark.slow
 def test_a_jitted_model_is_corrected_like_another():
     init, apply = jax.jit(Deep().init, static_argnames="train"), jax.jit(applied(Deep()))
     variables = init(jax.random.key(1), X[:2], train=False)
@@ -150,6 +153,7 @@ def test_one_batch_makes_evaluation_equal_to_training_at_every_depth():
     assert jnp.max(jnp.abs(before - want)) > 1
 
 
+@pytest.mark.slow
 def test_old_statistics_do_not_matter_and_other_collections_stay():
     model = Flax()
     variables = model.init(jax.random.key(1), X[:2], train=False)

@@ -20,6 +20,7 @@ def kept_steps(averager, updates):
     return sorted(kept.steps[valid].tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "capacity, at, updates, want",
     [
@@ -34,6 +35,7 @@ def test_the_last_snapshots_are_kept(capacity, at, updates, want):
     assert kept_steps(snapshots(capacity, at=at), updates) == want
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first, multiplier", [(1, 1), (5, 1), (1, 2), (3, 3)])
 def test_cycles_are_those_of_cosine_restarts(first, multiplier):
     """The update after the end of a cycle has the peak rate again."""
@@ -55,6 +57,7 @@ def test_cycle_ends_are_exact_to_the_last_count():
     assert cycle_ends(2**30)(jnp.int32(INT32_MAX))
 
 
+@pytest.mark.slow
 def test_members_predict_and_empty_slots_do_not_count():
     averager = snapshots(3, at=cycle_ends(1))
     state = averager.init({"scale": jnp.float32(jnp.nan)})

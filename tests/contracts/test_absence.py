@@ -89,6 +89,7 @@ def test_a_step_does_not_see_them(name, label, pixel):
     assert int(got[1]["non_finite"]) == 0 and np.isfinite(got[1]["loss"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sequential"])
 @pytest.mark.parametrize("label, pixel", WRONG)
 def test_evaluation_does_not_see_them(name, label, pixel):
@@ -104,6 +105,7 @@ def test_evaluation_does_not_see_them(name, label, pixel):
     chex.assert_trees_all_close(got, want, **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sequential"])
 def test_parts_and_devices_do_not_see_them(name):
     """Parts have as many present examples as without, so batch norm sees the same."""
@@ -134,6 +136,7 @@ def whole_runs(trainer, state, examples):
     return epoch, run.state, run.validation, [end.state for end in ends], records
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sequential"])
 def test_whole_runs_do_not_see_them(name):
     trainer, state, _ = made(name)
@@ -143,6 +146,7 @@ def test_whole_runs_do_not_see_them(name):
     chex.assert_trees_all_close(got, whole_runs(trainer, state, present()), **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["small_cnn"])
 def test_a_batch_of_none_leaves_the_model_as_it_is(name):
     net = MODELS[name]()
@@ -155,6 +159,7 @@ def test_a_batch_of_none_leaves_the_model_as_it_is(name):
     assert float(metrics["loss"]) == 0 and int(metrics["non_finite"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", [None, "example_mask"])
 def test_other_models_count_present_examples_only(mask):
     """A model without a mask sees the first present example again, one with a mask none."""
@@ -216,6 +221,7 @@ def standardized(images):
     return images / jnp.std(images, axes, keepdims=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("absent", [range(8), range(4, 8)])
 @pytest.mark.parametrize("how", ["jit", "pmap"])
 def test_a_share_of_none_has_no_gradient(how, absent):

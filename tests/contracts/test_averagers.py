@@ -96,6 +96,7 @@ def test_state_may_be_donated(case):
     chex.assert_trees_all_close(state, averager.update(params_at(2), want)[1], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_vmap_over_each_hyper_parameter_equals_the_loop(case):
     for name, values in case.hyper.items():
         chex.clear_trace_counter()
@@ -111,6 +112,7 @@ def test_vmap_over_each_hyper_parameter_equals_the_loop(case):
         chex.assert_trees_all_close(sweep(jnp.array(values)), want, rtol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("huge, dtype", [(3e38, jnp.float32), (6.5e4, jnp.float16)], ids=str)
 def test_finite_parameters_never_make_nan(case, huge, dtype):
     """Opposite signs too: their difference is infinite, and their mean is not."""
@@ -122,6 +124,7 @@ def test_finite_parameters_never_make_nan(case, huge, dtype):
             assert jnp.all(jnp.isfinite(leaf))
 
 
+@pytest.mark.slow
 def test_runs_under_the_debug_flags_and_strict_dtype_promotion(case):
     want = run(build(case))
     arrays = {

@@ -62,12 +62,14 @@ def test_outputs_and_state_keep_structure_shapes_and_dtypes(case):
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state))
 
 
+@pytest.mark.slow
 def test_jit_agrees_and_traces_once(case):
     rule = build(case)
     traced = jax.jit(chex.assert_max_traces(rule.update, n=1))
     chex.assert_trees_all_close(run(case, rule, update=traced), run(case, rule), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_state_may_be_donated(case):
     rule = build(case)
     donating = jax.jit(rule.update, donate_argnums=1)
@@ -83,12 +85,14 @@ def test_first_parameters_may_be_donated(case):
     chex.assert_trees_all_equal(state, rule.init(params_at(0)))
 
 
+@pytest.mark.slow
 def test_scan_agrees(case):
     rule = build(case)
     got = scan(case, rule, jnp.array(ERRORS))
     chex.assert_trees_all_close(got, run(case, rule), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_vmap_over_each_hyper_parameter_equals_the_loop(case):
     if not case.hyper:
         pytest.skip("has no hyper-parameter")
@@ -111,6 +115,7 @@ def test_vmap_over_each_hyper_parameter_equals_the_loop(case):
         jax.eval_shape(lambda v, n=name: scan(case, build(case, **{n: v}), errors), values[1])
 
 
+@pytest.mark.slow
 def test_vmap_over_runs_equals_each_run_alone(case):
     rule, runs = build(case), (ERRORS, ERRORS[::-1], (1.0,) * len(ERRORS))
     got = jax.jit(jax.vmap(lambda errors: scan(case, rule, errors)))(jnp.array(runs))
@@ -193,6 +198,7 @@ def test_runs_under_the_debug_flags_and_strict_dtype_promotion(case, jitted):
             chex.assert_trees_all_close(run(case, rule, errors, update), want, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_neutral_values_are_allowed(case):
     errors = jnp.array(ERRORS)
     for name, values in case.hyper.items():

@@ -4,11 +4,14 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 from tests.cases.transforms import TRANSFORMS
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_every_rule_agrees_on_one_two_and_eight_devices_and_under_pmap():
     command = [sys.executable, "-m", "tests.contracts.eight_devices"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)

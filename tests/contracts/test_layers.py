@@ -31,11 +31,11 @@ STOCHASTIC = [
 ]
 PROBED = flax_laws.probes_see_transformed_layers_like_plain_ones
 ESTIMATED = flax_laws.batch_norm_is_estimated_in_transformed_layers_as_in_plain_ones
-LARGE = ("ResNet", "SmallCNN")  # to compile inside transformations
+LARGE = ("ResNet", "SmallCNN")  # to compile
 
 
-def is_flax(law):
-    return law.__module__ == flax_laws.__name__
+def is_slow(law, name):
+    return name in LARGE or law in (PROBED, ESTIMATED)
 
 
 CASES = [
@@ -50,7 +50,7 @@ CASES = [
 @pytest.mark.parametrize(
     "law, name",
     [
-        pytest.param(law, name, marks=pytest.mark.slow if name in LARGE and is_flax(law) else ())
+        pytest.param(law, name, marks=pytest.mark.slow if is_slow(law, name) else ())
         for law, name in CASES
     ],
     ids=[f"{name}-{law.__name__}" for law, name in CASES],

@@ -18,6 +18,7 @@ TRICKS = [room for room in ROOMS if room != "presets"]  # told as a whole
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_python_blocks_run_in_order():
     namespace: dict[str, Any] = {}
     with jax.numpy_rank_promotion("allow"):  # a user's default

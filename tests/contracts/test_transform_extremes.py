@@ -155,6 +155,7 @@ RULES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours, theirs", RULES.values(), ids=RULES)
 def test_huge_gradients_as_in_optax(ours, theirs):
     gradients = jnp.array([1.0, 1e20, 1.0, -2.0, 3.0])
@@ -167,6 +168,7 @@ def test_huge_gradients_as_in_optax(ours, theirs):
     chex.assert_trees_all_close(run(ours), run(theirs), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours, theirs", RULES.values(), ids=RULES)
 def test_float16_gradients_are_narrowed_after_the_rate(ours, theirs):
     """The largest float16 ten times: optax in float64 is rounded once, at the end."""

@@ -56,6 +56,7 @@ def set_to_change(tiny, tmp_path):
     return tmp_path / "prepared"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache", [True, False])
 def test_every_choice_is_that_among_all_labels(tiny, cache):
     """In this order, so that a choice is in the copy wholly, in part or not at all."""
@@ -91,6 +92,7 @@ def test_digits_are_not_copied(own_cache):
     assert not own_cache.exists()
 
 
+@pytest.mark.slow
 def test_a_bit_flipped_anywhere_changes_nothing(tiny, own_cache):
     want = whole(tiny)
     content = only_file(own_cache).read_bytes()
@@ -236,6 +238,7 @@ sys.stdout.buffer.write(splits.train["image"].tobytes() + splits.test["image"].t
 """
 
 
+@pytest.mark.slow
 def test_processes_at_once_one_killed_while_it_writes(tiny, own_cache, opened, request):
     processes = {
         end: subprocess.Popen(

@@ -62,6 +62,7 @@ def test_resize_under_jit_and_vmap(images):
     assert np.array_equal(jax.jit(one)(images), want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axis, shape", [(0, (1, 12, 10, 3)), ((0, 1, 2), (1, 1, 1, 3))])
 def test_centred_by_the_mean_of_the_training_images(images, axis, shape):
     train, test = images[:2], images[2:]

@@ -288,6 +288,7 @@ def arrays(tiny, tmp_path):
         return file, {name: archive[name] for name in archive.files if name != "sha256"}
 
 
+@pytest.mark.slow
 def test_a_compressed_archive_is_refused(arrays):
     file, content = arrays
     content["train_image"] = np.zeros((60, 1000, 1000, 3), np.uint8)  # 180 MB in 180 kB

@@ -39,6 +39,7 @@ def assert_same(left, right):
             assert a[name].dtype == b[name].dtype and np.array_equal(a[name], b[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["reshuffle", "cyclic", "with_replacement"])
 def test_equals_arrays_in_memory(source, in_memory, order):
     want = list(by_hand(in_memory, order))
@@ -47,6 +48,7 @@ def test_equals_arrays_in_memory(source, in_memory, order):
     assert_same(data.stream(in_memory, order=order, **OPTIONS), want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads, ahead", [(1, 1), (8, 8), (3, 50)])
 def test_threads_do_not_matter(source, in_memory, threads, ahead):
     got = data.stream(source, threads=threads, ahead=ahead, **OPTIONS)

@@ -15,6 +15,7 @@ from experiments.scenes import DECAY, RATES, rule, valley, weights
 from jaxtricks import surfaces
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b1, b2", [(0.9, 0.999), (0.9, 0.5), (0.0, 0.9)])
 def test_ratio_of_adams_steps_does_not_depend_on_the_gradients(b1, b2):
     """(1 - b1^t) / sqrt(1 - b2^t), for gradients of any size and sign."""
@@ -33,6 +34,7 @@ def test_adagrads_rate_and_way_under_a_constant_gradient():
     np.testing.assert_allclose(way, np.cumsum(want), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_beale_has_one_minimum_and_two_saddles():
     """(3, 1/2) and (0, 1) exactly; the third is a root of a polynomial."""
     critical = does_a_long_valley_mislead_momentum.critical_points(15)
@@ -42,6 +44,7 @@ def test_beale_has_one_minimum_and_two_saddles():
     assert (critical["eigenvalues"] > 0).sum(axis=1).tolist() == [1, 1, 2]
 
 
+@pytest.mark.slow
 def test_gradient_descent_leaves_the_saddle_by_its_law():
     """The first t with y0 (1 + 2 alpha)^t >= 1, whatever the angle, and never from the ridge."""
     offsets, steps = np.array([1e-2, 1e-5, 0.0]), 1500

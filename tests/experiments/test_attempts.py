@@ -27,6 +27,7 @@ def records(folder):
     return found
 
 
+@pytest.mark.slow
 def test_side_by_side_gives_the_records_of_one_after_another(tmp_path, capsys):
     """And a script whose picture cannot be written fails alone."""
     apart, together = tmp_path / "apart", tmp_path / "together"
@@ -41,6 +42,7 @@ def test_side_by_side_gives_the_records_of_one_after_another(tmp_path, capsys):
     assert records(apart) == records(together)
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_every_process_and_leaves_no_half_written_file(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "experiments", "--jobs", "2", "--only", QUICK[0],

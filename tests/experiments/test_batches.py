@@ -48,6 +48,7 @@ def test_the_mean_of_the_examples_gradients_is_the_full_one():
     np.testing.assert_allclose(np.mean(each, axis=0), full, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_keeping_all_gradients_costs_a_gradient_per_part_and_gives_the_same_update():
     examples = some_digits(64)
     model, rule, part = models.linear_model(), optimizers.gradient_descent(0.1), 8
@@ -86,6 +87,7 @@ def test_giving_up_changes_no_winner(near):
     assert (found.rate, found.epochs, min(found.totals)) == (10.0, [6], 9)
 
 
+@pytest.mark.slow
 def test_a_race_looks_eight_times_an_epoch_and_ends_at_its_limit():
     runner = racer(some_digits(64), 8)
     assert runner.race(jax.random.key(0), 0.1, 10.0, 5)[0] == 0.0
@@ -95,6 +97,7 @@ def test_a_race_looks_eight_times_an_epoch_and_ends_at_its_limit():
     assert reached == (5 / 8, losses[:6])
 
 
+@pytest.mark.slow
 def test_two_looks_at_the_target_count_from_the_first():
     runner = racer(some_digits(64), 8)
     losses = runner.race(jax.random.key(0), 0.1, -1.0, 2)[1]
@@ -105,6 +108,7 @@ def test_two_looks_at_the_target_count_from_the_first():
     assert late[0] == math.inf
 
 
+@pytest.mark.slow
 def test_the_literal_test_is_the_training_accuracy_when_one_batch_is_all():
     examples = some_digits(loop.BATCH)
     run = jax.jit(loop.trainer(models.MLP((16, 10), dropout_rates=0.5), 3))

@@ -138,7 +138,10 @@ def show(axes, erratum: catalogue.Erratum):
 
 def fields_read(table):
     paths = [path for path in FOLDER.parent.rglob("*.py") if path.parent != FOLDER]
-    return set().union(*(fields_in(ast.parse(path.read_text("utf-8")), table) for path in paths))
+    texts = [path.read_text("utf-8") for path in paths]
+    return set().union(
+        *(fields_in(ast.parse(text), table) for text in texts if "catalogue." in text)
+    )
 
 
 def fields_in(tree, table):

@@ -125,6 +125,7 @@ def planned(monkeypatch, **contests):
     monkeypatch.setattr(_plan, "plan", lambda sizes: plan)
 
 
+@pytest.mark.slow
 def test_a_failure_is_recorded_and_the_others_go_on_and_it_is_tried_again(tmp_path, monkeypatch):
     bad, good = contest("ours", "theirs", broken=("ours",)), contest("ours", "theirs")
     planned(monkeypatch, first=bad, second=good)
@@ -139,12 +140,14 @@ def test_a_failure_is_recorded_and_the_others_go_on_and_it_is_tried_again(tmp_pa
     assert again["first"]["status"] == "measured" and again["second"] == records["second"]
 
 
+@pytest.mark.slow
 def test_an_optional_contender_that_fails_is_left_out_with_its_error():
     found = hold(contest("ours", "theirs", broken=("theirs",), optional=("theirs",)), 4, lambda: 60)
     assert found["left_out"] == {"theirs": "RuntimeError: out of memory"}
     assert found["ratios"] == {} and len(found["seconds"]["ours"]) == 4
 
 
+@pytest.mark.slow
 def test_ratios_are_formed_within_a_round():
     found = hold(contest("ours", "theirs"), 5, lambda: 60)
     ours, theirs = found["seconds"]["ours"], found["seconds"]["theirs"]

@@ -27,6 +27,7 @@ from experiments.engine._style import RC
 from jaxtricks import models, optimizers, regularizers
 
 
+@pytest.mark.slow
 def test_printed_form_is_right_for_a_linear_map_without_biases_only():
     """Wa has variance 1 and b 1/4, so the slope of Wa + 2b is 1 + 1/4 / (5/4) by its law.
 
@@ -40,6 +41,7 @@ def test_printed_form_is_right_for_a_linear_map_without_biases_only():
     np.testing.assert_allclose(found["sum"], 1 / (1 - late.RATE), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_relu_without_biases_is_alike_in_both_forms():
     """ReLU keeps factors above 0."""
     config = late.Config(units=8, masks=500)
@@ -47,6 +49,7 @@ def test_relu_without_biases_is_alike_in_both_forms():
     assert found["apart"] == 0
 
 
+@pytest.mark.slow
 def test_a_step_of_inverted_dropout_goes_as_far_as_the_law_says():
     x, rates = jax.random.normal(jax.random.key(0), (32, 64)), np.array(inverted.RATES)
     found = inverted.compare(x, jnp.array(rates), width=64)
@@ -63,6 +66,7 @@ def test_mean_outputs_of_both_orders_have_their_two_values():
     np.testing.assert_allclose(found["before"], before, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_drop_for_keep_is_wrong_by_their_ratio():
     found = scaling.linear_layers(jax.random.split(jax.random.key(0), 3))
     for rate in scaling.ERRATUM_RATES:
@@ -71,6 +75,7 @@ def test_drop_for_keep_is_wrong_by_their_ratio():
         np.testing.assert_allclose(rows["printed ratio"], rate / (1 - rate), rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 0.5])
 def test_distance_from_a_noisy_mean_has_no_bias(offset):
     """Of noise of deviation 1 the mean of 2,000 repeats is off by 0.02 per entry."""
@@ -94,6 +99,7 @@ def test_masks_are_counted():
     np.testing.assert_allclose(masks.expected_repeats(np.array([1.0]), 2), 0.25)
 
 
+@pytest.mark.slow
 def test_masks_of_a_run_repeat_as_often_as_the_law_says():
     """All 16 masks of two layers of 2 units come in 512 draws."""
     config = masks.Config(examples=512, epochs=1, batch=64)
@@ -119,6 +125,7 @@ def test_p_is_read_as_a_rate():
     assert results["gone"][-1] == 1
 
 
+@pytest.mark.slow
 def test_regions_tile_the_image_and_sizes_are_grahams():
     results = pooling.run(pooling.Config(largest=20, draws=20))
     assert set(results["heights"]["disjoint"]) <= {1, 2}
@@ -131,6 +138,7 @@ def test_regions_tile_the_image_and_sizes_are_grahams():
     assert set(np.unique(beyond)) <= {0, 1}
 
 
+@pytest.mark.slow
 def test_evaluation_does_not_vary_and_training_does():
     """Logits behind dropout are linear in the mask, so that their mean is evaluation's."""
     results = modes.run(modes.SMOKE)
@@ -142,6 +150,7 @@ def test_evaluation_does_not_vary_and_training_does():
     assert abs(training["mean"] - evaluation["mean"]) < 5 * error
 
 
+@pytest.mark.slow
 def test_the_picture_shows_the_masks_that_were_drawn():
     results = parts.run(parts.SMOKE)
     with plt.rc_context(RC):
@@ -155,6 +164,7 @@ def test_the_picture_shows_the_masks_that_were_drawn():
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_shown_masks_are_those_of_the_run():
     """A unit that an update drops keeps its incoming weights in that update."""
     net = models.MLP((12, 12, 10), dropout_rates=0.5, block=trained.shared_block)
@@ -177,6 +187,7 @@ def test_shown_masks_are_those_of_the_run():
         assert changed[drawn[:, layer]].mean() > 0.5  # dead ReLUs aside
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(places.PLACES)))
 def test_rate_1_cuts_the_network_at_its_place(place):
     """Behind it nothing depends on the input."""

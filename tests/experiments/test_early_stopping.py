@@ -16,6 +16,7 @@ from experiments.early_stopping import (
 from jaxtricks import control
 
 
+@pytest.mark.slow
 def test_a_seeds_images_are_trained_with_or_held_back():
     pool = {"image": np.arange(50).reshape(50, 1), "label": np.arange(50) % 10}
     fit, held_back = _runs.draw(jax.random.key(0), pool, 20, 6, noise=0.0)
@@ -52,6 +53,7 @@ def replayed():
     return curves, jax.device_get(_rules.replay(curves))
 
 
+@pytest.mark.slow
 def test_more_patience_trains_longer_and_finds_a_better_best(replayed):
     curves, found = replayed
     for family, curve in ((_rules.ERROR, "validation error"), (_rules.LOSS, "validation loss")):
@@ -63,6 +65,7 @@ def test_more_patience_trains_longer_and_finds_a_better_best(replayed):
         assert np.all((trained == best + patience + 1)[stopped]) and stopped[:5].all()
 
 
+@pytest.mark.slow
 def test_the_rules_of_a_family_are_those_of_the_library(replayed):
     curves, found = replayed
     for family, (make, numbers, looks_at) in _rules.FAMILIES.items():
@@ -152,6 +155,7 @@ def test_patience_is_judged_by_the_settings_it_loses_little_in(scale, outcomes):
     assert [verdict.outcome for verdict in alone] == ["not run", "not run"]
 
 
+@pytest.mark.slow
 def test_the_better_of_two_that_guess_looks_better_by_chance():
     """Less by the deviation over the root of pi, of an error of half and 100 images: 2.82 points.
 

@@ -143,6 +143,7 @@ def test_what_was_measured_before_the_protocol_is_no_verdict(tmp_path):
     assert "149 not yet judged, 1 to be judged anew" in text
 
 
+@pytest.mark.slow
 def test_a_committed_verdict_stands_until_the_script_says_why(tmp_path, monkeypatch):
     """In the folder that is committed; elsewhere a changed plan is a variant and runs."""
     monkeypatch.setattr(running, "COMMITTED", tmp_path)
@@ -389,6 +390,7 @@ def test_a_record_keeps_the_source_of_its_rule(tmp_path):
     assert "judged()" in read_record(tmp_path / "question.json")["rule"]
 
 
+@pytest.mark.slow
 def test_redrawing_takes_the_records_there_are(capsys, tmp_path):
     (script,) = find_scripts(("what_is_the_velocity",))
     run_script(script, "smoke", tmp_path)
@@ -452,6 +454,7 @@ def test_help_does_not_import_jax():
 COMMAND = [sys.executable, "-m", "experiments", "--smoke", "--only", "does_it_zigzag_in_a_valley"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_and_leaves_no_half_written_file(tmp_path):
     limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "bash", *COMMAND, "--out", str(tmp_path)]
     done = subprocess.run(limited, capture_output=True, text=True, timeout=120)
@@ -460,6 +463,7 @@ def test_a_full_disk_is_reported_and_leaves_no_half_written_file(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_a_message_and_no_half_written_file(tmp_path):
     """Of all smoke runs: no machine is done with them before the signal comes."""
     process = subprocess.Popen(

@@ -23,6 +23,7 @@ def test_last_of_takes_the_last_chosen_epochs():
     assert rows.tolist() == [[0, 0, 0, 0, 1, 0], [0, 0, 0, 1, 1, 0], [0, 1, 0, 1, 1, 0]]
 
 
+@pytest.mark.slow
 def test_members_that_err_on_different_examples_make_a_faultless_ensemble():
     """Each of three models is sure, and wrong on one of three examples: two outvote it."""
     wrong = np.eye(3, dtype=np.float32)
@@ -42,6 +43,7 @@ def test_cross_entropy_of_equal_scores_is_the_logarithm_of_the_classes():
     assert runs.cross_entropy(jnp.zeros((2, 3, 10)), labels) == pytest.approx([np.log(10)] * 2)
 
 
+@pytest.mark.slow
 def test_train_averages_the_weights_after_every_update():
     """Polyak by hand: without memory the average is the last weights, so its look is 0."""
     sets, model = runs.load("digits", 200), models.linear_model()

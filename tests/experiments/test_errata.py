@@ -64,6 +64,7 @@ def test_first_steps_by_place_of_epsilon_and_start():
         assert float(one[0]) == pytest.approx(1.1**-0.5)
 
 
+@pytest.mark.slow
 def test_raw_steps_of_adam():
     """(1 - b1^t) / sqrt(1 - b2^t) times the corrected ones."""
     script = how_large_are_uncorrected_first_steps
@@ -110,6 +111,7 @@ def test_losses_of_equal_scores():
     np.testing.assert_allclose(ratio, math.log(10), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_printed_plateau_goes_up_where_ours_goes_down():
     script = when_do_the_printed_schedules_cut_the_rate
     results = script.run(script.SMOKE)
@@ -128,6 +130,7 @@ def test_error_of_the_mean_of_means(last):
     assert script.law(last) == pytest.approx(error, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_measured_error_of_the_mean_of_means_is_the_laws():
     """30 data sets tell a root mean square to 13 %; five times that."""
     script = do_ragged_batches_bias_the_mean
@@ -156,6 +159,7 @@ def test_first_updates_of_dropped_units():
     assert first["gradient descent"] == first["adagrad"] == first["rmsprop"] == 0
 
 
+@pytest.mark.slow
 def test_warmups_of_bert_and_of_the_notes():
     script = where_do_warmup_and_inverse_root_start
     results = script.run(script.SMOKE)

@@ -209,12 +209,14 @@ def covered(draw, n, truth):
     return np.mean([low <= truth <= high for _, low, high in found])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("name", DRAWS)
 def test_95_percent_covers_94(name, n):
     assert covered(DRAWS[name], n, 0.0) >= 0.94
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [6, 10])
 @pytest.mark.parametrize("name", DRAWS)
 def test_ranks_cover_95_percent(name, n):
@@ -232,6 +234,7 @@ def test_shares_cover_95_percent_at_least(n, truth):
     assert sum(stats.binom.pmf(inside, n, truth)) >= 0.95
 
 
+@pytest.mark.slow
 def test_skewed_values_are_covered_as_judging_md_states(judging):
     """Student's t is made for the normal; of the exponential it covers less, as is written down."""
     for n in SIZES:

@@ -23,6 +23,7 @@ from experiments.gradient_descent import (
 from experiments.scenes import line_fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimension", [1, 2, 5])
 def test_negative_pivots_count_negative_eigenvalues(dimension):
     matrices = np.random.default_rng(dimension).normal(size=(50, dimension, dimension))
@@ -60,6 +61,7 @@ def test_steps_of_the_valley_are_those_of_the_closed_form():
         assert np.max(np.abs(results["steps"][name] - results["law"][name])) <= 1
 
 
+@pytest.mark.slow
 def test_eigenvalues_at_the_saddles():
     """Beale at (0, 1): 2 (1.5 + 2 * 2.25 + 3 * 2.625); between the valleys 12 x^2 - 4 and 0.1."""
     points = what_is_a_saddle.run(what_is_a_saddle.SMOKE)["points"]
@@ -104,6 +106,7 @@ def test_a_step_along_the_contour_is_90_degrees_off():
     assert script.off_right_angle(axis, across - axis) == pytest.approx(45, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_all_examples_in_a_batch_make_the_same_path_for_every_seed():
     script = how_noisy_is_a_minibatch_path
     ratios = script.run(dataclasses.replace(script.SMOKE, epochs=1, ends=2))["ratios"]
@@ -111,6 +114,7 @@ def test_all_examples_in_a_batch_make_the_same_path_for_every_seed():
     assert np.ptp(ratios[:, 0]) > 0.1
 
 
+@pytest.mark.slow
 def test_cyclic_order_repeats_and_visits_every_example():
     rows = how_noisy_is_a_minibatch_path.orders(jax.random.key(0), 3)[..., 0].reshape(3, 3, -1)
     cyclic, shuffled, _ = np.asarray(rows)

@@ -49,6 +49,7 @@ def test_each_seed_draws_its_own_training_set(digits):
         lab.subset(KEYS[0], digits.pool, 801)
 
 
+@pytest.mark.slow
 def test_training_learns_and_looks_as_often_as_told(digits):
     net = models.MLP((16, 10))
     ours = training.trainer(
@@ -69,6 +70,7 @@ def test_training_learns_and_looks_as_often_as_told(digits):
     assert looks["error"][-1] < looks["error"][0] and looks["error"][-1] < 5
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_bit_for_bit(digits, tmp_path, monkeypatch):
     net = models.MLP((4, 10), dropout_rates=0.5)
     rule = lab.momentum_to_zero(0.1, steps=4 * 40)
@@ -134,6 +136,7 @@ def test_a_model_that_diverged_has_the_worst_values():
     assert lab.measure(ours, {"params": jnp.zeros(())}, examples) == {"loss": 100.0, "error": 100.0}
 
 
+@pytest.mark.slow
 def test_arms_are_tuned_on_other_seeds_than_they_are_judged_on():
     def run(key, trial, shift):
         noise = jax.random.uniform(key)
@@ -153,6 +156,7 @@ def test_arms_are_tuned_on_other_seeds_than_they_are_judged_on():
     chex.assert_trees_all_equal(every["noise"][0], every["noise"][2])
 
 
+@pytest.mark.slow
 def test_trials_that_resampled_seeds_would_choose_are_judged_too():
     def run(key, trial):
         luck = jax.random.uniform(key)
@@ -165,6 +169,7 @@ def test_trials_that_resampled_seeds_would_choose_are_judged_too():
     assert choice_variance(lambda results: results["value"], found) > 0
 
 
+@pytest.mark.slow
 def test_recipes_do_what_the_lecture_says(digits):
     large = lab.large_fully_connected((16, 16))
     small = lab.small_data((4, 4), patience=1)

@@ -38,6 +38,7 @@ def test_transformers_peak_is_where_the_closed_form_puts_it():
     np.testing.assert_allclose(results["peak_rates"], results["peak_formulas"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_two_call_orders_cut_one_epoch_apart():
     results = table.run(table.SMOKE)
     assert results["cuts_train_first"].tolist() == [30, 60, 90]
@@ -87,6 +88,7 @@ def test_limit_of_stability_at_the_start_is_that_of_the_hessian():
     assert float(net.limits(fit, key[None])[0]) == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.slow
 def test_fan_has_its_four_shapes():
     losses = np.asarray(fan.run(fan.SMOKE)["losses"])
     low, good, _, very_high = losses.swapaxes(0, 1)
@@ -101,6 +103,7 @@ def test_batches_visit_every_example_once_an_epoch():
     assert rows[:3].tolist() != rows[3:].tolist()
 
 
+@pytest.mark.slow
 def test_first_step_of_the_net_follows_the_gradient():
     fit = mlp.examples(data.load("digits", limit=64).train)
 

@@ -132,15 +132,21 @@ def test_html_reads_back_as_the_very_text(text):
     assert inside == printable(text)
 
 
+@pytest.fixture(scope="module")
+def harmless_ledger():
+    page = ledger([hostile_record("harmless")])
+    return page, *markdown_cells(page)
+
+
 @pytest.mark.parametrize("text", HOSTILE)
-def test_ledger_shows_a_hostile_record_as_text(text):
+def test_ledger_shows_a_hostile_record_as_text(text, harmless_ledger):
     """As many lines and cells as with a harmless record, and no link but those to pictures."""
-    page, harmless = (ledger([hostile_record(t)]) for t in (text, "harmless"))
+    harmless, plain, plain_kinds = harmless_ledger
+    page = ledger([hostile_record(text)])
     assert len(page.splitlines()) == len(harmless.splitlines())
     assert page.isprintable() or all(c.isprintable() or c == "\n" for c in page)
     page.encode()
     cells, kinds = markdown_cells(page)
-    plain, plain_kinds = markdown_cells(harmless)
     assert kinds <= plain_kinds | {"text_special"}
     assert [cell.replace("harmless", shown(text)) for cell in plain if cell != "harmless"] == [
         cell for cell, was in zip(cells, plain, strict=True) if was != "harmless"
@@ -224,18 +230,31 @@ def bad_files():
 BAD = dict(bad_files())
 
 
+@pytest.fixture(scope="module")
+def good_file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("good")
+    run_script(fake_script(), "default", folder)
+    return (folder / "question.json").read_bytes()
+
+
 @pytest.mark.parametrize("content", BAD.values(), ids=list(BAD))
-def test_another_file_costs_neither_the_ledger_nor_itself(tmp_path, capsys, content):
-    run_script(fake_script(), "default", tmp_path)
-    (tmp_path / "question.json").rename(tmp_path / "kept")
+def test_another_file_costs_neither_the_records_nor_itself(tmp_path, capsys, good_file, content):
     (tmp_path / "question.json").write_bytes(content)
-    write_ledger(tmp_path)
-    assert "150 not yet judged" in (tmp_path / "README.md").read_text()
+    assert read_folder(tmp_path) == []
     assert str(tmp_path / "question.json") in capsys.readouterr().err
-    (tmp_path / "kept").rename(tmp_path / "question.json")
+    (tmp_path / "question.json").write_bytes(good_file)
     (tmp_path / "torn.json").write_bytes(content)
     assert [record["script"] for record in read_folder(tmp_path)] == ["topic/question"]
     assert (tmp_path / "torn.json").read_bytes() == content
+
+
+def test_all_these_files_do_not_cost_the_ledger(tmp_path, capsys):
+    for number, content in enumerate(BAD.values()):
+        (tmp_path / f"{number}.json").write_bytes(content)
+    write_ledger(tmp_path)
+    assert "150 not yet judged" in (tmp_path / "README.md").read_text()
+    errors = capsys.readouterr().err
+    assert all(str(tmp_path / f"{number}.json") in errors for number in range(len(BAD)))
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "dangling link", "unreadable"])

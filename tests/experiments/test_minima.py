@@ -25,6 +25,7 @@ def from_zeros(width, *, curved):
     return run(jax.random.key(0), jnp.array(0.0), examples(), examples())
 
 
+@pytest.mark.slow
 def test_a_zero_start_learns_the_frequencies_of_the_classes_whatever_the_width():
     """Only the last bias can move, so the least loss is the labels' entropy."""
     share = np.bincount(LABELS) / len(LABELS)
@@ -34,6 +35,7 @@ def test_a_zero_start_learns_the_frequencies_of_the_classes_whatever_the_width()
     assert entropy <= small[-1] < entropy + 0.01 < np.log(10) - 0.1
 
 
+@pytest.mark.slow
 def test_a_zero_start_ends_at_a_saddle_of_known_curvature():
     """At zero weights the two layers meet in sum_j u_j' G v_j, G = mean of (x, 1) (p - y)'.
 

@@ -21,6 +21,7 @@ from experiments.scenes import DECAY, rule, valley
 from jaxtricks import optimizers, surfaces
 
 
+@pytest.mark.slow
 def test_displacement_after_the_drop():
     """Unit gradients, rho = 0.9, rate 0.1 to 0.01: inside, the old velocity is almost -1.
 
@@ -60,6 +61,7 @@ def test_a_round_bowl_gives_the_zigzag_index_one():
     np.testing.assert_allclose(found["steps"], np.log10(20), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start, right", [(-0.15, False), (-0.1, True)])
 def test_the_top_of_the_hill_divides_the_runs(start, right):
     """At tilt 0.5 the hill's top is the middle root of 4 x^3 - 4 x = 0.5, at -0.127."""
@@ -89,6 +91,7 @@ def test_the_sum_of_a_constant_gradients_weights():
     np.testing.assert_allclose(results["ratio"], (1 - decay**t) / (1 - decay), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_final_loss_is_the_mean_of_the_trajectorys_end():
     bowl, key = surfaces.quadratic((1.0, 4.0)), jax.random.key(3)
     noisy, rule = surfaces.with_gradient_noise(bowl, 1.0), optimizers.momentum(0.05, decay=0.5)

@@ -17,6 +17,7 @@ from experiments.normalization import which_test_statistics_are_best as statisti
 from experiments.normalization._sigmoid_net import NORMED, PLAIN
 
 
+@pytest.mark.slow
 def test_the_walk_is_algorithm_1_in_double_precision():
     results = walk.run(walk.SMOKE)
     x = walk.BATCH.astype(np.float64)
@@ -27,6 +28,7 @@ def test_the_walk_is_algorithm_1_in_double_precision():
     assert jnp.shape(results["kurtosis"]) == (2, 2)
 
 
+@pytest.mark.slow
 def test_uncorrected_variances_are_short_by_one_in_n():
     results = unbiased.run(unbiased.Config(sizes=(2, 4), batches=200, features=100, seeds=2))
     for i, size in enumerate((2, 4)):
@@ -35,6 +37,7 @@ def test_uncorrected_variances_are_short_by_one_in_n():
             np.testing.assert_allclose(found, share * unbiased.VARIANCE, rtol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", axes.NORMS)
 def test_a_changed_entry_reaches_what_the_norm_averages_over(name):
     changed = np.asarray(axes.run(axes.Config())["changed"][name])
@@ -93,6 +96,7 @@ def test_means_are_apart_by_deviations_of_the_whole_set():
     assert statistics.apart(own, whole) == pytest.approx(0.5**0.5)
 
 
+@pytest.mark.slow
 def test_one_matrix_replaces_linear_layers_and_no_others():
     for name, small in ((linear.LINEAR, True), (linear.RELU, False)):
         net, x = linear.NETS[name], jax.random.normal(jax.random.key(0), (20, 2))

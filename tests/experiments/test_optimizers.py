@@ -40,6 +40,7 @@ def test_without_adam_it_is_momentum_with_a_cosine():
     np.testing.assert_allclose(path(tx), path(want), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("falling", [False, True])
 def test_without_sgd_it_is_adam(falling):
     tx = rules.adam_then_sgd(STEPS)(trial(when=STEPS, falling=falling))
@@ -54,6 +55,7 @@ def test_the_switch_parts_from_adam_when_it_should_and_comes_to_rest():
     assert np.all(np.abs(switched[3] - adam[3]) > 1e-3)
 
 
+@pytest.mark.slow
 def test_one_of_is_each_of_its_rules():
     makers = (optimizers.gradient_descent, optimizers.adagrad, optimizers.adam)
     for index, make in enumerate(makers):
@@ -75,6 +77,7 @@ def race(rate):
     return planted_race()(jax.random.key(0), rate)
 
 
+@pytest.mark.slow
 def test_images_that_are_their_labels_are_learned_without_error():
     found = race(3.0)
     assert races.held_back(found) == found["error"][-1] == 0

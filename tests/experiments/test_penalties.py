@@ -42,6 +42,7 @@ def steps():
     return plain(decay.run(decay.SMOKE))
 
 
+@pytest.mark.slow
 def test_descent_on_the_penalised_valley_is_a_power_of_a_matrix(steps):
     """With H the valley's curvature, w - w* shrinks by 1 - alpha (H + lambda) a step."""
     turn = np.array([[np.cos(np.pi / 6), -np.sin(np.pi / 6)], [np.sin(np.pi / 6), 3**0.5 / 2]])
@@ -58,6 +59,7 @@ def test_descent_on_the_penalised_valley_is_a_power_of_a_matrix(steps):
             np.testing.assert_allclose(found, want, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_first_step_of_l2_under_adam_has_the_size_of_the_rate(steps):
     """Whatever the penalty; the decay comes on top of it."""
     rate, start = decay.RATES["adam"], np.array(decay.START)
@@ -76,6 +78,7 @@ def test_what_differs_from_decay_refutes_and_what_does_not_fails_the_control(ste
     assert outcomes(decay, alike) == {"C-063": "undecided", "E-81": "refuted"}
 
 
+@pytest.mark.slow
 def test_one_strength_is_twice_the_decay_without_the_half():
     results = strength.run(strength.SMOKE)
     count = np.arange(11)
@@ -90,6 +93,7 @@ def test_one_strength_is_twice_the_decay_without_the_half():
     assert outcomes(strength, plain(results))["E-23"] == "refuted"
 
 
+@pytest.mark.slow
 def test_minima_of_orthogonal_features_are_thresholds():
     """With X'X = n, each weight's minimum is that of (w - z)^2 / 2 and its own penalty."""
     with jax.enable_x64(True):
@@ -146,6 +150,7 @@ def test_a_norm_that_rises_refutes_and_an_inexact_minimum_decides_nothing(result
     assert outcomes(pull, results) == {"C-064": outcome}
 
 
+@pytest.mark.slow
 def test_the_loss_grows_by_the_penalty():
     results = grow.run(grow.SMOKE)
     sizes = results["sizes"]
@@ -167,6 +172,7 @@ def test_legendre_polynomials_are_numpys():
     np.testing.assert_allclose(found, np.polynomial.legendre.legvander(x, 12), atol=1e-14)
 
 
+@pytest.mark.slow
 def test_the_test_error_is_high_at_both_ends_and_the_training_error_rises():
     results = curves.run(curves.Config(strengths=(-7.0, 2.0, 10), seeds=30))
     train, test = (np.log10(results[kind]).mean(axis=0) for kind in ("train", "test"))
@@ -176,6 +182,7 @@ def test_the_test_error_is_high_at_both_ends_and_the_training_error_rises():
     assert np.all(np.diff(train) > -1e-6)
 
 
+@pytest.mark.slow
 def test_a_shift_of_the_data_moves_the_bias_alone_if_it_is_not_penalised():
     """x + c has the scores of x with the bias b - w c."""
     with jax.enable_x64(True):
@@ -189,6 +196,7 @@ def test_a_shift_of_the_data_moves_the_bias_alone_if_it_is_not_penalised():
         assert abs(float(held[-1])) < 1e-8
 
 
+@pytest.mark.slow
 def test_the_masked_penalty_leaves_biases_where_they_are():
     with jax.enable_x64(True):
         assert {name: float(value) for name, value in biases.masked_gradient().items()} == {

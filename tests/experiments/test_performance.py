@@ -96,6 +96,7 @@ def test_compiled_update_has_the_floors_loops_and_copies_nothing(rule):
     assert len(ours) == len(floor)
 
 
+@pytest.mark.slow
 def test_contenders_take_turns_and_each_is_first_once():
     calls = []
     contenders = {name: lambda name=name: calls.append(name) for name in "abc"}
@@ -114,6 +115,7 @@ def tiny_regularizers(monkeypatch):
     monkeypatch.setattr(regularizers, "resnet50_shapes", lambda: TINY)
 
 
+@pytest.mark.slow
 def test_regularisers_and_their_rivals_do_the_same_work(monkeypatch):
     tiny_regularizers(monkeypatch)
     key = jax.random.key(0)

@@ -1,10 +1,12 @@
 """The rates of a net on a planted plateau against the closed form and PyTorch's own table."""
 
 import numpy as np
+import pytest
 
 from experiments.learning_rate import does_the_rate_drop_on_a_planted_plateau as planted
 
 
+@pytest.mark.slow
 def test_rate_drops_at_bad_epoch_patience_plus_one_and_as_in_pytorch():
     """The rate used in an epoch follows the metric of the one before; the plateau begins at 1."""
     config = planted.SMOKE

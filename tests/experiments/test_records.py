@@ -109,6 +109,7 @@ def test_verdicts_have_as_many_seeds_as_the_protocol_asks_for(script):
             assert not asked or not sizes or min(sizes) >= int(asked[0]), verdict.subject
 
 
+@pytest.mark.slow
 def test_zigzag_is_one_number():
     """R-34: C-007, C-013 and C-025 measure the same index on the same valley, from one start."""
     kappa, key = 30.0, jax.random.key(0)

@@ -13,42 +13,8 @@ from experiments.engine._script import find_scripts
 SCRIPTS = find_scripts()
 
 
-QUICK = (  # one of each topic, which compiles little; the others are slow together
-    "what_do_the_activations_look_like",
-    "can_adagrad_get_stuck_at_a_saddle",
-    "is_the_batch_gradient_unbiased",
-    "are_weights_of_dropped_units_updated",
-    "what_should_choose_the_parameters",
-    "do_checkpoint_ensembles_help",
-    "do_dropped_units_keep_their_value",
-    "does_it_zigzag_in_a_valley",
-    "which_variance_keeps_signal_and_gradient",
-    "does_step_decay_follow_the_table",
-    "do_only_small_nets_have_bad_minima",
-    "can_momentum_leave_a_local_minimum",
-    "what_does_batch_norm_compute",
-    "does_switching_from_adam_to_sgd_help",
-    "are_l2_and_weight_decay_the_same",
-    "what_do_centring_and_scaling_do",
-)
-
-
-def topic(script):
-    return script.name.partition("/")[0]
-
-
-def smoke_runs():
-    for script in SCRIPTS:
-        marks = [] if script.stem in QUICK else [pytest.mark.slow]
-        yield pytest.param(script, marks=marks, id=script.name)
-
-
-def test_one_script_of_each_topic_is_quick():
-    quick = [topic(script) for script in SCRIPTS if script.stem in QUICK]
-    assert sorted(quick) == sorted({topic(script) for script in SCRIPTS})
-
-
-@pytest.mark.parametrize("script", list(smoke_runs()))
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_smoke_run_writes_picture_and_record(script, tmp_path):
     picture = run_script(script, "smoke", tmp_path)
     record = read_record(tmp_path / f"{script.stem}.json")
@@ -57,6 +23,7 @@ def test_smoke_run_writes_picture_and_record(script, tmp_path):
         assert len(path.read_bytes()) > 5000
 
 
+@pytest.mark.slow
 def test_redrawing_from_the_record_gives_the_same_bytes(tmp_path):
     (script,) = find_scripts(("does_it_zigzag_in_a_valley",))
     first = run_script(script, "smoke", tmp_path).read_bytes()

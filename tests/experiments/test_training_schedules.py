@@ -19,6 +19,7 @@ def test_halved_images_are_means_of_four_pixels():
     assert networks.halved(image)[0, :, :, 0].tolist() == [[10, 18], [42, 50]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [3, 7, 14])
 def test_a_stream_visits_every_example_once_an_epoch_whatever_the_batch(batch):
     order = networks.order_of(jax.random.key(0), 7, 42 // batch, batch)
@@ -98,6 +99,7 @@ def test_the_rate_above_all_that_train_is_too_high():
     assert warmup.largest_peak(arm, np.array([*ends])) == pytest.approx([0.8])
 
 
+@pytest.mark.slow
 def test_standing_still_both_batch_sizes_see_the_same_examples():
     """At rate 0 the means of 8 small batches are those of the large one, on the same weights."""
     (fit, _, test), _ = networks.read_images("digits", 2500, validation=0)

@@ -64,6 +64,7 @@ def test_the_one_sided_ones_keep_signal_or_gradient_of_real_layers(kind, distrib
     np.testing.assert_allclose([forward, backward], 1, rtol=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LAYERS)
 def test_xavier_multiplies_by_its_two_gains(kind):
     """E-56: neither is 1 unless the fans are equal, but their mean is."""
@@ -240,6 +241,7 @@ AXES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", AXES)
 def test_axes_are_named_as_jax_names_them(kind):
     shape, axes = AXES[kind]
@@ -253,6 +255,7 @@ def test_axes_are_named_as_jax_names_them(kind):
         np.testing.assert_allclose(ours(KEY, shape), theirs(KEY, shape), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transposed", [False, True])
 def test_a_transposed_convolution_keeps_the_mean_square_behind_a_relu(transposed):
     """256 channels out of 1, whose kernel has the outputs in front of the inputs."""
@@ -267,6 +270,7 @@ def test_a_transposed_convolution_keeps_the_mean_square_behind_a_relu(transposed
     np.testing.assert_allclose(jnp.mean(y**2), jnp.mean(x**2), rtol=0.15)
 
 
+@pytest.mark.slow
 def test_layers_of_flax_are_drawn_with_the_deviation_of_their_fans():
     """Attention's projections and the layers of a stack come to the initialiser one by one."""
     attention = nn.MultiHeadDotProductAttention(8, kernel_init=initializers.lecun())

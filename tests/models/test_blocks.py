@@ -54,6 +54,7 @@ def test_a_block_is_told_of_each_hidden_layer():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation, same", [(nn.relu, True), (nn.sigmoid, False)])
 def test_dropout_before_and_after_an_activation_agree_for_relu_only(activation, same):
     after = models.MLP((20, 10), activation, 0.5)
@@ -61,6 +62,7 @@ def test_dropout_before_and_after_an_activation_agree_for_relu_only(activation, 
     assert np.allclose(trained(after, params), trained(before, params), atol=1e-6) is same
 
 
+@pytest.mark.slow
 def test_pytorchs_network_drops_before_it_activates():
     net = models.pytorch_mlp()
     own = models.MLP((200, 200, 10), nn.relu, 0.5, dropout_first)
@@ -83,6 +85,7 @@ def test_behind_the_activation_the_next_layer_is_given_standardised_values():
     assert float(given.min()) == 0 and float(given.mean()) > 0.3
 
 
+@pytest.mark.slow
 def test_the_bias_before_a_batch_norm_changes_nothing_and_has_no_gradient():
     """The norm subtracts it."""
     net, lean = (models.MLP((5, 3), block=block) for block in (batch_norm_block, LEAN))
@@ -109,6 +112,7 @@ def test_statistics_shared_over_an_axis_are_those_of_the_whole_batch():
     chex.assert_trees_all_close(got.reshape(40, 3), trained(whole, params), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_block_may_hold_traced_values_and_be_a_nested_network():
     def run(eps):
         block = functools.partial(normed, eps=eps)

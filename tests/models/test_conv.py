@@ -14,6 +14,7 @@ from tests.untyped import untyped
 KEY = jax.random.key(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape, kernel_size, strides",
     [((7, 8), (3, 3), 2), ((6, 9), (2, 5), (3, 1)), ((5, 6), (1, 1), 2), ((2, 1), (4, 3), 1)],

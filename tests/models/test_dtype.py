@@ -35,6 +35,7 @@ NAMED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_activations_and_products_are_narrow_and_variables_and_gradients_are_not(name):
     net = NETWORKS[name].clone(dtype=NARROW)
@@ -106,6 +107,7 @@ LAYERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
 def test_the_numbers_of_a_dtype_are_those_of_single_precision_rounded(layer):
     """2 ** -8 is the rounding of bfloat16; a sum of 9 products rounds a few times."""
@@ -117,6 +119,7 @@ def test_the_numbers_of_a_dtype_are_those_of_single_precision_rounded(layer):
     assert 0 < error < 4 * 2**-8 * scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
 def test_without_a_dtype_the_output_has_that_of_the_input(layer):
     variables = jax.jit(lambda: layer.init(KEY, IMAGES, **mode(layer)))()

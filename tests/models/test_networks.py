@@ -74,6 +74,7 @@ def test_parameters_are_as_many_as_counted_by_hand(net, images, count):
     assert parameters(net, images) == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
 def test_networks_compile_map_over_keys_and_are_deterministic_in_evaluation(net):
     @jax.jit
@@ -133,6 +134,7 @@ def test_batch_norm_stands_before_the_activation():
     chex.assert_trees_all_close(second, want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_deep_network_starts_from_a_deviation_of_a_hundredth_and_loses_the_signal():
     net = models.deep_mlp(10, width=100)
     variables = initialised(net)
@@ -154,6 +156,7 @@ def test_dropout_rates_may_be_mapped():
     chex.assert_trees_all_close(got, np.stack(want), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_both_algorithms_of_convolution_give_the_same_logits_and_gradients():
     net = models.SmallCNN((2, 3), hidden=4)
     variables = initialised(net)
@@ -167,6 +170,7 @@ def test_both_algorithms_of_convolution_give_the_same_logits_and_gradients():
     chex.assert_trees_all_close(got, want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_its_branches_a_residual_network_is_its_shortcuts():
     net = models.ResNet(depth=8, width=2)
     variables = initialised(net)

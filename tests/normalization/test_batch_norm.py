@@ -29,6 +29,7 @@ def trained(layer, x, variables=None):
 compiled = jax.jit(trained, static_argnums=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(6, 3), (6, 2, 2, 3)])
 def test_equals_flax_in_output_statistics_and_gradients(shape):
     x = images(shape=shape)
@@ -70,6 +71,7 @@ def test_a_mean_a_million_times_the_deviation_keeps_six_digits():
     np.testing.assert_allclose(y, (exact - exact.mean(0)) / exact.std(0), atol=5e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unbiased", [False, True])
 def test_synchronised_parts_equal_the_whole_batch_gradients_included(unbiased):
     whole = BatchNorm(unbiased_running_var=unbiased)
@@ -135,6 +137,7 @@ def test_decay_and_eps_may_be_mapped():
         chex.assert_trees_all_close(one, want, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axis", [1, (0, 2), (-3, -2, -1), (1, 2, 3)])
 def test_any_axes_equal_flax(axis):
     x = images()

@@ -26,6 +26,7 @@ def trained(layer, x, mask):
     return layer.apply(variables, x, train=True, mask=mask, mutable=["batch_stats"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", [ROWS, ROWS[:, None, None], PLACES, PLACES[:, :1], PLACES[:1]])
 def test_equals_flax(mask):
     flax = nn.BatchNorm(use_running_average=False, momentum=0.9)

@@ -44,6 +44,7 @@ def last_update(tx, params, gradients, weights):
     return updates
 
 
+@pytest.mark.slow
 def test_ragged_batches_are_the_full_batch():
     params, whole, parts = ragged_batches()
     got = last_update(
@@ -52,6 +53,7 @@ def test_ragged_batches_are_the_full_batch():
     assert jnp.abs(got + whole).max() <= 1e-6
 
 
+@pytest.mark.slow
 def test_equal_weights_of_ragged_batches_are_biased():
     """The mean of the means, as `optax.MultiSteps` (S-LIB-09), is another vector."""
     params, whole, parts = ragged_batches()
@@ -164,6 +166,7 @@ def every_of(count):
     return jnp.where(count < 2, 1, jnp.where(count < 4, 3, 2))
 
 
+@pytest.mark.slow
 def test_a_scheduled_number_is_optaxs():
     """Every update and every answer of `has_updated`, through the changes of the number."""
     gradients = jax.random.normal(jax.random.key(1), (20, 4))

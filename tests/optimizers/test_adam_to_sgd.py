@@ -22,6 +22,7 @@ def switching(when, velocity="reset", **options) -> Any:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", [0, 1, 5, 12])
 def test_is_adam_and_then_momentum_from_rest(when):
     adam = updates_of(optimizers.adam(0.1), GRADIENTS)[:when]
@@ -32,6 +33,7 @@ def test_is_adam_and_then_momentum_from_rest(when):
     chex.assert_trees_all_close(got, jnp.concatenate(parts), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", [0, 1, 5])
 @pytest.mark.parametrize("bias_correction", [False, True])
 def test_carried_velocity_is_that_of_sgd_from_the_start(when, bias_correction):
@@ -51,6 +53,7 @@ def test_carried_velocity_of_a_constant_gradient_is_exact_for_any_decay(rho):
     chex.assert_trees_all_close(got[4:], jnp.float32(want)[4:], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_program_compares_many_switches():
     whens = jnp.array([0, 3, 7, 100])
 
@@ -99,6 +102,7 @@ def rising():
     return ControlRule(init, update)
 
 
+@pytest.mark.slow
 def test_a_control_rule_decides_and_the_switch_stays():
     sgd, state = run(switching(rising()), [3.0, 2.0, 2.5, 1.0, 0.5])
     assert sgd == [False, False, True, True, True]
@@ -153,6 +157,7 @@ def test_a_control_rule_runs_in_scan_and_under_vmap():
     chex.assert_trees_all_equal(jax.vmap(one)(turns), turns + 1)
 
 
+@pytest.mark.slow
 def test_adams_averages_go_on_after_the_switch():
     rule, adam = switching(2), optimizers.scale_by_adam()
     got, want = rule.init(GRADIENTS[0]), adam.init(GRADIENTS[0])

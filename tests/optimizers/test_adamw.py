@@ -21,6 +21,7 @@ def train(tx, steps=20):
     return jax.lax.scan(body, (PARAMS, tx.init(PARAMS)), jnp.arange(steps))[0][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", [None, optimizers.weights_only], ids=["all", "weights"])
 def test_it_is_optaxs(mask):
     rate = schedules.linear_decay(0.1, 20)
@@ -29,6 +30,7 @@ def test_it_is_optaxs(mask):
     chex.assert_trees_all_close(got, want, rtol=2e-5)
 
 
+@pytest.mark.slow
 def test_the_decay_may_be_a_schedule():
     """Without gradients the parameters are the product of what each update leaves of them."""
     tx = optimizers.adamw(0.5, weight_decay=lambda count: 0.1 * (count + 1))

@@ -27,6 +27,7 @@ def test_times_the_gradient_it_is_the_step(make, moment, eps_inside):
     chex.assert_trees_all_close(updates, want, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_coordinates_that_never_moved_have_no_rate_without_epsilon():
     rates = optimizers.effective_learning_rate(0.1, jnp.array([0.0, 1e-4]), eps=0.0)
     chex.assert_trees_all_close(rates, jnp.array([0.0, 10.0]), rtol=1e-6)

@@ -175,6 +175,7 @@ def test_what_does_not_pass_it_on_is_told():
             tx.update(params, tx.init(weights), weights, keep=0)
 
 
+@pytest.mark.slow
 def test_a_dropped_weight_stays_where_the_norm_is_limited_too():
     tx = optax.chain(
         optimizers.gradient_descent(1.0), optimizers.max_norm(3.0), optimizers.freeze_dropped()

@@ -27,6 +27,7 @@ def train(tx, params, gradients):
     return seen, state
 
 
+@pytest.mark.slow
 def test_weight_decay_survives():
     """1,000 updates that each take 1e-4 leave (1 - 1e-4)^1000; without the copy, everything."""
     tx = optimizers.adamw(1e-2, weight_decay=1e-2)
@@ -38,6 +39,7 @@ def test_weight_decay_survives():
     np.testing.assert_allclose(np.float64(got[-1]), want, rtol=2**-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16], ids=str)
 @pytest.mark.parametrize(
     "tx",
@@ -121,6 +123,7 @@ def test_a_rule_that_takes_a_metric_gets_it():
     assert steps_of(tx, 1.0, 1) == pytest.approx(1 - 2.0**-10, abs=2**-9)
 
 
+@pytest.mark.slow
 def test_it_maps_and_differentiates_over_the_rate():
     params = jnp.ones(3, jnp.bfloat16)
 

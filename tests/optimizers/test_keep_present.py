@@ -93,6 +93,7 @@ def gradients(case):
     return variables["params"], jax.grad(total)(variables["params"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_what_stays_has_the_gradient_0_and_nothing_else(case):
     params, slopes = gradients(case)

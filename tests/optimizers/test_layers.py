@@ -24,6 +24,7 @@ def train(tx, params, steps=5):
     return params
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mask",
     [

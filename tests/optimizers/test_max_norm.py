@@ -19,6 +19,7 @@ def ends(tx, params, updates):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape, axis, others", [((5, 7), -1, (0,)), ((5, 7), 0, (1,)), ((3, 3, 4, 6), -1, (0, 1, 2))]
 )

@@ -31,6 +31,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours, theirs", PAIRS.values(), ids=PAIRS)
 def test_updates_are_optaxs(ours, theirs):
     """Optax rounds the decayed moment once more: a few roundings to bfloat16 of the largest."""
@@ -66,6 +67,7 @@ def test_only_the_first_moment_is_narrow(ours):
         assert leaf.dtype == jnp.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours", [pair[0] for pair in PAIRS.values()], ids=PAIRS)
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64], ids=str)
 def test_it_runs_under_strict_promotion(ours, dtype):

@@ -35,6 +35,7 @@ def trajectory(tx, start, gradient, steps=60):
     return jax.lax.scan(body, (start, tx.init(start)), length=steps)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.02, falling], ids=["constant", "falling"])
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9])
 def test_both_forms_are_one_trajectory(decay, rate):
@@ -82,6 +83,7 @@ def test_inside_equals_optax_until_the_rate_changes():
     assert jnp.abs(ours[20] - theirs[20]).max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0.5, 0.9])
 @pytest.mark.parametrize("rate_times_curvature", [0.01, 0.3, 1.0, 1.3])
 def test_spectrum_on_a_bowl(decay, rate_times_curvature):

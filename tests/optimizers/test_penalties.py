@@ -42,6 +42,7 @@ def test_adds_the_gradient_of_the_penalty(name):
     chex.assert_trees_all_close(first_update(tx, grads, PARAMS), want, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PENALTIES)
 @pytest.mark.parametrize("rule", [optimizers.momentum(0.05, decay=0.9), optimizers.adam(0.05)])
 def test_first_in_a_chain_it_trains_the_penalised_loss(rule, name):
@@ -103,6 +104,7 @@ RULES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_decoupled_decay_is_blind_to_the_rule_and_l2_is_not(name):
     """The decay's share of each step is -alpha_t lambda w with the one, not with the other."""

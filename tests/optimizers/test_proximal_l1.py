@@ -44,6 +44,7 @@ def ista(rate):
     return optax.chain(optimizers.gradient_descent(rate), optimizers.proximal_l1(rate, STRENGTH))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rate", [0.3, 1.0, lambda t: 0.9 / (1 + t / 100)], ids=["short", "one step", "schedule"]
 )
@@ -57,6 +58,7 @@ def test_orthogonal_lasso(rate):
     chex.assert_trees_all_equal(got == 0, want == 0)
 
 
+@pytest.mark.slow
 def test_fixed_point_obeys_the_optimality_conditions():
     """|X_j'r| <= lambda, and = lambda sign(w_j) where w_j is not 0; the objective never rises."""
     design, target = problem(orthogonal=False)
@@ -85,6 +87,7 @@ def test_a_diagonal_metric_solves_another_problem():
     assert jnp.abs(want - soft(design.T @ target, STRENGTH)).max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_zeros_are_exact_whatever_the_rounding(dtype):
     keys = jax.random.split(jax.random.key(2))

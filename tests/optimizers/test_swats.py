@@ -60,6 +60,7 @@ def test_linear_slope_switches_at_the_second_step():
     chex.assert_trees_all_close(rates, np.full(6, 0.1 * 3 / 6, np.float32), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tolerance", [0.5, 0.1, 0.02])
 def test_switches_when_the_average_has_come_near(tolerance):
     """Unit gradient, rate 2 once, then 1: the average is off by (1 - b2) b2^(k-1) / (1 - b2^k)."""

@@ -106,6 +106,7 @@ class EveryLayer(nn.Module):
         return nn.PReLU()(nn.RNN(nn.LSTMCell(3))(x))
 
 
+@pytest.mark.slow
 def test_flax_linen():
     variables = jax.jit(EveryLayer().init)(jax.random.key(0), jnp.ones((1, 3), int))
     decays = mask_by_path(weights_only, variables["params"])
@@ -127,6 +128,7 @@ def test_flax_nnx_as_modules_of_both_kinds():
         assert chosen == ("kernel" in path or "embedding" in path), path
 
 
+@pytest.mark.slow
 def test_equinox():
     eqx = pytest.importorskip("equinox")
     key = jax.random.key(0)

@@ -19,6 +19,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework, number", CASES)
 def test_outputs_gradients_and_running_statistics_are_the_framework_s(framework, number):
     case = layer_tables.CASES[framework][number]

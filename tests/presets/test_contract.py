@@ -105,6 +105,7 @@ def test_schedules_run_under_strict_promotion_and_the_debugging_flags(name, wide
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law",
     [

@@ -59,6 +59,7 @@ def test_huge_gradients_are_clipped_to_the_bound(kind):
     chex.assert_trees_all_close(clipped(huge, **{kind: 1.0}), want, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NO_CLIPPING)
 def test_it_runs_under_strict_promotion_and_with_leaves_of_several_dtypes(kind):
     with jax.enable_x64(True), jax.numpy_dtype_promotion("strict"):

@@ -35,6 +35,7 @@ def hessian():
     return np.asarray(jax.jit(jax.hessian(lambda x: loss(unravel(x))))(flat), np.float64)
 
 
+@pytest.mark.slow
 def test_all_steps_give_all_eigenvalues(hessian):
     size = len(hessian)
     got = jax.jit(lambda key: probes.hessian_eigenvalues(key, loss, PARAMS, steps=size))(KEY)
@@ -42,6 +43,7 @@ def test_all_steps_give_all_eigenvalues(hessian):
     np.testing.assert_allclose(got, want, atol=2e-4 * np.abs(want).max())
 
 
+@pytest.mark.slow
 def test_a_few_steps_find_the_ends_from_within(hessian):
     want = np.linalg.eigvalsh(hessian)
     keys = jax.random.split(KEY, 5)
@@ -64,6 +66,7 @@ SPECTRA = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPECTRA)
 def test_where_directions_run_out_no_eigenvalue_is_invented(name):
     """Repeated eigenvalues, fewer of them than steps, and any scale."""
@@ -85,6 +88,7 @@ def test_where_directions_run_out_no_eigenvalue_is_invented(name):
         np.testing.assert_allclose(got, [np.sort(scales)] * 20, atol=1e-5 * largest)
 
 
+@pytest.mark.slow
 def test_few_examples_leave_most_of_the_space_flat():
     """Regression on 5 rows of 40 inputs: 5 eigenvalues that are not 0."""
 
@@ -98,6 +102,7 @@ def test_few_examples_leave_most_of_the_space_flat():
     np.testing.assert_allclose(got[:-5], 0, atol=1e-4 * want[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 def test_narrow_parameters_have_wide_eigenvalues(dtype):
     def loss(x):
@@ -118,6 +123,7 @@ def test_a_direction_has_the_norm_of_weights_of_any_scale(scale):
     np.testing.assert_allclose(np.sqrt((got**2).sum(0)), 3**0.5 * scale, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_long_filters_in_half_precision_keep_their_length():
     """The sum of 100,000 squares is infinite in float16."""
     direction = probes.filter_normalized(KEY, {"kernel": jnp.ones((100_000, 2), jnp.float16)})
@@ -133,6 +139,7 @@ def test_the_trace_is_within_its_standard_error(hessian):
     np.testing.assert_allclose(error, np.sqrt(2 * (off_diagonal**2).sum() / 400), rtol=0.2)
 
 
+@pytest.mark.slow
 def test_a_direction_has_the_norms_of_the_filters_and_no_biases():
     net = models.SmallCNN((3,), hidden=4, classes=2)
     params = params_of(net, jnp.ones((1, 4, 4, 2)))
@@ -150,6 +157,7 @@ def test_a_direction_has_the_norms_of_the_filters_and_no_biases():
             assert not np.allclose(got, directions[1][name][kind])
 
 
+@pytest.mark.slow
 def test_rescaled_layers_have_the_same_slice():
     """What the normalisation is for: a ReLU network with one layer tripled and the next divided."""
     net = models.MLP((6, 3))
@@ -207,6 +215,7 @@ def test_bad_input_is_named():
             probes.loss_slice(lambda x: (x, x), jnp.ones(2), jnp.ones(2), jnp.ones(2), jnp.ones(3))
 
 
+@pytest.mark.slow
 def test_curvature_compiles_and_maps_over_seeds():
     """One network per seed: every probe of it is one program."""
     x = jnp.asarray(np.random.default_rng(1).normal(size=(6, 3)), jnp.float32)

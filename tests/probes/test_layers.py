@@ -50,6 +50,7 @@ def test_outputs_are_those_that_flax_captures(name, train):
     assert set(got) == {name for name, value in want.items() if isinstance(value, jax.Array)}
 
 
+@pytest.mark.slow
 def test_layers_come_in_the_order_of_the_calls_even_compiled():
     net = models.deep_mlp(11, width=3)
     rows = X.reshape(6, -1)
@@ -75,6 +76,7 @@ def test_the_input_of_a_layer_is_the_activation_before_it():
     chex.assert_trees_all_equal(before["Dense_0"], X.reshape(6, -1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["MLP", *(pytest.param(n, marks=pytest.mark.slow) for n in NETS if n != "MLP")]
 )
@@ -103,6 +105,7 @@ class Spoken(nn.Module):
         return nn.Dense(2)(inputs=nn.Embed(5, 3)(inputs=words))
 
 
+@pytest.mark.slow
 def test_layers_called_by_keyword_are_watched():
     words = np.array([[0, 4], [2, 2]])
     variables = Spoken().init(KEY, words)
@@ -119,6 +122,7 @@ def test_layers_called_by_keyword_are_watched():
         probes.layer_gradients(jnp.sum, Spoken(), variables, words, at="input", layers=nn.Embed)
 
 
+@pytest.mark.slow
 def test_gradients_obey_the_chain_rule_at_every_dense_layer():
     """d loss / d kernel = input^T (d loss / d output), d loss / d bias = its sum."""
     net = NETS["MLP"]
@@ -166,6 +170,7 @@ def test_a_layer_that_is_called_twice_has_two_values_and_two_gradients():
     chex.assert_trees_all_close(back["Dense_0#0"], back["Dense_0#1"] @ kernel.T, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_both_map_over_seeds():
     net = models.MLP((5, 3))
     rows = X.reshape(6, -1)
@@ -185,6 +190,7 @@ def test_both_map_over_seeds():
         )
 
 
+@pytest.mark.slow
 def test_dead_units_are_those_that_no_example_of_the_set_switches_on():
     """A unit that only the last, ragged batch switches on lives."""
     net = models.MLP((4, 2))
@@ -220,6 +226,7 @@ def test_a_channel_is_alive_where_it_is_alive_anywhere():
     assert dead["layers_0"].tolist() == [False, True]
 
 
+@pytest.mark.slow
 def test_bad_input_is_named():
     net, rows = models.MLP((5, 3)), X.reshape(6, -1)
     variables = variables_of(net, rows)
@@ -247,6 +254,7 @@ def test_bad_input_is_named():
             probes.dead_units(net, variables, rows[:0], 2, train=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "init, per_layer",
     [

@@ -54,6 +54,7 @@ def stacked(tree):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["input", "output"])
 @pytest.mark.parametrize("plain, lifted", [("loop", "scan"), ("sides", "vmap")])
 def test_a_stack_that_carries_the_probes_has_the_values_of_its_layers(plain, lifted, at):
@@ -81,6 +82,7 @@ def test_a_stack_that_carries_the_probes_has_the_values_of_its_layers(plain, lif
         chex.assert_trees_all_close(dict(got), stacked(want), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["scan", "vmap"])
 def test_a_stack_that_does_not_is_refused_by_name(how):
     net = Net(how, carried=())
@@ -110,6 +112,7 @@ def test_dropout_in_a_stack_asks_for_split_keys():
         Dropped(False).apply({}, X, rngs=rngs)
 
 
+@pytest.mark.slow
 def test_a_traced_mode_is_refused_with_the_way_around_it():
     net = models.MLP((4, 2), dropout_rates=0.5)
     variables = net.init(jax.random.key(1), X, train=False)

@@ -29,6 +29,7 @@ def test_moments_are_numpy_s_at_any_scale(scale):
     np.testing.assert_allclose(got.excess_kurtosis, fourth - 3, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "x, kurtosis",
     [
@@ -67,6 +68,7 @@ def test_equal_entries_have_no_deviation_and_the_kurtosis_0():
         assert float(got.std) == float(got.excess_kurtosis) == 0
 
 
+@pytest.mark.slow
 def test_counts_and_shares_go_beyond_what_single_precision_counts_to():
     size = 2**24 + 12
     x = jnp.zeros(size, jnp.bfloat16).at[:8].set(1.5)
@@ -104,6 +106,7 @@ def test_a_closed_over_array_is_hidden_from_the_compiler():
     assert names.index("optimization_barrier") < names.index("reduce_max")
 
 
+@pytest.mark.slow
 def test_it_maps_over_layers_and_saturations():
     x = jax.random.normal(KEY, (3, 20))
     limits = jnp.array([0.1, 0.5, 1.0])
@@ -115,6 +118,7 @@ def test_it_maps_over_layers_and_saturations():
         )
 
 
+@pytest.mark.slow
 def test_bad_input_is_named():
     with untyped():
         with pytest.raises(ValueError, match=r"values must have 1 to .* got shape \(0, 3\)"):

@@ -57,6 +57,7 @@ def by_hand(x, kernel, strides=(2, 1)):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_example", [False, True])
 def test_outputs_are_those_of_the_sown_masks_and_gradients_of_dropped_weights_are_zero(per_example):
     for layer, x in layers(per_example):
@@ -84,6 +85,7 @@ def test_outputs_are_those_of_the_sown_masks_and_gradients_of_dropped_weights_ar
         np.testing.assert_allclose(gradient["bias"], y.sum(tuple(range(y.ndim - 1))), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_gradient_with_a_mask_per_example_sums_over_those_that_kept_the_weight():
     def loss(kernel):
         return jnp.sum(drop_connect(KEY, X, kernel, 0.4, per_example=True) * X[:, :3])
@@ -110,6 +112,7 @@ def test_positions_share_the_mask_of_their_example():
     assert drop_connect(KEY, jnp.ones(6), KERNEL, 0.5).shape == (3,)
 
 
+@pytest.mark.slow
 def test_at_rate_0_the_sown_mask_drops_nothing_and_evaluation_sows_none():
     for per_example in (False, True):
         for layer, x in layers(per_example):
@@ -122,6 +125,7 @@ def test_at_rate_0_the_sown_mask_drops_nothing_and_evaluation_sows_none():
             assert layer.apply(variables, x, train=False, mutable=["masks"])[1] == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["native", "patches"])
 def test_at_rate_0_and_in_evaluation_it_is_flax_with_flax_s_variables(algorithm):
     pairs = (
@@ -151,6 +155,7 @@ def test_at_rate_0_and_in_evaluation_it_is_flax_with_flax_s_variables(algorithm)
             chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_both_algorithms_draw_the_same_masks():
     for per_example in (False, True):
         native, patches = (

@@ -46,6 +46,7 @@ def by_network(wide):
     return jnp.moveaxis(wide.reshape(*wide.shape[:-1], -1, 3), -2, 0)
 
 
+@pytest.mark.slow
 def test_mean_and_variance_are_those_of_100_000_networks():
     """And the mean is the output of the weights as they are, which evaluation uses."""
     full = X @ KERNEL, X @ KERNEL, nn.Conv(3, (3, 2), use_bias=False).apply(
@@ -85,6 +86,7 @@ def test_moments_are_exact_over_all_masks_divided_or_not(rate):
         np.testing.assert_allclose(got, [[mean], [variance]], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_mean_of_relu_of_normal_units_has_its_closed_form():
     mean, deviation = jnp.linspace(-2, 2, 9), jnp.array([[0.0], [0.5], [3.0]])
     mean, deviation = jnp.broadcast_arrays(mean[None], deviation)
@@ -96,6 +98,7 @@ def test_the_mean_of_relu_of_normal_units_has_its_closed_form():
     assert np.max(np.abs(got - want) - 5 * np.asarray(deviation) / 20_000**0.5) < 1e-5
 
 
+@pytest.mark.slow
 def test_gaussian_inference_is_the_mean_activation_over_masks_where_inputs_are_many():
     """Within 0.01 deviations of a unit and sampling error, and the mean weights are far off."""
     inputs, units, networks = 256, 3, 10_000

@@ -23,6 +23,7 @@ compiled = jax.jit(dropout)
 RATES = np.array([0.1, 0.25, 0.5, 0.9], np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(20001,), (20, 10, 10, 7), (4000, 5), (200, 33, 3)])
 def test_drops_the_share_that_it_is_told_and_scales_the_rest(shape):
     x = jnp.linspace(1, 2, math.prod(shape)).reshape(shape)
@@ -33,6 +34,7 @@ def test_drops_the_share_that_it_is_told_and_scales_the_rest(shape):
         assert abs(kept.mean() - (1 - rate)) < 4 * (rate * (1 - rate) / x.size) ** 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.25, 0.5, 0.9, 1.0])
 def test_a_known_rate_draws_the_mask_of_a_traced_one(rate):
     known = jax.jit(lambda key: dropout(key, jnp.ones((7, 300)), rate))
@@ -90,6 +92,7 @@ def test_odd_shapes_and_half_precision_stay(shape):
     assert y.shape == shape and y.dtype == jnp.bfloat16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape, share", [((8, 33), 256), ((8, 3), 12), ((8, 5, 7, 3), 512)])
 def test_sharded_masks_are_those_of_one_device_and_each_draws_its_share(shape, share):
     """The largest array of integers of the compiled program has half the entries; none is sent."""
@@ -178,6 +181,7 @@ def test_compilations_are_counted():
     assert seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.0, 1e-3, 0.1, 0.3, 0.9, 1 - 3 * 2**-16])
 def test_the_entries_that_stay_are_divided_by_the_probability_drawn(rate):
     """A multiple of 2^-16 nearest to `1 - rate`, which near a rate of 1 differs much from it."""
@@ -189,6 +193,7 @@ def test_the_entries_that_stay_are_divided_by_the_probability_drawn(rate):
     assert float(probability) == share / 2**16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.0, 0.3, 1 - 2**-12, 1.0])
 def test_the_gradient_by_the_rate_is_that_of_the_division_and_finite_at_both_ends(rate):
     x = jnp.linspace(1, 2, 30_000)
@@ -247,6 +252,7 @@ def test_standard_and_inverted_dropout_differ_by_the_probability_of_staying():
     assert np.all((standard == 0) | (standard == np.asarray(x)))
 
 
+@pytest.mark.slow
 def test_standard_dropout_is_scaled_in_evaluation():
     """To the mean of what training gives, at any rate; at 1 that is nothing."""
     layer, x = Dropout(0.5, inverted=False), jnp.linspace(1, 2, 50)
@@ -291,6 +297,7 @@ def test_bad_axes_are_named(axes, error, words):
         Dropout(0.5, axes).apply({}, jnp.ones((3, 4)), train=True, rngs={"dropout": KEY})
 
 
+@pytest.mark.slow
 def test_each_device_of_a_mapped_axis_may_have_a_key_and_a_rate_of_its_own():
     """One device suffices: what counts is that JAX takes key and rate for different ones."""
     mesh, split = jax.make_mesh((1,), ("d",), (jax.sharding.AxisType.Auto,)), jax.P("d")

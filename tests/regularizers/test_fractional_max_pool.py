@@ -54,6 +54,7 @@ def test_random_steps_are_in_any_order_and_pseudo_random_ones_are_even():
     assert {tuple(row) for row in even} <= {tuple(row) for row in law.astype(int)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlapping", [True, False])
 @pytest.mark.parametrize("pseudo_random", [True, False])
 def test_it_is_the_maxima_over_these_regions(overlapping, pseudo_random):
@@ -99,6 +100,7 @@ def test_sizes_are_those_of_the_ratio_rounded_up(size, ratio):
         assert jax.eval_shape(pool, x).shape == (2, rows, rows, 3)
 
 
+@pytest.mark.slow
 def test_pairs_are_ordinary_pooling():
     x = jax.random.normal(KEY, (2, 6, 8, 3))
     want = x.reshape(2, 3, 2, 4, 2, 3).max(axis=(2, 4))
@@ -151,6 +153,7 @@ def hits(key, size, ratio, how):
     return pooled.reshape(*pooled.shape[:2], *size)
 
 
+@pytest.mark.slow
 def test_disjoint_regions_tile_the_image_and_overlapping_ones_cover_it():
     """Each entry is in one region, or in up to two along each axis; sides are 1 or 2, or 2 or 3."""
     size, ratio, keys = (9, 7), (1.5, 1.25), jax.random.split(KEY, 4)
@@ -176,6 +179,7 @@ def test_disjoint_regions_tile_the_image_and_overlapping_ones_cover_it():
             assert set(np.unique(sides)) == ({2, 3} if overlapping else {1, 2})
 
 
+@pytest.mark.slow
 def test_the_same_key_draws_the_same_regions_and_examples_and_keys_others():
     x, how = jax.random.normal(KEY, (6, 20, 20, 3)), {"return_indices": True}
     pool = jax.jit(lambda key, x: fractional_max_pool(key, x, 1.5, **how))
@@ -186,6 +190,7 @@ def test_the_same_key_draws_the_same_regions_and_examples_and_keys_others():
     assert len(np.unique(np.asarray(maxima), axis=0)) > 1
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_differences():
     """Entries lie 1 apart, so that a small difference changes no order."""
     x = jax.random.permutation(KEY, jnp.arange(2.0 * 6 * 5 * 2)).reshape(2, 6, 5, 2)
@@ -198,6 +203,7 @@ def test_gradients_are_those_of_differences():
     check_grads(pools, (x,), order=1, modes=["rev"], atol=1e-2, rtol=1e-2, eps=0.25)
 
 
+@pytest.mark.slow
 def test_borders_of_long_rows_do_not_overflow():
     x = jnp.arange(50_000.0).reshape(1, 1, -1, 1)
     y = jax.jit(lambda x: fractional_max_pool(None, x, (1.5, 1.1)))(x)[0, 0, :, 0]

@@ -81,6 +81,7 @@ def test_outputs_are_the_framework_s_on_its_own_draws(framework, number, monkeyp
     np.testing.assert_allclose(y, golden["output"], rtol=within, atol=within)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(dropout_tables.POOLINGS)))
 def test_regions_are_pytorch_s_from_each_start_to_the_next(number, monkeypatch):
     """For PyTorch's random samples, of which the first is that of the width.

@@ -35,6 +35,7 @@ def apply(layer, x, rate, *, train=True, key=KEY):
     return layer.apply({}, x, train=train, rate=rate, rngs={"dropout": key})
 
 
+@pytest.mark.slow
 def test_the_mean_in_training_is_the_output_in_evaluation():
     """Within five standard errors of 32,768 draws, at rates up to 0.9999, where 3 or 4 stay."""
     row = jnp.linspace(-1, 2, FEATURES).reshape(1, FEATURES)
@@ -60,6 +61,7 @@ def test_the_mean_in_training_is_the_output_in_evaluation():
         assert np.all(np.abs(evaluated) > 0), name
 
 
+@pytest.mark.slow
 def test_alpha_dropout_keeps_mean_and_variance_at_the_rates_where_hardly_anything_stays():
     """For standard normal inputs; the variance within five of its own errors."""
     x, n = jax.random.normal(jax.random.key(1), (2**19,)), 2**19
@@ -77,6 +79,7 @@ def test_alpha_dropout_keeps_mean_and_variance_at_the_rates_where_hardly_anythin
     assert np.all(((fourth - 1) / n)[RATES <= 0.99] ** 0.5 < 0.02)  # so that this says something
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.3, 0.99])
 def test_gradients_of_dropped_entries_are_zero_whatever_comes_back(rate):
     """Infinite entries and a NaN from the loss included; the others' are the scaled slopes."""
@@ -126,6 +129,7 @@ def test_the_standard_form_is_the_inverted_one_times_the_probability_of_staying(
         chex.assert_trees_all_equal(standard, np.where(standard != 0, np.asarray(x), 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_example", [False, True])
 def test_a_traced_rate_out_of_range_gives_nothing_but_nan(per_example):
     """Like every formula that is given NaN; what is known while tracing is refused."""

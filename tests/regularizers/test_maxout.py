@@ -18,6 +18,7 @@ def drawn(layer, x):
     return jnp.asarray(params["kernel"]), jnp.asarray(params["bias"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [0.0, 0.1])
 def test_two_pieces_of_which_one_is_scaled_are_leaky_relu(slope):
     layer, x = regularizers.Maxout(4), jax.random.normal(KEY, (5, 7, 3))

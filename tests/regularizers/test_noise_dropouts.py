@@ -11,6 +11,7 @@ KEY, N = jax.random.key(0), 400_000
 RATES = [0.01, 0.3, 0.5, 0.9]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES)
 def test_gaussian_factors_have_the_mean_and_the_variance_of_dropout_s(rate):
     """Within five standard errors; the fourth moment of a normal is three variances squared."""
@@ -43,6 +44,7 @@ def test_alpha_dropout_is_pytorch_s_formula_on_the_mask_of_dropout(rate):
     np.testing.assert_allclose(got, x * (noise * a) + b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_at_the_ends_of_the_rate():
     x = jnp.linspace(-2, 2, 100)
     np.testing.assert_array_equal(alpha_dropout(KEY, x, 1.0), np.zeros(100))
@@ -52,6 +54,7 @@ def test_at_the_ends_of_the_rate():
         gaussian_dropout(KEY, x, 1.0)
 
 
+@pytest.mark.slow
 def test_masked_gradients():
     """Of a dropped entry it is 0."""
     x = jnp.linspace(-2, 2, 100)

@@ -56,6 +56,7 @@ def test_strengths_are_mapped_in_one_program(name):
     np.testing.assert_allclose(got, strengths * ALL[name], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_narrow_weights_are_added_up_in_single_precision():
     """4,000 weights of 1 / 16: their squares' sum in bfloat16 would stop at 1."""
     params = {"a": jnp.full(4000, 1 / 16, jnp.bfloat16), "b": jnp.ones(1)}

@@ -26,6 +26,7 @@ class Net(nn.Module):
         return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rates", [(0.2, 0.5, 0.5), (0.0, 0.1, 0.9)])
 def test_the_network_without_dropout_computes_the_evaluation_of_that_with_it(rates):
     variables = jax.jit(lambda: Net(rates).init(KEY, X, train=False))()

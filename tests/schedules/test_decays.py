@@ -108,6 +108,7 @@ def test_residual_networks_rule():
     np.testing.assert_allclose(values(rate, counts), want, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", [2**24 + 1, 2**30 + 3, 2**31 - 1])
 def test_boundaries_are_exact_beyond_float32(boundary):
     counts = np.array([boundary - 1, boundary])
@@ -173,6 +174,7 @@ def test_bad_arguments(make, error, message):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exponent", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("alpha", [0.0, 0.2])
 def test_the_cosine_of_an_exponent_is_optaxs(exponent, alpha):

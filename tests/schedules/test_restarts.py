@@ -27,6 +27,7 @@ def starts(first, multiplier):
         total, length = total + length, length * multiplier
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first, multiplier", [(1, 2), (10, 2), (7, 3), (1000, 7), (2**30, 2)])
 def test_restarts_are_exact_to_the_largest_count(first, multiplier):
     rate = schedules.cosine_restarts(1.0, first, multiplier=multiplier)
@@ -37,6 +38,7 @@ def test_restarts_are_exact_to_the_largest_count(first, multiplier):
     assert np.all(before <= 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("short", [np.int8, np.int32, jnp.int32])
 def test_short_integers_do_not_wrap_around(short):
     plain = schedules.cosine_restarts(1.0, 10, multiplier=2)
@@ -57,6 +59,7 @@ def test_equal_cycles_are_exact_to_the_largest_count(first):
     assert got[1] < 0.03 and got[3] == pytest.approx(0.5, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multiplier", [1, 2])
 def test_cycles_are_cosine_decays(multiplier):
     """Against optax's joined cycles."""

@@ -8,6 +8,7 @@ from jaxtricks import optimizers, schedules
 from tests.untyped import untyped
 
 
+@pytest.mark.slow
 def test_a_number_is_itself_and_a_schedule_is_called():
     assert schedules.value_at(0.5, 7) == 0.5
     step = schedules.step_decay(1.0, 3)

@@ -51,6 +51,7 @@ def test_noam_is_a_warmup_and_an_inverse_square_root():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["first_step", "zero"])
 @pytest.mark.parametrize(
     "schedule",

@@ -88,6 +88,7 @@ TAKES_A_KEY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TAKES_A_KEY)
 def test_bad_key(name):
     for key in (0, LEGACY):
@@ -152,6 +153,7 @@ def test_labels_out_of_range(value):
         surfaces.logistic_regression(X, np.full(4, value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REGRESSIONS)
 def test_integers_are_fitted_in_floats(name):
     whole = REGRESSIONS[name](jnp.array([[1, 2], [0, 3]]), jnp.array([1, 0]), weights=jnp.arange(2))

@@ -36,6 +36,7 @@ def test_noise_has_mean_zero_and_covariance_over_batch_size(covariance, full, ba
     assert np.allclose(np.cov(noise.T), want, atol=0.06 * scale)
 
 
+@pytest.mark.slow
 def test_the_same_key_gives_the_same_noise_and_batch_size_is_data():
     def gradient(batch_size):
         noisy = surfaces.with_gradient_noise(BOWL, 1.0, batch_size=batch_size)
@@ -46,6 +47,7 @@ def test_the_same_key_gives_the_same_noise_and_batch_size_is_data():
     chex.assert_trees_all_close(noise[0], 10 * noise[2], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_variances_are_data():
     def gradient(variance):
         noisy = surfaces.with_gradient_noise(BOWL, [variance, 4 * variance])
@@ -76,6 +78,7 @@ def test_bad_noise(covariance, batch_size, message):
         surfaces.with_gradient_noise(BOWL, covariance, batch_size=batch_size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "dimension, probability",
     [

@@ -17,6 +17,7 @@ TARGETS = INPUTS @ THETA + 0.1 * jax.random.normal(jax.random.key(4), (40,))
 LABELS = jax.random.bernoulli(jax.random.key(5), jax.nn.sigmoid(INPUTS @ THETA)).astype(jnp.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reduction, divisor", [("mean", 40), ("sum", 1)])
 def test_gradient_is_the_mean_or_sum_of_error_times_input(reduction, divisor):
     """000:102: the gradient is sum (yhat - y) x / m."""
@@ -38,6 +39,7 @@ def test_without_half_the_loss_doubles():
     assert 2 * surfaces.least_squares(INPUTS, TARGETS)(THETA) == pytest.approx(float(whole(THETA)))
 
 
+@pytest.mark.slow
 def test_weight_zero_is_absence():
     """S-OPT-03: a ragged batch, padded with weight 0."""
     weights = jnp.ones(40).at[33:].set(0.0)
@@ -50,6 +52,7 @@ def test_weight_zero_is_absence():
     chex.assert_trees_all_close(padded.optimum, short.optimum, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_step_on_traced_rows():
     """Made inside a jitted step on a batch's rows, it is the mini-batch objective."""
 
@@ -62,6 +65,7 @@ def test_a_step_on_traced_rows():
     chex.assert_trees_all_close(gradient(rows), sum(g(THETA) for g in one) / 3, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_logistic_minimum_agrees_with_scikit_learn():
     surface = surfaces.logistic_regression(INPUTS, LABELS)
     end = surfaces.descend(
@@ -89,6 +93,7 @@ def test_bad_arguments():
         surfaces.logistic_regression(INPUTS, 2 * LABELS)
 
 
+@pytest.mark.slow
 def test_sparse_frequencies_follow_zipf():
     """Counts of each feature within five standard errors of n c / j^s; the targets fit exactly."""
     n = 20_000
@@ -101,6 +106,7 @@ def test_sparse_frequencies_follow_zipf():
     assert surfaces.least_squares(data.inputs, data.targets)(data.weights) < 1e-9
 
 
+@pytest.mark.slow
 def test_sparse_noise_and_flat_exponent():
     data = surfaces.random_sparse_features(KEY, 5000, 3, exponent=0.0, noise=0.5)
     assert np.all(np.asarray(data.frequencies) == 0.5)

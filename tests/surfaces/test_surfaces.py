@@ -158,6 +158,7 @@ def test_banana_is_rosenbrock_in_a_stretched_y(float64):
     chex.assert_trees_all_close(got, jnp.array(want), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_beale_has_one_minimum_and_two_saddles(float64):
     """E-67, exactly: eliminate x, and the critical y are the roots of two polynomials.
 

@@ -12,6 +12,7 @@ from jaxtricks.optimizers import adam, gradient_descent, momentum
 CURVATURES = jnp.array([1.0, 20.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.01, 0.09, 0.099])
 def test_gradient_descent_multiplies_each_coordinate(rate):
     """002:166: w_t = (1 - alpha h)^t w_0; the steep one flips its sign above 1/h (F-019)."""
@@ -27,6 +28,7 @@ def test_gradient_descent_multiplies_each_coordinate(rate):
     assert path.state.count == 20
 
 
+@pytest.mark.slow
 def test_scan_equals_a_loop_on_a_tree():
     tx, start = adam(0.1), {"a": jnp.array([1.0, -2.0]), "b": (jnp.asarray(0.5),)}
 
@@ -98,6 +100,7 @@ def test_dtype_follows_the_start(dtype):
     chex.assert_type([end.point, end.loss], dtype)
 
 
+@pytest.mark.slow
 def test_float64_reaches_float64_accuracy():
     """No constant of the room is rounded to float32 on the way."""
     with jax.enable_x64(True):
@@ -112,6 +115,7 @@ def test_float64_reaches_float64_accuracy():
             chex.assert_trees_all_close(end.point, surface.optimum, atol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit", [False, True])
 def test_descend_stops_at_the_tolerance(jit):
     """|g_t| = (1 - alpha)^t on the unit bowl: below 1e-3 first at t = 10 with alpha = 1/2."""
@@ -137,6 +141,7 @@ def test_descend_gives_up():
     assert end.steps < 999 and not end.gradient_norm < 1e-3
 
 
+@pytest.mark.slow
 def test_same_path_as_descend():
     banana, tx = surfaces.banana(), momentum(0.003, decay=0.78)
     path = surfaces.trajectory(tx, banana, banana.start, 150)

@@ -76,6 +76,7 @@ def test_decays_are_swept_in_one_program():
     chex.assert_trees_all_close(averages[1], state.average.output["w"], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_resumed_run_has_the_average_of_the_whole_one(tmp_path, sharded):
     trainer, start = made(averaging.exponential_average(0.9))
@@ -105,6 +106,7 @@ def test_a_resumed_run_has_the_average_of_the_whole_one(tmp_path, sharded):
 OPTIONS = {"key": KEY, "epochs": 3, "batch_size": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evaluate_average", [True, False])
 def test_validation_and_the_best_look_at_the_average_unless_told_otherwise(evaluate_average):
     averager = averaging.exponential_average(0.9, debias=False, warm_start=True)

@@ -220,6 +220,7 @@ def steps(folder):
     return [int(name) for name in sorted(os.listdir(folder))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metrics", "keep", "mode", "kept", "best"),
     [
@@ -256,6 +257,7 @@ class Crash(BaseException):
     """Stands for a killed process: nothing runs after it."""
 
 
+@pytest.mark.slow
 def test_a_crash_between_any_two_changes_of_names_loses_nothing(tmp_path, monkeypatch):
     template = tmp_path / "template"
     for step in (1, 2):

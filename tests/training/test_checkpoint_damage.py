@@ -73,6 +73,7 @@ def overwrite(content, rng):
     return rng.bytes(len(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [flip, truncate, extend, overwrite])
 def test_every_change_of_every_file_is_found_and_named(run, damage):
     """50 times each file."""

@@ -34,6 +34,7 @@ def start(target, *arguments):
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kill", "times"), [(signal.SIGKILL, 5), (signal.SIGINT, 2)])
 def test_a_killed_save_costs_no_earlier_checkpoint(tmp_path, kill, times):
     generator = np.random.default_rng(kill)

@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import os, sys, pathlib
 process, port, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -60,6 +62,7 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_two_processes_write_one_checkpoint(tmp_path):
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}

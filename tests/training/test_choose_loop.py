@@ -7,6 +7,7 @@ from jaxtricks import models, optimizers, training
 from tests.training.nets import Net, examples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "net, want",
     [

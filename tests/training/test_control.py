@@ -64,6 +64,7 @@ def test_a_rule_that_would_mislead_is_refused(make, options, error, message):
         make(**options)
 
 
+@pytest.mark.slow
 def test_a_run_is_made_inside_a_trial():
     def trial(patience):
         rules = {"stopping": control.early_stopping(patience, mode="max"), "monitor": "accuracy"}
@@ -74,12 +75,14 @@ def test_a_run_is_made_inside_a_trial():
     assert jax.eval_shape(lambda: trial(1)).shape == ()
 
 
+@pytest.mark.slow
 def test_an_accuracy_is_not_made_small_without_a_rule_either():
     with pytest.raises(ValueError, match=r"needs .* stopping=control.keep_best\(mode=.max.\)"):
         by_fit(monitor="accuracy")
     by_fit(monitor="accuracy", stopping=control.keep_best(mode="max"))
 
 
+@pytest.mark.slow
 def test_a_label_out_of_range_in_validation_ends_the_run():
     labels = VALIDATION["label"].copy()
     labels[3] = 3
@@ -88,6 +91,7 @@ def test_a_label_out_of_range_in_validation_ends_the_run():
         fit(*parts(), TRAIN, wrong, key=KEY, epochs=2, batch_size=BATCH)
 
 
+@pytest.mark.slow
 def test_the_best_variables_have_the_best_metric():
     model = models.MLP((8, 3), block=models.batch_norm_block)
     init = jax.jit(functools.partial(model.init, train=False))

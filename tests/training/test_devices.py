@@ -20,6 +20,7 @@ from tests.untyped import untyped
 ROOT = pathlib.Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_one_two_and_eight_devices_agree_sharded_and_under_pmap():
     command = [sys.executable, "-m", "tests.training.many_devices"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
@@ -27,6 +28,7 @@ def test_one_two_and_eight_devices_agree_sharded_and_under_pmap():
     assert done.stdout.strip() == "all agree"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 2, 4])
 def test_each_device_computes_its_share_of_each_part(parts):
     """The compiled program moves no example, and its products have half of a part's rows."""
@@ -43,6 +45,7 @@ def test_each_device_computes_its_share_of_each_part(parts):
     assert forward and set(forward) == {str(32 // parts // 2)}
 
 
+@pytest.mark.slow
 def test_jitted_step_donates_its_state():
     tx = optimizers.adam(0.1)
     trainer, state = start(Net(), tx)
@@ -149,6 +152,7 @@ def test_a_step_is_compiled_for_what_its_axis_says():
             compiled(mapped.step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["shard", "pmap"])
 def test_a_number_for_all_examples_reaches_each_device(how):
     def loss(params, model_state, batch, keys, *, train):

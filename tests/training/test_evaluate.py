@@ -32,6 +32,7 @@ def losses_of_all():
     return losses, metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7, 16, 20, 100])
 def test_means_do_not_depend_on_the_batches(batch_size):
     (trainer, state), data = begun(), examples(20)
@@ -45,6 +46,7 @@ def test_means_do_not_depend_on_the_batches(batch_size):
     assert float(got["accuracy"]) == pytest.approx(float(np.mean(metrics["accuracy"])), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_examples_of_weight_zero_do_not_count():
     trainer, state = start(Net(), optax.sgd(0.1))
     variables, data = trainer.variables(state), examples(10)
@@ -95,6 +97,7 @@ class Tuples:
         return (np.zeros(len(indices)),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_source_has_the_means_of_its_arrays(batch_size, sharded):

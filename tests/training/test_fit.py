@@ -77,6 +77,7 @@ def test_scan_gives_the_numbers_of_run(wanted):
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
 
 
+@pytest.mark.slow
 def test_host_gives_the_numbers_of_run_from_rows_alone(wanted):
     ours, state = parts()
     train, validation = Rows(TRAIN), Rows(VALIDATION)
@@ -100,6 +101,7 @@ def test_host_gives_the_numbers_of_run_from_rows_alone(wanted):
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharded", [False, True])
 def test_without_a_loop_rows_are_read_on_the_host(wanted, sharded):
     sharding = data_sharding() if sharded else None
@@ -107,6 +109,7 @@ def test_without_a_loop_rows_are_read_on_the_host(wanted, sharded):
     agree(run_fit(*parts(), **rows, sharding=sharding, **rules()), wanted)
 
 
+@pytest.mark.slow
 def test_without_a_loop_a_native_convolution_is_kept_out_of_loops(monkeypatch):
     loops = []
     for name in ("scan_loop", "host_loop"):
@@ -121,6 +124,7 @@ def test_without_a_loop_a_native_convolution_is_kept_out_of_loops(monkeypatch):
     assert [loop.__name__ for loop in loops] == ["scan_loop", "host_loop"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["train", "validation"])
 def test_a_source_that_fails_is_heard_of_and_leaves_no_thread(part):
     ours, state = parts()
@@ -139,11 +143,13 @@ def test_a_source_that_fails_is_heard_of_and_leaves_no_thread(part):
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["scan", "host"])
 def test_two_devices_give_the_numbers_of_one(wanted, loop):
     agree(run_fit(*parts(), loop=loop, sharding=data_sharding(), **rules()), wanted)
 
 
+@pytest.mark.slow
 def test_a_trainer_with_an_axis_trains_on_two_devices_under_pmap():
     got = run_fit(*parts(axis_name="devices"))
     first, last = got.history[0], got.history[-1]
@@ -151,6 +157,7 @@ def test_a_trainer_with_an_axis_trains_on_two_devices_under_pmap():
     assert {record["train.weight"] for record in got.history} == {len(TRAIN["label"])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["scan", "host"])
 @pytest.mark.parametrize("size", [1, 15, 33])
 def test_validation_counts_every_example_once_on_two_devices(loop, size):
@@ -198,6 +205,7 @@ def test_the_hook_sees_every_epoch_and_can_end_the_run():
     assert got.epochs == 2
 
 
+@pytest.mark.slow
 def test_a_run_of_which_the_stopping_rule_saw_no_epoch_has_no_best_model():
     ours, state = parts()
     options = {"key": jax.random.key(0), "epochs": 2, "batch_size": BATCH, "progress": False}

@@ -67,6 +67,7 @@ def same(got, wanted):
     assert timeless(got.history) == timeless(wanted.history)
 
 
+@pytest.mark.slow
 def test_a_folder_holds_the_history_and_the_last_and_best_position(tmp_path):
     got = run(4, tmp_path)
     assert records(tmp_path) == got.history
@@ -82,6 +83,7 @@ def test_a_folder_holds_the_history_and_the_last_and_best_position(tmp_path):
     same(got, run(4))
 
 
+@pytest.mark.slow
 def test_the_best_variables_are_read_without_the_data(tmp_path):
     got = run(4, tmp_path, save_every=3)
     like = {"params": {"w": np.float32(0)}}
@@ -89,6 +91,7 @@ def test_the_best_variables_are_read_without_the_data(tmp_path):
     chex.assert_trees_all_equal(best, got.best_variables)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save_every", [1, 3])
 def test_more_epochs_go_on_as_if_there_had_been_no_end(tmp_path, save_every):
     run(2, tmp_path, save_every=save_every)
@@ -98,6 +101,7 @@ def test_more_epochs_go_on_as_if_there_had_been_no_end(tmp_path, save_every):
     same(run(5, tmp_path, resume=True), got)
 
 
+@pytest.mark.slow
 def test_lines_after_the_checkpoint_and_a_torn_one_are_cut_off(tmp_path):
     wanted = run(3, tmp_path / "whole")
     run(2, tmp_path / "torn")
@@ -108,6 +112,7 @@ def test_lines_after_the_checkpoint_and_a_torn_one_are_cut_off(tmp_path):
     assert records(tmp_path / "torn") == got.history
 
 
+@pytest.mark.slow
 def test_a_run_that_rule_or_hook_has_ended_stays_ended_or_goes_on(tmp_path):
     rule = early_stopping(0, min_delta=1e6)
     first = run(5, tmp_path / "rule", stopping=rule)
@@ -133,6 +138,7 @@ def test_a_folder_with_a_run_is_not_touched(tmp_path):
     assert (tmp_path / "history.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -192,6 +198,7 @@ def test_a_run_that_died_before_its_first_checkpoint_begins_anew(tmp_path):
     assert len(records(tmp_path)) == 3
 
 
+@pytest.mark.slow
 def test_an_interruption_keeps_the_finished_epochs(tmp_path):
     def interrupt(epoch, state, record):
         if epoch == 3:
@@ -294,6 +301,7 @@ def spread(epoch, state, record):
     return {"own.distance": state.params["w"] ** 2, "own.weights": np.arange(3.0) + epoch}
 
 
+@pytest.mark.slow
 def test_the_caller_s_metrics_are_in_the_history_and_in_a_resumed_one(tmp_path):
     whole = run(3, tmp_path / "whole", on_epoch=spread)
     run(2, tmp_path / "parts", on_epoch=spread)
@@ -315,6 +323,7 @@ def test_a_narrow_number_is_a_metric():
     assert got.history[0]["own"] == 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said, error, message",
     [
@@ -331,6 +340,7 @@ def test_what_is_no_metric_is_named(said, error, message):
         run(1, on_epoch=lambda *_: said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["scan", "host"])
 @pytest.mark.parametrize("devices", [1, 2])
 def test_nan_ends_the_run_with_the_state_before_it(tmp_path, loop, devices):
@@ -379,6 +389,7 @@ def restore_step(folder):
     return max(int(name) for name in names)
 
 
+@pytest.mark.slow
 def test_an_average_of_another_kind_is_not_gone_on_with(tmp_path):
     """Both keep a count and an average, so that shapes and names are the same."""
 

@@ -62,6 +62,7 @@ def holder(tmp_path):
         process.kill()
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path, holder):
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     match = rf"{tmp_path} is in use by a run \(process {holder.pid} on .*End that one"
@@ -116,6 +117,7 @@ def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch):
         run(1, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupts", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_a_hung_read_with_the_hint(tmp_path, interrupts):
     """The read would take ten minutes; the test's patience is less."""

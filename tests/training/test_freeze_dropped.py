@@ -75,6 +75,7 @@ def unchanged(before, after):
     return np.concatenate([first["kernel"], first["bias"][None], second["kernel"].T])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_units_that_every_example_of_weight_dropped_stay_and_the_others_move(rule):
     before, after, masks = last_step(rule, True)
@@ -87,6 +88,7 @@ def test_units_that_every_example_of_weight_dropped_stay_and_the_others_move(rul
     assert not np.any(before["Dense_1"]["bias"] == after["Dense_1"]["bias"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_without_the_link_they_move(rule):
     """The control: the same masks, and none of their units stays as it was."""
@@ -96,6 +98,7 @@ def test_without_the_link_they_move(rule):
     assert same.mean() < 0.05 and not same.all(axis=0).any()
 
 
+@pytest.mark.slow
 def test_two_devices_agree_about_what_was_dropped():
     """The mask is one of the whole batch: a unit stays if the examples on both dropped it."""
     trainer = trainer_of("adamw", freeze=True)
@@ -116,6 +119,7 @@ def test_two_devices_agree_about_what_was_dropped():
     assert 0 < dropped.sum() < WIDTH
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["host", "scan"])
 def test_fit_hands_the_masks_on_and_does_not_keep_them(loop):
     """Batch norm's statistics stay in the state, and decay stops where units were dropped."""
@@ -141,6 +145,7 @@ def test_a_batch_in_parts_is_refused():
         jax.eval_shape(trainer.step, trainer.init(variables()), BATCH, KEY)
 
 
+@pytest.mark.slow
 def test_evaluation_does_not_call_it_and_a_plain_function_may_have_masks():
     """A function gives them in its model state, from which they are taken out."""
     calls = []

@@ -50,6 +50,7 @@ def shuffle(content, rng):
     return b"".join(lines[i] for i in rng.permutation(len(lines)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [flip, cut_out, repeat, overwrite, shuffle])
 def test_what_is_read_is_what_was_written_and_what_is_lost_is_named(history, damage):
     """300 times each."""
@@ -91,6 +92,7 @@ def test_a_flipped_line_costs_its_metrics_and_nothing_else(tmp_path):
     same(got._replace(history=[]), wanted._replace(history=[]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("become", ["missing", "empty", "zeros"])
 def test_a_lost_history_costs_its_metrics_and_nothing_else(tmp_path, become):
     run(3, tmp_path, save_every=2)
@@ -105,6 +107,7 @@ def test_a_lost_history_costs_its_metrics_and_nothing_else(tmp_path, become):
     same(got._replace(history=[]), run(5)._replace(history=[]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
 def test_what_is_no_file_is_named_and_nothing_hangs(tmp_path, kind):
     run(1, tmp_path)
@@ -117,6 +120,7 @@ def test_what_is_no_file_is_named_and_nothing_hangs(tmp_path, kind):
         run(2, tmp_path, resume=True)
 
 
+@pytest.mark.slow
 def test_an_addition_is_kept_everywhere_or_refused(tmp_path):
     def write(epoch, state, record):
         record["own"] = 1.0

@@ -110,6 +110,7 @@ def test_long_labels_are_out_of_range_where_jax_has_them():
         assert np.isnan(losses).tolist() == [True, False]
 
 
+@pytest.mark.slow
 def test_a_mean_over_many_batches_is_that_of_float64():
     """One after another, 60,000 float32 numbers were off by 6e-4."""
 
@@ -128,6 +129,7 @@ def test_a_mean_over_many_batches_is_that_of_float64():
     assert float(training.mean_over_steps(metrics)["loss"]) == pytest.approx(want, rel=3e-7)
 
 
+@pytest.mark.slow
 def test_weights_add_up_beyond_16_million():
     """To a float32 of 2^24 nothing is added by 1."""
     steps = {"loss": jnp.ones(2**24 + 8), "weight": jnp.ones(2**24 + 8)}

@@ -71,6 +71,7 @@ def best():
     return state.best_variables["key"], KEY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", [noisy, model, population, snapshot, best])
 def test_a_key_goes_through_unchanged(use):
     got, want = use()

@@ -40,6 +40,7 @@ def losses_of(labels=LABELS, logits=LOGITS, **options):
     return compiled_losses_of(labels, logits, tuple(options.items()))
 
 
+@pytest.mark.slow
 def test_equals_optax_and_stays_finite_at_large_gaps():
     losses, (model_state, metrics) = losses_of()
     want = optax.softmax_cross_entropy_with_integer_labels(LOGITS, LABELS)
@@ -86,6 +87,7 @@ def test_smoothing_may_be_traced():
     assert float(values[1]) > float(values[0])
 
 
+@pytest.mark.slow
 def test_whole_numbers_are_scaled_and_floats_left_alone():
     grey = jnp.array([[255, 0]], jnp.uint8)
     loss = training.classification_loss(Echo())
@@ -94,6 +96,7 @@ def test_whole_numbers_are_scaled_and_floats_left_alone():
         assert float(losses[0]) == pytest.approx(float(jnp.logaddexp(gap, 0.0)), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_preprocess_replaces_the_scaling():
     loss = training.classification_loss(Echo(), preprocess=lambda x: x * 2.0)
     batch = {"image": jnp.array([[1.0, 0.0]]), "label": jnp.array([0])}
@@ -150,6 +153,7 @@ def test_labels_of_narrow_types_mean_what_they_say(dtype, classes):
     chex.assert_trees_all_equal(losses_of(labels.astype(dtype), logits)[0], want)
 
 
+@pytest.mark.slow
 def test_narrow_probabilities_and_weights_are_computed_in_single_precision():
     rows = jax.nn.one_hot(LABELS, 3)
     want = losses_of(rows, label_smoothing=0.1)[0]
@@ -170,6 +174,7 @@ def test_truth_values_are_pixels_of_0_and_1():
     chex.assert_trees_all_equal(losses_of(logits=images)[0], losses_of(logits=1.0 * images)[0])
 
 
+@pytest.mark.slow
 def test_a_models_own_mask_is_not_that_of_the_examples():
     """A transformer's mask says which places see which; it was given which examples count."""
 

@@ -36,6 +36,7 @@ def by_float64(label, weight, class_weights):
     return loss, gradient
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ignored", [[], [1], [0, 3]])
 @pytest.mark.parametrize("class_weights", [(1.0, 1.0, 1.0), (0.5, 2.0, 0.0)])
 def test_value_and_gradient_are_those_of_float64(ignored, class_weights):

@@ -41,6 +41,7 @@ def spoiling(place, bad, size):
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [jnp.nan, jnp.inf])
 @pytest.mark.parametrize("size", [(), (3,), (40, 30)])
 def test_the_rules_state_is_watched_from_what_it_was(bad, size):
@@ -64,6 +65,7 @@ def counting(params, model_state, batch, keys, *, train):
     return (params["w"] * batch["x"]) ** 2, ({"stats": {"var": seen * 1e30}}, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["scan", "host"])
 def test_fit_ends_at_the_step_that_spoils_the_models_state(loop):
     """It used to go on for ever with a running variance of infinity."""
@@ -78,6 +80,7 @@ def test_fit_ends_at_the_step_that_spoils_the_models_state(loop):
     assert np.all(np.isfinite(caught.value.state.model_state["stats"]["var"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["scan", "host"])
 def test_a_rule_that_overflows_is_named_with_the_state_before(loop):
     """Adam's second moment of a gradient of 1e20 is infinite, and its updates are then 0."""
@@ -94,6 +97,7 @@ def test_a_rule_that_overflows_is_named_with_the_state_before(loop):
     assert int(e.value.state.step) == e.value.step
 
 
+@pytest.mark.slow
 def test_penalty_average_and_weights_are_watched():
     tx, infinite = optax.sgd(0.0), {"x": jnp.ones(4), "weight": jnp.full(4, 1e38)}
     _, state, step = step_of(plain, tx, penalty=lambda p: jnp.log(p["w"] - 1))
@@ -128,6 +132,7 @@ def test_the_norm_of_what_is_not_finite_is_not():
     assert float(norm({})) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "trainable", [{"body": False, "head": True}, lambda p: {name: name == "head" for name in p}]
 )
@@ -152,6 +157,7 @@ def test_what_is_not_trained_takes_no_part(trainable):
         assert state.average.output["body"].shape == (2,)
 
 
+@pytest.mark.slow
 def test_a_nan_gradient_of_what_is_not_trained_poisons_nothing():
     """The square root has the slope infinity at 0, times 0 it is NaN."""
 
@@ -172,6 +178,7 @@ def test_a_nan_gradient_of_what_is_not_trained_poisons_nothing():
     assert training.fit(trainer, state, data, data, **options).epochs == 1
 
 
+@pytest.mark.slow
 def test_masks_and_decay_fit_what_is_trained():
     """A rule's own masks, full or prefixes, name the parameters that are left."""
     params = {"body": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}, "head": jnp.ones(2)}
@@ -206,6 +213,7 @@ def masked(params, model_state, batch, keys, *, train):
     return (params["w"] * 0.5) ** 2 + 0 * batch["y"], ({**model_state, "mean": mean}, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [8, 64])
 def test_the_models_state_is_watched_from_what_it_was_whatever_its_size(size):
     """A causal mask of 64 places, infinite in half of its entries, made each step non-finite."""

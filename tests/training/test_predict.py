@@ -26,6 +26,7 @@ class Rows:
         return {"image": self.images[indices]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_predictions_are_those_of_the_model_on_preprocessed_images(batch_size, sharded):
@@ -39,6 +40,7 @@ def test_predictions_are_those_of_the_model_on_preprocessed_images(batch_size, s
         chex.assert_trees_all_close(got, want, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_preprocessing_is_that_of_the_loss():
     loss = training.classification_loss(NET, preprocess=lambda x: x / 51.0 - 1)
     trainer = training.trainer(loss, optax.sgd(0.1))

@@ -8,6 +8,7 @@ import sys
 
 import jax
 import numpy as np
+import pytest
 
 from jaxtricks.training import fit
 from tests.training.processes import SETTINGS, TRAIN, VALIDATION, parts, run_key
@@ -41,6 +42,7 @@ def launch(folder):
             process.communicate()
 
 
+@pytest.mark.slow
 def test_two_processes_train_and_resume_as_one_does(tmp_path):
     launch(tmp_path)
     settings = {"key": run_key(), "epochs": 3, **SETTINGS}

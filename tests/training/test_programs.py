@@ -36,6 +36,7 @@ def counting(loss, traces):
     return counted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop, most", [(None, 6), ("host", 16)])
 def test_a_run_compiles_few_programs_and_traces_its_step_twice(compiled, loop, most):
     traces = []

@@ -25,6 +25,7 @@ def run_of(rate=0.3, net=NET, begun=None, **options):
     return run(begun or state, examples(60), examples(30, seed=1), key=KEY)
 
 
+@pytest.mark.slow
 def test_epoch_equals_a_loop_of_steps_and_unrolling_changes_nothing():
     tx = optimizers.adam(0.01)
     trainer, state = start(NET, tx, diagnostics=False)
@@ -42,6 +43,7 @@ def test_epoch_equals_a_loop_of_steps_and_unrolling_changes_nothing():
         assert metrics["weight"].tolist() == [10.0, 10.0, 5.0]
 
 
+@pytest.mark.slow
 def test_epoch_keeps_the_state_before_the_first_nan():
     tx = optimizers.gradient_descent(lambda count: jnp.where(count == 2, jnp.nan, 0.1))
     trainer, state = start(Net(), tx)
@@ -86,6 +88,7 @@ def test_run_learns_and_stops_and_keeps_the_best():
     assert set(after[epochs:].tolist()) == {float(accuracy[epochs - 1])}
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_bit_for_bit_where_another_ended():
     rules = {
         "plateau": control.plateau(0.5, patience=0, threshold=0.6),
@@ -100,6 +103,7 @@ def test_a_run_goes_on_bit_for_bit_where_another_ended():
     assert float(whole.state.learning_rate_scale) < 1
 
 
+@pytest.mark.slow
 def test_plateau_scales_the_updates_of_the_next_epochs():
     plateau = control.plateau(0.0, patience=0, threshold=1e9)
     result = run_of(epochs=4, net=Net(), plateau=plateau)
@@ -130,6 +134,7 @@ def pixel_trainer(rate):
     return training.trainer(logits_of_pixels, tx, rng_streams=(), diagnostics=False)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_freezes_while_others_go_on():
     data, rates = examples(30), jnp.array([0.0, 0.1, 300.0])
     together, epochs = jax.jit(jax.vmap(one_run, (None, 0, None)))(KEY, rates, data)
@@ -141,6 +146,7 @@ def test_a_stopped_run_freezes_while_others_go_on():
         chex.assert_trees_all_close(together[i], params, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_trial_depends_on_its_key_and_its_hyper_parameters_alone():
     keys, rates = jax.random.split(KEY, 5), jnp.array([0.0, 0.1, 300.0, 600.0, 1000.0])
     shared = (jax.tree.map(jnp.asarray, examples(24)),)
@@ -158,6 +164,7 @@ def test_a_trial_depends_on_its_key_and_its_hyper_parameters_alone():
         chex.assert_trees_all_close(mapped, (params, epochs), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_population_goes_on_bit_for_bit_from_the_states_that_it_returned():
     keys, rates = jax.random.split(KEY, 3), jnp.array([0.1, 1.0, 9.0])
     shared, options = (jax.tree.map(jnp.asarray, examples(24)),), {"batch_size": 10}

@@ -29,6 +29,7 @@ def trained(averager=None):
     return state, template
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("averager", [None, averaging.exponential_average(0.9)])
 def test_bytes_give_the_state_back_bit_by_bit(averager):
     state, template = trained(averager)
@@ -40,6 +41,7 @@ def test_bytes_give_the_state_back_bit_by_bit(averager):
         assert np.asarray(got).tobytes() == np.asarray(want).tobytes()
 
 
+@pytest.mark.slow
 def test_its_dictionary_has_the_fields():
     state, template = trained()
     stored = serialization.to_state_dict(state)

@@ -42,6 +42,7 @@ class Masks(nnx.Module):
         return self.a(x), self.a(x), self.b(x), self.c(x)
 
 
+@pytest.mark.slow
 def test_evaluation_is_that_of_the_module_and_draws_nothing():
     model = Net(nnx.Rngs(0))
     variables, apply = training.split_nnx(model)
@@ -52,6 +53,7 @@ def test_evaluation_is_that_of_the_module_and_draws_nothing():
     chex.assert_trees_all_equal(state["batch_stats"], variables["batch_stats"])
 
 
+@pytest.mark.slow
 def test_training_moves_the_statistics_as_the_module_does_and_leaves_the_module_alone():
     model, twin = Net(nnx.Rngs(0)), Net(nnx.Rngs(0))
     variables, apply = training.split_nnx(model)
@@ -75,6 +77,7 @@ def test_masks_differ_by_layer_call_and_step_and_repeat_with_their_key():
     np.testing.assert_array_equal(masks[0], draw(KEY)[0])
 
 
+@pytest.mark.slow
 def test_it_learns_with_the_statistics_of_its_average_estimated_anew():
     variables, apply = training.split_nnx(Net(nnx.Rngs(0)))
     loss = training.classification_loss(apply)

@@ -50,6 +50,7 @@ def test_a_step_needs_no_implicit_promotion(dtype, rule, options):
         assert float(metrics["gradient_norm"]) == float(reported["gradient_norm"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
 def test_a_run_needs_none(dtype):
     with jax.enable_x64(dtype == "float64"), jax.numpy_dtype_promotion("strict"):

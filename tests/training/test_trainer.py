@@ -36,6 +36,7 @@ def made(loss, tx, model_state=None, **options):
     return trainer, trainer.init({"params": {"w": jnp.zeros(())}, **(model_state or {})})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2, 4])
 def test_weighted_mean_has_a_closed_form_whatever_the_number_of_parts(accumulate):
     tx = optimizers.gradient_descent(0.5)
@@ -49,6 +50,7 @@ def test_weighted_mean_has_a_closed_form_whatever_the_number_of_parts(accumulate
     assert int(metrics["non_finite"]) == 0
 
 
+@pytest.mark.slow
 def test_padding_of_weight_zero_changes_nothing():
     tx = optimizers.adam(0.1)
     trainer, state = made(squared, tx, rng_streams=())
@@ -56,6 +58,7 @@ def test_padding_of_weight_zero_changes_nothing():
     chex.assert_trees_all_close(step(state, BATCH, KEY), step(state, whole, KEY))
 
 
+@pytest.mark.slow
 def test_without_weights_every_example_counts_alike():
     tx = optimizers.gradient_descent(1.0)
     trainer, state = made(squared, tx, rng_streams=())
@@ -63,6 +66,7 @@ def test_without_weights_every_example_counts_alike():
     assert float(state.params["w"]) == 4.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_penalty_is_added_once(accumulate):
     tx = optimizers.gradient_descent(1.0)
@@ -84,6 +88,7 @@ def test_mapped_axis_sums_over_all_its_members():
     chex.assert_trees_all_close(metrics["weight"], jnp.full(2, 4.0))
 
 
+@pytest.mark.slow
 def test_draws_differ_by_step_part_and_member_and_are_repeatable():
     tx = optimizers.gradient_descent(0.0)
     model_state = {"seen": jnp.zeros((), jnp.int32)}
@@ -103,6 +108,7 @@ def test_draws_differ_by_step_part_and_member_and_are_repeatable():
 RATE = schedules.step_decay(1.0, factor=0.5, every_steps=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tx",
     [
@@ -189,6 +195,7 @@ def test_what_augmentation_and_penalty_give_is_checked(options, error, match):
         trainer.step(state, BATCH, KEY)
 
 
+@pytest.mark.slow
 def test_augmentation_sees_the_preprocessed_images_and_they_are_not_preprocessed_again():
     """Whole numbers that noise makes floating would not be divided by 255 any more."""
     seen = []
@@ -356,6 +363,7 @@ def test_arguments_of_other_kinds_are_refused():
         trainer.init(None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"accumulate": 3}], ids=["whole", "parts"])
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("name", ["zoom", "a_zoom"])
