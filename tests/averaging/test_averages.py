@@ -28,6 +28,7 @@ def test_average_of_a_constant_is_the_constant(decay):
     np.testing.assert_allclose(got, np.array(values) * (1 - decay**t), rtol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0.5, 0.9, 0.99])
 def test_average_of_a_straight_line_lags_behind_it(decay):
     """Of theta_t = t: t / (1 - b^t) - b / (1 - b), by summing the geometric series."""

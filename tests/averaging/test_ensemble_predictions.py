@@ -13,6 +13,7 @@ LOGITS = jnp.log(jnp.asarray(P, jnp.float32)) + 7.0  # a constant is no evidence
 compiled = jax.jit(ensemble_predictions, static_argnames="average")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [None, [1.0, 0.0, 3.0]])
 def test_by_hand(weights):
     share = np.full(3, 1 / 3) if weights is None else np.array([0.25, 0.0, 0.75])

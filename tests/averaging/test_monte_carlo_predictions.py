@@ -58,6 +58,7 @@ def test_weight_scaling_is_the_geometric_mean_of_all_masks_of_softmax_regression
     assert np.max(np.abs(np.asarray(sampled) - np.asarray(scaled))) < 2 * error
 
 
+@pytest.mark.slow
 def test_a_model_with_dropout_layers():
     net = models.MLP((16, 3), dropout_rates=0.5)
     variables = jax.jit(lambda: net.init(KEY, X, train=False))()
@@ -70,6 +71,7 @@ def test_a_model_with_dropout_layers():
     assert np.all(found.variance > 0)
 
 
+@pytest.mark.slow
 def test_the_same_key_gives_the_same_numbers_and_narrow_scores_are_widened():
     chex.assert_trees_all_equal(average(3), average(3))
     found = average(3, lambda key, w, x: linear(key, w, x).astype(jnp.bfloat16))

@@ -71,6 +71,7 @@ def test_mean_of_the_batches_statistics(model):
     np.testing.assert_allclose(stats["var"], BATCHES.var(axis=(1, 2)).mean(axis=0), rtol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model, options",
     [
@@ -113,6 +114,7 @@ class Shared(nn.Module):
         return BatchNorm(axis_name="rows", name="norm")(x, train=train)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [BatchNorm, nn.BatchNorm])
 def test_values_along_a_mapped_axis_count_too(kind):
     """A batch of 4 examples, each of 4 by 2 values of a feature, mapped over the examples."""
@@ -137,6 +139,7 @@ def test_values_along_a_mapped_axis_count_too(kind):
     np.testing.assert_allclose(ratio, 32 / 31, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_batch_makes_evaluation_equal_to_training_at_every_depth():
     model, x = Deep(), X[:8]
 
@@ -171,6 +174,7 @@ def test_a_layer_that_never_moves_keeps_its_statistics():
     chex.assert_trees_all_equal(stats["norm"], {"mean": jnp.zeros(3), "var": jnp.ones(3)})
 
 
+@pytest.mark.slow
 def test_a_cumulative_average_with_its_own_counter_and_half_precision():
     """The layer's own keep factor is count / (count + 1); the counter stays."""
 
@@ -186,6 +190,7 @@ def test_a_cumulative_average_with_its_own_counter_and_half_precision():
     chex.assert_trees_all_equal(got, {"count": jnp.int32(3), "mean": jnp.bfloat16(5)}, strict=True)
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_agree():
     model, population = Flax(), jnp.stack([X, 2 * X])
     variables = model.init(jax.random.key(1), X[:2], train=False)

@@ -62,6 +62,7 @@ def test_every_averager_says_what_becomes_of_batch_norm(case):
     assert "`recalibrate_batch_norm`" in case.make.__doc__
 
 
+@pytest.mark.slow
 def test_output_keeps_dtypes_and_state_is_wide_and_stable(case):
     averager = build(case)
     start = averager.init(params_at(0))
@@ -74,12 +75,14 @@ def test_output_keeps_dtypes_and_state_is_wide_and_stable(case):
         assert state.average["b"][0].dtype == jnp.float32
 
 
+@pytest.mark.slow
 def test_jit_agrees_and_traces_once(case):
     averager = build(case)
     traced = jax.jit(chex.assert_max_traces(averager.update, n=1))
     chex.assert_trees_all_close(run(averager, traced), run(averager), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_scan_agrees_and_the_first_parameters_may_be_donated(case):
     averager, first = build(case), params_at(0)
     start = averager.init(first)

@@ -43,6 +43,7 @@ def scan(case, rule, errors):
     return outputs, state
 
 
+@pytest.mark.slow
 def test_something_happens(case):
     """The errors make every rule act, so that the tests below can fail."""
     outputs, state = run(case, build(case))

@@ -5,6 +5,8 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 import jaxtricks
 
 ROOT = pathlib.Path(jaxtricks.__file__).parent
@@ -31,6 +33,7 @@ def imported_modules(path):
             yield node.module
 
 
+@pytest.mark.slow
 def test_rooms_import_only_rooms_to_their_left():
     for path in ROOT.rglob("*/*.py"):
         room = path.relative_to(ROOT).parts[0]

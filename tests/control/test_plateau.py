@@ -96,6 +96,7 @@ def reduce_on_plateau(metrics, factor, patience, rate=1.0, min_lr=0.0, eps=1e-8,
     return rates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cooldown, min_lr, eps", [(0, 0.0, 1e-8), (3, 1e-3, 1e-8), (1, 0.0, 0.02)])
 def test_carrying_the_rate_itself_is_the_rule_of_pytorch(cooldown, min_lr, eps):
     metrics = 1 + np.abs(np.random.default_rng(1).normal(size=80))
@@ -122,6 +123,7 @@ def scales(tx, losses):
     return np.array(out)
 
 
+@pytest.mark.slow
 def test_optax_cuts_one_observation_earlier():
     """S-LIB-04: at bad == patience, where PyTorch and we wait for bad > patience."""
     losses = jnp.ones(7)

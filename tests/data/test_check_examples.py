@@ -63,6 +63,7 @@ def test_soft_labels_of_many_classes_pass():
         data.check_examples({"label": soft}, classes=1000)
 
 
+@pytest.mark.slow
 def test_real_splits_pass():
     for part in data.load("digits"):
         data.check_examples(part, classes=10)

@@ -217,6 +217,7 @@ def test_the_copy_does_not_hide_a_missing_package(tiny, monkeypatch):
         whole(tiny)
 
 
+@pytest.mark.slow
 def test_threads_at_once(tiny, own_cache):
     limits = [3, 30, None, 12] * 4
     want = {limit: whole(tiny, limit=limit, cache=False) for limit in limits}

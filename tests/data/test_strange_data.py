@@ -211,6 +211,7 @@ def test_records_and_labels_are_as_they_are_described(folder, version):
         source[range(60)]
 
 
+@pytest.mark.slow
 def test_a_changed_byte_of_the_records_is_found(folder, version, want):
     rng = np.random.default_rng(0)
     (path,) = version.glob("*train*array_record*")

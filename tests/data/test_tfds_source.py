@@ -39,6 +39,7 @@ def test_transform_makes_shapes_equal(tmp_path):
     assert np.array_equal(rows, np.stack([picture(i, "train")[:2] for i in rows[:, 0, 0, 0]]))
 
 
+@pytest.mark.slow
 def test_many_threads_may_ask(tiny):
     source = data.TfdsSource("tiny", "train", data_dir=tiny)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:

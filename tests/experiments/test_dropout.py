@@ -110,12 +110,14 @@ def test_masks_of_a_run_repeat_as_often_as_the_law_says():
     assert shared.shape == (8, 1)
 
 
+@pytest.mark.slow
 def test_parameters_of_a_sub_network():
     first, second = jnp.arange(200) < 50, jnp.arange(200) < 20
     ours = masks.parameters_of([first, second])
     assert masks.count(ours) == 65 * 50 + 51 * 20 + 21 * 10 - 0
 
 
+@pytest.mark.slow
 def test_p_is_read_as_a_rate():
     results = meaning.run(meaning.SMOKE)
     values, draws = np.array(results["values"]), meaning.SMOKE.draws * meaning.UNITS

@@ -7,6 +7,7 @@ import pytest
 from experiments.dropout import are_weights_of_dropped_units_updated as script
 
 
+@pytest.mark.slow
 def test_changes_are_those_of_the_units_own_numbers():
     """Two units: to the first lead 1 and 2, the second's bias changes by 3, its row by 4."""
     before = {

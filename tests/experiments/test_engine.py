@@ -161,6 +161,7 @@ def test_a_committed_verdict_stands_until_the_script_says_why(tmp_path, monkeypa
     assert "revised: 1e-6 is under the rounding" in (tmp_path / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_revised_plan_needs_seeds_that_were_never_used(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "COMMITTED", tmp_path)
     revised = {"C-001": Plan({"rise": 1e-3}, ("pos",), revised="1e-6 is under the rounding")}
@@ -185,6 +186,7 @@ def test_a_plan_is_not_lost_on_the_way_to_another(tmp_path, monkeypatch):
         run_script(without, "default", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_larger_preset_replaces_a_smaller_one_by_the_same_plan_only(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "COMMITTED", tmp_path)
     run_script(fake_script(), "default", tmp_path)
@@ -195,6 +197,7 @@ def test_a_larger_preset_replaces_a_smaller_one_by_the_same_plan_only(tmp_path, 
     assert read_record(tmp_path / "question.json")["preset"] == "full"
 
 
+@pytest.mark.slow
 def test_smaller_runs_do_not_replace_larger_ones(tmp_path):
     run_script(fake_script(), "full", tmp_path)
     with pytest.raises(ReplacementRefused, match="full"):
@@ -209,6 +212,7 @@ def test_bundled_data_does_not_replace_real_data(tmp_path):
         run_script(fake_script(Config=lambda: Config(data_set="digits")), "default", tmp_path)
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_record_but_for_times(tmp_path):
     records = []
     for _ in range(2):
@@ -275,6 +279,7 @@ def test_a_smoke_run_is_marked_as_one(capsys, tmp_path):
     assert "C-001 confirmed: measured (smoke run, too small" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_redrawing_by_another_plan_is_refused_unless_forced(tmp_path):
     script = fake_script()
     run_script(script, "default", tmp_path)
@@ -286,6 +291,7 @@ def test_redrawing_by_another_plan_is_refused_unless_forced(tmp_path):
     redraw_script(script, tmp_path, force=True)
 
 
+@pytest.mark.slow
 def test_what_is_committed_keeps_its_outcome_when_it_is_redrawn(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "COMMITTED", tmp_path)
     script = fake_script()
@@ -297,6 +303,7 @@ def test_what_is_committed_keeps_its_outcome_when_it_is_redrawn(tmp_path, monkey
     assert read_record(tmp_path / "question.json")["verdicts"][0]["outcome"] == "refuted"
 
 
+@pytest.mark.slow
 def test_a_forced_redraw_keeps_the_plan_that_it_judged_by(tmp_path):
     script = fake_script()
     run_script(script, "default", tmp_path)
@@ -306,6 +313,7 @@ def test_a_forced_redraw_keeps_the_plan_that_it_judged_by(tmp_path):
     assert plan["effects"] == {"rise": 1e-3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", [lambda s, out: run_script(s, "default", out), redraw_script])
 def test_another_script_s_record_is_not_replaced(tmp_path, act):
     run_script(fake_script(), "default", tmp_path)
@@ -343,6 +351,7 @@ def test_what_is_no_list_of_verdicts_is_refused(tmp_path, judge):
         run_script(fake_script(judge=judge), "default", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_part_is_judged_by_an_effect_of_the_plan(tmp_path):
     """Or by its log10, or by 0, which is only a direction."""
 

@@ -54,6 +54,7 @@ def test_steps_of_a_sum_and_of_an_average():
     np.testing.assert_allclose(results["steps"]["average"], (1 - 0.9**t) ** -0.5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_first_steps_by_place_of_epsilon_and_start():
     with jax.enable_x64(True):
         step = does_epsilon_belong_inside_the_root.first_step
@@ -82,6 +83,7 @@ def test_the_printed_loop_makes_one_update_fewer(iterations):
     assert -end == pytest.approx(iterations - 1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_distance_after_the_rate_fell():
     """Inside: the velocity falls geometrically from -1 (nearly) to -0.1."""
     script = do_momentum_conventions_agree
@@ -144,6 +146,7 @@ def test_measured_error_of_the_mean_of_means_is_the_laws():
     np.testing.assert_allclose(results["sorted_means"], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_first_updates_of_dropped_units():
     """rho (1 - rho^10) / (1 - rho); Adam's from its moments, both decayed once."""
     script = do_dropped_units_keep_their_value

@@ -118,6 +118,7 @@ def test_signed_ranks_are_wilcoxon_s(n):
     assert found.below(found.high + 1e-9) <= 0.05 < found.below(found.high - 1e-9)
 
 
+@pytest.mark.slow
 def test_many_values_can_be_ranked():
     assert ranked(np.arange(1.0, 1101)).p < 1e-100
 

@@ -39,6 +39,7 @@ def seeded_script(turns=False):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns, after", [(False, "confirmed"), (True, "refuted")])
 def test_other_seeds_are_run_and_compared(tmp_path, turns, after):
     script = seeded_script(turns)
@@ -71,6 +72,7 @@ def test_what_cannot_be_compared_is_said(tmp_path):
         list(compare(seeded_script(), "default", 1, tmp_path, tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change, preset, words",
     [

@@ -53,6 +53,7 @@ def test_a_slope_without_critical_points_is_searched_in_vain():
     assert not there
 
 
+@pytest.mark.slow
 def test_steps_of_the_valley_are_those_of_the_closed_form():
     """2 of them may be one off: the gradient at the last step is a float's width from 1e-6."""
     script = how_slow_is_an_ill_conditioned_valley

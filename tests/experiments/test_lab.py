@@ -34,6 +34,7 @@ def test_a_set_that_is_not_prepared_is_digits(monkeypatch):
     assert lab.read("mnist", pool=20, validation=20, test=20).name == "digits"
 
 
+@pytest.mark.slow
 def test_each_seed_draws_its_own_training_set(digits):
     draw = jax.jit(lambda key: lab.subset(key, digits.pool, 300, noise=0.5))
     first, second = draw(KEYS[0]), draw(KEYS[1])

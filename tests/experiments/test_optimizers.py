@@ -84,6 +84,7 @@ def test_images_that_are_their_labels_are_learned_without_error():
     assert np.all(np.diff(found["loss"]) < 0)
 
 
+@pytest.mark.slow
 def test_at_rate_0_nothing_changes():
     found = race(0.0)
     np.testing.assert_array_equal(found["error"], np.full(4, races.held_back(found)))

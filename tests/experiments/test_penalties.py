@@ -68,6 +68,7 @@ def test_the_first_step_of_l2_under_adam_has_the_size_of_the_rate(steps):
     np.testing.assert_allclose(np.abs(decayed + rate * decay.DRAWN * start), rate, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_differs_from_decay_refutes_and_what_does_not_fails_the_control(steps):
     assert outcomes(decay, plain(steps)) == {"C-063": "confirmed", "E-81": "confirmed"}
     off = plain(steps)

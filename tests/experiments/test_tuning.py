@@ -46,6 +46,7 @@ def test_the_best_trial_of_a_parabola():
     np.testing.assert_allclose(found["a"].tested, np.full(4, 1.0025), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_winner_has_the_least_mean_and_not_the_least_loss():
     """Uniform in [0, 1], mean 0.5, against 0.3 for certain."""
 
@@ -162,6 +163,7 @@ def noisy(key, rate):
 RATES = np.float32([0.1, 0.3, 1.0])
 
 
+@pytest.mark.slow
 def test_the_choice_is_made_again_for_each_seed():
     arms = {"only": Arm(noisy, RATES)}
     found = tune(jax.random.key(1), arms, tuning_seeds=2, seeds=30, choice="for each seed")["only"]

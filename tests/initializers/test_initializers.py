@@ -115,6 +115,7 @@ def test_the_uniform_bound_is_pytorch_s_for_dense_layers():
         assert 0.999 / 20 < float(jnp.max(jnp.abs(weights))) <= 1 / 20 * (1 + 1e-6)
 
 
+@pytest.mark.slow
 def test_the_gaussian_has_the_deviation_or_the_variance_that_was_given():
     """E-09: 0.01 is a deviation in the notes' picture; as a variance it is ten times as wide."""
     for given, wanted in (({"std": 0.01}, 0.01), ({"var": 0.01}, 0.1), ({"std": 1.0}, 1.0)):
@@ -131,6 +132,7 @@ def test_dtype_and_shape_are_those_asked_for(name):
         assert weights.shape == (3, 5, 4, 6) and weights.dtype == dtype
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["xavier", "lecun", "fan_out"])
 def test_gains_may_be_mapped_and_scale_the_same_draw(name):
     make = SCALED[name]
@@ -140,6 +142,7 @@ def test_gains_may_be_mapped_and_scale_the_same_draw(name):
     )
 
 
+@pytest.mark.slow
 def test_slopes_and_deviations_may_be_mapped():
     slopes, deviations = jnp.array([0.0, 1.0]), jnp.array([0.1, 2.0])
     he = jax.jit(jax.vmap(lambda a: initializers.he(negative_slope=a)(KEY, (4, 3))))(slopes)

@@ -31,6 +31,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMS)
 def test_values_and_slopes_are_those_of_the_closed_form_and_finite(name):
     f, value, slope = FORMS[name]

@@ -72,6 +72,7 @@ def test_pytorchs_network_drops_before_it_activates():
     chex.assert_trees_all_equal(*(trained(one, params) for one in sigmoid))
 
 
+@pytest.mark.slow
 def test_behind_the_activation_the_next_layer_is_given_standardised_values():
     net = models.MLP((50, 3), block=norm_last)
 
@@ -99,6 +100,7 @@ def test_the_bias_before_a_batch_norm_changes_nothing_and_has_no_gradient():
     assert float(jnp.max(jnp.abs(gradient["Dense_0"]["kernel"]))) > 1e-2
 
 
+@pytest.mark.slow
 def test_statistics_shared_over_an_axis_are_those_of_the_whole_batch():
     whole = models.MLP((5, 3), block=batch_norm_block)
     parted = whole.clone(block=functools.partial(batch_norm_block, axis_name="parts"))

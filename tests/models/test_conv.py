@@ -62,6 +62,7 @@ def test_without_a_bias_there_is_none():
     assert set(Conv(1, use_bias=False).init(KEY, jnp.ones((1, 4, 4, 1)))["params"]) == {"kernel"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours, theirs", [(max_pool, nn.max_pool), (average_pool, nn.avg_pool)])
 @pytest.mark.parametrize("size", [2, 3])
 def test_pooling_equals_flax_in_numbers_and_gradients(ours, theirs, size):

@@ -131,6 +131,7 @@ def mode(layer):
     return {"train": False} if isinstance(layer, TAKE_TRAIN) else {}
 
 
+@pytest.mark.slow
 def test_statistics_are_single_precision_even_if_the_batch_is_told_apart_by_a_thousandth():
     """Values of 1 and 1.001 are one number in bfloat16, and their deviation is kept."""
     x = jnp.tile(jnp.array([[1.0], [1.001]]), (4, 1))

@@ -120,6 +120,7 @@ def test_images_and_their_rows_give_the_same_logits():
     chex.assert_trees_all_equal(evaluated(net, variables), evaluated(net, variables, rows))
 
 
+@pytest.mark.slow
 def test_batch_norm_stands_before_the_activation():
     net = models.batch_norm_mlp()
     variables = initialised(net)
@@ -142,6 +143,7 @@ def test_the_deep_network_starts_from_a_deviation_of_a_hundredth_and_loses_the_s
     assert np.abs(evaluated(net, variables)).max() < 1e-9
 
 
+@pytest.mark.slow
 def test_dropout_rates_may_be_mapped():
     variables = initialised(models.MLP((16, 10)))
 

@@ -23,6 +23,7 @@ def run(net, *, train, key=KEY, x=ROWS):
     return net.apply(variables, x, train=train, rngs=rngs, mutable=["batch_stats"])[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layer, changes",
     [
@@ -41,6 +42,7 @@ def test_only_dropout_and_batch_norm_change_between_train_and_evaluation(layer, 
     assert bool(jnp.any(trained != evaluated)) is changes
 
 
+@pytest.mark.slow
 def test_evaluation_is_a_function_and_training_one_of_the_key():
     net, other = Sequential([nn.Dense(4), Dropout(0.5)]), jax.random.key(5)
     chex.assert_trees_all_equal(run(net, train=False), run(net, train=False, key=other))
@@ -82,6 +84,7 @@ def test_a_function_that_takes_train_gets_it_and_one_that_takes_anything_does_no
     assert net.apply({}, jnp.ones(()), train=False) == 1
 
 
+@pytest.mark.slow
 def test_nested_networks_get_train_too():
     net = Sequential([Sequential([nn.Dense(4), Dropout(0.5)]), nn.Dense(2)])
     assert jnp.any(run(net, train=True) != run(net, train=False))

@@ -99,6 +99,7 @@ def test_synchronised_parts_equal_the_whole_batch_gradients_included(unbiased):
         chex.assert_trees_all_close(one, whole_updated, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_sharded_batch_under_jit_is_synchronised():
     layer, x = BatchNorm(), images()
     variables = layer.init(KEY, x, train=False)
@@ -186,6 +187,7 @@ def test_the_batch_s_deviation_and_mean_as_scale_and_bias_give_the_input_back(ep
     chex.assert_trees_all_close(compiled(layer, x, variables)[0], x, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_value_per_feature_is_no_batch():
     """Its variance is 0 and the output the bias, whatever it is: PyTorch refuses it too."""
     layer, variables = BatchNorm(), BatchNorm().init(KEY, jnp.ones((1, 3)), train=True)
@@ -201,6 +203,7 @@ def test_a_wrong_axis_is_named(axis):
         trained(BatchNorm(axis=axis), jnp.ones((4, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [False, True])
 @pytest.mark.parametrize("axis, shape", [((1, 2), (8, 4, 5, 3)), (0, (8, 3)), (-1, (5, 4))])
 def test_other_features_than_those_of_the_running_statistics_are_refused(axis, shape, train):

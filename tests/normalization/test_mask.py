@@ -94,6 +94,7 @@ def test_unbiased_variance_counts_what_counts():
     np.testing.assert_allclose(stats["batch_stats"]["var"], want, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1])
 def test_running_statistics_stay_without_two_values(count):
     x, mask = X[:, 0, 0], jnp.arange(6) < count
@@ -105,6 +106,7 @@ def test_running_statistics_stay_without_two_values(count):
     assert np.all(np.asarray(y) == 0)
 
 
+@pytest.mark.slow
 def test_a_mapped_axis_counts_all_of_its_members():
     layer, parts = (
         BatchNorm(axis_name="i"),

@@ -77,6 +77,7 @@ def test_how_large_the_bias_is():
         assert -got == pytest.approx(want, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_nothing_moves_until_the_last_gradient():
     tx: Any = optimizers.accumulate(optimizers.adam(0.1), 3)
     params = {"w": jnp.ones(2)}
@@ -96,6 +97,7 @@ def test_nothing_moves_until_the_last_gradient():
     assert int(start[0].count) == 0 and int(state.inner[0].count) == 2
 
 
+@pytest.mark.slow
 def test_equals_the_inner_rule_on_the_means():
     """A law, with a rule that has a state: accumulation commutes with taking means."""
     gradients = jax.random.normal(jax.random.key(3), (12, 4))
@@ -116,6 +118,7 @@ def test_equals_the_inner_rule_on_the_means():
         chex.assert_trees_all_close(updates, want, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_vmaps_over_the_inner_rate_and_the_weights():
     params, _, parts = ragged_batches()
 

@@ -20,6 +20,7 @@ def test_first_step_has_a_closed_form(decay, eps):
     chex.assert_trees_all_close(got, jnp.float32(want), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay, eps", [(0.95, 1e-6), (0.5, 1e-2)])
 def test_equals_optax(decay, eps):
     gradients = jax.random.normal(jax.random.key(0), (100, 8))

@@ -11,6 +11,7 @@ from jaxtricks import optimizers
 from tests.trajectories import updates_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eps_inside", [False, True])
 @pytest.mark.parametrize("corrected", [False, True])
 def test_constant_gradient_has_a_closed_form(corrected, eps_inside):

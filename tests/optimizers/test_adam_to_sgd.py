@@ -44,6 +44,7 @@ def test_carried_velocity_is_that_of_sgd_from_the_start(when, bias_correction):
     chex.assert_trees_all_close(got[when:], sgd[when:], rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.99])
 def test_carried_velocity_of_a_constant_gradient_is_exact_for_any_decay(rho):
     """v_t = g (1 - rho^t) / (1 - rho), although Adam averaged with 0.9."""
@@ -110,6 +111,7 @@ def test_a_control_rule_decides_and_the_switch_stays():
     assert float(state.control) == 0.5
 
 
+@pytest.mark.slow
 def test_none_is_no_observation():
     sgd, state = run(switching(rising()), [None, 3.0, None, 2.0, None, 2.5, None])
     assert sgd == [False] * 5 + [True, True]

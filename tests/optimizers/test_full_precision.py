@@ -67,6 +67,7 @@ def test_a_jump_is_off_by_the_rounding_of_the_update_and_put_right_by_the_next()
     assert float(seen[1]) == float(state.params.astype(jnp.bfloat16)) == target
 
 
+@pytest.mark.slow
 def test_wide_parameters_are_updated_as_without_it():
     tx = optimizers.adamw(1e-3)
     gradients = jax.random.normal(jax.random.key(0), (20, len(START)))
@@ -99,6 +100,7 @@ def steps_of(tx, scale, steps=64):
     return float(state.params["w"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 0.25, 0.0])
 def test_the_trainers_scale_scales_the_steps_of_the_copy(scale):
     """64 steps of 2^-10, all exact."""

@@ -63,6 +63,7 @@ def test_both_forms_are_one_trajectory(decay, rate):
         assert float(jnp.abs(moved - points).max()) >= 0.05 * decay  # they are two points
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.1, falling], ids=["constant", "falling"])
 def test_rate_outside_is_what_optax_does(rate):
     gradients = jax.random.normal(jax.random.key(0), (40, 5))

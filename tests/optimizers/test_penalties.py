@@ -27,6 +27,7 @@ def first_update(tx, grads, params):
     return tx.update(grads, tx.init(params), params)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PENALTIES)
 def test_adds_the_gradient_of_the_penalty(name):
     tx, penalty = PENALTIES[name]

@@ -76,6 +76,7 @@ def test_fixed_point_obeys_the_optimality_conditions():
     chex.assert_trees_all_close(updates, 0 * w, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_diagonal_metric_solves_another_problem():
     """With -alpha D g the strength on coordinate i is lambda / D_i, as the documentation warns."""
     design, target = problem(orthogonal=True)

@@ -13,6 +13,7 @@ from tests.trajectories import updates_of
 GRADIENTS = jax.random.normal(jax.random.key(0), (60, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.0, 0.1])
 @pytest.mark.parametrize("corrected", [False, True])
 @pytest.mark.parametrize("eps_inside", [False, True])
@@ -44,6 +45,7 @@ def test_variance_of_a_constant_gradient_has_a_closed_form():
     chex.assert_trees_all_close(few[:30], jnp.asarray(want[:30], jnp.float32), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_gradient", [False, True])
 def test_centered_never_takes_the_root_of_a_negative_variance(keep_gradient):
     """Under constant gradients a rounded r - m^2 may fall below 0; ours tends to g / eps."""
@@ -77,6 +79,7 @@ def falling(count):
     return 0.1 / (1.0 + count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lr_inside", [False, True])
 def test_velocity_with_the_rate_inside_and_outside(lr_inside):
     """Keras and optax have the rate inside, PyTorch outside; they part when it falls."""

@@ -38,6 +38,7 @@ def test_projected_sgd_step_is_adams_step():
     chex.assert_trees_all_close(projected, p, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_rate_is_the_weighted_mean_of_the_projected_rates():
     """Without a switch the steps are Adam's; weights beta2^(k-j), normalised."""
     states = run(optimizers.swats(0.1, b2=0.8, tolerance=0.0), GRADIENTS)

@@ -73,6 +73,7 @@ def test_arguments_and_defaults_are_pytorchs(preset):
     assert list(ours) == [name for name in theirs if name in ours]
 
 
+@pytest.mark.slow
 def test_no_dampening_without_momentum_even_when_traced():
     def first_two(momentum):
         tx = presets.torch.sgd(1.0, momentum, dampening=0.5)

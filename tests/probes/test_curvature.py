@@ -132,6 +132,7 @@ def test_long_filters_in_half_precision_keep_their_length():
     np.testing.assert_allclose(lengths, 100_000**0.5, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_trace_is_within_its_standard_error(hessian):
     mean, error = jax.jit(lambda key: probes.hessian_trace(key, loss, PARAMS, draws=400))(KEY)
     assert abs(float(mean) - np.trace(hessian)) < 4 * float(error)
@@ -188,6 +189,7 @@ def test_a_slice_has_the_first_direction_in_its_rows():
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_bad_input_is_named():
     with untyped():
         with pytest.raises(ValueError, match="steps must be at most the 2 parameters, got 3"):

@@ -159,6 +159,7 @@ class Twice(nn.Module):
         return layer(layer(x))
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_called_twice_has_two_values_and_two_gradients():
     x = jnp.ones((2, 3))
     variables = Twice().init(KEY, x)
@@ -212,12 +213,14 @@ def test_dead_units_are_those_that_no_example_of_the_set_switches_on():
     assert few["Dense_0"].tolist() == [False, True, True, True]
 
 
+@pytest.mark.slow
 def test_a_unit_that_is_nan_is_not_dead():
     net, x = models.MLP((3, 2)), jnp.full((4, 2), jnp.nan)
     dead = probes.dead_units(net, variables_of(net, x), x, 2, train=False)
     assert not any(jnp.any(units) for units in dead.values())
 
 
+@pytest.mark.slow
 def test_a_channel_is_alive_where_it_is_alive_anywhere():
     net = nn.Sequential([nn.Conv(2, (1, 1))])
     x = jnp.zeros((3, 4, 4, 1)).at[2, 3, 0].set(1.0)

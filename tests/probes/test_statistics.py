@@ -60,6 +60,7 @@ def test_a_sigmoid_saturates_at_both_ends():
     assert found.mean.dtype == jnp.float32
 
 
+@pytest.mark.slow
 def test_equal_entries_have_no_deviation_and_the_kurtosis_0():
     for value in (0.0, 0.1, -3.0):
         with jax.debug_nans(True):
@@ -84,6 +85,7 @@ def test_counts_and_shares_go_beyond_what_single_precision_counts_to():
     np.testing.assert_allclose(zero, (size - 8) / size, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peaks", [[-1e38, 1e38], [-3.4e38, 1e38, 3.4e38], [1e-37, 3e-37]])
 def test_the_ends_of_single_precision_have_a_spread(peaks):
     exact = np.repeat(np.float32(peaks).astype(np.float64), 5)

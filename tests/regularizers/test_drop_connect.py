@@ -100,6 +100,7 @@ def test_a_gradient_with_a_mask_per_example_sums_over_those_that_kept_the_weight
     assert layer.init(KEY, X, train=False)["params"].keys() == {"kernel"}
 
 
+@pytest.mark.slow
 def test_positions_share_the_mask_of_their_example():
     x = jnp.ones((4, 3, 6))
     shared, own = (
@@ -165,6 +166,7 @@ def test_both_algorithms_draw_the_same_masks():
         chex.assert_trees_all_close(native, patches, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_at_rate_1_nothing_but_the_bias_is_left_in_training():
     params = {"params": {"kernel": KERNEL, "bias": jnp.arange(3.0)}}
     layer = DropConnectDense(3, 1.0, activation=nn.relu, inference="gaussian")
@@ -175,6 +177,7 @@ def test_at_rate_1_nothing_but_the_bias_is_left_in_training():
     chex.assert_trees_all_close(means, X @ KERNEL + jnp.arange(3.0)[None], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_gaussian_inference_draws_from_the_stream_and_initialising_does_not():
     layer = DropConnectDense(3, activation=nn.relu, inference="gaussian")
     variables = layer.init({"params": KEY}, X, train=False)
@@ -191,6 +194,7 @@ def test_gaussian_inference_draws_from_the_stream_and_initialising_does_not():
     chex.assert_trees_all_equal(narrow, jnp.asarray(first, jnp.bfloat16))
 
 
+@pytest.mark.slow
 def test_examples_one_after_the_other_and_side_by_side_agree_with_their_gradients():
     keys = jax.random.split(KEY, 2)
     drawn = jnp.float32(2), jnp.uint32(2**15)
@@ -211,6 +215,7 @@ def test_examples_one_after_the_other_and_side_by_side_agree_with_their_gradient
     chex.assert_trees_all_close(in_loop, abreast, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_memory_holds_one_mask_at_a_time_where_examples_are_looped_over():
     """The masks of all are 4 MiB, the weights that they leave 16 MiB."""
     x, kernel = jnp.ones((64, 256)), jnp.ones((256, 256))
@@ -222,6 +227,7 @@ def test_memory_holds_one_mask_at_a_time_where_examples_are_looped_over():
     assert memory is not None and memory.temp_size_in_bytes < 2**21
 
 
+@pytest.mark.slow
 def test_a_repeated_eager_call_compiles_nothing():
     def both(key, strides):
         given = {"per_example": True, "strides": strides}

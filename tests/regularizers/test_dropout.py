@@ -70,6 +70,7 @@ def test_rate_0_keeps_and_rate_1_drops_everything():
     chex.assert_trees_all_equal(compiled(KEY, x, 1.0), jnp.zeros_like(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.5, 1.0])
 def test_gradients_are_finite_and_zero_for_dropped_entries(rate):
     x = jnp.arange(1.0, 101)
@@ -243,6 +244,7 @@ def test_entries_share_their_draw_along_the_other_axes(axes, inverted):
     assert draws.shape[1] == 1 or not np.all(draws == draws[:, :1])
 
 
+@pytest.mark.slow
 def test_standard_and_inverted_dropout_differ_by_the_probability_of_staying():
     x, rates = jnp.linspace(1, 2, 30_000), np.array([0.01, 0.3, 0.5, 0.9, 0.9999], np.float32)
     both = [jax.vmap(lambda r, i=i: dropout(KEY, x, r, inverted=i)) for i in (True, False)]

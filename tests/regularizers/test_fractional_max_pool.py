@@ -109,6 +109,7 @@ def test_pairs_are_ordinary_pooling():
         np.testing.assert_array_equal(pool(key, x), want)
 
 
+@pytest.mark.slow
 def test_nan_is_not_lost_and_evaluation_is_fixed():
     x = jnp.zeros((1, 4, 4, 1)).at[0, 1, 1, 0].set(jnp.nan)
     pool = jax.jit(lambda x: fractional_max_pool(None, x, 2.0, overlapping=False))

@@ -108,6 +108,7 @@ def test_gradients_of_dropped_entries_are_zero_whatever_comes_back(rate):
         assert not np.any(gradient[~stays]) and not np.all(stays), name
 
 
+@pytest.mark.slow
 def test_the_standard_form_is_the_inverted_one_times_the_probability_of_staying():
     """With the same key, for whole examples too."""
     x = jax.random.normal(KEY, (4000, 2, 3))

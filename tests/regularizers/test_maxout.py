@@ -35,6 +35,7 @@ def test_one_piece_is_a_dense_layer_with_its_draws_statistics():
     np.testing.assert_allclose(kernel.var() * 300, 1, rtol=0.02)
 
 
+@pytest.mark.slow
 def test_pieces_are_drawn_apart_and_units_have_k_times_the_parameters():
     layer = regularizers.Maxout(4, pieces=3)
     kernel, _ = drawn(layer, jnp.ones((1, 5)))

@@ -23,6 +23,7 @@ def test_gaussian_factors_have_the_mean_and_the_variance_of_dropout_s(rate):
     assert y.var() == pytest.approx(dropped.var(), rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES)
 def test_alpha_dropout_keeps_mean_and_variance_of_standardised_units(rate):
     x = jax.random.normal(jax.random.key(1), (N,))

@@ -38,6 +38,7 @@ def test_it_is_the_sum_over_what_the_mask_chooses(name, mask, sums):
     assert float(got) == pytest.approx(0.3 * sums[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PENALTIES)
 @pytest.mark.parametrize("mask", [None, optimizers.weights_only])
 def test_its_gradient_is_what_the_transformation_adds(name, mask):

@@ -16,6 +16,7 @@ def values(schedule, counts=COUNTS):
     return np.asarray(jax.jit(jax.vmap(schedule))(jnp.asarray(counts, jnp.int32)), np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "schedule, form",
     [

@@ -50,6 +50,7 @@ def test_short_integers_do_not_wrap_around(short):
         np.testing.assert_array_equal(values(rate, counts), want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [10, 1000, 12_345_679])
 def test_equal_cycles_are_exact_to_the_largest_count(first):
     last = (2**31 - 1) // first * first

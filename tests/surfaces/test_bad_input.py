@@ -74,6 +74,7 @@ def test_bad_surface_with_a_key(surface, message):
         RUNS["with key"](TX, surface)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("surface", [jnp.sum, jax.jit(jnp.sum), lambda x, scale=1.0: 2.0])
 def test_what_can_be_followed_passes(surface):
     path = surfaces.trajectory(optax.sgd(0.1), surface, jnp.ones(2), 1)
@@ -171,6 +172,7 @@ def test_half_is_a_bool():
         surfaces.least_squares(X, Y, half=3)
 
 
+@pytest.mark.slow
 def test_weights_may_be_traced():
     """All-zero weights of a wholly padded batch are data: nothing to refuse, the mean is 0/0."""
     losses = jax.vmap(lambda w: surfaces.least_squares(X, Y, weights=w)(jnp.zeros(2)))

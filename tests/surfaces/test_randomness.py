@@ -57,6 +57,7 @@ def test_variances_are_data():
     chex.assert_trees_all_close(got, jnp.stack([gradient(1.0), gradient(4.0)]), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_noise_in_one_dimension_and_in_the_dtype_of_the_point():
     noisy = surfaces.with_gradient_noise(surfaces.inflection(), 1.0)
     gradient = jax.grad(noisy, argnums=1)(jax.random.key(0), jnp.asarray(1.0, jnp.bfloat16))
@@ -96,6 +97,7 @@ def test_probability_of_a_minimum(dimension, probability):
     assert abs(share - probability) < 5 * np.sqrt(probability * (1 - probability) / n)
 
 
+@pytest.mark.slow
 def test_goe_variances_and_spectrum():
     matrix = np.asarray(surfaces.random_goe(jax.random.key(0), 400))
     assert np.array_equal(matrix, matrix.T)

@@ -33,6 +33,7 @@ def test_gradient_is_the_mean_or_sum_of_error_times_input(reduction, divisor):
         chex.assert_trees_all_close(got, jnp.asarray(want), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_without_half_the_loss_doubles():
     whole = surfaces.least_squares(INPUTS, TARGETS, half=False)
     assert whole(THETA) == pytest.approx(float(np.mean((INPUTS @ THETA - TARGETS) ** 2)), rel=1e-5)

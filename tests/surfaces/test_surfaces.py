@@ -139,6 +139,7 @@ def test_bad_quadratic(curvatures, angle, message):
         surfaces.quadratic(curvatures, angle=angle)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("angle", [0.0, 0.4, jnp.pi / 4])
 def test_saddle_is_one(angle, float64):
     """F-022: eigenvalues 2 and -2 at any angle; the start is 1 across and `offset` along."""
@@ -184,6 +185,7 @@ def test_beale_has_one_minimum_and_two_saddles(float64):
     assert surfaces.grid(surface, size=91).loss.min() >= 0.0
 
 
+@pytest.mark.slow
 def test_one_dimensional_traps(float64):
     """F-021: no gradient at the worse minimum nor at the inflection."""
     curve = surfaces.local_minimum()
@@ -216,6 +218,7 @@ def test_two_valleys_right_one_deeper():
         surfaces.two_valleys(floor=0.0)
 
 
+@pytest.mark.slow
 def test_grid_axes_and_values():
     grid = surfaces.grid(surfaces.saddle(), size=5)
     chex.assert_shape(grid.loss, (5, 5))

@@ -49,6 +49,7 @@ def test_scan_equals_a_loop_on_a_tree():
     chex.assert_trees_all_close(path.state, state, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_vmap_over_starts_and_hyper_parameters_equals_single_runs():
     banana = surfaces.banana()
 
@@ -64,6 +65,7 @@ def test_vmap_over_starts_and_hyper_parameters_equals_single_runs():
         chex.assert_trees_all_close(mine, one, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_keys_fold_in_the_step():
     key = jax.random.key(7)
 
@@ -133,6 +135,7 @@ def test_descend_stops_at_the_tolerance(jit):
     assert steps.tolist() == [0, 2, 10]
 
 
+@pytest.mark.slow
 def test_descend_gives_up():
     bowl = surfaces.quadratic((1.0,))
     end = surfaces.descend(gradient_descent(0.1), bowl, jnp.ones(1), tolerance=0.0, max_steps=7)

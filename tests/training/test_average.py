@@ -55,6 +55,7 @@ def test_snapshots_are_taken_at_the_ends_of_cycles():
     assert kept.params["w"].tolist() == [weights[1], weights[3]]
 
 
+@pytest.mark.slow
 def test_decays_are_swept_in_one_program():
     batches = jax.tree.map(lambda *rows: jnp.stack(rows), *BATCHES)
 

@@ -73,6 +73,7 @@ def assert_same(restored, tree):
             assert other == leaf, name
 
 
+@pytest.mark.slow
 def test_every_kind_of_leaf_comes_back_bit_for_bit(tmp_path):
     tree = everything()
     path = save(tmp_path / "run", tree, step=jnp.int32(12), metric=np.float32(0.5))

@@ -109,6 +109,7 @@ def test_a_donated_state_may_hold_one_array_twice_and_the_caller_s_own(how, kind
             np.testing.assert_array_equal(leaf, value)
 
 
+@pytest.mark.slow
 def test_a_donated_state_may_hold_what_is_in_the_batch():
     def loss(params, model_state, batch, keys, *, train):
         return jnp.sum((batch["x"] @ params) ** 2, axis=1), (model_state, {})
@@ -122,6 +123,7 @@ def test_a_donated_state_may_hold_what_is_in_the_batch():
     assert x.tolist() == [[1, 0], [0, 1]]
 
 
+@pytest.mark.slow
 def test_batches_that_cannot_be_divided_are_refused():
     tx = optimizers.adam(0.1)
     trainer, state = start(Net(), tx)

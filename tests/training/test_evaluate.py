@@ -137,6 +137,7 @@ def test_a_source_without_rows_or_with_too_few_is_refused():
             use(trainer, wrong, examples(4), 2)
 
 
+@pytest.mark.slow
 def test_a_trainer_made_inside_a_program_is_not_kept():
     """A cache of it would hold the tracers that its loss closes over."""
 

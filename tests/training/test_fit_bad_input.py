@@ -193,6 +193,7 @@ def test_wrong_kinds_reach_the_loop_of_an_untyped_caller(model, changes, match):
         run(model, **changes)
 
 
+@pytest.mark.slow
 def test_the_state_of_another_rule_is_named_by_its_first_leaf(model):
     ours, state = model
     for tx in (optax.sgd(0.1), optax.sgd(0.1, momentum=0.9), optax.rmsprop(0.1)):

@@ -124,6 +124,7 @@ def test_a_run_that_rule_or_hook_has_ended_stays_ended_or_goes_on(tmp_path):
     same(run(3, tmp_path / "hook", resume=True), run(3))
 
 
+@pytest.mark.slow
 def test_a_run_without_a_checkpoint_begins_anew(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "history.jsonl").write_text('{"epo')
@@ -163,6 +164,7 @@ def test_another_rule_is_refused_and_the_difference_named(tmp_path):
         run(2, tmp_path, ours=ours, resume=True)
 
 
+@pytest.mark.slow
 def test_damaged_checkpoints_are_passed_over_until_there_is_none(tmp_path):
     wanted = run(3, tmp_path)
     newest, *older = sorted((tmp_path / "checkpoints").iterdir(), reverse=True)
@@ -186,6 +188,7 @@ def test_a_lost_checkpoint_folder_is_no_beginning(tmp_path):
     assert len(records(tmp_path)) == 3
 
 
+@pytest.mark.slow
 def test_a_run_that_died_before_its_first_checkpoint_begins_anew(tmp_path):
     def die(epoch, state, record):
         if epoch == 2:
@@ -219,6 +222,7 @@ def test_a_folder_that_cannot_be_made_is_named_before_anything_runs(tmp_path):
     assert str(folder) in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs resource limits")
 def test_a_full_disk_names_the_folder_and_leaves_the_earlier_epochs(tmp_path):
     import resource
@@ -238,6 +242,7 @@ def test_a_full_disk_names_the_folder_and_leaves_the_earlier_epochs(tmp_path):
     same(run(4, tmp_path, resume=True), run(4))
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_every_number_at_its_step(tmp_path, monkeypatch):
     written = []
 
@@ -313,6 +318,7 @@ def test_the_caller_s_metrics_are_in_the_history_and_in_a_resumed_one(tmp_path):
     assert last == pytest.approx(float(resumed.state.params["w"]) ** 2, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [True, np.True_, jnp.array(True)])
 def test_any_true_ends_the_run(said):
     assert run(3, on_epoch=lambda *_: said).epochs == 1

@@ -77,6 +77,7 @@ def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path, holder):
     assert (tmp_path / "lock").read_text() == ""
 
 
+@pytest.mark.slow
 def test_a_run_inside_a_run_is_refused_too(tmp_path):
     def again(epoch, state, record):
         with pytest.raises(RuntimeError, match="in use by a run .*of this process"):

@@ -139,6 +139,7 @@ def test_fit_hands_the_masks_on_and_does_not_keep_them(loop):
     assert lengths == [[0.25], [0.25, 0.5, 1.0]]
 
 
+@pytest.mark.slow
 def test_a_batch_in_parts_is_refused():
     trainer = trainer_of("momentum", freeze=True, accumulate=3)
     with pytest.raises(ValueError, match="extra_args of the loss .* accumulate=1"):

@@ -76,6 +76,7 @@ def test_an_intact_sum_around_no_record_is_no_record(text):
     assert _history.decode(line) is None
 
 
+@pytest.mark.slow
 def test_a_flipped_line_costs_its_metrics_and_nothing_else(tmp_path):
     wanted = run(4)
     run(3, tmp_path)

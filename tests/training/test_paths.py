@@ -42,6 +42,7 @@ def test_paths_that_lead_nowhere_are_named(place, path):
         PLACES[place](path)
 
 
+@pytest.mark.slow
 def test_the_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)

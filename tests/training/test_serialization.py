@@ -50,6 +50,7 @@ def test_its_dictionary_has_the_fields():
     chex.assert_trees_all_equal(serialization.from_state_dict(template, stored), state)
 
 
+@pytest.mark.slow
 def test_what_lacks_a_field_is_refused():
     state, template = trained()
     stored = serialization.to_state_dict(state)

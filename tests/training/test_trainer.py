@@ -130,6 +130,7 @@ def test_reported_rate_is_that_of_the_rule_times_the_scale(tx):
     assert float(step(state, BATCH, KEY)[1]["learning_rate"]) == 0.125
 
 
+@pytest.mark.slow
 def test_no_rate_is_reported_where_the_rule_keeps_none_or_two():
     two = {"a": optimizers.adam(0.1), "b": optimizers.adam(0.2)}
     for tx in (optax.sgd(0.1), optax.partition(two, {"w": "a", "learning_rate": "b"})):
@@ -139,6 +140,7 @@ def test_no_rate_is_reported_where_the_rule_keeps_none_or_two():
         assert "learning_rate" not in trainer.step(state, BATCH, KEY)[1]
 
 
+@pytest.mark.slow
 def test_a_rate_learned_by_the_rule_is_reported():
     rule = optimizers.adam_to_sgd(0.5, when=1, sgd_learning_rate=0.25)
     trainer, state = made(squared, rule, rng_streams=())
@@ -154,6 +156,7 @@ def with_extra(params, model_state, batch, keys, *, train):
     return losses, (model_state, {**metrics, "extra_args": {"gain": jnp.float32(3)}})
 
 
+@pytest.mark.slow
 def test_extra_args_of_the_loss_reach_the_rule_and_are_no_metric():
     def update(updates, state, params=None, *, gain, **extra_args):
         return jax.tree.map(lambda g: -gain * g, updates), state
@@ -223,6 +226,7 @@ def flipped(key, batch):
     return {**batch, "x": batch["x"] + jax.random.normal(key, batch["x"].shape)}
 
 
+@pytest.mark.slow
 def test_augmentation_draws_in_training_only_and_anew_in_each_step():
     tx = optimizers.gradient_descent(0.0)
     trainer, state = made(squared, tx, rng_streams=(), augment=flipped)
@@ -234,6 +238,7 @@ def test_augmentation_draws_in_training_only_and_anew_in_each_step():
     chex.assert_trees_all_equal(sums, plain.evaluate(trainer.variables(state), BATCH))
 
 
+@pytest.mark.slow
 def test_augmentation_has_a_stream_of_its_own():
     """Dropout draws what it draws without augmentation."""
     tx, model_state = optimizers.gradient_descent(0.0), {"seen": jnp.zeros((), jnp.int32)}
@@ -244,6 +249,7 @@ def test_augmentation_has_a_stream_of_its_own():
     assert seen[0] == seen[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad, count", [(jnp.nan, 3), (jnp.inf, 3)])
 def test_non_finite_entries_are_counted(bad, count):
     tx = optimizers.gradient_descent(1.0)
@@ -280,6 +286,7 @@ def test_bad_arguments_are_named():
         trainer.init({"params": {"w": jnp.zeros((), complex)}})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change, match",
     [
@@ -306,6 +313,7 @@ def test_losses_that_would_be_weighted_wrongly_are_refused(change, match):
         trainer.evaluate(trainer.variables(state), BATCH)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 def test_sums_over_parts_are_not_rounded_to_the_parameters_type(dtype):
     """In bfloat16 the sum of 256 parts of 5 each lost an eighth; the mean gradient is 1."""
