@@ -13,5 +13,6 @@ from jaxtricks import regularizers as regularizers
 from jaxtricks import schedules as schedules
 from jaxtricks import surfaces as surfaces
 from jaxtricks import training as training
+from jaxtricks import tuning as tuning
 
 __version__ = "0.1.0"

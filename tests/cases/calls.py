@@ -25,6 +25,7 @@ from jaxtricks import (
     schedules,
     surfaces,
     training,
+    tuning,
 )
 from tests.cases.averagers import AVERAGERS
 from tests.cases.build import first_values
@@ -81,6 +82,16 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
     rows = {"examples": images(), "batch_size": 2}
     order = data.epoch_order(KEY, 4, 2)
     ones = jnp.ones((2, 2))
+    scan = {
+        "make_trainer": lambda rate: training.trainer(
+            training.classification_loss(net), optimizers.gradient_descent(rate)
+        ),
+        "variables": variables,
+        "examples": images(),
+        "key": KEY,
+        "updates": 10,
+        "batch_size": 2,
+    }
     return {
         averaging.cycle_ends: {"first_steps": 2, "multiplier": 1},
         averaging.monte_carlo_predictions: {
@@ -399,6 +410,23 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "top_k": (1,),
             "extra_args": lambda params, masks, weight: {},
         },
+        tuning.check_initial_loss: {
+            "trainer": ours,
+            "state": state,
+            "batch": images(),
+            "key": KEY,
+            "classes": 2,
+            "tolerance": 0.5,
+        },
+        tuning.check_overfit: {
+            "trainer": ours,
+            "state": state,
+            "examples": images(),
+            "key": KEY,
+            "updates": 10,
+        },
+        tuning.find_learning_rate: {**scan, "rates": (0.1, 0.2)},
+        tuning.sweep_learning_rate: {**scan, "low": 0.1, "high": 1.0, "smoothing": 0.5},
     }
 
 

@@ -1,0 +1,75 @@
+"""`check_overfit`: on a parabola the verdicts are those of the closed form of gradient descent."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxtricks import models, training, tuning
+
+KEY = jax.random.key(0)
+EXAMPLES = {"x": jnp.ones(4)}
+
+
+def parabola(params, model_state, batch, keys, *, train):
+    return (params - batch["x"]) ** 2, (model_state, {})
+
+
+def tried(rate, updates=50, **options):
+    ours = training.trainer(parabola, optax.sgd(rate), **options)
+    state = ours.init({"params": jnp.zeros(())})
+    return tuning.check_overfit(ours, state, EXAMPLES, key=KEY, updates=updates)
+
+
+@pytest.mark.parametrize(
+    "rate, verdict",
+    [(0.2, "learned"), (0.01, "slow"), (1e-5, "flat"), (1.0, "flat"), (1.01, "exploded")],
+)
+def test_a_parabola_is_learned_as_its_closed_form_says(rate, verdict):
+    found = tried(rate)
+    assert found.verdict == verdict and found.accuracy is None
+    want = (1 - 2 * rate) ** (2.0 * np.arange(51))
+    np.testing.assert_allclose(found.losses, want[:-1], rtol=1e-4, atol=1e-9)
+    assert found.loss == pytest.approx(want[-1], rel=1e-4, abs=1e-9)
+
+
+def test_what_is_not_finite_has_exploded():
+    assert tried(1e30).verdict == "exploded"
+
+
+@pytest.mark.slow
+def test_a_network_learns_random_labels_and_a_huge_rate_kills_its_units():
+    images = jax.random.normal(KEY, (50, 6, 6, 1))
+    labels = jax.random.randint(jax.random.key(1), (50,), 0, 5)
+    net = models.MLP((100, 5), activation=nn.relu)
+    variables = net.init(KEY, images, train=False)
+
+    def train(rate, **options):
+        loss = training.classification_loss(net)
+        ours = training.trainer(loss, optax.sgd(rate), **options)
+        examples = {"image": images, "label": labels}
+        return tuning.check_overfit(ours, ours.init(variables), examples, key=KEY)
+
+    found = train(0.5)
+    assert (found.verdict, found.accuracy) == ("learned", 1.0)
+    assert found.losses[-1] < found.losses[0]
+    assert train(1e-6).verdict == "flat" and "raise" in train(1e-6).advice
+
+
+def test_a_model_without_a_gradient_is_dead_and_without_diagnostics_flat():
+    def dead(params, model_state, batch, keys, *, train):
+        hidden = nn.relu(params["in"] * batch["x"] - 1.0)
+        return (params["out"] * hidden - 1.0) ** 2, (model_state, {})
+
+    for diagnostics, verdict in ((True, "dead"), (False, "flat")):
+        ours = training.trainer(dead, optax.sgd(0.1), diagnostics=diagnostics)
+        state = ours.init({"params": {"in": jnp.zeros(()), "out": jnp.ones(())}})
+        found = tuning.check_overfit(ours, state, EXAMPLES, key=KEY, updates=20)
+        assert found.verdict == verdict
+
+
+def test_bad_values_are_named():
+    with pytest.raises(ValueError, match="updates"):
+        tried(0.1, updates=9)
