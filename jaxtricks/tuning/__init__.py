@@ -1,5 +1,7 @@
 """Choosing hyper-parameters: checks before a search, and the search."""
 
+from jaxtricks.tuning._diagnose import Finding as Finding
+from jaxtricks.tuning._diagnose import diagnose as diagnose
 from jaxtricks.tuning._find_learning_rate import LearningRates as LearningRates
 from jaxtricks.tuning._find_learning_rate import find_learning_rate as find_learning_rate
 from jaxtricks.tuning._initial_loss import InitialLoss as InitialLoss

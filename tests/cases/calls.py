@@ -425,6 +425,7 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "key": KEY,
             "updates": 10,
         },
+        tuning.diagnose: {"history": {"train.loss": [2.0, 1.0]}, "classes": 10},
         tuning.find_learning_rate: {**scan, "rates": (0.1, 0.2)},
         tuning.sweep_learning_rate: {**scan, "low": 0.1, "high": 1.0, "smoothing": 0.5},
     }

@@ -1,0 +1,213 @@
+"""What the curves of a run say about its settings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from jaxtricks._checks import check_integer
+from jaxtricks.training import Fit, Run
+from jaxtricks.tuning._curves import Curves, read_curves
+
+Name = Literal[
+    "diverged",
+    "dead",
+    "rate too low",
+    "rate too high",
+    "bad start",
+    "decayed too early",
+    "overfit",
+    "plateau",
+    "underfit",
+    "still falling",
+]
+ADVICE: dict[str, str] = {
+    "diverged": "Lower the learning rate, clip the gradient, or warm the rate up.",
+    "dead": "Lower the learning rate, or change the initial weights: no gradient is left.",
+    "rate too low": "Raise the learning rate.",
+    "rate too high": "Lower the learning rate. If that does not help, the gradient does not fit "
+    "the loss, or labels and inputs are of different rows.",
+    "bad start": "Change the initial weights, or normalise the layers' inputs.",
+    "decayed too early": "Decay the learning rate later.",
+    "overfit": "Regularise more, use more data, or stop where the validation loss was least.",
+    "plateau": "Decay the learning rate.",
+    "underfit": "Use a larger model, or regularise less.",
+    "still falling": "Train for longer.",
+}
+
+
+class Finding(NamedTuple):
+    """One rule of `diagnose` that applies.
+
+    Attributes:
+        name: what is wrong.
+        because: the numbers that say so.
+        advice: what to do about it.
+    """
+
+    name: Name
+    because: str
+    advice: str
+
+
+def diagnose(
+    history: Fit | Run | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    *,
+    classes: int | None = None,
+) -> list[Finding]:
+    """Says what is wrong with a run, by its curves, the most urgent first.
+
+    Each rule is a comparison of a few numbers, which the finding repeats. "Fall" is the loss of a
+    model that knows nothing less the training loss at the end.
+
+    - "diverged": the training loss is not finite, or one and a half times that of no knowledge.
+    - "dead", "rate too low", "rate too high": it fell by less than a twentieth. The gradient has
+      vanished; or four epochs of five bring it down; or they do not, so that a rate under which
+      nothing is learned any more looks flat too.
+    - "bad start": the first fifth of the epochs brought less than a twentieth of the fall.
+    - "decayed too early": in the first half of the run the learning rate dropped to a half or less
+      while the loss was falling, and it has fallen less than a fifth as fast since.
+    - "overfit": the validation loss has risen by a tenth of its fall since its least value, or
+      training accuracy is 0.1 over validation accuracy.
+    - "plateau": the last third brought less than a fiftieth of the fall, or less than the loss
+      changes in an epoch, and it is over a twentieth of that without knowledge. It goes up and
+      down, by over a hundredth of itself.
+    - "underfit": the same, but smoothly, and the validation loss is no more than a tenth over it.
+    - "still falling": the last fifth brought more than a twentieth of the validation loss's fall.
+
+    Of the first four only one is found, and nothing with it. The others need five epochs; one is
+    found of "decayed too early", "plateau", "underfit" and "still falling".
+
+    Args:
+        history: what `training.fit` or `training.run` gave, the list of records that `fit` wrote,
+            or a dict of curves by the names that these have: `"train.loss"`, and, if there are any,
+            `"validation.loss"`, `"train.accuracy"`, `"validation.accuracy"`,
+            `"train.learning_rate"`, `"train.gradient_norm"`.
+        classes: how many there are, for the loss without knowledge, its logarithm; None takes the
+            largest loss of the first epoch for it, which a fast start makes too small.
+
+    Returns:
+        Findings; an empty list says that no rule applies, which is what a good run looks like.
+
+    Raises:
+        ValueError: there is no epoch, no `"train.loss"`, curves differ in length, or `classes` is
+            under 2.
+        TypeError: an argument is of another type.
+
+    Example:
+        >>> epochs = np.arange(20)
+        >>> slow = {"train.loss": 2.3 - 0.001 * epochs}
+        >>> for finding in diagnose(slow, classes=10):
+        ...     print(finding.name, "|", finding.because)
+        rate too low | train.loss fell from 2.303 to 2.281, and in 100 % of the epochs
+    """
+    if classes is not None:
+        check_integer("classes", classes, low=2)
+    curves = read_curves(history, classes)
+    for rule in (diverged, flat):
+        if found := rule(curves):
+            return [found]
+    if len(curves.train) < 5:
+        return []
+    end = decayed_too_early(curves) or plateau(curves) or still_falling(curves)
+    return [found for found in (bad_start(curves), overfit(curves), end) if found]
+
+
+def finding(name: Name, because: str) -> Finding:
+    return Finding(name, because, ADVICE[name])
+
+
+def diverged(c: Curves) -> Finding | None:
+    """Not finite, or far over where it began."""
+    bad = ~np.isfinite(c.train)
+    if bad.any():
+        return finding("diverged", f"train.loss is {c.train[bad][0]} in epoch {bad.argmax() + 1}")
+    if c.train[-1] > 1.5 * c.chance:
+        return finding(
+            "diverged", f"train.loss is {c.train[-1]:.4g}, without knowledge {c.chance:.4g}"
+        )
+    return None
+
+
+def flat(c: Curves) -> Finding | None:
+    """Hardly fallen at all."""
+    last = float(c.train[-3:].min())
+    if last < 0.95 * c.chance:
+        return None
+    because = f"train.loss fell from {c.chance:.4g} to {last:.4g}"
+    if c.norms is not None and c.norms[-1] <= 1e-6 * np.nanmax(c.norms):
+        return finding("dead", f"{because}, and train.gradient_norm to {c.norms[-1]:.2g}")
+    down = float(np.mean(np.diff(c.train) < 0)) if len(c.train) > 1 else 0.0
+    because += f", and in {100 * down:.0f} % of the epochs"
+    return finding("rate too low" if down >= 0.8 else "rate too high", because)
+
+
+def bad_start(c: Curves) -> Finding | None:
+    """Flat at first, and then it fell."""
+    fall = c.chance - c.train[-1]
+    late = c.train < c.chance - 0.05 * fall
+    epochs = int(late.argmax())
+    if epochs < max(2, 0.2 * len(c.train)):
+        return None
+    because = f"train.loss was {c.train[epochs - 1]:.4g} after {epochs} epochs of {len(c.train)}"
+    return finding("bad start", f"{because}, without knowledge {c.chance:.4g}")
+
+
+def decayed_too_early(c: Curves) -> Finding | None:
+    """The loss was falling until the rate dropped."""
+    if c.rates is None:
+        return None
+    drops = np.flatnonzero(c.rates[1:] <= 0.5 * c.rates[:-1]) + 1
+    if not len(drops) or not 2 <= drops[0] <= len(c.train) // 2:
+        return None
+    drop = int(drops[0])
+    begin, end = max(drop - 5, 0), min(drop + 6, len(c.train))
+    before = (c.train[begin] - c.train[drop - 1]) / (drop - 1 - begin)
+    after = (c.train[drop] - c.train[end - 1]) / (end - 1 - drop)
+    if before < 0.01 * (c.chance - c.train[-1]) or after > 0.2 * before:
+        return None
+    because = f"train.loss fell by {before:.2g} an epoch before epoch {drop + 1} and by {after:.2g}"
+    return finding("decayed too early", f"{because} after the rate became {c.rates[drop]:.2g}")
+
+
+def overfit(c: Curves) -> Finding | None:
+    """Validation got worse, or is far behind."""
+    if c.validation is not None and np.isfinite(c.validation).all():
+        least = int(c.validation.argmin())
+        risen = c.validation[-1] - c.validation[least]
+        if risen > 0.1 * (max(c.chance, c.validation[0]) - c.validation[least]):
+            because = f"validation.loss was {c.validation[least]:.4g} in epoch {least + 1}"
+            return finding("overfit", f"{because} and is {c.validation[-1]:.4g}")
+    if c.gap is not None and c.gap > 0.1:
+        return finding("overfit", f"train.accuracy is {c.gap:.2f} over validation.accuracy")
+    return None
+
+
+def plateau(c: Curves) -> Finding | None:
+    """No progress in the last third, far from 0: by noise, or for want of capacity."""
+    fall, last = c.chance - c.train[-1], c.train[-max(len(c.train) // 3, 3) :]
+    half = len(last) // 2
+    progress = float(last[:half].mean() - last[half:].mean())
+    noise = float(np.abs(np.diff(last)).mean())
+    if progress > max(0.02 * fall, noise) or last.mean() < 0.05 * c.chance:
+        return None
+    because = f"the last {len(last)} epochs brought train.loss down by {progress:.2g} to"
+    because += f" {last[half:].mean():.4g}, and it changes by {noise:.2g} an epoch"
+    if noise > 0.01 * last.mean():
+        return finding("plateau", because)
+    if c.validation is not None and c.validation[-1] > 1.1 * c.train[-1]:
+        return None
+    return finding("underfit", because)
+
+
+def still_falling(c: Curves) -> Finding | None:
+    """The end is not reached."""
+    losses = c.train if c.validation is None else c.validation
+    fifth = max(len(losses) // 5, 1)
+    fall = max(c.chance, losses[0]) - losses[-1]
+    lately = losses[-1 - fifth] - losses[-1]
+    if not lately > 0.05 * fall:
+        return None
+    name = "train" if c.validation is None else "validation"
+    because = f"the last {fifth} epochs brought {name}.loss down by {lately:.2g} of {fall:.2g}"
+    return finding("still falling", because)
