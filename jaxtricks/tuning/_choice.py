@@ -1,0 +1,45 @@
+"""A hyper-parameter that is one of some values."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxtricks._checks import check_flag, is_real_number, shown
+from jaxtricks.tuning._distribution import Options
+
+
+def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
+    """One of some values, all equally probable, for a search space.
+
+    Numbers are traced: one program serves them all. What a program cannot be traced over, such as
+    the width of a layer, an activation or the name of a rule, is static: `search` groups the
+    trials by it and compiles a program for each group.
+
+    Args:
+        values: at least one, all different. Static ones are compared by `==`.
+        static: whether they are static; None means that they are unless all are numbers. Widths,
+            depths and whatever else is the shape of an array need True.
+
+    Raises:
+        ValueError: there is no value, two are equal, or numbers are demanded and one is none.
+        TypeError: `values` is not a sequence, or `static` not a bool.
+
+    Example:
+        >>> choice((0.8, 0.9, 0.99)).static, choice(("sgd", "adam")).static
+        (False, True)
+    """
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f"values must be a sequence, got {shown(values)}.")
+    if not values:
+        raise ValueError("values must hold at least one, got none.")
+    numbers = all(is_real_number(value) and not np.ndim(value) for value in values)
+    if static is not None:
+        check_flag("static", static)
+        if not static and not numbers:
+            raise ValueError(
+                f"static must be True of values that are not numbers: {shown(values)}."
+            )
+    if any(a is b or a == b for i, a in enumerate(values) for b in values[:i]):
+        raise ValueError(f"values must all be different, got {shown(values)}.")
+    return Options(tuple(values), not numbers if static is None else bool(static))

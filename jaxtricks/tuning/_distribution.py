@@ -1,0 +1,103 @@
+"""The values that one hyper-parameter may take."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """All numbers between two ends, both included; `log_uniform`, `uniform` and `integers` make it.
+
+    Attributes:
+        low: the lower end.
+        high: the upper end, not below it.
+        logarithmic: whether equal ratios are equally probable, not equal differences.
+        integer: whether the numbers are integers.
+    """
+
+    low: float
+    high: float
+    logarithmic: bool = False
+    integer: bool = False
+
+    def at(self, share: np.ndarray) -> np.ndarray:
+        """The values below which these shares of all draws lie, shares from 0 to 1."""
+        low, high = self.ends()
+        values = low + share * (high - low)
+        values = np.exp(values) if self.logarithmic else values
+        if self.integer:
+            values = np.floor(values)  # an integer owns the interval from it to the next one
+        values = np.clip(values, self.low, self.high)
+        return values.astype(np.int32 if self.integer else np.float32)
+
+    def spaced(self, points: int) -> np.ndarray:
+        """So many values in even steps, both ends among them; of one the middle."""
+        low, high = (self.low, self.high)
+        low, high = (math.log(low), math.log(high)) if self.logarithmic else (low, high)
+        values = np.linspace(low, high, points) if points > 1 else np.array([(low + high) / 2])
+        values = np.exp(values) if self.logarithmic else values
+        values = np.clip(np.round(values) if self.integer else values, self.low, self.high)
+        values = values.astype(np.int32 if self.integer else np.float32)
+        return np.unique(values)
+
+    def ends(self) -> tuple[float, float]:
+        """Between which the draws are uniform."""
+        low, high = self.low, self.high + self.integer
+        return (math.log(low), math.log(high)) if self.logarithmic else (low, high)
+
+    def narrowed(self, values: np.ndarray, margin: float) -> "Interval":
+        """The part of it that holds these values, and `margin` times its length on either side."""
+        least, most = float(np.min(values)), float(np.max(values))
+        if self.logarithmic:
+            factor = (most / least) ** margin
+            low, high = least / factor, most * factor
+        else:
+            room = margin * (most - least)
+            low, high = least - room, most + room
+        if self.integer:
+            low, high = math.ceil(low), math.floor(high)
+        return dataclasses.replace(self, low=max(low, self.low), high=min(high, self.high))
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """One of some values, all equally probable; `choice` makes it.
+
+    Attributes:
+        values: what it may be.
+        static: whether each value has a program of its own.
+    """
+
+    values: tuple[Any, ...]
+    static: bool
+
+    def at(self, share: np.ndarray) -> np.ndarray:
+        """The values at these shares of their list, shares from 0 to 1."""
+        places = np.minimum((share * len(self.values)).astype(int), len(self.values) - 1)
+        return self.array()[places]
+
+    def spaced(self, points: int) -> np.ndarray:
+        """All of them, whatever `points` is."""
+        del points
+        return self.array()
+
+    def narrowed(self, values: np.ndarray, margin: float) -> "Options":
+        """Those that are among these values."""
+        del margin
+        found = list(values)
+        left = tuple(value for value in self.values if any(value == other for other in found))
+        return dataclasses.replace(self, values=left)
+
+    def array(self) -> np.ndarray:
+        """The values as an array, of objects if they are static."""
+        if not self.static:
+            return np.asarray(self.values)
+        array = np.empty(len(self.values), object)
+        array[:] = self.values
+        return array
+
+
+Distribution = Interval | Options

@@ -1,0 +1,60 @@
+"""All combinations of evenly spaced hyper-parameters."""
+
+import itertools
+import math
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from jaxtricks._checks import check_integer
+from jaxtricks._prefix import expand_prefix
+from jaxtricks.tuning._space import filled, is_distribution, leaves
+
+MOST = 10_000_000  # trials
+
+
+def grid(space: PyTree, points: int | PyTree) -> PyTree:
+    """Lays evenly spaced values of every hyper-parameter out as a grid.
+
+    Values of `log_uniform` are spaced evenly in their logarithm; the ends are among them. Of
+    `integers` those that coincide after rounding are one. A `choice` has all its values.
+
+    Args:
+        space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
+        points: how many values of each interval, at least 1 (the middle); one number for all, or a
+            tree of numbers like the space.
+
+    Returns:
+        The tree of the space with NumPy arrays of one value per trial; the last leaf changes first.
+
+    Raises:
+        ValueError: `points` is under 1 or does not fit the space, which is empty, or there are more
+            than ten million combinations.
+        TypeError: a leaf of the space is no distribution, or a leaf of `points` no integer.
+
+    Example:
+        >>> from jaxtricks.tuning import choice, log_uniform
+        >>> space = {"decay": choice((0.8, 0.9)), "rate": log_uniform(1e-3, 1e-1)}
+        >>> found = grid(space, 3)
+        >>> [(f"{d:.1f}", f"{r:.3g}") for d, r in zip(found["decay"], found["rate"])][:4]
+        [('0.8', '0.001'), ('0.8', '0.01'), ('0.8', '0.1'), ('0.9', '0.001')]
+    """
+    named = leaves(space)
+    numbers = leaves_of_points(points, space)
+    axes = [leaf.spaced(number) for leaf, number in zip(named.values(), numbers, strict=True)]
+    trials = math.prod(len(axis) for axis in axes)
+    if trials > MOST:
+        raise ValueError(f"points must give at most {MOST} combinations, got {trials}.")
+    places = np.array(list(itertools.product(*(range(len(axis)) for axis in axes))))
+    columns = [axis[places[:, i]] for i, axis in enumerate(axes)]
+    return filled(space, dict(zip(named, columns, strict=True)))
+
+
+def leaves_of_points(points: int | PyTree, space: PyTree) -> list[int]:
+    """How many points each leaf of the space has."""
+    marked = jax.tree.map(lambda _: 0, space, is_leaf=is_distribution)
+    numbers = jax.tree.leaves(expand_prefix("points", points, marked))
+    for number in numbers:
+        check_integer("points", number, low=1, high=MOST)
+    return numbers

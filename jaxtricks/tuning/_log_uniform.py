@@ -1,0 +1,35 @@
+"""A hyper-parameter of which equal ratios are equally probable."""
+
+from jaxtricks._checks import check_range
+from jaxtricks.tuning._distribution import Interval
+from jaxtricks.tuning._uniform import LARGEST, SMALLEST, check_ends
+
+
+def log_uniform(low: float, high: float) -> Interval:
+    r"""All numbers from `low` to `high`, their logarithm uniformly, for a search space.
+
+    $\log x \sim U(\log \text{low}, \log \text{high})$: each power of ten has the same share of the
+    draws. It suits what multiplies, such as a learning rate or a decay.
+
+    Args:
+        low: the lower end, above 0.
+        high: the upper end, above `low`.
+
+    Raises:
+        ValueError: an end is not a normal number of single precision above 0, or `low` is not below
+            `high`.
+        TypeError: an end is not a number.
+
+    Example:
+        >>> import numpy as np
+        >>> [f"{rate:.3g}" for rate in log_uniform(1e-5, 1e-3).at(np.array([0.0, 0.5, 1.0]))]
+        ['1e-05', '0.0001', '0.001']
+
+    References:
+        Bergstra and Bengio, [Random search for hyper-parameter optimization](
+        https://jmlr.org/papers/v13/bergstra12a.html), 2012.
+    """
+    check_range("low", low, low=SMALLEST, high=LARGEST)
+    check_range("high", high, low=SMALLEST, high=LARGEST)
+    check_ends(low, high)
+    return Interval(float(low), float(high), logarithmic=True)

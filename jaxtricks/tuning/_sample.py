@@ -1,0 +1,52 @@
+"""Random draws from a search space."""
+
+import zlib
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key, PyTree
+
+from jaxtricks._checks import check_integer, check_key
+from jaxtricks.tuning._space import filled, leaves
+
+
+def sample(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
+    """Draws hyper-parameters, independently of each other.
+
+    Trial i depends on the key, i and the hyper-parameter's name alone: more trials begin with those
+    of fewer, and a further hyper-parameter leaves the draws of the others as they are.
+
+    Args:
+        key: of all draws.
+        space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
+        trials: how many, at least 1.
+
+    Returns:
+        The tree of the space with NumPy arrays of `trials` values, of float32, int32, what the
+        numbers of a `choice` make, or objects.
+
+    Raises:
+        ValueError: `trials` is under 1, or the space is empty.
+        TypeError: a leaf of the space is no distribution, or `key` no typed key.
+
+    Example:
+        >>> from jaxtricks.tuning import choice, log_uniform
+        >>> space = {"rate": log_uniform(1e-5, 1e-1), "batch": choice((32, 64))}
+        >>> drawn = sample(jax.random.key(0), space, 1000)
+        >>> [round(float(np.mean(drawn["rate"] < bound)), 1) for bound in (1e-4, 1e-3, 1e-2)]
+        [0.3, 0.5, 0.7]
+        >>> sorted(set(drawn["batch"].tolist()))
+        [32, 64]
+    """
+    check_key("key", key)
+    check_integer("trials", trials, low=1)
+    columns = {name: leaf.at(shares(key, name, trials)) for name, leaf in leaves(space).items()}
+    return filled(space, columns)
+
+
+def shares(key: Key[Array, ""], name: str, trials: int) -> np.ndarray:
+    """Independent uniform numbers from 0 to 1, both excluded, of 32 bits."""
+    own = jax.random.fold_in(key, zlib.crc32(name.encode()))
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(own, np.arange(trials, dtype=np.uint32))
+    bits = jax.vmap(lambda one: jax.random.bits(one, (), np.uint32))(keys)
+    return (np.asarray(bits, float) + 0.5) / 2**32

@@ -1,0 +1,47 @@
+"""A search space: a tree with distributions at its leaves, nested like what is drawn from it."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from jaxtricks._checks import shown
+from jaxtricks.tuning._distribution import Distribution, Interval, Options
+
+
+def is_distribution(value: object) -> bool:
+    return isinstance(value, Interval | Options)
+
+
+def leaves(space: PyTree) -> dict[str, Distribution]:
+    """The distributions by their names, such as "rule.learning_rate"; of a single one "value".
+
+    Raises:
+        TypeError: a leaf is no distribution.
+        ValueError: there is no leaf, or two have one name.
+    """
+    found: dict[str, Distribution] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(space, is_leaf=lambda x: x is None):
+        name = name_of(path)
+        if not is_distribution(leaf):
+            raise TypeError(
+                f"space must hold distributions such as tuning.log_uniform, got {shown(leaf)} "
+                f"as {name!r}: a constant belongs into the function that is searched."
+            )
+        if name in found:
+            raise ValueError(f"space must have no two leaves of one name, got {name!r} twice.")
+        found[name] = leaf
+    if not found:
+        raise ValueError(f"space must hold distributions, got {shown(space)}.")
+    return found
+
+
+def name_of(path: Any) -> str:
+    """The name of a leaf, as the columns of a table have it."""
+    return jax.tree_util.keystr(path, simple=True, separator=".") or "value"
+
+
+def filled(space: PyTree, columns: dict[str, np.ndarray]) -> PyTree:
+    """The space's tree with these arrays in place of its distributions."""
+    return jax.tree.unflatten(jax.tree.structure(space), list(columns.values()))

@@ -1,0 +1,39 @@
+"""A hyper-parameter of which equal differences are equally probable."""
+
+import numpy as np
+
+from jaxtricks._checks import check_range
+from jaxtricks.tuning._distribution import Interval
+
+SMALLEST, LARGEST = map(float, (np.finfo(np.float32).tiny, np.finfo(np.float32).max))
+
+
+def uniform(low: float, high: float) -> Interval:
+    """All numbers from `low` to `high`, uniformly, for a search space.
+
+    Args:
+        low: the lower end.
+        high: the upper end, above `low`.
+
+    Raises:
+        ValueError: an end is not finite in single precision, or `low` is not below `high`.
+        TypeError: an end is not a number.
+
+    Example:
+        >>> uniform(0.0, 0.9).at(np.array([0.0, 0.5, 1.0])).tolist()
+        [0.0, 0.44999998807907104, 0.8999999761581421]
+    """
+    check_range("low", low, low=-LARGEST, high=LARGEST)
+    check_range("high", high, low=-LARGEST, high=LARGEST)
+    check_ends(low, high)
+    return Interval(float(low), float(high))
+
+
+def check_ends(low: float, high: float) -> None:
+    """Checks that an interval is not empty.
+
+    Raises:
+        ValueError: it is.
+    """
+    if not low < high:
+        raise ValueError(f"low must be below high, got {low} and {high}.")
