@@ -16,6 +16,8 @@ from jaxtricks.tuning._narrow import narrow as narrow
 from jaxtricks.tuning._overfit import Overfit as Overfit
 from jaxtricks.tuning._overfit import check_overfit as check_overfit
 from jaxtricks.tuning._sample import sample as sample
+from jaxtricks.tuning._search import Search as Search
+from jaxtricks.tuning._search import search as search
 from jaxtricks.tuning._sobol import sobol as sobol
 from jaxtricks.tuning._sweep_learning_rate import sweep_learning_rate as sweep_learning_rate
 from jaxtricks.tuning._uniform import uniform as uniform

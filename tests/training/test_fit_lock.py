@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from jaxtricks.training.loop import _lock
+from jaxtricks import _folder_lock
 from tests.training.test_fit_folder import NUMBERS, run, same
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -102,7 +102,7 @@ with locked(folder):
 
 
 def test_a_child_that_outlives_its_run_does_not_hold_the_folder(tmp_path):
-    command = [sys.executable, "-c", FORK, str(tmp_path), _lock.__file__]
+    command = [sys.executable, "-c", FORK, str(tmp_path), _folder_lock.__file__]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
@@ -111,7 +111,7 @@ def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch):
     import fcntl
 
     def refuse(*arguments):
-        raise OSError(_lock.NO_LOCKS[0], "No locks available")
+        raise OSError(_folder_lock.NO_LOCKS[0], "No locks available")
 
     monkeypatch.setattr(fcntl, "lockf", refuse)
     with pytest.warns(UserWarning, match=f"{tmp_path} cannot be locked .No locks available"):

@@ -2,10 +2,12 @@
 
 import os
 import warnings
+import zlib
 
 import numpy as np
 import pytest
 
+from jaxtricks import _json_lines
 from jaxtricks.training.loop import _history
 from tests.training.test_fit_folder import records, run, same, timeless
 
@@ -19,7 +21,7 @@ RECORDS = [
 def history(tmp_path):
     path = tmp_path / "history.jsonl"
     for record in RECORDS:
-        _history.append(path, record)
+        _json_lines.append(path, [record])
     return path
 
 
@@ -70,9 +72,9 @@ DEEP = b"[" * 100_000
 
 @pytest.mark.parametrize("text", [DEEP, b'{"a": 1', b"[1]", b'{"epoch": true}', b"null", b""])
 def test_an_intact_sum_around_no_record_is_no_record(text):
-    line = _history.encode({})[: -len(b"}\n")]
+    line = _json_lines.encode({})[: -len(b"}\n")]
     body = text.removesuffix(b"}")
-    line = body + _history.SUM + b'%08x"}' % _history.zlib.crc32(body)
+    line = body + _json_lines.SUM + b'%08x"}' % zlib.crc32(body)
     assert _history.decode(line) is None
 
 

@@ -1,33 +1,16 @@
-"""The metrics of each epoch as lines of JSON, each with a sum by which damage is found.
+"""The metrics of each epoch as lines of JSON, each with a sum by which damage is found."""
 
-A line is the record and a last entry `"crc32"`, the CRC-32 of the line's bytes before that entry.
-"""
-
-import json
 import os
 import pathlib
-import zlib
 from collections.abc import Collection
 from typing import Any
 
 from typing_extensions import TypeAliasType
 
+from jaxtricks import _json_lines
 from jaxtricks._regular_file import read_regular
 
 Record = TypeAliasType("Record", dict[str, Any])
-SUM = b', "crc32": "'
-
-
-def append(path: pathlib.Path, record: Record) -> None:
-    """Adds a line and waits until it is on the disk.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    with path.open("ab") as file:
-        file.write(encode(record))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read(path: pathlib.Path, epochs: int) -> tuple[list[Record], list[int]]:
@@ -51,7 +34,7 @@ def keep(path: pathlib.Path, records: list[Record]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    content = b"".join(map(encode, records))
+    content = b"".join(map(_json_lines.encode, records))
     if path.exists() and read_regular(path) == content:
         return
     path = path.resolve()
@@ -63,22 +46,10 @@ def keep(path: pathlib.Path, records: list[Record]) -> None:
     partial.replace(path)
 
 
-def encode(record: Record) -> bytes:
-    """A record as its line."""
-    text = json.dumps(record)[:-1].encode()
-    return text + SUM + b'%08x"}\n' % zlib.crc32(text)
-
-
 def decode(line: bytes) -> Record | None:
-    """The record of a line without its end, or None if it is not what `encode` wrote."""
-    text, _, rest = line.rpartition(SUM)
-    if rest != b'%08x"}' % zlib.crc32(text):
-        return None
-    try:
-        record = json.loads(text + b"}")
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) and type(record.get("epoch")) is int else None
+    """The record of a line without its end, or None if it is not that of an epoch."""
+    record = _json_lines.decode(line)
+    return record if record and type(record.get("epoch")) is int else None
 
 
 def ranges(epochs: Collection[int]) -> str:

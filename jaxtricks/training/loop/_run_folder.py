@@ -14,6 +14,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
+from jaxtricks import _json_lines
+from jaxtricks._folder_lock import locked
 from jaxtricks.data import Examples, count_examples, take_batch
 from jaxtricks.training._control import Control, Position
 from jaxtricks.training._state import TrainState
@@ -21,7 +23,6 @@ from jaxtricks.training.checkpoint._restore import restore
 from jaxtricks.training.checkpoint._save import on_first_process, save
 from jaxtricks.training.loop import _history
 from jaxtricks.training.loop._history import Record
-from jaxtricks.training.loop._lock import locked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +117,7 @@ class RunFolder:
         """Adds an epoch to the history."""
         if jax.process_index() == 0:
             with naming(self.path):
-                _history.append(self.path / "history.jsonl", record)
+                _json_lines.append(self.path / "history.jsonl", [record])
 
     def save(self, position: Position, record: Record) -> None:
         """Adds a checkpoint."""

@@ -1,0 +1,130 @@
+"""The trials of a search: columns of hyper-parameters, in groups that share a program."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key, PyTree
+
+from jaxtricks._checks import check_integer, is_real, shown
+from jaxtricks.tuning._distribution import Interval
+from jaxtricks.tuning._sample import sample
+from jaxtricks.tuning._space import leaves, name_of
+
+TRACED = ()  # in place of a static value
+
+
+def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
+    """The hyper-parameters of all trials: those given, or so many draws.
+
+    Raises:
+        TypeError: a leaf is no array.
+        ValueError: they do not fit the space, or differ in number.
+    """
+    named = leaves(space)
+    if isinstance(trials, int | np.integer) or not jax.tree.leaves(trials):
+        check_integer("trials", trials, low=1)
+        return sample(key, space, int(trials))
+    given = columns(trials)
+    if set(given) != set(named):
+        raise ValueError(f"trials must have the leaves {sorted(named)}, got {sorted(given)}.")
+    for name, leaf in named.items():
+        numbers = isinstance(leaf, Interval) or not leaf.static
+        if numbers and not is_real(given[name].dtype):
+            raise TypeError(f"trials must hold numbers as {name!r}, got {shown(given[name])}.")
+    lengths = {name: len(values) for name, values in given.items()}
+    if len(set(lengths.values())) != 1 or 0 in lengths.values():
+        raise ValueError(f"trials must be arrays of one length, got {lengths}.")
+    return jax.tree.unflatten(jax.tree.structure(space), [given[name] for name in named])
+
+
+def columns(trials: PyTree) -> dict[str, np.ndarray]:
+    """The arrays of hyper-parameters by name.
+
+    Raises:
+        TypeError: one is not an array with one axis.
+    """
+    found = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(trials):
+        array = isinstance(leaf, np.ndarray | jax.Array) and leaf.ndim == 1
+        if not array or jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            raise TypeError(
+                "trials must be a number, or hyper-parameters as sample, grid and sobol give "
+                f"them: {name_of(path)!r} is {shown(leaf)}."
+            )
+        found[name_of(path)] = np.asarray(leaf)
+    return found
+
+
+def groups(hyper_parameters: PyTree) -> dict[tuple[int, ...], list[int]]:
+    """The trials that share their static hyper-parameters, in order of their first ones.
+
+    A group's key holds, for each static hyper-parameter, the place of its value among all that
+    the trials have.
+    """
+    places = []
+    for values in jax.tree.leaves(hyper_parameters):
+        if values.dtype == object:
+            different: list[Any] = []
+            for value in values:
+                if value not in different:
+                    different.append(value)
+            places.append([different.index(value) for value in values])
+    trials = len(jax.tree.leaves(hyper_parameters)[0])
+    found: dict[tuple[int, ...], list[int]] = {}
+    for trial in range(trials):
+        found.setdefault(tuple(place[trial] for place in places), []).append(trial)
+    return found
+
+
+def program(
+    run: Callable[..., Any], hyper_parameters: PyTree, trial: int
+) -> Callable[..., Mapping[str, Any]]:
+    """`run` with the static hyper-parameters of a trial put in: a function of the traced ones.
+
+    The same function again for the same values, so that nothing is compiled twice.
+    """
+    flat, structure = jax.tree.flatten(hyper_parameters)
+    static = tuple((leaf[trial],) if leaf.dtype == object else TRACED for leaf in flat)
+    try:
+        return cached_program(run, structure, static)
+    except TypeError:  # a value that has no hash
+        return cached_program.__wrapped__(run, structure, static)
+
+
+@functools.lru_cache(maxsize=32)
+def cached_program(
+    run: Callable[..., Any], structure: Any, static: tuple
+) -> Callable[..., Mapping[str, Any]]:
+    """`program` of a tree's structure and its static leaves, each in a tuple of its own."""
+
+    def run_traced(key: Key[Array, ""], traced: list[Array], *shared: Any) -> Mapping[str, Any]:
+        rest = iter(traced)
+        values = [value[0] if value != TRACED else next(rest) for value in static]
+        return results(run(key, jax.tree.unflatten(structure, values), *shared))
+
+    return run_traced
+
+
+def traced_rows(hyper_parameters: PyTree, trials: list[int]) -> list[np.ndarray]:
+    """What of the hyper-parameters of these trials is traced."""
+    return [leaf[trials] for leaf in jax.tree.leaves(hyper_parameters) if leaf.dtype != object]
+
+
+def results(given: Any) -> dict[str, Any]:
+    """The results of a run by name; a number alone is the loss.
+
+    Raises:
+        TypeError: they are neither a number nor a dict of numbers and vectors.
+    """
+    found = given if isinstance(given, Mapping) else {"loss": given}
+    for name, value in found.items():
+        if not isinstance(name, str) or np.ndim(value) > 1 or not hasattr(value, "dtype"):
+            raise TypeError(
+                "run must give a number, the loss, or a dict of numbers and of curves with one "
+                f"axis, got {shown(name)}: {shown(value)}."
+            )
+    return dict(found)

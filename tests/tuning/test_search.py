@@ -1,0 +1,218 @@
+"""`search`: every trial is its own run, whatever is done around it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtricks import tuning
+
+KEY = jax.random.key(5)
+SPACE = {"rule": {"rate": tuning.log_uniform(1e-4, 1.0)}, "steps": tuning.integers(1, 9)}
+
+
+def run(key, trial):
+    """Gradient descent on a parabola with a random start; a curve and two numbers."""
+    start = jax.random.normal(key)
+
+    def step(w, _):
+        w = w - trial["rule"]["rate"] * 2 * w
+        return w, w**2
+
+    _, losses = jax.lax.scan(step, start, length=4)
+    return {"curve": losses, "loss": losses[-1] * trial["steps"], "start": start}
+
+
+def find(trials=20, space=SPACE, run=run, **options):
+    return tuning.search(KEY, run, space, trials, progress=False, **options)
+
+
+def same(a, b):
+    chex.assert_trees_all_equal(a.table, b.table)
+    chex.assert_trees_all_equal(a.curves, b.curves)
+
+
+def test_each_trial_is_the_run_of_its_key_and_its_hyper_parameters():
+    found = find()
+    draw_key, run_key = jax.random.split(KEY)
+    drawn = tuning.sample(draw_key, SPACE, 20)
+    chex.assert_trees_all_equal(found.hyper_parameters, drawn)
+    np.testing.assert_array_equal(found.table["rule.rate"], drawn["rule"]["rate"])
+    for i in range(20):
+        trial = jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), drawn)
+        want = jax.jit(run)(jax.random.fold_in(run_key, i), trial)
+        for name in ("loss", "start"):
+            np.testing.assert_allclose(found.table[name][i], want[name], rtol=1e-6)
+        np.testing.assert_allclose(found.curves["curve"][i], want["curve"], rtol=1e-6)
+    np.testing.assert_array_equal(found.table["curve"], found.curves["curve"][:, -1])
+    assert list(found.table) == ["trial", "rule.rate", "steps", "curve", "loss", "start"]
+    assert {len(column) for column in found.table.values()} == {20}
+
+
+@pytest.mark.parametrize("options", [{"chunk": 1}, {"chunk": 7}, {"chunk": 20}, {"devices": 1}])
+def test_chunks_and_devices_change_nothing(options):
+    if "devices" in options:
+        options = {"devices": jax.devices()[:1]}
+    same(find(**options), find())
+
+
+def test_fewer_trials_are_the_first_ones_and_given_ones_are_those():
+    few, many = find(8), find(20)
+    chex.assert_trees_all_equal(few.table, {name: v[:8] for name, v in many.table.items()})
+    same(find(tuning.sample(jax.random.split(KEY)[0], SPACE, 20)), many)
+    grid = tuning.grid(SPACE, {"rule": 3, "steps": 2})
+    assert find(grid).table["rule.rate"].tolist() == grid["rule"]["rate"].tolist()
+
+
+def wide(key, trial, data):
+    layer = jnp.ones((trial["width"], 2)) * trial["scale"]
+    return {"loss": jnp.sum(trial["activation"](layer)) + jnp.sum(data)}
+
+
+WIDE = {
+    "width": tuning.choice((1, 2, 3), static=True),
+    "activation": tuning.choice((jnp.tanh, jax.nn.relu)),
+    "scale": tuning.uniform(0.5, 1.0),
+}
+
+
+def test_shapes_and_functions_are_static_and_each_combination_compiles_once():
+    data = (jnp.ones(4),)
+    counted = chex.assert_max_traces(wide, n=6)
+    found = tuning.search(KEY, counted, WIDE, 40, shared=data, chunk=40, progress=False)
+    table = found.table
+    assert len(set(zip(table["width"], table["activation"], strict=True))) == 6
+    scaled = [f(s) for f, s in zip(table["activation"], table["scale"], strict=True)]
+    want = 2 * table["width"].astype(float) * np.array(scaled) + 4
+    np.testing.assert_allclose(table["loss"], want, rtol=1e-5)
+
+
+def test_a_second_search_of_one_function_compiles_nothing_again():
+    counted = chex.assert_max_traces(lambda key, trial: trial["a"], n=1)
+    space = {"a": tuning.uniform(0, 1)}
+    for seed in range(3):
+        tuning.search(jax.random.key(seed), counted, space, 6, progress=False)
+
+
+def test_what_diverges_is_data_and_a_search_without_a_finite_loss_says_so(capsys):
+    def sometimes(key, trial):
+        return jnp.where(trial["a"] > 0.5, jnp.nan, trial["a"])
+
+    space = {"a": tuning.uniform(0, 1)}
+    found = tuning.search(KEY, sometimes, space, 30, chunk=10)
+    assert (np.isnan(found.table["loss"]) == (found.table["a"] > 0.5)).all()
+    lines = capsys.readouterr().err.splitlines()
+    bad = np.isnan(found.table["loss"]).sum()
+    assert len(lines) == 3 and lines[-1].endswith(f", {bad} not finite")
+    least = float(np.nanmin(found.table["loss"]))
+    assert f"30 of 30 trials, best loss {least:.6g} (trial " in lines[-1]
+    with pytest.warns(UserWarning, match="none of the 30 trials has a finite loss"):
+        find(30, space, lambda key, trial: trial["a"] * jnp.inf)
+
+
+@pytest.mark.parametrize("cut", [1, 40, 200, -1, -30])
+def test_a_torn_file_goes_on_to_the_same_table(tmp_path, cut):
+    whole = find(12, chunk=3, folder=tmp_path)
+    file = tmp_path / "search.jsonl"
+    content = file.read_bytes()
+    header = content.index(b"\n") + 1
+    file.write_bytes(content[: header + cut] if cut > 0 else content[:cut])
+    same(find(12, chunk=5, folder=tmp_path, resume=True), whole)
+    same(find(12, folder=tmp_path, resume=True), whole)
+
+
+def test_a_finished_search_is_read_and_not_run_again(tmp_path):
+    whole = find(6, folder=tmp_path)
+    (tmp_path / "search.jsonl").read_bytes()
+
+    def never(key, trial):
+        raise AssertionError("it was run again")
+
+    same(find(6, run=never, folder=tmp_path, resume=True), whole)
+
+
+def test_a_flipped_bit_costs_its_trial_and_is_run_again(tmp_path):
+    whole = find(6, folder=tmp_path)
+    file = tmp_path / "search.jsonl"
+    lines = file.read_bytes().split(b"\n")
+    lines[3] = lines[3].replace(b"loss", b"lost")
+    file.write_bytes(b"\n".join(lines))
+    same(find(6, folder=tmp_path, resume=True), whole)
+
+
+PROGRAM = textwrap.dedent("""
+    import os, signal, sys, jax
+    from tests.tuning.test_search import find
+    from jaxtricks import _json_lines
+    append, calls = _json_lines.append, []
+    def killed(path, records):
+        calls.append(1)
+        if len(calls) == 4:  # the header, and two chunks
+            os.kill(os.getpid(), signal.SIGKILL)
+        append(path, records)
+    _json_lines.append = killed
+    find(12, chunk=3, folder=sys.argv[1])
+""")
+
+
+@pytest.mark.slow
+def test_a_kill_loses_one_chunk(tmp_path):
+    process = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert len((tmp_path / "search.jsonl").read_bytes().splitlines()) == 1 + 6
+    same(find(12, folder=tmp_path, resume=True), find(12))
+
+
+def test_another_search_does_not_go_on_in_its_folder(tmp_path):
+    find(6, folder=tmp_path)
+    with pytest.raises(ValueError, match="resume=True goes on"):
+        find(6, folder=tmp_path)
+    others = (
+        lambda: find(7, folder=tmp_path, resume=True),
+        lambda: find(6, {**SPACE, "more": tuning.uniform(0, 1)}, folder=tmp_path, resume=True),
+        lambda: tuning.search(
+            jax.random.key(6), run, SPACE, 6, folder=tmp_path, resume=True, progress=False
+        ),
+    )
+    for other in others:
+        with pytest.raises(ValueError, match="another search"):
+            other()
+
+
+def test_the_file_is_read_in_another_process_with_functions_among_the_values(tmp_path):
+    space = {"f": tuning.choice((jnp.tanh, jax.nn.relu)), "a": tuning.uniform(0, 1)}
+    found = find(6, space, lambda key, t: t["f"](t["a"]), folder=tmp_path)
+    header = json.loads((tmp_path / "search.jsonl").read_bytes().split(b"\n")[0])
+    assert len(header["search"]) == 64
+    again = find(6, space, lambda key, t: t["f"](t["a"]), folder=tmp_path, resume=True)
+    same(found, again)
+    assert os.listdir(tmp_path).count("search.jsonl") == 1
+
+
+@pytest.mark.parametrize(
+    "change, error, message",
+    [
+        ({"trials": 0}, ValueError, "trials must be at least 1"),
+        ({"trials": {"rule": {"rate": np.ones(2)}}}, ValueError, "trials must have the leaves"),
+        ({"trials": {"rule": {"rate": np.ones(2)}, "steps": np.ones(3)}}, ValueError, "one length"),
+        ({"trials": {"rule": {"rate": 0.1}, "steps": np.ones(3)}}, TypeError, "'rule.rate' is 0.1"),
+        ({"chunk": 0}, ValueError, "chunk must be at least 1"),
+        ({"space": {"rate": 0.1}}, TypeError, "space must hold distributions"),
+        ({"by": "accuracy"}, ValueError, "by must be one of the results"),
+        ({"run": lambda key, t: {"steps": t["steps"], "loss": t["steps"]}}, ValueError, "'steps'"),
+        ({"run": lambda key, t: jnp.ones((2, 2))}, TypeError, "run must give a number"),
+        ({"run": lambda key, t: None}, TypeError, "run must give a number"),
+        ({"run": lambda key, t: t["missing"]}, KeyError, "missing"),
+    ],
+)
+def test_bad_values_are_named(change, error, message):
+    with pytest.raises(error, match=message):
+        find(**{"trials": 3, **change})
