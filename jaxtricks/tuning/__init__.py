@@ -1,6 +1,10 @@
 """Choosing hyper-parameters: checks before a search, spaces to search, and reading the curves."""
 
+from jaxtricks.tuning._best import Best as Best
+from jaxtricks.tuning._best import best as best
 from jaxtricks.tuning._choice import choice as choice
+from jaxtricks.tuning._compare import Comparison as Comparison
+from jaxtricks.tuning._compare import compare as compare
 from jaxtricks.tuning._diagnose import Finding as Finding
 from jaxtricks.tuning._diagnose import diagnose as diagnose
 from jaxtricks.tuning._distribution import Interval as Interval
@@ -15,6 +19,8 @@ from jaxtricks.tuning._log_uniform import log_uniform as log_uniform
 from jaxtricks.tuning._narrow import narrow as narrow
 from jaxtricks.tuning._overfit import Overfit as Overfit
 from jaxtricks.tuning._overfit import check_overfit as check_overfit
+from jaxtricks.tuning._retrain import Retrained as Retrained
+from jaxtricks.tuning._retrain import retrain as retrain
 from jaxtricks.tuning._sample import sample as sample
 from jaxtricks.tuning._search import Search as Search
 from jaxtricks.tuning._search import search as search

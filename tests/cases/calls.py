@@ -455,10 +455,26 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "mapping": "map",
             "devices": devices,
         },
+        tuning.best: {"found": searched(), "by": "loss", "largest": False, "edge": 0.05},
+        tuning.retrain: {
+            "keys": jax.random.split(KEY, 2),
+            "run": lambda key, value: value,
+            "hyper_parameters": np.float32(1.0),
+            "shared": (),
+            "by": "loss",
+            "level": 0.9,
+        },
+        tuning.compare: {"first": [1.0, 2.0], "second": [1.5, 2.0], "level": 0.9},
         tuning.diagnose: {"history": {"train.loss": [2.0, 1.0]}, "classes": 10},
         tuning.find_learning_rate: {**scan, "rates": (0.1, 0.2)},
         tuning.sweep_learning_rate: {**scan, "low": 0.1, "high": 1.0, "smoothing": 0.5},
     }
+
+
+def searched() -> tuning.Search:
+    """A search of two trials."""
+    values = np.array([0.1, 0.2], np.float32)
+    return tuning.Search({"trial": np.arange(2), "value": values, "loss": values}, {}, values)
 
 
 def hidden() -> models.HiddenLayer:

@@ -46,6 +46,7 @@ ALSO_MEANT = {
     ("training.train_population", "keys"): {"keys"},
     ("training.train_population", "hyper_parameters"): {"keys"},
     ("training.train_population", "states"): {"keys"},
+    ("tuning.retrain", "keys"): {"keys"},
 }
 # What the caller's model, loss or run is given: it may refuse in its own words what could be meant.
 HANDED_ON = {
@@ -59,6 +60,7 @@ HANDED_ON = {
     ("training.train_epoch", "examples"),
     ("training.train_population", "hyper_parameters"),
     ("training.train_population", "states"),
+    ("tuning.retrain", "hyper_parameters"),
 }
 
 

@@ -1,0 +1,81 @@
+"""The best trial of a search."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from jaxtricks._checks import check_flag, check_instance, check_range, shown
+from jaxtricks._types import ScalarLike
+from jaxtricks.tuning._search import Search
+from jaxtricks.tuning._space import name_of
+
+
+class Best(NamedTuple):
+    """The result of `best`.
+
+    Attributes:
+        hyper_parameters: of the best trial, the tree of the space with one value at each leaf.
+        trial: its row in the table.
+        score: its result, which chose it and is therefore better than what it will give again.
+        at_edge: names of the hyper-parameters whose value is at an edge of those that were tried.
+    """
+
+    hyper_parameters: PyTree
+    trial: int
+    score: float
+    at_edge: tuple[str, ...]
+
+
+def best(
+    found: Search, *, by: str = "loss", largest: bool = False, edge: ScalarLike = 0.05
+) -> Best:
+    """Finds the trial with the best result, and says where a wider space should be searched.
+
+    Args:
+        found: what `search` gave.
+        by: the column that ranks the trials. Those for which it is not finite cannot win.
+        largest: whether the largest value is the best, as with an accuracy.
+        edge: a value is at an edge if fewer than this share of the trials have a smaller one, or a
+            larger one; from 0 to 0.5. 0 says nothing. Chance alone puts a hyper-parameter that does
+            not matter there in twice as many searches.
+
+    Raises:
+        ValueError: there is no column `by`, no trial is finite in it, or `edge` is out of range.
+        TypeError: an argument is of another type.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxtricks.tuning import log_uniform, search
+        >>> def run(key, rate):
+        ...     return (jnp.log10(rate) + 2) ** 2
+        >>> narrow = search(jax.random.key(0), run, log_uniform(1e-5, 1e-3), 50, progress=False)
+        >>> best(narrow).at_edge
+        ('value',)
+    """
+    check_instance("found", found, Search)
+    check_instance("by", by, str)
+    check_flag("largest", largest)
+    check_range("edge", edge, low=0.0, high=0.5)
+    if by not in found.table:
+        raise ValueError(f"by must be one of {sorted(found.table)}, got {shown(by)}.")
+    scores = np.asarray(found.table[by], float)
+    scores = np.where(np.isfinite(scores), -scores if largest else scores, np.inf)
+    trial = int(np.argmin(scores))
+    if not np.isfinite(scores[trial]):
+        raise ValueError(f"by must be finite in a trial, got none of {len(scores)} in {by!r}.")
+    chosen = jax.tree.map(lambda values: values[trial], found.hyper_parameters)
+    ends = tuple(
+        name_of(path)
+        for path, values in jax.tree_util.tree_leaves_with_path(found.hyper_parameters)
+        if values.dtype != object and is_at_edge(values, trial, float(edge))
+    )
+    return Best(chosen, trial, float(found.table[by][trial]), ends)
+
+
+def is_at_edge(values: np.ndarray, trial: int, edge: float) -> Any:
+    """Whether hardly any of the values are smaller, or hardly any larger; of two values none is."""
+    if len(np.unique(values)) < 3:
+        return False
+    return min(np.mean(values < values[trial]), np.mean(values > values[trial])) < edge

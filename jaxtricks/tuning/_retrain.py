@@ -1,0 +1,106 @@
+"""Chosen hyper-parameters again, with seeds that did not choose them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import scipy.stats
+from jaxtyping import Array, Float, PyTree, Shaped
+
+from jaxtricks._checks import check_function, check_instance, check_range, is_real, shown
+from jaxtricks._types import ScalarLike
+from jaxtricks.training import train_population
+from jaxtricks.tuning._trials import program, traced_rows
+
+
+class Retrained(NamedTuple):
+    """The result of `retrain`.
+
+    Attributes:
+        mean: of the result `by` over the keys.
+        low: lower end of its confidence interval.
+        high: upper end.
+        results: what the runs gave, `[keys]` each, curves `[keys, length]`.
+    """
+
+    mean: float
+    low: float
+    high: float
+    results: dict[str, np.ndarray]
+
+
+def retrain(
+    keys: Shaped[Array, " keys"],
+    run: Callable[..., Any],
+    hyper_parameters: Any,
+    *,
+    shared: tuple[PyTree, ...] = (),
+    by: str = "loss",
+    level: ScalarLike = 0.95,
+) -> Retrained:
+    r"""Runs chosen hyper-parameters again, once for each key, and gives the mean with an interval.
+
+    The best result of a search is better than what its hyper-parameters will give again, because
+    luck helped to choose them. The keys given here must not be those of the search. The interval is
+    Student's, $\bar x \pm t_{n-1} s / \sqrt n$.
+
+    Args:
+        keys: at least two.
+        run: as for `search`.
+        hyper_parameters: a tree of single values, such as `best(found).hyper_parameters`. Numbers
+            of NumPy and JAX are traced; Python's, and all else, are static.
+        shared: further arguments of `run`.
+        by: the result of which the mean is taken; of a curve the last value.
+        level: of the interval, between 0 and 1.
+
+    Raises:
+        ValueError: there are fewer than two keys, there is no result `by`, or `level` is out of
+            range.
+        TypeError: an argument is of another type.
+
+    Example:
+        >>> def run(key, rate):
+        ...     return rate + jax.random.normal(key)
+        >>> keys = jax.random.split(jax.random.key(0), 100)
+        >>> found = retrain(keys, run, np.float32(3.0))
+        >>> found.low < 3.0 < found.high
+        True
+    """
+    check_function("run", run)
+    check_instance("shared", shared, tuple)
+    check_instance("by", by, str)
+    check_range("level", level, above=0.0, below=1.0)
+    if np.ndim(keys) == 1 and len(keys) < 2:
+        raise ValueError(f"keys must be at least two for an interval, got {len(keys)}.")
+    rows = jax.tree.map(as_row, hyper_parameters)
+    once = traced_rows(rows, [0] * len(keys)) if np.ndim(keys) == 1 else []
+    out = train_population(program(run, rows, 0), keys, once, shared=shared)
+    if by not in out:
+        raise ValueError(f"by must be one of the results {sorted(out)}, got {by!r}.")
+    return Retrained(*interval(np.reshape(out[by], (len(keys), -1))[:, -1], level), out)
+
+
+def as_row(value: Any) -> np.ndarray:
+    """One value as an array of one: an array's or NumPy's own is traced, another is static.
+
+    Raises:
+        TypeError: it is an array of several, or of something else than numbers.
+    """
+    if isinstance(value, np.generic | np.ndarray | jax.Array):
+        if value.ndim or not is_real(value.dtype):
+            raise TypeError(
+                f"hyper_parameters must hold single numbers or static values, got {shown(value)}."
+            )
+        return np.asarray(value).reshape(1)
+    row = np.empty(1, object)
+    row[0] = value
+    return row
+
+
+def interval(values: Float[np.ndarray, " n"], level: ScalarLike) -> tuple[float, float, float]:
+    """The mean and the ends of Student's interval."""
+    values = np.asarray(values, float)
+    mean, n = float(values.mean()), len(values)
+    half = scipy.stats.t.ppf((1 + float(level)) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n)
+    return mean, mean - float(half), mean + float(half)
