@@ -98,8 +98,8 @@ def diagnose(
         >>> epochs = np.arange(20)
         >>> slow = {"train.loss": 2.3 - 0.001 * epochs}
         >>> for finding in diagnose(slow, classes=10):
-        ...     print(finding.name, "|", finding.because)
-        rate too low | train.loss fell from 2.303 to 2.281, and in 100 % of the epochs
+        ...     print(finding.name, finding.because, sep=": ")
+        rate too low: train.loss is 2.281, without knowledge 2.303; fell in 100 % of the epochs
     """
     if classes is not None:
         check_integer("classes", classes, low=2)
@@ -134,11 +134,11 @@ def flat(c: Curves) -> Finding | None:
     last = float(c.train[-3:].min())
     if last < 0.95 * c.chance:
         return None
-    because = f"train.loss fell from {c.chance:.4g} to {last:.4g}"
+    because = f"train.loss is {last:.4g}, without knowledge {c.chance:.4g}"
     if c.norms is not None and c.norms[-1] <= 1e-6 * np.nanmax(c.norms):
-        return finding("dead", f"{because}, and train.gradient_norm to {c.norms[-1]:.2g}")
+        return finding("dead", f"{because}; train.gradient_norm is {c.norms[-1]:.2g}")
     down = float(np.mean(np.diff(c.train) < 0)) if len(c.train) > 1 else 0.0
-    because += f", and in {100 * down:.0f} % of the epochs"
+    because += f"; fell in {100 * down:.0f} % of the epochs"
     return finding("rate too low" if down >= 0.8 else "rate too high", because)
 
 

@@ -23,6 +23,14 @@ CHECKS = {
         names["recalibrated"]["batch_stats"].keys() == names["variables"]["batch_stats"].keys(),
         names["rest"].validation["accuracy"].shape == (2, 2),
     ],
+    "tuning": lambda names: [
+        names["first"].verdict == "as expected" and names["heart"].verdict == "learned",
+        1e-4 < names["scan"].best < 0.3 and not names["scan"].at_edge,
+        len(names["coarse"].table["accuracy"]) == 32 and names["found"].score < 0.5,
+        names["coarse"].curves["loss"].shape == (32, 5),
+        names["again"][1].mean > 0.9,
+        names["findings"][0].name == "rate too low",
+    ],
     "nnx_equinox_dicts": lambda names: (
         [
             names[f"{kind}_result"].history[-1]["validation.accuracy"] > 0.8
