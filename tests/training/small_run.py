@@ -46,4 +46,5 @@ def parts(*, axis_name=None, rate=0.01, width=16, steps=20, **options):
     )
     image = np.zeros((2, 4, 4, 1), np.float32)
     init = jax.jit(functools.partial(Small(width=width).init, train=False))
-    return ours, ours.init(init(jax.random.key(1), image))
+    with jax.ensure_compile_time_eval():  # whoever asks first may be traced
+        return ours, ours.init(init(jax.random.key(1), image))
