@@ -18,8 +18,8 @@ class Interval:
         integer: whether the numbers are integers.
     """
 
-    low: float
-    high: float
+    low: int | float
+    high: int | float
     logarithmic: bool = False
     integer: bool = False
 
@@ -43,7 +43,7 @@ class Interval:
         values = values.astype(np.int32 if self.integer else np.float32)
         return np.unique(values)
 
-    def ends(self) -> tuple[float, float]:
+    def ends(self) -> tuple[int | float, int | float]:
         """Between which the draws are uniform."""
         low, high = self.low, self.high + self.integer
         return (math.log(low), math.log(high)) if self.logarithmic else (low, high)

@@ -1,11 +1,12 @@
 """A hyper-parameter of which equal ratios are equally probable."""
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.tuning._distribution import Interval
 from jaxtricks.tuning._uniform import LARGEST, SMALLEST, check_ends
 
 
-def log_uniform(low: float, high: float) -> Interval:
+def log_uniform(low: ScalarLike, high: ScalarLike) -> Interval:
     r"""All numbers from `low` to `high`, their logarithm uniformly, for a search space.
 
     $\log x \sim U(\log \text{low}, \log \text{high})$: each power of ten has the same share of the

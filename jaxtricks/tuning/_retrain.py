@@ -75,7 +75,7 @@ def retrain(
         raise ValueError(f"keys must be at least two for an interval, got {len(keys)}.")
     rows = jax.tree.map(as_row, hyper_parameters)
     once = traced_rows(rows, [0] * len(keys)) if np.ndim(keys) == 1 else []
-    out = train_population(program(run, rows, 0), keys, once, shared=shared)
+    out = train_population(program(run, rows, 0, 0, None), keys, once, shared=shared)
     if by not in out:
         raise ValueError(f"by must be one of the results {sorted(out)}, got {by!r}.")
     return Retrained(*interval(np.reshape(out[by], (len(keys), -1))[:, -1], level), out)

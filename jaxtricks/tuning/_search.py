@@ -1,20 +1,19 @@
 """A search: many runs of one function with the hyper-parameters of a space."""
 
 import os
-import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
+from jaxtricks._check_increasing import check_increasing
 from jaxtricks._checks import check_flag, check_function, check_instance, check_integer, check_key
-from jaxtricks.training import train_population
-from jaxtricks.tuning._search_file import Finished, Results, digest, finished
-from jaxtricks.tuning._trials import columns, drawn, groups, program, traced_rows
+from jaxtricks.tuning._rung import Setting, run_rung, survivors, tabulate
+from jaxtricks.tuning._search_file import digest, finished
+from jaxtricks.tuning._trials import drawn
 
 
 class Search(NamedTuple):
@@ -42,6 +41,8 @@ def search(
     shared: tuple[PyTree, ...] = (),
     by: str = "loss",
     largest: bool = False,
+    rungs: Sequence[int] | None = None,
+    reduction: int = 3,
     chunk: int = 64,
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -59,6 +60,13 @@ def search(
 
     A trial that diverges gives NaN and costs the others nothing.
 
+    With `rungs` the calls are `run(key, hyper_parameters, position, epochs, *shared)`, which gives
+    `(results, position)`: `epochs` is how many more to train, a Python integer, and `position` is
+    None at first and then what the same trial gave before, such as the `position` of
+    `training.run`. Of `rungs=(1, 3, 9)` all trials are trained for one epoch, the best third of
+    them for two more, and the best ninth for six more. Their curves are what they would be without
+    rungs, and NaN from where a trial was ended; the column "epochs" says where.
+
     Args:
         key: of the search.
         run: pure and traceable. It gives a number, which is the loss, or a dict of numbers and of
@@ -69,8 +77,12 @@ def search(
             over.
         by: the result that ranks the trials, for the progress and the warning.
         largest: whether its largest value is the best, as with an accuracy.
+        rungs: epochs after which trials are ended: successive halving. None runs all to their end.
+        reduction: one in how many goes on after each rung but the last, at least 2; of equals those
+            drawn first. A trial that is not finite does not go on.
         chunk: trials in one call of the program, at least 1; after each the results are written.
         folder: where the results are kept, in `search.jsonl`; made if missing. None keeps nothing.
+            With `rungs` it holds positions too, for which orbax is needed.
             Keys and hyper-parameters are compared with those of the file, the function is not: who
             changes it takes another folder.
         resume: whether to go on with the search that the folder holds.
@@ -87,6 +99,7 @@ def search(
         OSError: the folder cannot be used.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> from jaxtricks.tuning import log_uniform
         >>> def run(key, hyper_parameters):
         ...     return (jnp.log10(hyper_parameters["rate"]) + 2) ** 2
@@ -95,6 +108,10 @@ def search(
         >>> best = np.nanargmin(found.table["loss"])
         >>> sorted(found.table), bool(0.005 < found.table["rate"][best] < 0.02)
         (['loss', 'rate', 'trial'], True)
+
+    References:
+        Jamieson and Talwalkar, [Non-stochastic best arm identification and hyperparameter
+        optimization](https://arxiv.org/abs/1502.07943), 2016.
     """
     check_key("key", key)
     check_function("run", run)
@@ -105,89 +122,35 @@ def search(
         check_flag(name, flag)
     draw_key, run_key = jax.random.split(key)
     hyper_parameters = drawn(draw_key, space, trials)
-    count = len(jax.tree.leaves(hyper_parameters)[0])
-    with finished(folder, digest(key, hyper_parameters), resume=resume) as done:
-        for group in groups(hyper_parameters).values():
-            run_traced = program(run, hyper_parameters, group[0])
-            for rows, call in even_chunks([t for t in group if t not in done.trials], chunk):
-                keys = jax.vmap(jax.random.fold_in, (None, 0))(run_key, jnp.array(call, jnp.uint32))
-                out = train_population(
-                    run_traced,
-                    keys,
-                    traced_rows(hyper_parameters, call),
-                    shared=shared,
-                    mapping=mapping,
-                    devices=devices,
-                )
-                add(done, rows, out, by)
-                if progress:
-                    report(done, count, by, largest)
-    table, curves = tabulate(hyper_parameters, done.trials)
+    keep_best = check_rungs(rungs, reduction)
+    setting = Setting(
+        run, hyper_parameters, run_key, shared, by, largest, chunk, progress,
+        {"mapping": mapping, "devices": devices},
+    )  # fmt: skip
+    alive = list(range(len(jax.tree.leaves(hyper_parameters)[0])))
+    with finished(folder, digest(key, hyper_parameters, *keep_best), resume=resume) as done:
+        lengths = [None] if rungs is None else np.diff([0, *rungs]).tolist()
+        for rung in range(len(lengths)):
+            run_rung(setting, done, alive, rung, lengths)
+            if rung:
+                done.forget(rung - 1)
+            if rung < len(lengths) - 1:
+                alive = survivors(setting, done, alive, rung, reduction)
+        table, curves = tabulate(setting, done, rungs)
     if not np.isfinite(table[by]).any():
-        warnings.warn(f"none of the {count} trials has a finite {by}.", stacklevel=2)
+        warnings.warn(f"none of the {len(table[by])} trials has a finite {by}.", stacklevel=2)
     return Search(table, curves, hyper_parameters)
 
 
-def even_chunks(trials: list[int], chunk: int) -> list[tuple[list[int], list[int]]]:
-    """The trials in chunks of one length, the last filled with its last: trials, and with those."""
-    if not trials:
-        return []
-    chunks = -(-len(trials) // chunk)
-    size = -(-len(trials) // chunks)
-    parts = [trials[i : i + size] for i in range(0, len(trials), size)]
-    return [(part, part + part[-1:] * (size - len(part))) for part in parts]
-
-
-def add(done: Finished, rows: list[int], out: dict[str, Any], by: str) -> None:
-    """Adds what the trials of a chunk gave.
+def check_rungs(rungs: Sequence[int] | None, reduction: int) -> tuple[Any, ...]:
+    """Checks the arguments of successive halving, and gives what of them decides a search.
 
     Raises:
-        ValueError: there is no result `by`.
+        ValueError: the rungs are not positive and rising, or `reduction` is under 2.
+        TypeError: they are not integers.
     """
-    if by not in out:
-        raise ValueError(f"by must be one of the results {sorted(out)}, got {by!r}.")
-    arrays = {name: np.asarray(values) for name, values in out.items()}
-    done.add(
-        {trial: {name: v[i].tolist() for name, v in arrays.items()} for i, trial in enumerate(rows)}
-    )
-
-
-def report(done: Finished, count: int, by: str, largest: bool) -> None:
-    """Prints how many trials are done and the best so far."""
-    scores = {trial: float(np.ravel(found[by])[-1]) for trial, found in done.trials.items()}
-    finite = {trial: score for trial, score in scores.items() if np.isfinite(score)}
-    line = f"search: {len(scores)} of {count} trials"
-    if finite:
-        best = (max if largest else min)(finite, key=lambda trial: finite[trial])
-        line += f", best {by} {finite[best]:.6g} (trial {best})"
-    if len(finite) < len(scores):
-        line += f", {len(scores) - len(finite)} not finite"
-    print(line, file=sys.stderr, flush=True)
-
-
-def tabulate(
-    hyper_parameters: PyTree, trials: dict[int, Results]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The table and the curves.
-
-    Raises:
-        ValueError: results differ in names or lengths, or have the name of another column.
-    """
-    table = {"trial": np.arange(len(trials)), **columns(hyper_parameters)}
-    names = list(trials[0])
-    curves = {}
-    for name in names:
-        if name in table:
-            raise ValueError(f"run must name its results otherwise: {name!r} is a column already.")
-        values = [trials[trial].get(name) for trial in range(len(trials))]
-        try:
-            column = np.asarray(values, None if all(isinstance(v, int) for v in values) else float)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"run must give the same results in all trials, got {name!r} of several lengths."
-            ) from None
-        if column.ndim == 2:
-            curves[name] = column
-            column = column[:, -1]
-        table[name] = column
-    return table, curves
+    check_integer("reduction", reduction, low=2)
+    if rungs is None:
+        return ()
+    check_increasing("rungs", rungs, low=1)
+    return (*map(int, rungs), int(reduction))

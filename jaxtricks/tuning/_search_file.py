@@ -4,11 +4,13 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
@@ -16,24 +18,75 @@ from jaxtricks import _json_lines
 from jaxtricks._folder_lock import locked
 from jaxtricks._local_path import local_path
 from jaxtricks._regular_file import read_regular
+from jaxtricks.training import restore, save
 from jaxtricks.tuning._trials import columns
 
-NAME = "search.jsonl"
+NAME, POSITIONS = "search.jsonl", "positions"
 Results = dict[str, Any]
 
 
 class Finished:
-    """The results of the trials that are finished, in memory and, if there is a file, in it."""
+    """What is finished, in memory and, if there is a folder, in it.
 
-    def __init__(self, path: Path | None, trials: dict[int, Results]) -> None:
-        self.path, self.trials = path, trials
+    Attributes:
+        results: of each `(rung, trial)`.
+        places: where the position of each is: a key of `trees`, or a folder, and the row.
+        trees: positions of a chunk of trials that this process has run.
+    """
 
-    def add(self, trials: dict[int, Results]) -> None:
-        """Adds trials, and returns when they are on the disk."""
-        if self.path is not None:
-            rows = [{"trial": trial, "results": found} for trial, found in trials.items()]
-            _json_lines.append(self.path, rows)
-        self.trials |= trials
+    def __init__(self, folder: Path | None, records: list[dict[str, Any]]) -> None:
+        self.folder = folder
+        names = [(record["rung"], record["trial"]) for record in records]
+        self.results = {n: r["results"] for n, r in zip(names, records, strict=True)}
+        self.places = {n: r["position"] for n, r in zip(names, records, strict=True)}
+        self.trees: dict[str, PyTree] = {}
+
+    def add(self, rung: int, trials: list[int], results: list[Results], positions: PyTree) -> None:
+        """Adds the trials of a chunk, and returns when they are on the disk."""
+        place = f"{rung}-{trials[0]}"
+        if positions is not None:
+            self.trees[place] = positions
+            if self.folder is not None:
+                save(self.folder / POSITIONS / place, positions, step=0)
+        rows = [
+            {"rung": rung, "trial": trial, "results": found, "position": [place, row]}
+            for row, (trial, found) in enumerate(zip(trials, results, strict=True))
+        ]
+        if self.folder is not None:
+            _json_lines.append(self.folder / NAME, rows)
+        for record in rows:
+            self.results[rung, record["trial"]] = record["results"]
+            self.places[rung, record["trial"]] = record["position"]
+
+    def positions(self, rung: int, trials: list[int], like: PyTree) -> PyTree:
+        """The positions of these trials after a rung, stacked; `like` is the shape of one."""
+        found = [self.position(rung, trial, like) for trial in trials]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
+
+    def position(self, rung: int, trial: int, like: PyTree) -> PyTree:
+        """The position of one trial, read from its chunk's file if an earlier process ran it."""
+        place, row = self.places[rung, trial]
+        if place not in self.trees:
+            assert self.folder is not None
+            rows = 1 + max(r for (n, _), (p, r) in self.places.items() if n == rung and p == place)
+            self.trees[place] = restore_rows(self.folder / POSITIONS / place, rows, like)
+        return jax.tree.map(lambda leaf: leaf[row], self.trees[place])
+
+    def has_position(self, rung: int, trial: int) -> bool:
+        """Whether the position of a trial after a rung is in memory or on the disk."""
+        place, _ = self.places.get((rung, trial), ("", 0))
+        if place in self.trees:
+            return True
+        return (
+            bool(place) and self.folder is not None and (self.folder / POSITIONS / place).is_dir()
+        )
+
+    def forget(self, rung: int) -> None:
+        """Removes the positions of a rung after which the next one is finished."""
+        for place in {p for (n, _), (p, _) in self.places.items() if n == rung}:
+            self.trees.pop(place, None)
+            if self.folder is not None:
+                shutil.rmtree(self.folder / POSITIONS / place, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -48,7 +101,7 @@ def finished(
         OSError: the folder or the file cannot be used.
     """
     if folder is None:
-        yield Finished(None, {})
+        yield Finished(None, [])
         return
     path = local_path("folder", folder)
     path.mkdir(parents=True, exist_ok=True)
@@ -67,8 +120,7 @@ def finished(
             )
         if not records:
             _json_lines.append(file, [{"search": search}])
-        done = {record["trial"]: record["results"] for record in records if "trial" in record}
-        yield Finished(file, done)
+        yield Finished(path, [record for record in records if "trial" in record])
 
 
 def read(file: Path) -> list[dict[str, Any]]:
@@ -80,9 +132,18 @@ def read(file: Path) -> list[dict[str, Any]]:
     return [record for record in map(_json_lines.decode, lines) if record is not None]
 
 
-def digest(key: Key[Array, ""], hyper_parameters: PyTree) -> str:
+def restore_rows(folder: Path, rows: int, like: PyTree) -> PyTree:
+    """A chunk's positions, `like` being the shape of one."""
+
+    def stacked(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype)
+
+    return restore(folder, jax.tree.map(stacked, like)).tree
+
+
+def digest(key: Key[Array, ""], hyper_parameters: PyTree, *rest: Any) -> str:
     """The SHA-256 of what decides every trial, the run itself aside."""
-    sha256 = hashlib.sha256(repr(jax.random.key_impl(key)).encode())
+    sha256 = hashlib.sha256(repr((jax.random.key_impl(key), rest)).encode())
     sha256.update(np.asarray(jax.random.key_data(key)).tobytes())
     for name, values in columns(hyper_parameters).items():
         sha256.update(f"{name} {values.dtype} ".encode())

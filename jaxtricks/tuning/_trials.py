@@ -59,8 +59,8 @@ def columns(trials: PyTree) -> dict[str, np.ndarray]:
     return found
 
 
-def groups(hyper_parameters: PyTree) -> dict[tuple[int, ...], list[int]]:
-    """The trials that share their static hyper-parameters, in order of their first ones.
+def groups(hyper_parameters: PyTree, trials: list[int]) -> dict[tuple[int, ...], list[int]]:
+    """Those of the trials that share their static hyper-parameters, in order of their first ones.
 
     A group's key holds, for each static hyper-parameter, the place of its value among all that
     the trials have.
@@ -73,16 +73,15 @@ def groups(hyper_parameters: PyTree) -> dict[tuple[int, ...], list[int]]:
                 if value not in different:
                     different.append(value)
             places.append([different.index(value) for value in values])
-    trials = len(jax.tree.leaves(hyper_parameters)[0])
     found: dict[tuple[int, ...], list[int]] = {}
-    for trial in range(trials):
+    for trial in trials:
         found.setdefault(tuple(place[trial] for place in places), []).append(trial)
     return found
 
 
 def program(
-    run: Callable[..., Any], hyper_parameters: PyTree, trial: int
-) -> Callable[..., Mapping[str, Any]]:
+    run: Callable[..., Any], hyper_parameters: PyTree, trial: int, rung: int, epochs: int | None
+) -> Callable[..., Any]:
     """`run` with the static hyper-parameters of a trial put in: a function of the traced ones.
 
     The same function again for the same values, so that nothing is compiled twice.
@@ -90,21 +89,30 @@ def program(
     flat, structure = jax.tree.flatten(hyper_parameters)
     static = tuple((leaf[trial],) if leaf.dtype == object else TRACED for leaf in flat)
     try:
-        return cached_program(run, structure, static)
+        return cached_program(run, structure, static, rung == 0, epochs)
     except TypeError:  # a value that has no hash
-        return cached_program.__wrapped__(run, structure, static)
+        return cached_program.__wrapped__(run, structure, static, rung == 0, epochs)
 
 
 @functools.lru_cache(maxsize=32)
 def cached_program(
-    run: Callable[..., Any], structure: Any, static: tuple
-) -> Callable[..., Mapping[str, Any]]:
+    run: Callable[..., Any], structure: Any, static: tuple, first: bool, epochs: int | None
+) -> Callable[..., Any]:
     """`program` of a tree's structure and its static leaves, each in a tuple of its own."""
 
-    def run_traced(key: Key[Array, ""], traced: list[Array], *shared: Any) -> Mapping[str, Any]:
+    def run_traced(key: Key[Array, ""], traced: list[Array], *shared: Any) -> Any:
         rest = iter(traced)
         values = [value[0] if value != TRACED else next(rest) for value in static]
-        return results(run(key, jax.tree.unflatten(structure, values), *shared))
+        hyper_parameters = jax.tree.unflatten(structure, values)
+        if epochs is None:
+            return results(run(key, hyper_parameters, *shared))
+        position, shared = (None, shared) if first else (shared[0], shared[1:])
+        given = run(key, hyper_parameters, position, epochs, *shared)
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise TypeError(
+                f"run must give (results, position) where there are rungs, got {shown(given)}."
+            )
+        return results(given[0]), given[1]
 
     return run_traced
 

@@ -3,12 +3,13 @@
 import numpy as np
 
 from jaxtricks._checks import check_range
+from jaxtricks._types import ScalarLike
 from jaxtricks.tuning._distribution import Interval
 
 SMALLEST, LARGEST = map(float, (np.finfo(np.float32).tiny, np.finfo(np.float32).max))
 
 
-def uniform(low: float, high: float) -> Interval:
+def uniform(low: ScalarLike, high: ScalarLike) -> Interval:
     """All numbers from `low` to `high`, uniformly, for a search space.
 
     Args:
@@ -29,11 +30,11 @@ def uniform(low: float, high: float) -> Interval:
     return Interval(float(low), float(high))
 
 
-def check_ends(low: float, high: float) -> None:
+def check_ends(low: ScalarLike, high: ScalarLike) -> None:
     """Checks that an interval is not empty.
 
     Raises:
         ValueError: it is.
     """
-    if not low < high:
+    if not float(low) < float(high):
         raise ValueError(f"low must be below high, got {low} and {high}.")

@@ -448,6 +448,8 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "shared": (),
             "by": "loss",
             "largest": False,
+            "rungs": None,
+            "reduction": 2,
             "chunk": 2,
             "folder": None,
             "resume": True,

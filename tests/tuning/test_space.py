@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 
 from jaxtricks import tuning
+from tests.untyped import untyped
 
 KEY = jax.random.key(11)
 DRAWS = {"sample": tuning.sample, "sobol": tuning.sobol}
@@ -173,7 +174,7 @@ def test_the_margin_is_a_share_of_the_interval_in_its_own_scale():
     ],
 )  # fmt: skip
 def test_bad_values_are_named(make, error, message):
-    with pytest.raises(error, match=message):
+    with untyped(), pytest.raises(error, match=message):
         make()
 
 

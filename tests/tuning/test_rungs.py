@@ -1,0 +1,164 @@
+"""Successive halving: the best go on bit for bit and the others end, interrupted or not."""
+
+import shutil
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtricks import _json_lines, tuning
+
+KEY = jax.random.key(2)
+SPACE = {"rate": tuning.log_uniform(1e-3, 2.0), "size": tuning.choice((2, 3), static=True)}
+RUNGS = (1, 3, 7)
+
+
+def run(key, trial, position, epochs, scale):
+    """Noisy gradient descent on a parabola; the position has the weights and how far it is."""
+    if position is None:
+        position = {"w": jax.random.normal(key, (trial["size"],)), "epoch": jnp.zeros((), int)}
+
+    def step(position, _):
+        noise = jax.random.normal(jax.random.fold_in(key, position["epoch"]), (trial["size"],))
+        w = position["w"] - trial["rate"] * (2 * position["w"] + 0.1 * noise)
+        return {"w": w, "epoch": position["epoch"] + 1}, scale * jnp.mean(w**2)
+
+    position, losses = jax.lax.scan(step, position, length=epochs)
+    return {"loss": losses, "end": position["epoch"]}, position
+
+
+def find(rungs=RUNGS, trials=18, run=run, space=SPACE, **options):
+    return tuning.search(
+        KEY, run, space, trials, rungs=rungs, shared=(jnp.float32(2.0),), progress=False, **options
+    )
+
+
+def same(a, b):
+    chex.assert_trees_all_equal(a.table, b.table)
+    chex.assert_trees_all_equal(a.curves, b.curves)
+
+
+def test_the_best_third_goes_on_bit_for_bit_and_the_others_end():
+    found, all_of_them = find(), find((7,))
+    curves, want = found.curves["loss"], all_of_them.curves["loss"]
+    assert curves.shape == want.shape == (18, 7)
+    alive, before = np.arange(18), 0
+    for rung, end in enumerate(RUNGS):
+        if rung:
+            order = np.argsort(want[alive, before - 1], kind="stable")
+            alive = np.sort(alive[order[: -(-len(alive) // 3)]])
+        np.testing.assert_array_equal(curves[alive, before:end], want[alive, before:end])
+        others = np.setdiff1d(np.arange(18), alive)
+        assert np.isnan(curves[others, before:end]).all()
+        before = end
+    assert len(alive) == 2
+    epochs = np.isfinite(curves).sum(axis=1)
+    np.testing.assert_array_equal(found.table["epochs"], epochs)
+    np.testing.assert_array_equal(found.table["end"], epochs)
+    np.testing.assert_array_equal(found.table["loss"], curves[np.arange(18), epochs - 1])
+
+
+def test_reduction_and_the_largest_choose():
+    def upside_down(*arguments):
+        results, position = run(*arguments)
+        return {"score": -results["loss"]}, position
+
+    found = find((1, 2), reduction=6)
+    assert (found.table["epochs"] == 2).sum() == 3
+    score = find((1, 2), run=upside_down, by="score", largest=True, reduction=6)
+    np.testing.assert_array_equal(found.table["epochs"], score.table["epochs"])
+
+
+@pytest.mark.parametrize("options", [{"chunk": 1}, {"chunk": 4}, {"devices": 1}])
+def test_chunks_and_devices_change_nothing(options):
+    if "devices" in options:
+        options = {"devices": jax.devices()[:1]}
+    same(find(**options), find())
+
+
+class Stop(Exception):
+    """In place of a kill."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("calls", range(2, 12))
+@pytest.mark.parametrize("written", [False, True])
+def test_an_interrupted_search_goes_on_to_the_same_table(tmp_path, monkeypatch, calls, written):
+    """It ends at each of its writes, before or after it."""
+    append, left = _json_lines.append, [calls]
+
+    def stops(path, records):
+        left[0] -= 1
+        if written and not left[0]:
+            append(path, records)
+        if not left[0]:
+            raise Stop
+        append(path, records)
+
+    monkeypatch.setattr(_json_lines, "append", stops)
+    try:
+        find(chunk=4, folder=tmp_path)
+    except Stop:
+        pass
+    else:
+        assert left[0] > 0
+    monkeypatch.undo()
+    same(find(chunk=3, folder=tmp_path, resume=True), find())
+    same(find(folder=tmp_path, resume=True), find())
+
+
+@pytest.mark.slow
+def test_lost_positions_and_damaged_lines_are_run_again(tmp_path):
+    want = find(folder=tmp_path)
+    file = tmp_path / "search.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:-1]))  # the last trial of the last rung
+    shutil.rmtree(tmp_path / "positions")
+    same(find(folder=tmp_path, resume=True), want)
+
+
+@pytest.mark.slow
+def test_positions_of_finished_rungs_are_removed(tmp_path):
+    find(folder=tmp_path)
+    assert {path.name[0] for path in (tmp_path / "positions").iterdir()} == {"2"}
+
+
+def test_what_is_not_finite_does_not_go_on():
+    def half(key, trial, position, epochs, scale):
+        results, position = run(key, trial, position, epochs, scale)
+        bad = jax.random.uniform(key) < 0.9
+        return {"loss": jnp.where(bad, jnp.nan, results["loss"])}, position
+
+    found = find((1, 2), reduction=2, run=half)
+    assert 0 < (found.table["epochs"] == 2).sum() == np.isfinite(found.curves["loss"][:, 0]).sum()
+
+    def nothing(key, trial, position, epochs, scale):
+        return {"loss": jnp.full(epochs, jnp.nan)}, jnp.zeros(1)
+
+    with pytest.warns(UserWarning, match="none of the 18 trials"):
+        assert (find(run=nothing).table["epochs"] == 1).all()
+
+
+def test_other_rungs_are_another_search(tmp_path):
+    find((1, 2), 3, folder=tmp_path)
+    for options in ({"rungs": (1, 3)}, {"rungs": (1, 2), "reduction": 2}, {"rungs": (2,)}):
+        with pytest.raises(ValueError, match="another search"):
+            find(trials=3, folder=tmp_path, resume=True, **options)
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"rungs": ()}, ValueError, "rungs must be increasing"),
+        ({"rungs": (3, 1)}, ValueError, "rungs must be increasing"),
+        ({"rungs": (0, 1)}, ValueError, r"rungs\[0\] must be at least 1"),
+        ({"rungs": 3}, TypeError, "rungs"),
+        ({"reduction": 1}, ValueError, "reduction must be at least 2"),
+        ({"run": lambda *arguments: 1.0}, TypeError, r"run must give \(results, position\)"),
+    ],
+)
+def test_bad_values_are_named(options, error, message):
+    with pytest.raises(error, match=message):
+        find(**options)
