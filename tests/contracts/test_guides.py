@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import jax
+import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -28,6 +29,7 @@ CHECKS = {
         1e-4 < names["scan"].best < 0.3 and not names["scan"].at_edge,
         len(names["coarse"].table["accuracy"]) == 32 and names["found"].score < 0.5,
         names["coarse"].curves["loss"].shape == (32, 5),
+        np.bincount(names["halved"].table["epochs"]).tolist() == [0, 21, 0, 7] + 5 * [0] + [4],
         names["again"][1].mean > 0.9,
         names["findings"][0].name == "rate too low",
     ],
