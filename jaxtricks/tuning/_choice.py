@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxtricks._checks import check_flag, is_real_number, shown
@@ -23,7 +24,7 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
 
     Raises:
         ValueError: there is no value, two are equal, or numbers are demanded and one is none.
-        TypeError: `values` is not a sequence, or `static` not a bool.
+        TypeError: `values` is not a sequence, one is an array, or `static` is not a bool.
 
     Example:
         >>> choice((0.8, 0.9, 0.99)).static, choice(("sgd", "adam")).static
@@ -33,6 +34,8 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
         raise TypeError(f"values must be a sequence, got {shown(values)}.")
     if not values:
         raise ValueError("values must hold at least one, got none.")
+    if any(isinstance(value, np.ndarray | jax.Array) and value.ndim for value in values):
+        raise TypeError(f"values must not be arrays, choose among their places: {shown(values)}.")
     numbers = all(is_real_number(value) and not np.ndim(value) for value in values)
     if static is not None:
         check_flag("static", static)

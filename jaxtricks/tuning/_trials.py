@@ -14,7 +14,7 @@ from jaxtricks.tuning._distribution import Interval
 from jaxtricks.tuning._sample import sample
 from jaxtricks.tuning._space import leaves, name_of
 
-TRACED = ()  # in place of a static value
+TRACED = object()  # in place of a static value
 
 
 def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
@@ -87,7 +87,8 @@ def program(
     The same function again for the same values, so that nothing is compiled twice.
     """
     flat, structure = jax.tree.flatten(hyper_parameters)
-    static = tuple((leaf[trial],) if leaf.dtype == object else TRACED for leaf in flat)
+    values = [leaf[trial] if leaf.dtype == object else TRACED for leaf in flat]
+    static = tuple((repr(value), value) for value in values)  # 1 and 1.0 are equal and two programs
     try:
         return cached_program(run, structure, static, rung == 0, epochs)
     except TypeError:  # a value that has no hash
@@ -98,11 +99,11 @@ def program(
 def cached_program(
     run: Callable[..., Any], structure: Any, static: tuple, first: bool, epochs: int | None
 ) -> Callable[..., Any]:
-    """`program` of a tree's structure and its static leaves, each in a tuple of its own."""
+    """`program` of a tree's structure and its static leaves, each behind its text."""
 
     def run_traced(key: Key[Array, ""], traced: list[Array], *shared: Any) -> Any:
         rest = iter(traced)
-        values = [value[0] if value != TRACED else next(rest) for value in static]
+        values = [next(rest) if value is TRACED else value for _, value in static]
         hyper_parameters = jax.tree.unflatten(structure, values)
         if epochs is None:
             return results(run(key, hyper_parameters, *shared))

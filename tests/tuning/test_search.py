@@ -102,6 +102,15 @@ def test_a_second_search_of_one_function_compiles_nothing_again():
         tuning.search(jax.random.key(seed), counted, space, 6, progress=False)
 
 
+def test_equal_values_of_different_types_are_different_programs():
+    def kind(key, trial):
+        return {"loss": jnp.float32(isinstance(trial, float))}
+
+    for values, want in (((1, 2), 0.0), ((1.0, 2.0), 1.0)):
+        found = find(4, tuning.choice(values, static=True), kind)
+        assert set(found.table["loss"]) == {want}
+
+
 def test_what_diverges_is_data_and_a_search_without_a_finite_loss_says_so(capsys):
     def sometimes(key, trial):
         return jnp.where(trial["a"] > 0.5, jnp.nan, trial["a"])

@@ -161,6 +161,7 @@ def test_the_margin_is_a_share_of_the_interval_in_its_own_scale():
         (lambda: tuning.integers(5, 5), ValueError, "low must be below high"),
         (lambda: tuning.choice(()), ValueError, "values must hold at least one"),
         (lambda: tuning.choice((1, 1.0)), ValueError, "values must all be different"),
+        (lambda: tuning.choice((np.ones(2), np.ones(2))), TypeError, "values must not be arrays"),
         (lambda: tuning.choice("ab"), TypeError, "values must be a sequence"),
         (lambda: tuning.choice(("a", 1), static=False), ValueError, "static must be True"),
         (lambda: tuning.sample(KEY, SPACE, 0), ValueError, "trials must be at least 1"),
