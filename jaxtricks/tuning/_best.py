@@ -35,7 +35,8 @@ def best(
 
     Args:
         found: what `search` gave.
-        by: the column that ranks the trials. Those for which it is not finite cannot win.
+        by: the column that ranks the trials. Those for which it is not finite cannot win, nor those
+            that a search with rungs has ended early.
         largest: whether the largest value is the best, as with an accuracy.
         edge: a value is at an edge if fewer than this share of the trials have a smaller one, or a
             larger one; from 0 to 0.5. 0 says nothing. Chance alone puts a hyper-parameter that does
@@ -61,10 +62,12 @@ def best(
     if by not in found.table:
         raise ValueError(f"by must be one of {sorted(found.table)}, got {shown(by)}.")
     scores = np.asarray(found.table[by], float)
-    scores = np.where(np.isfinite(scores), -scores if largest else scores, np.inf)
+    epochs = found.table.get("epochs", np.zeros(len(scores)))
+    may_win = np.isfinite(scores) & (epochs == np.max(epochs))
+    scores = np.where(may_win, -scores if largest else scores, np.inf)
     trial = int(np.argmin(scores))
     if not np.isfinite(scores[trial]):
-        raise ValueError(f"by must be finite in a trial, got none of {len(scores)} in {by!r}.")
+        raise ValueError(f"by must be finite in a trial that was not ended, got none in {by!r}.")
     chosen = jax.tree.map(lambda values: values[trial], found.hyper_parameters)
     ends = tuple(
         name_of(path)

@@ -82,9 +82,9 @@ def search(
             drawn first. A trial that is not finite does not go on.
         chunk: trials in one call of the program, at least 1; after each the results are written.
         folder: where the results are kept, in `search.jsonl`; made if missing. None keeps nothing.
-            With `rungs` it holds positions too, for which orbax is needed.
-            Keys and hyper-parameters are compared with those of the file, the function is not: who
-            changes it takes another folder.
+            Keys, hyper-parameters and rungs are compared with those of the file. The function is
+            not: who changes it takes another folder. With `rungs` the folder holds positions too,
+            for which orbax is needed.
         resume: whether to go on with the search that the folder holds.
         progress: whether to print a line on standard error after each chunk.
         mapping: see `training.train_population`.

@@ -60,6 +60,18 @@ def test_the_best_third_goes_on_bit_for_bit_and_the_others_end():
     np.testing.assert_array_equal(found.table["loss"], curves[np.arange(18), epochs - 1])
 
 
+def test_the_best_is_among_those_that_were_trained_to_the_end():
+    def rises(key, trial, position, epochs, scale):
+        """Everyone's loss is larger the longer it is trained."""
+        begun = jnp.zeros(()) if position is None else position
+        return {"loss": begun + trial["rate"] + epochs}, begun + epochs
+
+    found = find(run=rises)
+    chosen = tuning.best(found)
+    assert found.table["epochs"][chosen.trial] == 7
+    assert chosen.score > found.table["loss"].min()
+
+
 def test_reduction_and_the_largest_choose():
     def upside_down(*arguments):
         results, position = run(*arguments)
