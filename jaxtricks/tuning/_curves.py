@@ -16,6 +16,7 @@ class Curves(NamedTuple):
 
     train: Float[np.ndarray, " epochs"]
     validation: Float[np.ndarray, " epochs"] | None
+    accuracy: float | None
     gap: float | None
     rates: Float[np.ndarray, " epochs"] | None
     norms: Float[np.ndarray, " epochs"] | None
@@ -37,8 +38,9 @@ def read_curves(history: Any, classes: int | None) -> Curves:
     if not isinstance(history, Mapping):
         raise TypeError(f"history must be a Fit, a Run, curves or records, got {shown(history)}.")
     if "train.weight" in history:  # NaN in the epochs after a stop
-        happened = np.isfinite(np.asarray(history["train.weight"], float))
-        history = {name: np.asarray(values)[happened] for name, values in history.items()}
+        happened = np.isfinite(np.asarray(curve(history, "train.weight")))
+        rows = {name: np.asarray(curve(history, name, len(happened))) for name in history}
+        history = {name: values[happened] for name, values in rows.items()}
     train = curve(history, "train.loss")
     if train is None or not len(train):
         names = sorted(map(str, history))
@@ -54,10 +56,11 @@ def read_curves(history: Any, classes: int | None) -> Curves:
         )
     ]
     validation, right, validated, rates, norms = others
+    accuracy = None if right is None else float(right[-1])
     gap = None if right is None or validated is None else float(right[-1] - validated[-1])
     first = [part[0] for part in (train, validation) if part is not None]
     chance = math.log(classes) if classes else float(np.max(first))
-    return Curves(train, validation, gap, rates, norms, chance)
+    return Curves(train, validation, accuracy, gap, rates, norms, chance)
 
 
 def curve(history: Mapping[str, Any], name: str, length: int | None = None) -> np.ndarray | None:

@@ -61,9 +61,10 @@ def diagnose(
     model that knows nothing less the training loss at the end.
 
     - "diverged": the training loss is not finite, or one and a half times that of no knowledge.
-    - "dead", "rate too low", "rate too high": it fell by less than a twentieth. The gradient has
-      vanished; or four epochs of five bring it down; or they do not, so that a rate under which
-      nothing is learned any more looks flat too.
+    - "dead", "rate too low", "rate too high": it fell by less than a twentieth, and accuracy is not
+      over 0.9. The gradient has vanished; or four epochs of five bring it down, and it was never a
+      tenth over that of no knowledge; or neither, so that a rate under which nothing is learned any
+      more looks flat too. Two epochs are needed, five without `classes`.
     - "bad start": the first fifth of the epochs brought less than a twentieth of the fall.
     - "decayed too early": in the first half of the run the learning rate dropped to a half or less
       while the loss was falling, and it has fallen less than a fifth as fast since.
@@ -104,9 +105,8 @@ def diagnose(
     if classes is not None:
         check_integer("classes", classes, low=2)
     curves = read_curves(history, classes)
-    for rule in (diverged, flat):
-        if found := rule(curves):
-            return [found]
+    if found := diverged(curves) or flat(curves, classes is not None):
+        return [found]
     if len(curves.train) < 5:
         return []
     end = decayed_too_early(curves) or plateau(curves) or still_falling(curves)
@@ -129,16 +129,19 @@ def diverged(c: Curves) -> Finding | None:
     return None
 
 
-def flat(c: Curves) -> Finding | None:
+def flat(c: Curves, sure: bool) -> Finding | None:
     """Hardly fallen at all."""
-    last = float(c.train[-3:].min())
-    if last < 0.95 * c.chance:
+    last, few = float(c.train[-3:].min()), len(c.train) < (2 if sure else 5)
+    if last < 0.95 * c.chance or few or (c.accuracy or 0.0) > 0.9:
         return None
     because = f"train.loss is {last:.4g}, without knowledge {c.chance:.4g}"
     if c.norms is not None and c.norms[-1] <= 1e-6 * np.nanmax(c.norms):
         return finding("dead", f"{because}; train.gradient_norm is {c.norms[-1]:.2g}")
-    down = float(np.mean(np.diff(c.train) < 0)) if len(c.train) > 1 else 0.0
+    down = float(np.mean(np.diff(c.train) < 0))
     because += f"; fell in {100 * down:.0f} % of the epochs"
+    if c.train.max() > 1.1 * c.chance:
+        because = f"{because}; was {c.train.max():.4g}"
+        return finding("rate too high", because)
     return finding("rate too low" if down >= 0.8 else "rate too high", because)
 
 

@@ -43,6 +43,11 @@ class Interval:
         values = values.astype(np.int32 if self.integer else np.float32)
         return np.unique(values)
 
+    def holds(self, values: np.ndarray) -> bool:
+        """Whether all values lie in it, to the rounding of single precision."""
+        room = 1e-6 * max(abs(self.low), abs(self.high))
+        return bool(np.all((self.low - room <= values) & (values <= self.high + room)))
+
     def ends(self) -> tuple[int | float, int | float]:
         """Between which the draws are uniform."""
         low, high = self.low, self.high + self.integer
@@ -90,6 +95,10 @@ class Options:
         found = list(values)
         left = tuple(value for value in self.values if any(value == other for other in found))
         return dataclasses.replace(self, values=left)
+
+    def holds(self, values: np.ndarray) -> bool:
+        """Whether all values are among them."""
+        return all(any(value == own for own in self.array()) for value in values)
 
     def array(self) -> np.ndarray:
         """The values as an array, of objects if they are static."""

@@ -16,7 +16,8 @@ ADVICE = {
     "last layer smaller, or the inputs.",
     "too low": "The model knows more than it can: look for labels among the inputs, a loss that is "
     "divided twice, and fewer classes in the data.",
-    "not finite": "Look for NaN in the inputs, and for a logarithm or a division without a bound.",
+    "not finite": "Look for labels that are not from 0 to C - 1, for NaN in the inputs, and for a "
+    "logarithm or a division without a bound.",
 }
 
 

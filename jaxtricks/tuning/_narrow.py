@@ -37,7 +37,8 @@ def narrow(
         table: of the search, with a column for each leaf of the space, such as
             `"rule.learning_rate"`, and the one that ranks.
         keep: how many of the best trials, so many that they differ in each interval.
-        by: the column that ranks them. Trials for which it is not finite are left out.
+        by: the column that ranks them. Trials for which it is not finite are left out, and those
+            that a search with rungs trained for longer come first.
         largest: whether the largest are the best, as with an accuracy.
         margin: at least 0.
 
@@ -45,8 +46,8 @@ def narrow(
         The narrowed space, a tree like the old one.
 
     Raises:
-        ValueError: a column is missing, fewer than `keep` trials are finite, or the best trials
-            have one value of an interval.
+        ValueError: a column is missing or has values outside of the space, fewer than `keep` trials
+            are finite, or the best trials have one value of an interval.
         TypeError: an argument is of another type.
 
     Example:
@@ -69,11 +70,15 @@ def narrow(
     finite = np.flatnonzero(np.isfinite(scores))
     if len(finite) < keep:
         raise ValueError(f"keep must not be over the {len(finite)} finite trials, got {keep}.")
-    order = np.argsort(-scores[finite] if largest else scores[finite], kind="stable")
+    epochs = np.asarray(table.get("epochs", np.zeros(len(scores))))[finite]
+    order = np.lexsort((-scores[finite] if largest else scores[finite], -epochs))
     best = finite[order[:keep]]
     narrowed = []
     for name, leaf in named.items():
-        new = leaf.narrowed(np.asarray(table[name])[best], float(margin))
+        values = np.asarray(table[name])[best]
+        if not leaf.holds(values):
+            raise ValueError(f"table must be of this space, got {shown(values)} as {name!r}.")
+        new = leaf.narrowed(values, float(margin))
         if isinstance(new, Interval) and not new.low < new.high:
             raise ValueError(f"keep must be larger: of {name!r} the best {keep} have one value.")
         narrowed.append(new)

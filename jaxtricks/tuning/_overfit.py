@@ -23,6 +23,12 @@ ADVICE = {
 }
 
 
+BAD_START = (
+    "The loss is not finite before the first update: look for labels that are not from 0 to C - 1, "
+    "and for NaN in the inputs."
+)
+
+
 class Overfit(NamedTuple):
     """What `check_overfit` found.
 
@@ -104,7 +110,8 @@ def check_overfit(
     loss, accuracy = float(ended["loss"]), ended.get("accuracy")
     accuracy = None if accuracy is None else float(accuracy)
     verdict = judge(metrics, loss, accuracy)
-    return Overfit(verdict, loss, accuracy, metrics["loss"], ADVICE[verdict])
+    advice = ADVICE[verdict] if np.isfinite(metrics["loss"][0]) else BAD_START
+    return Overfit(verdict, loss, accuracy, metrics["loss"], advice)
 
 
 def judge(metrics: dict[str, np.ndarray], loss: float, accuracy: float | None) -> str:

@@ -114,7 +114,9 @@ def rows_of(results: Mapping[str, Any], trials: list[int]) -> list[Results]:
 
 def scores_of(setting: Setting, done: Finished, trials: Sequence[int], rung: int) -> np.ndarray:
     """Results that rank the trials, the least the best, infinity where one is not finite."""
-    found = [done.results[rung, trial][setting.by] for trial in trials]
+    found = [done.results[rung, trial].get(setting.by) for trial in trials]
+    if None in found:
+        raise ValueError(f"by must be one of the results, got {setting.by!r}.")
     scores = np.array([np.ravel(one)[-1] for one in found], float)
     return np.where(np.isfinite(scores), -scores if setting.largest else scores, np.inf)
 
@@ -158,6 +160,9 @@ def tabulate(
     if rungs is not None:
         table["epochs"] = np.array([rungs[rung] for rung in last])
     curves = {}
+    if setting.by not in done.results[0, 0]:
+        names = sorted(done.results[0, 0])
+        raise ValueError(f"by must be one of the results {names}, got {setting.by!r}.")
     for name in done.results[0, 0]:
         if name in table:
             raise ValueError(f"run must name its results otherwise: {name!r} is a column already.")

@@ -65,7 +65,8 @@ def search(
     None at first and then what the same trial gave before, such as the `position` of
     `training.run`. Of `rungs=(1, 3, 9)` all trials are trained for one epoch, the best third of
     them for two more, and the best ninth for six more. Their curves are what they would be without
-    rungs, and NaN from where a trial was ended; the column "epochs" says where.
+    rungs, to the rounding between programs of different lengths, and NaN from where a trial was
+    ended; the column "epochs" says where.
 
     Args:
         key: of the search.
@@ -82,10 +83,10 @@ def search(
             drawn first. A trial that is not finite does not go on.
         chunk: trials in one call of the program, at least 1; after each the results are written.
         folder: where the results are kept, in `search.jsonl`; made if missing. None keeps nothing.
-            Keys, hyper-parameters and rungs are compared with those of the file. The function is
-            not: who changes it takes another folder. With `rungs` the folder holds positions too,
-            for which orbax is needed.
-        resume: whether to go on with the search that the folder holds.
+            Keys, hyper-parameters, data and rungs are compared with those of the file. Functions
+            are not, or by name: who changes one takes another folder. With `rungs` the folder holds
+            positions too, for which orbax is needed.
+        resume: whether to go on with the search that the folder holds, if it holds one.
         progress: whether to print a line on standard error after each chunk.
         mapping: see `training.train_population`.
         devices: see `training.train_population`.
@@ -122,13 +123,14 @@ def search(
         check_flag(name, flag)
     draw_key, run_key = jax.random.split(key)
     hyper_parameters = drawn(draw_key, space, trials)
-    keep_best = check_rungs(rungs, reduction)
+    check_rungs(rungs, reduction)
+    decisive = () if rungs is None else (*map(int, rungs), int(reduction), by, bool(largest))
     setting = Setting(
         run, hyper_parameters, run_key, shared, by, largest, chunk, progress,
         {"mapping": mapping, "devices": devices},
     )  # fmt: skip
     alive = list(range(len(jax.tree.leaves(hyper_parameters)[0])))
-    with finished(folder, digest(key, hyper_parameters, *keep_best), resume=resume) as done:
+    with finished(folder, digest(key, hyper_parameters, shared, *decisive), resume=resume) as done:
         lengths = [None] if rungs is None else np.diff([0, *rungs]).tolist()
         for rung in range(len(lengths)):
             run_rung(setting, done, alive, rung, lengths)
@@ -142,15 +144,13 @@ def search(
     return Search(table, curves, hyper_parameters)
 
 
-def check_rungs(rungs: Sequence[int] | None, reduction: int) -> tuple[Any, ...]:
-    """Checks the arguments of successive halving, and gives what of them decides a search.
+def check_rungs(rungs: Sequence[int] | None, reduction: int) -> None:
+    """Checks the arguments of successive halving.
 
     Raises:
         ValueError: the rungs are not positive and rising, or `reduction` is under 2.
         TypeError: they are not integers.
     """
     check_integer("reduction", reduction, low=2)
-    if rungs is None:
-        return ()
-    check_increasing("rungs", rungs, low=1)
-    return (*map(int, rungs), int(reduction))
+    if rungs is not None:
+        check_increasing("rungs", rungs, low=1)

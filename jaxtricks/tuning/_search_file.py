@@ -101,6 +101,8 @@ def finished(
         OSError: the folder or the file cannot be used.
     """
     if folder is None:
+        if resume:
+            raise ValueError("folder must be given with resume=True, got None.")
         yield Finished(None, [])
         return
     path = local_path("folder", folder)
@@ -108,6 +110,11 @@ def finished(
     with locked(path):
         file = path / NAME
         records = read(file)
+        if not records and file.exists() and read_regular(file):
+            raise ValueError(f"folder {os.fspath(folder)!r} has a {NAME} that is of no search.")
+        if not any("trial" in record for record in records):
+            records = []  # it failed before a trial was finished
+            file.unlink(missing_ok=True)
         if records and not resume:
             raise ValueError(
                 f"folder {os.fspath(folder)!r} holds a search: resume=True goes on with it."
@@ -116,7 +123,7 @@ def finished(
         if records and headers != {search}:
             raise ValueError(
                 f"folder {os.fspath(folder)!r} holds another search: another key, other "
-                "hyper-parameters, or a damaged header. Take another folder."
+                "hyper-parameters, data or rungs, or a damaged header. Take another folder."
             )
         if not records:
             _json_lines.append(file, [{"search": search}])
@@ -141,10 +148,14 @@ def restore_rows(folder: Path, rows: int, like: PyTree) -> PyTree:
     return restore(folder, jax.tree.map(stacked, like)).tree
 
 
-def digest(key: Key[Array, ""], hyper_parameters: PyTree, *rest: Any) -> str:
+def digest(key: Key[Array, ""], hyper_parameters: PyTree, shared: PyTree, *rest: Any) -> str:
     """The SHA-256 of what decides every trial, the run itself aside."""
     sha256 = hashlib.sha256(repr((jax.random.key_impl(key), rest)).encode())
     sha256.update(np.asarray(jax.random.key_data(key)).tobytes())
+    for path, leaf in jax.tree_util.tree_leaves_with_path(shared):
+        is_key = jnp.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)
+        values = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
+        sha256.update(f"{path} {values.dtype} {values.shape} ".encode() + values.tobytes())
     for name, values in columns(hyper_parameters).items():
         sha256.update(f"{name} {values.dtype} ".encode())
         if values.dtype == object:

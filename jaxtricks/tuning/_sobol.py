@@ -45,6 +45,6 @@ def sobol(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
     named = leaves(space)
     seed = np.asarray(jax.random.bits(key, (2,), np.uint32))
     engine = qmc.Sobol(len(named), rng=np.random.default_rng(seed))
-    points = engine.random_base2((trials - 1).bit_length())[:trials]
+    points = engine.random_base2((int(trials) - 1).bit_length())[:trials]
     columns = {name: leaf.at(points[:, i]) for i, (name, leaf) in enumerate(named.items())}
     return filled(space, columns)

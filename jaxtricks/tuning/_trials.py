@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._checks import check_integer, is_real, shown
-from jaxtricks.tuning._distribution import Interval
+from jaxtricks.tuning._distribution import Interval, Options
 from jaxtricks.tuning._sample import sample
 from jaxtricks.tuning._space import leaves, name_of
 
@@ -35,6 +35,8 @@ def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
         numbers = isinstance(leaf, Interval) or not leaf.static
         if numbers and not is_real(given[name].dtype):
             raise TypeError(f"trials must hold numbers as {name!r}, got {shown(given[name])}.")
+        if isinstance(leaf, Options) and leaf.static and given[name].dtype != object:
+            given[name] = np.array([*given[name].tolist(), None], object)[:-1]
     lengths = {name: len(values) for name, values in given.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise ValueError(f"trials must be arrays of one length, got {lengths}.")
@@ -113,6 +115,8 @@ def cached_program(
             raise TypeError(
                 f"run must give (results, position) where there are rungs, got {shown(given)}."
             )
+        if given[1] is None:
+            raise TypeError("run must give a position from which it can go on, got None.")
         return results(given[0]), given[1]
 
     return run_traced
@@ -131,9 +135,10 @@ def results(given: Any) -> dict[str, Any]:
     """
     found = given if isinstance(given, Mapping) else {"loss": given}
     for name, value in found.items():
-        if not isinstance(name, str) or np.ndim(value) > 1 or not hasattr(value, "dtype"):
+        array = isinstance(value, np.generic | np.ndarray | jax.Array)
+        if not isinstance(name, str) or not array or value.ndim > 1 or not value.size:
             raise TypeError(
-                "run must give a number, the loss, or a dict of numbers and of curves with one "
-                f"axis, got {shown(name)}: {shown(value)}."
+                "run must give an array of one number, the loss, or a dict of such and of curves "
+                f"with one axis, got {shown(name)}: {shown(value)}."
             )
     return dict(found)

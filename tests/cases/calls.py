@@ -452,7 +452,7 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "reduction": 2,
             "chunk": 2,
             "folder": None,
-            "resume": True,
+            "resume": False,
             "progress": False,
             "mapping": "map",
             "devices": devices,

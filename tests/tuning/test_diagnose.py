@@ -74,7 +74,24 @@ def test_two_may_be_found_the_more_urgent_first():
 def test_short_runs_have_the_first_rules_only():
     assert names({"train.loss": [CHANCE, 9.0]}) == ["diverged"]
     assert names({"train.loss": [CHANCE, 1.0]}) == []
-    assert names({"train.loss": [CHANCE]}) == ["rate too high"]
+    assert names({"train.loss": [CHANCE]}) == []
+    assert names({"train.loss": [CHANCE, CHANCE]}) == ["rate too high"]
+
+
+def test_a_high_rate_that_left_no_knowledge_is_not_called_too_low():
+    assert names({"train.loss": [3.65, 2.403, 2.355, 2.327, 2.321, 2.313]}) == ["rate too high"]
+
+
+def test_a_good_run_that_is_at_its_end_is_not_called_flat():
+    end = [0.1, 0.099, 0.099, 0.098, 0.0985, 0.099]
+    curves = {"train.loss": end, "train.accuracy": [0.98] * 6}
+    assert "rate too high" not in names(curves, classes=None)
+    assert names({"train.loss": [0.1]}, classes=None) == []
+
+
+def test_several_runs_are_refused():
+    with pytest.raises(ValueError, match="one number per epoch"):
+        tuning.diagnose({"train.loss": np.ones((2, 3)), "train.weight": np.ones((2, 3))})
 
 
 def parabola(params, model_state, batch, keys, *, train):

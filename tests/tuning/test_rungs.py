@@ -70,6 +70,9 @@ def test_the_best_is_among_those_that_were_trained_to_the_end():
     chosen = tuning.best(found)
     assert found.table["epochs"][chosen.trial] == 7
     assert chosen.score > found.table["loss"].min()
+    fine = tuning.narrow(SPACE, found.table, 2, margin=0.0)["rate"]
+    finalists = found.table["rate"][found.table["epochs"] == 7]
+    assert (fine.low, fine.high) == pytest.approx((finalists.min(), finalists.max()))
 
 
 def test_reduction_and_the_largest_choose():
@@ -155,7 +158,8 @@ def test_what_is_not_finite_does_not_go_on():
 
 def test_other_rungs_are_another_search(tmp_path):
     find((1, 2), 3, folder=tmp_path)
-    for options in ({"rungs": (1, 3)}, {"rungs": (1, 2), "reduction": 2}, {"rungs": (2,)}):
+    others = ({"reduction": 2}, {"largest": True}, {"rungs": (1, 3)}, {"rungs": (2,)})
+    for options in ({"rungs": (1, 2), **other} for other in others):
         with pytest.raises(ValueError, match="another search"):
             find(trials=3, folder=tmp_path, resume=True, **options)
 
@@ -168,6 +172,7 @@ def test_other_rungs_are_another_search(tmp_path):
         ({"rungs": (0, 1)}, ValueError, r"rungs\[0\] must be at least 1"),
         ({"rungs": 3}, TypeError, "rungs"),
         ({"reduction": 1}, ValueError, "reduction must be at least 2"),
+        ({"run": lambda key, t, *rest: (t["rate"], None)}, TypeError, "run must give a position"),
         ({"run": lambda *arguments: 1.0}, TypeError, r"run must give \(results, position\)"),
     ],
 )

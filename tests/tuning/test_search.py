@@ -186,6 +186,7 @@ def test_another_search_does_not_go_on_in_its_folder(tmp_path):
         find(6, folder=tmp_path)
     others = (
         lambda: find(7, folder=tmp_path, resume=True),
+        lambda: find(6, shared=(jnp.ones(2),), folder=tmp_path, resume=True),
         lambda: find(6, {**SPACE, "more": tuning.uniform(0, 1)}, folder=tmp_path, resume=True),
         lambda: tuning.search(
             jax.random.key(6), run, SPACE, 6, folder=tmp_path, resume=True, progress=False
@@ -194,6 +195,24 @@ def test_another_search_does_not_go_on_in_its_folder(tmp_path):
     for other in others:
         with pytest.raises(ValueError, match="another search"):
             other()
+
+
+def test_a_search_that_failed_leaves_its_folder_free_and_a_foreign_file_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="by must be one"):
+        find(6, by="nothing", folder=tmp_path)
+    find(6, folder=tmp_path)
+    with pytest.raises(ValueError, match="by must be one of the results"):
+        find(6, by="nothing", folder=tmp_path, resume=True)
+    (tmp_path / "search.jsonl").write_text("a shopping list")
+    with pytest.raises(ValueError, match="of no search"):
+        find(6, folder=tmp_path, resume=True)
+
+
+def test_numbers_given_for_a_static_choice_are_static():
+    space = {"w": tuning.choice((2, 4), static=True)}
+    trials = {"w": np.array([2, 4, 2])}
+    found = find(trials, space, lambda key, trial: jnp.ones(trial["w"]).sum())
+    assert found.table["loss"].tolist() == [2.0, 4.0, 2.0]
 
 
 def test_the_file_is_read_in_another_process_with_functions_among_the_values(tmp_path):
@@ -213,12 +232,18 @@ def test_the_file_is_read_in_another_process_with_functions_among_the_values(tmp
         ({"trials": {"rule": {"rate": np.ones(2)}}}, ValueError, "trials must have the leaves"),
         ({"trials": {"rule": {"rate": np.ones(2)}, "steps": np.ones(3)}}, ValueError, "one length"),
         ({"trials": {"rule": {"rate": 0.1}, "steps": np.ones(3)}}, TypeError, "'rule.rate' is 0.1"),
+        ({"resume": True}, ValueError, "folder must be given"),
+        ({"run": lambda key, t: jnp.ones(0)}, TypeError, "run must give an array of one number"),
         ({"chunk": 0}, ValueError, "chunk must be at least 1"),
         ({"space": {"rate": 0.1}}, TypeError, "space must hold distributions"),
         ({"by": "accuracy"}, ValueError, "by must be one of the results"),
         ({"run": lambda key, t: {"steps": t["steps"], "loss": t["steps"]}}, ValueError, "'steps'"),
-        ({"run": lambda key, t: jnp.ones((2, 2))}, TypeError, "run must give a number"),
-        ({"run": lambda key, t: None}, TypeError, "run must give a number"),
+        (
+            {"run": lambda key, t: jnp.ones((2, 2))},
+            TypeError,
+            "run must give an array of one number",
+        ),
+        ({"run": lambda key, t: None}, TypeError, "run must give an array of one number"),
         ({"run": lambda key, t: t["missing"]}, KeyError, "missing"),
     ],
 )
