@@ -193,3 +193,19 @@ def test_recipes_do_what_the_lecture_says(digits):
     np.testing.assert_allclose(sorted(shares), [0.5, 0.5, 0.8], atol=0.12)
     np.testing.assert_allclose(squares, [9.0, 9.0], rtol=1e-5)
     assert "batch_stats" in found["small"] and small.stopping is not None
+
+
+def test_equal_losses_are_chosen_alike_before_and_after_they_are_written():
+    """Seven digits make unequal what single precision had made equal, and the other way round."""
+    losses = np.array([[52.6, 52.900005, 52.6], [52.6, 52.6, 52.9]])
+    trials = {"rate": np.array([0.1, 0.2], np.float32)}
+
+    def run(key, trial):
+        return {"error": trial["rate"] + jax.random.uniform(key)}
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    arm = lab.tested(run, trials, losses, judged=keys)
+    written = {**arm, "losses": np.float64([[float(f"{x:.7g}") for x in row] for row in losses])}
+    for one in (arm, written):
+        assert lab.best(one).best == 0
+    np.testing.assert_array_equal(lab.best(arm).again, lab.best(written).again)
