@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.engine import Tuned, choose
+from experiments.engine._results import from_json, to_json
 from jaxtricks import training
 
 Run = Callable[..., Any]
@@ -73,7 +74,8 @@ def tested(
         one = {name: np.asarray(values)[[trial]] for name, values in trials.items()}
         return {name: values[0] for name, values in over(run, one, judged, shared).items()}
 
-    others = choose(rounded(losses), trials, on_judged).others
+    written = np.asarray(from_json(to_json(losses)))  # of equals `best` chooses the same one
+    others = choose(written, trials, on_judged).others
     numbers = sorted(others)
     results = {name: np.stack([others[i][name] for i in numbers]) for name in others[numbers[0]]}
     return {"trials": trials, "losses": losses, "numbers": numbers, "tested": results}
@@ -88,9 +90,4 @@ def best(arm: dict[str, Any], *, name: str = "arm") -> Tuned:
         return {key: np.asarray(values)[place] for key, values in arm["tested"].items()}
 
     trials = {key: np.asarray(values) for key, values in arm["trials"].items()}
-    return choose(rounded(arm["losses"]), trials, tested, name=name)
-
-
-def rounded(losses: Any) -> np.ndarray:
-    """Losses to four decimals: equal ones stay so when a record is read, and are chosen alike."""
-    return np.round(np.asarray(losses, float), 4)
+    return choose(np.asarray(arm["losses"]), trials, tested, name=name)
