@@ -56,7 +56,8 @@ def search(
     compiled program for all trials that have the same static hyper-parameters. With
     `draw_key, run_key = split(key)` the hyper-parameters are `sample(draw_key, space, trials)` and
     trial i has the key `fold_in(run_key, i)`. What a trial gives depends on nothing else: neither
-    on the other trials, nor on how they are divided, nor on whether the search was interrupted.
+    on the other trials, nor on how they are divided, nor on whether the search was interrupted: bit
+    for bit with `mapping="map"`, to float tolerance with "vmap".
 
     A trial that diverges gives NaN and costs the others nothing.
 
