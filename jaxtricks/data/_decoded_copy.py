@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Int32, UInt8
 
-from jaxtricks.data._checked_file import read_checked, write_checked
+from jaxtricks._checked_file import read_checked, write_checked
 from jaxtricks.data._tfds import prepared_version
 
 FORMAT = 1  # another number makes every older copy unused

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
+from jaxtricks._checked_file import damaged, read_checked, write_checked
 from jaxtricks._local_path import local_path
-from jaxtricks.data._checked_file import damaged, read_checked, write_checked
 from jaxtricks.data._read_tfds import read_tfds
 from jaxtricks.data._splits import Split
 from jaxtricks.data._tfds import check_name

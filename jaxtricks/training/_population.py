@@ -30,8 +30,8 @@ def train_population(
 
     The calls are `run(key, hyper_parameters, *shared)`, or, with `states`,
     `run(key, hyper_parameters, state, *shared)`. A function that returns the `position` of
-    `training.run` can be called again with these positions as `states`: its curves go on bit for
-    bit where they ended.
+    `training.run` can be called again with these positions as `states`: its curves go on where
+    they ended, to the rounding between programs of different lengths.
 
     Trials are divided among the devices. On each, "map" runs them one after another and "vmap" all
     at once, or `chunk` of them at a time. Trial i sees `keys[i]` and row i alone: how trials are
@@ -51,15 +51,15 @@ def train_population(
         mapping: None is "map" on CPUs, where matrix products of one trial already use the core
             (one `vmap` over all is about half as fast), and "vmap" on accelerators.
         chunk: trials at a time under "vmap", for memory; None means all of a device's.
-        devices: None means all. A CPU counts as one unless `jax_num_cpu_devices` was set, to the
-            number of cores, before JAX was first used.
+        devices: None means all of this process. A CPU counts as one unless `jax_num_cpu_devices`
+            was set, to the number of cores, before JAX was first used.
 
     Returns:
         What `run` returns, with a first axis of trials, as NumPy arrays.
 
     Raises:
-        ValueError: there is no trial, `keys`, `hyper_parameters` and `states` differ in number, or
-            `chunk` is under 1.
+        ValueError: there is no trial, `keys`, `hyper_parameters` and `states` differ in number,
+            `chunk` is under 1, or a device is of another process.
         TypeError: `keys` are not typed keys, a hyper-parameter or a state has no axis of trials,
             `run` is not a function, `shared` not a tuple, or `devices` not a sequence.
 
@@ -73,6 +73,7 @@ def train_population(
     check_function("run", run)
     check_instance("shared", shared, tuple)
     check_devices(devices)
+    check_own(devices)
     if not jnp.issubdtype(getattr(keys, "dtype", None), jax.dtypes.prng_key) or keys.ndim != 1:
         raise TypeError(f"keys must be a vector of typed keys (jax.random.split), got {keys!r}.")
     if not len(keys):
@@ -83,7 +84,9 @@ def train_population(
         check_choice("mapping", mapping, ("map", "vmap"))
     if chunk is not None:
         check_integer("chunk", chunk, low=1)
-    mesh = Mesh(np.array(jax.devices() if devices is None else devices)[: len(keys)], ("trials",))
+    mesh = Mesh(
+        np.array(jax.local_devices() if devices is None else devices)[: len(keys)], ("trials",)
+    )
     if mapping is None:
         mapping = "map" if mesh.devices.flat[0].platform == "cpu" else "vmap"
     rows = np.minimum(np.arange(-(-len(keys) // mesh.size) * mesh.size), len(keys) - 1)
@@ -94,6 +97,17 @@ def train_population(
     shared = jax.device_put(shared, NamedSharding(mesh, PartitionSpec()))
     out = _all_trials(run, mesh, 1 if mapping == "map" else chunk or len(rows), trials, shared)
     return jax.tree.map(lambda x: _to_host(x)[: len(keys)], out)
+
+
+def check_own(devices: Sequence[jax.Device] | None) -> None:
+    """Checks that the devices are those of this process.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for device in devices or ():
+        if device.process_index != jax.process_index():
+            raise ValueError(f"devices must be of this process, got {device}: each runs its own.")
 
 
 def check_rows(name: str, tree: PyTree, trials: int) -> None:

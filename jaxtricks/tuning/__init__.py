@@ -9,6 +9,7 @@ from jaxtricks.tuning._diagnose import Finding as Finding
 from jaxtricks.tuning._diagnose import diagnose as diagnose
 from jaxtricks.tuning._distribution import Interval as Interval
 from jaxtricks.tuning._distribution import Options as Options
+from jaxtricks.tuning._export_study import export_study as export_study
 from jaxtricks.tuning._find_learning_rate import LearningRates as LearningRates
 from jaxtricks.tuning._find_learning_rate import find_learning_rate as find_learning_rate
 from jaxtricks.tuning._grid import grid as grid

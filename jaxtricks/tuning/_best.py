@@ -39,8 +39,9 @@ def best(
             that a search with rungs has ended early.
         largest: whether the largest value is the best, as with an accuracy.
         edge: a value is at an edge if fewer than this share of the trials have a smaller one, or a
-            larger one; from 0 to 0.5. 0 says nothing. Chance alone puts a hyper-parameter that does
-            not matter there in twice as many searches.
+            larger one; from 0 to 0.5. 0 says nothing; of 20 trials and fewer, 0.05 means the least
+            and the largest. Chance alone puts a hyper-parameter that does not matter there in twice
+            as many searches.
 
     Raises:
         ValueError: there is no column `by`, no trial is finite in it, or `edge` is out of range.
@@ -61,6 +62,8 @@ def best(
     check_range("edge", edge, low=0.0, high=0.5)
     if by not in found.table:
         raise ValueError(f"by must be one of {sorted(found.table)}, got {shown(by)}.")
+    if found.table[by].dtype == object:
+        raise TypeError(f"by must be a column of numbers, got {shown(by)}.")
     scores = np.asarray(found.table[by], float)
     epochs = found.table.get("epochs", np.zeros(len(scores)))
     may_win = np.isfinite(scores) & (epochs == np.max(epochs))

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_flag, is_real_number, shown
 from jaxtricks.tuning._distribution import Options
 
@@ -23,15 +24,16 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
             depths and whatever else is the shape of an array need True.
 
     Raises:
-        ValueError: there is no value, two are equal, or numbers are demanded and one is none.
-        TypeError: `values` is not a sequence, one is an array, or `static` is not a bool.
+        ValueError: there is no value, two are equal, numbers are demanded and one is none, or one
+            does not fit into the dtype in which JAX holds it.
+        TypeError: `values` is no tuple or list, one is an array, or `static` is not a bool.
 
     Example:
         >>> choice((0.8, 0.9, 0.99)).static, choice(("sgd", "adam")).static
         (False, True)
     """
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise TypeError(f"values must be a sequence, got {shown(values)}.")
+        raise TypeError(f"values must be a tuple or a list, got {shown(values)}.")
     if not values:
         raise ValueError("values must hold at least one, got none.")
     if any(isinstance(value, np.ndarray | jax.Array) and value.ndim for value in values):
@@ -45,4 +47,7 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
             )
     if any(a is b or a == b for i, a in enumerate(values) for b in values[:i]):
         raise ValueError(f"values must all be different, got {shown(values)}.")
-    return Options(tuple(values), not numbers if static is None else bool(static))
+    static = not numbers if static is None else bool(static)
+    if not static:
+        check_rows_fit({"values": np.asarray(values)})
+    return Options(tuple(values), static)

@@ -1,5 +1,6 @@
 """The curves of a run, from whatever holds them."""
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,6 +10,15 @@ from jaxtyping import Float
 
 from jaxtricks._checks import check_instance, shown
 from jaxtricks.training import Fit, Run
+
+NAMES = (
+    "train.loss",
+    "validation.loss",
+    "train.accuracy",
+    "validation.accuracy",
+    "train.learning_rate",
+    "train.gradient_norm",
+)
 
 
 class Curves(NamedTuple):
@@ -45,22 +55,26 @@ def read_curves(history: Any, classes: int | None) -> Curves:
     if train is None or not len(train):
         names = sorted(map(str, history))
         raise ValueError(f"history must have the curve 'train.loss', got {shown(names)}.")
-    others = [
-        curve(history, name, len(train))
-        for name in (
-            "validation.loss",
-            "train.accuracy",
-            "validation.accuracy",
-            "train.learning_rate",
-            "train.gradient_norm",
-        )
-    ]
+    check_names(history)
+    others = [curve(history, name, len(train)) for name in NAMES[1:]]
     validation, right, validated, rates, norms = others
     accuracy = None if right is None else float(right[-1])
     gap = None if right is None or validated is None else float(right[-1] - validated[-1])
     first = [part[0] for part in (train, validation) if part is not None]
     chance = math.log(classes) if classes else float(np.max(first))
     return Curves(train, validation, accuracy, gap, rates, norms, chance)
+
+
+def check_names(history: Mapping[str, Any]) -> None:
+    """Checks that no curve is misspelt: its rule would find nothing, and say nothing.
+
+    Raises:
+        ValueError: one is almost called like one that is missing.
+    """
+    for name in NAMES:
+        for near in difflib.get_close_matches(name, map(str, history), cutoff=0.9):
+            if name not in history and near not in NAMES:
+                raise ValueError(f"history must call the curve {name!r}, got {near!r}.")
 
 
 def curve(history: Mapping[str, Any], name: str, length: int | None = None) -> np.ndarray | None:

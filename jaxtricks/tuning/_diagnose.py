@@ -83,7 +83,8 @@ def diagnose(
         history: what `training.fit` or `training.run` gave, the list of records that `fit` wrote,
             or a dict of curves by the names that these have: `"train.loss"`, and, if there are any,
             `"validation.loss"`, `"train.accuracy"`, `"validation.accuracy"`,
-            `"train.learning_rate"`, `"train.gradient_norm"`.
+            `"train.learning_rate"`, `"train.gradient_norm"`. Cut off the NaN behind the end of a
+            trial that a search with rungs has ended: NaN reads as diverged.
         classes: how many there are, for the loss without knowledge, its logarithm; None takes the
             largest loss of the first epoch for it, which a fast start makes too small.
 
@@ -91,8 +92,8 @@ def diagnose(
         Findings; an empty list says that no rule applies, which is what a good run looks like.
 
     Raises:
-        ValueError: there is no epoch, no `"train.loss"`, curves differ in length, or `classes` is
-            under 2.
+        ValueError: there is no epoch, no `"train.loss"`, curves differ in length, a name is almost
+            one of these, or `classes` is under 2.
         TypeError: an argument is of another type.
 
     Example:

@@ -23,7 +23,7 @@ def grid(space: PyTree, points: int | PyTree) -> PyTree:
     Args:
         space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
         points: how many values of each interval, at least 1 (the middle); one number for all, or a
-            tree of numbers like the space.
+            tree of numbers like the space (of a `choice` any).
 
     Returns:
         The tree of the space with NumPy arrays of one value per trial; the last leaf changes first.

@@ -8,7 +8,9 @@ from jaxtyping import Array, Key
 
 from jaxtricks._checks import check_functions, check_instance, check_integer, check_key, check_range
 from jaxtricks._types import ScalarLike
+from jaxtricks.data import count_examples
 from jaxtricks.training import Trainer, TrainState
+from jaxtricks.training._own_state import check_own_state
 
 ADVICE = {
     "as expected": "Go on: see whether the model can learn a few examples by heart.",
@@ -66,7 +68,8 @@ def check_initial_loss(
         tolerance: by how much the loss may differ, in nats; above 0.
 
     Raises:
-        ValueError: `classes` is under 2, or `tolerance` not above 0.
+        ValueError: `classes` is under 2, `tolerance` not above 0, the arrays of the batch differ in
+            length, or the state is that of another rule.
         TypeError: an argument is of another type.
 
     Example:
@@ -83,7 +86,9 @@ def check_initial_loss(
     """
     check_functions("trainer", trainer, Trainer)
     check_instance("state", state, TrainState)
+    check_own_state("state", trainer, state)
     check_instance("batch", batch, dict)
+    count_examples(batch, name="batch")
     check_key("key", key)
     check_integer("classes", classes, low=2)
     check_range("tolerance", tolerance, above=0.0)

@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from jaxtricks._checks import check_functions, check_instance, check_integer, check_key
+from jaxtricks.data import count_examples
 from jaxtricks.training import Trainer, TrainState, evaluate
+from jaxtricks.training._own_state import check_own_state
 
 FLAT, LEARNED, EXPLODED = 0.95, 0.1, 2.0  # of the first loss
 DEAD = 1e-6  # of the largest gradient norm
@@ -72,7 +74,8 @@ def check_overfit(
         updates: how many, at least 10.
 
     Raises:
-        ValueError: `updates` is under 10, or there is no example.
+        ValueError: `updates` is under 10, there is no example, the arrays differ in length, or the
+            state is that of another rule.
         TypeError: an argument is of another type.
 
     Example:
@@ -91,7 +94,9 @@ def check_overfit(
     """
     check_functions("trainer", trainer, Trainer)
     check_instance("state", state, TrainState)
+    check_own_state("state", trainer, state)
     check_instance("examples", examples, dict)
+    count = count_examples(examples)
     check_key("key", key)
     check_integer("updates", updates, low=10)
 
@@ -104,9 +109,7 @@ def check_overfit(
 
     state, metrics = train(state, examples)
     metrics = jax.device_get(metrics)
-    ended = jax.device_get(
-        evaluate(trainer, trainer.variables(state), examples, len(next(iter(examples.values()))))
-    )
+    ended = jax.device_get(evaluate(trainer, trainer.variables(state), examples, count))
     loss, accuracy = float(ended["loss"]), ended.get("accuracy")
     accuracy = None if accuracy is None else float(accuracy)
     verdict = judge(metrics, loss, accuracy)

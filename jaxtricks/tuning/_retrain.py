@@ -8,7 +8,14 @@ import numpy as np
 import scipy.stats
 from jaxtyping import Array, Float, PyTree, Shaped
 
-from jaxtricks._checks import check_function, check_instance, check_range, is_real, shown
+from jaxtricks._checks import (
+    check_function,
+    check_instance,
+    check_integer,
+    check_range,
+    is_real,
+    shown,
+)
 from jaxtricks._types import ScalarLike
 from jaxtricks.training import train_population
 from jaxtricks.tuning._trials import program, traced_rows
@@ -36,6 +43,7 @@ def retrain(
     hyper_parameters: Any,
     *,
     shared: tuple[PyTree, ...] = (),
+    epochs: int | None = None,
     by: str = "loss",
     level: ScalarLike = 0.95,
 ) -> Retrained:
@@ -51,11 +59,13 @@ def retrain(
         hyper_parameters: a tree of single values, such as `best(found).hyper_parameters`. Numbers
             of NumPy and JAX are traced; Python's, and all else, are static.
         shared: further arguments of `run`.
+        epochs: to train, of a function for a search with `rungs`, which is called with the position
+            None; of another function None.
         by: the result of which the mean is taken; of a curve the last value.
         level: of the interval, between 0 and 1.
 
     Raises:
-        ValueError: there are fewer than two keys, there is no result `by`, or `level` is out of
+        ValueError: there are fewer than two keys, there is no result `by`, or a number is out of
             range.
         TypeError: an argument is of another type.
 
@@ -71,11 +81,15 @@ def retrain(
     check_instance("shared", shared, tuple)
     check_instance("by", by, str)
     check_range("level", level, above=0.0, below=1.0)
+    if epochs is not None:
+        check_integer("epochs", epochs, low=1)
     if np.ndim(keys) == 1 and len(keys) < 2:
         raise ValueError(f"keys must be at least two for an interval, got {len(keys)}.")
     rows = jax.tree.map(as_row, hyper_parameters)
     once = traced_rows(rows, [0] * len(keys)) if np.ndim(keys) == 1 else []
-    out = train_population(program(run, rows, 0, 0, None), keys, once, shared=shared)
+    call = program(run, rows, 0, 0, None if epochs is None else int(epochs))
+    out = train_population(call, keys, once, shared=shared)
+    out = out if epochs is None else out[0]
     if by not in out:
         raise ValueError(f"by must be one of the results {sorted(out)}, got {by!r}.")
     return Retrained(*interval(np.reshape(out[by], (len(keys), -1))[:, -1], level), out)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks.training import train_population
-from jaxtricks.tuning._search_file import Finished, Results
+from jaxtricks.tuning._finished import Finished, rows_of
 from jaxtricks.tuning._trials import columns, groups, program, traced_rows
 
 
@@ -51,19 +51,27 @@ def run_rung(
     epochs = lengths[rung]
     for group in groups(setting.hyper_parameters, trials).values():
         call = program(setting.run, setting.hyper_parameters, group[0], rung, epochs)
-        todo = [trial for trial in group if again or (rung, trial) not in done.results]
-        lost = [trial for trial in todo if rung and not done.has_position(rung - 1, trial)]
-        if lost:
-            run_rung(setting, done, lost, rung - 1, lengths, again=True)
+        todo = group if again else own_part([i for i in group if (rung, i) not in done.before])
+        if rung and todo:
+            like = shape_of_positions(setting, group[0], lengths[0])
+            lost = [trial for trial in todo if not done.has_position(rung - 1, trial, like)]
+            if lost:
+                run_rung(setting, done, lost, rung - 1, lengths, again=True)
         for part, rows in even_chunks(todo, setting.chunk):
-            states = None
-            if rung:
-                like = shape_of_positions(setting, group[0], lengths[0])
-                states = done.positions(rung - 1, rows, like)
+            states = done.positions(rung - 1, rows) if rung else None
             results, positions = call_rows(setting, call, rows, states, epochs)
             done.add(rung, part, rows_of(results, part), first_rows(positions, len(part)))
-            if setting.progress and not again:
+            if not again:
                 report(setting, done, trials, rung)
+    if not again:
+        done.wait(rung, trials)
+        if jax.process_count() > 1:
+            report(setting, done, trials, rung)
+
+
+def own_part(trials: list[int]) -> list[int]:
+    """Those that this process runs: of two processes every second one."""
+    return trials[jax.process_index() :: jax.process_count()]
 
 
 def call_rows(
@@ -106,18 +114,12 @@ def even_chunks(trials: list[int], chunk: int) -> list[tuple[list[int], list[int
     return [(part, part + part[-1:] * (size - len(part))) for part in parts]
 
 
-def rows_of(results: Mapping[str, Any], trials: list[int]) -> list[Results]:
-    """What each trial gave, as Python's numbers and lists."""
-    arrays = {name: np.asarray(values) for name, values in results.items()}
-    return [{name: v[i].tolist() for name, v in arrays.items()} for i in range(len(trials))]
-
-
 def scores_of(setting: Setting, done: Finished, trials: Sequence[int], rung: int) -> np.ndarray:
     """Results that rank the trials, the least the best, infinity where one is not finite."""
-    found = [done.results[rung, trial].get(setting.by) for trial in trials]
-    if None in found:
+    found = [done.results[rung, trial] for trial in trials]
+    if any(setting.by not in one for one in found):
         raise ValueError(f"by must be one of the results, got {setting.by!r}.")
-    scores = np.array([np.ravel(one)[-1] for one in found], float)
+    scores = np.array([np.ravel(one[setting.by])[-1] for one in found], float)
     return np.where(np.isfinite(scores), -scores if setting.largest else scores, np.inf)
 
 
@@ -131,7 +133,9 @@ def survivors(
 
 
 def report(setting: Setting, done: Finished, trials: list[int], rung: int) -> None:
-    """Prints how many trials of a rung are done, and the best of them."""
+    """Prints how many trials of a rung are done, and the best of them, on process 0."""
+    if not setting.progress or jax.process_index():
+        return
     finished = [trial for trial in trials if (rung, trial) in done.results]
     scores = scores_of(setting, done, finished, rung)
     line = f"search: {len(finished)} of {len(trials)} trials"

@@ -11,8 +11,9 @@ from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._check_increasing import check_increasing
 from jaxtricks._checks import check_flag, check_function, check_instance, check_integer, check_key
+from jaxtricks.tuning._check_used import check_used
 from jaxtricks.tuning._rung import Setting, run_rung, survivors, tabulate
-from jaxtricks.tuning._search_file import digest, finished
+from jaxtricks.tuning._search_folder import digest, finished
 from jaxtricks.tuning._trials import drawn
 
 
@@ -69,6 +70,10 @@ def search(
     rungs, to the rounding between programs of different lengths, and NaN from where a trial was
     ended; the column "epochs" says where.
 
+    Under `jax.distributed` every process makes the same call, and `folder` must be one that all of
+    them see. The trials are divided among the processes, each writes a file of its own, and all
+    give the whole table. A search goes on with another number of processes than it began with.
+
     Args:
         key: of the search.
         run: pure and traceable. It gives a number, which is the loss, or a dict of numbers and of
@@ -86,16 +91,18 @@ def search(
         folder: where the results are kept, in `search.jsonl`; made if missing. None keeps nothing.
             Keys, hyper-parameters, data and rungs are compared with those of the file. Functions
             are not, or by name: who changes one takes another folder. With `rungs` the folder holds
-            positions too, for which orbax is needed.
+            positions too.
         resume: whether to go on with the search that the folder holds, if it holds one.
         progress: whether to print a line on standard error after each chunk.
         mapping: see `training.train_population`.
         devices: see `training.train_population`.
 
     Raises:
-        ValueError: a number is out of range, `trials` do not fit the space, the folder holds
-            another search or `resume` is False, there is no result `by`, or the runs give results
-            of different names or lengths, or of the name of a hyper-parameter.
+        ValueError: a number is out of range, `trials` do not fit the space, nothing that `run`
+            gives depends on a leaf of it, the folder holds another search or `resume` is False,
+            there is no result `by`, or the runs give results of different names or lengths, or of
+            the name of a hyper-parameter. Of several processes: they do not see one folder, or
+            their arguments differ.
         TypeError: an argument is of another type, or `run` gives something else.
         RuntimeError: another search is writing to the folder.
         OSError: the folder cannot be used.
@@ -130,9 +137,11 @@ def search(
         run, hyper_parameters, run_key, shared, by, largest, chunk, progress,
         {"mapping": mapping, "devices": devices},
     )  # fmt: skip
+    lengths = [None] if rungs is None else np.diff([0, *rungs]).tolist()
     alive = list(range(len(jax.tree.leaves(hyper_parameters)[0])))
     with finished(folder, digest(key, hyper_parameters, shared, *decisive), resume=resume) as done:
-        lengths = [None] if rungs is None else np.diff([0, *rungs]).tolist()
+        if any((0, trial) not in done.results for trial in alive):
+            check_used(run, hyper_parameters, key, shared, lengths[0])
         for rung in range(len(lengths)):
             run_rung(setting, done, alive, rung, lengths)
             if rung:

@@ -1,7 +1,8 @@
 """The trials of a search: columns of hyper-parameters, in groups that share a program."""
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -9,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
-from jaxtricks._checks import check_integer, is_real, shown
+from jaxtricks._check_fits import check_rows_fit
+from jaxtricks._checks import check_integer, is_real, is_real_number, shown
 from jaxtricks.tuning._distribution import Interval, Options
 from jaxtricks.tuning._sample import sample
 from jaxtricks.tuning._space import leaves, name_of
@@ -40,6 +42,7 @@ def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
     lengths = {name: len(values) for name, values in given.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise ValueError(f"trials must be arrays of one length, got {lengths}.")
+    check_rows_fit(given)
     return jax.tree.unflatten(jax.tree.structure(space), [given[name] for name in named])
 
 
@@ -107,10 +110,12 @@ def cached_program(
         rest = iter(traced)
         values = [next(rest) if value is TRACED else value for _, value in static]
         hyper_parameters = jax.tree.unflatten(structure, values)
+        position = () if epochs is None else (None, epochs) if first else (shared[0], epochs)
+        rest_of_shared = shared if epochs is None or first else shared[1:]
+        with advice_on_shapes():
+            given = run(key, hyper_parameters, *position, *rest_of_shared)
         if epochs is None:
-            return results(run(key, hyper_parameters, *shared))
-        position, shared = (None, shared) if first else (shared[0], shared[1:])
-        given = run(key, hyper_parameters, position, epochs, *shared)
+            return results(given)
         if not isinstance(given, tuple) or len(given) != 2:
             raise TypeError(
                 f"run must give (results, position) where there are rungs, got {shown(given)}."
@@ -120,6 +125,20 @@ def cached_program(
         return results(given[0]), given[1]
 
     return run_traced
+
+
+@contextlib.contextmanager
+def advice_on_shapes() -> Iterator[None]:
+    """Adds to JAX's error about a traced number what a search can do about it."""
+    try:
+        yield
+    except TypeError as error:
+        if isinstance(error, jax.errors.ConcretizationTypeError) or "concrete" in str(error):
+            error.add_note(
+                "The numbers of a search space are traced. Those that are the shape of an array, "
+                "or that Python must know, are choice(..., static=True)."
+            )
+        raise
 
 
 def traced_rows(hyper_parameters: PyTree, trials: list[int]) -> list[np.ndarray]:
@@ -135,10 +154,10 @@ def results(given: Any) -> dict[str, Any]:
     """
     found = given if isinstance(given, Mapping) else {"loss": given}
     for name, value in found.items():
-        array = isinstance(value, np.generic | np.ndarray | jax.Array)
-        if not isinstance(name, str) or not array or value.ndim > 1 or not value.size:
+        number = is_real_number(value) or getattr(value, "dtype", None) == np.dtype(bool)
+        if not isinstance(name, str) or not number or np.ndim(value) > 1 or not np.size(value):
             raise TypeError(
                 "run must give an array of one number, the loss, or a dict of such and of curves "
                 f"with one axis, got {shown(name)}: {shown(value)}."
             )
-    return dict(found)
+    return {name: jnp.asarray(value) for name, value in found.items()}

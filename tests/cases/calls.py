@@ -1,6 +1,8 @@
 """One cheap legal call of every public function that no other table calls."""
 
 import functools
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -458,11 +460,20 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
             "devices": devices,
         },
         tuning.best: {"found": searched(), "by": "loss", "largest": False, "edge": 0.05},
+        tuning.export_study: {
+            "found": searched(),
+            "space": tuning.uniform(0, 2),
+            "file": NewFile(),
+            "name": "a",
+            "by": "loss",
+            "largest": False,
+        },
         tuning.retrain: {
             "keys": jax.random.split(KEY, 2),
-            "run": lambda key, value: value,
+            "run": lambda key, value, *on: (value, value) if on else value,
             "hyper_parameters": np.float32(1.0),
             "shared": (),
+            "epochs": None,
             "by": "loss",
             "level": 0.9,
         },
@@ -471,6 +482,13 @@ def own_calls() -> dict[Callable[..., Any], Mapping[str, Any]]:
         tuning.find_learning_rate: {**scan, "rates": (0.1, 0.2)},
         tuning.sweep_learning_rate: {**scan, "low": 0.1, "high": 1.0, "smoothing": 0.5},
     }
+
+
+class NewFile(os.PathLike):
+    """The path of a file that does not exist, another one each time."""
+
+    def __fspath__(self) -> str:
+        return tempfile.mktemp(dir=".")
 
 
 def searched() -> tuning.Search:

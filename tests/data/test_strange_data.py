@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from jaxtricks import data
-from jaxtricks.data._checked_file import checksum
+from jaxtricks._checked_file import checksum
 from jaxtricks.data._decode import decoder_of
 from jaxtricks.data._description import Features
 from tests.untyped import untyped

@@ -56,7 +56,7 @@ def test_what_is_not_finite_cannot_win():
 def test_the_edge_of_a_grid_is_its_ends(place, edge):
     space = {"rate": tuning.uniform(0.0, 1.0), "idle": tuning.choice((1.0, 2.0))}
     grid = tuning.grid(space, 5)
-    found = find(lambda key, trial: (trial["rate"] - place) ** 2, space, grid)
+    found = find(lambda key, trial: (trial["rate"] - place) ** 2 + 0 * trial["idle"], space, grid)
     assert tuning.best(found).at_edge == (("rate",) if edge else ())
     assert tuning.best(found, edge=0).at_edge == ()
 
@@ -95,6 +95,21 @@ def test_a_comparison_is_students_paired_test(level):
     assert found.difference == pytest.approx((first - second).mean()) and found.pairs == 9
 
 
+def test_a_run_for_rungs_is_trained_again_from_its_start():
+    def on(key, rate, position, epochs):
+        assert position is None
+        return {"loss": rate * jnp.ones(epochs)}, rate
+
+    keys = jax.random.split(KEY, 3)
+    again = tuning.retrain(keys, on, np.float32(2.0), epochs=5)
+    assert again.mean == 2.0 and again.results["loss"].shape == (3, 5)
+
+
+def test_names_do_not_rank():
+    with pytest.raises(TypeError, match="by must be a column of numbers, got 'name'"):
+        tuning.best(find(), by="name")
+
+
 def test_of_equals_there_is_no_difference():
     assert tuning.compare([1.0, 2.0], [1.0, 2.0]) == (0.0, 0.0, 0.0, 1.0, 2)
 
@@ -104,6 +119,10 @@ def test_of_equals_there_is_no_difference():
     [
         (lambda: tuning.best(find(), by="no"), "by must be one of"),
         (lambda: tuning.best(find(), edge=0.6), "edge must be in"),
+        (
+            lambda: tuning.retrain(jax.random.split(KEY), run, 1.0, epochs=0),
+            "epochs must be at least 1",
+        ),
         (lambda: tuning.retrain(jax.random.split(KEY, 1), run, 1.0), "keys must be at least two"),
         (
             lambda: tuning.retrain(jax.random.split(KEY), lambda key, x: {"a": x}, np.float32(1.0)),

@@ -122,6 +122,7 @@ def test_runs_fits_records_and_curves_are_read_alike_and_a_stop_is_no_divergence
         ({"train.loss": ["a"]}, TypeError, "train.loss"),
         ({"train.loss": np.ones((2, 2))}, ValueError, "one number per epoch"),
         ({"train.loss": np.ones(3), "validation.loss": np.ones(2)}, ValueError, "validation.loss"),
+        ({"train.loss": [1.0], "validation_loss": [1.0]}, ValueError, "'validation.loss'"),
         (3, TypeError, "history"),
         ("text", TypeError, "history"),
         ([1, 2], TypeError, "history"),

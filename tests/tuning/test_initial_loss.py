@@ -1,5 +1,6 @@
 """`check_initial_loss`: zero weights cost ln C, wider scores half their variance more."""
 
+import dataclasses
 import math
 
 import jax
@@ -78,3 +79,13 @@ def test_bad_values_are_named(change):
     (name,) = change
     with pytest.raises(ValueError, match=name):
         tuning.check_initial_loss(*case, key=KEY, **{"classes": 4, **change})
+
+
+def test_a_state_of_another_rule_and_arrays_of_two_lengths_are_named():
+    ours, state, batch = case_of(4, jnp.zeros((64, 4)))
+    with pytest.raises(ValueError, match="batch must have arrays of one length"):
+        fewer = {**batch, "label": batch["label"][:-1]}
+        tuning.check_initial_loss(ours, state, fewer, key=KEY, classes=4)
+    with pytest.raises(ValueError, match=r"state.opt_state must have the structure"):
+        other = dataclasses.replace(state, opt_state=(jnp.zeros(()),))
+        tuning.check_initial_loss(ours, other, batch, key=KEY, classes=4)

@@ -73,3 +73,13 @@ def test_a_model_without_a_gradient_is_dead_and_without_diagnostics_flat():
 def test_bad_values_are_named():
     with pytest.raises(ValueError, match="updates"):
         tried(0.1, updates=9)
+
+
+def test_a_state_of_another_rule_and_arrays_of_two_lengths_are_named():
+    ours = training.trainer(parabola, optax.sgd(0.1))
+    other = training.trainer(parabola, optax.adam(0.1)).init({"params": jnp.zeros(())})
+    with pytest.raises(ValueError, match=r"state.opt_state must have the structure"):
+        tuning.check_overfit(ours, other, EXAMPLES, key=KEY)
+    state = ours.init({"params": jnp.zeros(())})
+    with pytest.raises(ValueError, match="examples must have arrays of one length"):
+        tuning.check_overfit(ours, state, {**EXAMPLES, "y": jnp.ones(3)}, key=KEY)

@@ -150,7 +150,7 @@ def test_what_is_not_finite_does_not_go_on():
     assert 0 < (found.table["epochs"] == 2).sum() == np.isfinite(found.curves["loss"][:, 0]).sum()
 
     def nothing(key, trial, position, epochs, scale):
-        return {"loss": jnp.full(epochs, jnp.nan)}, jnp.zeros(1)
+        return {"loss": jnp.full(epochs, jnp.nan) * trial["rate"]}, jnp.zeros(1)
 
     with pytest.warns(UserWarning, match="none of the 18 trials"):
         assert (find(run=nothing).table["epochs"] == 1).all()

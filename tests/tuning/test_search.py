@@ -86,7 +86,7 @@ WIDE = {
 
 def test_shapes_and_functions_are_static_and_each_combination_compiles_once():
     data = (jnp.ones(4),)
-    counted = chex.assert_max_traces(wide, n=6)
+    counted = chex.assert_max_traces(wide, n=7)  # one to see what is used
     found = tuning.search(KEY, counted, WIDE, 40, shared=data, chunk=40, progress=False)
     table = found.table
     assert len(set(zip(table["width"], table["activation"], strict=True))) == 6
@@ -96,10 +96,36 @@ def test_shapes_and_functions_are_static_and_each_combination_compiles_once():
 
 
 def test_a_second_search_of_one_function_compiles_nothing_again():
-    counted = chex.assert_max_traces(lambda key, trial: trial["a"], n=1)
+    counted = chex.assert_max_traces(lambda key, trial: trial["a"], n=2)
     space = {"a": tuning.uniform(0, 1)}
     for seed in range(3):
         tuning.search(jax.random.key(seed), counted, space, 6, progress=False)
+
+
+def test_a_leaf_that_only_some_groups_take_is_taken():
+    space = {
+        "rule": tuning.choice(("a", "b")),
+        "x": tuning.uniform(0, 1),
+        "y": tuning.uniform(2, 3),
+    }
+
+    def one_of_them(key, trial):
+        return trial["x"] if trial["rule"] == "a" else trial["y"]
+
+    found = find(10, space, one_of_them)
+    assert (found.table["loss"] > 1.5).tolist() == (found.table["rule"] == "b").tolist()
+
+    def misspelt(key, trial):
+        return trial["x"] if trial["rule"] == "a" else 2 * trial["x"]
+
+    with pytest.raises(ValueError, match="nothing depends on 'y'"):
+        find(10, space, misspelt)
+
+
+def test_a_traced_number_as_a_shape_says_what_to_do():
+    with pytest.raises(TypeError) as caught:
+        find(3, tuning.choice((2, 3)), lambda key, width: jnp.ones(width).sum())
+    assert any("choice(..., static=True)" in note for note in caught.value.__notes__)
 
 
 def test_equal_values_of_different_types_are_different_programs():
@@ -237,7 +263,22 @@ def test_the_file_is_read_in_another_process_with_functions_among_the_values(tmp
         ({"chunk": 0}, ValueError, "chunk must be at least 1"),
         ({"space": {"rate": 0.1}}, TypeError, "space must hold distributions"),
         ({"by": "accuracy"}, ValueError, "by must be one of the results"),
-        ({"run": lambda key, t: {"steps": t["steps"], "loss": t["steps"]}}, ValueError, "'steps'"),
+        (
+            {"run": lambda key, t: {"steps": t["steps"], "loss": t["rule"]["rate"]}},
+            ValueError,
+            "'steps'",
+        ),
+        ({"run": lambda key, t: t["steps"]}, ValueError, "nothing depends on 'rule.rate'"),
+        (
+            {"run": lambda key, t: t["steps"] * 1j},
+            TypeError,
+            "run must give an array of one number",
+        ),
+        (
+            {"trials": {"rule": {"rate": np.array([1e39])}, "steps": np.ones(1)}},
+            ValueError,
+            "rule.rate must fit into float32",
+        ),
         (
             {"run": lambda key, t: jnp.ones((2, 2))},
             TypeError,

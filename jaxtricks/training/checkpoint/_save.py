@@ -3,18 +3,17 @@
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import jax
-import numpy as np
-from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
 from jaxtricks._checks import check_choice, check_integer, check_scalar
 from jaxtricks._local_path import local_path
+from jaxtricks._processes import on_first_process
 from jaxtricks._types import ArrayLike, ScalarLike
 from jaxtricks.training.checkpoint._configuration import as_json
 from jaxtricks.training.checkpoint._folder import (
@@ -120,22 +119,6 @@ def save(
             stacklevel=2,
         )
     return partial.with_suffix("")
-
-
-def on_first_process(action: Callable[[], None]) -> None:
-    """Runs on process 0; the others wait for it, and fail if it does."""
-    failure = None
-    if jax.process_index() == 0:
-        try:
-            action()
-        except Exception as error:
-            failure = error
-    if jax.process_count() > 1:
-        failed = multihost_utils.broadcast_one_to_all(np.asarray(failure is not None))
-        if failed and failure is None:
-            raise OSError("process 0 could not")
-    if failure is not None:
-        raise failure
 
 
 def check_orbax() -> None:

@@ -16,11 +16,12 @@ from jaxtyping import Array, Key
 
 from jaxtricks import _json_lines
 from jaxtricks._folder_lock import locked
+from jaxtricks._processes import on_first_process
 from jaxtricks.data import Examples, count_examples, take_batch
 from jaxtricks.training._control import Control, Position
 from jaxtricks.training._state import TrainState
 from jaxtricks.training.checkpoint._restore import restore
-from jaxtricks.training.checkpoint._save import on_first_process, save
+from jaxtricks.training.checkpoint._save import save
 from jaxtricks.training.loop import _history
 from jaxtricks.training.loop._history import Record
 

@@ -88,8 +88,7 @@ def check_stored(content: io.BytesIO) -> None:
 def damaged(file: Path, reason: str) -> ValueError:
     """The error for a file that is not what was written."""
     return ValueError(
-        f"{file} is damaged or was not written by jaxtricks.data.export: {reason}. Copy or export "
-        "it again."
+        f"{file} is damaged, or jaxtricks has not written it: {reason}. Write or copy it again."
     )
 
 

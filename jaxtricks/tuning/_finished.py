@@ -1,0 +1,117 @@
+"""What is finished of a search, in memory and in its folder."""
+
+import re
+import time
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from jaxtricks import _json_lines
+from jaxtricks._regular_file import read_regular
+from jaxtricks.tuning._positions import read_positions, write_positions
+
+NAME, POSITIONS = "search.jsonl", "positions"
+Results = dict[str, Any]
+
+
+class Finished:
+    """What is finished, in memory and, if there is a folder, in it.
+
+    Several processes of `jax.distributed` share a folder: each writes a file of its own and reads
+    those of all.
+
+    Attributes:
+        results: of each `(rung, trial)`.
+        places: the file of the position of each, and the row.
+        before: what was finished when the search began or was resumed, the same in all processes.
+        trees: positions by file, as far as this process has computed or read them.
+    """
+
+    def __init__(self, folder: Path | None, records: Iterable[dict[str, Any]] = ()) -> None:
+        self.folder = folder
+        self.results: dict[tuple[int, int], Results] = {}
+        self.places: dict[tuple[int, int], tuple[str, int]] = {}
+        self.take(records)
+        self.before = frozenset(self.results)
+        self.trees: dict[str, PyTree] = {}
+
+    def take(self, records: Iterable[dict[str, Any]]) -> None:
+        """Adds the trials of these records."""
+        for record in records:
+            if "trial" in record:
+                name = (record["rung"], record["trial"])
+                self.results[name] = record["results"]
+                self.places[name] = tuple(record["position"])
+
+    def add(self, rung: int, trials: list[int], results: list[Results], positions: PyTree) -> None:
+        """Adds the trials of a chunk, and returns when they are on the disk."""
+        place = f"{rung}-{trials[0]}-{zlib.crc32(repr(trials).encode()):08x}.npz"
+        if positions is not None:
+            self.trees[place] = positions
+            if self.folder is not None:
+                write_positions(self.folder / POSITIONS / place, positions)
+        records = [
+            {"rung": rung, "trial": trial, "results": found, "position": [place, row]}
+            for row, (trial, found) in enumerate(zip(trials, results, strict=True))
+        ]
+        if self.folder is not None:
+            _json_lines.append(self.folder / name_of_process(jax.process_index()), records)
+        self.take(records)
+
+    def wait(self, rung: int, trials: list[int]) -> None:
+        """Returns when the other processes have finished their part of these, too."""
+        while self.folder is not None and any((rung, i) not in self.results for i in trials):
+            time.sleep(0.1)
+            self.take(read_all(self.folder))
+
+    def positions(self, rung: int, trials: list[int]) -> PyTree:
+        """The positions of these trials after a rung, stacked; all are in memory."""
+        places = [self.places[rung, trial] for trial in trials]
+        rows = [jax.tree.map(lambda leaf, i=i: leaf[i], self.trees[name]) for name, i in places]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
+
+    def has_position(self, rung: int, trial: int, like: PyTree) -> bool:
+        """Whether the position of a trial is in memory, or can be read; `like` is its shape."""
+        place, _ = self.places.get((rung, trial), (None, 0))
+        if place is None or place in self.trees:
+            return place is not None
+        assert self.folder is not None
+        found = read_positions(self.folder / POSITIONS / place, like)
+        if found is not None:
+            self.trees[place] = found
+        return found is not None
+
+    def forget(self, rung: int) -> None:
+        """Removes the positions of a rung after which the next one is finished."""
+        for place in {p for (n, _), (p, _) in self.places.items() if n == rung}:
+            self.trees.pop(place, None)
+            if self.folder is not None and jax.process_index() == 0:
+                (self.folder / POSITIONS / place).unlink(missing_ok=True)
+
+
+def name_of_process(process: int) -> str:
+    """The file in which a process writes what it has finished."""
+    return f"search-{process}.jsonl" if process else NAME
+
+
+def files(folder: Path) -> list[Path]:
+    """Those of all processes that have written here."""
+    return sorted(p for p in folder.iterdir() if re.fullmatch(r"search(-\d+)?\.jsonl", p.name))
+
+
+def read_all(folder: Path) -> list[dict[str, Any]]:
+    """The intact records of all files; a damaged line costs its trial, which is run again."""
+    lines = [line for file in files(folder) for line in read_regular(file).split(b"\n")]
+    return [record for record in map(_json_lines.decode, lines) if record is not None]
+
+
+def rows_of(results: dict[str, Any], trials: list[int]) -> list[Results]:
+    """What each trial gave, as Python's numbers and lists."""
+    arrays = {name: np.asarray(values) for name, values in results.items()}
+    return [{name: v[i].tolist() for name, v in arrays.items()} for i in range(len(trials))]
