@@ -25,9 +25,9 @@ ADVICE: dict[str, str] = {
     "diverged": "Lower the learning rate, clip the gradient, or warm the rate up.",
     "dead": "Lower the learning rate, or change the initial weights: no gradient is left.",
     "rate too low": "Raise the learning rate.",
-    "rate too high": "Lower the learning rate. If that does not help, the gradient does not fit "
-    "the loss, or labels and inputs are of different rows.",
-    "bad start": "Change the initial weights, or normalise the layers' inputs.",
+    "rate too high": "Lower the learning rate.",
+    "bad start": "Change the initial weights, or normalise the layers' inputs. If that does not "
+    "help, the gradient does not fit the loss, or labels and inputs are of different rows.",
     "decayed too early": "Decay the learning rate later.",
     "overfit": "Regularise more, use more data, or stop where the validation loss was least.",
     "plateau": "Decay the learning rate.",
@@ -63,18 +63,23 @@ def diagnose(
     - "diverged": the training loss is not finite, or one and a half times that of no knowledge.
     - "dead", "rate too low", "rate too high": it fell by less than a twentieth, and accuracy is not
       over 0.9. The gradient has vanished; or four epochs of five bring it down, and it was never a
-      tenth over that of no knowledge; or neither, so that a rate under which nothing is learned any
-      more looks flat too. Two epochs are needed, five without `classes`.
-    - "bad start": the first fifth of the epochs brought less than a twentieth of the fall.
+      tenth over that of no knowledge; or neither, but it has moved, so that a rate under which
+      nothing is learned any more looks flat too. Two epochs are needed, five without `classes`.
+    - "bad start": it never was 2 % away from that of no knowledge; or the first fifth of the epochs
+      brought less than a twentieth of the fall.
     - "decayed too early": in the first half of the run the learning rate dropped to a half or less
       while the loss was falling, and it has fallen less than a fifth as fast since.
-    - "overfit": the validation loss has risen by a tenth of its fall since its least value, or
-      training accuracy is 0.1 over validation accuracy.
-    - "plateau": the last third brought less than a fiftieth of the fall, or less than the loss
-      changes in an epoch, and it is over a twentieth of that without knowledge. It goes up and
-      down, by over a hundredth of itself.
-    - "underfit": the same, but smoothly, and the validation loss is no more than a tenth over it.
-    - "still falling": the last fifth brought more than a twentieth of the validation loss's fall.
+    - "overfit": the validation loss has risen by a tenth of its fall since it was least, while the
+      training loss fell (means over a tenth of the epochs, three at least), or training accuracy is
+      0.1 over validation accuracy.
+    - "plateau": between the halves of the last third the loss fell by less than a twentieth of
+      itself, or by less than it changes in an epoch, and it is over a twentieth of that without
+      knowledge. It goes up and down, by over a hundredth of itself, and the learning rate has not
+      dropped to a fifth.
+    - "underfit": the same, but smoothly or at a rate that has dropped, and the validation loss is
+      no more than a tenth over it.
+    - "still falling": in the last fifth the validation loss fell by over 3 % of itself, and by over
+      half of all that it went up and down, and it is over a twentieth of that without knowledge.
 
     Of the first four only one is found, and nothing with it. The others need five epochs; one is
     found of "decayed too early", "plateau", "underfit" and "still falling".
@@ -143,7 +148,10 @@ def flat(c: Curves, sure: bool) -> Finding | None:
     if c.train.max() > 1.1 * c.chance:
         because = f"{because}; was {c.train.max():.4g}"
         return finding("rate too high", because)
-    return finding("rate too low" if down >= 0.8 else "rate too high", because)
+    if down >= 0.8:
+        return finding("rate too low", because)
+    moved = np.abs(c.train - c.chance).max() > 0.02 * c.chance
+    return finding("rate too high" if moved else "bad start", because)
 
 
 def bad_start(c: Curves) -> Finding | None:
@@ -177,27 +185,37 @@ def decayed_too_early(c: Curves) -> Finding | None:
 def overfit(c: Curves) -> Finding | None:
     """Validation got worse, or is far behind."""
     if c.validation is not None and np.isfinite(c.validation).all():
-        least = int(c.validation.argmin())
-        risen = c.validation[-1] - c.validation[least]
-        if risen > 0.1 * (max(c.chance, c.validation[0]) - c.validation[least]):
-            because = f"validation.loss was {c.validation[least]:.4g} in epoch {least + 1}"
-            return finding("overfit", f"{because} and is {c.validation[-1]:.4g}")
+        window = max(len(c.train) // 10, 3)
+        train, held_back = (means(losses, window) for losses in (c.train, c.validation))
+        least = int(held_back.argmin())
+        risen = held_back[-1] - held_back[least]
+        fall = max(c.chance, c.validation[0]) - held_back[least]
+        if risen > 0.1 * fall and train[-1] < train[least]:
+            because = f"validation.loss was {held_back[least]:.4g} in the {window} epochs from "
+            because += f"{least + 1} on and is {held_back[-1]:.4g}, though train.loss has fallen"
+            return finding("overfit", because)
     if c.gap is not None and c.gap > 0.1:
         return finding("overfit", f"train.accuracy is {c.gap:.2f} over validation.accuracy")
     return None
 
 
+def means(losses: np.ndarray, window: int) -> np.ndarray:
+    """Of so many neighbouring epochs each."""
+    return np.convolve(losses, np.full(window, 1 / window), "valid")
+
+
 def plateau(c: Curves) -> Finding | None:
     """No progress in the last third, far from 0: by noise, or for want of capacity."""
-    fall, last = c.chance - c.train[-1], c.train[-max(len(c.train) // 3, 3) :]
+    last = c.train[-max(len(c.train) // 3, 3) :]
     half = len(last) // 2
     progress = float(last[:half].mean() - last[half:].mean())
     noise = float(np.abs(np.diff(last)).mean())
-    if progress > max(0.02 * fall, noise) or last.mean() < 0.05 * c.chance:
+    if progress > max(0.05 * last.mean(), noise) or last.mean() < 0.05 * c.chance:
         return None
     because = f"the last {len(last)} epochs brought train.loss down by {progress:.2g} to"
     because += f" {last[half:].mean():.4g}, and it changes by {noise:.2g} an epoch"
-    if noise > 0.01 * last.mean():
+    decayed = c.rates is not None and c.rates[-1] <= 0.2 * c.rates.max()
+    if noise > 0.01 * last.mean() and not decayed:
         return finding("plateau", because)
     if c.validation is not None and c.validation[-1] > 1.1 * c.train[-1]:
         return None
@@ -208,10 +226,12 @@ def still_falling(c: Curves) -> Finding | None:
     """The end is not reached."""
     losses = c.train if c.validation is None else c.validation
     fifth = max(len(losses) // 5, 1)
-    fall = max(c.chance, losses[0]) - losses[-1]
     lately = losses[-1 - fifth] - losses[-1]
-    if not lately > 0.05 * fall:
+    path = np.abs(np.diff(losses[-1 - fifth :])).sum()
+    if not lately > max(0.03 * losses[-1], path / 2) or losses[-1] < 0.05 * c.chance:
         return None
     name = "train" if c.validation is None else "validation"
-    because = f"the last {fifth} epochs brought {name}.loss down by {lately:.2g} of {fall:.2g}"
+    because = (
+        f"the last {fifth} epochs brought {name}.loss down by {lately:.2g} to {losses[-1]:.4g}"
+    )
     return finding("still falling", because)

@@ -75,7 +75,13 @@ def test_short_runs_have_the_first_rules_only():
     assert names({"train.loss": [CHANCE, 9.0]}) == ["diverged"]
     assert names({"train.loss": [CHANCE, 1.0]}) == []
     assert names({"train.loss": [CHANCE]}) == []
-    assert names({"train.loss": [CHANCE, CHANCE]}) == ["rate too high"]
+    assert names({"train.loss": [CHANCE, CHANCE]}) == ["bad start"]
+
+
+def test_a_loss_that_never_moves_has_a_bad_start_and_one_that_came_back_a_high_rate():
+    noise = 0.002 * (-1) ** np.arange(30)
+    assert names({"train.loss": CHANCE + noise}) == ["bad start"]
+    assert names({"train.loss": np.where(E < 3, 1.5, CHANCE + noise)}) == ["rate too high"]
 
 
 def test_a_high_rate_that_left_no_knowledge_is_not_called_too_low():
