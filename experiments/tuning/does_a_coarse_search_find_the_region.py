@@ -240,7 +240,7 @@ def draw(results: dict[str, Any]) -> Figure:
     scatter(axes[1], shown, FINE, f"one seed: fine search, {long} epochs a trial")
     for look, colour, epochs in ((0, COLOURS[1], one), (1, COLOURS[0], short)):
         ranks = stats.rankdata(errors[0][:, look]), stats.rankdata(errors[0][:, -1])
-        axes[2].plot(*ranks, "os"[look], ms=4, color=colour, label=f"after {epochs}")
+        axes[2].plot(*ranks, "os"[look], ms=4, color=colour, label=f"after {epochs} epochs")
     axes[2].set(xlabel="rank after few epochs", ylabel=f"rank after {long} epochs")
     axes[2].set_title("one seed: ranks of the coarse trials")
     axes[2].legend(loc="upper left")
@@ -258,8 +258,10 @@ def draw(results: dict[str, Any]) -> Figure:
     winners = {name: row["test error"] for name, row in results["winners"].items()}
     rows = np.stack([winners[name] for name in (COARSE, MANY, FINE)])
     axes[5].plot(rows, color="0.7", lw=0.8)
-    ends = np.array([interval(row) for row in rows]).T
-    axes[5].errorbar(range(3), ends[0], (ends[0] - ends[1], ends[2] - ends[0]), fmt="o", capsize=4)
+    mean, low, high = np.array([interval(row) for row in rows]).T
+    axes[5].errorbar(
+        range(3), mean, (mean - low, high - mean), fmt="o", color=COLOURS[0], capsize=4
+    )
     labels = (f"{results['trials'][0]:.0f} coarse", f"{many} coarse", "coarse, then fine")
     axes[5].set_xticks(range(3), labels)
     axes[5].set(xlim=(-0.3, 2.3), ylabel="test error / %")
@@ -276,7 +278,7 @@ def scatter(axes: Axes, shown: dict[str, Any], name: str, title: str) -> None:
         found["decay"][~lost],
         c=100 - found["error"][~lost],
         cmap="viridis",
-        vmin=80,
+        vmin=88,
         vmax=95,
         s=28,
         edgecolors="0.4",
@@ -300,6 +302,8 @@ def draw_curves(axes: Axes, curves: np.ndarray) -> None:
     epochs, best = np.arange(1, curves.shape[1] + 1), int(np.argmin(curves[:, -1]))
     axes.semilogy(epochs, curves.T, color="0.6", lw=0.6)
     axes.semilogy(epochs, curves[best], color=COLOURS[0], lw=2.2, label="the best at the end")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set(xlabel="epochs", ylabel="validation error / %")
     axes.set_title(f"one seed: all {len(curves)} curves of the fine search")
     axes.legend(loc="upper right")

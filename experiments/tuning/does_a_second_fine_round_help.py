@@ -209,7 +209,7 @@ def draw(results: dict[str, Any]) -> Figure:
     rows = np.stack([results["winners"][name]["test error"] for name in SCHEMES])
     tested.plot(rows, color="0.7", lw=0.8)
     mean, low, high = np.array([interval(row) for row in rows]).T
-    tested.errorbar(range(3), mean, (mean - low, high - mean), fmt="o", capsize=4)
+    tested.errorbar(range(3), mean, (mean - low, high - mean), fmt="o", color=COLOURS[0], capsize=4)
     tested.set_xticks(range(3), SCHEMES)
     tested.set(xlim=(-0.3, 2.3), ylabel="test error / %")
     tested.set_title("winners trained again: each seed, mean, 95 %")

@@ -104,12 +104,12 @@ def run(config: Config, trials: Path) -> dict[str, Any]:
         config.data_set, pool=config.pool, validation=config.validation, test=config.test
     )
     learn = searches.learner(images.pool, hidden=config.hidden, batch=config.batch)
-    run = searches.for_epochs(learn, config.epochs)
+    train = searches.for_epochs(learn, config.epochs)
     keys = jax.random.split(jax.random.key(config.seed), config.seeds)
     found = finish(
         trials,
         {f"seed {n}": [n, optuna_is_installed()] for n in range(config.seeds)},
-        lambda setting: searched(config, images, (learn, run), keys[setting[0]]),
+        lambda setting: searched(config, images, (learn, train), keys[setting[0]]),
     )
     every = list(found.values())
     arms = ("best", "diverged", "halving epochs")
@@ -133,20 +133,20 @@ def searched(
 ) -> dict[str, Any]:
     """All arms of one seed: the test error of the best by the number of trials."""
     set_key, shift_key, key = jax.random.split(key, 3)
-    sets, (learn, run) = searches.sets(set_key, images, config.count), runs
+    sets, (learn, train) = searches.sets(set_key, images, config.count), runs
     space = shifted(shift_key, config.shift)
     counts = [math.prod(grid) for grid in config.grids]
     options = {"shared": sets, "by": "error", "progress": False, "chunk": counts[-1]}
     linear = {name: tuning.uniform(axis.low, axis.high) for name, axis in space.items()}
     arms = {
-        POWERS: tuning.search(key, run, space, counts[-1], **options),
-        LINEAR: tuning.search(key, run, linear, counts[-1], **options),
-        SOBOL: tuning.search(key, run, space, tuning.sobol(key, space, counts[-1]), **options),
+        POWERS: tuning.search(key, train, space, counts[-1], **options),
+        LINEAR: tuning.search(key, train, linear, counts[-1], **options),
+        SOBOL: tuning.search(key, train, space, tuning.sobol(key, space, counts[-1]), **options),
     }
     if optuna_is_installed():
-        arms[TPE] = parzen_search(key, run, space, counts[-1], options)
+        arms[TPE] = parzen_search(key, train, space, counts[-1], options)
     grids = [
-        tuning.search(key, run, space, tuning.grid(space, points), **options)
+        tuning.search(key, train, space, tuning.grid(space, points), **options)
         for points in (
             dict(zip(("rate", "decay", "idle"), grid, strict=True)) for grid in config.grids
         )
@@ -235,6 +235,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         for name in (GRID, LINEAR)
         for number in range(len(grids))
     ]
+    most = np.prod(grids[-1])
     layouts = ", ".join("x".join(f"{points:.0f}" for points in grid) for grid in grids)
     gates = [
         Gate("one idle axis", None, "every arm searches it and the run does not read it"),
@@ -242,9 +243,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         searches.reaches(results["data_set"], at(results, POWERS, -1)),
     ]
     beside = [
-        "{}: points gained over {} at most trials {:.2f} [{:.2f}, {:.2f}]".format(
-            name, POWERS, *interval(at(results, POWERS, -1) - at(results, name, -1))
-        )
+        f"points gained by {name} over {POWERS} with {most:.0f} trials: "
+        "{:.2f} [{:.2f}, {:.2f}]".format(*interval(at(results, POWERS, -1) - at(results, name, -1)))
         for name in (SOBOL, HALVING, TPE)
         if name in results["best"]
     ]
