@@ -1,5 +1,6 @@
 """One network whose rate and decay are searched, on a training set that every seed draws anew."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from matplotlib.axes import Axes
 
 from experiments import lab
-from experiments.engine import Gate
+from experiments.engine import COLOURS, Gate, data_name, interval
 from jaxtricks import models, optimizers, training, tuning
 
 MOMENTUM = 0.9
@@ -31,6 +33,46 @@ AT_EDGE = (
 
 Sets = tuple[Any, Any, Any]
 Run = Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """`count`: images that a seed draws from the `pool` to train with; `hidden`: units."""
+
+    data_set: str = "mnist"
+    pool: int = 40_000
+    validation: int = 2000
+    test: int = 10_000
+    count: int = 4000
+    hidden: int = 100
+    batch: int = 64
+
+
+SMOKE: dict[str, Any] = {
+    "data_set": "digits",
+    "pool": 800,
+    "validation": 200,
+    "test": 200,
+    "count": 200,
+    "hidden": 8,
+}
+
+
+def prepared(task: Task) -> tuple[lab.Images, Run, dict[str, Any]]:
+    """The images, `learn` of `learner`, and what a record says of the task."""
+    images = lab.read(task.data_set, pool=task.pool, validation=task.validation, test=task.test)
+    learn = learner(images.pool, hidden=task.hidden, batch=task.batch)
+    sizes = {"count": task.count, "hidden": task.hidden, "batch": task.batch}
+    return images, learn, {"data_set": images.name, **sizes}
+
+
+def scope(results: dict[str, Any], searched: str) -> str:
+    """The scope of a verdict, from a record."""
+    return (
+        f"{data_name(results['data_set'])}, {results['count']:.0f} images a seed averaged to "
+        f"14 x 14 (digits 8 x 8), {results['hidden']:.0f} hidden rectifiers, momentum 0.9 at a "
+        f"constant rate, batch {results['batch']:.0f}, {searched}, float32"
+    )
 
 
 def learner(pool: lab.images.Examples, *, hidden: int, batch: int) -> Run:
@@ -121,3 +163,15 @@ def reaches(data_set: str, errors: np.ndarray) -> Gate:
 def stacked(found: list[Any]) -> Any:
     """Results of several seeds as one tree, the seeds in front."""
     return jax.tree.map(lambda *values: np.stack(values), *found)
+
+
+def draw_winners(axes: Axes, errors: Mapping[str, np.ndarray]) -> None:
+    """Test errors of the arms' winners: a line for each seed, the mean and its interval."""
+    rows = np.stack(list(errors.values()))
+    mean, low, high = np.array([interval(row) for row in rows]).T
+    axes.plot(rows, color="0.7", lw=0.8)
+    places = range(len(rows))
+    axes.errorbar(places, mean, (mean - low, high - mean), fmt="o", color=COLOURS[0], capsize=4)
+    axes.set_xticks(places, list(errors))
+    axes.set(xlim=(-0.3, len(rows) - 0.7), ylabel="test error / %")
+    axes.set_title(f"winners trained again: {rows.shape[1]} seeds, mean, 95 %")

@@ -30,7 +30,6 @@ from experiments.engine import (
     Plan,
     Verdict,
     all_of,
-    data_name,
     figure,
     finish,
     interval,
@@ -64,18 +63,11 @@ PRINTED = {  # the notes' ranges of rate and decay (002:1030-1031, 1040-1041)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(searches.Task):
     """`trials`: of the coarse search, for `short` epochs, and of the fine one, for `long`; `many`:
     coarse trials of the same compute; `keep`: coarse trials that the fine search lies around;
     `fresh`: keys with which a winner is trained again."""
 
-    data_set: str = "mnist"
-    pool: int = 40_000
-    validation: int = 2000
-    test: int = 10_000
-    count: int = 4000
-    hidden: int = 100
-    batch: int = 64
     trials: int = 100
     many: int = 500
     short: int = 5
@@ -87,12 +79,7 @@ class Config:
 
 
 SMOKE = Config(
-    data_set="digits",
-    pool=800,
-    validation=200,
-    test=200,
-    count=200,
-    hidden=8,
+    **searches.SMOKE,
     trials=8,
     many=16,
     short=1,
@@ -106,10 +93,7 @@ FULL = Config()
 
 def run(config: Config, trials: Path) -> dict[str, Any]:
     """Ranks and winners of every seed, and both searches of the first."""
-    images = lab.read(
-        config.data_set, pool=config.pool, validation=config.validation, test=config.test
-    )
-    learn = searches.learner(images.pool, hidden=config.hidden, batch=config.batch)
+    images, learn, task = searches.prepared(config)
     runs = [searches.for_epochs(learn, epochs) for epochs in (config.short, config.long)]
     keys = jax.random.split(jax.random.key(config.seed), config.seeds)
     found = finish(
@@ -119,9 +103,7 @@ def run(config: Config, trials: Path) -> dict[str, Any]:
     )
     every = list(found.values())
     return {
-        "data_set": images.name,
-        "count": config.count,
-        "hidden": config.hidden,
+        **task,
         "epochs": [1, config.short, config.long],
         "trials": [config.trials, config.many],
         **searches.stacked([{key: one[key] for key in ("errors", "winners")} for one in every]),
@@ -211,12 +193,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         f"points gained over the {trials} coarse trials alone, with a fifth of the compute: "
         "{:.2f} [{:.2f}, {:.2f}]".format(*gained),
     ]
-    scope = (
-        f"{data_name(results['data_set'])}, {results['count']:.0f} images a seed averaged to "
-        f"14 x 14 (digits 8 x 8), {results['hidden']:.0f} hidden rectifiers, momentum 0.9 at a "
-        f"constant rate, batch 64, {trials} trials of {short} and {trials} of {long} epochs "
-        f"against {many} of {short}, float32"
-    )
+    budgets = f"{trials} trials of {short} and {trials} of {long} epochs against {many} of {short}"
+    scope = searches.scope(results, budgets)
     return [all_of("C-146", parts, gates=gates, scope=scope, beside=beside)]
 
 
@@ -232,41 +210,40 @@ def said(correlations: np.ndarray) -> str:
 
 def draw(results: dict[str, Any]) -> Figure:
     """Both searches of the first seed, its ranks and its curves; then what all seeds gave."""
-    one, short, long = (f"{epochs:.0f}" for epochs in results["epochs"])
-    many = f"{results['trials'][1]:.0f}"
-    shown, errors = results["shown"], results["errors"]
+    _, short, long = (f"{epochs:.0f}" for epochs in results["epochs"])
     fig, axes = figure(2, 3, width=5.4, height=4.4)
-    scatter(axes[0], shown, COARSE, f"one seed: coarse search, {short} epochs a trial")
-    scatter(axes[1], shown, FINE, f"one seed: fine search, {long} epochs a trial")
-    for look, colour, epochs in ((0, COLOURS[1], one), (1, COLOURS[0], short)):
-        ranks = stats.rankdata(errors[0][:, look]), stats.rankdata(errors[0][:, -1])
-        axes[2].plot(*ranks, "os"[look], ms=4, color=colour, label=f"after {epochs} epochs")
-    axes[2].set(xlabel="rank after few epochs", ylabel=f"rank after {long} epochs")
-    axes[2].set_title("one seed: ranks of the coarse trials")
-    axes[2].legend(loc="upper left")
-    draw_curves(axes[3], shown["curves"])
-    for look, colour in ((0, COLOURS[1]), (1, COLOURS[0])):
-        found = rank_correlations(errors, look)
-        shift = np.linspace(-0.15, 0.15, len(found))
-        axes[4].plot(look + shift, found, "os"[look], color=colour, ms=5)
-    least = PLANS["C-146"].effects["rank correlation"]
-    axes[4].axhline(least, color="black", lw=0.8, ls="--", label=f"claimed: over {least:g}")
-    axes[4].set_xticks([0, 1], [f"after {epochs}" for epochs in (one, short)])
-    axes[4].set(xlim=(-0.5, 1.5), ylim=(0, 1.02), ylabel=f"Spearman with {long} epochs")
-    axes[4].set_title(f"rank correlations of {len(errors)} seeds")
-    axes[4].legend(loc="lower left")
-    winners = {name: row["test error"] for name, row in results["winners"].items()}
-    rows = np.stack([winners[name] for name in (COARSE, MANY, FINE)])
-    axes[5].plot(rows, color="0.7", lw=0.8)
-    mean, low, high = np.array([interval(row) for row in rows]).T
-    axes[5].errorbar(
-        range(3), mean, (mean - low, high - mean), fmt="o", color=COLOURS[0], capsize=4
+    scatter(axes[0], results["shown"], COARSE, f"one seed: coarse search, {short} epochs a trial")
+    scatter(axes[1], results["shown"], FINE, f"one seed: fine search, {long} epochs a trial")
+    draw_ranks(axes[2], axes[4], results)
+    draw_curves(axes[3], results["shown"]["curves"])
+    trials, many = (f"{number:.0f}" for number in results["trials"])
+    labels = {COARSE: f"{trials} coarse", MANY: f"{many} coarse", FINE: "coarse + fine"}
+    winners = results["winners"]
+    searches.draw_winners(
+        axes[5], {label: winners[name]["test error"] for name, label in labels.items()}
     )
-    labels = (f"{results['trials'][0]:.0f} coarse", f"{many} coarse", "coarse, then fine")
-    axes[5].set_xticks(range(3), labels)
-    axes[5].set(xlim=(-0.3, 2.3), ylabel="test error / %")
-    axes[5].set_title("winners trained again: each seed, mean, 95 %")
     return fig
+
+
+def draw_ranks(shown: Axes, every: Axes, results: dict[str, Any]) -> None:
+    """Ranks of one seed's trials after few epochs and after all, and the correlations of all."""
+    errors, epochs = results["errors"], [f"{number:.0f}" for number in results["epochs"]]
+    for look, colour in ((0, COLOURS[1]), (1, COLOURS[0])):
+        style = {"color": colour, "marker": "os"[look], "ls": "none"}
+        ranks = (stats.rankdata(errors[0][:, column]) for column in (look, -1))
+        shown.plot(*ranks, ms=4, label=f"epochs: {epochs[look]}", **style)
+        found = rank_correlations(errors, look)
+        every.plot(look + np.linspace(-0.15, 0.15, len(found)), found, ms=5, **style)
+    shown.set(xlabel="rank after few epochs", ylabel=f"rank after {epochs[-1]} epochs")
+    shown.set_title("one seed: ranks of the coarse trials")
+    shown.legend(loc="upper left")
+    least = PLANS["C-146"].effects["rank correlation"]
+    every.axhline(least, color="black", lw=0.8, ls="--", label=f"claimed: over {least:g}")
+    every.set_xticks([0, 1], epochs[:2])
+    every.set(xlim=(-0.5, 1.5), ylim=(min(0, every.get_ylim()[0]), 1.02))
+    every.set(xlabel="epochs", ylabel=f"Spearman with {epochs[-1]} epochs")
+    every.set_title(f"rank correlations of {len(errors)} seeds")
+    every.legend(loc="lower left")
 
 
 def scatter(axes: Axes, shown: dict[str, Any], name: str, title: str) -> None:
@@ -289,7 +266,7 @@ def scatter(axes: Axes, shown: dict[str, Any], name: str, title: str) -> None:
     for corners, look in ((PRINTED[name], "--"), (shown["narrowed"], "-")):
         (left, right), (low, high) = corners
         box = Rectangle((left, low), right - left, high - low, fill=False, ls=look, lw=1.2)
-        box.set_label("printed range" if look == "--" else "range of the fine search")
+        box.set_label("range in the notes" if look == "--" else "range of the fine search")
         axes.add_patch(box)
     axes.set(xscale="log", yscale="log", xlim=(5e-6, 20), ylim=(3e-7, 3e4))
     axes.set(xlabel="learning rate", ylabel="decay", title=title)

@@ -26,7 +26,6 @@ from experiments.engine import (
     Verdict,
     all_of,
     band,
-    data_name,
     figure,
     finish,
     interval,
@@ -50,18 +49,11 @@ PLANS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(searches.Task):
     """`trials`: of each search, for `short` epochs in the coarse one and for `long` in the others;
     `keep`: trials that the next search lies around; `fresh`: keys with which a winner is trained
     again."""
 
-    data_set: str = "mnist"
-    pool: int = 40_000
-    validation: int = 2000
-    test: int = 10_000
-    count: int = 4000
-    hidden: int = 100
-    batch: int = 64
     trials: int = 100
     short: int = 5
     long: int = 20
@@ -72,12 +64,7 @@ class Config:
 
 
 SMOKE = Config(
-    data_set="digits",
-    pool=800,
-    validation=200,
-    test=200,
-    count=200,
-    hidden=8,
+    **searches.SMOKE,
     trials=8,
     short=1,
     long=2,
@@ -89,11 +76,8 @@ FULL = Config()
 
 
 def run(config: Config, trials: Path) -> dict[str, Any]:
-    """Winners of every scheme and their least validation errors by trial, for every seed."""
-    images = lab.read(
-        config.data_set, pool=config.pool, validation=config.validation, test=config.test
-    )
-    learn = searches.learner(images.pool, hidden=config.hidden, batch=config.batch)
+    """Winners of every scheme, and what further trials gain on the validation images."""
+    images, learn, task = searches.prepared(config)
     runs = [searches.for_epochs(learn, epochs) for epochs in (config.short, config.long)]
     keys = jax.random.split(jax.random.key(config.seed), config.seeds)
     found = finish(
@@ -102,9 +86,7 @@ def run(config: Config, trials: Path) -> dict[str, Any]:
         lambda number: searched(config, images, runs, keys[number]),
     )
     return {
-        "data_set": images.name,
-        "count": config.count,
-        "hidden": config.hidden,
+        **task,
         "epochs": [config.short, config.long],
         "trials": config.trials,
         **searches.stacked(list(found.values())),
@@ -114,7 +96,7 @@ def run(config: Config, trials: Path) -> dict[str, Any]:
 def searched(
     config: Config, images: lab.Images, runs: list[searches.Run], key: jax.Array
 ) -> dict[str, Any]:
-    """The searches of one seed."""
+    """The searches of one seed; "gained" is by the number of trials after the first fine ones."""
     set_key, coarse_key, fine_key, last_key, fresh_key = jax.random.split(key, 5)
     sets, (short, long) = searches.sets(set_key, images, config.count), runs
     options = {"shared": sets, "by": "error", "progress": False, "chunk": config.trials}
@@ -132,13 +114,12 @@ def searched(
         name: min((tuning.best(one, by="error") for one in found), key=lambda best: best.score)
         for name, found in rounds.items()
     }
-    errors = {
-        name: np.concatenate([fine.table["error"], one.table["error"]])
-        for name, one in last.items()
-    }
     return {
         "winners": {name: searches.again(best, long, keys, sets) for name, best in winners.items()},
-        "least": {name: np.minimum.accumulate(values) for name, values in errors.items()},
+        "gained": {
+            name: np.maximum(0, winners[ONE].score - np.minimum.accumulate(one.table["error"]))
+            for name, one in last.items()
+        },
         "decades": [
             [np.log10(axis.high / axis.low) for axis in (space["rate"], space["decay"])]
             for space in (searches.SPACE, first, second)
@@ -182,35 +163,22 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     )
     short, long = (f"{epochs:.0f}" for epochs in results["epochs"])
     trials = f"{results['trials']:.0f}"
-    scope = (
-        f"{data_name(results['data_set'])}, {results['count']:.0f} images a seed averaged to "
-        f"14 x 14 (digits 8 x 8), {results['hidden']:.0f} hidden rectifiers, momentum 0.9 at a "
-        f"constant rate, batch 64, {trials} coarse trials of {short} epochs and {trials} fine ones "
-        f"of {long} a round, float32"
-    )
+    budgets = f"{trials} coarse trials of {short} epochs and {trials} fine ones of {long} a round"
+    scope = searches.scope(results, budgets)
     return [all_of("C-150", [part], gates=gates, scope=scope, beside=beside)]
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """The least validation error by the number of fine trials, and the winners trained again."""
-    fig, (least, tested) = figure(1, 2, width=5.8, height=4.6)
-    trials = int(results["trials"])
-    numbers = np.arange(1, 2 * trials + 1)
+    """What both schemes gain on the validation images, and the winners trained again."""
+    fig, (gained, tested) = figure(1, 2, width=5.8, height=4.6)
     for name, colour in ((MORE, COLOURS[1]), (SECOND, COLOURS[0])):
-        ends = np.array([interval(row) for row in results["least"][name].T])
+        rows = np.asarray(results["gained"][name])
+        ends = np.array([interval(row) for row in rows.T])
         style = {"color": colour, "label": name, "linestyle": "--" if name == MORE else "-"}
-        band(least, numbers, *ends.T, **style)
-    least.axvline(trials, color="black", lw=0.8, ls=":", label="the second round begins")
-    seeds = len(results["least"][MORE])
-    least.set(xlabel="fine trials", ylabel="least validation error / %")
-    least.set_ylim(top=np.mean(results["least"][MORE], axis=0)[min(4, trials - 1)])
-    least.set_title(f"mean and 95 % of {seeds} seeds")
-    least.legend(loc="upper right")
-    rows = np.stack([results["winners"][name]["test error"] for name in SCHEMES])
-    tested.plot(rows, color="0.7", lw=0.8)
-    mean, low, high = np.array([interval(row) for row in rows]).T
-    tested.errorbar(range(3), mean, (mean - low, high - mean), fmt="o", color=COLOURS[0], capsize=4)
-    tested.set_xticks(range(3), SCHEMES)
-    tested.set(xlim=(-0.3, 2.3), ylabel="test error / %")
-    tested.set_title("winners trained again: each seed, mean, 95 %")
+        band(gained, np.arange(1, rows.shape[1] + 1), *ends.T, **style)
+    gained.set(xlabel="trials after the first fine round", ylabel="validation points gained")
+    gained.set_title(f"best of all trials so far: {len(rows)} seeds, mean, 95 %")
+    gained.legend(loc="upper left")
+    winners = results["winners"]
+    searches.draw_winners(tested, {name: winners[name]["test error"] for name in SCHEMES})
     return fig

@@ -27,16 +27,18 @@ from matplotlib.figure import Figure
 from experiments import lab
 from experiments.engine import (
     COLOURS,
+    Estimate,
     Gate,
     Plan,
     Verdict,
     all_of,
     band,
-    data_name,
     figure,
     finish,
     interval,
+    mean,
     paired,
+    ranked,
 )
 from experiments.tuning import _searches as searches
 from jaxtricks import tuning
@@ -56,23 +58,17 @@ PLANS = {
             **searches.SETTINGS,
             "shift": "each interval by its own uniform draw of half a decade to each side",
             "idle": "from 0 to 1",
+            LINEAR: "by signed ranks: most of its trials diverge, so that a winner may have",
         },
     )
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(searches.Task):
     """`grids`: values of rate, decay and idle one, of as many trials as the other arms have;
     `halving`: trials that are ended at `rungs` and take as many epochs as the largest grid."""
 
-    data_set: str = "mnist"
-    pool: int = 40_000
-    validation: int = 2000
-    test: int = 10_000
-    count: int = 4000
-    hidden: int = 100
-    batch: int = 64
     epochs: int = 5
     grids: tuple[tuple[int, int, int], ...] = ((5, 2, 1), (5, 3, 2), (5, 5, 4))
     halving: int = 298
@@ -83,27 +79,19 @@ class Config:
 
 
 SMOKE = Config(
-    data_set="digits",
-    pool=800,
-    validation=200,
-    test=200,
-    count=200,
-    hidden=8,
+    **searches.SMOKE,
     epochs=1,
     grids=((2, 2, 2),),
     halving=8,
     rungs=(1,),
-    seeds=2,
+    seeds=6,
 )
 FULL = Config()
 
 
 def run(config: Config, trials: Path) -> dict[str, Any]:
     """Test errors of the best of so many trials, for every arm and seed."""
-    images = lab.read(
-        config.data_set, pool=config.pool, validation=config.validation, test=config.test
-    )
-    learn = searches.learner(images.pool, hidden=config.hidden, batch=config.batch)
+    images, learn, task = searches.prepared(config)
     train = searches.for_epochs(learn, config.epochs)
     keys = jax.random.split(jax.random.key(config.seed), config.seeds)
     found = finish(
@@ -114,9 +102,7 @@ def run(config: Config, trials: Path) -> dict[str, Any]:
     every = list(found.values())
     arms = ("best", "diverged", "halving epochs")
     return {
-        "data_set": images.name,
-        "count": config.count,
-        "hidden": config.hidden,
+        **task,
         "epochs": config.epochs,
         "grids": np.array(config.grids),
         **searches.stacked([{name: one[name] for name in arms} for one in every]),
@@ -220,6 +206,12 @@ def at(results: dict[str, Any], name: str, grid: int) -> np.ndarray:
     return values[:, int(np.prod(results["grids"][grid])) - 1]
 
 
+def gain(results: dict[str, Any], name: str, grid: int) -> Estimate:
+    """Points that powers of ten gain over another arm after as many trials as this grid has."""
+    gained = at(results, name, grid) - at(results, POWERS, grid)
+    return ranked(gained) if name == LINEAR else mean(gained)
+
+
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """Random powers of ten against the grid and against draws without powers."""
     effect, grids = PLANS["C-147"].effects["points"], results["grids"]
@@ -227,7 +219,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         paired(
             f"{np.prod(grids[number]):.0f} trials: test error by {name} minus that by {POWERS}, "
             "points",
-            at(results, name, number) - at(results, POWERS, number),
+            gain(results, name, number),
             effect=effect,
             claimed="up",
             panel="d",
@@ -252,12 +244,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     shares = [f"{name} {100 * np.mean(share):.0f} %" for name, share in results["diverged"].items()]
     beside.append(f"diverged trials: {', '.join(shares)}")
     beside.append(f"epochs of successive halving: {np.mean(results['halving epochs']):.0f}")
-    scope = (
-        f"{data_name(results['data_set'])}, {results['count']:.0f} images a seed averaged to "
-        f"14 x 14 (digits 8 x 8), {results['hidden']:.0f} hidden rectifiers, momentum 0.9 at a "
-        f"constant rate, batch 64, {results['epochs']:.0f} epochs a trial, rates over 4 decades "
-        "around 0.1 and decays over 5 around 3e-4, float32"
-    )
+    searched = "rates over 4 decades around 0.1 and decays over 5 around 3e-4"
+    scope = searches.scope(results, f"{results['epochs']:.0f} epochs a trial, {searched}")
     return [all_of("C-147", parts, gates=gates, scope=scope, beside=beside)]
 
 
@@ -267,41 +255,53 @@ def draw(results: dict[str, Any]) -> Figure:
     for panel, name in zip(axes, (GRID, POWERS), strict=False):
         layout(panel, results["layouts"][name], COLOUR[name])
         panel.set_title(f"{name}: {len(results['layouts'][name]['rate'])} trials of one seed")
-    counts = [int(np.prod(grid)) for grid in results["grids"]]
-    seeds = len(results["best"][GRID])
-    for name, values in results["best"].items():
-        style = {"color": COLOUR[name], "label": name}
-        if name in (GRID, HALVING):
-            x = counts if name == GRID else counts[-1:]
-            mean, low, high = ends(values.reshape(seeds, -1))
-            error = (mean - low, high - mean)
-            axes[2].errorbar(x, mean, error, fmt="s" if name == GRID else "D", capsize=4, **style)
-        elif name in (POWERS, LINEAR):
-            band(axes[2], np.arange(1, counts[-1] + 1), *ends(values), **style)
-        else:
-            axes[2].plot(np.arange(1, counts[-1] + 1), values.mean(axis=0), lw=1.2, **style)
-    axes[2].set(xscale="log", yscale="log", xlabel="trials", ylabel="test error of the best / %")
-    axes[2].set_title(f"mean of {seeds} seeds; bands and bars 95 %")
-    axes[2].legend(loc="best", fontsize=9)
-    for name in (GRID, LINEAR):
-        rows = [at(results, name, i) - at(results, POWERS, i) for i in range(len(counts))]
-        mean, low, high = ends(np.array(rows).T)
-        shift = 0.94 if name == GRID else 1.06
-        style = {"color": COLOUR[name], "label": name, "fmt": "s" if name == GRID else "o"}
-        axes[3].errorbar(
-            shift * np.array(counts), mean, (mean - low, high - mean), capsize=4, **style
-        )
-    effect = PLANS["C-147"].effects["points"]
-    axes[3].axhspan(-effect, effect, color="0.88", lw=0, label=f"{effect:g} point to each side")
-    axes[3].axhline(0, color="black", lw=0.8)
-    axes[3].set_xscale("log")
-    axes[3].set_yscale("symlog", linthresh=1.0)
-    axes[3].set_xticks(counts, counts)
-    axes[3].minorticks_off()
-    axes[3].set(xlabel="trials", ylabel="points gained by powers of ten")
-    axes[3].set_title(f"gain over both: mean and 95 % of {seeds} seeds")
-    axes[3].legend(loc="best", fontsize=9)
+    draw_best(axes[2], results)
+    draw_gains(axes[3], results)
     return fig
+
+
+def draw_best(axes: Axes, results: dict[str, Any]) -> None:
+    """Test error of the best trial by the number of trials: geometric means and 95 %."""
+    counts = [int(np.prod(grid)) for grid in results["grids"]]
+    every = np.arange(1, counts[-1] + 1)
+    for name in (name for name in COLOUR if name in results["best"]):
+        values = np.asarray(results["best"][name])
+        centre, low, high = 10 ** ends(np.log10(values.reshape(len(values), -1)))
+        style = {"color": COLOUR[name], "label": name}
+        if name in (POWERS, LINEAR):
+            band(axes, every, centre, low, high, **style)
+        elif name in (GRID, HALVING):
+            x, marker = (counts, "s") if name == GRID else (counts[-1:], "D")
+            axes.errorbar(x, centre, (centre - low, high - centre), fmt=marker, capsize=4, **style)
+        else:
+            axes.plot(every, centre, lw=1.2, **style)
+    axes.set(xscale="log", yscale="log", xlabel="trials", ylabel="test error of the best / %")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.set_title(f"geometric mean of {len(results['best'][GRID])} seeds; 95 %")
+    axes.legend(loc="best", fontsize=9)
+
+
+def draw_gains(axes: Axes, results: dict[str, Any]) -> None:
+    """What powers of ten gain over the grid and over draws without powers."""
+    counts = np.array([np.prod(grid) for grid in results["grids"]])
+    for name, shift, marker in ((GRID, 0.94, "s"), (LINEAR, 1.06, "o")):
+        found = [gain(results, name, number) for number in range(len(counts))]
+        spread = [[f.value - f.low for f in found], [f.high - f.value for f in found]]
+        style = {"color": COLOUR[name], "label": name, "fmt": marker, "capsize": 4}
+        axes.errorbar(shift * counts, [f.value for f in found], spread, **style)
+    effect = PLANS["C-147"].effects["points"]
+    axes.axhspan(-effect, effect, color="0.88", lw=0, label=f"{effect:g} point to each side")
+    axes.axhline(0, color="black", lw=0.8)
+    axes.set_xscale("log")
+    axes.set_yscale("symlog", linthresh=1.0)
+    axes.margins(y=0.1)
+    axes.set_xticks(counts, [f"{count:.0f}" for count in counts])
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set(xlabel="trials", ylabel="points gained by powers of ten")
+    axes.set_title("gain over both: mean, median of no powers; 95 %")
+    axes.legend(loc="best", fontsize=9)
 
 
 def ends(values: np.ndarray) -> np.ndarray:
