@@ -92,8 +92,9 @@ def learner(pool: lab.images.Examples, *, hidden: int, batch: int) -> Run:
         key: jax.Array, trial: Any, position: Any, epochs: int, fit: Any, validation: Any, test: Any
     ) -> tuple[dict[str, jax.Array], Any]:
         init_key, run_key = jax.random.split(key)
+        decay = trial["decay"] + 0 * trial.get("idle", 0.0)  # a search refuses what no run takes
         rule = optax.chain(
-            optimizers.add_l2(trial["decay"], mask=optimizers.weights_only),
+            optimizers.add_l2(decay, mask=optimizers.weights_only),
             optimizers.momentum(trial["rate"], decay=MOMENTUM),
         )
         ours = training.trainer(loss, rule, diagnostics=False)

@@ -4,8 +4,9 @@
 are made wrong on purpose in a ReLU network on 4,000 images of MNIST (14 x 14 pixels), 40 times
 each, at a severity drawn at random. `tuning.diagnose` reads the curves; its first finding is the
 diagnosis, and what it advises is done, up to three times as long as there is a finding. The rules
-were written on runs on digits and on other runs on MNIST, and frozen before this one. C-148: over half of the diagnoses must be right,
-and acting on them must gain test accuracy for each of the eight.
+were written on runs on digits and on other runs on MNIST, and frozen before this one. C-148: over
+half of the diagnoses must be right, and acting on them must gain test accuracy for each of the
+eight.
 
 Command: python -m experiments --only do_curves_tell_what_is_wrong      (CPU, about 15 min)
 """
