@@ -119,9 +119,13 @@ def search_section(record: dict[str, Any]) -> str:
     )
     about = (
         f"{record['trials']} settings of rate and weight decay, {record['epochs']} epochs each, of "
-        "a 64-128-128-10 network on digits (Adam, batches of 32), by `train_population` on "
-        f"{record['devices']} devices. Its first call, tracing and compilation included, took "
-        f"{record['first_call_seconds']:.2f} s.\n"
+        "a 64-128-128-10 network on digits (Adam, batches of 32), by `tuning.search` on "
+        f"{record['devices']} devices of {record['cores']} cores. Its first call, tracing and "
+        f"compilation included, took {record['first_call_seconds']:.2f} s. It takes "
+        f"{ratio(record['search_over_population'])} of what `train_population` does "
+        f"({record['overhead_rounds']} rounds), and the process had at most "
+        + " and ".join(f"{m} MiB after {n} trials" for n, m in record["peak_mebibytes"].items())
+        + ".\n"
     )
     head = ("", "seconds", "over ours", "over our first call")
     return f"## Random search\n\n{about}\n{table(head, (ours, *rows))}\n{made_on(record)}"

@@ -31,6 +31,22 @@ class Clocks(NamedTuple):
     cpu: dict[str, np.ndarray]
 
 
+def make_a_device_of_each_core() -> None:
+    """Lets JAX divide trials and seeds among all CPU cores, unless the environment says otherwise.
+
+    It must be called before JAX is first used.
+    """
+    if "JAX_NUM_CPU_DEVICES" not in os.environ:
+        jax.config.update("jax_num_cpu_devices", os.cpu_count())
+
+
+def tell_idle_cores() -> None:
+    """Prints that some cores of this CPU have no work."""
+    cores, devices = os.cpu_count() or 1, len(jax.devices())
+    if jax.default_backend() == "cpu" and devices < cores:
+        print(f"{devices} devices on {cores} cores: trials and seeds use {devices} cores only")
+
+
 def interleaved(
     contenders: Contenders, rounds: int, *, warm_up_rounds: int = WARM_UP_ROUNDS
 ) -> Clocks:

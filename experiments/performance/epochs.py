@@ -27,7 +27,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import networks
-from experiments.performance._timing import interleaved, setting, spread, write_record
+from experiments.performance._timing import (
+    interleaved,
+    make_a_device_of_each_core,
+    setting,
+    spread,
+    tell_idle_cores,
+    write_record,
+)
 from jaxtricks import data, models, optimizers, training
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch")
@@ -200,8 +207,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--examples", type=int, default=60_000)
     parser.add_argument("--seeds", type=int, default=16, help="that train as one program")
     options = parser.parse_args(arguments)
-    if jax.default_backend() == "cpu" and len(jax.devices()) == 1:
-        print("set JAX_NUM_CPU_DEVICES to the number of cores: the seeds use one device only")
+    tell_idle_cores()
     on_host = arrays(options.examples)
     on_device = jax.device_put(on_host, jax.devices()[0])
     contenders = {
@@ -244,4 +250,5 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    make_a_device_of_each_core()
     main()

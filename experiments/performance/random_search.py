@@ -1,20 +1,22 @@
 """What does the notes' random search cost as one program?
 
 100 settings of rate and weight decay (002:1009-1041), a 64-128-128-10 ReLU network on digits, Adam,
-batches of 32, 5 epochs each. Contenders: `train_population`; a compiled step called from Python;
+batches of 32, 5 epochs each. Contenders: `tuning.search`; a compiled step called from Python;
 PyTorch with its fused AdamW, with the number of threads that is best for it. Once compiled, and the
-first call with nothing cached.
+first call with nothing cached. Beside: what the search adds to `train_population`, by turns, and
+the largest memory after 100 trials and after 1,000.
 
-    JAX_NUM_CPU_DEVICES=2 python -m experiments.performance.random_search \
+    python -m experiments.performance.random_search \
         --out paper_figs/performance/random_search.json
 
-About a minute on 2 CPU cores; give the number of cores as the number of devices.
+About 4 minutes on 2 CPU cores, of which it makes as many devices.
 """
 
 import argparse
 import functools
 import importlib.util
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,13 +29,21 @@ import numpy as np
 import optax
 
 from experiments import networks
-from experiments.performance._timing import interleaved, setting, spread, write_record
-from jaxtricks import data, models, optimizers, training
+from experiments.performance._timing import (
+    interleaved,
+    make_a_device_of_each_core,
+    setting,
+    spread,
+    tell_idle_cores,
+    write_record,
+)
+from jaxtricks import data, models, optimizers, training, tuning
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch")
 WIDTHS = (64, 128, 128, 10)
 BATCH, EPOCHS = 32, 5
 NET = models.MLP(WIDTHS[1:], activation=nn.relu)
+SPACE = {"rate": tuning.log_uniform(1e-5, 1e-2), "decay": tuning.log_uniform(1e-5, 1e-2)}
 
 
 def settings(trials: int) -> dict[str, jax.Array]:
@@ -59,7 +69,7 @@ def start(key: jax.Array, ours: training.Trainer) -> training.TrainState:
     return ours.init(NET.init(key, jnp.zeros((1, WIDTHS[0])), train=False))
 
 
-def run(key: jax.Array, trial: dict[str, jax.Array], train: Any, held_back: Any) -> jax.Array:
+def run(key: jax.Array, trial: dict[str, jax.Array], train: Any, held_back: Any) -> Any:
     """Validation accuracy at the end of one trial."""
     init_key, run_key = jax.random.split(key)
     ours = trainer(trial)
@@ -72,13 +82,25 @@ def run(key: jax.Array, trial: dict[str, jax.Array], train: Any, held_back: Any)
         epochs=EPOCHS,
         batch_size=BATCH,
     )
-    return ended.validation["accuracy"][-1]
+    return {"accuracy": ended.validation["accuracy"][-1]}
 
 
-def population(examples: tuple, trials: int) -> Callable[[], np.ndarray]:
+def search(examples: tuple, trials: int) -> Callable[[], tuning.Search]:
+    values = jax.tree.map(np.asarray, settings(trials))
+    options = {"shared": examples, "by": "accuracy", "largest": True, "progress": False}
+    key = jax.random.key(0)
+    return lambda: tuning.search(key, run, SPACE, values, chunk=100, **options)
+
+
+def population(examples: tuple, trials: int) -> Callable[[], Any]:
     keys = jax.random.split(jax.random.key(0), trials)
     values = settings(trials)
     return lambda: training.train_population(run, keys, values, shared=examples)
+
+
+def peak() -> float:
+    """The largest memory that this process has had, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def host_loop(examples: tuple, trials: int) -> Callable[[], list[float]]:
@@ -163,6 +185,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each")
     parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--overhead-rounds", type=int, default=30)
+    parser.add_argument("--many", type=int, default=1000, help="trials for the memory")
     options = parser.parse_args(arguments)
     digits = data.load("digits")
     flat = (
@@ -170,11 +194,17 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         for split in (digits.train, digits.validation)
     )
     examples = tuple(jax.device_put(part, jax.devices()[0]) for part in flat)
-    ours = population(examples, options.trials)
+    tell_idle_cores()
+    ours = search(examples, options.trials)
     jax.block_until_ready(jnp.ones(2) + 1)  # the first compilation of a process is slow
     begin = time.perf_counter()
-    accuracies = ours()
+    accuracies = ours().table["accuracy"]
     first_call = time.perf_counter() - begin
+    few = peak()
+    search(examples, options.many)()
+    many = peak()
+    alone = {"search": ours, "population": population(examples, options.trials)}
+    overhead = interleaved(alone, options.overhead_rounds).wall
     contenders: dict[str, Any] = {"ours": ours, "host loop": host_loop(examples, options.trials)}
     threads = None
     if importlib.util.find_spec("torch") and jax.default_backend() == "cpu":
@@ -185,6 +215,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     record = {
         **setting(PACKAGES),
         "devices": len(jax.devices()),
+        "cores": os.cpu_count(),
         "trials": options.trials,
         "epochs": EPOCHS,
         "rounds": options.rounds,
@@ -194,6 +225,9 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         "first_call_seconds": round(first_call, 3),
         "over_ours": {name: spread(wall[name] / wall["ours"]) for name in rivals},
         "over_first_call": {name: spread(wall[name] / first_call) for name in rivals},
+        "search_over_population": spread(overhead["search"] / overhead["population"]),
+        "overhead_rounds": options.overhead_rounds,
+        "peak_mebibytes": {str(options.trials): round(few), str(options.many): round(many)},
     }
     for key, value in record.items():
         print(f"{key:20} {value}")
@@ -203,4 +237,5 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    make_a_device_of_each_core()
     main()

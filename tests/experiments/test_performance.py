@@ -211,7 +211,10 @@ def train_a_little(folder):
             ["--rounds", "1", "--examples", "130", "--seeds", "3", "--out", f"{folder}/epochs.json"]
         ),
         "random_search": random_search.main(
-            ["--rounds", "1", "--trials", "2", "--out", f"{folder}/random_search.json"]
+            [
+                *("--rounds", "1", "--trials", "2", "--many", "3", "--overhead-rounds", "1"),
+                *("--out", f"{folder}/random_search.json"),
+            ]
         ),
     }
     small = ["--scans", "--rounds", "1", "--batch", "4", "--width", "2", "--depth", "8"]
@@ -223,4 +226,6 @@ def train_a_little(folder):
     record = {"data_set": "digits", "batch": 128, "ways": found, "device": "none"}
     (folder / "streams.json").write_text(json.dumps({**record, "versions": {}, "load": 0}))
     assert records["random_search"]["best_accuracy"] > 0
+    assert records["random_search"]["search_over_population"][0] > 0
+    assert set(records["random_search"]["peak_mebibytes"]) == {"2", "3"}
     return records
