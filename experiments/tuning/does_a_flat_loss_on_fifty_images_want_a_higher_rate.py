@@ -2,11 +2,12 @@
 
 002:983-984: where a network is to learn about 50 images by heart, a loss that does not fall means
 too low a rate, and one that explodes too high a rate. Three networks in turn get 50 images of
-CIFAR-10, averaged to 16 x 16 and drawn anew for each of 75 units, all of them in each of 500
+CIFAR-10, averaged to 16 x 16 and drawn anew for each of 120 units, all of them in each of 500
 updates by momentum SGD, at 21 rates from 1e-7 to 1e3. `tuning.check_overfit` says what came of each
-run. C-144: of each unit one flat run and one that explodes are drawn; some higher rate must cure
-the first, and some lower one the second. Planted is the rate 10, at which ReLU units die: their
-loss is flat because the rate is too high (E-134).
+run. C-144: of each unit one flat run and one that explodes are drawn, if it has any (the ReLU
+network never explodes); some higher rate must cure the first, and some lower one the second.
+Planted is the rate 10, at which ReLU units die: their loss is flat because the rate is too high
+(E-134).
 
 Command: python -m experiments --only does_a_flat_loss_on_fifty_images_want_a_higher_rate
 (CPU, about 10 min)
@@ -77,7 +78,7 @@ class Config:
     rates: tuple[float, ...] = tuple(10 ** (power / 2) for power in range(-14, 7))
     shown: tuple[float, ...] = (1e-6, 1e-2, TOO_HIGH)
     seed: int = 144
-    seeds: int = 75
+    seeds: int = 120
 
 
 SMOKE = Config(
@@ -163,11 +164,19 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     ]
     names = np.repeat([*results["units"]], [int(n) for n in results["units"].values()])
     has_flat = names[np.asarray(results["flat"]) >= 0]
+    last = [np.flatnonzero(row).max(initial=-1) for row in results["verdicts"] == few.LEARNED]
+    above = np.arange(results["verdicts"].shape[1]) > np.array(last)[:, None]
+    called = [few.VERDICTS[int(number)] for number in results["verdicts"][above]]
     beside = [
         f"{name}: a higher rate cures {np.mean(flat['higher'][has_flat == name]):.0%} of the flat "
         f"runs, a lower one {np.mean(flat['lower'][has_flat == name]):.0%}"
         for name in results["units"]
         if name in has_flat
+    ]
+    beside += [
+        f"{called.count(verdict)} of {len(called)} runs at rates above all that learn: {verdict}"
+        for verdict in few.VERDICTS
+        if verdict in called
     ]
     return [
         all_of(
@@ -213,7 +222,7 @@ def draw(results: dict[str, Any]) -> Figure:
     losses.set(yscale="log", xlabel="update", ylabel="training loss / nats", title=data)
     right.set(xlabel="update", ylabel="training accuracy / %", ylim=(-3, 103))
     right.set_title(f"median and middle 80 % of {results['units'][few.TANH]:.0f} units")
-    losses.legend(loc="best")
+    right.legend(loc="center")
     draw_verdicts(table, results)
     return fig
 
@@ -248,4 +257,5 @@ def draw_verdicts(axes: Axes, results: dict[str, Any]) -> None:
     patches = [
         Patch(color=shade, label=name) for shade, name in zip(shades, few.VERDICTS, strict=True)
     ]
-    axes.legend(handles=patches, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    narrow = {"handlelength": 1.0, "columnspacing": 1.0}
+    axes.legend(handles=patches, loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=5, **narrow)
