@@ -92,10 +92,13 @@ def learner(
 
 def verdicts(found: dict[str, dict[str, np.ndarray]]) -> np.ndarray:
     """The numbers of the verdicts on runs `[rate, key]`, by the rules of `check_overfit`."""
-    ended, metrics = found["ended"], found["metrics"]
+    ended = found["ended"]
+    metrics = {name: np.float64(values) for name, values in found["metrics"].items()}
     numbers = np.empty(ended["loss"].shape, int)
     for run in np.ndindex(numbers.shape):
-        curves = {name: values[run] for name, values in metrics.items()}
+        curves = {
+            name: np.float64(values[run]) for name, values in metrics.items()
+        }  # huge ones too
         verdict = _overfit.judge(curves, ended["loss"][run], ended["accuracy"][run])
         numbers[run] = VERDICTS.index(verdict)
     return numbers

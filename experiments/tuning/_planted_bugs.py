@@ -1,7 +1,7 @@
 """Training code with one planted bug each.
 
-The check on a few images should find those of `BUGS`. It cannot see those of `UNSEEN`: with these a
-network learns its images too.
+The check on a few images should find those of `BUGS`, which are judged. Those of `HIDDEN` leave the
+images learnable, so it need not find them; they are shown.
 """
 
 from typing import Any
@@ -77,8 +77,8 @@ BUGS = {
     "softmax over the batch": Code(loss=loss_over_the_batch),
     "gradients never cleared": Code(rule=never_cleared),
 }
-UNSEEN = {
+HIDDEN = {
     "labels shuffled once": Code(examples=shuffled),
     "hidden layers not trained": Code(trainable=last_layer),
 }
-CODES = {RIGHT: Code(), **BUGS, RANDOM: Code(examples=random_labels), **UNSEEN}
+CODES = {RIGHT: Code(), **BUGS, RANDOM: Code(examples=random_labels), **HIDDEN}
