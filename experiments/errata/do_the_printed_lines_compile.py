@@ -1,14 +1,17 @@
-"""Do the printed lines of Adam compile?
+"""Do the printed lines compile?
 
-004:247 lacks the sign between the rate and the moment (E-25), 002:450 has a parenthesis too many
-(E-26). Each printed line is handed to Python's `compile`, then the repaired one; the loop around
-the repaired line runs on the shared valley next to our uncorrected Adam, epsilon inside the root
-(004) and outside (002), rate 0.1.
+Of Adam, 004:247 lacks the sign between the rate and the moment (E-25), and 002:450 has a
+parenthesis too many (E-26). Each printed line is handed to Python's `compile`, then the repaired
+one; the loop around the repaired line runs on the shared valley next to our uncorrected Adam,
+epsilon inside the root (004) and outside (002), rate 0.1.
 
 004:14 counts by "t + 1 <- t" (E-127), which is no assignment, and read as t <- t never moves.
 004:234 spells Adam out as "Adaptive + Momentum" (E-131), 002:438 as adaptive moment estimation:
 under a gradient that changes its sign at every step the first moment cancels, as a momentum does,
 and the second does not.
+
+002:1028-1032 is a random search in which `//training for 5 epoch` stands for the training (E-105).
+That is no comment in Python, and as a comment it leaves a loop that draws and never trains.
 
 Command: python -m experiments --only do_the_printed_lines_compile      (CPU, about 1 s)
 """
@@ -29,7 +32,7 @@ from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
 CLAIMS = ()
-ERRATA = ("E-25", "E-26", "E-127", "E-131")
+ERRATA = ("E-25", "E-26", "E-105", "E-127", "E-131")
 LINES = {  # id: (notes, printed, repaired, epsilon inside the root)
     "E-25": (
         "004:247",
@@ -43,6 +46,17 @@ LINES = {  # id: (notes, printed, repaired, epsilon inside the root)
         "x -= learning_rate * first_moment / (np.sqrt(second_moment) + 1e-7)",
         False,
     ),
+}
+SEARCH = """
+count=100
+for i in range(count):
+    lr = 10**np.random.uniform(-5,-3)
+    reg = 10**np.random.uniform(-4, 4)
+"""
+TRAINING = {  # the last line of the search
+    "printed": "    //training for 5 epoch",
+    "commented": "    # training for 5 epochs",
+    "repaired": "    train(lr, reg, epochs=5)",
 }
 
 
@@ -99,7 +113,20 @@ def run(config: Config) -> dict[str, Any]:
                 "ours": ours.losses,
                 "distance": np.abs(points - np.asarray(ours.points)).max(),
             }
-    return {**results, "counter": count(config.steps), "moments": moments(config.steps)}
+    return {
+        **results,
+        "search": {name: trained(line) for name, line in TRAINING.items()},
+        "counter": count(config.steps),
+        "moments": moments(config.steps),
+    }
+
+
+def trained(line: str) -> dict[str, Any]:
+    """What Python says of the search with this last line, and how often it trains."""
+    found, calls = error_of(SEARCH + line), []
+    if not found["message"]:
+        exec(SEARCH + line, {"np": np, "train": lambda *pair, epochs: calls.append(pair)})
+    return {**found, "calls": len(calls)}
 
 
 def count(steps: int) -> dict[str, Any]:
@@ -143,6 +170,17 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                 f"{found['loop'][-1]:.2g} and stay within {found['distance']:.0e} of our adam",
             )
         )
+    search = results["search"]
+    calls = {name: found["calls"] for name, found in search.items()}
+    verdicts.append(
+        demonstration(
+            "E-105",
+            bool(search["printed"]["message"]) and calls["commented"] == 0 < calls["repaired"],
+            f"//training is a SyntaxError at column {search['printed']['column']}; as a comment it "
+            f"leaves a search that trains {calls['commented']} times, and with a call it trains "
+            f"{calls['repaired']} times",
+        )
+    )
     counter, (first, second) = results["counter"], results["moments"]
     stays = counter["t = t"] == 1 < counter["t = t + 1"]
     return [
@@ -164,7 +202,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The lines with Python's caret, and the losses of the repaired loops."""
-    fig, (code, losses) = figure(2, 1, width=9, height=4.5)
+    fig, (code, losses) = figure(2, 1, width=9, height=5.2)
     show_lines(code, results)
     looks = (("-", 4.5, "+", "inside"), ("--", 1.5, "x", "outside"))
     for (name, (notes, *_)), look in zip(LINES.items(), looks, strict=True):
@@ -187,12 +225,14 @@ def show_lines(axes: Axes, results: dict[str, Any]) -> None:
     axes.set(title="what Python says", xlim=(0, 1), ylim=(0, 1))
     look = {"family": "monospace", "fontsize": 11, "va": "top"}
     counter = ("004:14", "t + 1 = t", "t = t + 1", results["counter"]["printed"]["column"])
+    search = results["search"]["printed"]
     lines = [
         *((*row[:3], results[name]["printed"]["column"]) for name, row in LINES.items()),
         counter,
+        ("002:1032", TRAINING["printed"], TRAINING["repaired"], search["column"]),
     ]
-    for y, (notes, printed, repaired, column) in zip((0.97, 0.62, 0.27), lines, strict=True):
+    for y, (notes, printed, repaired, column) in zip((1.0, 0.75, 0.5, 0.25), lines, strict=True):
         caret = " " * (column - 1) + "^ SyntaxError"
         axes.text(0, y, f"{notes}, as printed, and repaired:", va="top")
-        axes.text(0, y - 0.09, f"{printed}\n{caret}", color=LITERAL, **look)
-        axes.text(0, y - 0.235, repaired, color=RIGHT, **look)
+        axes.text(0, y - 0.06, f"{printed}\n{caret}", color=LITERAL, **look)
+        axes.text(0, y - 0.16, repaired, color=RIGHT, **look)
