@@ -30,10 +30,10 @@ def convolutions(*features: int, hidden: int) -> models.Sequential:
     return models.Sequential([*layers, models.flatten, nn.Dense(hidden), nn.relu, nn.Dense(10)])
 
 
-RELU = "one ReLU layer"  # its logits have no biases: once all units are dead, nothing changes
+RELU = "one ReLU layer"
 TANH = "four tanh layers"
 NETWORKS = {
-    RELU: models.Sequential([models.flatten, nn.Dense(100), nn.relu, nn.Dense(10, use_bias=False)]),
+    RELU: models.MLP((100, 10)),
     "convolutions with batch norm": convolutions(8, 16, hidden=64),
     TANH: models.MLP((64, 64, 64, 64, 10), activation=nn.tanh),
 }
@@ -96,9 +96,7 @@ def verdicts(found: dict[str, dict[str, np.ndarray]]) -> np.ndarray:
     metrics = {name: np.float64(values) for name, values in found["metrics"].items()}
     numbers = np.empty(ended["loss"].shape, int)
     for run in np.ndindex(numbers.shape):
-        curves = {
-            name: np.float64(values[run]) for name, values in metrics.items()
-        }  # huge ones too
+        curves = {name: values[run] for name, values in metrics.items()}
         verdict = _overfit.judge(curves, ended["loss"][run], ended["accuracy"][run])
         numbers[run] = VERDICTS.index(verdict)
     return numbers

@@ -1,5 +1,6 @@
 """Whether a model can learn a few examples by heart."""
 
+import functools
 from typing import Literal, NamedTuple
 
 import jax
@@ -15,9 +16,10 @@ FLAT, LEARNED, EXPLODED = 0.95, 0.1, 2.0  # of the first loss
 DEAD = 1e-6  # of the largest gradient norm
 ADVICE = {
     "learned": "The model can learn these examples: go on with all data.",
-    "slow": "The loss falls, but not far enough: allow more updates, or a higher learning rate.",
-    "flat": "The loss does not fall: raise the learning rate. If no rate helps, the gradient does "
-    "not fit the loss, or labels and inputs are of different rows.",
+    "slow": "The loss falls, but not far enough: allow more updates, or raise the learning rate.",
+    "flat": "The loss does not fall, or not any more: raise the learning rate, or lower it if it "
+    "is high. If no rate helps, the gradient does not fit the loss, or labels and inputs are of "
+    "different rows.",
     "dead": "The loss does not fall and there is no gradient: the units are dead or saturated. "
     "Lower the learning rate if they were not so at the start, otherwise change the initial "
     "weights.",
@@ -36,9 +38,10 @@ class Overfit(NamedTuple):
 
     Attributes:
         verdict: what the loss did. "exploded": it is not finite, or the mean of the last ten is
-            over twice the first; "flat": it fell by less than a twentieth; "dead": it did, and the
-            gradient has vanished; "learned": it fell, and all examples are classified correctly,
-            or, if the loss reports no accuracy, it fell to a tenth; "slow": anything between.
+            over twice the first; "learned": it fell by over a twentieth, and all examples are
+            classified correctly, or, if the loss reports no accuracy, it fell to a tenth; "flat":
+            it was not learned, and fell by less than a twentieth, in all or in the second half of
+            the updates; "dead": flat, and the gradient has vanished; "slow": it is still falling.
         loss: mean loss of the model at the end, in evaluation.
         accuracy: its share of correct answers, in evaluation; None if the loss reports none.
         losses: of each update, in training, before that update.
@@ -99,15 +102,7 @@ def check_overfit(
     count = count_examples(examples)
     check_key("key", key)
     check_integer("updates", updates, low=10)
-
-    @jax.jit
-    def train(state: TrainState, examples: dict[str, Array]) -> tuple:
-        def body(state: TrainState, _: None) -> tuple:
-            return trainer.step(state, examples, key)
-
-        return jax.lax.scan(body, state, length=updates)
-
-    state, metrics = train(state, examples)
+    state, metrics = train(trainer, int(updates), state, examples, key)
     metrics = jax.device_get(metrics)
     ended = jax.device_get(evaluate(trainer, trainer.variables(state), examples, count))
     loss, accuracy = float(ended["loss"]), ended.get("accuracy")
@@ -117,14 +112,33 @@ def check_overfit(
     return Overfit(verdict, loss, accuracy, metrics["loss"], advice)
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def train(
+    trainer: Trainer,
+    updates: int,
+    state: TrainState,
+    examples: dict[str, Array],
+    key: Key[Array, ""],
+) -> tuple[TrainState, dict[str, Array]]:
+    """The state after so many updates with all examples, and the metrics of each."""
+
+    def body(state: TrainState, _: None) -> tuple:
+        return trainer.step(state, examples, key)
+
+    return jax.lax.scan(body, state, length=updates)
+
+
 def judge(metrics: dict[str, np.ndarray], loss: float, accuracy: float | None) -> str:
     """The verdict, from the metrics of each update and the model at the end."""
-    losses = metrics["loss"]
-    share = losses[-10:].mean() / losses[0]
-    if not np.isfinite([*losses, loss]).all() or share > EXPLODED:
+    losses = np.asarray(metrics["loss"], float)
+    half = len(losses) // 2
+    first, middle, last = losses[0], losses[half - 5 : half + 5].mean(), losses[-10:].mean()
+    if not np.isfinite([*losses, loss]).all() or last > EXPLODED * first:
         return "exploded"
-    if share > FLAT:
-        norms = metrics.get("gradient_norm")
-        return "dead" if norms is not None and norms[-1] <= DEAD * norms.max() else "flat"
-    learned = loss <= LEARNED * losses[0] if accuracy is None else accuracy == 1.0
-    return "learned" if learned else "slow"
+    learned = loss <= LEARNED * first if accuracy is None else accuracy == 1.0
+    if learned and last <= FLAT * first:
+        return "learned"
+    if last <= FLAT * min(first, middle):
+        return "slow"
+    norms = metrics.get("gradient_norm")
+    return "dead" if norms is not None and norms[-1] <= DEAD * norms.max() else "flat"

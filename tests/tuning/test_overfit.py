@@ -1,5 +1,6 @@
 """`check_overfit`: on a parabola the verdicts are those of the closed form of gradient descent."""
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -83,3 +84,23 @@ def test_a_state_of_another_rule_and_arrays_of_two_lengths_are_named():
     state = ours.init({"params": jnp.zeros(())})
     with pytest.raises(ValueError, match="examples must have arrays of one length"):
         tuning.check_overfit(ours, state, {**EXAMPLES, "y": jnp.ones(3)}, key=KEY)
+
+
+def test_a_loss_that_fell_and_came_to_rest_is_flat():
+    """Dead units leave the biases, which learn how frequent the classes are, and no more."""
+
+    def stuck(params, model_state, batch, keys, *, train):
+        return 2.0 + (params - batch["x"]) ** 2, (model_state, {})
+
+    ours = training.trainer(stuck, optax.sgd(0.2))
+    state = ours.init({"params": jnp.zeros(())})
+    found = tuning.check_overfit(ours, state, EXAMPLES, key=KEY, updates=100)
+    assert found.losses[0] == 3.0 and found.verdict in ("flat", "dead")
+
+
+def test_a_second_check_with_the_same_trainer_compiles_nothing_again():
+    counted = chex.assert_max_traces(parabola, n=2)  # one of them is that of the evaluation
+    ours = training.trainer(counted, optax.sgd(0.1))
+    state = ours.init({"params": jnp.zeros(())})
+    for _ in range(3):
+        tuning.check_overfit(ours, state, EXAMPLES, key=KEY, updates=20)
