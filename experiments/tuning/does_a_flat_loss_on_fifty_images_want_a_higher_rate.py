@@ -49,8 +49,8 @@ PLANS = {
         gates=("planted",),
         settings={
             "networks": tuple(few.NETWORKS),
-            "flat": "the verdict of check_overfit is flat or dead: not learned, and the loss fell by "
-            "under 5 %, in all or in the second half of the updates",
+            "flat": "the verdict of check_overfit is flat or dead: not learned, and the loss fell "
+            "by under 5 %, in all or in the second half of the updates",
             "exploding": "the verdict is exploded: over twice the first, or not finite",
             "drawn": "of each unit one flat and one exploding run, all of its own equally likely",
             "cured": "the verdict is learned at some higher (exploding: lower) rate of the grid",
