@@ -1,4 +1,4 @@
-"""Two processes that share a folder find the table of one."""
+"""Two processes that share a folder, and eight devices, find the table of one."""
 
 import json
 import socket
@@ -63,3 +63,11 @@ def test_two_processes_find_the_table_of_one(tmp_path):
     assert sorted(own[0] + own[1]) == list(range(18)) and abs(len(own[0]) - len(own[1])) <= 2
     again = processes.find((1, 3, 7), tmp_path / "rungs", resume=True)
     np.testing.assert_array_equal(again.table["loss"], want["rungs"].table["loss"])
+
+
+@pytest.mark.slow
+def test_one_two_and_eight_devices_find_one_table():
+    command = [sys.executable, "-m", "tests.tuning.eight_devices"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0 and "one table" in done.stdout, done.stdout + done.stderr
