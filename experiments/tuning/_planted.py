@@ -12,6 +12,7 @@ from experiments import lab
 from jaxtricks import models, optimizers, training
 
 BATCH, MOMENTUM = 64, 0.9
+LARGEST, LONGEST = 300, 270  # units of a layer and epochs of a run, beyond which nothing is done
 CURVES = (
     "train.loss",
     "train.accuracy",
@@ -93,7 +94,7 @@ def plant(cause: str, u: float, right: Setting) -> Setting:
 
 
 def act(finding: str, setting: Setting) -> Setting:
-    """The setting after what `diagnose` advises; without one it stays."""
+    """The setting after what `diagnose` advises, as far as there is room; without one it stays."""
     if finding in ("diverged", "dead", "rate too high"):
         return setting._replace(rate=setting.rate / 10)
     if finding == "rate too low":
@@ -107,9 +108,10 @@ def act(finding: str, setting: Setting) -> Setting:
     if finding == "plateau":
         return setting._replace(until=0.7, factor=0.1)
     if finding == "underfit":
-        return setting._replace(hidden=tuple(10 * width for width in setting.hidden))
+        larger = tuple(max(width, min(10 * width, LARGEST)) for width in setting.hidden)
+        return setting._replace(hidden=larger, drop=0.0)
     if finding == "still falling":
-        return setting._replace(epochs=4 * setting.epochs)
+        return setting._replace(epochs=max(setting.epochs, min(3 * setting.epochs, LONGEST)))
     return setting
 
 
