@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from experiments import lab
 from experiments.engine import COLOURS, Estimate, Gate, data_name, finish
@@ -36,6 +37,8 @@ class Task:
         hidden: units of the hidden layers behind them.
         epochs: of a whole training.
         batch: examples of an update.
+        lowest: of the learning rates that are tried, by factors of 2.
+        tried: how many.
     """
 
     data_set: str
@@ -46,6 +49,12 @@ class Task:
     hidden: tuple[int, ...] = ()
     epochs: int = 1
     batch: int = 50
+    lowest: float = 0.004
+    tried: int = 9
+
+    @property
+    def rates(self) -> list[float]:
+        return [self.lowest * 2**number for number in range(self.tried)]
 
     def network(self) -> models.Sequential:
         layers: list[Any] = []
@@ -70,11 +79,11 @@ class Task:
 
 
 TASKS = (
-    Task("digits", 1000, 300, 497, hidden=(64,), epochs=60),
+    Task("digits", 1000, 300, 497, hidden=(64,), epochs=60, lowest=0.008),
     Task("mnist", 4000, 5000, 10_000, hidden=(128, 128), epochs=30),
-    Task("cifar10", 20_000, 5000, 10_000, convolutions=(32, 64, 128), epochs=8, batch=64),
+    Task("cifar10", 20_000, 5000, 10_000, (48, 64, 128), epochs=6, batch=64, lowest=0.002),
 )
-SMALL_TASKS = (Task("cifar10", 500, 50, 50, convolutions=(2,), hidden=(8,)),)
+SMALL_TASKS = (Task("cifar10", 500, 50, 50, (2,), (8,), tried=5),)
 
 
 @functools.cache
@@ -149,24 +158,26 @@ def trained(
 def by_seed(
     trials: Path,
     every: Sequence[Task],
+    seeds: Sequence[int],
     keys: jax.Array,
     one: Callable[[Task, jax.Array], dict[str, Any]],
 ) -> dict[str, dict[str, Any]]:
-    """`one(task, key)` of every task and seed, by the task's images; the first axis is the seeds.
+    """`one(task, key)` of the first so many keys, by the images of the task; the first axis is the
+    seeds.
 
     What is done is kept in the file `trials`, see `engine.finish`.
     """
     places = {
         f"{task.data_set}, seed {seed}": (number, seed)
         for number, task in enumerate(every)
-        for seed in range(len(keys))
+        for seed in range(seeds[number])
     }
     found = finish(trials, places, lambda place: one(every[place[0]], keys[place[1]]))
     stacked = {}
-    for task in every:
+    for task, number in zip(every, seeds, strict=True):
         fitting, _, data_set = read(task)
-        rows = [found[f"{task.data_set}, seed {seed}"] for seed in range(len(keys))]
-        facts = {"data_set": data_set, "images": fitting.count}
+        rows = [found[f"{task.data_set}, seed {seed}"] for seed in range(number)]
+        facts = {"data_set": data_set, "images": fitting.count, "rates": task.rates}
         stacked[task.data_set] = facts | {k: np.stack([row[k] for row in rows]) for k in rows[0]}
     return stacked
 
@@ -176,11 +187,12 @@ def together(name: str, rows: Sequence[tuple[bool, str]], words: str = "") -> Ga
     return Gate(name, all(passed for passed, _ in rows), words + "; ".join(t for _, t in rows))
 
 
-def inside(winners: Mapping[str, Any], rates: Sequence[float]) -> Gate:
-    """`edge`: no winner, given by its place, is at an end of the grid."""
-    last = len(rates) - 1
-    ends = [name for name, places in winners.items() if np.isin(places, (0, last)).any()]
-    return Gate("edge", not ends, f"winners at an end of the grid: {', '.join(ends) or 'none'}")
+def inside(name: str, places: ArrayLike, rates: np.ndarray) -> tuple[bool, str]:
+    """Whether no winner, given by its place, is at an end of the grid; and which rates they are."""
+    chosen = rates[np.asarray(places, int)]
+    least, most = chosen.min(), chosen.max()
+    words = f"{name} {least:g} to {most:g} of {rates[0]:g} to {rates[-1]:g}"
+    return bool(rates[0] < least and most < rates[-1]), words
 
 
 def scope(every: Mapping[str, Any]) -> str:
@@ -208,4 +220,3 @@ def draw_lost(
             axes.errorbar(place + 0.2 * (number - 1), found.value, error, label=label, **look)
     axes.set_xticks(range(len(every)), [data_name(one["data_set"]) for one in every.values()])
     axes.set_ylabel("test error lost / points")
-    axes.legend(loc="best")

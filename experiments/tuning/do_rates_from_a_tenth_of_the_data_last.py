@@ -62,37 +62,37 @@ SEARCHES: dict[str, dict[str, Any]] = {  # what the trainings of a search are li
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`rates`: the grid of all searches; `longer`: sets where a tenth has equal updates too;
-    `others`: seeds that are trained twice as long.
+    """`longer`: where a tenth has equal updates too; `seeds`: of each task; `others`: those that
+    train twice as long.
     """
 
     tasks: tuple[Task, ...] = TASKS
-    rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     longer: tuple[str, ...] = ("digits", "mnist")
     seed: int = 149
-    seeds: int = 10
+    seeds: tuple[int, ...] = (40, 20, 10)
     others: int = 5
 
 
-SMOKE = Config(tasks=SMALL_TASKS, rates=(0.01, 0.1, 1.0), longer=("cifar10",), seeds=2)
+SMOKE = Config(tasks=SMALL_TASKS, longer=("cifar10",), seeds=(2,))
 FULL = Config()
 
 
 def run(config: Config, trials: Path) -> dict[str, Any]:
     """What every seed found, task by task, and what twice the updates change."""
-    keys = jax.random.split(jax.random.key(config.seed), config.seeds + config.others)
+    most = max(config.seeds)
+    keys = jax.random.split(jax.random.key(config.seed), most + config.others)
 
     def one(task: Task, key: jax.Array) -> dict[str, Any]:
         return searched(config, task, key)
 
-    every = tasks.by_seed(trials, config.tasks, keys[: config.seeds], one)
+    every = tasks.by_seed(trials, config.tasks, config.seeds, keys[:most], one)
     for task in config.tasks:
         found = every[task.data_set]
         fitting = tasks.read(task)[0]
-        best = config.rates[np.argmin(found["validation"][:, 0].mean(axis=0))]
+        best = task.rates[np.argmin(found["validation"][:, 0].mean(axis=0))]
 
         def errors(longer: int, task: Task = task, best: float = best) -> dict[str, Any]:
-            others, options = keys[config.seeds :], {"attempt": tasks.FINAL, "longer": longer}
+            others, options = keys[most:], {"attempt": tasks.FINAL, "longer": longer}
             return {"test": tasks.trained(task, others, [best], **options)["test"][0]}
 
         times = {f"{task.data_set}, {longer} times the epochs": longer for longer in (1, 2)}
@@ -100,19 +100,19 @@ def run(config: Config, trials: Path) -> dict[str, Any]:
         found["conv"] = [row["test"] for row in again.values()]
         found["updates"] = [tasks.updates(fitting, **options) for options in SEARCHES.values()]
     data_set = every[config.tasks[-1].data_set]["data_set"]
-    return {"data_set": data_set, "rates": config.rates, "tasks": every}
+    return {"data_set": data_set, "tasks": every}
 
 
 def searched(config: Config, task: Task, key: jax.Array) -> dict[str, Any]:
     """The searches of one seed, and the test errors of all images at the rates they chose."""
     kinds = list(SEARCHES) if task.data_set in config.longer else list(SEARCHES)[:2]
     errors = [
-        tasks.trained(task, key[None], config.rates, attempt=tasks.SEARCH, **SEARCHES[kind])
+        tasks.trained(task, key[None], task.rates, attempt=tasks.SEARCH, **SEARCHES[kind])
         for kind in kinds
     ]
     validation = np.array([found["validation"][:, 0] for found in errors])
     chosen = np.argmin(validation, axis=1)
-    rates = [config.rates[place] for place in chosen]
+    rates = [task.rates[place] for place in chosen]
     tested = tasks.trained(task, key[None], rates, attempt=tasks.FINAL)["test"][:, 0]
     return {"validation": validation, "chosen": chosen, "test": tested}
 
@@ -135,11 +135,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         exactly(min(ratios)),
         plan.effects["compute ratio"],
     )
-    beside = [f"{name}: {told(found, results['rates'])}" for name, found in every.items()]
+    beside = [f"{name}: {told(found)}" for name, found in every.items()]
+    edges = [
+        tasks.inside(name, found["chosen"][:, :2], found["rates"]) for name, found in every.items()
+    ]
     gates = [
         converges(every),
         Gate("nest", None, "chosen by other weights and images, for every seed anew"),
-        tasks.inside({n: found["chosen"][:, :2] for n, found in every.items()}, results["rates"]),
+        tasks.together("edge", edges, "chosen rates: "),
     ]
     scope = tasks.scope(every)
     return [all_of("C-149", [*parts, saved], scope=scope, gates=gates, beside=beside)]
@@ -162,10 +165,10 @@ def converges(every: dict[str, Any]) -> Gate:
     return tasks.together("conv", rows)
 
 
-def told(found: dict[str, Any], rates: Any) -> str:
+def told(found: dict[str, Any]) -> str:
     """What is not judged: the rates that were chosen, and what equal updates lose."""
     kinds = list(SEARCHES)[: found["chosen"].shape[1]]
-    chosen = np.asarray(rates)[found["chosen"].astype(int)]
+    chosen = found["rates"][found["chosen"].astype(int)]
     words = [
         f"{kind} chooses {10 ** np.log10(chosen[:, number]).mean():.2g} on average "
         f"({chosen[:, number].min():g} to {chosen[:, number].max():g})"
@@ -185,7 +188,7 @@ def draw(results: dict[str, Any]) -> Figure:
         for number, errors in enumerate(np.swapaxes(found["validation"], 0, 1)):
             rows = np.array([interval(column) for column in errors.T])
             look = {"color": COLOURS[number], "marker": "os^"[number], "label": kinds[number]}
-            band(panel, results["rates"], *rows.T, **look)
+            band(panel, found["rates"], *rows.T, **look)
         panel.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="validation error / %")
         seeds = len(found["test"])
         panel.set_title(f"{data_name(found['data_set'])}: mean and 95 % of {seeds} seeds")
@@ -199,5 +202,5 @@ def draw(results: dict[str, Any]) -> Figure:
         for number in (1, 2)
     }
     tasks.draw_lost(axes[3], every, ways, PLANS["C-149"].effects["points"])
-    axes[3].set_title("all images, at the rate from")
+    axes[3].legend(title="rate found on", loc="best")
     return fig
