@@ -166,17 +166,16 @@ def converges(every: dict[str, Any]) -> Gate:
 
 
 def told(found: dict[str, Any]) -> str:
-    """What is not judged: the rates that were chosen, and what equal updates lose."""
-    kinds = list(SEARCHES)[: found["chosen"].shape[1]]
-    chosen = found["rates"][found["chosen"].astype(int)]
-    words = [
-        f"{kind} chooses {10 ** np.log10(chosen[:, number]).mean():.2g} on average "
-        f"({chosen[:, number].min():g} to {chosen[:, number].max():g})"
-        for number, kind in enumerate(kinds)
-    ]
-    if len(kinds) > 2:
-        value, low, high = interval(lost(found, 2))
-        words.append(f"{kinds[2]} loses {value:.2f} [{low:.2f}, {high:.2f}] points")
+    """What is not judged: the rates that were found, and how equal updates fare."""
+    words = []
+    for number, kind in enumerate(list(SEARCHES)[: found["chosen"].shape[1]]):
+        rates = found["rates"][found["chosen"][:, number].astype(int)]
+        middle = 10 ** np.log10(rates).mean()
+        words.append(f"rates from {kind} {rates.min():g} to {rates.max():g}, mean {middle:.2g}")
+        if number:
+            value, low, high = interval(lost(found, number))
+            half = np.median(lost(found, number))
+            words.append(f"which lose {value:.2f} [{low:.2f}, {high:.2f}], median {half:.2f}")
     return "; ".join(words)
 
 
@@ -187,12 +186,14 @@ def draw(results: dict[str, Any]) -> Figure:
     for panel, found in zip(axes, every.values(), strict=False):
         for number, errors in enumerate(np.swapaxes(found["validation"], 0, 1)):
             rows = np.array([interval(column) for column in errors.T])
-            look = {"color": COLOURS[number], "marker": "os^"[number], "label": kinds[number]}
-            band(panel, found["rates"], *rows.T, **look)
+            look = {"color": COLOURS[number], "marker": tasks.MARKERS[number]}
+            band(panel, found["rates"], *rows.T, label=kinds[number], **look)
         panel.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="validation error / %")
-        seeds = len(found["test"])
-        panel.set_title(f"{data_name(found['data_set'])}: mean and 95 % of {seeds} seeds")
-        panel.legend(title="trained with", loc="best")
+        panel.set_ylim(0.7 * found["validation"].mean(axis=0).min(), 700)
+        panel.set_yticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
+        panel.minorticks_off()
+        panel.set_title(f"{data_name(found['data_set'])}: mean and 95 % of {len(errors)} seeds")
+        panel.legend(title="trained with", loc="upper left")
     ways = {
         kinds[number]: [
             mean(lost(found, number))
@@ -201,6 +202,7 @@ def draw(results: dict[str, Any]) -> Figure:
         ]
         for number in (1, 2)
     }
-    tasks.draw_lost(axes[3], every, ways, PLANS["C-149"].effects["points"])
+    tasks.draw_lost(axes[3], every, ways, effect=PLANS["C-149"].effects["points"], look=1)
+    axes[3].set_title("mean and 95 % of the same seeds")
     axes[3].legend(title="rate found on", loc="best")
     return fig

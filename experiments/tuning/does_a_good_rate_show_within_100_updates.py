@@ -123,7 +123,7 @@ def explored(config: Config, task: Task, key: jax.Array) -> dict[str, Any]:
         "chosen": task.rates.index(found.best),
         "swept": swept.best,
         "scores": bounded(found.scores),
-        "losses": bounded(noted.losses),
+        "losses": np.round(bounded(noted.losses), 3),  # for the picture
         "test": tasks.trained(task, key[None], rates, attempt=tasks.FINAL)["test"][:, 0],
     }
 
@@ -212,20 +212,22 @@ def draw(results: dict[str, Any]) -> Figure:
     for panel, found in zip(axes, every.values(), strict=False):
         draw_losses(panel, found)
     for number, found in enumerate(every.values()):
-        look = {"color": COLOURS[number], "marker": "os^"[number]}
+        look = {"color": COLOURS[number], "marker": tasks.MARKERS[number]}
         for panel, values in ((axes[3], found["scores"]), (axes[4], found["test"][:, :-1])):
             rows = np.array([interval(column) for column in values.T])
             band(panel, found["rates"], *rows.T, label=data_name(found["data_set"]), **look)
-    axes[3].set(ylabel="loss after 100 updates / nats", ylim=(0.05, 5))
-    axes[4].set(ylabel="test error at the end / %", ylim=(1, 150))
+    axes[3].set(ylabel="loss after 100 updates / nats", ylim=(0.05, 40))
+    axes[4].set(ylabel="test error at the end / %", ylim=(1, 900))
     for panel in axes[3:5]:
         panel.set(xscale="log", yscale="log", xlabel="learning rate")
+        panel.set_title("mean and 95 % of the same seeds")
         panel.legend(loc="upper left")
     ways = {way: [lost(results, name, way) for name in every] for way in WAYS}
-    tasks.draw_lost(axes[5], every, ways, PLANS["C-145"].effects["points"])
+    tasks.draw_lost(axes[5], every, ways, effect=PLANS["C-145"].effects["points"], look=3)
     axes[5].set_yscale("symlog", linthresh=2)
     axes[5].set_yticks([-1, 0, 1, 2, 5, 10, 20, 50], ["-1", "0", "1", "2", "5", "10", "20", "50"])
-    axes[5].legend(title="rate chosen by", loc="center left")
+    axes[5].set(ylim=(-2, 500), title="mean and 95 % of seeds and of the choice")
+    axes[5].legend(title="rate chosen by", loc="upper left", ncols=2)
     return fig
 
 
