@@ -23,7 +23,7 @@ import chex  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
-collect_ignore = ["contracts/eight_devices.py"]
+collect_ignore = ["contracts/eight_devices.py", "tuning/eight_devices.py"]
 
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)

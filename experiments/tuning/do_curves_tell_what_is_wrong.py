@@ -45,7 +45,7 @@ FIGURES = ("F-081",)
 CLAIMS = ("C-148",)
 TIER = 2
 NON_FINITE = ("pictured",)
-RULES = "1e881dd012c754fd5fdcfc3972cce9dd58faba8bf07efb86ac2d6760ebd76a8c"
+RULES = "01abee321582fc21911ad054f1bf9f184c195e607aa72609faa624353000c689"
 PLANS = {
     "C-148": Plan(
         effects={"share": 0.5, "points": 0.5},

@@ -35,9 +35,11 @@ def train_population(
 
     Trials are divided among the devices. On each, "map" runs them one after another and "vmap" all
     at once, or `chunk` of them at a time. Trial i sees `keys[i]` and row i alone: how trials are
-    ordered, divided or restarted does not change what it computes (bit for bit with "map"; "vmap"
-    to float tolerance). A run that stops early (`training.run` with a stopping rule) ends at once
-    with "map"; with "vmap" it freezes and the others go on.
+    ordered, divided or restarted does not change what it computes. That is bit for bit with "map",
+    and to float tolerance with "vmap" and between one CPU device and several, which may divide
+    large sums otherwise: training can widen such a difference. A run that stops early
+    (`training.run` with a stopping rule) ends at once with "map"; with "vmap" it freezes and the
+    others go on.
 
     Call it again with the same function objects and shapes, and nothing is compiled again.
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Int32, Key, PyTree
 
 from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_choice, check_functions, check_instance, check_integer
+from jaxtricks._own_state import check_own_state
 from jaxtricks.control import ControlRule
 from jaxtricks.data import count_examples
 from jaxtricks.training._control import (
@@ -24,7 +25,6 @@ from jaxtricks.training._control import (
 from jaxtricks.training._epoch import numbered_epoch
 from jaxtricks.training._evaluate import evaluate
 from jaxtricks.training._loss import Batch, Metrics
-from jaxtricks.training._own_state import check_own_state
 from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
 

@@ -1,5 +1,6 @@
-"""Whether a run takes every hyper-parameter that a search draws."""
+"""Whether a run takes every hyper-parameter of a search, and gives what ranks the trials."""
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -11,28 +12,53 @@ from jaxtricks.tuning._trials import columns, groups, program, traced_rows
 
 
 def check_used(
-    run: Any, hyper_parameters: PyTree, key: Key[Array, ""], shared: tuple, epochs: int | None
+    run: Callable[..., Any],
+    hyper_parameters: PyTree,
+    key: Key[Array, ""],
+    shared: tuple,
+    by: str,
+    lengths: Sequence[int | None],
 ) -> None:
-    """Checks that what a run gives depends on each traced hyper-parameter, of some group at least.
+    """Checks a run by its first trials, before anything is computed.
 
-    Of static ones only their absence from a signature would be seen, by Python itself.
+    What it gives must depend on each traced hyper-parameter, in some group and rung at least.
+    Whether it does on a static one cannot be seen.
 
     Raises:
-        ValueError: on one it does not.
+        ValueError: on one it does not, or there is no result `by`.
     """
     named = columns(hyper_parameters)
-    unused = [name for name, values in named.items() if values.dtype != object]
-    traced = list(unused)
-    for group in groups(hyper_parameters, list(range(len(next(iter(named.values())))))).values():
+    traced = [name for name, values in named.items() if values.dtype != object]
+    unused = set(traced)
+    for call, arguments in programs(run, hyper_parameters, key, shared, lengths):
+        closed, given = jax.make_jaxpr(call, return_shape=True)(*arguments)
+        results = given if lengths[0] is None else given[0]
+        if by not in results:
+            raise ValueError(f"by must be one of the results {sorted(results)}, got {by!r}.")
+        _, used = dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
+        unused -= {name for name, is_used in zip(traced, used[1:], strict=False) if is_used}
         if not unused:
             return
-        call = program(run, hyper_parameters, group[0], 0, epochs)
+    raise ValueError(
+        "space must hold only what changes what run gives, but nothing depends on "
+        f"{shown(min(unused, key=traced.index))}: a misspelt name in run?"
+    )
+
+
+def programs(
+    run: Callable[..., Any],
+    hyper_parameters: PyTree,
+    key: Key[Array, ""],
+    shared: tuple,
+    lengths: Sequence[int | None],
+) -> Iterator[tuple[Callable[..., Any], tuple]]:
+    """The programs of each group's first two rungs, and what they are called with."""
+    count = len(jax.tree.leaves(hyper_parameters)[0])
+    for group in groups(hyper_parameters, list(range(count))).values():
         values = [row[0] for row in traced_rows(hyper_parameters, group[:1])]
-        jaxpr = jax.make_jaxpr(call)(key, values, *shared).jaxpr
-        _, used = dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
-        unused = [name for name in unused if not used[1 + traced.index(name)]]
-    if unused:
-        raise ValueError(
-            "space must hold only what changes what run gives, but nothing depends on "
-            f"{shown(unused[0])}: a misspelt name in run?"
-        )
+        first = program(run, hyper_parameters, group[0], 0, lengths[0])
+        yield first, (key, values, *shared)
+        if len(lengths) > 1:
+            _, position = jax.eval_shape(first, key, values, *shared)
+            second = program(run, hyper_parameters, group[0], 1, lengths[1])
+            yield second, (key, values, position, *shared)

@@ -24,8 +24,8 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
             depths and whatever else is the shape of an array need True.
 
     Raises:
-        ValueError: there is no value, two are equal, numbers are demanded and one is none, or one
-            does not fit into the dtype in which JAX holds it.
+        ValueError: there is no value, two are equal, one is NaN, numbers are demanded and one is
+            none, or one does not fit into the dtype in which JAX holds it.
         TypeError: `values` is no tuple or list, one is an array, or `static` is not a bool.
 
     Example:
@@ -47,7 +47,13 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
             )
     if any(a is b or a == b for i, a in enumerate(values) for b in values[:i]):
         raise ValueError(f"values must all be different, got {shown(values)}.")
+    if any(value != value for value in values if is_real_number(value)):
+        raise ValueError(f"values must not be NaN, which equals nothing, got {shown(values)}.")
     static = not numbers if static is None else bool(static)
     if not static:
-        check_rows_fit({"values": np.asarray(values)})
-    return Options(tuple(values), static)
+        held = np.asarray(values)
+        if held.dtype == object:
+            raise ValueError(f"values must fit into int32, got {shown(values)}.")
+        check_rows_fit({"values": held})
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    return Options(tuple(plain if static else values), static)

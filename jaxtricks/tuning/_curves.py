@@ -61,7 +61,8 @@ def read_curves(history: Any, classes: int | None) -> Curves:
     accuracy = None if right is None else float(right[-1])
     gap = None if right is None or validated is None else float(right[-1] - validated[-1])
     first = [part[0] for part in (train, validation) if part is not None]
-    chance = math.log(classes) if classes else float(np.max(first))
+    finite = [loss for loss in first if math.isfinite(loss)]
+    chance = math.log(classes) if classes else float(max(finite, default=math.nan))
     return Curves(train, validation, accuracy, gap, rates, norms, chance)
 
 

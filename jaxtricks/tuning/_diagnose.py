@@ -57,6 +57,8 @@ def diagnose(
 ) -> list[Finding]:
     """Says what is wrong with a run, by its curves, the most urgent first.
 
+    The rules are for losses that are never negative, such as cross-entropy.
+
     Each rule is a comparison of a few numbers, which the finding repeats. "Fall" is the loss of a
     model that knows nothing less the training loss at the end.
 
@@ -150,8 +152,8 @@ def flat(c: Curves, sure: bool) -> Finding | None:
         return finding("rate too high", because)
     if down >= 0.8:
         return finding("rate too low", because)
-    moved = np.abs(c.train - c.chance).max() > 0.02 * c.chance
-    return finding("rate too high" if moved else "bad start", because)
+    away = np.abs(c.train - c.chance).max() > 0.02 * c.chance
+    return finding("rate too high" if away else "bad start", because)
 
 
 def bad_start(c: Curves) -> Finding | None:

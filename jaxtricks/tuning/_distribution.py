@@ -45,8 +45,11 @@ class Interval:
 
     def holds(self, values: np.ndarray) -> bool:
         """Whether all values lie in it, to the rounding of single precision."""
-        room = 1e-6 * max(abs(self.low), abs(self.high))
-        return bool(np.all((self.low - room <= values) & (values <= self.high + room)))
+        largest = max(abs(self.low), abs(self.high))
+        below, above = (
+            1e-6 * (abs(end) if self.logarithmic else largest) for end in (self.low, self.high)
+        )
+        return bool(np.all((self.low - below <= values) & (values <= self.high + above)))
 
     def ends(self) -> tuple[int | float, int | float]:
         """Between which the draws are uniform."""
@@ -57,8 +60,9 @@ class Interval:
         """The part of it that holds these values, and `margin` times its length on either side."""
         least, most = float(np.min(values)), float(np.max(values))
         if self.logarithmic:
-            factor = (most / least) ** margin
-            low, high = least / factor, most * factor
+            room = margin * math.log(most / least)
+            low = math.exp(max(math.log(least) - room, math.log(self.low)))
+            high = math.exp(min(math.log(most) + room, math.log(self.high)))
         else:
             room = margin * (most - least)
             low, high = least - room, most + room

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
 from jaxtricks import _json_lines
 from jaxtricks._regular_file import read_regular
-from jaxtricks.tuning._positions import read_positions, write_positions
+from jaxtricks.tuning._positions import read_positions, stacked, write_positions
 
 NAME, POSITIONS = "search.jsonl", "positions"
 Results = dict[str, Any]
@@ -27,14 +26,17 @@ class Finished:
     those of all.
 
     Attributes:
+        search: the digest of the search, which stands in all that is written.
         results: of each `(rung, trial)`.
         places: the file of the position of each, and the row.
         before: what was finished when the search began or was resumed, the same in all processes.
         trees: positions by file, as far as this process has computed or read them.
     """
 
-    def __init__(self, folder: Path | None, records: Iterable[dict[str, Any]] = ()) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path | None, search: str = "", records: Iterable[dict[str, Any]] = ()
+    ) -> None:
+        self.folder, self.search = folder, search
         self.results: dict[tuple[int, int], Results] = {}
         self.places: dict[tuple[int, int], tuple[str, int]] = {}
         self.take(records)
@@ -55,9 +57,15 @@ class Finished:
         if positions is not None:
             self.trees[place] = positions
             if self.folder is not None:
-                write_positions(self.folder / POSITIONS / place, positions)
+                write_positions(self.folder / POSITIONS / place, positions, self.search)
         records = [
-            {"rung": rung, "trial": trial, "results": found, "position": [place, row]}
+            {
+                "search": self.search,
+                "rung": rung,
+                "trial": trial,
+                "results": found,
+                "position": [place, row],
+            }
             for row, (trial, found) in enumerate(zip(trials, results, strict=True))
         ]
         if self.folder is not None:
@@ -74,7 +82,7 @@ class Finished:
         """The positions of these trials after a rung, stacked; all are in memory."""
         places = [self.places[rung, trial] for trial in trials]
         rows = [jax.tree.map(lambda leaf, i=i: leaf[i], self.trees[name]) for name, i in places]
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
+        return jax.tree.map(lambda *leaves: stacked(leaves), *rows)
 
     def has_position(self, rung: int, trial: int, like: PyTree) -> bool:
         """Whether the position of a trial is in memory, or can be read; `like` is its shape."""
@@ -82,7 +90,7 @@ class Finished:
         if place is None or place in self.trees:
             return place is not None
         assert self.folder is not None
-        found = read_positions(self.folder / POSITIONS / place, like)
+        found = read_positions(self.folder / POSITIONS / place, like, self.search)
         if found is not None:
             self.trees[place] = found
         return found is not None

@@ -7,10 +7,10 @@ import jax
 from jaxtyping import Array, Key
 
 from jaxtricks._checks import check_functions, check_instance, check_integer, check_key, check_range
+from jaxtricks._own_state import check_own_state
 from jaxtricks._types import ScalarLike
 from jaxtricks.data import count_examples
 from jaxtricks.training import Trainer, TrainState
-from jaxtricks.training._own_state import check_own_state
 
 ADVICE = {
     "as expected": "Go on: see whether the model can learn a few examples by heart.",

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from jaxtricks._checks import check_functions, check_instance, check_integer, check_key
+from jaxtricks._own_state import check_own_state
 from jaxtricks.data import count_examples
 from jaxtricks.training import Trainer, TrainState, evaluate
-from jaxtricks.training._own_state import check_own_state
 
 FLAT, LEARNED, EXPLODED = 0.95, 0.1, 2.0  # of the first loss
 DEAD = 1e-6  # of the largest gradient norm
@@ -67,7 +67,7 @@ def check_overfit(
 
     A model that cannot learn about 50 examples by heart will not learn many. Leave out the penalty
     and dropout, which keep it from doing so. A model that can learn them may still be wrong: it
-    learns random labels as well.
+    learns random labels as well. The loss must be one that is never negative.
 
     Args:
         trainer: from `training.trainer`, without penalty.

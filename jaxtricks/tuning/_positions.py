@@ -1,5 +1,6 @@
 """Positions of a chunk of trials in a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +12,48 @@ from jaxtyping import PyTree, UInt8
 from jaxtricks._checked_file import read_checked, write_checked
 
 
-def write_positions(file: Path, positions: PyTree) -> None:
+def write_positions(file: Path, positions: PyTree, search: str) -> None:
     """Writes a tree of arrays with one row for each trial; the file is whole or not there.
+
+    It says which search and which file it is, so that another one in its place is noticed.
 
     Raises:
         OSError: it cannot be written.
     """
-    leaves = jax.tree.leaves(positions)
-    write_checked(file, {str(i): as_bytes(leaf) for i, leaf in enumerate(leaves)})
+    leaves = {str(i): as_bytes(leaf) for i, leaf in enumerate(jax.tree.leaves(positions))}
+    write_checked(file, {"of": owner(file, search), **leaves})
 
 
-def read_positions(file: Path, like: PyTree) -> PyTree | None:
-    """What `write_positions` wrote, or None if it is lost or damaged.
+def read_positions(file: Path, like: PyTree, search: str) -> PyTree | None:
+    """What `write_positions` wrote, or None if it is lost, damaged or another file.
 
     Args:
         file: where it is.
         like: shapes and dtypes of the position of one trial.
+        search: the digest of the search.
     """
     leaves, structure = jax.tree.flatten(like)
     try:
         found = read_checked(file)
+        if not np.array_equal(found["of"], owner(file, search)):
+            return None
         rows = [from_bytes(found[str(i)], leaf) for i, leaf in enumerate(leaves)]
     except (OSError, ValueError, KeyError):
         return None
     return jax.tree.unflatten(structure, rows)
+
+
+def owner(file: Path, search: str) -> UInt8[np.ndarray, " bytes"]:
+    """Which search a file is of, and which of its files it is."""
+    return np.frombuffer(f"{search} {file.name}".encode(), np.uint8)
+
+
+def stacked(leaves: Sequence[Any]) -> Any:
+    """One array of the rows, which may lie on different devices."""
+    if not is_key(leaves[0]):
+        return np.stack([np.asarray(leaf) for leaf in leaves])
+    words = np.stack([np.asarray(jax.random.key_data(leaf)) for leaf in leaves])
+    return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaves[0]))
 
 
 def is_key(leaf: Any) -> bool:

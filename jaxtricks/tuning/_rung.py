@@ -82,7 +82,8 @@ def call_rows(
     Raises:
         ValueError: there is no result that ranks them.
     """
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(setting.key, jnp.array(rows, jnp.uint32))
+    numbers = jnp.array(rows, jnp.uint32)  # not by vmap: keys of "rbg" would depend on the chunk
+    keys = jax.lax.map(lambda trial: jax.random.fold_in(setting.key, trial), numbers)
     traced = traced_rows(setting.hyper_parameters, rows)
     out = train_population(
         call, keys, traced, states=states, shared=setting.shared, **setting.options
@@ -160,7 +161,9 @@ def tabulate(
     named = columns(setting.hyper_parameters)
     count = len(next(iter(named.values())))
     table = {"trial": np.arange(count), **named}
-    last = [max(rung for rung, t in done.results if t == trial) for trial in range(count)]
+    last = [0] * count
+    for rung, trial in done.results:
+        last[trial] = max(last[trial], rung)
     if rungs is not None:
         table["epochs"] = np.array([rungs[rung] for rung in last])
     curves = {}

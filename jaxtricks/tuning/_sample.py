@@ -31,12 +31,12 @@ def sample(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
 
     Example:
         >>> from jaxtricks.tuning import choice, log_uniform
-        >>> space = {"rate": log_uniform(1e-5, 1e-1), "batch": choice((32, 64))}
+        >>> space = {"rate": log_uniform(1e-5, 1e-1), "momentum": choice((0.5, 0.9))}
         >>> drawn = sample(jax.random.key(0), space, 1000)
         >>> [round(float(np.mean(drawn["rate"] < bound)), 1) for bound in (1e-4, 1e-3, 1e-2)]
         [0.3, 0.5, 0.7]
-        >>> sorted(set(drawn["batch"].tolist()))
-        [32, 64]
+        >>> sorted(set(drawn["momentum"].tolist()))
+        [0.5, 0.9]
     """
     check_key("key", key)
     check_integer("trials", trials, low=1)

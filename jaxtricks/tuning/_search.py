@@ -58,9 +58,13 @@ def search(
     `draw_key, run_key = split(key)` the hyper-parameters are `sample(draw_key, space, trials)` and
     trial i has the key `fold_in(run_key, i)`. What a trial gives depends on nothing else: neither
     on the other trials, nor on how they are divided, nor on whether the search was interrupted: bit
-    for bit with `mapping="map"`, to float tolerance with "vmap".
+    for bit with `mapping="map"` on devices of one kind and setting. To float tolerance with "vmap",
+    and between one CPU device and several, which may divide large sums otherwise: training can
+    widen such a difference.
 
-    A trial that diverges gives NaN and costs the others nothing.
+    A trial that diverges gives NaN and costs the others nothing. NaN also stands behind the end of
+    a run that `training.run` has stopped, and would count as divergence: give the best value, or
+    use `after_stop="last"`.
 
     With `rungs` the calls are `run(key, hyper_parameters, position, epochs, *shared)`, which gives
     `(results, position)`: `epochs` is how many more to train, a Python integer, and `position` is
@@ -90,8 +94,8 @@ def search(
         chunk: trials in one call of the program, at least 1; after each the results are written.
         folder: where the results are kept, in `search.jsonl`; made if missing. None keeps nothing.
             Keys, hyper-parameters, data and rungs are compared with those of the file. Functions
-            are not, or by name: who changes one takes another folder. With `rungs` the folder holds
-            positions too.
+            and what they close over are not, or by name: who changes one takes another folder.
+            With `rungs` the folder holds positions too.
         resume: whether to go on with the search that the folder holds, if it holds one.
         progress: whether to print a line on standard error after each chunk.
         mapping: see `training.train_population`.
@@ -141,7 +145,7 @@ def search(
     alive = list(range(len(jax.tree.leaves(hyper_parameters)[0])))
     with finished(folder, digest(key, hyper_parameters, shared, *decisive), resume=resume) as done:
         if any((0, trial) not in done.results for trial in alive):
-            check_used(run, hyper_parameters, key, shared, lengths[0])
+            check_used(run, hyper_parameters, key, shared, by, lengths)
         for rung in range(len(lengths)):
             run_rung(setting, done, alive, rung, lengths)
             if rung:

@@ -56,7 +56,7 @@ def finished(
 
         on_first_process(begin)
         check_seen(path)
-        done = Finished(path, read_all(path))
+        done = Finished(path, search, read_all(path))
         of_all_processes(np.zeros(1, bool))  # none writes before all have read
         yield done
 
@@ -78,8 +78,7 @@ def check_search(folder: Path, search: str, *, resume: bool) -> None:
         raise ValueError(
             f"folder {os.fspath(folder)!r} holds a search: resume=True goes on with it."
         )
-    headers = {record["search"] for record in records if "search" in record}
-    if records and headers != {search}:
+    if {record.get("search") for record in records} - {search}:
         raise ValueError(
             f"folder {os.fspath(folder)!r} holds another search: another key, other "
             "hyper-parameters, data or rungs, or a damaged header. Take another folder."

@@ -16,7 +16,8 @@ def sobol(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
     a further hyper-parameter changes the draws of the others.
 
     Args:
-        key: of the scrambling (Owen's), which makes each point uniformly distributed.
+        key: of the scrambling, a linear matrix scramble and a digital shift, which makes each point
+            uniformly distributed.
         space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
         trials: how many, at least 1.
 
@@ -35,8 +36,8 @@ def sobol(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
 
     References:
         Sobol, On the distribution of points in a cube and the approximate evaluation of
-        integrals, 1967; Owen, [Randomly permuted (t,m,s)-nets and (t,s)-sequences](
-        https://doi.org/10.1007/978-1-4612-2552-2_19), 1995.
+        integrals, 1967; Matoušek, [On the L2-discrepancy for anchored boxes](
+        https://doi.org/10.1006/jcom.1998.0489), 1998.
     """
     from scipy.stats import qmc
 

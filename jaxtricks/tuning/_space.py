@@ -9,6 +9,8 @@ from jaxtyping import PyTree
 from jaxtricks._checks import shown
 from jaxtricks.tuning._distribution import Distribution, Interval, Options
 
+RESERVED = ("trial", "epochs")  # columns that every table has, or that of a search with rungs
+
 
 def is_distribution(value: object) -> bool:
     return isinstance(value, Interval | Options)
@@ -29,6 +31,8 @@ def leaves(space: PyTree) -> dict[str, Distribution]:
                 f"space must hold distributions such as tuning.log_uniform, got {shown(leaf)} "
                 f"as {name!r}: a constant belongs into the function that is searched."
             )
+        if name in RESERVED:
+            raise ValueError(f"space must have other names than {RESERVED}, got {name!r}.")
         if name in found:
             raise ValueError(f"space must have no two leaves of one name, got {name!r} twice.")
         found[name] = leaf

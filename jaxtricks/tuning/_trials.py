@@ -14,7 +14,7 @@ from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_integer, is_real, is_real_number, shown
 from jaxtricks.tuning._distribution import Interval, Options
 from jaxtricks.tuning._sample import sample
-from jaxtricks.tuning._space import leaves, name_of
+from jaxtricks.tuning._space import RESERVED, leaves, name_of
 
 TRACED = object()  # in place of a static value
 
@@ -151,9 +151,12 @@ def results(given: Any) -> dict[str, Any]:
 
     Raises:
         TypeError: they are neither a number nor a dict of numbers and vectors.
+        ValueError: one has the name of a column that the table has anyway.
     """
     found = given if isinstance(given, Mapping) else {"loss": given}
     for name, value in found.items():
+        if name in RESERVED:
+            raise ValueError(f"run must give other names than {RESERVED}, got {name!r}.")
         number = is_real_number(value) or getattr(value, "dtype", None) == np.dtype(bool)
         if not isinstance(name, str) or not number or np.ndim(value) > 1 or not np.size(value):
             raise TypeError(

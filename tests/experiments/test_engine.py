@@ -420,8 +420,8 @@ def test_scripts_are_found_by_topic_name_and_id():
 
 
 def test_a_claim_without_a_script_is_told_from_an_unknown_one():
-    with pytest.raises(ValueError, match="no experiment yet for 'C-150'"):
-        find_scripts(("C-150",))
+    with pytest.raises(ValueError, match="no experiment yet for 'C-132'"):
+        find_scripts(("C-132",))
 
 
 def test_a_readme_that_is_no_ledger_is_not_overwritten(capsys, tmp_path):

@@ -105,6 +105,14 @@ def test_a_run_for_rungs_is_trained_again_from_its_start():
     assert again.mean == 2.0 and again.results["loss"].shape == (3, 5)
 
 
+def test_a_static_number_of_numpy_is_static_again():
+    space = tuning.choice(list(np.arange(2, 5)), static=True)
+    found = find(lambda key, width: jnp.ones(width).sum(), space, 6)
+    chosen = tuning.best(found).hyper_parameters
+    again = tuning.retrain(jax.random.split(KEY), lambda key, w: jnp.ones(w).sum(), chosen)
+    assert again.mean == chosen
+
+
 def test_names_do_not_rank():
     with pytest.raises(TypeError, match="by must be a column of numbers, got 'name'"):
         tuning.best(find(), by="name")

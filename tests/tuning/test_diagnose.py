@@ -71,6 +71,14 @@ def test_two_may_be_found_the_more_urgent_first():
     assert names(both) == ["overfit", "plateau"]
 
 
+@pytest.mark.parametrize("first", [np.nan, np.inf])
+def test_a_first_validation_loss_that_is_not_finite_is_no_knowledge(first):
+    held_back = np.where(E < 1, first, GOOD)
+    assert names({"train.loss": GOOD, "validation.loss": held_back}, classes=None) == []
+    rising = {"train.loss": CHANCE + E, "validation.loss": held_back}
+    assert names(rising, classes=None) == ["diverged"]
+
+
 def test_short_runs_have_the_first_rules_only():
     assert names({"train.loss": [CHANCE, 9.0]}) == ["diverged"]
     assert names({"train.loss": [CHANCE, 1.0]}) == []

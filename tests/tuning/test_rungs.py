@@ -135,6 +135,51 @@ def test_lost_positions_and_damaged_lines_are_run_again(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_position_in_the_place_of_another_is_run_again(tmp_path, monkeypatch):
+    append, want = _json_lines.append, find()
+
+    def stops(path, records):
+        if any(record.get("rung") == 1 for record in records):
+            raise Stop
+        append(path, records)
+
+    monkeypatch.setattr(_json_lines, "append", stops)
+    with pytest.raises(Stop):
+        find(chunk=4, folder=tmp_path)
+    monkeypatch.undo()
+    first, second, *_ = sorted((tmp_path / "positions").glob("0-*"))
+    first.rename(tmp_path / "kept.npz")
+    second.rename(first)
+    (tmp_path / "kept.npz").rename(second)
+    same(find(chunk=4, folder=tmp_path, resume=True), want)
+
+
+def test_keys_in_positions_lie_on_several_devices(tmp_path):
+    def keyed(key, trial, position, epochs, scale):
+        position = {"w": scale, "key": key} if position is None else position
+        next_key, draw_key = jax.random.split(position["key"])
+        w = position["w"] * trial["rate"] + jax.random.normal(draw_key, (trial["size"],)).sum()
+        return {"loss": w}, {"w": w, "key": next_key}
+
+    want = find((1, 2, 3), 11, keyed, reduction=2, folder=tmp_path, chunk=4)
+    file = tmp_path / "search.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:2]))
+    same(find((1, 2, 3), 11, keyed, reduction=2, folder=tmp_path, resume=True), want)
+
+
+def test_a_leaf_that_only_later_rungs_take_is_taken():
+    def later(key, x, position, epochs):
+        started = jnp.zeros(()) if position is None else position * x["decay"]
+        return {"loss": started + x["x"]}, started + x["x"]
+
+    space = {"x": tuning.uniform(0, 1), "decay": tuning.uniform(0, 1)}
+    found = tuning.search(KEY, later, space, 6, rungs=(1, 2), progress=False)
+    assert (found.table["epochs"] == 2).sum() == 2
+    with pytest.raises(ValueError, match="nothing depends on 'decay'"):
+        tuning.search(KEY, later, space, 6, rungs=(1,), progress=False)
+
+
+@pytest.mark.slow
 def test_positions_of_finished_rungs_are_removed(tmp_path):
     find(folder=tmp_path)
     assert {path.name[0] for path in (tmp_path / "positions").iterdir()} == {"2"}

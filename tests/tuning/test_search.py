@@ -128,6 +128,50 @@ def test_a_traced_number_as_a_shape_says_what_to_do():
     assert any("choice(..., static=True)" in note for note in caught.value.__notes__)
 
 
+@pytest.mark.parametrize("name", ["trial", "epochs"])
+def test_the_names_of_the_tables_own_columns_are_refused(name):
+    with pytest.raises(ValueError, match=f"space must have other names .* got {name!r}"):
+        find(3, {name: tuning.uniform(0, 1)}, lambda key, trial: trial[name])
+    with pytest.raises(ValueError, match=f"run must give other names .* got {name!r}"):
+        find(3, tuning.uniform(0, 1), lambda key, rate: {"loss": rate, name: rate})
+
+
+def test_a_missing_result_is_noticed_before_anything_is_computed(tmp_path):
+    def counted(key, trial):
+        jax.debug.callback(lambda: ran.append(1))
+        return {"accuracy": trial["rule"]["rate"] * trial["steps"]}
+
+    ran = []
+    with pytest.raises(ValueError, match=r"by must be one of the results \['accuracy'\]"):
+        find(3, run=counted, folder=tmp_path)
+    assert not ran
+
+
+def test_keys_of_every_generator_do_not_depend_on_the_chunk():
+    key = jax.random.key(0, impl="unsafe_rbg")
+
+    def draw(key, x):
+        return jax.random.normal(key) + x
+
+    space = tuning.uniform(0, 1)
+    one, three = (
+        tuning.search(key, draw, space, 7, chunk=chunk, mapping="map", progress=False)
+        for chunk in (1, 3)
+    )
+    same(one, three)
+
+
+@pytest.mark.parametrize("name", ["search.jsonl", "search-1.jsonl"])
+def test_trials_of_another_search_are_noticed(tmp_path, name):
+    find(folder=tmp_path / "own")
+    tuning.search(jax.random.key(9), run, SPACE, 20, folder=tmp_path / "other", progress=False)
+    lines = (tmp_path / "other" / "search.jsonl").read_bytes().splitlines(keepends=True)
+    with (tmp_path / "own" / name).open("ab") as file:
+        file.write(b"".join(lines[1:]))
+    with pytest.raises(ValueError, match="holds another search"):
+        find(folder=tmp_path / "own", resume=True)
+
+
 def test_equal_values_of_different_types_are_different_programs():
     def kind(key, trial):
         return {"loss": jnp.float32(isinstance(trial, float))}

@@ -165,6 +165,8 @@ def test_the_margin_is_a_share_of_the_interval_in_its_own_scale():
         (lambda: tuning.choice("ab"), TypeError, "values must be a tuple or a list"),
             (lambda: tuning.choice(np.arange(2)), TypeError, "values must be a tuple or a list"),
             (lambda: tuning.choice((1, 2**40)), ValueError, "values must fit into int32"),
+            (lambda: tuning.choice((1, 2**64)), ValueError, "values must fit into int32"),
+            (lambda: tuning.choice((1.0, float("nan"))), ValueError, "values must not be NaN"),
         (lambda: tuning.choice(("a", 1), static=False), ValueError, "static must be True"),
         (lambda: tuning.sample(KEY, SPACE, 0), ValueError, "trials must be at least 1"),
         (lambda: tuning.sample(KEY, {}, 3), ValueError, "space must hold distributions"),
@@ -194,6 +196,19 @@ def test_bad_values_are_named(make, error, message):
 def test_bad_tables_are_named(table, keep, message):
     with pytest.raises(ValueError, match=message):
         tuning.narrow({"a": tuning.uniform(0, 1)}, table, keep)
+
+
+@pytest.mark.parametrize("value", [0.0, -1e-7, 1e-9])
+def test_a_value_below_a_logarithmic_interval_is_not_of_it(value):
+    table = {"a": [value, 0.1], "loss": [1.0, 2.0]}
+    with pytest.raises(ValueError, match="table must be of this space"):
+        tuning.narrow({"a": tuning.log_uniform(1e-7, 1.0)}, table, 2)
+
+
+def test_a_wide_margin_gives_the_old_interval():
+    table = {"a": [0.1, 0.2], "loss": [1.0, 2.0]}
+    wide = tuning.narrow({"a": tuning.log_uniform(1e-7, 1.0)}, table, 2, margin=1e6)["a"]
+    assert (wide.low, wide.high) == pytest.approx((1e-7, 1.0)) and wide.low >= 1e-7
 
 
 def test_draws_go_straight_into_a_population():

@@ -69,7 +69,8 @@ def save(
         TypeError: a leaf is not an array, or `configuration` is not JSON.
 
     Example:
-        >>> import tempfile, warnings
+        >>> import tempfile
+        >>> import numpy as np
         >>> folder = tempfile.mkdtemp()
         >>> for step, loss in [(10, 0.3), (20, 0.5), (30, 0.4)]:
         ...     _ = save(folder, {"w": np.float32(step)}, step=step, metric=loss, keep=1)

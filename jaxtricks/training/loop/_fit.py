@@ -10,10 +10,10 @@ from jaxtyping import Array, Key
 
 from jaxtricks._checks import check_function, check_functions, check_instance, check_key
 from jaxtricks._local_path import local_path
+from jaxtricks._own_state import check_own_state
 from jaxtricks.control import ControlRule, keep_best
 from jaxtricks.data import Examples
 from jaxtricks.training._control import Control, check_control, was_stopped
-from jaxtricks.training._own_state import check_own_state
 from jaxtricks.training._state import TrainState, check_state
 from jaxtricks.training._trainer import Trainer
 from jaxtricks.training.loop._checks import (
