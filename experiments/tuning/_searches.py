@@ -58,6 +58,31 @@ SMOKE: dict[str, Any] = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Rounds(Task):
+    """`trials`: of each search, for `short` epochs in a coarse one and for `long` in a fine one;
+    `keep`: trials that the next search lies around; `fresh`: keys with which a winner is trained
+    again."""
+
+    trials: int = 100
+    short: int = 5
+    long: int = 20
+    keep: int = 10
+    fresh: int = 6
+    seeds: int = 10
+
+
+SMOKE_ROUNDS: dict[str, Any] = {
+    **SMOKE,
+    "trials": 8,
+    "short": 1,
+    "long": 2,
+    "keep": 4,
+    "fresh": 2,
+    "seeds": 2,
+}
+
+
 def prepared(task: Task) -> tuple[lab.Images, Run, dict[str, Any]]:
     """The images, `learn` of `learner`, and what a record says of the task."""
     images = lab.read(task.data_set, pool=task.pool, validation=task.validation, test=task.test)

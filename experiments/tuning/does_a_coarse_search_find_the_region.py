@@ -63,31 +63,14 @@ PRINTED = {  # the notes' ranges of rate and decay (002:1030-1031, 1040-1041)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(searches.Task):
-    """`trials`: of the coarse search, for `short` epochs, and of the fine one, for `long`; `many`:
-    coarse trials of the same compute; `keep`: coarse trials that the fine search lies around;
-    `fresh`: keys with which a winner is trained again."""
+class Config(searches.Rounds):
+    """`many`: coarse trials that take as many epochs as both searches."""
 
-    trials: int = 100
     many: int = 500
-    short: int = 5
-    long: int = 20
-    keep: int = 10
-    fresh: int = 6
     seed: int = 146
-    seeds: int = 10
 
 
-SMOKE = Config(
-    **searches.SMOKE,
-    trials=8,
-    many=16,
-    short=1,
-    long=2,
-    keep=4,
-    fresh=2,
-    seeds=2,
-)
+SMOKE = Config(**searches.SMOKE_ROUNDS, many=16)
 FULL = Config()
 
 

@@ -49,29 +49,13 @@ PLANS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(searches.Task):
-    """`trials`: of each search, for `short` epochs in the coarse one and for `long` in the others;
-    `keep`: trials that the next search lies around; `fresh`: keys with which a winner is trained
-    again."""
+class Config(searches.Rounds):
+    """The seed is this study's own."""
 
-    trials: int = 100
-    short: int = 5
-    long: int = 20
-    keep: int = 10
-    fresh: int = 6
     seed: int = 150
-    seeds: int = 10
 
 
-SMOKE = Config(
-    **searches.SMOKE,
-    trials=8,
-    short=1,
-    long=2,
-    keep=4,
-    fresh=2,
-    seeds=2,
-)
+SMOKE = Config(**searches.SMOKE_ROUNDS)
 FULL = Config()
 
 

@@ -185,5 +185,7 @@ def draw_costs(axes: Axes, results: dict[str, Any], seeds: int) -> None:
     axes.axhline(1, color="black", lw=0.8)
     axes.set_xticks(range(len(RANGES)), [name.replace("; ", "\n") for name in RANGES])
     axes.set(yscale="log", ylabel="loss over the least loss of the rule")
+    for level in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        level("{x:g}")
     axes.set_title(f"best rate of each range, mean and 95 % of {seeds} seeds")
     axes.legend()
