@@ -8,7 +8,7 @@ were written on runs on digits and on other runs on MNIST, and frozen before thi
 half of the diagnoses must be right, and acting on them must gain test accuracy for each of the
 eight.
 
-Command: python -m experiments --only do_curves_tell_what_is_wrong      (CPU, about 15 min)
+Command: python -m experiments --only do_curves_tell_what_is_wrong      (CPU, about 20 min)
 """
 
 import collections
@@ -225,7 +225,11 @@ def draw(results: dict[str, Any]) -> Figure:
     ):
         for part, colour in (("train", COLOURS[0]), ("validation", COLOURS[1])):
             losses = np.minimum(np.asarray(curves[f"{part}.loss"], float), 10)
-            one.plot(1 + np.arange(len(losses)), losses, color=colour, label=part)
+            one.plot(1 + np.arange(len(losses)), losses, color=colour, marker=".", label=part)
+        bad = ~np.isfinite(np.asarray(curves["train.loss"], float))
+        if bad.any():
+            one.set_xlim(0, len(bad))
+            one.text(len(bad) / 2, 5, f"not finite from epoch {bad.argmax() + 1} on", ha="center")
         one.axhline(np.log(10), color="grey", lw=1, ls=":")
         said = row[len(row) // 2]
         one.set(title=f"{name}; said: {said}", xlabel="epoch", ylabel="loss / nats", ylim=0)
@@ -239,7 +243,7 @@ def draw(results: dict[str, Any]) -> Figure:
             table.text(j, i, str(count), ha="center", va="center", fontsize=9)
     table.set_xticks(range(len(said)), said, rotation=60, ha="right", fontsize=9)
     table.set_yticks(range(len(names)), names, fontsize=9)
-    table.set(title="diagnoses of each", xlabel="first finding")
+    table.set(title=f"diagnoses of {counts.sum(axis=1)[0]} runs of each", xlabel="first finding")
     table.grid(False)
     gained = axes[10]
     rounds = np.asarray(results["accuracies"])

@@ -1,6 +1,6 @@
 """The best trial of a search."""
 
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -19,13 +19,14 @@ class Best(NamedTuple):
         hyper_parameters: of the best trial, the tree of the space with one value at each leaf.
         trial: its row in the table.
         score: its result, which chose it and is therefore better than what it will give again.
-        at_edge: names of the hyper-parameters whose value is at an edge of those that were tried.
+        at_edge: "low" or "high" for each hyper-parameter whose value is at that edge of those that
+            were tried, by name.
     """
 
     hyper_parameters: PyTree
     trial: int
     score: float
-    at_edge: tuple[str, ...]
+    at_edge: dict[str, Literal["low", "high"]]
 
 
 def best(
@@ -54,7 +55,7 @@ def best(
         ...     return (jnp.log10(rate) + 2) ** 2
         >>> narrow = search(jax.random.key(0), run, log_uniform(1e-5, 1e-3), 50, progress=False)
         >>> best(narrow).at_edge
-        ('value',)
+        {'value': 'high'}
     """
     check_instance("found", found, Search)
     check_instance("by", by, str)
@@ -72,16 +73,22 @@ def best(
     if not np.isfinite(scores[trial]):
         raise ValueError(f"by must be finite in a trial that was not ended, got none in {by!r}.")
     chosen = jax.tree.map(lambda values: values[trial], found.hyper_parameters)
-    ends = tuple(
-        name_of(path)
+    ends = {
+        name_of(path): edge_of(values, trial, float(edge))
         for path, values in jax.tree_util.tree_leaves_with_path(found.hyper_parameters)
-        if values.dtype != object and is_at_edge(values, trial, float(edge))
-    )
-    return Best(chosen, trial, float(found.table[by][trial]), ends)
+    }
+    at_edge = {name: end for name, end in ends.items() if end is not None}
+    return Best(chosen, trial, float(found.table[by][trial]), at_edge)
 
 
-def is_at_edge(values: np.ndarray, trial: int, edge: float) -> Any:
-    """Whether hardly any of the values are smaller, or hardly any larger; of two values none is."""
+def edge_of(values: np.ndarray, trial: int, edge: float) -> Literal["low", "high"] | None:
+    """Of which edge hardly any of the values lie beyond; of two values, or of others, none."""
+    if values.dtype == object:  # static ones: widths have an order, activations have none
+        if not all(isinstance(value, int | float) for value in values):
+            return None
+        values = values.astype(float)
     if len(np.unique(values)) < 3:
-        return False
-    return min(np.mean(values < values[trial]), np.mean(values > values[trial])) < edge
+        return None
+    if np.mean(values < values[trial]) < edge:
+        return "low"
+    return "high" if np.mean(values > values[trial]) < edge else None

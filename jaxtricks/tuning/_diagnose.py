@@ -57,18 +57,19 @@ def diagnose(
 ) -> list[Finding]:
     """Says what is wrong with a run, by its curves, the most urgent first.
 
-    The rules are for losses that are never negative, such as cross-entropy.
-
-    Each rule is a comparison of a few numbers, which the finding repeats. "Fall" is the loss of a
-    model that knows nothing less the training loss at the end.
+    Each rule is a comparison of a few numbers, which the finding repeats. The rules are for losses
+    that are never negative, such as cross-entropy. "Fall" is the loss of a model that knows nothing
+    less the training loss at the end.
 
     - "diverged": the training loss is not finite, or one and a half times that of no knowledge.
-    - "dead", "rate too low", "rate too high": it fell by less than a twentieth, and accuracy is not
-      over 0.9. The gradient has vanished; or four epochs of five bring it down, and it was never a
-      tenth over that of no knowledge; or neither, but it has moved, so that a rate under which
-      nothing is learned any more looks flat too. Two epochs are needed, five without `classes`.
-    - "bad start": it never was 2 % away from that of no knowledge; or the first fifth of the epochs
-      brought less than a twentieth of the fall.
+    - A loss is flat if it fell by less than a twentieth and accuracy is not over 0.9. If it is, the
+      finding is "dead" if the gradient has vanished. If not, it is "rate too high" if the loss was
+      ever a tenth over that of no knowledge; then "rate too low" if it fell in four epochs of five;
+      then "rate too high" again if it was ever 2 % away from that of no knowledge, because a rate
+      at which nothing is learned any more looks flat, too; and "bad start" otherwise. This takes
+      two epochs, without `classes` five.
+    - "bad start", of a loss that is not flat: the first fifth of the epochs brought less than a
+      twentieth of the fall.
     - "decayed too early": in the first half of the run the learning rate dropped to a half or less
       while the loss was falling, and it has fallen less than a fifth as fast since.
     - "overfit": the validation loss has risen by a tenth of its fall since it was least, while the
@@ -83,8 +84,8 @@ def diagnose(
     - "still falling": in the last fifth the validation loss fell by over 3 % of itself, and by over
       half of all that it went up and down, and it is over a twentieth of that without knowledge.
 
-    Of the first four only one is found, and nothing with it. The others need five epochs; one is
-    found of "decayed too early", "plateau", "underfit" and "still falling".
+    Nothing else is found with "diverged" or a flat loss. All other rules need five epochs. Of
+    "decayed too early", "plateau", "underfit" and "still falling" at most one is found.
 
     Args:
         history: what `training.fit` or `training.run` gave, the list of records that `fit` wrote,
@@ -100,7 +101,7 @@ def diagnose(
 
     Raises:
         ValueError: there is no epoch, no `"train.loss"`, curves differ in length, a name is almost
-            one of these, or `classes` is under 2.
+            one of these, a training loss is negative, or `classes` is under 2.
         TypeError: an argument is of another type.
 
     Example:

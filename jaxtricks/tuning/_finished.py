@@ -3,7 +3,7 @@
 import re
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Finished:
 
     Attributes:
         search: the digest of the search, which stands in all that is written.
+        rows: the hyper-parameters of each trial, which stand beside its results.
         results: of each `(rung, trial)`.
         places: the file of the position of each, and the row.
         before: what was finished when the search began or was resumed, the same in all processes.
@@ -34,9 +35,13 @@ class Finished:
     """
 
     def __init__(
-        self, folder: Path | None, search: str = "", records: Iterable[dict[str, Any]] = ()
+        self,
+        folder: Path | None,
+        search: str,
+        rows: Sequence[dict[str, Any]],
+        records: Iterable[dict[str, Any]] = (),
     ) -> None:
-        self.folder, self.search = folder, search
+        self.folder, self.search, self.rows = folder, search, rows
         self.results: dict[tuple[int, int], Results] = {}
         self.places: dict[tuple[int, int], tuple[str, int]] = {}
         self.take(records)
@@ -44,12 +49,24 @@ class Finished:
         self.trees: dict[str, PyTree] = {}
 
     def take(self, records: Iterable[dict[str, Any]]) -> None:
-        """Adds the trials of these records."""
+        """Adds the trials of these records, but for those that this search does not have.
+
+        Raises:
+            ValueError: one has other results than the others.
+        """
         for record in records:
-            if "trial" in record:
-                name = (record["rung"], record["trial"])
-                self.results[name] = record["results"]
-                self.places[name] = tuple(record["position"])
+            trial = record.get("trial", len(self.rows))
+            if trial >= len(self.rows):  # the folder may hold a longer search
+                continue
+            for first in list(self.results.values())[:1]:
+                if set(first) != set(record["results"]):
+                    raise ValueError(
+                        "run must give the same results in all trials, got "
+                        f"{sorted(record['results'])} and {sorted(first)}."
+                    )
+            self.results[record["rung"], trial] = record["results"]
+            place, row = record["position"]
+            self.places[record["rung"], trial] = (Path(place).name, row)
 
     def add(self, rung: int, trials: list[int], results: list[Results], positions: PyTree) -> None:
         """Adds the trials of a chunk, and returns when they are on the disk."""
@@ -63,6 +80,7 @@ class Finished:
                 "search": self.search,
                 "rung": rung,
                 "trial": trial,
+                "hyper_parameters": self.rows[trial],
                 "results": found,
                 "position": [place, row],
             }
@@ -97,10 +115,11 @@ class Finished:
 
     def forget(self, rung: int) -> None:
         """Removes the positions of a rung after which the next one is finished."""
-        for place in {p for (n, _), (p, _) in self.places.items() if n == rung}:
-            self.trees.pop(place, None)
-            if self.folder is not None and jax.process_index() == 0:
-                (self.folder / POSITIONS / place).unlink(missing_ok=True)
+        for place in [name for name in self.trees if name.startswith(f"{rung}-")]:
+            del self.trees[place]
+        if self.folder is not None and jax.process_index() == 0:
+            for file in (self.folder / POSITIONS).glob(f"{rung}-*.npz"):
+                file.unlink(missing_ok=True)
 
 
 def name_of_process(process: int) -> str:

@@ -57,7 +57,8 @@ def narrow(
         >>> f"{fine['rate'].low:.3g}, {fine['rate'].high:.3g}"
         '0.001, 0.01'
     """
-    check_instance("table", table, Mapping)
+    if not isinstance(table, Mapping):
+        raise TypeError(f"table must be a dict such as found.table, got {shown(table)}.")
     check_integer("keep", keep, low=1)
     check_instance("by", by, str)
     check_flag("largest", largest)

@@ -16,7 +16,8 @@ FLAT, LEARNED, EXPLODED = 0.95, 0.1, 2.0  # of the first loss
 DEAD = 1e-6  # of the largest gradient norm
 ADVICE = {
     "learned": "The model can learn these examples: go on with all data.",
-    "slow": "The loss falls, but not far enough: allow more updates, or raise the learning rate.",
+    "slow": "The loss falls, but not far enough: allow more updates, or raise the learning rate. "
+    "If it stays slow, see whether a softmax stands in front of a loss that has its own.",
     "flat": "The loss does not fall, or not any more: raise the learning rate, or lower it if it "
     "is high. If no rate helps, the gradient does not fit the loss, or labels and inputs are of "
     "different rows.",
@@ -77,8 +78,8 @@ def check_overfit(
         updates: how many, at least 10.
 
     Raises:
-        ValueError: `updates` is under 10, there is no example, the arrays differ in length, or the
-            state is that of another rule.
+        ValueError: `updates` is under 10, there is no example, the arrays differ in length, the
+            state is that of another rule, or the loss becomes negative.
         TypeError: an argument is of another type.
 
     Example:
@@ -104,6 +105,12 @@ def check_overfit(
     check_integer("updates", updates, low=10)
     state, metrics = train(trainer, int(updates), state, examples, key)
     metrics = jax.device_get(metrics)
+    if (metrics["loss"] < 0).any():
+        where = int((metrics["loss"] < 0).argmax())
+        raise ValueError(
+            "trainer must have a loss that is never negative, got "
+            f"{metrics['loss'][where]:.4g} in update {where + 1}: is its sign turned?"
+        )
     ended = jax.device_get(evaluate(trainer, trainer.variables(state), examples, count))
     loss, accuracy = float(ended["loss"]), ended.get("accuracy")
     accuracy = None if accuracy is None else float(accuracy)

@@ -9,7 +9,6 @@ import scipy.stats
 from jaxtyping import Array, Float, PyTree, Shaped
 
 from jaxtricks._checks import (
-    check_function,
     check_instance,
     check_integer,
     check_range,
@@ -18,7 +17,8 @@ from jaxtricks._checks import (
 )
 from jaxtricks._types import ScalarLike
 from jaxtricks.training import train_population
-from jaxtricks.tuning._trials import program, traced_rows
+from jaxtricks.tuning._best import Best
+from jaxtricks.tuning._trials import check_takes, program, traced_rows
 
 
 class Retrained(NamedTuple):
@@ -77,12 +77,14 @@ def retrain(
         >>> found.low < 3.0 < found.high
         True
     """
-    check_function("run", run)
     check_instance("shared", shared, tuple)
+    if isinstance(hyper_parameters, Best):
+        raise TypeError("hyper_parameters must be those of a trial, got a Best: give its own.")
     check_instance("by", by, str)
     check_range("level", level, above=0.0, below=1.0)
     if epochs is not None:
         check_integer("epochs", epochs, low=1)
+    check_takes(run, 2 + 2 * (epochs is not None) + len(shared))
     if np.ndim(keys) == 1 and len(keys) < 2:
         raise ValueError(f"keys must be at least two for an interval, got {len(keys)}.")
     rows = jax.tree.map(as_row, hyper_parameters)

@@ -1,13 +1,11 @@
 """Random draws from a search space."""
 
-import zlib
-
 import jax
 import numpy as np
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Key, PyTree, UInt32
 
 from jaxtricks._checks import check_integer, check_key
-from jaxtricks.tuning._space import filled, leaves
+from jaxtricks.tuning._space import filled, leaves, name_sum
 
 
 def sample(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
@@ -46,7 +44,12 @@ def sample(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
 
 def shares(key: Key[Array, ""], name: str, trials: int) -> np.ndarray:
     """Independent uniform numbers from 0 to 1, both excluded, of 32 bits."""
-    own = jax.random.fold_in(key, zlib.crc32(name.encode()))
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(own, np.arange(trials, dtype=np.uint32))
-    bits = jax.vmap(lambda one: jax.random.bits(one, (), np.uint32))(keys)
+    own = jax.random.fold_in(key, name_sum(name))
+    bits = bits_of_trials(own, np.arange(trials, dtype=np.uint32))
     return (np.asarray(bits, float) + 0.5) / 2**32
+
+
+@jax.jit
+def bits_of_trials(key: Key[Array, ""], trials: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
+    """32 random bits for each; not by vmap, under which "rbg" draws by how many there are."""
+    return jax.lax.map(lambda i: jax.random.bits(jax.random.fold_in(key, i), (), np.uint32), trials)

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._check_increasing import check_increasing
-from jaxtricks._checks import check_flag, check_function, check_instance, check_integer, check_key
+from jaxtricks._checks import check_flag, check_instance, check_integer, check_key
 from jaxtricks.tuning._check_used import check_used
 from jaxtricks.tuning._rung import Setting, run_rung, survivors, tabulate
-from jaxtricks.tuning._search_folder import digest, finished
-from jaxtricks.tuning._trials import drawn
+from jaxtricks.tuning._search_folder import digest, finished, rows_of_columns
+from jaxtricks.tuning._trials import check_takes, columns, drawn
 
 
 class Search(NamedTuple):
@@ -93,10 +93,13 @@ def search(
             drawn first. A trial that is not finite does not go on.
         chunk: trials in one call of the program, at least 1; after each the results are written.
         folder: where the results are kept, in `search.jsonl`; made if missing. None keeps nothing.
-            Keys, hyper-parameters, data and rungs are compared with those of the file. Functions
-            and what they close over are not, or by name: who changes one takes another folder.
-            With `rungs` the folder holds positions too.
-        resume: whether to go on with the search that the folder holds, if it holds one.
+            Each line has a trial's hyper-parameters and results. Keys, hyper-parameters, data and
+            rungs are compared with those of the file. `run` and what it closes over are not: after
+            a change of it, results of the old one would be given back, so take another folder. With
+            `rungs` the folder holds positions too.
+        resume: whether to go on with the search that the folder holds, if it holds one. Without
+            rungs `trials` may be more than before, or fewer: trials that are finished are not run
+            again. A finished search is only read.
         progress: whether to print a line on standard error after each chunk.
         mapping: see `training.train_population`.
         devices: see `training.train_population`.
@@ -127,8 +130,8 @@ def search(
         optimization](https://arxiv.org/abs/1502.07943), 2016.
     """
     check_key("key", key)
-    check_function("run", run)
     check_instance("shared", shared, tuple)
+    check_takes(run, 2 + 2 * (rungs is not None) + len(shared))
     check_instance("by", by, str)
     check_integer("chunk", chunk, low=1)
     for name, flag in (("largest", largest), ("resume", resume), ("progress", progress)):
@@ -136,14 +139,19 @@ def search(
     draw_key, run_key = jax.random.split(key)
     hyper_parameters = drawn(draw_key, space, trials)
     check_rungs(rungs, reduction)
-    decisive = () if rungs is None else (*map(int, rungs), int(reduction), by, bool(largest))
+    named = columns(hyper_parameters)
+    rows = rows_of_columns(named)
+    halving: tuple = ()
+    if rungs is not None:  # who goes on depends on all trials
+        halving = (*map(int, rungs), int(reduction), by, bool(largest), rows)
     setting = Setting(
         run, hyper_parameters, run_key, shared, by, largest, chunk, progress,
         {"mapping": mapping, "devices": devices},
     )  # fmt: skip
     lengths = [None] if rungs is None else np.diff([0, *rungs]).tolist()
-    alive = list(range(len(jax.tree.leaves(hyper_parameters)[0])))
-    with finished(folder, digest(key, hyper_parameters, shared, *decisive), resume=resume) as done:
+    alive = list(range(len(rows)))
+    searched = digest(key, named, shared, *halving)
+    with finished(folder, searched, rows, resume=resume) as done:
         if any((0, trial) not in done.results for trial in alive):
             check_used(run, hyper_parameters, key, shared, by, lengths)
         for rung in range(len(lengths)):

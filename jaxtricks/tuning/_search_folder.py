@@ -2,10 +2,11 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,21 @@ from jaxtricks._local_path import local_path
 from jaxtricks._processes import of_all_processes, on_first_process
 from jaxtricks._regular_file import read_regular
 from jaxtricks.tuning._finished import NAME, Finished, files, read_all
-from jaxtricks.tuning._trials import columns
+
+Row = dict[str, Any]  # the hyper-parameters of one trial
 
 
 @contextlib.contextmanager
 def finished(
-    folder: str | os.PathLike[str] | None, search: str, *, resume: bool
+    folder: str | os.PathLike[str] | None, search: str, rows: Sequence[Row], *, resume: bool
 ) -> Iterator[Finished]:
     """What is finished of a search, and where more of it goes; the folder is locked meanwhile.
+
+    Args:
+        folder: see `search`.
+        search: its digest.
+        rows: the hyper-parameters of each trial.
+        resume: see `search`.
 
     Raises:
         ValueError: the folder holds another search, or this one and `resume` is False; or there are
@@ -43,25 +51,25 @@ def finished(
                 f"folder must be given to a search of {jax.process_count()} processes, one that "
                 "all see, got None."
             )
-        yield Finished(None)
+        yield Finished(None, search, rows)
         return
     path = local_path("folder", folder)
-    check_same_search(search)
+    check_same_search(search, rows)
     with contextlib.ExitStack() as stack:
 
         def begin() -> None:
             path.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(path))
-            check_search(path, search, resume=resume)
+            check_search(path, search, rows, resume=resume)
 
         on_first_process(begin)
         check_seen(path)
-        done = Finished(path, search, read_all(path))
+        done = Finished(path, search, rows, read_all(path))
         of_all_processes(np.zeros(1, bool))  # none writes before all have read
         yield done
 
 
-def check_search(folder: Path, search: str, *, resume: bool) -> None:
+def check_search(folder: Path, search: str, rows: Sequence[Row], *, resume: bool) -> None:
     """Checks that a folder holds this search or none, and writes which one it is.
 
     Raises:
@@ -81,19 +89,28 @@ def check_search(folder: Path, search: str, *, resume: bool) -> None:
     if {record.get("search") for record in records} - {search}:
         raise ValueError(
             f"folder {os.fspath(folder)!r} holds another search: another key, other "
-            "hyper-parameters, data or rungs, or a damaged header. Take another folder."
+            "names, data, precision or rungs, other trials with rungs, or a damaged header. Take "
+            "another folder."
         )
+    for record in records:
+        trial = record.get("trial", len(rows))
+        if trial < len(rows) and not equal(record["hyper_parameters"], rows[trial]):
+            raise ValueError(
+                f"folder {os.fspath(folder)!r} holds another search: in it trial {trial} has "
+                f"{record['hyper_parameters']}, in this one {rows[trial]}. Take another folder."
+            )
     if not records:
         _json_lines.append(folder / NAME, [{"search": search}])
 
 
-def check_same_search(search: str) -> None:
+def check_same_search(search: str, rows: Sequence[Row]) -> None:
     """Checks that all processes have one search.
 
     Raises:
         ValueError: their arguments differ.
     """
-    searches = of_all_processes(np.frombuffer(bytes.fromhex(search), np.uint8))
+    own = hashlib.sha256(json.dumps([search, rows]).encode()).digest()
+    searches = of_all_processes(np.frombuffer(own, np.uint8))
     others = np.flatnonzero((searches != searches[0]).any(axis=1)).tolist()
     if others:
         raise ValueError(
@@ -120,24 +137,38 @@ def check_seen(folder: Path) -> None:
         )
 
 
-def digest(key: Key[Array, ""], hyper_parameters: PyTree, shared: PyTree, *rest: Any) -> str:
-    """The SHA-256 of what decides every trial, the run itself aside."""
-    sha256 = hashlib.sha256(repr((jax.random.key_impl(key), rest)).encode())
-    sha256.update(np.asarray(jax.random.key_data(key)).tobytes())
-    for path, leaf in jax.tree_util.tree_leaves_with_path(shared):
+def digest(key: Key[Array, ""], named: Mapping[str, np.ndarray], shared: PyTree, *rest: Any) -> str:
+    """The SHA-256 of what decides every trial, but for the run and the trial's hyper-parameters."""
+    precision = jnp.zeros(()).dtype  # float64 under jax_enable_x64
+    kinds = {name: str(values.dtype) for name, values in named.items()}
+    described = (jax.random.key_impl(key), precision, kinds, jax.tree.structure(shared), rest)
+    sha256 = hashlib.sha256(without_addresses(repr(described)).encode())
+    for leaf in [key, *jax.tree.leaves(shared)]:
         is_key = jnp.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)
         values = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
-        sha256.update(f"{path} {values.dtype} {values.shape} ".encode() + values.tobytes())
-    for name, values in columns(hyper_parameters).items():
-        sha256.update(f"{name} {values.dtype} ".encode())
-        if values.dtype == object:
-            sha256.update("\n".join(map(label, values)).encode())
-        else:
-            sha256.update(values.tobytes())
+        sha256.update(f"{values.dtype} {values.shape} ".encode() + values.tobytes())
     return sha256.hexdigest()
 
 
-def label(value: object) -> str:
-    """A value of a choice as text that is the same in every process."""
-    text = getattr(value, "__qualname__", None) or repr(value)
+def rows_of_columns(named: Mapping[str, np.ndarray]) -> list[Row]:
+    """The hyper-parameters of each trial as JSON holds them."""
+    length = len(next(iter(named.values())))
+    return [{name: as_json(values[i]) for name, values in named.items()} for i in range(length)]
+
+
+def as_json(value: object) -> Any:
+    """A number as Python's, a static value as text that is the same in every process."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, frozenset | set):
+        return f"{type(value).__name__} of {sorted(map(as_json, value), key=repr)}"
+    return without_addresses(getattr(value, "__qualname__", None) or repr(value))
+
+
+def without_addresses(text: str) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", text)
+
+
+def equal(one: Row, other: Row) -> bool:
+    """Whether two rows are written alike: NaN equals itself, 1 is neither 1.0 nor True."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -1,5 +1,6 @@
 """A search space: a tree with distributions at its leaves, nested like what is drawn from it."""
 
+import zlib
 from typing import Any
 
 import jax
@@ -21,7 +22,7 @@ def leaves(space: PyTree) -> dict[str, Distribution]:
 
     Raises:
         TypeError: a leaf is no distribution.
-        ValueError: there is no leaf, or two have one name.
+        ValueError: there is no leaf, or two have one name or, by the CRC-32 of it, the same draws.
     """
     found: dict[str, Distribution] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(space, is_leaf=lambda x: x is None):
@@ -35,6 +36,12 @@ def leaves(space: PyTree) -> dict[str, Distribution]:
             raise ValueError(f"space must have other names than {RESERVED}, got {name!r}.")
         if name in found:
             raise ValueError(f"space must have no two leaves of one name, got {name!r} twice.")
+        same = [other for other in found if name_sum(other) == name_sum(name)]
+        if same:
+            raise ValueError(
+                f"space must not name leaves {same[0]!r} and {name!r}, which would draw the same: "
+                "their names have one CRC-32."
+            )
         found[name] = leaf
     if not found:
         raise ValueError(f"space must hold distributions, got {shown(space)}.")
@@ -44,6 +51,11 @@ def leaves(space: PyTree) -> dict[str, Distribution]:
 def name_of(path: Any) -> str:
     """The name of a leaf, as the columns of a table have it."""
     return jax.tree_util.keystr(path, simple=True, separator=".") or "value"
+
+
+def name_sum(name: str) -> int:
+    """The number of a leaf's name, by which its draws differ from those of others."""
+    return zlib.crc32(name.encode())
 
 
 def filled(space: PyTree, columns: dict[str, np.ndarray]) -> PyTree:

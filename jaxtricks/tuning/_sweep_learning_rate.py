@@ -20,6 +20,7 @@ from jaxtricks.tuning._find_learning_rate import (
     made,
     order_of_updates,
 )
+from jaxtricks.tuning._uniform import LARGEST, SMALLEST
 
 
 def sweep_learning_rate(
@@ -82,8 +83,8 @@ def sweep_learning_rate(
     check_variables(variables)
     check_instance("examples", examples, Mapping)
     check_key("key", key)
-    check_range("low", low, above=0.0)
-    check_range("high", high, above=0.0)
+    check_range("low", low, low=SMALLEST)
+    check_range("high", high, high=LARGEST)
     if float(low) >= float(high):
         raise ValueError(f"low must be below high, got {low} and {high}.")
     check_integer("updates", updates, low=10)
@@ -91,7 +92,11 @@ def sweep_learning_rate(
     factor = math.log(float(high) / float(low)) / (updates - 1)
     order_key, step_key = jax.random.split(key)
     order = order_of_updates(order_key, examples, updates, batch_size)
-    trainer = made(make_trainer, lambda count: float(low) * jnp.exp(factor * count))
+
+    def rate(count: Any) -> Array:
+        return jnp.float32(low) * jnp.exp(jnp.float32(factor) * jnp.asarray(count, jnp.float32))
+
+    trainer = made(make_trainer, rate)
     run = jax.jit(functools.partial(losses_of, trainer))
     losses = np.asarray(run(dict(variables), dict(examples), order, step_key))
     rates = np.float32(float(low) * np.exp(factor * np.arange(updates)))

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,12 +12,33 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._check_fits import check_rows_fit
-from jaxtricks._checks import check_integer, is_real, is_real_number, shown
+from jaxtricks._checks import check_function, check_integer, is_real, is_real_number, shown
 from jaxtricks.tuning._distribution import Interval, Options
 from jaxtricks.tuning._sample import sample
 from jaxtricks.tuning._space import RESERVED, leaves, name_of
 
 TRACED = object()  # in place of a static value
+
+
+def check_takes(run: Callable[..., Any], count: int) -> None:
+    """Checks that `run` is a function that can be called with so many arguments.
+
+    Raises:
+        TypeError: it is not.
+    """
+    check_function("run", run)
+    try:
+        signature = inspect.signature(run)
+    except ValueError:  # some built-in functions do not tell
+        return
+    try:
+        signature.bind(*range(count))
+    except TypeError as error:
+        raise TypeError(
+            "run must take a key, hyper-parameters, with rungs or epochs also a position and a "
+            f"number of epochs, and what is in shared, {count} arguments here: {error}, got "
+            f"run{signature}."
+        ) from None
 
 
 def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
@@ -57,10 +79,11 @@ def columns(trials: PyTree) -> dict[str, np.ndarray]:
         array = isinstance(leaf, np.ndarray | jax.Array) and leaf.ndim == 1
         if not array or jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             raise TypeError(
-                "trials must be a number, or hyper-parameters as sample, grid and sobol give "
-                f"them: {name_of(path)!r} is {shown(leaf)}."
+                "trials must be an integer, or a tree of arrays with one value for each trial, as "
+                f"sample, grid and sobol give it, got {shown(leaf)} as {name_of(path)!r}."
             )
-        found[name_of(path)] = np.asarray(leaf)
+        values = np.asarray(leaf)
+        found[name_of(path)] = values.astype(values.dtype.newbyteorder("="), copy=False)
     return found
 
 
@@ -73,11 +96,12 @@ def groups(hyper_parameters: PyTree, trials: list[int]) -> dict[tuple[int, ...],
     places = []
     for values in jax.tree.leaves(hyper_parameters):
         if values.dtype == object:
+            kinds = [(type(value), value) for value in values]  # 1, 1.0 and True are different
             different: list[Any] = []
-            for value in values:
-                if value not in different:
-                    different.append(value)
-            places.append([different.index(value) for value in values])
+            for kind in kinds:
+                if kind not in different:
+                    different.append(kind)
+            places.append([different.index(kind) for kind in kinds])
     found: dict[tuple[int, ...], list[int]] = {}
     for trial in trials:
         found.setdefault(tuple(place[trial] for place in places), []).append(trial)

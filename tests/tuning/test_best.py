@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 
 from jaxtricks import tuning
+from tests.untyped import untyped
 
 KEY = jax.random.key(7)
 SPACE = {
@@ -36,7 +37,7 @@ def test_the_best_has_the_least_or_the_largest_result_and_its_own_values():
     for chosen in (least, most):
         for name in SPACE:
             assert chosen.hyper_parameters[name] == found.table[name][chosen.trial]
-    assert least.hyper_parameters["width"] == 2 and least.at_edge == ()
+    assert least.hyper_parameters["width"] == 2 and least.at_edge == {}
     assert least.score == found.table["loss"].min()
 
 
@@ -46,19 +47,19 @@ def test_what_is_not_finite_cannot_win():
 
     found = find(wrong, tuning.uniform(0, 1))
     chosen = tuning.best(found)
-    assert chosen.score == found.table["value"].min() and chosen.at_edge == ("value",)
+    assert chosen.score == found.table["value"].min() and chosen.at_edge == {"value": "low"}
     nothing = found._replace(table={**found.table, "loss": np.full(60, np.nan)})
     with pytest.raises(ValueError, match="by must be finite"):
         tuning.best(nothing)
 
 
-@pytest.mark.parametrize("place, edge", [(0.0, True), (0.25, False), (0.5, False), (1.0, True)])
+@pytest.mark.parametrize("place, edge", [(0.0, "low"), (0.25, None), (0.5, None), (1.0, "high")])
 def test_the_edge_of_a_grid_is_its_ends(place, edge):
     space = {"rate": tuning.uniform(0.0, 1.0), "idle": tuning.choice((1.0, 2.0))}
     grid = tuning.grid(space, 5)
     found = find(lambda key, trial: (trial["rate"] - place) ** 2 + 0 * trial["idle"], space, grid)
-    assert tuning.best(found).at_edge == (("rate",) if edge else ())
-    assert tuning.best(found, edge=0).at_edge == ()
+    assert tuning.best(found).at_edge == ({"rate": edge} if edge else {})
+    assert tuning.best(found, edge=0).at_edge == {}
 
 
 def test_training_again_has_the_mean_and_students_interval_of_its_keys():
@@ -120,6 +121,22 @@ def test_names_do_not_rank():
 
 def test_of_equals_there_is_no_difference():
     assert tuning.compare([1.0, 2.0], [1.0, 2.0]) == (0.0, 0.0, 0.0, 1.0, 2)
+
+
+def test_a_static_number_can_be_at_an_edge_and_a_function_not():
+    widths, rules = tuning.choice((2, 4, 8), static=True), tuning.choice((jnp.tanh, jnp.sin, abs))
+    space = {"width": widths, "rule": rules}
+    found = find(lambda key, t: jnp.float32(t["width"]), space, 30)
+    assert tuning.best(found).at_edge == {"width": "low"}
+    assert tuning.best(found, largest=True).at_edge == {"width": "high"}
+
+
+def test_what_is_no_tree_of_hyper_parameters_or_no_table_is_named():
+    found = find()
+    with pytest.raises(TypeError, match="got a Best"):
+        tuning.retrain(jax.random.split(KEY), run, tuning.best(found))
+    with untyped(), pytest.raises(TypeError, match=r"a dict such as found\.table"):
+        tuning.narrow(SPACE, found, 3)
 
 
 @pytest.mark.parametrize(

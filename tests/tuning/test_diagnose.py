@@ -140,6 +140,7 @@ def test_runs_fits_records_and_curves_are_read_alike_and_a_stop_is_no_divergence
         (3, TypeError, "history"),
         ("text", TypeError, "history"),
         ([1, 2], TypeError, "history"),
+        ({"train.loss": [2.0, -1.0]}, ValueError, "not be negative, .* got -1 in epoch 2"),
     ],
 )
 def test_bad_histories_are_named(history, error, message):

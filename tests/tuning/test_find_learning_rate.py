@@ -1,5 +1,6 @@
 """Rates on a parabola: losses are those of the closed form, and the suggestion follows."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,6 +78,18 @@ def test_a_sweep_has_the_losses_of_its_schedule():
     np.testing.assert_allclose(found.losses, want, rtol=1e-4)
     np.testing.assert_allclose(found.scores, want, rtol=1e-4)
     assert found.best == pytest.approx(rates[np.argmin(np.gradient(want))], rel=1e-5)
+
+
+def test_a_sweep_promotes_nothing_by_itself():
+    with jax.numpy_dtype_promotion("strict"):
+        found = sweep(low=1e-3, high=0.4)
+    chex.assert_trees_all_equal(found, sweep(low=1e-3, high=0.4))
+
+
+@pytest.mark.parametrize("ends", [{"low": 1e-60}, {"high": 1e39}])
+def test_the_ends_of_a_sweep_are_numbers_of_single_precision(ends):
+    with pytest.raises(ValueError, match=next(iter(ends))):
+        sweep(**ends)
 
 
 def test_smoothing_is_the_weighted_mean_of_the_losses_so_far():

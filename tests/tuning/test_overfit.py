@@ -104,3 +104,13 @@ def test_a_second_check_with_the_same_trainer_compiles_nothing_again():
     state = ours.init({"params": jnp.zeros(())})
     for _ in range(3):
         tuning.check_overfit(ours, state, EXAMPLES, key=KEY, updates=20)
+
+
+def test_a_loss_of_the_wrong_sign_is_named():
+    def turned(params, model_state, batch, keys, *, train):
+        return -((params - batch["x"]) ** 2), (model_state, {})
+
+    ours = training.trainer(turned, optax.sgd(0.1))
+    state = ours.init({"params": jnp.zeros(())})
+    with pytest.raises(ValueError, match=r"never negative, got -1 in update 1"):
+        tuning.check_overfit(ours, state, EXAMPLES, key=KEY)

@@ -1,5 +1,6 @@
 """`search`: every trial is its own run, whatever is done around it."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from jaxtricks import tuning
+from jaxtricks.tuning import _search_folder
 
 KEY = jax.random.key(5)
 SPACE = {"rule": {"rate": tuning.log_uniform(1e-4, 1.0)}, "steps": tuning.integers(1, 9)}
@@ -255,8 +257,14 @@ def test_another_search_does_not_go_on_in_its_folder(tmp_path):
     with pytest.raises(ValueError, match="resume=True goes on"):
         find(6, folder=tmp_path)
     others = (
-        lambda: find(7, folder=tmp_path, resume=True),
-        lambda: find(6, shared=(jnp.ones(2),), folder=tmp_path, resume=True),
+        lambda: find(6, {**SPACE, "steps": tuning.integers(1, 8)}, folder=tmp_path, resume=True),
+        lambda: find(
+            6,
+            run=lambda key, trial, data: run(key, trial),
+            shared=(jnp.ones(2),),
+            folder=tmp_path,
+            resume=True,
+        ),
         lambda: find(6, {**SPACE, "more": tuning.uniform(0, 1)}, folder=tmp_path, resume=True),
         lambda: tuning.search(
             jax.random.key(6), run, SPACE, 6, folder=tmp_path, resume=True, progress=False
@@ -265,6 +273,88 @@ def test_another_search_does_not_go_on_in_its_folder(tmp_path):
     for other in others:
         with pytest.raises(ValueError, match="another search"):
             other()
+
+
+@pytest.mark.parametrize("before, after", [(5, 12), (12, 5)])
+def test_a_search_goes_on_with_more_trials_or_fewer(tmp_path, before, after):
+    find(before, folder=tmp_path, chunk=4)
+    lines = len((tmp_path / "search.jsonl").read_bytes().splitlines())
+    same(find(after, folder=tmp_path, resume=True), find(after))
+    new = len((tmp_path / "search.jsonl").read_bytes().splitlines()) - lines
+    assert new == max(after - before, 0)
+
+
+def test_each_line_has_the_hyper_parameters_of_its_trial(tmp_path):
+    found = find(4, folder=tmp_path)
+    lines = (tmp_path / "search.jsonl").read_bytes().splitlines()[1:]
+    for line in map(json.loads, lines):
+        trial = line["trial"]
+        assert set(line["hyper_parameters"]) == {"rule.rate", "steps"}
+        for name, value in line["hyper_parameters"].items():
+            assert found.table[name][trial] == value
+        assert found.table["loss"][trial] == np.float32(line["results"]["loss"])
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Data:
+    values: jax.Array
+    scale: float = dataclasses.field(metadata={"static": True})
+
+
+def test_static_parts_of_shared_and_the_precision_belong_to_the_search(tmp_path):
+    def scaled(key, x, data, more):
+        return (x * data.scale * data.values).sum()
+
+    def go_on(scale, more=None):
+        shared = (Data(jnp.ones(2), scale), more)
+        return find(3, tuning.uniform(0, 1), scaled, shared=shared, folder=tmp_path, resume=True)
+
+    go_on(1.0)
+    go_on(1.0)
+    for other in (lambda: go_on(2.0), lambda: go_on(1.0, ())):
+        with pytest.raises(ValueError, match="another search"):
+            other()
+    with jax.enable_x64(True), pytest.raises(ValueError, match="another search"):
+        go_on(1.0)
+
+
+def test_runs_with_results_of_different_names_are_refused():
+    def one_of_two(key, trial):
+        name = "some" if trial["f"] is jnp.tanh else "other"
+        return {"loss": trial["f"](trial["a"]), name: jnp.ones(())}
+
+    space = {"f": tuning.choice((jnp.tanh, jax.nn.relu)), "a": tuning.uniform(0, 1)}
+    with pytest.raises(ValueError, match="run must give the same results"):
+        find(6, space, one_of_two)
+
+
+def test_static_values_given_as_trials_keep_their_types():
+    def kind(key, trial):
+        return jnp.float32(("bool", "int", "float").index(type(trial).__name__))
+
+    given = np.empty(4, object)
+    given[:] = [1, True, 1.0, 1]
+    found = find(given, tuning.choice((1, 2), static=True), kind)
+    assert found.table["loss"].tolist() == [1.0, 0.0, 2.0, 1.0]
+
+
+def test_big_endian_numbers_are_the_same_trials():
+    rates = np.array([0.1, 0.2], ">f4")
+    found = find(rates, tuning.uniform(0, 1), lambda key, rate: rate)
+    assert found.table["loss"].tolist() == rates.astype(np.float32).tolist()
+
+
+def test_a_set_among_the_choices_is_the_same_in_every_process():
+    rows = _search_folder.rows_of_columns({"names": np.array([frozenset("abc"), 1, {"b"}], object)})
+    assert rows[0] == {"names": "frozenset of [\"'a'\", \"'b'\", \"'c'\"]"}
+    assert rows[1:] == [{"names": "1"}, {"names": "set of [\"'b'\"]"}]
+
+
+@pytest.mark.parametrize("wrong", [lambda key: 0.0, lambda key, trial, data: 0.0])
+def test_a_run_of_the_wrong_signature_is_told_what_it_is_called_with(wrong):
+    with pytest.raises(TypeError, match=r"run must take a key, .* 2 arguments here: .*, got run\("):
+        find(3, run=wrong)
 
 
 def test_a_search_that_failed_leaves_its_folder_free_and_a_foreign_file_is_refused(tmp_path):
@@ -301,7 +391,11 @@ def test_the_file_is_read_in_another_process_with_functions_among_the_values(tmp
         ({"trials": 0}, ValueError, "trials must be at least 1"),
         ({"trials": {"rule": {"rate": np.ones(2)}}}, ValueError, "trials must have the leaves"),
         ({"trials": {"rule": {"rate": np.ones(2)}, "steps": np.ones(3)}}, ValueError, "one length"),
-        ({"trials": {"rule": {"rate": 0.1}, "steps": np.ones(3)}}, TypeError, "'rule.rate' is 0.1"),
+        (
+            {"trials": {"rule": {"rate": 0.1}, "steps": np.ones(3)}},
+            TypeError,
+            "got 0.1 as 'rule.rate'",
+        ),
         ({"resume": True}, ValueError, "folder must be given"),
         ({"run": lambda key, t: jnp.ones(0)}, TypeError, "run must give an array of one number"),
         ({"chunk": 0}, ValueError, "chunk must be at least 1"),

@@ -220,3 +220,15 @@ def test_draws_go_straight_into_a_population():
     )
     np.testing.assert_allclose(out, drawn["a"] + drawn["b"], rtol=1e-6)
     assert jnp.asarray(drawn["a"]).dtype == jnp.float32
+
+
+def test_names_whose_draws_would_be_equal_are_refused():
+    rate = tuning.uniform(0.0, 1.0)
+    with pytest.raises(ValueError, match="'buckeroo' and 'plumless'"):
+        tuning.sample(jax.random.key(0), {"plumless": rate, "buckeroo": rate}, 2)
+
+
+@pytest.mark.parametrize("kind", ["rbg", "unsafe_rbg"])
+def test_draws_of_every_generator_begin_with_those_of_fewer(kind):
+    key, space = jax.random.key(0, impl=kind), tuning.uniform(0.0, 1.0)
+    np.testing.assert_array_equal(tuning.sample(key, space, 5), tuning.sample(key, space, 9)[:5])
