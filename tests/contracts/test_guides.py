@@ -32,6 +32,9 @@ CHECKS = {
         np.bincount(names["halved"].table["epochs"]).tolist() == [0, 21, 0, 7] + 5 * [0] + [4],
         names["again"][1].mean > 0.9,
         names["findings"][0].name == "rate too low",
+        np.array_equal(names["more"].table["loss"], names["coarse"].table["loss"]),
+        set(names["wide"].table["width"]) == {32, 128},
+        names["tested"]["accuracy"] > 0.85,
     ],
     "nnx_equinox_dicts": lambda names: (
         [
