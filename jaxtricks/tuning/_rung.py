@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Key, PyTree, UInt32
 
 from jaxtricks.training import train_population
 from jaxtricks.tuning._finished import Finished, rows_of
@@ -82,8 +82,7 @@ def call_rows(
     Raises:
         ValueError: there is no result that ranks them.
     """
-    numbers = jnp.array(rows, jnp.uint32)  # not by vmap: keys of "rbg" would depend on the chunk
-    keys = jax.lax.map(lambda trial: jax.random.fold_in(setting.key, trial), numbers)
+    keys = keys_of_trials(setting.key, jnp.array(rows, jnp.uint32))
     traced = traced_rows(setting.hyper_parameters, rows)
     out = train_population(
         call, keys, traced, states=states, shared=setting.shared, **setting.options
@@ -92,6 +91,12 @@ def call_rows(
     if setting.by not in results:
         raise ValueError(f"by must be one of the results {sorted(results)}, got {setting.by!r}.")
     return results, positions
+
+
+@jax.jit
+def keys_of_trials(key: Key[Array, ""], trials: UInt32[Array, " n"]) -> Key[Array, " n"]:
+    """One for each; not by vmap, under which keys of "rbg" would depend on the chunk."""
+    return jax.lax.map(lambda trial: jax.random.fold_in(key, trial), trials)
 
 
 def first_rows(tree: PyTree, rows: int) -> PyTree:
