@@ -62,11 +62,11 @@ def run_rung(
             results, positions = call_rows(setting, call, rows, states, epochs)
             done.add(rung, part, rows_of(results, part), first_rows(positions, len(part)))
             if not again:
-                report(setting, done, trials, rung)
+                report(setting, done, trials, rung, len(lengths))
     if not again:
         done.wait(rung, trials)
         if jax.process_count() > 1:
-            report(setting, done, trials, rung)
+            report(setting, done, trials, rung, len(lengths))
 
 
 def own_part(trials: list[int]) -> list[int]:
@@ -138,13 +138,15 @@ def survivors(
     return [trials[i] for i in sorted(best) if np.isfinite(scores[i])]
 
 
-def report(setting: Setting, done: Finished, trials: list[int], rung: int) -> None:
+def report(setting: Setting, done: Finished, trials: list[int], rung: int, rungs: int) -> None:
     """Prints how many trials of a rung are done, and the best of them, on process 0."""
     if not setting.progress or jax.process_index():
         return
     finished = [trial for trial in trials if (rung, trial) in done.results]
     scores = scores_of(setting, done, finished, rung)
     line = f"search: {len(finished)} of {len(trials)} trials"
+    if rungs > 1:
+        line += f" in rung {rung + 1} of {rungs}"
     bad = int(np.sum(~np.isfinite(scores)))
     if bad < len(finished):
         best = int(np.argmin(scores))

@@ -180,9 +180,23 @@ def test_a_leaf_that_only_later_rungs_take_is_taken():
 
 
 @pytest.mark.slow
+def test_positions_that_a_kill_left_behind_are_removed(tmp_path):
+    find(folder=tmp_path)
+    (tmp_path / "positions" / "0-99-deadbeef.npz").write_bytes(b"half a file")
+    find(folder=tmp_path, resume=True)
+    assert not list(tmp_path.glob("positions/0-*"))
+
+
+@pytest.mark.slow
 def test_positions_of_finished_rungs_are_removed(tmp_path):
     find(folder=tmp_path)
     assert {path.name[0] for path in (tmp_path / "positions").iterdir()} == {"2"}
+
+
+def test_the_progress_says_which_rung_it_is(capsys):
+    tuning.search(KEY, run, SPACE, 6, rungs=(1, 2), shared=(jnp.float32(2.0),))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("search: 2 of 2 trials in rung 2 of 2, best loss ")
 
 
 def test_what_is_not_finite_does_not_go_on():
