@@ -86,9 +86,11 @@ def edge_of(values: np.ndarray, trial: int, edge: float) -> Literal["low", "high
     if values.dtype == object:  # static ones: widths have an order, activations have none
         if not all(isinstance(value, int | float) for value in values):
             return None
-        values = values.astype(float)
+        ranks = sorted(set(values))
+        values = np.array([ranks.index(value) for value in values])
     if len(np.unique(values)) < 3:
         return None
-    if np.mean(values < values[trial]) < edge:
-        return "low"
-    return "high" if np.mean(values > values[trial]) < edge else None
+    low, high = np.mean(values < values[trial]) < edge, np.mean(values > values[trial]) < edge
+    if low == high:
+        return None
+    return "low" if low else "high"

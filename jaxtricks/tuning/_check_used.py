@@ -35,6 +35,10 @@ def check_used(
         results = given if lengths[0] is None else given[0]
         if by not in results:
             raise ValueError(f"by must be one of the results {sorted(results)}, got {by!r}.")
+        for name in set(results) & set(named):
+            raise ValueError(
+                f"run must name its results otherwise: {name!r} is a hyper-parameter already."
+            )
         _, used = dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
         unused -= {name for name, is_used in zip(traced, used[1:], strict=False) if is_used}
         if not unused:
@@ -52,13 +56,13 @@ def programs(
     shared: tuple,
     lengths: Sequence[int | None],
 ) -> Iterator[tuple[Callable[..., Any], tuple]]:
-    """The programs of each group's first two rungs, and what they are called with."""
+    """The programs of each group's rungs, and what they are called with."""
     count = len(jax.tree.leaves(hyper_parameters)[0])
     for group in groups(hyper_parameters, list(range(count))).values():
         values = [row[0] for row in traced_rows(hyper_parameters, group[:1])]
         first = program(run, hyper_parameters, group[0], 0, lengths[0])
         yield first, (key, values, *shared)
-        if len(lengths) > 1:
+        for rung in range(1, len(lengths)):
             _, position = jax.eval_shape(first, key, values, *shared)
-            second = program(run, hyper_parameters, group[0], 1, lengths[1])
-            yield second, (key, values, position, *shared)
+            call = program(run, hyper_parameters, group[0], rung, lengths[rung])
+            yield call, (key, values, position, *shared)

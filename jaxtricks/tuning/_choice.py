@@ -26,7 +26,8 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
     Raises:
         ValueError: there is no value, two are equal, one is NaN, numbers are demanded and one is
             none, or one does not fit into the dtype in which JAX holds it.
-        TypeError: `values` is no tuple or list, one is an array, or `static` is not a bool.
+        TypeError: `values` is no tuple or list, one is an array, `==` of two does not give a bool,
+            or `static` is not a bool.
 
     Example:
         >>> choice((0.8, 0.9, 0.99)).static, choice(("sgd", "adam")).static
@@ -45,7 +46,13 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
             raise ValueError(
                 f"static must be True of values that are not numbers: {shown(values)}."
             )
-    if any(a is b or a == b for i, a in enumerate(values) for b in values[:i]):
+    try:
+        equal = any(a is b or a == b for i, a in enumerate(values) for b in values[:i])
+    except ValueError:  # arrays inside of them
+        raise TypeError(
+            f"values must be such that == says whether two are equal, got {shown(values)}."
+        ) from None
+    if equal:
         raise ValueError(f"values must all be different, got {shown(values)}.")
     if any(value != value for value in values if is_real_number(value)):
         raise ValueError(f"values must not be NaN, which equals nothing, got {shown(values)}.")

@@ -56,10 +56,11 @@ def read_curves(history: Any, classes: int | None) -> Curves:
         names = sorted(map(str, history))
         raise ValueError(f"history must have the curve 'train.loss', got {shown(names)}.")
     check_names(history)
-    if (train < 0).any():
+    negative = np.isfinite(train) & (train < -0.01 * np.abs(train[0]))  # not by rounding
+    if negative.any():
         raise ValueError(
             "history['train.loss'] must not be negative, as the rules compare losses by their "
-            f"ratios, got {train[train < 0][0]:.4g} in epoch {int((train < 0).argmax()) + 1}."
+            f"ratios, got {train[negative][0]:.4g} in epoch {negative.argmax() + 1}."
         )
     others = [curve(history, name, len(train)) for name in NAMES[1:]]
     validation, right, validated, rates, norms = others

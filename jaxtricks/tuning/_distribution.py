@@ -2,9 +2,19 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+
+def objects(values: Iterable[Any]) -> np.ndarray:
+    """Static values as an array of objects; NumPy's scalars become Python's."""
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    array = np.empty(len(plain), object)
+    for place, value in enumerate(plain):  # not at once: tuples would become an axis
+        array[place] = value
+    return array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +55,8 @@ class Interval:
 
     def holds(self, values: np.ndarray) -> bool:
         """Whether all values lie in it, to the rounding of single precision."""
+        if self.integer and not np.all(values == np.round(values)):
+            return False
         largest = max(abs(self.low), abs(self.high))
         below, above = (
             1e-6 * (abs(end) if self.logarithmic else largest) for end in (self.low, self.high)
@@ -96,21 +108,22 @@ class Options:
     def narrowed(self, values: np.ndarray, margin: float) -> "Options":
         """Those that are among these values."""
         del margin
-        found = list(values)
-        left = tuple(value for value in self.values if any(value == other for other in found))
+        left = tuple(own for own in self.values if any(self.same(own, one) for one in values))
         return dataclasses.replace(self, values=left)
 
     def holds(self, values: np.ndarray) -> bool:
         """Whether all values are among them."""
-        return all(any(value == own for own in self.array()) for value in values)
+        return all(any(self.same(own, one) for own in self.values) for one in values)
+
+    def same(self, own: Any, other: Any) -> bool:
+        """Whether two values are equal; numbers that are not static, in single precision."""
+        return bool(own == other if self.static else np.float32(own) == np.float32(other))
 
     def array(self) -> np.ndarray:
         """The values as an array, of objects if they are static."""
         if not self.static:
             return np.asarray(self.values)
-        array = np.empty(len(self.values), object)
-        array[:] = self.values
-        return array
+        return objects(self.values)
 
 
 Distribution = Interval | Options

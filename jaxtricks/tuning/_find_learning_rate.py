@@ -13,6 +13,7 @@ from jaxtricks._check_variables import check_variables
 from jaxtricks._checks import check_function, check_instance, check_integer, check_key, shown
 from jaxtricks.data import Order, count_examples, epoch_order
 from jaxtricks.training import Trainer, train_epoch, train_population
+from jaxtricks.tuning._uniform import LARGEST, SMALLEST
 
 RATES = tuple(10.0 ** (half / 2) for half in range(-10, 1))  # 1e-5 to 1
 
@@ -157,10 +158,15 @@ def check_rates(rates: object) -> np.ndarray:
         ValueError: they are not one axis of at least two, one is not positive and finite, or they
             do not rise.
     """
-    real_array("rates", rates)
+    with np.errstate(over="ignore"):  # what is over single precision is named below
+        real_array("rates", rates)
     values = np.asarray(rates, float)
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"rates must be at least two in a row, got {shown(rates)}.")
-    if not (np.isfinite(values) & (values > 0)).all() or not (np.diff(values) > 0).all():
-        raise ValueError(f"rates must be positive, finite and rising, got {shown(rates)}.")
+    held = np.clip(values, -LARGEST, LARGEST).astype(np.float32)
+    inside = (values >= SMALLEST) & (values <= LARGEST)
+    if not inside.all() or not (np.diff(held) > 0).all():
+        raise ValueError(
+            f"rates must be positive, finite and rising in single precision, got {shown(rates)}."
+        )
     return values

@@ -49,27 +49,22 @@ class Finished:
         self.trees: dict[str, PyTree] = {}
 
     def take(self, records: Iterable[dict[str, Any]]) -> None:
-        """Adds the trials of these records, but for those that this search does not have.
-
-        Raises:
-            ValueError: one has other results than the others.
-        """
+        """Adds the trials of these records, but for those that this search does not have."""
         for record in records:
             trial = record.get("trial", len(self.rows))
             if trial >= len(self.rows):  # the folder may hold a longer search
                 continue
-            for first in list(self.results.values())[:1]:
-                if set(first) != set(record["results"]):
-                    raise ValueError(
-                        "run must give the same results in all trials, got "
-                        f"{sorted(record['results'])} and {sorted(first)}."
-                    )
             self.results[record["rung"], trial] = record["results"]
             place, row = record["position"]
             self.places[record["rung"], trial] = (Path(place).name, row)
 
     def add(self, rung: int, trials: list[int], results: list[Results], positions: PyTree) -> None:
-        """Adds the trials of a chunk, and returns when they are on the disk."""
+        """Adds the trials of a chunk, and returns when they are on the disk.
+
+        Raises:
+            ValueError: they have other results than those before.
+        """
+        self.check(rung, trials[0], results[0])
         place = f"{rung}-{trials[0]}-{zlib.crc32(repr(trials).encode()):08x}.npz"
         if positions is not None:
             self.trees[place] = positions
@@ -89,6 +84,25 @@ class Finished:
         if self.folder is not None:
             _json_lines.append(self.folder / name_of_process(jax.process_index()), records)
         self.take(records)
+
+    def check(self, rung: int, trial: int, results: Results) -> None:
+        """Checks that a trial has the results of those that are finished, of the same lengths.
+
+        Raises:
+            ValueError: it has not.
+        """
+        for (other_rung, other), found in self.results.items():
+            same = set(found) == set(results)
+            if same and other_rung == rung:
+                same = all(np.shape(found[name]) == np.shape(results[name]) for name in found)
+            if not same:
+                one, two = ({k: np.shape(v) for k, v in some.items()} for some in (results, found))
+                raise ValueError(
+                    f"run must give the same results in all trials, got {one} in trial {trial} and "
+                    f"{two} in trial {other}; if run was changed, take another folder."
+                )
+            if other_rung == rung:
+                return
 
     def wait(self, rung: int, trials: list[int]) -> None:
         """Returns when the other processes have finished their part of these, too."""

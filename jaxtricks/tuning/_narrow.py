@@ -9,7 +9,7 @@ from jaxtyping import PyTree
 
 from jaxtricks._checks import check_flag, check_instance, check_integer, check_range, shown
 from jaxtricks._types import ScalarLike
-from jaxtricks.tuning._distribution import Interval
+from jaxtricks.tuning._distribution import Interval, Options, objects
 from jaxtricks.tuning._space import leaves
 
 
@@ -76,7 +76,8 @@ def narrow(
     best = finite[order[:keep]]
     narrowed = []
     for name, leaf in named.items():
-        values = np.asarray(table[name])[best]
+        static = isinstance(leaf, Options) and leaf.static
+        values = (objects(table[name]) if static else np.asarray(table[name]))[best]
         if not leaf.holds(values):
             raise ValueError(f"table must be of this space, got {shown(values)} as {name!r}.")
         new = leaf.narrowed(values, float(margin))

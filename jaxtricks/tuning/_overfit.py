@@ -105,15 +105,16 @@ def check_overfit(
     check_integer("updates", updates, low=10)
     state, metrics = train(trainer, int(updates), state, examples, key)
     metrics = jax.device_get(metrics)
-    if (metrics["loss"] < 0).any():
-        where = int((metrics["loss"] < 0).argmax())
-        raise ValueError(
-            "trainer must have a loss that is never negative, got "
-            f"{metrics['loss'][where]:.4g} in update {where + 1}: is its sign turned?"
-        )
     ended = jax.device_get(evaluate(trainer, trainer.variables(state), examples, count))
     loss, accuracy = float(ended["loss"]), ended.get("accuracy")
     accuracy = None if accuracy is None else float(accuracy)
+    losses = np.append(metrics["loss"], loss)
+    negative = np.isfinite(losses) & (losses < -0.01 * abs(losses[0]))  # not by rounding
+    if negative.any():
+        raise ValueError(
+            f"trainer must have a loss that is never negative, got {losses[negative][0]:.4g} after "
+            f"{negative.argmax()} updates: is its sign turned?"
+        )
     verdict = judge(metrics, loss, accuracy)
     advice = ADVICE[verdict] if np.isfinite(metrics["loss"][0]) else BAD_START
     return Overfit(verdict, loss, accuracy, metrics["loss"], advice)

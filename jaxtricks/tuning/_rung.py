@@ -178,8 +178,6 @@ def tabulate(
         names = sorted(done.results[0, 0])
         raise ValueError(f"by must be one of the results {names}, got {setting.by!r}.")
     for name in done.results[0, 0]:
-        if name in table:
-            raise ValueError(f"run must name its results otherwise: {name!r} is a column already.")
         parts = [
             [done.results.get((rung, trial), {}).get(name) for rung in range(max(last) + 1)]
             for trial in range(count)

@@ -13,7 +13,7 @@ from jaxtricks._check_increasing import check_increasing
 from jaxtricks._checks import check_flag, check_instance, check_integer, check_key
 from jaxtricks.tuning._check_used import check_used
 from jaxtricks.tuning._rung import Setting, run_rung, survivors, tabulate
-from jaxtricks.tuning._search_folder import digest, finished, rows_of_columns
+from jaxtricks.tuning._search_folder import check_texts, digest, finished, rows_of_columns
 from jaxtricks.tuning._trials import check_takes, columns, drawn
 
 
@@ -60,7 +60,8 @@ def search(
     on the other trials, nor on how they are divided, nor on whether the search was interrupted: bit
     for bit with `mapping="map"` on devices of one kind and setting. To float tolerance with "vmap",
     and between one CPU device and several, which may divide large sums otherwise: training can
-    widen such a difference.
+    widen such a difference. Under "vmap", keys of the generators "rbg" and "unsafe_rbg" draw by the
+    size of the chunk; those of JAX's default do not.
 
     A trial that diverges gives NaN and costs the others nothing. NaN also stands behind the end of
     a run that `training.run` has stopped, and would count as divergence: give the best value, or
@@ -94,9 +95,10 @@ def search(
         chunk: trials in one call of the program, at least 1; after each the results are written.
         folder: where the results are kept, in `search.jsonl`; made if missing. None keeps nothing.
             Each line has a trial's hyper-parameters and results. Keys, hyper-parameters, data and
-            rungs are compared with those of the file. `run` and what it closes over are not: after
-            a change of it, results of the old one would be given back, so take another folder. With
-            `rungs` the folder holds positions too.
+            rungs are compared with those of the file; static values by their text: functions by
+            module and name, others by `repr`. `run` and what it closes over are not: after a change
+            of it, results of the old one would be given back, so take another folder. With `rungs`
+            the folder holds positions too.
         resume: whether to go on with the search that the folder holds, if it holds one. Without
             rungs `trials` may be more than before, or fewer: trials that are finished are not run
             again. A finished search is only read.
@@ -107,9 +109,9 @@ def search(
     Raises:
         ValueError: a number is out of range, `trials` do not fit the space, nothing that `run`
             gives depends on a leaf of it, the folder holds another search or `resume` is False,
-            there is no result `by`, or the runs give results of different names or lengths, or of
-            the name of a hyper-parameter. Of several processes: they do not see one folder, or
-            their arguments differ.
+            there is no result `by`, the runs give results of different names or lengths, or of the
+            name of a hyper-parameter, or two static values read alike and there is a folder. Of
+            several processes: they do not see one folder, or their arguments differ.
         TypeError: an argument is of another type, or `run` gives something else.
         RuntimeError: another search is writing to the folder.
         OSError: the folder cannot be used.
@@ -141,6 +143,8 @@ def search(
     check_rungs(rungs, reduction)
     named = columns(hyper_parameters)
     rows = rows_of_columns(named)
+    if folder is not None:
+        check_texts(named)
     halving: tuple = ()
     if rungs is not None:  # who goes on depends on all trials
         halving = (*map(int, rungs), int(reduction), by, bool(largest), rows)

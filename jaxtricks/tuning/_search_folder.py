@@ -1,6 +1,7 @@
 """The folder of a search: whose it is, and that all processes see it."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -76,7 +77,7 @@ def check_search(folder: Path, search: str, rows: Sequence[Row], *, resume: bool
         ValueError: it holds another one, or this one and `resume` is False.
     """
     records = read_all(folder)
-    if not records and any(map(read_regular, files(folder))):
+    if not records and not all(is_torn_header(read_regular(file)) for file in files(folder)):
         raise ValueError(f"folder {os.fspath(folder)!r} has a {NAME} that is of no search.")
     if not any("trial" in record for record in records):
         records = []  # it failed before a trial was finished
@@ -89,8 +90,8 @@ def check_search(folder: Path, search: str, rows: Sequence[Row], *, resume: bool
     if {record.get("search") for record in records} - {search}:
         raise ValueError(
             f"folder {os.fspath(folder)!r} holds another search: another key, other "
-            "names, data, precision or rungs, other trials with rungs, or a damaged header. Take "
-            "another folder."
+            "names or dtypes, data, precision or rungs, other trials with rungs, or a damaged "
+            "header. Take another folder."
         )
     for record in records:
         trial = record.get("trial", len(rows))
@@ -101,6 +102,12 @@ def check_search(folder: Path, search: str, rows: Sequence[Row], *, resume: bool
             )
     if not records:
         _json_lines.append(folder / NAME, [{"search": search}])
+
+
+def is_torn_header(content: bytes) -> bool:
+    """Whether this is the begin of a file's first line, or nothing: nothing was finished."""
+    begin = b'{"search": "'
+    return b"\n" not in content and content[: len(begin)] == begin[: len(content)]
 
 
 def check_same_search(search: str, rows: Sequence[Row]) -> None:
@@ -146,7 +153,8 @@ def digest(key: Key[Array, ""], named: Mapping[str, np.ndarray], shared: PyTree,
     for leaf in [key, *jax.tree.leaves(shared)]:
         is_key = jnp.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)
         values = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
-        sha256.update(f"{values.dtype} {values.shape} ".encode() + values.tobytes())
+        kind = getattr(leaf, "dtype", values.dtype)  # a key's names its generator
+        sha256.update(f"{kind} {values.shape} ".encode() + values.tobytes())
     return sha256.hexdigest()
 
 
@@ -156,13 +164,38 @@ def rows_of_columns(named: Mapping[str, np.ndarray]) -> list[Row]:
     return [{name: as_json(values[i]) for name, values in named.items()} for i in range(length)]
 
 
+def check_texts(named: Mapping[str, np.ndarray]) -> None:
+    """Checks that different static values are different as text.
+
+    Raises:
+        ValueError: two are not, such as two lambda functions.
+    """
+    for name, values in named.items():
+        found: dict[str, Any] = {}
+        for value in values if values.dtype == object else ():
+            if not found.setdefault(text := as_json(value), value) == value:
+                raise ValueError(
+                    f"folder must not be given where two values of {name!r} read alike, as {text}: "
+                    "a resumed search could not tell them apart. Give functions different names, "
+                    "and classes a repr."
+                )
+
+
 def as_json(value: object) -> Any:
     """A number as Python's, a static value as text that is the same in every process."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, str):
+        return repr(value)
     if isinstance(value, frozenset | set):
-        return f"{type(value).__name__} of {sorted(map(as_json, value), key=repr)}"
-    return without_addresses(getattr(value, "__qualname__", None) or repr(value))
+        return f"{type(value).__name__} of {sorted(str(as_json(one)) for one in value)}"
+    if isinstance(value, tuple | list) and type(value) in (tuple, list):  # no named tuple
+        return f"{type(value).__name__} of {[as_json(one) for one in value]}"
+    if isinstance(value, functools.partial):
+        return f"partial of {as_json((value.func, value.args, sorted(value.keywords.items())))}"
+    if hasattr(value, "__qualname__"):
+        return f"{getattr(value, '__module__', '')}.{value.__qualname__}"
+    return without_addresses(repr(value))
 
 
 def without_addresses(text: str) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Key, PyTree
 
 from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_function, check_integer, is_real, is_real_number, shown
-from jaxtricks.tuning._distribution import Interval, Options
+from jaxtricks.tuning._distribution import Interval, Options, objects
 from jaxtricks.tuning._sample import sample
 from jaxtricks.tuning._space import RESERVED, leaves, name_of
 
@@ -28,8 +28,8 @@ def check_takes(run: Callable[..., Any], count: int) -> None:
     """
     check_function("run", run)
     try:
-        signature = inspect.signature(run)
-    except ValueError:  # some built-in functions do not tell
+        signature = inspect.signature(run, follow_wrapped=False)
+    except (ValueError, TypeError):  # some functions do not tell
         return
     try:
         signature.bind(*range(count))
@@ -46,7 +46,7 @@ def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
 
     Raises:
         TypeError: a leaf is no array.
-        ValueError: they do not fit the space, or differ in number.
+        ValueError: they do not fit the space, lie outside of it, or differ in number.
     """
     named = leaves(space)
     if isinstance(trials, int | np.integer) or not jax.tree.leaves(trials):
@@ -59,12 +59,17 @@ def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
         numbers = isinstance(leaf, Interval) or not leaf.static
         if numbers and not is_real(given[name].dtype):
             raise TypeError(f"trials must hold numbers as {name!r}, got {shown(given[name])}.")
-        if isinstance(leaf, Options) and leaf.static and given[name].dtype != object:
-            given[name] = np.array([*given[name].tolist(), None], object)[:-1]
+        if isinstance(leaf, Options) and leaf.static:
+            given[name] = objects(given[name])
     lengths = {name: len(values) for name, values in given.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise ValueError(f"trials must be arrays of one length, got {lengths}.")
     check_rows_fit(given)
+    for name, leaf in named.items():
+        if not leaf.holds(given[name]):
+            raise ValueError(
+                f"trials must lie in the space, got {shown(given[name])} as {name!r} of {leaf}."
+            )
     return jax.tree.unflatten(jax.tree.structure(space), [given[name] for name in named])
 
 
@@ -96,7 +101,7 @@ def groups(hyper_parameters: PyTree, trials: list[int]) -> dict[tuple[int, ...],
     places = []
     for values in jax.tree.leaves(hyper_parameters):
         if values.dtype == object:
-            kinds = [(type(value), value) for value in values]  # 1, 1.0 and True are different
+            kinds = [(repr(value), value) for value in values]  # 1, 1.0 and True are different
             different: list[Any] = []
             for kind in kinds:
                 if kind not in different:

@@ -131,6 +131,28 @@ def test_a_static_number_can_be_at_an_edge_and_a_function_not():
     assert tuning.best(found, largest=True).at_edge == {"width": "high"}
 
 
+def test_of_two_rare_sides_neither_is_an_edge_and_integers_may_be_huge():
+    trials = np.array([1, *[2] * 48, 3])
+    found = find(lambda key, n: (n - 2.0) ** 2, tuning.choice((1, 2, 3)), trials)
+    assert tuning.best(found).at_edge == {}
+    huge = tuning.choice((1, 2, 10**400), static=True)
+    found = find(lambda key, n: jnp.float32(-len(str(n))), huge, 12)
+    assert tuning.best(found).at_edge == {"value": "high"}
+
+
+def test_static_numbers_of_numpy_become_pythons():
+    trials = np.empty(4, object)
+    trials[:] = [np.int64(n) for n in (1, 2, 3, 4)]
+    space = tuning.choice((1, 2, 3, 4), static=True)
+    found = find(lambda key, n: -jnp.ones(n).sum(), space, trials)
+    chosen = tuning.best(found)
+    assert chosen.at_edge == {"value": "high"} and type(chosen.hyper_parameters) is int
+    again = tuning.retrain(
+        jax.random.split(KEY), lambda key, n: -jnp.ones(n).sum(), chosen.hyper_parameters
+    )
+    assert again.mean == -4.0
+
+
 def test_what_is_no_tree_of_hyper_parameters_or_no_table_is_named():
     found = find()
     with pytest.raises(TypeError, match="got a Best"):

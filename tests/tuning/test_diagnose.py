@@ -151,3 +151,8 @@ def test_bad_histories_are_named(history, error, message):
 def test_one_class_is_none():
     with pytest.raises(ValueError, match="classes"):
         tuning.diagnose({"train.loss": GOOD}, classes=1)
+
+
+def test_a_loss_below_0_by_rounding_and_an_infinite_one_are_read():
+    assert tuning.diagnose({"train.loss": [*GOOD[:-1], -1e-9]}, classes=10) is not None
+    assert tuning.diagnose({"train.loss": [2.0, -np.inf]})[0].name == "diverged"

@@ -106,7 +106,18 @@ def test_a_sweep_takes_rules_that_take_schedules_and_says_if_nothing_falls():
     assert sweep(low=1.5, high=9.0).best is None
 
 
-@pytest.mark.parametrize("rates", [(0.1,), (0.2, 0.1), (0.0, 0.1), (0.1, float("nan"))])
+@pytest.mark.parametrize(
+    "rates",
+    [
+        (0.1,),
+        (0.2, 0.1),
+        (0.0, 0.1),
+        (0.1, float("nan")),
+        (0.1, 1e50),
+        (1e-60, 0.1),
+        (0.1, 0.1 + 1e-12),
+    ],
+)
 def test_bad_rates_are_named(rates):
     with pytest.raises(ValueError, match="rates"):
         find(rates)

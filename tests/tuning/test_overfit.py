@@ -112,5 +112,24 @@ def test_a_loss_of_the_wrong_sign_is_named():
 
     ours = training.trainer(turned, optax.sgd(0.1))
     state = ours.init({"params": jnp.zeros(())})
-    with pytest.raises(ValueError, match=r"never negative, got -1 in update 1"):
+    with pytest.raises(ValueError, match=r"never negative, got -1 after 0 updates"):
+        tuning.check_overfit(ours, state, EXAMPLES, key=KEY)
+
+
+def test_a_loss_below_0_by_rounding_is_none():
+    def rounded(params, model_state, batch, keys, *, train):
+        return (params - batch["x"]) ** 2 - 1e-8, (model_state, {})
+
+    ours = training.trainer(rounded, optax.sgd(0.1))
+    found = tuning.check_overfit(ours, ours.init({"params": jnp.zeros(())}), EXAMPLES, key=KEY)
+    assert found.verdict == "learned" and found.loss < 0
+
+
+def test_a_loss_that_is_negative_in_evaluation_only_is_named():
+    def shifted(params, model_state, batch, keys, *, train):
+        return (params - batch["x"]) ** 2 - (0.0 if train else 5.0), (model_state, {})
+
+    ours = training.trainer(shifted, optax.sgd(0.1))
+    state = ours.init({"params": jnp.zeros(())})
+    with pytest.raises(ValueError, match=r"got -5 after 500 updates"):
         tuning.check_overfit(ours, state, EXAMPLES, key=KEY)

@@ -179,6 +179,15 @@ def test_a_leaf_that_only_later_rungs_take_is_taken():
         tuning.search(KEY, later, space, 6, rungs=(1,), progress=False)
 
 
+def test_a_leaf_that_only_the_last_rung_takes_is_taken():
+    def late(key, trial, position, epochs, scale):
+        w = jnp.zeros(()) if position is None else position
+        return {"loss": w + trial["rate"] * (epochs == 4)}, w + scale
+
+    found = find(run=late, space={"rate": tuning.uniform(0.0, 1.0)})
+    assert (found.table["epochs"] == 7).sum() == 2
+
+
 @pytest.mark.slow
 def test_positions_that_a_kill_left_behind_are_removed(tmp_path):
     find(folder=tmp_path)

@@ -1,6 +1,7 @@
 """`search`: every trial is its own run, whatever is done around it."""
 
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -349,6 +350,96 @@ def test_a_set_among_the_choices_is_the_same_in_every_process():
     rows = _search_folder.rows_of_columns({"names": np.array([frozenset("abc"), 1, {"b"}], object)})
     assert rows[0] == {"names": "frozenset of [\"'a'\", \"'b'\", \"'c'\"]"}
     assert rows[1:] == [{"names": "1"}, {"names": "set of [\"'b'\"]"}]
+    one, other = (_search_folder.as_json(("x", frozenset(some))) for some in ("ab", "ba"))
+    assert one == other
+
+
+def test_text_that_looks_like_an_address_is_kept():
+    assert _search_folder.as_json("bias at 0x1") != _search_folder.as_json("bias at 0x2")
+    assert _search_folder.as_json(jnp.tanh) == _search_folder.as_json(jnp.tanh)
+
+
+def leaky(slope):
+    def activation(x):
+        return jnp.where(x > 0, x, slope * x)
+
+    return activation
+
+
+def test_static_values_that_read_alike_are_refused_with_a_folder(tmp_path):
+    space = {"f": tuning.choice((leaky(0.1), leaky(0.2))), "a": tuning.uniform(-1, 1)}
+
+    def apply(key, t):
+        return t["f"](t["a"]) ** 2
+
+    find(4, space, apply)
+    with pytest.raises(ValueError, match="two values of 'f' read alike"):
+        find(12, space, apply, folder=tmp_path)
+
+
+@pytest.mark.parametrize("trials", [[-7.0, 5.0], [0.5, 2.0]])
+def test_trials_outside_of_the_space_are_refused(trials):
+    with pytest.raises(ValueError, match="trials must lie in the space"):
+        find(np.array(trials), tuning.uniform(0, 1), lambda key, x: x)
+    for wrong, leaf in (
+        ([1.5], tuning.integers(1, 5)),
+        ([3], tuning.choice((1, 2), static=True)),
+        ([0.7], tuning.choice((0.8, 0.9))),
+    ):
+        with pytest.raises(ValueError, match="trials must lie in the space"):
+            find(np.array(wrong), leaf, lambda key, x: x)
+
+
+def test_equal_tuples_of_different_numbers_are_different_programs():
+    given = np.empty(3, object)
+    given[:] = [(1,), (1.0,), (True,)]
+    kinds = (int, float, bool)
+    found = find(
+        given,
+        tuning.choice(((1,), (2,))),
+        lambda key, n: jnp.float32(kinds.index(type(n[0]))),
+    )
+    assert found.table["loss"].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_a_decorated_run_is_called_as_it_is():
+    def base(key, x, data):
+        return x * data
+
+    @functools.wraps(base)
+    def inner(key, x):
+        return base(key, x, 2.0)
+
+    found = find(3, tuning.uniform(0, 1), inner)
+    np.testing.assert_array_equal(found.table["loss"], 2 * found.table["value"])
+
+
+def test_a_run_that_changed_leaves_the_folder_as_it_was(tmp_path):
+    def more(key, trial):
+        return {**run(key, trial), "more": trial["steps"]}
+
+    before = find(4, folder=tmp_path)
+    content = (tmp_path / "search.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="same results in all trials, .* another folder"):
+        find(8, run=more, folder=tmp_path, resume=True)
+    assert (tmp_path / "search.jsonl").read_bytes() == content
+    same(find(4, folder=tmp_path, resume=True), before)
+    same(find(8, folder=tmp_path, resume=True), find(8))
+
+
+def test_a_result_of_a_hyper_parameters_name_is_refused_before_anything_is_written(tmp_path):
+    def same_name(key, x):
+        return {"loss": x, "value": x}
+
+    with pytest.raises(ValueError, match="'value' is a hyper-parameter"):
+        find(4, tuning.uniform(0, 1), same_name, folder=tmp_path)
+    assert len((tmp_path / "search.jsonl").read_bytes().splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"search": "ab'])
+def test_a_torn_header_is_begun_again(tmp_path, content):
+    (tmp_path / "search.jsonl").write_text(content)
+    same(find(3, folder=tmp_path, resume=True), find(3))
 
 
 @pytest.mark.parametrize("wrong", [lambda key: 0.0, lambda key, trial, data: 0.0])

@@ -232,3 +232,28 @@ def test_names_whose_draws_would_be_equal_are_refused():
 def test_draws_of_every_generator_begin_with_those_of_fewer(kind):
     key, space = jax.random.key(0, impl=kind), tuning.uniform(0.0, 1.0)
     np.testing.assert_array_equal(tuning.sample(key, space, 5), tuning.sample(key, space, 9)[:5])
+
+
+class Arrays:
+    """Two of them give an array of bools."""
+
+    def __eq__(self, other):
+        return np.ones(2) == 1
+
+    __hash__ = None
+
+
+def test_values_that_cannot_be_compared_are_named():
+    with pytest.raises(TypeError, match="values must be such that =="):
+        tuning.choice((Arrays(), Arrays()))
+
+
+def test_narrowing_takes_numbers_of_single_precision_and_lists_of_tuples():
+    space = {"m": tuning.choice((0.8, 0.9)), "w": tuning.choice(((64, 64), (32, 32)))}
+    table = {
+        "m": np.float32([0.8, 0.9, 0.8]),
+        "w": [(64, 64), (32, 32), (64, 64)],
+        "loss": [1.0, 2.0, 3.0],
+    }
+    fine = tuning.narrow(space, table, 1)
+    assert (fine["m"].values, fine["w"].values) == ((0.8,), ((64, 64),))
