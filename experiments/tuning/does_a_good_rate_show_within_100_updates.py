@@ -9,7 +9,7 @@ to the best rate, which is chosen by validation error on other seeds. A rate dra
 the grid must lose more.
 
 Command: python -m experiments --only does_a_good_rate_show_within_100_updates
-(CPU, about 30 min)
+(CPU, about 40 min)
 """
 
 import dataclasses
