@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import (
@@ -116,8 +117,22 @@ def draw(results: dict[str, Any]) -> Figure:
     leaky.legend(handles=[small], loc="lower right")
     for panel in (axes[0], axes[3]):
         panel.set_ylabel("value, slope")
-    pair = results["pair"]
-    colours = axes[5].contourf(pair, pair, results["maxout"], levels=15, cmap="viridis")
-    fig.colorbar(colours, ax=axes[5], label="value")
-    axes[5].set(title="maxout of two pieces", xlabel="first piece", ylabel="second piece")
+    draw_maxout(axes[5], results)
     return fig
+
+
+def draw_maxout(flat: Axes, results: dict[str, Any]) -> None:
+    """A surface over the two pieces in the place of a flat panel: two planes meet at y = x."""
+    place, letter = flat.get_subplotspec(), flat.get_title(loc="left")
+    fig = flat.figure
+    flat.remove()
+    panel = fig.add_subplot(place, projection="3d")
+    panel.set_title(letter, loc="left", fontweight="bold")
+    first, second = np.meshgrid(results["pair"], results["pair"])
+    panel.plot_surface(first, second, results["maxout"], cmap="viridis", rstride=2, cstride=2)
+    panel.plot(results["pair"], results["pair"], results["pair"], color="black", zorder=9)
+    panel.set(title="maxout of two pieces", xlabel="first piece", ylabel="second piece")
+    panel.set_zlabel("value")
+    panel.set(xticks=(-4, 0, 4), yticks=(-4, 0, 4), zticks=(-4, 0, 4))
+    panel.view_init(elev=25, azim=-75)
+    panel.set_box_aspect((1, 1, 0.7), zoom=1.2)

@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from experiments.engine import (
     Animation,
@@ -28,6 +29,7 @@ from experiments.engine import (
     Plan,
     Verdict,
     all_of,
+    clock,
     demonstration,
     draw_surface,
     exactly,
@@ -247,8 +249,8 @@ def animate(results: dict[str, Any]) -> Animation:
     }
     above.legend(handles=list(lines.values()), loc="upper right", ncols=2)
     above.set_title("Beale's valley, the middle rates")
-    count = above.text(0.7, 0.04, "", transform=above.transAxes)
-    draw_measures(distance, results)
+    count = above.text(0.98, 0.04, "", transform=above.transAxes, ha="right")
+    table = draw_measures(distance, results)
     shown = results["shown"]
     last = np.linspace(0, len(shown) - 1, int(results["frames"])).astype(int)
 
@@ -260,13 +262,14 @@ def animate(results: dict[str, Any]) -> Animation:
             heads[name].set_data(so_far[-1:, 0], so_far[-1:, 1])
             radius = np.linalg.norm(so_far - np.array([3.0, 0.5]), axis=1)
             curves[name].set_data(shown[: frame + 1] + 1, radius)
-        count.set_text(f"step {shown[frame]:.0f}")
+        count.set_text(clock(shown[last], number))
+        table.set_visible(number == len(last) - 1)
 
     return Animation(fig, show, len(last), milliseconds=90)
 
 
-def draw_measures(axes: Axes, results: dict[str, Any]) -> None:
-    """Frame of the distance curves, which stand beside the way's length."""
+def draw_measures(axes: Axes, results: dict[str, Any]) -> Text:
+    """Frame of the distance curves; gives the table of the ways' lengths."""
     axes.set(
         xscale="log", yscale="log", xlim=(1, results["steps"]), ylim=(1e-3, 3000),
         xlabel="step + 1", ylabel="distance to the minimum",
@@ -279,7 +282,7 @@ def draw_measures(axes: Axes, results: dict[str, Any]) -> None:
         arrived = f"step {hit:.0f}" if hit <= results["steps"] else "never"
         spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
         lines.append(f"{name:16} {ratios[MIDDLE]:.2f} {spread:14} {arrived}")
-    axes.text(
+    return axes.text(
         0.02, 0.98, "\n".join(lines), transform=axes.transAxes, va="top", family="monospace",
         fontsize=9.5,
     )  # fmt: skip

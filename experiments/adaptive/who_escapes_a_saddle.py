@@ -6,9 +6,10 @@ then leave, AdaGrad, AdaDelta and RMSProp leave fast. Here f = x^2 - y^2 from (1
 method needs from the surface's own start (1, 0.01). Sooner: by 10 % at least, for every y0. Then
 the same saddle and start turned by 15, 30 and 45 degrees, where both coordinates see the same
 gradients and a rate for each of them is of little use. The law for gradient descent, whose y grows
-by 1 + 2 alpha a step: log(1 / y0) / log(1 + 2 alpha) steps. Redder is a lower loss.
+by 1 + 2 alpha a step: log(1 / y0) / log(1 + 2 alpha) steps. Redder is a lower loss. The film shows
+each of the first 20 steps and then runs faster and faster; its last picture is the still.
 
-Command: python -m experiments --only who_escapes_a_saddle      (CPU, about 4 s)
+Command: python -m experiments --only who_escapes_a_saddle      (CPU, about 30 s)
 """
 
 import dataclasses
@@ -27,6 +28,7 @@ from experiments.engine import (
     Plan,
     Verdict,
     all_of,
+    clock,
     demonstration,
     draw_surface,
     exactly,
@@ -46,27 +48,29 @@ PLANS = {
         effects={"factor of the steps": 100.0, "log10 of the steps": math.log10(1.1)},
         gates=("pos",),
         settings={"generic start": "(1, 0.01)", "rates": RATES, "angle": 0},
-        revised="Nesterov's steps are counted at the weights, not at the look-ahead points",
+        revised="Nesterov's steps are counted at the weights, not at the look-ahead points; the "
+        "film is longer",
     )
 }
 HEAVY = ("momentum", "nesterov")
 ADAPTIVE = ("adagrad", "adadelta", "rmsprop")
 METHODS = ("gradient descent", *HEAVY, *ADAPTIVE)
 ANGLES = (0, 15, 30, 45)
+SLOW = 20  # steps of which each has a picture of its own
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`exponents`: of y0 = 10^-e; `film`: steps that are shown, in `frames` pictures."""
+    """`exponents`: of y0 = 10^-e; `film`: steps that are shown, in at most `frames` pictures."""
 
     steps: int = 3000
     exponents: tuple[int, ...] = (2, 3, 4, 5, 6, 7, 8, 9)
-    film: int = 160
-    frames: int = 41
+    film: int = 400
+    frames: int = 61
 
 
-SMOKE = Config(steps=1500, exponents=(2, 9), film=40, frames=2)
-FULL = Config(steps=20_000, film=160, frames=81)
+SMOKE = Config(steps=1500, exponents=(2, 9), film=40, frames=23)
+FULL = Config(steps=20_000, frames=101)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -76,17 +80,21 @@ def run(config: Config) -> dict[str, Any]:
         points = jax.jit(follow, static_argnums=1)(np.append(offsets, 0.0), config.steps)
     paths = {name: weights(name, np.asarray(found)) for name, found in points.items()}
     escapes = {name: steps_to_leave(found) for name, found in paths.items()}
+    kept = np.append(np.arange(min(100, config.film)), np.arange(100, config.film + 1, 4))
+    slow = np.arange(SLOW + 1)
+    pictured = np.append(slow, np.geomspace(SLOW + 1, config.film, config.frames - len(slow)))
     law = np.log(1 / offsets) / np.log1p(2 * RATES["gradient descent"])
     return {
         "grids": [surface_grid(surfaces.saddle(angle=math.radians(a)), points=41) for a in (0, 45)],
-        "paths": {name: found[[0, -1], 0, : config.film + 1] for name, found in paths.items()},
+        "paths": {name: found[[0, -1], 0][:, kept] for name, found in paths.items()},
+        "kept": kept,
+        "pictured": np.unique(np.searchsorted(kept, pictured.astype(int)).clip(0, len(kept) - 1)),
         "offsets": offsets,
         "angles": ANGLES,
         "escapes": {name: steps[:, :-1] for name, steps in escapes.items()},
         "ridge": {name: steps[0, -1] for name, steps in escapes.items()},
         "law": law,
         "steps": config.steps,
-        "shown": np.unique(np.linspace(0, config.film, config.frames).astype(int)),
     }
 
 
@@ -177,32 +185,75 @@ def ends(steps: np.ndarray, budget: float) -> str:
 
 
 def animate(results: dict[str, Any]) -> Animation:
-    """Both saddles from above, and the steps to leave."""
+    """The saddle as a surface, the turned one from above, and the steps to leave."""
     fig, (plain, turned, needed) = figure(1, 3, width=5.0, height=5.0)
+    plain = raised(plain, results["grids"][0])
+    draw_surface(
+        turned,
+        results["grids"][1],
+        start=results["paths"][METHODS[0]][1][0],
+        bar=False,
+        names=("$x$", "$y$"),
+    )
+    turned.plot(0, 0, "k+", ms=9, label="saddle")
+    turned.set_aspect("equal")
     movers = []
-    for panel, axes in enumerate((plain, turned)):
-        start = results["paths"][METHODS[0]][panel][0]
-        draw_surface(axes, results["grids"][panel], start=start, bar=False, names=("$x$", "$y$"))
-        axes.plot(0, 0, "k+", ms=9, label="saddle")
-        axes.set_aspect("equal")
-        for name in METHODS:
-            (line,) = axes.plot([], [], lw=2, **method(name))
-            head = axes.plot([], [], "o", ms=6, mec="white", color=method(name)["color"])[0]
-            movers.append((line, head, results["paths"][name][panel]))
-    fig.legend(*plain.get_legend_handles_labels(), loc="outside right center")
+    for name in METHODS:
+        look = {"marker": "o", "ls": "", "ms": 6, "mec": "white", "color": method(name)["color"]}
+        for panel, axes in enumerate((plain, turned)):
+            nothing = ([],) * (3 - panel)
+            (line,), (head,) = (
+                axes.plot(*nothing, lw=2, **method(name)),
+                axes.plot(*nothing, **look),
+            )
+            points = results["paths"][name][panel]
+            movers.append((line, head, points if panel else lifted(points)))
+    fig.legend(*turned.get_legend_handles_labels(), loc="outside right center")
     draw_escapes(needed, results)
-    plain.set_title("$x^2 - y^2$ from (1, 0.01)")
-    turned.set_title("turned by 45°")
-    count = plain.text(0.04, 0.04, "", transform=plain.transAxes)
+    plain.set_title("$x^2 - y^2$ from (1, 0.01), height: loss")
+    turned.set_title("turned by 45°, from above")
+    count = turned.text(0.04, 0.04, "", transform=turned.transAxes)
+    steps = results["kept"][results["pictured"]]
 
     def show(frame: int) -> None:
-        step = int(results["shown"][frame])
+        last = int(results["pictured"][frame])
         for line, head, points in movers:
-            line.set_data(points[: step + 1, 0], points[: step + 1, 1])
-            head.set_data(points[step : step + 1, 0], points[step : step + 1, 1])
-        count.set_text(f"step {step}")
+            move(line, points[: last + 1])
+            move(head, points[last : last + 1])
+        count.set_text(clock(steps, frame))
 
-    return Animation(fig, show, len(results["shown"]), milliseconds=90)
+    return Animation(fig, show, len(steps), milliseconds=90)
+
+
+def raised(flat: Axes, grid: dict[str, np.ndarray]) -> Axes:
+    """A surface in the place of a flat panel, whose letter it takes over."""
+    place, letter, fig = flat.get_subplotspec(), flat.get_title(loc="left"), flat.figure
+    flat.remove()
+    axes = fig.add_subplot(place, projection="3d", computed_zorder=False)
+    axes.set_title(letter, loc="left", fontweight="bold")
+    x, y = np.meshgrid(grid["x"], grid["y"])
+    axes.plot_surface(x, y, grid["loss"], cmap="RdYlBu", alpha=0.6, rstride=2, cstride=2, lw=0)
+    axes.plot([1], [0.01], [1], "o", mfc="white", mec="black", ms=8)
+    axes.plot([0], [0], [0], "k+", ms=9)
+    axes.set(xlabel="$x$", ylabel="$y$", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+    axes.view_init(elev=42, azim=35)
+    axes.set_box_aspect((1, 1, 0.7), zoom=0.95)
+    return axes
+
+
+def lifted(points: np.ndarray) -> np.ndarray:
+    """The points on the surface, without those beyond its edge."""
+    x, y = points.T
+    inside = np.maximum(abs(x), abs(y)) <= 1.5
+    return np.where(inside[:, None], np.stack([x, y, x**2 - y**2], axis=1), np.nan)
+
+
+def move(line: Any, points: np.ndarray) -> None:
+    """Lets a line go through these points, of two or three coordinates."""
+    if points.shape[1] == 3:
+        line.set_data_3d(*points.T)
+    else:
+        line.set_data(*points.T)
 
 
 def draw_escapes(axes: Axes, results: dict[str, Any]) -> None:

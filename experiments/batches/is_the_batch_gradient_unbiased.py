@@ -196,14 +196,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             "bias over the length of the full gradient",
             lengths(results, "bias"),
             within=effects["bias"],
-            panel="b",
+            panel="c",
         ),
         tolerance(
             "variance over its law",
             [mean(column) for column in over_law.T],
             within=effects["variance"],
             target=1.0,
-            panel="c",
+            panel="d",
         ),
         tolerance(
             "variance left at B = N over that of one example",
@@ -227,9 +227,10 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Four paths, the bias at every batch size, and the law of the variance."""
-    fig, (above, bias, variance) = figure(1, 3, width=5.2, height=4.6)
+    """Four paths, those of batches again from near, the bias at every size, and the variance."""
+    fig, (above, near, bias, variance) = figure(2, 2, width=7.0, height=4.2)
     draw_paths(above, results)
+    draw_paths(near, results, least=2)
     draw_bias(bias, results)
     sizes, examples = results["batch_sizes"], results["examples"]
     dense = np.geomspace(1, examples * 0.98, 200)
@@ -246,9 +247,10 @@ def draw(results: dict[str, Any]) -> Figure:
     return fig
 
 
-def draw_paths(axes: Axes, results: dict[str, Any]) -> None:
-    """From above, the smallest batches below."""
-    for i, (size, points) in enumerate(zip(results["path_sizes"], results["points"], strict=True)):
+def draw_paths(axes: Axes, results: dict[str, Any], *, least: int = 1) -> None:
+    """From above, the smallest batches below; only those of `least` examples and more."""
+    paths = zip(results["path_sizes"], results["points"], strict=True)
+    for i, (size, points) in enumerate((s, p) for s, p in paths if s >= least):
         everything = size == results["examples"]
         label = "all" if everything else f"B = {size:.0f}"
         colour = "black" if everything else ordered("batch size", size)
@@ -256,7 +258,8 @@ def draw_paths(axes: Axes, results: dict[str, Any]) -> None:
     axes.plot(0, 0, "o", mfc="white", mec="black", ms=8, zorder=9, label="start")
     axes.set(xlabel="weights along the way of all", ylabel="weights along the widest noise")
     name, examples = data_name(results["data_set"]), results["examples"]
-    axes.set_title(f"{name}, N = {examples:.0f}: {results['steps']:.0f} updates at one rate")
+    told = f"{name}, N = {examples:.0f}: {results['steps']:.0f} updates at one rate"
+    axes.set_title(told if least == 1 else "The same without B = 1")
     axes.legend()
 
 

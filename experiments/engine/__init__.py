@@ -1,6 +1,7 @@
 """What every experiment script shares: running, verdicts, one look for all figures, the ledger."""
 
 from experiments.engine._animation import Animation as Animation
+from experiments.engine._animation import clock as clock
 from experiments.engine._contour import draw_path as draw_path
 from experiments.engine._contour import draw_surface as draw_surface
 from experiments.engine._contour import surface_grid as surface_grid

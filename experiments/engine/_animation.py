@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from experiments.engine._style import METHODS
 
@@ -19,6 +20,14 @@ class Animation(NamedTuple):
     show: Callable[[int], None]
     frames: int
     milliseconds: int = 60
+
+
+def clock(steps: ArrayLike, frame: int) -> str:
+    """The step that a frame shows, and how many times as fast as at first time runs there."""
+    paces = np.diff(np.asarray(steps))
+    text = f"step {np.asarray(steps)[frame]:.0f}"
+    faster = paces[frame - 1] / paces[0] if frame else 1.0
+    return f"{text}, {faster:.0f} times as fast" if faster > 1 else text
 
 
 def gif_bytes(animation: Animation) -> bytes:

@@ -23,10 +23,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, figure
+from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure
 from experiments.scenes import RATES, valley
 from jaxtricks import optimizers, surfaces
 
@@ -201,38 +200,53 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """The lines with Python's caret, and the losses of the repaired loops."""
-    fig, (code, losses) = figure(2, 1, width=9, height=5.2)
-    show_lines(code, results)
-    looks = (("-", 4.5, "+", "inside"), ("--", 1.5, "x", "outside"))
-    for (name, (notes, *_)), look in zip(LINES.items(), looks, strict=True):
-        found, (line, width, marker, place) = results[name], look
-        colour = COLOURS[4] if line == "-" else RIGHT
-        label = f"{notes}, repaired"
-        losses.semilogy(found["loop"], color=colour, ls=line, lw=width, label=label)
-        x = np.arange(len(found["ours"]))[::8]
-        label = rf"our adam, $\epsilon$ {place}"
-        losses.semilogy(x, found["ours"][::8], marker, color="black", ms=6, label=label)
-    losses.set(xlabel="step", ylabel="loss on the valley")
-    losses.set_title("the repaired lines run as our rule does")
-    losses.legend(ncols=2, loc="upper right")
-    losses.set_ylim(1e-5, 1e3)
+    """A table: each printed line, what Python says of it, the repaired line and what that does."""
+    fig, (axes,) = figure(1, 1, width=13, height=4.3)
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    for column, head in COLUMNS.items():
+        axes.text(column, 1.0, head, va="top", fontweight="bold")
+    where, code, says = COLUMNS
+    mono = {"family": "monospace", "fontsize": 10.5, "va": "center"}
+    for row, (notes, printed, message, repaired, does) in enumerate(rows(results)):
+        y = 0.84 - 0.19 * row
+        axes.axhline(y + 0.085, color="grey", lw=0.6)
+        axes.text(where, y, notes, va="center")
+        for line, told, colour, at in (
+            (printed, message, LITERAL, y + 0.035),
+            (repaired, does, RIGHT, y - 0.035),
+        ):
+            axes.text(code, at, line.strip(), color=colour, **mono)
+            axes.text(says, at, told, color=colour, va="center", fontsize=11)
     return fig
 
 
-def show_lines(axes: Axes, results: dict[str, Any]) -> None:
-    axes.set_axis_off()
-    axes.set(title="what Python says", xlim=(0, 1), ylim=(0, 1))
-    look = {"family": "monospace", "fontsize": 11, "va": "top"}
-    counter = ("004:14", "t + 1 = t", "t = t + 1", results["counter"]["printed"]["column"])
-    search = results["search"]["printed"]
-    lines = [
-        *((*row[:3], results[name]["printed"]["column"]) for name, row in LINES.items()),
-        counter,
-        ("002:1032", TRAINING["printed"], TRAINING["repaired"], search["column"]),
-    ]
-    for y, (notes, printed, repaired, column) in zip((1.0, 0.75, 0.5, 0.25), lines, strict=True):
-        caret = " " * (column - 1) + "^ SyntaxError"
-        axes.text(0, y, f"{notes}, as printed, and repaired:", va="top")
-        axes.text(0, y - 0.06, f"{printed}\n{caret}", color=LITERAL, **look)
-        axes.text(0, y - 0.16, repaired, color=RIGHT, **look)
+COLUMNS = {0.0: "where", 0.13: "as printed, and repaired", 0.64: "what Python does with it"}
+
+
+def rows(results: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Of each line: where it stands, as printed, Python's word, repaired, and what that does."""
+
+    def error(found: dict[str, Any]) -> str:
+        return f"SyntaxError at column {found['column']}"
+
+    found = []
+    for name, (notes, printed, repaired, inside) in LINES.items():
+        place = "inside" if inside else "outside"
+        loop, distance = results[name]["loop"], results[name]["distance"]
+        does = f"{len(loop) - 1} steps within {distance:.0e} of our adam, $\\epsilon$ {place}"
+        found.append((f"{name}, {notes}", printed, error(results[name]["printed"]), repaired, does))
+    counter, search = results["counter"], results["search"]
+    counts = f"counts from 1 to {counter['t = t + 1']}; t = t stays at {counter['t = t']}"
+    found.append(("E-127, 004:14", "t + 1 = t", error(counter["printed"]), "t = t + 1", counts))
+    calls = {name: one["calls"] for name, one in search.items()}
+    trains = f"trains {calls['repaired']} times; as a comment {calls['commented']} times"
+    lines = TRAINING["printed"], TRAINING["repaired"]
+    found.append(("E-105, 002:1032", lines[0], error(search["printed"]), lines[1], trains))
+    first, second = results["moments"]
+    names = "Adam = Adaptive + Momentum", "Adam = adaptive moment estimation"
+    does = f"first {first:.3f}, second {second:.3f}: one is no momentum"
+    found.append(
+        ("E-131, 004:234", names[0], "two moments of gradients 1, -1, ...:", names[1], does)
+    )
+    return found

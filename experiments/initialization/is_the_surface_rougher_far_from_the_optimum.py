@@ -259,16 +259,17 @@ def beside(results: dict[str, Any]) -> list[str]:
 def draw(results: dict[str, Any]) -> Figure:
     """The planes of one run, the change of the measures, and the first gradients."""
     fig, (before, after, changes, gradients) = figure(2, 2, width=5.8, height=4.2)
-    side = results["side"]
+    side, levels = results["side"], np.linspace(0, np.max(results["plane"]), 21)  # of both planes
     for axes, when, plane in zip(
         (before, after), ("before", "after"), results["plane"], strict=True
     ):
-        filled = axes.contourf(side, side, np.asarray(plane).T, levels=20, cmap="viridis")
-        fig.colorbar(filled, ax=axes, label="training loss / nats", format="%.3g")
+        filled = axes.contourf(side, side, np.asarray(plane).T, levels=levels, cmap="viridis")
+        axes.contour(side, side, np.asarray(plane).T, levels=levels, colors="white", linewidths=0.5)
         axes.plot(0, 0, "+", color="white", ms=12)
         axes.grid(visible=False)
         axes.set(xlabel="step along direction 1", ylabel="step along direction 2")
         axes.set_title(f"{DRAWN}, {when} training, first seed")
+    fig.colorbar(filled, ax=[before, after], label="training loss / nats", format="%.3g")
     draw_changes(changes, results)
     draw_gradients(gradients, results)
     return fig

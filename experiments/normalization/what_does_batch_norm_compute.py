@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from experiments.engine import (
     COLOURS,
@@ -143,13 +144,15 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """The walk in one table, and the two peaks before and after."""
-    fig, (walk, *peaks) = figure(
-        1, 3, width=5.6, height=4.6, gridspec_kw={"width_ratios": (1.7, 1, 1)}
-    )
+    """The algorithm as a flow of numbers, and the two peaks before and after."""
+    fig, panels = figure(2, 2, width=6.4, height=3.6, gridspec_kw={"height_ratios": (1.25, 1)})
+    panels[1].remove()
+    walk, peaks = panels[0], panels[2:]
+    walk.set_subplotspec(walk.get_gridspec()[0, :])
     draw_walk(walk, results)
-    rows = zip(peaks, ("before", "after"), ("two peaks", "the same behind batch norm"), strict=True)
-    for at, (panel, key, title) in enumerate(rows):
+    rows = zip(peaks, "bc", ("before", "after"), ("two peaks", "behind batch norm"), strict=True)
+    for at, (panel, letter, key, title) in enumerate(rows):
+        panel.set_title(letter, loc="left", fontweight="bold")
         panel.hist(results[key], bins=60, color=COLOURS[0])
         column = np.asarray(results["kurtosis"])[:, at]
         panel.set(title=title, xlabel="value", ylabel="examples", ylim=(0, 400))
@@ -161,27 +164,58 @@ def draw(results: dict[str, Any]) -> Figure:
 
 
 def draw_walk(axes: Axes, results: dict[str, Any]) -> None:
-    """Two columns a stage, one a feature: four examples, then their mean and variance."""
-    scale, bias = (" and ".join(f"{value:g}" for value in pair) for pair in (GAMMA, BETA))
-    stages = {
-        "input": results["x"],
-        "normalised": results["normalised"],
-        f"$\\gamma$ {scale},\n$\\beta$ {bias}": results["output"],
-        "given back": results["restored"],
+    """Boxes of four examples with two features each, and above the arrows what is done."""
+    x, mean, var, normalised, output, restored = (
+        np.asarray(results[name], float)
+        for name in ("x", "mean", "var", "normalised", "output", "restored")
+    )
+    deviation = np.sqrt(var + EPS)
+    boxes = {
+        (0.0, 0.0): ("input $x$", x),
+        (3.0, 0.0): ("centred", x - mean[None]),
+        (6.0, 0.0): ("normalised $\\hat{x}$", normalised),
+        (9.0, 1.45): ("scaled and shifted", output),
+        (9.0, -1.45): ("given back", restored),
     }
-    for at, (name, values) in enumerate(stages.items()):
-        values = np.asarray(values, float)
-        rows = [*values, values.mean(axis=0), values.var(axis=0)]
-        for (row, feature), value in np.ndenumerate(rows):
-            text = f"{round(value, 3) + 0:g}"
-            axes.text(2 * at + feature, row, text, ha="center", va="center", fontsize=11)
-        axes.text(2 * at + 0.5, -0.75, name, ha="center", va="bottom", fontsize=11)
-        if at % 2 == 0:
-            axes.axvspan(2 * at - 0.5, 2 * at + 1.5, color=COLOURS[0], alpha=0.12, lw=0)
-    axes.axhline(len(results["x"]) - 0.5, color="black", lw=0.8)
-    names = [f"example {number + 1}" for number in range(len(results["x"]))]
-    axes.set_yticks(range(len(names) + 2), [*names, "mean", "variance"])
-    axes.set_xticks(range(2 * len(stages)), ["1", "2"] * len(stages))
-    axes.set(xlim=(-0.5, 2 * len(stages) - 0.5), ylim=(len(names) + 1.5, -1.9), xlabel="feature")
-    axes.set_title(f"the algorithm, $\\epsilon$ = {EPS:.5f}")
-    axes.grid(visible=False)
+    for (left, centre), (title, values) in boxes.items():
+        draw_box(axes, left, centre, title, values)
+    steps = (
+        ((1.5, 0.0), (3.0, 0.0), f"$- \\mu$\n$\\mu$ = {pair(mean)}"),
+        ((4.5, 0.0), (6.0, 0.0), f"$/ \\sqrt{{\\sigma^2 + \\epsilon}}$\n$\\sigma^2$ = {pair(var)}"),
+        ((7.5, 0.3), (9.0, 1.45), f"$\\gamma$ = {pair(GAMMA)}\n$\\beta$ = {pair(BETA)}"),
+        ((7.5, -0.3), (9.0, -1.45), f"$\\gamma$ = {pair(deviation)}\n$\\beta$ = $\\mu$"),
+    )
+    for begin, end, told in steps:
+        axes.annotate("", end, begin, arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.5})
+        up = end[1] >= 0
+        middle = ((begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2 + (0.15 if up else -0.15))
+        shift = -0.45 if end[1] else 0.0
+        axes.text(
+            middle[0] + shift,
+            middle[1] + (0.25 if end[1] > 0 else -0.25 if end[1] < 0 else 0.0),
+            told,
+            ha="center",
+            va="bottom" if up else "top",
+            fontsize=10.5,
+        )
+    axes.set(xlim=(-0.2, 10.7), ylim=(-2.75, 2.75))
+    axes.set_title(f"four examples with two features, $\\epsilon$ = {EPS:.5f}")
+    axes.set_axis_off()
+
+
+def draw_box(axes: Axes, left: float, centre: float, title: str, values: np.ndarray) -> None:
+    """A row for each example, a column for each feature."""
+    box = Rectangle((left, centre - 0.95), 1.5, 1.9, fc=COLOURS[0], alpha=0.15, ec="none")
+    axes.add_patch(box)
+    for (row, feature), value in np.ndenumerate(values):
+        place = (left + 0.4 + 0.7 * feature, centre + 0.69 - 0.46 * row)
+        axes.text(*place, number(value), ha="center", va="center", fontsize=11)
+    axes.text(left + 0.75, centre + 1.0, title, ha="center", va="bottom", fontsize=11)
+
+
+def number(value: float) -> str:
+    return f"{round(value, 3) + 0:g}"
+
+
+def pair(values: np.ndarray) -> str:
+    return ", ".join(number(value) for value in values)

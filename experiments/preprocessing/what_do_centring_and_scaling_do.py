@@ -4,7 +4,7 @@ The lecture's three clouds (002:53-58, 004:438-443): the data, centred, and divi
 deviations. Two correlated features made up for it, and two of real images, from 0 to 1: red and
 blue of all pixels of CIFAR-10's images where there are any, else two neighbouring pixels of the
 digits. The clouds of a row have equal axes, so that what a stage does is seen; a cross shows the
-mean and one deviation to each side.
+mean and one deviation to each side, a dashed box the least and the largest value of each feature.
 
 Command: python -m experiments --only what_do_centring_and_scaling_do      (CPU, about 5 s)
 """
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from experiments.engine import COLOURS, Verdict, data_name, figure
 from jaxtricks import data
@@ -39,7 +40,7 @@ FULL = Config(images=50_000)
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Points, means, deviations and the correlation of both clouds after each stage."""
+    """Points, means, deviations, ends and the correlation of both clouds after each stage."""
     draws = np.random.default_rng(0).normal(size=(config.images, 2))
     made_up = [2.0, 2.5] + draws @ [[1.5, 0.9], [0.0, 0.4]]
     real, names, name = two_features(config.data_set, config.images)
@@ -71,6 +72,8 @@ def stages(cloud: np.ndarray, shown: int) -> dict[str, Any]:
         "points": [points[some] for points in each],
         "mean": [points.mean(axis=0) for points in each],
         "std": [points.std(axis=0) for points in each],
+        "low": [points.min(axis=0) for points in each],
+        "high": [points.max(axis=0) for points in each],
         "correlation": [np.corrcoef(points.T)[0, 1] for points in each],
     }
 
@@ -86,18 +89,21 @@ def draw(results: dict[str, Any]) -> Figure:
     fig, panels = figure(2, 3, width=4.6, height=4.6)
     rows = zip((panels[:3], panels[3:]), results["clouds"].items(), strict=True)
     for row, (title, cloud) in rows:
-        reach = 1.05 * max(np.abs(points).max() for points in cloud["points"])
+        ends = np.array([cloud["low"], cloud["high"]])
+        limits = (ends.min() - 0.3 * np.ptp(ends), ends.max() + 0.05 * np.ptp(ends))
         for stage, axes in enumerate(row):
-            draw_cloud(axes, cloud, stage, reach)
+            draw_cloud(axes, cloud, stage, limits)
             axes.set_title(f"{data_name(title)}, {STAGES[stage]}")
     shown = len(results["clouds"]["made up"]["points"][0])
-    told = f"cross: mean and deviations\n{shown} points shown"
-    panels[0].text(0.98, 0.02, told, transform=panels[0].transAxes, ha="right", fontsize=10.5)
+    told = f"cross: mean and deviations\nbox: extent\n{shown} points shown"
+    panels[0].text(0.02, 0.98, told, transform=panels[0].transAxes, va="top", fontsize=10.5)
     return fig
 
 
-def draw_cloud(axes: Axes, cloud: dict[str, Any], stage: int, reach: float) -> None:
-    """The points of a stage, their mean and one deviation to each side, and the numbers."""
+def draw_cloud(axes: Axes, cloud: dict[str, Any], stage: int, limits: tuple[float, float]) -> None:
+    """The points of a stage, their extent, mean and one deviation to each side, and the numbers."""
+    low, high = (np.asarray(cloud[key][stage]) for key in ("low", "high"))
+    axes.add_patch(Rectangle(low, *(high - low), fill=False, ls="--", lw=1.5, ec="grey"))
     points, mean, std = (np.asarray(cloud[key][stage]) for key in ("points", "mean", "std"))
     axes.scatter(*points.T, s=6, color=COLOURS[0], alpha=0.5, linewidths=0)
     axes.axhline(0, color="black", lw=0.8)
@@ -105,8 +111,10 @@ def draw_cloud(axes: Axes, cloud: dict[str, Any], stage: int, reach: float) -> N
     look = {"fmt": "none", "ecolor": COLOURS[1], "elinewidth": 2.5, "capsize": 6, "capthick": 2.5}
     axes.errorbar(*mean, xerr=std[0], yerr=std[1], **look)
     axes.set(xlabel=cloud["names"][0], ylabel=cloud["names"][1], aspect="equal")
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    axes.set(xlim=limits, ylim=limits)
     means, deviations = (", ".join(f"{v:.2f}".replace("-0.00", "0.00") for v in pair)
                          for pair in (mean, std))  # fmt: skip
-    told = f"means {means}\ndeviations {deviations}\ncorrelation {cloud['correlation'][stage]:.2f}"
-    axes.text(0.02, 0.98, told, transform=axes.transAxes, va="top", fontsize=10.5, bbox=WHITE)
+    told = f"means {means}\ndeviations {deviations}\n"
+    told += f"from {low[0]:.2f}, {low[1]:.2f} to {high[0]:.2f}, {high[1]:.2f}\n"
+    told += f"correlation {cloud['correlation'][stage]:.2f}"
+    axes.text(0.98, 0.02, told, transform=axes.transAxes, ha="right", fontsize=10.5, bbox=WHITE)
