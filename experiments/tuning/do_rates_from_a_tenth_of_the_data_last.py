@@ -7,7 +7,7 @@ rates then train on all images, from new weights and in a new order. C-149: on e
 from a tenth must lose less than 0.5 point of test error to the other, and the search on all images
 must take at least 5 times the updates. Beside it a tenth is trained for as many updates as all.
 
-Command: python -m experiments --only do_rates_from_a_tenth_of_the_data_last    (CPU, about 30 min)
+Command: python -m experiments --only do_rates_from_a_tenth_of_the_data_last    (CPU, about 45 min)
 """
 
 import dataclasses
