@@ -27,7 +27,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, figure
-from experiments.scenes import RATES, valley
+from experiments.lab.scenes import RATES, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
