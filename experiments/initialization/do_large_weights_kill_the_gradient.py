@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from experiments import networks
 from experiments.engine import Gate, Plan, Verdict, all_of, demonstration, mean, paired, under
 from experiments.initialization import _ten_layers as ten_layers
-from experiments.starts import one_of
+from experiments.lab.starts import one_of
 from jaxtricks import data, models, optimizers, training
 
 FIGURES = ("F-043",)

@@ -36,8 +36,8 @@ from experiments.engine import (
     interval,
     under,
 )
+from experiments.lab.starts import one_of
 from experiments.networks import first_variables
-from experiments.starts import one_of
 from jaxtricks import data, initializers, models, optimizers
 
 CLAIMS = ("C-088", "C-089")

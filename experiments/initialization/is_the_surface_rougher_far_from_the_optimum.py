@@ -43,7 +43,7 @@ from experiments.engine import (
     repeat,
 )
 from experiments.initialization._roughness import bowl, look, mean_loss, unexplained
-from experiments.starts import one_of
+from experiments.lab.starts import one_of
 from jaxtricks import initializers, models, optimizers, training
 
 FIGURES = ("F-041",)

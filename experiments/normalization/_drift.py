@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import networks
-from experiments.starts import one_of
+from experiments.lab.starts import one_of
 from jaxtricks import data, initializers, models, optimizers, probes, training
 from jaxtricks.normalization import BatchNorm
 
