@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.engine import Estimate, mean
-from experiments.networks import Examples, first_variables, halved
+from experiments.lab import Examples, first_variables
+from experiments.lab.images import halved
 from jaxtricks import data, training
 from jaxtricks.averaging import ensemble_predictions
 

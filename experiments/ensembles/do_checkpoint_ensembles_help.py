@@ -24,7 +24,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -130,7 +130,7 @@ def train(
         def look(state: Any) -> list[jax.Array]:
             return [runs.logits(model, state.params, some) for some in others]
 
-        ours, out = networks.trainer(model, optimizers.gradient_descent(rate)), {}
+        ours, out = lab.trainer(model, optimizers.gradient_descent(rate)), {}
         scores = runs.train(ours, model, key, train, look, epochs=epochs)
         last = jnp.asarray(members)[arm["cyclic"].astype(int)]
         for name, score, some in zip(("validation", "test"), scores, others, strict=True):

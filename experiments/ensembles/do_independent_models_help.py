@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -111,7 +111,7 @@ def train(
         def look(state: Any) -> Any:
             return state.params
 
-        ours = networks.trainer(model, optimizers.gradient_descent(arm["rate"]))
+        ours = lab.trainer(model, optimizers.gradient_descent(arm["rate"]))
         key = jax.random.fold_in(key, arm["member"])
         every = runs.train(ours, model, key, train, look, epochs=config.epochs)
         last = jax.tree.map(lambda leaf: leaf[-1], every)

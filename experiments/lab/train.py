@@ -1,10 +1,11 @@
 """Training a network on a small set, as one scan, looked at as often as an experiment wants."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +13,33 @@ import optax
 
 from experiments.lab.images import Examples
 from jaxtricks import data, optimizers, schedules, training
+
+
+def trainer(
+    model: nn.Module, rule: optax.GradientTransformation, rng_streams: Sequence[str] = ()
+) -> training.Trainer:
+    """Cross-entropy training by the rule, without diagnostics; the model draws from the streams."""
+    loss = training.classification_loss(model)
+    return training.trainer(loss, rule, rng_streams=rng_streams, diagnostics=False)
+
+
+def first_variables(model: nn.Module, key: jax.Array, examples: Examples) -> dict[str, Any]:
+    """A model's variables before the first update, for images like these."""
+    return model.init(key, jnp.zeros((1, *examples["image"].shape[1:])), train=False)
+
+
+def order_of(key: jax.Array, size: int, steps: int, batch: int) -> data.Order:
+    """Reshuffled epochs one after another, cut into batches of any size.
+
+    Equal keys give equal streams: two batch sizes see the same examples in the same order.
+    """
+
+    def epoch(number: jax.Array) -> jax.Array:
+        return data.epoch_order(jax.random.fold_in(key, number), size, size).indices[0]
+
+    places = jax.lax.map(epoch, jnp.arange(-(-steps * batch // size))).reshape(-1)
+    indices = places[: steps * batch].reshape(steps, batch)
+    return data.Order(indices, jnp.ones(indices.shape))
 
 
 def train(

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -127,7 +127,7 @@ def trained(config: Config) -> dict[str, Any]:
         def look(state: Any) -> list[jax.Array]:
             return [runs.logits(model, state.params, some) for some in others]
 
-        ours = networks.trainer(model, optimizers.gradient_descent(rate))
+        ours = lab.trainer(model, optimizers.gradient_descent(rate))
         scores = runs.train(ours, model, key, train, look, epochs=EPOCHS)
         out = {
             name: runs.error(score, some["label"])

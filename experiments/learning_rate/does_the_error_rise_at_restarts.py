@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import COLOURS, Verdict, band, data_name, figure, interval
 from experiments.ensembles import _runs as runs
 from jaxtricks import models, optimizers, schedules, training
@@ -60,7 +60,7 @@ def run(config: Config) -> dict[str, Any]:
     steps = runs.steps_per_epoch(sets.train)
     rate = schedules.cosine_restarts(PEAK, config.first_epochs * steps, multiplier=MULTIPLIER)
     ends = config.first_epochs * np.cumsum(MULTIPLIER ** np.arange(config.cycles))
-    ours = networks.trainer(model, optimizers.momentum(rate))
+    ours = lab.trainer(model, optimizers.momentum(rate))
 
     def one(key: jax.Array, _: Any, train: Any, test: Any) -> dict[str, jax.Array]:
         def look(state: Any) -> dict[str, jax.Array]:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import engine, networks
+from experiments import engine, lab
 from experiments.engine import Tuned
 from jaxtricks import data, models, optimizers, training
 
@@ -34,7 +34,7 @@ class Task(NamedTuple):
 
 def read_tasks(wanted: str, count: int) -> tuple[dict[str, Task], str]:
     """`count` images and the two tables by name, and the name of the images' set."""
-    (images, _, _), name = networks.read_images(wanted, count, validation=0.0)
+    images, _, _, name = lab.split(wanted, count, validation=0.0)
     pixels = np.float32(images["image"].reshape(len(images["label"]), -1))
     found = {IMAGES: Task(pixels, np.int32(images["label"]), tuple(WAYS))}
     return found | {title: read_table(file) for file, title in TABLES.items()}, name
@@ -75,9 +75,9 @@ def racer(
     @jax.jit
     def race(fit: Any, test: Any, key: jax.Array, rate: jax.Array) -> jax.Array:
         init_key, order_key = jax.random.split(key)
-        ours = networks.trainer(net, optimizers.gradient_descent(rate))
-        state = ours.init(networks.first_variables(net, init_key, fit))
-        order = networks.order_of(order_key, len(fit["label"]), steps, batch)
+        ours = lab.trainer(net, optimizers.gradient_descent(rate))
+        state = ours.init(lab.first_variables(net, init_key, fit))
+        order = lab.order_of(order_key, len(fit["label"]), steps, batch)
 
         def look(state: Any, rows: Any) -> tuple[Any, jax.Array]:
             state, _ = training.train_epoch(ours, state, fit, rows, key=key)
