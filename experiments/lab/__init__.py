@@ -5,8 +5,11 @@ from experiments.lab.images import Images as Images
 from experiments.lab.images import read as read
 from experiments.lab.images import split as split
 from experiments.lab.images import subset as subset
+from experiments.lab.race import Rule as Rule
 from experiments.lab.race import best as best
+from experiments.lab.race import held_back as held_back
 from experiments.lab.race import over as over
+from experiments.lab.race import racer as racer
 from experiments.lab.race import tested as tested
 from experiments.lab.race import tune as tune
 from experiments.lab.recipes import Recipe as Recipe
