@@ -28,16 +28,20 @@ def first_variables(model: nn.Module, key: jax.Array, examples: Examples) -> dic
     return model.init(key, jnp.zeros((1, *examples["image"].shape[1:])), train=False)
 
 
-def order_of(key: jax.Array, size: int, steps: int, batch: int) -> data.Order:
+def order_of(
+    key: jax.Array, size: int, steps: int, batch: int, *, whole: bool = False
+) -> data.Order:
     """Reshuffled epochs one after another, cut into batches of any size.
 
-    Equal keys give equal streams: two batch sizes see the same examples in the same order.
+    Equal keys give equal streams: two batch sizes see the same examples in the same order. If
+    `whole`, no batch has examples of two epochs: what does not fill one is left out of its epoch.
     """
+    used = size - size % batch if whole else size
 
     def epoch(number: jax.Array) -> jax.Array:
-        return data.epoch_order(jax.random.fold_in(key, number), size, size).indices[0]
+        return data.epoch_order(jax.random.fold_in(key, number), size, size).indices[0, :used]
 
-    places = jax.lax.map(epoch, jnp.arange(-(-steps * batch // size))).reshape(-1)
+    places = jax.lax.map(epoch, jnp.arange(-(-steps * batch // used))).reshape(-1)
     indices = places[: steps * batch].reshape(steps, batch)
     return data.Order(indices, jnp.ones(indices.shape))
 

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from experiments import lab
 from experiments.engine import COLOURS, Arm, data_name, figure, interval, tune
 from experiments.engine.before import Verdict, combine, paired
-from experiments.learning_rate import _small_mlp as mlp
+from experiments.lab import small_mlp as mlp
 from jaxtricks import optimizers, schedules
 
 CLAIMS = ("C-053",)

@@ -41,7 +41,7 @@ from experiments.engine import (
     repeat,
     tune,
 )
-from experiments.learning_rate import _small_mlp as mlp
+from experiments.lab import small_mlp as mlp
 from jaxtricks import data, optimizers, schedules
 
 CLAIMS = ("C-047",)

@@ -75,6 +75,13 @@ def test_a_stream_visits_every_example_once_an_epoch_whatever_the_batch(batch):
     assert len(np.unique(epochs, axis=0)) > 1
 
 
+def test_whole_batches_hold_the_examples_of_one_epoch():
+    rows = np.asarray(lab.order_of(jax.random.key(0), 10, 6, 3, whole=True).indices)
+    epochs = rows.reshape(2, 9)  # one of the 10 is left out of each
+    assert [len(np.unique(epoch)) for epoch in epochs] == [9, 9]
+    assert epochs[0].tolist() != epochs[1].tolist()
+
+
 @pytest.mark.slow
 def test_training_learns_and_looks_as_often_as_told(digits):
     net = models.MLP((16, 10))
