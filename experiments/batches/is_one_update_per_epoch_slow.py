@@ -24,7 +24,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments import lab
-from experiments.batches._race import Racer, racer
 from experiments.engine import (
     COLOURS,
     Arm,
@@ -41,6 +40,7 @@ from experiments.engine import (
     paired,
     tune,
 )
+from experiments.lab.to_target import Racer, racer
 from experiments.performance._timing import interleaved
 
 FIGURES = ("F-014",)
