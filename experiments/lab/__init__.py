@@ -15,10 +15,12 @@ from experiments.lab.race import tune as tune
 from experiments.lab.recipes import Recipe as Recipe
 from experiments.lab.recipes import large_fully_connected as large_fully_connected
 from experiments.lab.recipes import small_data as small_data
+from experiments.lab.train import error_at_once as error_at_once
 from experiments.lab.train import first_variables as first_variables
 from experiments.lab.train import measure as measure
 from experiments.lab.train import momentum_to_zero as momentum_to_zero
 from experiments.lab.train import order_of as order_of
 from experiments.lab.train import resume as resume
 from experiments.lab.train import train as train
+from experiments.lab.train import train_in_parts as train_in_parts
 from experiments.lab.train import trainer as trainer

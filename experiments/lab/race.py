@@ -13,7 +13,7 @@ import optax
 from experiments.engine import Tuned, choose
 from experiments.engine._results import from_json, to_json
 from experiments.lab.images import Examples, Images
-from experiments.lab.train import first_variables, order_of, trainer
+from experiments.lab.train import error_at_once, first_variables, order_of, train_in_parts, trainer
 from jaxtricks import training
 
 BATCH = 32
@@ -120,11 +120,6 @@ def racer(
     losses are 100 at most. The key decides the first weights and the order of the examples.
     """
 
-    def error(ours: training.Trainer, state: training.TrainState, some: Examples) -> jax.Array:
-        sums = ours.evaluate(ours.variables(state), some)
-        wrong = 100 * (1 - sums["accuracy"] / sums["weight"])
-        return jnp.where(jnp.isfinite(sums["loss"]), wrong, 100.0)
-
     @jax.jit
     def race(given: tuple[Examples, ...], key: jax.Array, trial: Any) -> dict:
         fit, held_back, test = given
@@ -134,15 +129,13 @@ def racer(
         state = ours.init(first_variables(net, init_key, fit))
         order = order_of(order_key, len(fit["label"]), steps, batch)
 
-        def part(state: training.TrainState, rows: Any) -> tuple[Any, dict[str, jax.Array]]:
-            state, metrics = training.train_epoch(ours, state, fit, rows, key=key)
+        def look(state: training.TrainState, metrics: Any) -> dict[str, jax.Array]:
             mean = jnp.mean(metrics["loss"])
             loss = jnp.where(mean < 100, mean, 100.0)
-            return state, {"loss": loss, "error": error(ours, state, test)}
+            return {"loss": loss, "error": error_at_once(ours, ours.variables(state), test)}
 
-        parts = jax.tree.map(lambda x: x.reshape(marks, -1, batch), order)
-        state, found = jax.lax.scan(part, state, parts)
-        return found | {"held back": error(ours, state, held_back)}
+        state, found = train_in_parts(ours, state, fit, order, key=key, parts=marks, look=look)
+        return found | {"held back": error_at_once(ours, ours.variables(state), held_back)}
 
     return functools.partial(race, jax.device_put(images[:3]))
 

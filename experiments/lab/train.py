@@ -87,6 +87,36 @@ def train(
     return jax.lax.scan(part, start if begun else trainer.init(start), numbers)
 
 
+def train_in_parts(
+    trainer: training.Trainer,
+    state: training.TrainState,
+    examples: Any,
+    order: data.Order,
+    *,
+    key: jax.Array,
+    parts: int,
+    look: Callable[[training.TrainState, dict[str, jax.Array]], Any],
+) -> tuple[training.TrainState, Any]:
+    """The state after the updates of `order`, and its looks after equal parts of them, stacked.
+
+    Args:
+        trainer: whose step is taken.
+        state: before the first update.
+        examples: to train with.
+        order: of a number of updates that is a multiple of `parts`, such as `order_of` makes.
+        key: decides what the model draws.
+        parts: how many.
+        look: `(state, metrics) -> what is measured`; the metrics are those of the part's updates.
+    """
+
+    def part(state: training.TrainState, rows: data.Order) -> tuple[training.TrainState, Any]:
+        state, metrics = training.train_epoch(trainer, state, examples, rows, key=key)
+        return state, look(state, metrics)
+
+    rows = jax.tree.map(lambda x: x.reshape(parts, -1, x.shape[-1]), order)
+    return jax.lax.scan(part, state, rows)
+
+
 def resume(
     folder: Path,
     begin: Callable[[jax.Array], training.TrainState],
@@ -148,3 +178,10 @@ def measure(
         "loss": jnp.where(finite, jnp.minimum(means["loss"], 100.0), 100.0),
         "error": jnp.where(finite, 100 * (1 - means["accuracy"]), 100.0),
     }
+
+
+def error_at_once(trainer: training.Trainer, variables: Any, examples: Examples) -> jax.Array:
+    """The "error" of `measure`, with all examples as one batch."""
+    sums = trainer.evaluate(variables, examples)
+    wrong = 100 * (1 - sums["accuracy"] / sums["weight"])
+    return jnp.where(jnp.isfinite(sums["loss"]), wrong, 100.0)

@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from experiments import lab
 from experiments.engine import COLOURS, band, data_name, figure, interval
 from experiments.engine.before import Verdict, combine, paired
-from jaxtricks import data, models, optimizers, schedules, training
+from jaxtricks import models, optimizers, schedules, training
 
 FIGURES = ("F-055",)
 CLAIMS = ("C-048", "C-052")
@@ -109,14 +109,13 @@ def trainer(depth: int, width: int, batch: int) -> Callable:
         ours = lab.trainer(model, tx)
         order = lab.order_of(order_key, len(fit["label"]), len(rates), batch)
 
-        def window(state: training.TrainState, order: data.Order) -> tuple:
-            state, metrics = training.train_epoch(ours, state, fit, order, key=key)
-            held = training.evaluate(ours, ours.variables(state), held_back, 500)
-            return state, (metrics, held)
+        def look(state: training.TrainState, metrics: Any) -> tuple:
+            return metrics, training.evaluate(ours, ours.variables(state), held_back, 500)
 
-        windows = jax.tree.map(lambda x: x.reshape(WINDOWS, -1, batch), order)
         state = ours.init(lab.first_variables(model, init_key, fit))
-        state, (metrics, held) = jax.lax.scan(window, state, windows)
+        state, (metrics, held) = lab.train_in_parts(
+            ours, state, fit, order, key=key, parts=WINDOWS, look=look
+        )
         blocks = {
             name: values.reshape(WINDOWS * BLOCKS, -1).mean(axis=1)
             for name, values in metrics.items()

@@ -83,6 +83,28 @@ def test_whole_batches_hold_the_examples_of_one_epoch():
 
 
 @pytest.mark.slow
+def test_parts_are_looked_at_in_turn_and_end_as_one_does(digits):
+    net = models.linear_model()
+    ours = lab.trainer(net, lab.momentum_to_zero(0.1, steps=12))
+    first = ours.init(lab.first_variables(net, KEYS[0], digits.pool))
+    order = lab.order_of(KEYS[1], 800, 12, 32)
+
+    def look(state, metrics):
+        return state.step, metrics["loss"]
+
+    def train(parts):
+        return lab.train_in_parts(
+            ours, first, digits.pool, order, key=KEYS[2], parts=parts, look=look
+        )
+
+    whole, (_, losses) = jax.jit(train, static_argnums=0)(1)
+    state, (steps, of_parts) = jax.jit(train, static_argnums=0)(4)
+    assert steps.tolist() == [3, 6, 9, 12] and of_parts.shape == (4, 3)
+    np.testing.assert_allclose(of_parts.ravel(), losses.ravel(), rtol=1e-5)
+    chex.assert_trees_all_close(state.params, whole.params, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
 def test_training_learns_and_looks_as_often_as_told(digits):
     net = models.MLP((16, 10))
     ours = training.trainer(
