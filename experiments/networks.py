@@ -6,12 +6,10 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
+from experiments.lab.images import Examples, halved
 from jaxtricks import data, training
-
-Examples = dict[str, np.ndarray]
 
 
 def read_images(
@@ -27,13 +25,6 @@ def read_images(
     if halve and name != "digits":
         splits = [{**split, "image": halved(split["image"])} for split in splits]
     return list(splits), name
-
-
-def halved(images: np.ndarray) -> np.ndarray:
-    """Means over 2 x 2 pixels, uint8 as before."""
-    n, height, width, channels = images.shape
-    blocks = images.reshape(n, height // 2, 2, width // 2, 2, channels)
-    return np.uint8(np.rint(blocks.mean(axis=(2, 4))))
 
 
 def order_of(key: jax.Array, size: int, steps: int, batch: int) -> data.Order:

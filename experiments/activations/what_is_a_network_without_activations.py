@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -86,8 +86,8 @@ def run(config: Config) -> dict[str, Any]:
 
     def one(net: models.MLP, key: jax.Array) -> dict[str, Any]:
         batch = spirals(key, config.examples)
-        ours = networks.trainer(net, optimizers.momentum(RATE))
-        first = ours.init(networks.first_variables(net, key, batch))
+        ours = lab.trainer(net, optimizers.momentum(RATE))
+        first = ours.init(lab.first_variables(net, key, batch))
         state, _ = jax.lax.scan(
             lambda state, _: (ours.step(state, batch, key)[0], None), first, None, config.steps
         )

@@ -31,7 +31,7 @@ from experiments.engine import (
     ordered,
     over,
 )
-from experiments.scenes import rule
+from experiments.lab.scenes import rule
 from jaxtricks import surfaces
 
 CLAIMS = ("C-030",)

@@ -24,7 +24,7 @@ from experiments.engine import (
     figure,
     surface_grid,
 )
-from experiments.scenes import RATES, rule, valley, weights
+from experiments.lab.scenes import RATES, rule, valley, weights
 from jaxtricks import surfaces
 
 FIGURES = ("F-031", "F-032")

@@ -37,7 +37,7 @@ from experiments.engine import (
     resamples,
     tolerance,
 )
-from experiments.scenes import rule
+from experiments.lab.scenes import rule
 from jaxtricks.optimizers import effective_learning_rate
 from jaxtricks.surfaces import least_squares, random_sparse_features
 

@@ -39,7 +39,7 @@ from experiments.engine import (
     surface_grid,
     under,
 )
-from experiments.scenes import rule, weights
+from experiments.lab.scenes import rule, weights
 from jaxtricks import surfaces
 
 FIGURES = ("F-038",)

@@ -35,7 +35,7 @@ from experiments.engine import (
     paired,
     surface_grid,
 )
-from experiments.scenes import RATES, ZIGZAG_RATE, rule, valley
+from experiments.lab.scenes import RATES, ZIGZAG_RATE, rule, valley
 from jaxtricks import surfaces
 from jaxtricks.optimizers import effective_learning_rate
 

@@ -36,7 +36,7 @@ from experiments.engine import (
     method,
     tolerance,
 )
-from experiments.scenes import valley
+from experiments.lab.scenes import valley
 from jaxtricks import optimizers
 from jaxtricks.optimizers import effective_learning_rate
 

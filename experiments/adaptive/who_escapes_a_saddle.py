@@ -37,7 +37,7 @@ from experiments.engine import (
     over,
     surface_grid,
 )
-from experiments.scenes import RATES, rule, weights
+from experiments.lab.scenes import RATES, rule, weights
 from jaxtricks import surfaces
 
 FIGURES = ("F-039",)

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     LITERAL,
@@ -91,13 +91,13 @@ def run(config: Config) -> dict[str, Any]:
 
 def trainer(model: nn.Module, epochs: int) -> Any:
     """Makes `run(key, shuffled, fit, test)`: the three accuracies of every epoch."""
-    ours = networks.trainer(model, optimizers.adam(1e-3), ("dropout",))
+    ours = lab.trainer(model, optimizers.adam(1e-3), ("dropout",))
 
     def run(key: jax.Array, shuffled: jax.Array, fit: dict, test: dict) -> dict[str, jax.Array]:
         init_key, label_key, order_key, step_key = jax.random.split(key, 4)
         random = jax.random.randint(label_key, fit["label"].shape, 0, CLASSES)
         fit = {**fit, "label": jnp.where(shuffled, random, fit["label"])}
-        state = ours.init(networks.first_variables(model, init_key, fit))
+        state = ours.init(lab.first_variables(model, init_key, fit))
 
         def update(state: training.TrainState, rows: jax.Array) -> tuple[Any, jax.Array]:
             batch = jax.tree.map(lambda values: jnp.asarray(values)[rows], fit)

@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.batches._race import Racer, racer
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Arm,
@@ -40,7 +40,7 @@ from experiments.engine import (
     paired,
     tune,
 )
-from experiments.networks import read_images
+from experiments.lab.to_target import Racer, racer
 from experiments.performance._timing import interleaved
 
 FIGURES = ("F-014",)
@@ -82,7 +82,7 @@ FULL = Config(counts=(1024, 4096, 16_384, 53_760), limit=2000, seeds=20, tuning_
 
 def run(config: Config) -> dict[str, Any]:
     """Epochs `[arm, count, seed]`, seconds of an epoch `[arm, count]`, their ratios, and curves."""
-    (fit, _, _), name = read_images("mnist", config.counts[-1], validation=0)
+    fit, _, _, name = lab.split("mnist", config.counts[-1], validation=0)
     counts = sorted({min(count, len(fit["label"]) // BATCH * BATCH) for count in config.counts})
     racers = [[make_arm(fit, count, arm) for count in counts] for arm in range(len(ARMS))]
     found = [race_all(runners, config) for runners in zip(*racers, strict=True)]

@@ -86,7 +86,7 @@ def learn(
         optimizers.proximal_l1(step, trial["l1"], mask=optimizers.weights_only),
     )
     ours = training.trainer(training.classification_loss(net), rule, diagnostics=False)
-    start = net.init(init_key, jnp.zeros((1, *fit["image"].shape[1:])), train=False)
+    start = lab.first_variables(net, init_key, fit)
     state, _ = lab.train(ours, start, fit, key=run_key, epochs=epochs, batch=batch)
     return Learned(net, ours, ours.variables(state), fit, look_key)
 

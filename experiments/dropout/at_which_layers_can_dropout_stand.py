@@ -21,7 +21,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import lab, networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -102,8 +102,8 @@ def trained(
     init_key, train_key = jax.random.split(key)
     steps = config.epochs * (len(pool["label"]) // BATCH)
     rule = lab.momentum_to_zero(LEARNING_RATE, steps=steps)
-    ours = networks.trainer(model, rule, ("dropout",))
-    first = networks.first_variables(model, init_key, pool)
+    ours = lab.trainer(model, rule, ("dropout",))
+    first = lab.first_variables(model, init_key, pool)
     options = {"epochs": config.epochs, "batch": BATCH}
     last = ours.variables(lab.train(ours, first, pool, key=train_key, **options)[0])
     finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(last)]

@@ -301,7 +301,7 @@ def learner(
         scaled = standardised(fit)
         loss = training.classification_loss(net, preprocess=scaled)
         ours = training.trainer(loss, rule, diagnostics=False)
-        start = net.init(init_key, jnp.zeros((1, *fit["image"].shape[1:])), train=False)
+        start = lab.first_variables(net, init_key, fit)
         options = {"epochs": epochs, "batch": config.batch}
         state, _ = lab.train(ours, start, fit, key=run_key, **options)
         variables = ours.variables(state)

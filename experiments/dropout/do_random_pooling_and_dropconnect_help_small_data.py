@@ -19,7 +19,6 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -149,7 +148,7 @@ def learner(config: Config, method: str, count: int) -> Callable[..., dict[str, 
         steps = config.epochs * (count // config.batch)
         rule = lab.momentum_to_zero(trial["rate"], steps=steps)
         ours = training.trainer(training.classification_loss(net), rule, diagnostics=False)
-        start = net.init(init_key, jnp.zeros((1, *fit["image"].shape[1:])), train=False)
+        start = lab.first_variables(net, init_key, fit)
         options = {"epochs": config.epochs, "batch": config.batch}
         state, _ = lab.train(ours, start, fit, key=run_key, **options)
         sets = {"train": fit, "validation": validation, "test": test}

@@ -155,7 +155,7 @@ def learner(config: Config, name: str) -> Callable[..., dict[str, jax.Array]]:
         steps = config.epochs * (len(pool["label"]) // config.batch)
         rule = lab.momentum_to_zero(config.rate, steps=steps)
         ours = training.trainer(training.classification_loss(net), rule, diagnostics=False)
-        start = net.init(init_key, jnp.zeros((1, *pool["image"].shape[1:])), train=False)
+        start = lab.first_variables(net, init_key, pool)
         options = {"epochs": config.epochs, "batch": config.batch}
         state, _ = lab.train(ours, start, pool, key=run_key, **options)
         variables = ours.variables(state)

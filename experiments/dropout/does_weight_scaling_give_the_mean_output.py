@@ -28,7 +28,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import lab, networks
+from experiments import lab
 from experiments.dropout._standard import BEHIND, standard_net
 from experiments.engine import (
     COLOURS,
@@ -152,8 +152,8 @@ def train(config: Config, key: jax.Array, trial: Any, pool: Any, shown: jax.Arra
     init_key, train_key, mask_key = jax.random.split(key, 3)
     steps = config.epochs * (len(pool["label"]) // BATCH)
     rule = lab.momentum_to_zero(LEARNING_RATE, steps=steps)
-    ours = networks.trainer(net, rule, ("dropout",))
-    first = networks.first_variables(plain, init_key, pool)
+    ours = lab.trainer(net, rule, ("dropout",))
+    first = lab.first_variables(plain, init_key, pool)
     options = {"epochs": config.epochs, "batch": BATCH}
     trained = ours.variables(lab.train(ours, first, pool, key=train_key, **options)[0])
 

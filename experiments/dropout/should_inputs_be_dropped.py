@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -145,7 +144,7 @@ def learner(config: Config) -> Callable[..., dict[str, jax.Array]]:
             recipe.rule(trial["rate"], steps),
             diagnostics=False,
         )
-        start = net.init(init_key, jnp.zeros((1, *fit["image"].shape[1:])), train=False)
+        start = lab.first_variables(net, init_key, fit)
         options = {"epochs": config.epochs, "batch": config.batch}
         state, _ = lab.train(ours, start, fit, key=run_key, **options)
         sets = {"train": fit, "validation": validation, "test": test}

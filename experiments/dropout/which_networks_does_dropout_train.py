@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import lab, networks
+from experiments import lab
 from experiments.engine import COLOURS, Verdict, band, data_name, figure, interval
 from jaxtricks import models, training
 from jaxtricks.averaging import monte_carlo_predictions
@@ -87,8 +87,8 @@ def learned(
     set_key, init_key, train_key, sample_key = jax.random.split(key, 4)
     fit = lab.subset(set_key, pool, count)
     rule = lab.momentum_to_zero(LEARNING_RATE, steps=config.epochs * (count // BATCH))
-    ours = networks.trainer(net, rule, ("dropout",))
-    first = networks.first_variables(net, init_key, fit)
+    ours = lab.trainer(net, rule, ("dropout",))
+    first = lab.first_variables(net, init_key, fit)
     state, _ = lab.train(ours, first, fit, key=train_key, epochs=config.epochs, batch=BATCH)
     last = ours.variables(state)
     images, labels = test["image"] / np.float32(255), test["label"]

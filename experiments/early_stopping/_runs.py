@@ -74,11 +74,6 @@ def trainer(net: nn.Module, rate: Any, pool: Examples, *, l2: Any = None) -> tra
     return training.trainer(loss, rule, diagnostics=False)
 
 
-def start(net: nn.Module, key: jax.Array, examples: Examples) -> Any:
-    """A model's first variables."""
-    return net.init(key, jnp.zeros((1, *examples["image"].shape[1:])), train=False)
-
-
 def curves(
     ours: training.Trainer,
     variables: Any,

@@ -93,7 +93,7 @@ def run(config: Config) -> dict[str, Any]:
             set_key, pool, config.count, config.held_back, noise=config.noise
         )
         ours = runs.trainer(net, trial["rate"], pool)
-        first = runs.start(net, init_key, pool)
+        first = lab.first_variables(net, init_key, pool)
         sets = {"train": fit, "validation": held_back, "test": test}
         found = runs.curves(ours, first, fit, sets, key=run_key, **options)
         every = runs.joined(fit, held_back)

@@ -156,7 +156,8 @@ def runner(net: nn.Module, config: Config) -> Callable[..., dict[str, jax.Array]
             "first": runs.cut(test, slice(half)),
             "second": runs.cut(test, slice(half, None)),
         }
-        ours, first = runs.trainer(net, trial["rate"], pool), runs.start(net, init_key, pool)
+        ours = runs.trainer(net, trial["rate"], pool)
+        first = lab.first_variables(net, init_key, pool)
         options = {"epochs": config.epochs, "batch": config.batch}
         return runs.curves(ours, first, fit, sets, key=run_key, **options)
 

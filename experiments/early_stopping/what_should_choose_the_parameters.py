@@ -105,7 +105,7 @@ def run(config: Config) -> dict[str, Any]:
                 "answers": jnp.argmax(scores, axis=-1).astype(jnp.uint8),
             }
 
-        first = runs.start(net, init_key, pool)
+        first = lab.first_variables(net, init_key, pool)
         options = {"epochs": config.epochs[-1], "batch": config.batch, "every": every}
         _, looks = lab.train(ours, first, fit, key=run_key, look=look, **options)
         return {name: values[places] for name, values in looks.items()}

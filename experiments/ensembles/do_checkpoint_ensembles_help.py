@@ -24,7 +24,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -42,7 +42,7 @@ from experiments.engine import (
     interval,
     paired,
 )
-from experiments.ensembles import _runs as runs
+from experiments.lab import ensembles as runs
 from jaxtricks import models, optimizers, schedules
 from jaxtricks.averaging import cycle_ends
 
@@ -93,14 +93,14 @@ FULL = Config(limit=60_000, hidden=256)
 
 def run(config: Config) -> dict[str, Any]:
     """Errors in percent `[rate, seed, ...]` of both kinds, of tuning seeds and of the others."""
-    sets = runs.load(config.data_set, config.limit, halve=True)
+    sets = lab.split(config.data_set, config.limit, digits_test=0.3)
     keys = jax.random.split(jax.random.key(config.seed), config.seeds + config.tuning_seeds)
     rates = np.array(config.rates, np.float32)
     arms = {"rate": np.tile(rates, 2), "cyclic": np.repeat([False, True], len(rates))}
     out = train(config, sets, keys, arms, config.cycle_epochs)
     results: dict[str, Any] = {
         "data_set": sets.name,
-        "examples": (len(sets.train["label"]), len(sets.test["label"])),
+        "examples": (len(sets.pool["label"]), len(sets.test["label"])),
         "rates": rates,
         "cycle_epochs": config.cycle_epochs,
     }
@@ -114,11 +114,11 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def train(
-    config: Config, sets: runs.Sets, keys: jax.Array, arms: dict[str, np.ndarray], cycle: int
+    config: Config, sets: lab.Images, keys: jax.Array, arms: dict[str, np.ndarray], cycle: int
 ) -> dict[str, np.ndarray]:
     """Errors after each epoch and of the ensembles, `[arm, key, ...]`, in cycles so many long."""
     model, epochs = models.MLP((config.hidden, 10)), cycle * max(COUNTS)
-    falling = schedules.cosine_restarts(1.0, cycle * runs.steps_per_epoch(sets.train))
+    falling = schedules.cosine_restarts(1.0, cycle * (len(sets.pool["label"]) // runs.BATCH))
     ends = np.asarray(cycle_ends(cycle)(jnp.arange(epochs)))
     members = np.stack([np.flatnonzero(some)[-max(COUNTS) :] for some in (ends | True, ends)])
     shares = runs.last_of(np.ones(max(COUNTS), bool), COUNTS)
@@ -130,15 +130,19 @@ def train(
         def look(state: Any) -> list[jax.Array]:
             return [runs.logits(model, state.params, some) for some in others]
 
-        ours, out = networks.trainer(model, optimizers.gradient_descent(rate)), {}
-        scores = runs.train(ours, model, key, train, look, epochs=epochs)
+        ours, out = lab.trainer(model, optimizers.gradient_descent(rate)), {}
+        init_key, run_key = jax.random.split(key)
+        first = lab.first_variables(model, init_key, train)
+        _, scores = lab.train(
+            ours, first, train, key=run_key, epochs=epochs, batch=runs.BATCH, look=look
+        )
         last = jnp.asarray(members)[arm["cyclic"].astype(int)]
         for name, score, some in zip(("validation", "test"), scores, others, strict=True):
             out[name] = runs.error(score, some["label"])
             out[f"{name} ensemble"] = runs.ensemble_errors(score[last], some["label"], shares)
         return out
 
-    return runs.over_keys(one, arms, keys, sets[:3])
+    return lab.over(one, arms, keys, sets[:3])
 
 
 def tuned(results: dict[str, Any], kind: str, count: int) -> Tuned:

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -35,7 +35,7 @@ from experiments.engine import (
     interval,
     paired,
 )
-from experiments.ensembles import _runs as runs
+from experiments.lab import ensembles as runs
 from jaxtricks import models, optimizers
 from jaxtricks.averaging import ensemble_predictions
 
@@ -74,7 +74,7 @@ FULL = Config(limit=60_000, hidden=256)
 
 def run(config: Config) -> dict[str, Any]:
     """Validation errors `[rate, seed]` of the tuning, and test results of every set `[seed, k]`."""
-    sets = runs.load(config.data_set, config.limit, halve=True)
+    sets = lab.split(config.data_set, config.limit, digits_test=0.3)
     keys = jax.random.split(jax.random.key(config.seed), config.seeds + config.tuning_seeds)
     judged, tuning = keys[: config.seeds], keys[config.seeds :]
     rates = np.array(config.rates, np.float32)
@@ -89,7 +89,7 @@ def run(config: Config) -> dict[str, Any]:
     copies = ensembles(np.repeat(scores[:1], MEMBERS, axis=0), labels)
     return {
         "data_set": sets.name,
-        "examples": (len(sets.train["label"]), len(labels)),
+        "examples": (len(sets.pool["label"]), len(labels)),
         "epochs": config.epochs,
         "rates": rates,
         "tuning errors": errors,
@@ -102,7 +102,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def train(
-    config: Config, sets: runs.Sets, keys: jax.Array, rates: np.ndarray, members: np.ndarray
+    config: Config, sets: lab.Images, keys: jax.Array, rates: np.ndarray, members: np.ndarray
 ) -> list[np.ndarray]:
     """Logits `[arm, key, example, class]` of the last weights, validation and test."""
     model = models.MLP((config.hidden, 10))
@@ -111,13 +111,17 @@ def train(
         def look(state: Any) -> Any:
             return state.params
 
-        ours = networks.trainer(model, optimizers.gradient_descent(arm["rate"]))
+        ours = lab.trainer(model, optimizers.gradient_descent(arm["rate"]))
         key = jax.random.fold_in(key, arm["member"])
-        every = runs.train(ours, model, key, train, look, epochs=config.epochs)
+        init_key, run_key = jax.random.split(key)
+        first = lab.first_variables(model, init_key, train)
+        _, every = lab.train(
+            ours, first, train, key=run_key, epochs=config.epochs, batch=runs.BATCH, look=look
+        )
         last = jax.tree.map(lambda leaf: leaf[-1], every)
         return [runs.logits(model, last, some) for some in others]
 
-    return runs.over_keys(one, {"rate": rates, "member": members}, keys, sets[:3])
+    return lab.over(one, {"rate": rates, "member": members}, keys, sets[:3])
 
 
 @jax.jit

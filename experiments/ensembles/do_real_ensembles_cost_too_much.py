@@ -23,7 +23,7 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -75,7 +75,7 @@ FULL = Config(sizes=(1, 2, 4, 8, 16), steps=100, images=10_000, rounds=40)
 def run(config: Config) -> dict[str, Any]:
     """Seconds `[size, round]` of both tasks, first one model again, and the members' bytes."""
     model = models.MLP((*config.hidden, 10))
-    ours = networks.trainer(model, optimizers.adam(1e-3))
+    ours = lab.trainer(model, optimizers.adam(1e-3))
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (config.steps, config.batch, 28, 28, 1), np.uint8)
     labels = rng.integers(0, 10, images.shape[:2], np.int32)

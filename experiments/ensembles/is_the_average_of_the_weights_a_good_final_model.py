@@ -22,6 +22,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -40,7 +41,7 @@ from experiments.engine import (
     ordered,
     paired,
 )
-from experiments.ensembles import _runs as runs
+from experiments.lab import ensembles as runs
 from jaxtricks import models, optimizers, schedules, training
 from jaxtricks.averaging import Averager, exponential_average
 
@@ -104,14 +105,14 @@ def run(config: Config) -> dict[str, Any]:
 
     The first model is the last weights, the others are the averages.
     """
-    sets = runs.load(config.data_set, config.limit, halve=True)
+    sets = lab.split(config.data_set, config.limit, digits_test=0.3)
     keys = jax.random.split(jax.random.key(config.seed), config.seeds + config.tuning_seeds)
     rates = np.array(config.rates, np.float32)
     arms = {"rate": np.tile(rates, 2), "decaying": np.repeat([False, True], len(rates))}
     out = train(config, sets, keys, arms, every=False)
     results: dict[str, Any] = {
         "data_set": sets.name,
-        "examples": (len(sets.train["label"]), len(sets.test["label"])),
+        "examples": (len(sets.pool["label"]), len(sets.test["label"])),
         "epochs": config.epochs,
         "rates": rates,
     }
@@ -127,11 +128,11 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def train(
-    config: Config, sets: runs.Sets, keys: jax.Array, arms: dict[str, np.ndarray], *, every: bool
+    config: Config, sets: lab.Images, keys: jax.Array, arms: dict[str, np.ndarray], *, every: bool
 ) -> dict[str, np.ndarray]:
     """Errors of all models, `[arm, key, model]`, or of every epoch `[arm, key, epoch, model]`."""
     model = models.MLP((config.hidden, 10))
-    falling = schedules.cosine_decay(1.0, config.epochs * runs.steps_per_epoch(sets.train))
+    falling = schedules.cosine_decay(1.0, config.epochs * (len(sets.pool["label"]) // runs.BATCH))
 
     def errors(weights: Any, some: Any) -> jax.Array:
         def one(params: Any) -> jax.Array:
@@ -154,14 +155,18 @@ def train(
             averager=all_decays(DECAYS), evaluate_average=False,
             rng_streams=(), diagnostics=False,
         )  # fmt: skip
-        weights = runs.train(ours, model, key, train, look, epochs=config.epochs)
+        init_key, run_key = jax.random.split(key)
+        first = lab.first_variables(model, init_key, train)
+        _, weights = lab.train(
+            ours, first, train, key=run_key, epochs=config.epochs, batch=runs.BATCH, look=look
+        )
         if every:
             return {"test": jax.lax.map(lambda epoch: errors(epoch, others[1]), weights)}
         end = jax.tree.map(lambda leaf: leaf[-1], weights)
         named = zip(("validation", "test"), others, strict=True)
         return {name: errors(end, some) for name, some in named}
 
-    return runs.over_keys(one, arms, keys, sets[:3])
+    return lab.over(one, arms, keys, sets[:3])
 
 
 def last_weights(results: dict[str, Any], kind: str) -> Tuned:

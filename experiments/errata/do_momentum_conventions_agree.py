@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, convention, demonstration, figure, ordered
-from experiments.scenes import RATES, valley
+from experiments.lab.scenes import RATES, valley
 from jaxtricks import optimizers, schedules, surfaces
 
 FIGURES = ()

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure
-from experiments.scenes import LINE_RATE, line_fit, line_start
+from experiments.lab.scenes import LINE_RATE, line_fit, line_start
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()

@@ -26,7 +26,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure
-from experiments.scenes import RATES, valley
+from experiments.lab.scenes import RATES, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()

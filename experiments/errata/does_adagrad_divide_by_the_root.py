@@ -20,7 +20,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, figure, method
-from experiments.scenes import DECAY, RATES, valley
+from experiments.lab.scenes import DECAY, RATES, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()

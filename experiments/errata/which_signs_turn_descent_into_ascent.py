@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import LITERAL, RIGHT, Verdict, demonstration, figure
-from experiments.scenes import LINE_RATE, RATES, line_fit, line_start, valley
+from experiments.lab.scenes import LINE_RATE, RATES, line_fit, line_start, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()

@@ -34,7 +34,7 @@ from experiments.engine import (
     surface_grid,
     under,
 )
-from experiments.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
+from experiments.lab.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-011",)

@@ -31,7 +31,7 @@ from experiments.engine import (
     over,
     surface_grid,
 )
-from experiments.scenes import ZIGZAG_RATE, valley
+from experiments.lab.scenes import ZIGZAG_RATE, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-019",)

@@ -30,7 +30,7 @@ from experiments.engine import (
     paired,
     surface_grid,
 )
-from experiments.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
+from experiments.lab.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
 from jaxtricks import optimizers, surfaces
 from jaxtricks.data import epoch_order
 

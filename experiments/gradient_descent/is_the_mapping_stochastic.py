@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, figure
-from experiments.scenes import line_fit, line_start
+from experiments.lab.scenes import line_fit, line_start
 from jaxtricks import surfaces
 from jaxtricks.data import epoch_order
 

@@ -33,7 +33,7 @@ from experiments.engine import (
     tolerance,
 )
 from experiments.engine import method as look
-from experiments.scenes import RATES, rule, valley
+from experiments.lab.scenes import RATES, rule, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-034",)

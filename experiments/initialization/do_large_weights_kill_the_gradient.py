@@ -21,10 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import Gate, Plan, Verdict, all_of, demonstration, mean, paired, under
 from experiments.initialization import _ten_layers as ten_layers
-from experiments.starts import one_of
+from experiments.lab.starts import one_of
 from jaxtricks import data, models, optimizers, training
 
 FIGURES = ("F-043",)
@@ -104,8 +104,8 @@ def train(config: Config) -> dict[str, np.ndarray]:
     def one(start: jax.Array, key: jax.Array) -> jax.Array:
         init = one_of(tuple(STARTS.values()), start)
         net = models.deep_mlp(ten_layers.DEPTH, width=config.hidden, kernel_init=init)
-        ours = networks.trainer(net, rule)
-        variables = networks.first_variables(net, key, examples)
+        ours = lab.trainer(net, rule)
+        variables = lab.first_variables(net, key, examples)
 
         def update(state: training.TrainState, count: jax.Array) -> tuple[Any, None]:
             chosen = jax.random.randint(jax.random.fold_in(key, count), (BATCH,), 0, len(images))

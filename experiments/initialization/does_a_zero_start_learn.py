@@ -22,6 +22,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -36,8 +37,7 @@ from experiments.engine import (
     interval,
     under,
 )
-from experiments.networks import first_variables
-from experiments.starts import one_of
+from experiments.lab.starts import one_of
 from jaxtricks import data, initializers, models, optimizers
 
 CLAIMS = ("C-088", "C-089")
@@ -144,7 +144,7 @@ def train(
     """
     init = one_of(tuple(STARTS.values()), start)
     model = models.MLP((*net.hidden, CLASSES), activation=jnp.tanh, kernel_init=init)
-    params = first_variables(model, key, examples)["params"]
+    params = lab.first_variables(model, key, examples)["params"]
     params = jax.tree.map(lambda w: w.astype(net.dtype), params)
     rule = optimizers.momentum(net.rate, decay=net.decay)
 

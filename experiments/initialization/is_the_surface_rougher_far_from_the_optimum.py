@@ -25,7 +25,7 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -43,7 +43,7 @@ from experiments.engine import (
     repeat,
 )
 from experiments.initialization._roughness import bowl, look, mean_loss, unexplained
-from experiments.starts import one_of
+from experiments.lab.starts import one_of
 from jaxtricks import initializers, models, optimizers, training
 
 FIGURES = ("F-041",)
@@ -106,7 +106,7 @@ FULL = Config(count=60_000, steps=50_000, lanczos=50, side=51, seeds=50)
 def run(config: Config) -> dict[str, Any]:
     """Per start, `[seed, (start, end)]` of each measure and the first gradient of the deep net; of
     the tuning seeds `[seed, (start, end, twice the updates)]`, and the measures on a bowl."""
-    (fit, _, test), name = networks.read_images(config.data_set, config.count)
+    fit, _, test, name = lab.split(config.data_set, config.count)
     seen = {key: values[: config.seen] for key, values in fit.items()}
 
     def follow_all(start: int, keys: jax.Array, rounds: int) -> dict[str, np.ndarray]:
@@ -150,12 +150,12 @@ def follow(
     init_key, order_key, look_key = jax.random.split(key, 3)
     net = network(start, config.hidden)
     rule = optax.chain(optimizers.add_l2(config.penalty), optimizers.gradient_descent(config.rate))
-    ours = networks.trainer(net, rule)
-    state = ours.init(networks.first_variables(net, init_key, fit))
+    ours = lab.trainer(net, rule)
+    state = ours.init(lab.first_variables(net, init_key, fit))
     places = [state.params]
     for number in range(rounds):
         round_key = jax.random.fold_in(order_key, number)
-        order = networks.order_of(round_key, len(fit["label"]), config.steps, BATCH)
+        order = lab.order_of(round_key, len(fit["label"]), config.steps, BATCH)
         state, _ = training.train_epoch(ours, state, fit, order, key=key)
         places.append(state.params)
 
@@ -174,7 +174,7 @@ def steepness(key: jax.Array, start: Any, *, batch: Any, deep: tuple[int, int]) 
     """Norm of the first gradient of the deep net."""
     layers, units = deep
     net = network(start, (units,) * layers)
-    params = networks.first_variables(net, key, batch)["params"]
+    params = lab.first_variables(net, key, batch)["params"]
     return optax.tree.norm(jax.grad(mean_loss(net, batch))(params))
 
 

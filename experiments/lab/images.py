@@ -15,7 +15,7 @@ class Images(NamedTuple):
     """Images as uint8 and their labels, and the name of the data set.
 
     Attributes:
-        pool: to draw training sets from.
+        pool: to train with, or to draw training sets from.
         validation: to choose by.
         test: to judge by.
         name: of the data set that was found.
@@ -47,6 +47,34 @@ def read(
         splits = [{**split, "image": halved(split["image"])} for split in splits]
     fit, choose, judge = splits
     return Images(fit, choose, judge, "digits" if small else wanted)
+
+
+def split(
+    wanted: str,
+    limit: int,
+    *,
+    validation: float = 0.2,
+    test: int | None = None,
+    digits_test: float = 0.2,
+    halve: bool = True,
+) -> Images:
+    """Images of `wanted`, or of digits where it is not prepared, with every class's share.
+
+    Args:
+        wanted: name of the data set.
+        limit: most images to train with and to choose by together, and most for the test.
+        validation: share of the former to choose by.
+        test: how many of the latter, the first; None takes all.
+        digits_test: share of the digits for the test; others have a test set of their own.
+        halve: as of `read`.
+    """
+    name = wanted if data.available(wanted) else "digits"
+    share = digits_test if name == "digits" else None
+    splits = list(data.load(name, limit=limit, validation=validation, test=share))
+    if halve and name != "digits":
+        splits = [{**some, "image": halved(some["image"])} for some in splits]
+    fit, choose, judge = splits
+    return Images(fit, choose, {key: values[:test] for key, values in judge.items()}, name)
 
 
 def first(examples: Examples, count: int) -> Examples:

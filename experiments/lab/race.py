@@ -1,17 +1,24 @@
-"""Arms of a comparison: tuned on seeds of their own, and judged on seeds that all share."""
+"""Arms of a comparison: tuned on seeds of their own, judged on seeds that all share, and raced."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from experiments.engine import Tuned, choose
 from experiments.engine._results import from_json, to_json
+from experiments.lab.images import Examples, Images
+from experiments.lab.train import error_at_once, first_variables, order_of, train_in_parts, trainer
 from jaxtricks import training
 
+BATCH = 32
 Run = Callable[..., Any]
+Rule = Callable[[Any], optax.GradientTransformation]
 
 
 def over(run: Run, trials: Any, keys: jax.Array, shared: tuple = ()) -> Any:
@@ -91,3 +98,48 @@ def best(arm: dict[str, Any], *, name: str = "arm") -> Tuned:
 
     trials = {key: np.asarray(values) for key, values in arm["trials"].items()}
     return choose(np.asarray(arm["losses"]), trials, tested, name=name)
+
+
+def racer(
+    model: nn.Module | Callable[[Any], nn.Module],
+    images: Images,
+    rule: Rule,
+    *,
+    steps: int,
+    marks: int = 20,
+    batch: int = BATCH,
+    rng_streams: Sequence[str] = (),
+) -> Callable[[jax.Array, Any], dict[str, jax.Array]]:
+    """Makes `race(key, trial)`, compiled; `rule(trial)` is the optimizer.
+
+    The model may be a function of the trial too. `rng_streams`: what it draws, such as "dropout".
+
+    A race is `steps` updates in `marks` equal parts. It gives the mean "loss" of each part's
+    batches and the test "error" in percent after it, both `[mark]`, and the error on the
+    "held back" images at the end, to choose by. A run that ends in NaN has an error of 100 %, and
+    losses are 100 at most. The key decides the first weights and the order of the examples.
+    """
+
+    @jax.jit
+    def race(given: tuple[Examples, ...], key: jax.Array, trial: Any) -> dict:
+        fit, held_back, test = given
+        init_key, order_key = jax.random.split(key)
+        net = model if isinstance(model, nn.Module) else model(trial)
+        ours = trainer(net, rule(trial), rng_streams)
+        state = ours.init(first_variables(net, init_key, fit))
+        order = order_of(order_key, len(fit["label"]), steps, batch)
+
+        def look(state: training.TrainState, metrics: Any) -> dict[str, jax.Array]:
+            mean = jnp.mean(metrics["loss"])
+            loss = jnp.where(mean < 100, mean, 100.0)
+            return {"loss": loss, "error": error_at_once(ours, ours.variables(state), test)}
+
+        state, found = train_in_parts(ours, state, fit, order, key=key, parts=marks, look=look)
+        return found | {"held back": error_at_once(ours, ours.variables(state), held_back)}
+
+    return functools.partial(race, jax.device_put(images[:3]))
+
+
+def held_back(result: dict[str, np.ndarray]) -> np.ndarray:
+    """What races are tuned by."""
+    return result["held back"]

@@ -1,10 +1,11 @@
 """Training a network on a small set, as one scan, looked at as often as an experiment wants."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +13,37 @@ import optax
 
 from experiments.lab.images import Examples
 from jaxtricks import data, optimizers, schedules, training
+
+
+def trainer(
+    model: nn.Module, rule: optax.GradientTransformation, rng_streams: Sequence[str] = ()
+) -> training.Trainer:
+    """Cross-entropy training by the rule, without diagnostics; the model draws from the streams."""
+    loss = training.classification_loss(model)
+    return training.trainer(loss, rule, rng_streams=rng_streams, diagnostics=False)
+
+
+def first_variables(model: nn.Module, key: jax.Array, examples: Examples) -> dict[str, Any]:
+    """A model's variables before the first update, for images like these."""
+    return model.init(key, jnp.zeros((1, *examples["image"].shape[1:])), train=False)
+
+
+def order_of(
+    key: jax.Array, size: int, steps: int, batch: int, *, whole: bool = False
+) -> data.Order:
+    """Reshuffled epochs one after another, cut into batches of any size.
+
+    Equal keys give equal streams: two batch sizes see the same examples in the same order. If
+    `whole`, no batch has examples of two epochs: what does not fill one is left out of its epoch.
+    """
+    used = size - size % batch if whole else size
+
+    def epoch(number: jax.Array) -> jax.Array:
+        return data.epoch_order(jax.random.fold_in(key, number), size, size).indices[0, :used]
+
+    places = jax.lax.map(epoch, jnp.arange(-(-steps * batch // used))).reshape(-1)
+    indices = places[: steps * batch].reshape(steps, batch)
+    return data.Order(indices, jnp.ones(indices.shape))
 
 
 def train(
@@ -53,6 +85,36 @@ def train(
     numbers = done + jnp.arange(epochs).reshape(-1, every)
     begun = isinstance(start, training.TrainState)
     return jax.lax.scan(part, start if begun else trainer.init(start), numbers)
+
+
+def train_in_parts(
+    trainer: training.Trainer,
+    state: training.TrainState,
+    examples: Any,
+    order: data.Order,
+    *,
+    key: jax.Array,
+    parts: int,
+    look: Callable[[training.TrainState, dict[str, jax.Array]], Any],
+) -> tuple[training.TrainState, Any]:
+    """The state after the updates of `order`, and its looks after equal parts of them, stacked.
+
+    Args:
+        trainer: whose step is taken.
+        state: before the first update.
+        examples: to train with.
+        order: of a number of updates that is a multiple of `parts`, such as `order_of` makes.
+        key: decides what the model draws.
+        parts: how many.
+        look: `(state, metrics) -> what is measured`; the metrics are those of the part's updates.
+    """
+
+    def part(state: training.TrainState, rows: data.Order) -> tuple[training.TrainState, Any]:
+        state, metrics = training.train_epoch(trainer, state, examples, rows, key=key)
+        return state, look(state, metrics)
+
+    rows = jax.tree.map(lambda x: x.reshape(parts, -1, x.shape[-1]), order)
+    return jax.lax.scan(part, state, rows)
 
 
 def resume(
@@ -116,3 +178,10 @@ def measure(
         "loss": jnp.where(finite, jnp.minimum(means["loss"], 100.0), 100.0),
         "error": jnp.where(finite, 100 * (1 - means["accuracy"]), 100.0),
     }
+
+
+def error_at_once(trainer: training.Trainer, variables: Any, examples: Examples) -> jax.Array:
+    """The "error" of `measure`, with all examples as one batch."""
+    sums = trainer.evaluate(variables, examples)
+    wrong = 100 * (1 - sums["accuracy"] / sums["weight"])
+    return jnp.where(jnp.isfinite(sums["loss"]), wrong, 100.0)

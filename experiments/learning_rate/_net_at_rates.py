@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.learning_rate import _small_mlp as mlp
+from experiments.lab import small_mlp as mlp
 from jaxtricks import optimizers
 
 SIZES = (64, 64, 10)

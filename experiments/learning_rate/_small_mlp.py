@@ -67,10 +67,6 @@ def loss(params: Params, some: Examples) -> jax.Array:
     return cross_entropy(logits(params, some.x), some.y)
 
 
-def accuracy(params: Params, some: Examples) -> jax.Array:
-    return jnp.mean(jnp.argmax(logits(params, some.x), axis=1) == some.y)
-
-
 def batch_indices(key: jax.Array, size: int, steps: int, batch: int = BATCH) -> jax.Array:
     """Rows of indices, one a step: as many reshuffled epochs as the steps need."""
     epochs = -(-steps // (size // batch))

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -33,8 +33,8 @@ from experiments.engine import (
     interval,
     tolerance,
 )
-from experiments.ensembles import _runs as runs
-from jaxtricks import data, models, optimizers, schedules
+from experiments.lab import ensembles as runs
+from jaxtricks import models, optimizers, schedules
 from jaxtricks.averaging import cycle_ends
 
 CLAIMS = ("C-054",)
@@ -112,9 +112,9 @@ def shape_points(multiplier: int, factor: float) -> dict[str, np.ndarray]:
 
 def trained(config: Config) -> dict[str, Any]:
     """Errors in percent `[seed, epoch]` of both kinds, and of the ensemble of cycle ends."""
-    sets = load(config)
+    sets = lab.split(config.data_set, config.limit, halve=False)
     model = models.MLP((config.hidden, 10))
-    steps = runs.steps_per_epoch(sets.train)
+    steps = len(sets.pool["label"]) // runs.BATCH
     once = schedules.cosine_decay(1.0, EPOCHS * steps)
     again = schedules.cosine_restarts(1.0, steps, multiplier=2)
     ends = np.asarray(jax.vmap(cycle_ends(1, multiplier=2))(jnp.arange(EPOCHS)))
@@ -127,8 +127,12 @@ def trained(config: Config) -> dict[str, Any]:
         def look(state: Any) -> list[jax.Array]:
             return [runs.logits(model, state.params, some) for some in others]
 
-        ours = networks.trainer(model, optimizers.gradient_descent(rate))
-        scores = runs.train(ours, model, key, train, look, epochs=EPOCHS)
+        ours = lab.trainer(model, optimizers.gradient_descent(rate))
+        init_key, run_key = jax.random.split(key)
+        first = lab.first_variables(model, init_key, train)
+        _, scores = lab.train(
+            ours, first, train, key=run_key, epochs=EPOCHS, batch=runs.BATCH, look=look
+        )
         out = {
             name: runs.error(score, some["label"])
             for name, score, some in zip(("validation", "test"), scores, others, strict=True)
@@ -136,19 +140,14 @@ def trained(config: Config) -> dict[str, Any]:
         ensemble = runs.ensemble_errors(scores[1], others[1]["label"], members)[0]
         return {**out, "ensemble": ensemble}
 
-    out = runs.over_seeds(one, {"restarts": np.array([False, True])}, config.seeds, sets[:3])
+    keys = jax.random.split(jax.random.key(0), config.seeds)
+    out = lab.over(one, {"restarts": np.array([False, True])}, keys, sets[:3])
     return {
         "data_set": sets.name,
         "rate": config.rate,
         "cycle ends": 1 + np.flatnonzero(ends),
         **{kind: {name: values[i] for name, values in out.items()} for i, kind in enumerate(KINDS)},
     }
-
-
-def load(config: Config) -> runs.Sets:
-    """Images to train with, a fifth of them to choose by, and test images; else digits."""
-    name = config.data_set if data.available(config.data_set) else "digits"
-    return runs.Sets(*data.load(name, validation=0.2, limit=config.limit), name)
 
 
 def anytime(validation: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -34,7 +35,7 @@ from experiments.engine import (
     paired,
     part_of,
 )
-from experiments.learning_rate import _small_mlp as mlp
+from experiments.lab import small_mlp as mlp
 from jaxtricks import data, optimizers
 
 CLAIMS = ("C-056",)
@@ -104,7 +105,7 @@ def first_losses(fit: mlp.Examples, keys: jax.Array, rates: np.ndarray, depth: i
             params = jax.tree.map(jnp.add, params, updates)
             return (params, state), mlp.loss(params, fit)
 
-        order = mlp.batch_indices(order_key, len(fit.y), UPDATES)
+        order = lab.order_of(order_key, len(fit.y), UPDATES, mlp.BATCH, whole=True).indices
         losses = jax.lax.scan(step, (start, tx.init(start)), order)[1]
         losses = jnp.append(mlp.loss(start, fit), losses)
         return jnp.where(losses < WORST, losses, WORST)

@@ -21,10 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import lab
 from experiments.engine import COLOURS, Arm, data_name, figure, interval, tune
 from experiments.engine.before import Verdict, combine, paired
-from experiments.learning_rate import _small_mlp as mlp
-from experiments.networks import read_images
+from experiments.lab import small_mlp as mlp
 from jaxtricks import optimizers, schedules
 
 CLAIMS = ("C-053",)
@@ -72,7 +72,7 @@ def tables(steps: int) -> dict[str, jax.Array]:
 
 def run(config: Config) -> dict[str, Any]:
     """Per schedule: validation losses [rate, tuning seed], the best rate, and the fresh tests."""
-    splits, name = read_images("mnist", config.count)
+    *splits, name = lab.split("mnist", config.count)
     fit, held_back, test = (mlp.examples(split) for split in splits)
     sizes = (fit.x.shape[1], 64, 10)
 

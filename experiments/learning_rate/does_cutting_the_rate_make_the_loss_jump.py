@@ -24,10 +24,10 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import COLOURS, band, data_name, figure, interval
 from experiments.engine.before import Verdict, combine, paired
-from jaxtricks import data, models, optimizers, schedules, training
+from jaxtricks import models, optimizers, schedules, training
 
 FIGURES = ("F-055",)
 CLAIMS = ("C-048", "C-052")
@@ -64,7 +64,7 @@ FULL = Config(count=50_000, steps=64_000, depth=20, width=16, batch=128, halve=F
 
 def run(config: Config) -> dict[str, Any]:
     """Of every arm and seed, `[arm, seed, ...]`: means of blocks, validation, and test."""
-    (fit, held_back, test), name = networks.read_images(
+    fit, held_back, test, name = lab.split(
         "cifar10", config.count, validation=0.1, halve=config.halve
     )
     tables = np.asarray(rate_tables(config.steps))
@@ -99,24 +99,23 @@ def trainer(depth: int, width: int, batch: int) -> Callable:
     def train(
         key: jax.Array,
         rates: jax.Array,
-        fit: networks.Examples,
-        held_back: networks.Examples,
-        test: networks.Examples,
+        fit: lab.Examples,
+        held_back: lab.Examples,
+        test: lab.Examples,
     ) -> dict[str, Any]:
         init_key, order_key = jax.random.split(key)
         momentum = optimizers.momentum(lambda count: rates[count], decay=0.9)
         tx = optax.chain(optimizers.add_l2(1e-4), momentum)
-        ours = networks.trainer(model, tx)
-        order = networks.order_of(order_key, len(fit["label"]), len(rates), batch)
+        ours = lab.trainer(model, tx)
+        order = lab.order_of(order_key, len(fit["label"]), len(rates), batch)
 
-        def window(state: training.TrainState, order: data.Order) -> tuple:
-            state, metrics = training.train_epoch(ours, state, fit, order, key=key)
-            held = training.evaluate(ours, ours.variables(state), held_back, 500)
-            return state, (metrics, held)
+        def look(state: training.TrainState, metrics: Any) -> tuple:
+            return metrics, training.evaluate(ours, ours.variables(state), held_back, 500)
 
-        windows = jax.tree.map(lambda x: x.reshape(WINDOWS, -1, batch), order)
-        state = ours.init(networks.first_variables(model, init_key, fit))
-        state, (metrics, held) = jax.lax.scan(window, state, windows)
+        state = ours.init(lab.first_variables(model, init_key, fit))
+        state, (metrics, held) = lab.train_in_parts(
+            ours, state, fit, order, key=key, parts=WINDOWS, look=look
+        )
         blocks = {
             name: values.reshape(WINDOWS * BLOCKS, -1).mean(axis=1)
             for name, values in metrics.items()

@@ -21,6 +21,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Arm,
@@ -40,8 +41,7 @@ from experiments.engine import (
     repeat,
     tune,
 )
-from experiments.learning_rate import _small_mlp as mlp
-from experiments.networks import read_images
+from experiments.lab import small_mlp as mlp
 from jaxtricks import data, optimizers, schedules
 
 CLAIMS = ("C-047",)
@@ -91,7 +91,7 @@ FULL = Config(count=60_000, steps=20_000)
 
 def run(config: Config) -> dict[str, Any]:
     """Per task: accuracies in percent on tuning and fresh seeds, and the choice's variance."""
-    images, name = read_images("mnist", config.count)
+    *images, name = lab.split("mnist", config.count)
     sets = {"mnist": images, "digits": data.load("digits", validation=0.2)}
     keys = jax.random.split(jax.random.key(config.seed), len(TASKS))
     found = {}

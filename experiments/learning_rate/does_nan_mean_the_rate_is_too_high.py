@@ -33,7 +33,7 @@ from experiments.engine import (
     proportion,
     share,
 )
-from experiments.learning_rate import _small_mlp as mlp
+from experiments.lab import small_mlp as mlp
 from jaxtricks import data, optimizers
 
 CLAIMS = ("C-045",)

@@ -34,9 +34,9 @@ from experiments.engine import (
     proportion,
     tolerance,
 )
+from experiments.lab import small_mlp as mlp
+from experiments.lab.scenes import valley
 from experiments.learning_rate import _net_at_rates as net
-from experiments.learning_rate import _small_mlp as mlp
-from experiments.scenes import valley
 from jaxtricks import data, optimizers, surfaces
 
 CLAIMS = ("C-043",)

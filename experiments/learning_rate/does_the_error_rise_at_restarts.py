@@ -17,9 +17,9 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import COLOURS, Verdict, band, data_name, figure, interval
-from experiments.ensembles import _runs as runs
+from experiments.lab import ensembles as runs
 from jaxtricks import models, optimizers, schedules, training
 
 FIGURES = ("F-056",)
@@ -31,7 +31,7 @@ METRICS = {"error": "%", "loss": "nats"}
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`first_epochs`: of the first of `cycles`; `limit`: as in `runs.load`.
+    """`first_epochs`: of the first of `cycles`; `limit`: as of `lab.split`.
 
     `features`: of the convolutions; none stands for softmax regression, because convolutions take
     long to compile.
@@ -52,23 +52,28 @@ FULL = Config(limit=50_000, features=(32, 64, 128), hidden=128, first_epochs=10,
 
 def run(config: Config) -> dict[str, Any]:
     """The rate of every step, and errors in percent and losses `[seed, epoch]`."""
-    sets = runs.load(config.data_set, config.limit)
+    sets = lab.split(config.data_set, config.limit, digits_test=0.3, halve=False)
     if config.features:
         model = models.SmallCNN(config.features, config.hidden)
     else:
         model = models.linear_model()
-    steps = runs.steps_per_epoch(sets.train)
+    steps = len(sets.pool["label"]) // runs.BATCH
     rate = schedules.cosine_restarts(PEAK, config.first_epochs * steps, multiplier=MULTIPLIER)
     ends = config.first_epochs * np.cumsum(MULTIPLIER ** np.arange(config.cycles))
-    ours = networks.trainer(model, optimizers.momentum(rate))
+    ours = lab.trainer(model, optimizers.momentum(rate))
 
     def one(key: jax.Array, _: Any, train: Any, test: Any) -> dict[str, jax.Array]:
         def look(state: Any) -> dict[str, jax.Array]:
             return training.evaluate(ours, ours.variables(state), test, 250)
 
-        return runs.train(ours, model, key, train, look, epochs=int(ends[-1]))
+        init_key, run_key = jax.random.split(key)
+        first = lab.first_variables(model, init_key, train)
+        return lab.train(
+            ours, first, train, key=run_key, epochs=int(ends[-1]), batch=runs.BATCH, look=look
+        )[1]
 
-    out = runs.over_seeds(one, {"only": np.zeros(1)}, config.seeds, (sets.train, sets.test))
+    keys = jax.random.split(jax.random.key(0), config.seeds)
+    out = lab.over(one, {"only": np.zeros(1)}, keys, (sets.pool, sets.test))
     return {
         "data_set": sets.name,
         "cycle ends": ends,

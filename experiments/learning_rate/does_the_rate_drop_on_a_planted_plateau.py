@@ -21,7 +21,7 @@ import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import networks
+from experiments import lab
 from experiments.engine import COLOURS, Verdict, band, data_name, figure, interval
 from jaxtricks import control, models, optimizers, training
 
@@ -51,7 +51,7 @@ FULL = Config(first=10, length=40, epochs=70, count=60_000, seeds=10)
 
 def run(config: Config) -> dict[str, Any]:
     """Validation losses and the rates that follow them, `[patience, seed, epoch]`."""
-    (fit, held, _), name = networks.read_images("mnist", config.count)
+    fit, held, _, name = lab.split("mnist", config.count)
     patiences = np.repeat(np.int32(config.patiences), config.seeds)
     keys = jnp.tile(jax.random.split(jax.random.key(0), config.seeds), len(config.patiences))
     traces = training.train_population(
@@ -80,13 +80,13 @@ def trainer(config: Config, steps: int) -> Any:
 
     # the planted 0 is a link of its own, so that the rate reported is the rule's
     tx = optax.chain(optimizers.gradient_descent(RATE), optax.scale_by_schedule(gate))
-    ours = networks.trainer(model, tx)
+    ours = lab.trainer(model, tx)
 
     def one(
-        key: jax.Array, patience: jax.Array, fit: networks.Examples, held: networks.Examples
+        key: jax.Array, patience: jax.Array, fit: lab.Examples, held: lab.Examples
     ) -> dict[str, jax.Array]:
         init_key, run_key = jax.random.split(key)
-        state = ours.init(networks.first_variables(model, init_key, fit))
+        state = ours.init(lab.first_variables(model, init_key, fit))
         ended = training.run(
             ours, state, fit, held, key=run_key,
             epochs=config.epochs, batch_size=BATCH, plateau=control.plateau(patience=patience),

@@ -32,9 +32,9 @@ from experiments.engine import (
     proportion,
     surface_grid,
 )
+from experiments.lab import small_mlp as mlp
+from experiments.lab.scenes import valley
 from experiments.learning_rate import _net_at_rates as net
-from experiments.learning_rate import _small_mlp as mlp
-from experiments.scenes import valley
 from jaxtricks import data, optimizers, surfaces
 
 FIGURES = ("F-003",)

@@ -27,7 +27,7 @@ from experiments.engine import (
     interval,
     not_testable,
 )
-from experiments.learning_rate import _small_mlp as mlp
+from experiments.lab import small_mlp as mlp
 from jaxtricks import data, optimizers, schedules
 
 CLAIMS = ("C-051",)

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.engine import Verdict, data_name, figure, ordered
-from experiments.learning_rate import _small_mlp as mlp
+from experiments.lab import small_mlp as mlp
 from jaxtricks import data, optimizers
 
 FIGURES = ("F-004",)

@@ -35,7 +35,7 @@ from experiments.engine import (
     method,
     tolerance,
 )
-from experiments.scenes import RATES, rotated_valley
+from experiments.lab.scenes import RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()

@@ -41,6 +41,7 @@ from experiments.engine import (
     resamples,
     surface_grid,
 )
+from experiments.lab.scenes import DECAY, RATES, rotated_valley
 from experiments.momentum._zigzag import (
     GRADIENT,
     NAMES,
@@ -50,7 +51,6 @@ from experiments.momentum._zigzag import (
     tune,
     zigzags,
 )
-from experiments.scenes import DECAY, RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-024",)

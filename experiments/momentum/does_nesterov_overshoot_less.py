@@ -38,6 +38,7 @@ from experiments.engine import (
     surface_grid,
     tolerance,
 )
+from experiments.lab.scenes import DECAY, RATES, rule, valley
 from experiments.momentum._problems import KINDS
 from experiments.momentum._tuned_steps import (
     ARMS,
@@ -48,7 +49,6 @@ from experiments.momentum._tuned_steps import (
     first_state,
     on_kind,
 )
-from experiments.scenes import DECAY, RATES, rule, valley
 from jaxtricks import surfaces
 
 FIGURES = ("F-027",)

@@ -38,7 +38,7 @@ from experiments.engine import (
     ordered,
     tolerance,
 )
-from experiments.scenes import RATES, valley
+from experiments.lab.scenes import RATES, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-100",)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, figure
-from experiments.scenes import DECAY, valley
+from experiments.lab.scenes import DECAY, valley
 from jaxtricks import optimizers, schedules, surfaces
 
 FIGURES = ("F-098",)

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, demonstration, draw_surface, figure, surface_grid
-from experiments.scenes import DECAY, RATES, rotated_valley
+from experiments.lab.scenes import DECAY, RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-025", "F-026")

@@ -33,7 +33,7 @@ from experiments.engine import (
     surface_grid,
     tolerance,
 )
-from experiments.scenes import DECAY, valley
+from experiments.lab.scenes import DECAY, valley
 from jaxtricks import optimizers, schedules, surfaces
 
 FIGURES = ()

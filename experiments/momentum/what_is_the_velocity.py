@@ -32,7 +32,7 @@ from experiments.engine import (
     ordered,
     tolerance,
 )
-from experiments.scenes import RATES, rotated_valley
+from experiments.lab.scenes import RATES, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-037",)

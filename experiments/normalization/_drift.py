@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import networks
-from experiments.starts import one_of
+from experiments import lab
+from experiments.lab.starts import one_of
 from jaxtricks import data, initializers, models, optimizers, probes, training
 from jaxtricks.normalization import BatchNorm
 
@@ -42,10 +42,10 @@ def watcher(
         xavier, he = initializers.xavier(), initializers.he()
         start = one_of((xavier, xavier, he), number)
         net = models.MLP(sizes, activation=activation, block=block, kernel_init=start)
-        ours = networks.trainer(net, optimizers.gradient_descent(rate))
+        ours = lab.trainer(net, optimizers.gradient_descent(rate))
         init_key, order_key = jax.random.split(key)
-        state = ours.init(networks.first_variables(net, init_key, fit))
-        order = networks.order_of(order_key, len(fit["label"]), steps, BATCH)
+        state = ours.init(lab.first_variables(net, init_key, fit))
+        order = lab.order_of(order_key, len(fit["label"]), steps, BATCH)
 
         def look(state: Any, rows: Any) -> tuple[Any, dict[str, jax.Array]]:
             given = pre_activations(net, ours.variables(state), seen, last)
@@ -87,7 +87,7 @@ def standardised(
 
 def small_grey(name: str, count: int, seen: int) -> tuple[dict[str, np.ndarray], np.ndarray, str]:
     """Standardised grey images of 8 x 8 pixels, those to look at, and the set's name."""
-    (fit, _, test), title = networks.read_images(name, count, halve=False)
+    fit, _, test, title = lab.split(name, count, halve=False)
 
     def grey(part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         pixels = np.float32(part["image"].mean(axis=3, keepdims=True))

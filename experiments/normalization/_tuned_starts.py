@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from experiments import races
+from experiments import lab
 from experiments.engine import resamples
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization._sigmoid_net import NORMED
@@ -25,10 +25,10 @@ class Config(Protocol):
 
 
 def racer(
-    arm: str, images: races.Images, config: Config, steps: int
+    arm: str, images: lab.Images, config: Config, steps: int
 ) -> Callable[..., dict[str, np.ndarray]]:
     """Makes `race(keys, deviation, rate)`: errors in percent of several seeds at the end."""
-    race = races.racer(
+    race = lab.racer(
         functools.partial(sigmoid_net.network, arm, hidden=config.hidden),
         images,
         lambda trial: optimizers.gradient_descent(trial["rate"]),
@@ -73,7 +73,7 @@ def choices(tuning: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return means.argmin(axis=1).T, means.min(axis=1).argmin(axis=0)
 
 
-def doubled(images: races.Images, found: Any, keys: jax.Array, config: Config) -> dict[str, Any]:
+def doubled(images: lab.Images, found: Any, keys: jax.Array, config: Config) -> dict[str, Any]:
     """Test errors of the tuning seeds at batch norm's best deviation, and of twice the updates."""
     rates, deviations = choices(found["tuning"])
     d, r = deviations[0], rates[0, deviations[0]]

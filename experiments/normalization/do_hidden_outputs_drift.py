@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import races
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Estimate,
@@ -100,8 +100,8 @@ FULL = Config(count=60_000, steps=50_000, looks=500, few_steps=6000, few_seeds=1
 def run(config: Config) -> dict[str, Any]:
     """The drift in the paper's network by seed, and shift and gain of every setting."""
     keys = jax.random.split(jax.random.key(config.seed), 1 + len(config.depths))
-    images = races.read(config.data_set, config.count)
-    fit, seen = standardised(images.fit, images.test, config.probes)
+    images = lab.split(config.data_set, config.count, test=2000)
+    fit, seen = standardised(images.pool, images.test, config.probes)
     return {
         "data_set": images.name, "examples": len(fit["label"]), "hidden": config.hidden,
         "steps": config.steps, "few_steps": config.few_steps, "width": config.width,

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import races
+from experiments import lab
 from experiments.engine import (
     COLOURS,
     Gate,
@@ -31,6 +31,7 @@ from experiments.engine import (
     paired,
     share_difference,
 )
+from experiments.lab import race as races
 from experiments.normalization._sigmoid_net import ARMS, BLOCKS, NORMED, PLAIN
 from jaxtricks import initializers, models, optimizers
 
@@ -73,7 +74,7 @@ FULL = Config(count=60_000, settings=200, steps=10_000)
 
 def run(config: Config) -> dict[str, Any]:
     """The settings, and the final test error in percent `[setting]` by depth and arm."""
-    images = races.read(config.data_set, config.count)
+    images = lab.split(config.data_set, config.count, test=2000)
     places = np.random.default_rng(config.seed).random((2, config.settings))
     rates, scales = (
         np.float32(low * (high / low) ** place)
@@ -84,13 +85,13 @@ def run(config: Config) -> dict[str, Any]:
         for depth in config.depths
     }
     return {
-        "data_set": images.name, "examples": len(images.fit["label"]), "width": config.width,
+        "data_set": images.name, "examples": len(images.pool["label"]), "width": config.width,
         "steps": config.steps, "rates": rates, "scales": scales, "depths": found,
     }  # fmt: skip
 
 
 def errors(
-    arm: str, depth: int, images: races.Images, rates: Any, scales: Any, config: Config
+    arm: str, depth: int, images: lab.Images, rates: Any, scales: Any, config: Config
 ) -> np.ndarray:
     """Test error in percent of each setting after training."""
 
@@ -103,7 +104,7 @@ def errors(
         sizes = (*[config.width] * depth, 10)
         return models.MLP(sizes, block=BLOCKS[arm], kernel_init=start)
 
-    race = races.racer(
+    race = lab.racer(
         network, images, lambda trial: optimizers.gradient_descent(trial["rate"]),
         steps=config.steps, marks=1,
     )  # fmt: skip

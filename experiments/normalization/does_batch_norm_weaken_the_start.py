@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import races
+from experiments import lab
 from experiments.engine import (
     Estimate,
     Gate,
@@ -38,6 +38,7 @@ from experiments.engine import (
     paired,
     under,
 )
+from experiments.lab import race as races
 from experiments.normalization._sigmoid_net import ARMS, LOOKS, NORMED, PLAIN
 from experiments.normalization._tuned_starts import (
     choices,
@@ -91,12 +92,12 @@ FULL = Config(count=60_000, steps=20_000, seeds=20)
 
 def run(config: Config) -> dict[str, Any]:
     """By arm: errors of all trials while tuning, and of the chosen ones when judged."""
-    images = races.read(config.data_set, config.count)
+    images = lab.split(config.data_set, config.count, test=2000)
     keys = jax.random.split(jax.random.key(config.seed), config.seeds + config.tuning_seeds)
     groups = keys.reshape(-1, config.tuning_seeds)  # the last chooses
     found = {arm: study(racer(arm, images, config, config.steps), groups, config) for arm in ARMS}
     return {
-        "data_set": images.name, "examples": len(images.fit["label"]), "hidden": config.hidden,
+        "data_set": images.name, "examples": len(images.pool["label"]), "hidden": config.hidden,
         "steps": config.steps, "deviations": config.deviations, "rates": config.rates,
         "arms": found, "doubled": doubled(images, found[NORMED], groups[-1], config),
     }  # fmt: skip

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import races
+from experiments import lab
 from experiments.engine import Arm, tune
 from jaxtricks import optimizers, schedules
 
 
-def one_of(makers: Sequence[Callable[..., optax.GradientTransformation]]) -> races.Rule:
+def one_of(makers: Sequence[Callable[..., optax.GradientTransformation]]) -> lab.Rule:
     """`makers[trial["rule"]](trial["rate"])`; all take each gradient: one program for all rules."""
 
     def rule(trial: dict[str, jax.Array]) -> optax.GradientTransformation:
@@ -33,7 +33,7 @@ def one_of(makers: Sequence[Callable[..., optax.GradientTransformation]]) -> rac
     return rule
 
 
-def adam_then_sgd(steps: int) -> races.Rule:
+def adam_then_sgd(steps: int) -> lab.Rule:
     """Adam for `trial["when"]` updates, then momentum SGD whose rate falls to 0 as a cosine.
 
     `when` = 0 is momentum SGD alone, `when` = `steps` Adam alone: all arms are one program.
@@ -98,12 +98,12 @@ def switching_race(model: nn.Module, config: Any, shares: Sequence[float]) -> di
 
     By arm: errors in percent `[trial, tuning seed]`, the best trial, and its curves `[seed, part]`.
     """
-    images = races.read(config.data_set, config.count)
-    race = races.racer(model, images, adam_then_sgd(config.steps), steps=config.steps)
+    images = lab.split(config.data_set, config.count, test=2000)
+    race = lab.racer(model, images, adam_then_sgd(config.steps), steps=config.steps)
     field = arms(config.steps, config.trials, shares)
     found = tune(
         jax.random.key(0),
-        {name: Arm(race, trials, races.held_back) for name, trials in field.items()},
+        {name: Arm(race, trials, lab.held_back) for name, trials in field.items()},
         tuning_seeds=config.tuning_seeds,
         seeds=config.seeds,
     )

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import flax.linen as nn
 
-from experiments.races import Images, read
+from experiments import lab
 from jaxtricks import models
 
 
@@ -12,7 +12,7 @@ class Task(NamedTuple):
     """A network and its images."""
 
     model: nn.Module
-    images: Images
+    images: lab.Images
 
 
 def tasks(names: tuple[str, ...], count: int, width: int) -> dict[str, Task]:
@@ -31,5 +31,7 @@ def tasks(names: tuple[str, ...], count: int, width: int) -> dict[str, Task]:
         "batch norm": ("cifar10", models.MLP((width, width, 10), block=models.batch_norm_block)),
         "cnn": ("cifar10", models.SmallCNN((max(width // 8, 1), max(width // 4, 1)), half)),
     }
-    sets = {kind: read(kind, count) for kind in {networks[name][0] for name in names}}
+    sets = {
+        kind: lab.split(kind, count, test=2000) for kind in {networks[name][0] for name in names}
+    }
     return {name: Task(networks[name][1], sets[networks[name][0]]) for name in names}

@@ -18,10 +18,10 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
+from experiments import lab
 from experiments.engine import COLOURS, Arm, data_name, figure, interval, repeat, tune
 from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._tasks import tasks
-from experiments.races import held_back, racer
 from jaxtricks import optimizers
 
 CLAIMS = ("C-038",)
@@ -69,8 +69,8 @@ def run(config: Config) -> dict[str, Any]:
     key = jax.random.key(0)
     fresh = jax.random.split(key, config.seeds + config.tuning_seeds)[: config.seeds]
     for name, (model, images) in tasks(config.names, config.count, config.width).items():
-        race = racer(model, images, adam, steps=config.steps, marks=1)
-        arm = Arm(race, draws(config.trials), held_back)
+        race = lab.racer(model, images, adam, steps=config.steps, marks=1)
+        arm = Arm(race, draws(config.trials), lab.held_back)
         found = tune(key, {"adam": arm}, tuning_seeds=config.tuning_seeds, seeds=config.seeds)
         tests = [found["adam"].tested, *(repeat(race, fresh, default) for default in defaults)]
         results["sets"][name] = images.name

@@ -17,10 +17,10 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import lab
 from experiments.engine import Arm, band, data_name, figure, interval, method, tune
 from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._rules import one_of
-from experiments.races import held_back, racer, read
 from jaxtricks import models, optimizers
 
 CLAIMS = ("C-029",)
@@ -58,12 +58,12 @@ FULL = Config(count=50_000, features=(32, 64), hidden=128, steps=20_000, rates=1
 
 def run(config: Config) -> dict[str, Any]:
     """Per rule: errors in percent `[rate, tuning seed]`, and curves `[seed, part]` of the best."""
-    images = read(config.data_set, config.count)
+    images = lab.split(config.data_set, config.count, test=2000)
     if config.features:
         model = models.SmallCNN(config.features, config.hidden)
     else:
         model = models.linear_model()
-    race = racer(model, images, one_of(list(RULES.values())), steps=config.steps, marks=10)
+    race = lab.racer(model, images, one_of(list(RULES.values())), steps=config.steps, marks=10)
     rates = {
         name: np.geomspace(least, 1e4 * least, config.rates, dtype=np.float32)
         for name, least in LEAST.items()
@@ -71,7 +71,7 @@ def run(config: Config) -> dict[str, Any]:
     found = tune(
         jax.random.key(0),
         {
-            name: Arm(race, {"rate": rates[name], "rule": np.full(config.rates, i)}, held_back)
+            name: Arm(race, {"rate": rates[name], "rule": np.full(config.rates, i)}, lab.held_back)
             for i, name in enumerate(RULES)
         },
         tuning_seeds=config.tuning_seeds,

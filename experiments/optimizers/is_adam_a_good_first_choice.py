@@ -17,11 +17,11 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments import lab
 from experiments.engine import data_name, figure, interval, method, repeat
 from experiments.engine.before import Verdict, combine, paired
 from experiments.optimizers._rules import one_of
 from experiments.optimizers._tasks import tasks
-from experiments.races import racer
 from jaxtricks import optimizers
 
 CLAIMS = ("C-039",)
@@ -64,7 +64,7 @@ def run(config: Config) -> dict[str, Any]:
     trials = [{"rate": np.float32(rate), "rule": i} for i, rate in enumerate(rates)]
     results: dict[str, Any] = {"sets": {}, "error": {}, "steps": config.steps}
     for name, (model, images) in tasks(config.names, config.count, config.width).items():
-        race = racer(model, images, one_of(makers), steps=config.steps, marks=1)
+        race = lab.racer(model, images, one_of(makers), steps=config.steps, marks=1)
         tested = [repeat(race, keys, trial) for trial in trials]
         results["error"][name] = np.stack([runs["error"][:, -1] for runs in tested])
         results["sets"][name] = images.name

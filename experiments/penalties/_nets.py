@@ -74,7 +74,7 @@ def train(
         diagnostics=False,
     )
     examples = lab.subset(draw_key, pool, recipe.count)
-    start = net.init(init_key, jnp.zeros((1, *pool["image"].shape[1:])), train=False)
+    start = lab.first_variables(net, init_key, pool)
     state, _ = lab.train(
         ours, start, examples, key=run_key, epochs=recipe.epochs, batch=recipe.batch
     )

@@ -25,7 +25,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import networks
 from experiments.performance._timing import interleaved, setting, spread, write_record
 from jaxtricks import data, models, optimizers, training
 
@@ -47,7 +46,8 @@ def prepared(
     net = models.ResNet(depth, width, algorithm=algorithm, dtype=dtype)
     tx = optimizers.momentum(0.1, decay=0.9)
     init = jax.jit(lambda key: net.init(key, jnp.zeros((1, 32, 32, 3)), train=False))
-    ours = networks.trainer(net, tx)
+    loss = training.classification_loss(net)
+    ours = training.trainer(loss, tx, rng_streams=(), diagnostics=False)
     return ours.init(init(jax.random.key(0))), ours
 
 

@@ -26,7 +26,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import networks
 from experiments.performance._timing import (
     interleaved,
     make_a_device_of_each_core,
@@ -55,7 +54,8 @@ def parts(
 ) -> tuple[Callable, training.Trainer]:
     """`start(key)`, which makes a state for images of a shape, and the trainer."""
     net = net or models.tensorflow_mlp()
-    ours = networks.trainer(net, optimizers.adam(1e-3), ("dropout",))
+    loss = training.classification_loss(net)
+    ours = training.trainer(loss, optimizers.adam(1e-3), diagnostics=False)
 
     @jax.jit
     def start(key: jax.Array) -> training.TrainState:

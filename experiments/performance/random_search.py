@@ -28,7 +28,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import networks
 from experiments.performance._timing import (
     interleaved,
     make_a_device_of_each_core,
@@ -62,7 +61,8 @@ def trainer(trial: dict[str, Any]) -> training.Trainer:
         optimizers.add_decoupled_decay(trial["decay"]),
         optimizers.gradient_descent(trial["rate"]),
     )
-    return networks.trainer(NET, tx)
+    loss = training.classification_loss(NET)
+    return training.trainer(loss, tx, rng_streams=(), diagnostics=False)
 
 
 def start(key: jax.Array, ours: training.Trainer) -> training.TrainState:

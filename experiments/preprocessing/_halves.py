@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from experiments import engine, networks
+from experiments import engine, lab
 from experiments.engine import Tuned
-from jaxtricks import data, models, optimizers, training
+from jaxtricks import data, models, optimizers
 
 RAW, UNIT, STANDARDISED = "as they are", "from 0 to 1", "standardised"
 TABLES = {"breast_cancer": "breast cancer", "wine_data": "wine"}
@@ -34,7 +33,7 @@ class Task(NamedTuple):
 
 def read_tasks(wanted: str, count: int) -> tuple[dict[str, Task], str]:
     """`count` images and the two tables by name, and the name of the images' set."""
-    (images, _, _), name = networks.read_images(wanted, count, validation=0.0)
+    images, _, _, name = lab.split(wanted, count, validation=0.0)
     pixels = np.float32(images["image"].reshape(len(images["label"]), -1))
     found = {IMAGES: Task(pixels, np.int32(images["label"]), tuple(WAYS))}
     return found | {title: read_table(file) for file, title in TABLES.items()}, name
@@ -75,18 +74,16 @@ def racer(
     @jax.jit
     def race(fit: Any, test: Any, key: jax.Array, rate: jax.Array) -> jax.Array:
         init_key, order_key = jax.random.split(key)
-        ours = networks.trainer(net, optimizers.gradient_descent(rate))
-        state = ours.init(networks.first_variables(net, init_key, fit))
-        order = networks.order_of(order_key, len(fit["label"]), steps, batch)
+        ours = lab.trainer(net, optimizers.gradient_descent(rate))
+        state = ours.init(lab.first_variables(net, init_key, fit))
+        order = lab.order_of(order_key, len(fit["label"]), steps, batch)
 
-        def look(state: Any, rows: Any) -> tuple[Any, jax.Array]:
-            state, _ = training.train_epoch(ours, state, fit, rows, key=key)
-            sums = ours.evaluate(ours.variables(state), test)
-            wrong = 100 * (1 - sums["accuracy"] / sums["weight"])
-            return state, jnp.where(jnp.isfinite(sums["loss"]), wrong, 100.0)
+        def look(state: Any, metrics: Any) -> jax.Array:
+            del metrics
+            return lab.error_at_once(ours, ours.variables(state), test)
 
-        looks = jax.tree.map(lambda x: x.reshape(-1, every, batch), order)
-        return jax.lax.scan(look, state, looks)[1]
+        parts = steps // every
+        return lab.train_in_parts(ours, state, fit, order, key=key, parts=parts, look=look)[1]
 
     return race
 

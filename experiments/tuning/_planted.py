@@ -133,7 +133,7 @@ def learner(hidden: Sequence[int], epochs: int, examples: int, noise: float) -> 
             optimizers.momentum(rate, decay=MOMENTUM),
         )
         ours = training.trainer(training.classification_loss(net), rule, diagnostics=True)
-        variables = net.init(init_key, jnp.zeros((1, *few["image"].shape[1:])), train=False)
+        variables = lab.first_variables(net, init_key, few)
         scaled = jax.tree.map(lambda leaf: trial["scale"] * leaf, variables)
         ended = training.run(
             ours,

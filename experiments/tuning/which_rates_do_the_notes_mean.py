@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -94,7 +93,7 @@ def run(config: Config, trials: Path) -> dict[str, Any]:
             rule = RULES[name](trial["rate"])
             loss = training.classification_loss(net)
             ours = training.trainer(loss, rule, diagnostics=False)
-            start = net.init(init_key, jnp.zeros((1, *fit["image"].shape[1:])), train=False)
+            start = lab.first_variables(net, init_key, fit)
             state, _ = lab.train(ours, start, fit, key=run_key, **options)
             return lab.measure(ours, ours.variables(state), validation)["loss"]
 

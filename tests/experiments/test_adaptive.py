@@ -11,7 +11,7 @@ from experiments.adaptive import (
     does_bias_correction_prevent_large_first_steps,
     who_escapes_a_saddle,
 )
-from experiments.scenes import DECAY, RATES, rule, valley, weights
+from experiments.lab.scenes import DECAY, RATES, rule, valley, weights
 from jaxtricks import surfaces
 
 

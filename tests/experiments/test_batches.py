@@ -12,7 +12,8 @@ import pytest
 from experiments.batches import _memory as memory
 from experiments.batches import does_the_loop_test_on_training_data as loop
 from experiments.batches import is_the_batch_gradient_unbiased as unbiased
-from experiments.batches._race import racer, tune_and_race
+from experiments.batches._race import tune_and_race
+from experiments.lab.to_target import racer
 from jaxtricks import data, models, optimizers, surfaces, training
 
 

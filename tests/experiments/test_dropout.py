@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from experiments import lab, networks
+from experiments import lab
 from experiments.dropout import at_which_layers_can_dropout_stand as places
 from experiments.dropout import do_convolutions_need_dropout as convolutions
 from experiments.dropout import does_dropout_commute_with_the_activation as order
@@ -173,8 +173,8 @@ def test_shown_masks_are_those_of_the_run():
     images = np.random.default_rng(0).integers(1, 255, (trained.BATCH, 4, 4, 1), np.uint8)
     fit = {"image": images, "label": np.arange(trained.BATCH) % 10}
     key = jax.random.key(3)
-    first = networks.first_variables(net, key, fit)
-    ours = networks.trainer(net, optimizers.gradient_descent(0.1), ("dropout",))
+    first = lab.first_variables(net, key, fit)
+    ours = lab.trainer(net, optimizers.gradient_descent(0.1), ("dropout",))
     _, looks = lab.train(
         ours, first, fit, key=key, epochs=trained.SHOWN, batch=trained.BATCH,
         look=lambda state: state.params,

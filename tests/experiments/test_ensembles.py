@@ -5,13 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.ensembles import _runs as runs
+from experiments import lab
 from experiments.ensembles import (
     do_checkpoint_ensembles_help,
     do_independent_models_help,
     do_real_ensembles_cost_too_much,
     is_the_average_of_the_weights_a_good_final_model,
 )
+from experiments.lab import ensembles as runs
 from experiments.learning_rate import are_restarts_useful, does_the_error_rise_at_restarts
 from jaxtricks import models, optimizers, training
 from jaxtricks.averaging import exponential_average
@@ -46,7 +47,7 @@ def test_cross_entropy_of_equal_scores_is_the_logarithm_of_the_classes():
 @pytest.mark.slow
 def test_train_averages_the_weights_after_every_update():
     """Polyak by hand: without memory the average is the last weights, so its look is 0."""
-    sets, model = runs.load("digits", 200), models.linear_model()
+    sets, model = lab.split("digits", 200), models.linear_model()
     ours = training.trainer(
         training.classification_loss(model), optimizers.gradient_descent(0.1),
         averager=exponential_average(0.0),
@@ -57,9 +58,10 @@ def test_train_averages_the_weights_after_every_update():
 
     @jax.jit
     def train(key, examples):
-        return runs.train(ours, model, key, examples, look, epochs=2)
+        first = lab.first_variables(model, key, examples)
+        return lab.train(ours, first, examples, key=key, epochs=2, batch=32, look=look)[1]
 
-    looks = train(jax.random.key(0), sets.train)
+    looks = train(jax.random.key(0), sets.pool)
     assert looks[0].tolist() == [5, 10]  # 160 examples in batches of 32
     assert all(np.all(leaf == 0) for leaf in jax.tree.leaves(looks[1]))
 
@@ -76,7 +78,8 @@ def test_arms_share_the_keys_of_the_seeds():
     def draw(key: jax.Array, arm: dict[str, jax.Array]) -> jax.Array:
         return arm["scale"] * jax.random.normal(key)
 
-    found = runs.over_seeds(draw, {"scale": np.array([1.0, 2.0], np.float32)}, 3, ())
+    keys = jax.random.split(jax.random.key(0), 3)
+    found = lab.over(draw, {"scale": np.array([1.0, 2.0], np.float32)}, keys)
     assert found.shape == (2, 3)
     assert found[1] == pytest.approx(2 * found[0])
     assert len(np.unique(found[0])) == 3

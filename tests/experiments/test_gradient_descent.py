@@ -20,7 +20,7 @@ from experiments.gradient_descent import (
     where_does_descent_stand_still,
     where_does_the_gradient_point,
 )
-from experiments.scenes import line_fit
+from experiments.lab.scenes import line_fit
 
 
 @pytest.mark.slow

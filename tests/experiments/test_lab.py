@@ -34,6 +34,21 @@ def test_a_set_that_is_not_prepared_is_digits(monkeypatch):
     assert lab.read("mnist", pool=20, validation=20, test=20).name == "digits"
 
 
+def test_halved_images_are_means_of_four_pixels():
+    image = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1) * 4
+    assert lab.images.halved(image)[0, :, :, 0].tolist() == [[10, 18], [42, 50]]
+
+
+def test_splits_have_the_shares_that_are_asked_for():
+    images = lab.split("digits", 500, validation=0.1, test=40)
+    assert [len(some["label"]) for some in images[:3]] == [450, 50, 40]
+    whole = lab.split("digits", 500, validation=0.1)
+    chex.assert_trees_all_equal(images.pool, whole.pool)
+    chex.assert_trees_all_equal(images.test["label"], whole.test["label"][:40])
+    larger = lab.split("digits", 2000, digits_test=0.3).test["label"]
+    assert len(whole.test["label"]) < len(larger) == 539
+
+
 @pytest.mark.slow
 def test_each_seed_draws_its_own_training_set(digits):
     draw = jax.jit(lambda key: lab.subset(key, digits.pool, 300, noise=0.5))
@@ -48,6 +63,45 @@ def test_each_seed_draws_its_own_training_set(digits):
     assert abs(np.mean(right) - 0.55) < 0.15  # a tenth of the random labels is right
     with pytest.raises(ValueError, match="count must be at most the 800 images of the pool, got"):
         lab.subset(KEYS[0], digits.pool, 801)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [3, 7, 14])
+def test_a_stream_visits_every_example_once_an_epoch_whatever_the_batch(batch):
+    order = lab.order_of(jax.random.key(0), 7, 42 // batch, batch)
+    epochs = np.asarray(order.indices).reshape(6, 7)
+    assert (np.sort(epochs, axis=1) == np.arange(7)).all()
+    np.testing.assert_array_equal(epochs, np.asarray(lab.order_of(jax.random.key(0), 7, 6, 7)[0]))
+    assert len(np.unique(epochs, axis=0)) > 1
+
+
+def test_whole_batches_hold_the_examples_of_one_epoch():
+    rows = np.asarray(lab.order_of(jax.random.key(0), 10, 6, 3, whole=True).indices)
+    epochs = rows.reshape(2, 9)  # one of the 10 is left out of each
+    assert [len(np.unique(epoch)) for epoch in epochs] == [9, 9]
+    assert epochs[0].tolist() != epochs[1].tolist()
+
+
+@pytest.mark.slow
+def test_parts_are_looked_at_in_turn_and_end_as_one_does(digits):
+    net = models.linear_model()
+    ours = lab.trainer(net, lab.momentum_to_zero(0.1, steps=12))
+    first = ours.init(lab.first_variables(net, KEYS[0], digits.pool))
+    order = lab.order_of(KEYS[1], 800, 12, 32)
+
+    def look(state, metrics):
+        return state.step, metrics["loss"]
+
+    def train(parts):
+        return lab.train_in_parts(
+            ours, first, digits.pool, order, key=KEYS[2], parts=parts, look=look
+        )
+
+    whole, (_, losses) = jax.jit(train, static_argnums=0)(1)
+    state, (steps, of_parts) = jax.jit(train, static_argnums=0)(4)
+    assert steps.tolist() == [3, 6, 9, 12] and of_parts.shape == (4, 3)
+    np.testing.assert_allclose(of_parts.ravel(), losses.ravel(), rtol=1e-5)
+    chex.assert_trees_all_close(state.params, whole.params, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments import lab
+from experiments.lab import small_mlp as mlp
 from experiments.learning_rate import _net_at_rates as net
-from experiments.learning_rate import _small_mlp as mlp
 from experiments.learning_rate import does_nan_mean_the_rate_is_too_high as nan
 from experiments.learning_rate import does_slow_training_mean_a_small_rate as slow
 from experiments.learning_rate import does_step_decay_follow_the_table as table
@@ -96,13 +97,6 @@ def test_fan_has_its_four_shapes():
     assert np.all(~np.isfinite(very_high[:, 1]) | (very_high[:, 1] > 2 * very_high[:, 0]))
 
 
-def test_batches_visit_every_example_once_an_epoch():
-    rows = mlp.batch_indices(jax.random.key(0), 96, 6)
-    assert rows.shape == (6, 32)
-    assert sorted(rows[:3].ravel().tolist()) == sorted(rows[3:].ravel().tolist()) == list(range(96))
-    assert rows[:3].tolist() != rows[3:].tolist()
-
-
 @pytest.mark.slow
 def test_first_step_of_the_net_follows_the_gradient():
     fit = mlp.examples(data.load("digits", limit=64).train)
@@ -110,7 +104,7 @@ def test_first_step_of_the_net_follows_the_gradient():
     def by_hand(key):
         init_key, order_key = jax.random.split(key)
         first = mlp.init(init_key, (64, 64, 10))
-        rows = mlp.batch_indices(order_key, len(fit.y), 1)[0]
+        rows = lab.order_of(order_key, len(fit.y), 1, mlp.BATCH).indices[0]
         gradient = jax.grad(mlp.loss)(first, mlp.Examples(fit.x[rows], fit.y[rows]))
         return jax.tree.map(lambda w, g: w - 0.1 * g, first, gradient)
 

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from experiments.lab.scenes import DECAY, rule, valley
 from experiments.momentum import (
     _tuned_steps,
     _zigzag,
@@ -17,7 +18,6 @@ from experiments.momentum import (
     what_is_the_velocity,
 )
 from experiments.momentum._final_loss import final_loss
-from experiments.scenes import DECAY, rule, valley
 from jaxtricks import optimizers, surfaces
 
 

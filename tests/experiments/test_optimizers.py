@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from experiments import races
+from experiments import lab
 from experiments.optimizers import _rules as rules
 from experiments.optimizers import are_adams_defaults_good, is_adam_a_good_first_choice
 from jaxtricks import models, optimizers, schedules
@@ -68,9 +68,9 @@ def planted_race():
     """Of softmax regression on images that are their labels."""
     labels = np.arange(40, dtype=np.int32) % 10
     examples = {"image": np.eye(10, dtype=np.float32)[labels].reshape(40, 5, 2, 1), "label": labels}
-    images = races.Images(examples, examples, examples, "planted")
+    images = lab.Images(examples, examples, examples, "planted")
     model = models.linear_model()
-    return races.racer(model, images, optimizers.gradient_descent, steps=100, marks=4)
+    return lab.racer(model, images, optimizers.gradient_descent, steps=100, marks=4)
 
 
 def race(rate):
@@ -80,19 +80,19 @@ def race(rate):
 @pytest.mark.slow
 def test_images_that_are_their_labels_are_learned_without_error():
     found = race(3.0)
-    assert races.held_back(found) == found["error"][-1] == 0
+    assert lab.held_back(found) == found["error"][-1] == 0
     assert np.all(np.diff(found["loss"]) < 0)
 
 
 @pytest.mark.slow
 def test_at_rate_0_nothing_changes():
     found = race(0.0)
-    np.testing.assert_array_equal(found["error"], np.full(4, races.held_back(found)))
+    np.testing.assert_array_equal(found["error"], np.full(4, lab.held_back(found)))
 
 
 def test_a_run_that_blows_up_has_an_error_of_100_percent():
     found = race(np.inf)
-    assert races.held_back(found) == found["error"][-1] == 100
+    assert lab.held_back(found) == found["error"][-1] == 100
     assert found["loss"][-1] == 100
 
 

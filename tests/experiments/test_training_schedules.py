@@ -6,29 +6,12 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import networks
+from experiments import lab
 from experiments.learning_rate import can_too_high_a_first_rate_make_the_loss_grow as growing
 from experiments.learning_rate import do_decaying_schedules_beat_the_best_constant_rate as decaying
 from experiments.learning_rate import does_cutting_the_rate_make_the_loss_jump as cutting
 from experiments.learning_rate import does_warmup_permit_larger_rates as warmup
 from jaxtricks import models
-
-
-def test_halved_images_are_means_of_four_pixels():
-    image = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1) * 4
-    assert networks.halved(image)[0, :, :, 0].tolist() == [[10, 18], [42, 50]]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("batch", [3, 7, 14])
-def test_a_stream_visits_every_example_once_an_epoch_whatever_the_batch(batch):
-    order = networks.order_of(jax.random.key(0), 7, 42 // batch, batch)
-    epochs = np.asarray(order.indices).reshape(6, 7)
-    assert (np.sort(epochs, axis=1) == np.arange(7)).all()
-    np.testing.assert_array_equal(
-        epochs, np.asarray(networks.order_of(jax.random.key(0), 7, 6, 7)[0])
-    )
-    assert len(np.unique(epochs, axis=0)) > 1
 
 
 def test_every_decaying_shape_begins_at_one_and_never_rises():
@@ -102,7 +85,7 @@ def test_the_rate_above_all_that_train_is_too_high():
 @pytest.mark.slow
 def test_standing_still_both_batch_sizes_see_the_same_examples():
     """At rate 0 the means of 8 small batches are those of the large one, on the same weights."""
-    (fit, _, test), _ = networks.read_images("digits", 2500, validation=0)
+    fit, _, test, _ = lab.split("digits", 2500, validation=0)
     rates, model = np.zeros(4, np.float32), models.MLP((8, 10))
     train = jax.jit(warmup.train, static_argnames=("model", "batch", "parts"))
     runs = [

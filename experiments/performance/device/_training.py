@@ -10,9 +10,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from experiments import networks
 from experiments.performance import conv_steps, epochs
 from experiments.performance.device._contest import Contest
+from jaxtricks import data
 
 DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
 Precision = Literal["float32", "bfloat16"]
@@ -20,8 +20,9 @@ Precision = Literal["float32", "bfloat16"]
 
 def read_examples(count: int) -> tuple[dict[str, jax.Array], str]:
     """At most `count` images on the device, as uint8: MNIST where it is prepared, else digits."""
-    splits, name = networks.read_images("mnist", count, validation=0, halve=False)
-    return jax.device_put(splits[0], jax.devices()[0]), name
+    name = "mnist" if data.available("mnist") else "digits"
+    examples = data.load(name, limit=count, validation=0).train
+    return jax.device_put(examples, jax.devices()[0]), name
 
 
 def about(name: str, examples: dict[str, jax.Array]) -> dict[str, Any]:
