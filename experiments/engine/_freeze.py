@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.engine._plan import frozen
-from experiments.engine._results import PRESETS, read_record
+from experiments.engine._results import PRESETS, read_record, to_json
 from experiments.engine._script import Script
 from experiments.engine._verdict import Verdict
 from experiments.markup import printable
@@ -79,6 +79,40 @@ def refuse_smaller(
         raise ReplacementRefused(
             f"{script.stem} was measured on {old['data_set']}; this run used {data_set} "
             "(--force replaces it)."
+        )
+
+
+def only_names_more(
+    script: Script, old: dict[str, Any], config: dict[str, Any], preset: str
+) -> bool:
+    """Whether the plan is the record's, but for fields that were added to the configuration.
+
+    Such a field may only name what was fixed before: see `refuse_other_results`.
+    """
+    same = preset == old["preset"] and old["plans"].keys() <= script.plans.keys()
+    return (
+        same
+        and all(
+            before["sha256"] == frozen(claim, script.plans[claim], old["config"])["sha256"]
+            for claim, before in old["plans"].items()
+        )
+        and holds_all(to_json(config), to_json(old["config"]))
+    )
+
+
+def holds_all(new: Any, old: Any) -> bool:
+    """Whether all that the old one has is in the new one, which may have more keys."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        return all(key in new and holds_all(new[key], value) for key, value in old.items())
+    return new == old
+
+
+def refuse_other_results(script: Script, old: dict[str, Any], results: dict[str, Any]) -> None:
+    """A field that only names what was fixed before changes no number of the run."""
+    if not holds_all(to_json(results), to_json(old["results"])):
+        raise ReplacementRefused(
+            f"{script.stem}: with the fields that were added to Config the results are others than "
+            "those that are committed (--force replaces them; another folder takes a variant)."
         )
 
 

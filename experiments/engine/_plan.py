@@ -50,7 +50,8 @@ def frozen(claim: str, plan: Plan, config: Any) -> dict[str, Any]:
     """The plan as it stands in a record, with the SHA-256 of all that is fixed.
 
     That is the protocol's row (quantifier, statement, parts, metric, direction, smallest effect,
-    gates, n), the plan and the configuration (settings, seeds, budgets), as sorted JSON.
+    gates, n), the plan and the configuration (settings, seeds, budgets), as sorted JSON. A record's
+    configuration is a mapping.
 
     Raises:
         ValueError: the protocol has no such claim.
@@ -61,7 +62,7 @@ def frozen(claim: str, plan: Plan, config: Any) -> dict[str, Any]:
     fixed = {
         "row": dataclasses.asdict(catalogue.protocol()[claim]),
         "plan": declared,
-        "config": to_json(dataclasses.asdict(config)),
+        "config": to_json(config if isinstance(config, Mapping) else dataclasses.asdict(config)),
     }
     text = json.dumps(fixed, sort_keys=True, ensure_ascii=False)
     return {**declared, "sha256": hashlib.sha256(text.encode()).hexdigest()}

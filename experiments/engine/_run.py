@@ -15,9 +15,11 @@ from experiments.engine._freeze import (
     COMMITTED,
     ReplacementRefused,
     existing,
+    only_names_more,
     record_path,
     refuse_other_outcomes,
     refuse_other_plans,
+    refuse_other_results,
     refuse_other_script,
     refuse_smaller,
 )
@@ -64,14 +66,19 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
         refuse_smaller(script, old, preset=preset)
     config = script.config(preset)
     plans = {claim: frozen(claim, plan, config) for claim, plan in script.plans.items()}
+    named_anew = False
     if old and not force and out.resolve() == COMMITTED:
-        refuse_other_plans(script, old, plans, preset)
+        named_anew = only_names_more(script, old, dataclasses.asdict(config), preset)
+        if not named_anew:
+            refuse_other_plans(script, old, plans, preset)
     compile_before, start = _compile_seconds[0], time.perf_counter()
     results = script.run(config, out)
     if not isinstance(results, dict):
         raise TypeError(f"{script.name}: run must return a dict, got {results!r}.")
     wall = time.perf_counter() - start
     check_finite(results, script.non_finite)
+    if old and named_anew:
+        refuse_other_results(script, old, results)
     record = {
         "schema": SCHEMA,
         "script": script.name,

@@ -178,6 +178,42 @@ def test_a_revised_plan_needs_seeds_that_were_never_used(tmp_path, monkeypatch):
     again(10_007, PLANS=revised)
 
 
+@dataclasses.dataclass(frozen=True)
+class Named(Config):
+    rate: float = 0.1
+
+
+@pytest.mark.slow
+def test_a_field_that_names_what_was_fixed_before_needs_no_new_plan(tmp_path, monkeypatch):
+    """The hash is the new configuration's, so that the field is fixed from then on."""
+    monkeypatch.setattr(running, "COMMITTED", tmp_path)
+    before = read_record(run_script(fake_script(), "default", tmp_path).with_suffix(".json"))
+    run_script(fake_script(Config=Named), "default", tmp_path)
+    after = read_record(tmp_path / "question.json")
+    assert after["config"] == {**before["config"], "rate": 0.1}
+    assert after["plans"]["C-001"]["sha256"] != before["plans"]["C-001"]["sha256"]
+    with pytest.raises(ReplacementRefused, match="C-001 was judged by another plan"):
+        run_script(fake_script(Config=lambda: Named(rate=0.2)), "default", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"run": lambda c: {"x": np.full(3, 2.0)}}, "the results are others than those"),
+        ({"run": lambda c: {"y": np.full(3, 1.0)}}, "the results are others than those"),
+        ({"PLANS": {"C-001": Plan({"rise": 0.1}, ("pos",))}}, "by another plan"),
+        ({"Config": lambda: Named(value=2.0)}, "by another plan"),
+    ],
+)
+def test_a_field_that_changes_results_is_another_plan(tmp_path, monkeypatch, changes, message):
+    monkeypatch.setattr(running, "COMMITTED", tmp_path)
+    run_script(fake_script(), "default", tmp_path)
+    committed = (tmp_path / "question.json").read_bytes()
+    with pytest.raises(ReplacementRefused, match=message):
+        run_script(fake_script(**{"Config": Named, **changes}), "default", tmp_path)
+    assert (tmp_path / "question.json").read_bytes() == committed
+
+
 def test_a_plan_is_not_lost_on_the_way_to_another(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "COMMITTED", tmp_path)
     run_script(fake_script(), "default", tmp_path)
