@@ -9,6 +9,7 @@ from experiments.activations import what_is_a_network_without_activations as lin
 from experiments.normalization import _drift as drift
 from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization import _tuned_starts as starts
+from experiments.normalization import does_batch_norm_replace_regularisation as regularisers
 from experiments.normalization import how_large_a_rate_does_batch_norm_allow as rates
 from experiments.normalization import is_the_corrected_variance_unbiased as unbiased
 from experiments.normalization import what_does_batch_norm_compute as walk
@@ -94,6 +95,27 @@ def test_means_are_apart_by_deviations_of_the_whole_set():
     whole = {"mean": jnp.array([1.0, 2.0]), "var": jnp.array([4.0, 1.0])}
     own = {"mean": jnp.array([3.0, 2.0]), "var": jnp.ones(2)}
     assert statistics.apart(own, whole) == pytest.approx(0.5**0.5)
+
+
+def test_a_regulariser_gains_less_by_the_difference_of_its_gains():
+    errors = {
+        (PLAIN, regularisers.NEITHER): [9.0, 8.0],
+        (PLAIN, regularisers.DROPOUT): [6.0, 6.5],  # gains 3 and 1.5
+        (NORMED, regularisers.NEITHER): [7.0, 7.0],
+        (NORMED, regularisers.DROPOUT): [6.0, 6.0],  # gains 1 and 1
+    }
+    results = {
+        "arms": {
+            f"{net}, {kind}": {
+                "trials": {"rate": np.array([0.1])},
+                "losses": np.ones((1, 2)),
+                "numbers": np.array([0]),
+                "tested": {"test error": np.array([values])},
+            }
+            for (net, kind), values in errors.items()
+        }
+    }
+    assert regularisers.less(results, regularisers.DROPOUT).value == pytest.approx(1.25)
 
 
 @pytest.mark.slow
