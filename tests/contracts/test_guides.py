@@ -36,6 +36,13 @@ CHECKS = {
         set(names["wide"].table["width"]) == {32, 128},
         names["tested"]["accuracy"] > 0.85,
     ],
+    "your_own_experiment": lambda names: [
+        names["results"]["ratios"].shape == (10, 4) and names["verdict"].outcome == "confirmed",
+        len(names["picture"].axes) == 3,
+        names["gain"].n == 10 and set(names["arms"]) == {"plain", "smoothed"},
+        0 < names["arms"]["plain"].tested["test error"].mean() < 30,
+        names["answer"].gates[0].name == "edge",
+    ],
     "nnx_equinox_dicts": lambda names: (
         [
             names[f"{kind}_result"].history[-1]["validation.accuracy"] > 0.8
