@@ -2,7 +2,8 @@
 
 Examples:
     python -m experiments                         all default figures into ./figures
-    python -m experiments --tier 2                and those that take up to 20 minutes each
+    python -m experiments --tier 2                and those that take minutes each
+    python -m experiments --tier 3                and the long studies, which go on after a kill
     python -m experiments --list                  what there is
     python -m experiments --only C-013 --only F-038
     python -m experiments --full --out paper_figs
@@ -37,7 +38,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--only", action="append", default=[], metavar="NAME|ID", help="topic, question or C-013"
     )
     parser.add_argument(
-        "--tier", type=int, choices=(1, 2), default=1, help="2: also scripts that take minutes"
+        "--tier",
+        type=int,
+        choices=(1, 2, 3),
+        default=1,
+        help="2: also scripts that take minutes; 3: also long studies, of hours",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument(

@@ -83,7 +83,8 @@ class Script:
     @property
     def tier(self) -> int:
         """1: part of the main job, which has 5 minutes for all figures; 2: left out of it, because
-        it takes minutes, or ten seconds and has no figure."""
+        it takes minutes, or ten seconds and has no figure; 3: a study of over ten minutes, which
+        goes on after a kill."""
         return getattr(self.module, "TIER", 1)
 
     @property

@@ -43,7 +43,7 @@ from jaxtricks.normalization import BatchNorm
 from jaxtricks.probes import layer_values
 
 CLAIMS = ("C-113",)
-TIER = 2
+TIER = 3
 
 BATCH, LAYER, INSTANCE, GROUP = NORMS = ("batch norm", "layer norm", "instance norm", "group norm")
 CHANGES = ("other images", "noise of 100 times the size", "zeros")

@@ -36,7 +36,7 @@ from experiments.tuning import _fifty_images as few
 from experiments.tuning import _planted_bugs as planted
 
 CLAIMS = ("C-143",)
-TIER = 2
+TIER = 3
 PLANS = {
     "C-143": Plan(
         effects={"share": 0.95},

@@ -43,7 +43,7 @@ from jaxtricks.tuning import _diagnose
 
 FIGURES = ("F-081",)
 CLAIMS = ("C-148",)
-TIER = 2
+TIER = 3
 NON_FINITE = ("pictured",)
 RULES = "01abee321582fc21911ad054f1bf9f184c195e607aa72609faa624353000c689"
 PLANS = {

@@ -41,7 +41,7 @@ from jaxtricks import tuning
 
 FIGURES = ("F-078", "F-079", "F-082")
 CLAIMS = ("C-146",)
-TIER = 2
+TIER = 3
 
 COARSE, MANY, FINE = "coarse", "many coarse", "coarse and fine"
 PERFECT = 0.999  # a rank correlation beyond counts as this one

@@ -42,7 +42,7 @@ from experiments.tuning import _fifty_images as few
 
 FIGURES = ("F-076",)
 CLAIMS = ("C-144",)
-TIER = 2
+TIER = 3
 PLANS = {
     "C-144": Plan(
         effects={"share": 0.95},

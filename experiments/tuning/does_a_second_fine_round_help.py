@@ -35,7 +35,7 @@ from experiments.tuning import _searches as searches
 from jaxtricks import tuning
 
 CLAIMS = ("C-150",)
-TIER = 2
+TIER = 3
 
 ONE, MORE, SECOND = "one fine round", "more trials", "a second round"
 SCHEMES = (ONE, MORE, SECOND)

@@ -45,7 +45,7 @@ from jaxtricks import tuning
 
 FIGURES = ("F-080",)
 CLAIMS = ("C-147",)
-TIER = 2
+TIER = 3
 
 POWERS, GRID, LINEAR = "random powers of ten", "grid", "random, no powers"
 SOBOL, HALVING, TPE = "Sobol", "successive halving", "TPE"

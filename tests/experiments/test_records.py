@@ -1,6 +1,7 @@
 """The committed records: judged again from their JSON they say the same, and they do not clash."""
 
 import dataclasses
+import inspect
 import re
 
 import jax
@@ -71,6 +72,12 @@ def test_a_record_says_how_it_was_run_and_judged(script):
     assert record["config"] == to_json(dataclasses.asdict(script.config(record["preset"])))
     assert record["data_set"] == record["results"].get("data_set", "analytic")
     assert record["rule"] == script.rule, "judge was changed: --redraw --out paper_figs"
+
+
+@pytest.mark.parametrize("script", RECORDS)
+def test_a_study_of_hours_goes_on_after_a_kill(script):
+    takes_trials = "trials" in inspect.signature(script.module.run).parameters
+    assert script.tier < 3 or takes_trials
 
 
 def test_every_record_has_its_script():
