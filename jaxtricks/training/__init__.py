@@ -1,4 +1,9 @@
-"""Training: one trainer, the epoch as one scan, whole runs, many runs, and a loop that survives."""
+"""Training of models: steps, epochs, whole runs, populations of runs, checkpoints and devices.
+
+`trainer` makes the train step and the evaluation from a loss and a gradient transformation. `fit`
+trains for several epochs, with files from which a run can be resumed; `run` does the same as one
+pure function, which `train_population` calls for many trials.
+"""
 
 from jaxtricks.training._apply import Apply as Apply
 from jaxtricks.training._control import Position as Position

@@ -13,14 +13,15 @@ from jaxtricks._types import RandomKey
 
 @runtime_checkable
 class Apply(Protocol):
-    """`(variables, inputs, *, train, rngs) -> (outputs, model_state)`.
+    """A function that calls a model which is not a Flax linen module.
 
-    `variables` holds `"params"` and the model's other collections, `rngs` a key for each random
-    stream in training and nothing in evaluation. `model_state` is the other collections as they are
-    after the call, `{}` if there are none.
+    The signature is `(variables, inputs, *, train, rngs) -> (outputs, model_state)`. `variables` is
+    a dict of `"params"` and the model's other collections. `rngs` maps the name of each random
+    stream to a key in training, and is empty in evaluation. `model_state` is a dict of the other
+    collections after the call, `{}` if there are none.
 
-    A function with a parameter `example_mask` is also told, by that name, which examples are
-    present: a bool for each, or None for all.
+    If the function has a parameter named `example_mask`, it also receives a boolean array
+    `[batch]`, True for each example whose weight is not 0, or None if every example counts.
     """
 
     def __call__(
@@ -34,20 +35,21 @@ class Apply(Protocol):
 
 
 def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
-    """The function that calls a Flax linen module, or the function given.
+    """Returns the function that calls `model`, whether a Flax linen module or an `Apply` function.
 
-    It takes `example_mask`, and hands it on if the model's call has a parameter of that name, and
-    `sown`, the names of collections that a module may sow in training beside those that it has.
+    The returned function also takes `example_mask`, which it passes on if the model's call has a
+    parameter of that name, and `sown`: the names of collections that a module may sow in training
+    in addition to the collections in `variables`.
 
     Raises:
-        TypeError: `model` is neither.
+        TypeError: `model` is neither a Flax linen module nor a function.
     """
     if not isinstance(model, nn.Module):
         hint = ""
         if any(kind.__module__.startswith("flax.nnx") for kind in type(model).__mro__):
-            hint = ": give the function that training.split_nnx makes of it"
+            hint = ": pass the function that training.split_nnx returns"
         elif isinstance(getattr(model, "__self__", None), nn.Module):
-            hint = ": give the module itself"
+            hint = ": pass the module itself"
         if hint or not callable(model) or isinstance(model, type):
             raise TypeError(
                 f"model must be a flax.linen Module or a function, got {shown(model)}{hint}."
@@ -76,7 +78,10 @@ def apply_of(model: nn.Module | Apply) -> Callable[..., tuple[Any, PyTree]]:
 
 
 def takes_example_mask(model: nn.Module | Apply) -> bool:
-    """Whether the call has a parameter of that name; no if Python cannot inspect the call."""
+    """Says whether the model's call has a parameter `example_mask`.
+
+    False if Python cannot inspect the call.
+    """
     try:
         return "example_mask" in inspect.signature(model).parameters
     except (TypeError, ValueError):

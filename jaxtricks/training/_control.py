@@ -1,4 +1,4 @@
-"""What watches the validation metric of a run, and what follows from it."""
+"""The control rules of a run: what they observe, and how they change or end the run."""
 
 import dataclasses
 from typing import NamedTuple
@@ -15,12 +15,12 @@ from jaxtricks.training._trainer import Trainer
 
 
 class Control(NamedTuple):
-    """The rules of a run.
+    """The control rules of a run and the metric that they observe.
 
     Attributes:
-        plateau: answers the factor by which updates are multiplied, or None.
-        stopping: answers whether to stop, or None.
-        monitor: the validation metric that both watch.
+        plateau: the rule that returns the factor by which updates are multiplied, or None.
+        stopping: the rule that returns whether to stop, or None.
+        monitor: the name of the validation metric that both rules observe.
     """
 
     plateau: ControlRule | None
@@ -29,19 +29,21 @@ class Control(NamedTuple):
 
     @property
     def mode(self) -> str:
-        """Whether a small metric is good ("min") or a large one ("max")."""
+        """Whether a small metric is good (`"min"`) or a large one (`"max"`)."""
         rules = [rule for rule in (self.plateau, self.stopping) if rule is not None]
         return rules[0].mode if rules else "min"
 
 
 class Position(NamedTuple):
-    """All that a run needs to go on after an epoch, as checkpoints hold it.
+    """The complete state of a run after an epoch, from which the run can be continued.
+
+    `fit` stores it in its checkpoints.
 
     Attributes:
         state: the `TrainState`.
-        plateau: state of the plateau rule; None without one.
-        stopping: state of the stopping rule; None without one.
-        epoch: how many are finished, int32.
+        plateau: the state of the plateau rule; None without such a rule.
+        stopping: the state of the stopping rule; None without such a rule.
+        epoch: the number of finished epochs, int32.
     """
 
     state: TrainState
@@ -51,7 +53,7 @@ class Position(NamedTuple):
 
 
 def begin(trainer: Trainer, control: Control, state: TrainState) -> Position:
-    """The position before the first epoch."""
+    """Returns the position before the first epoch."""
     plateau, stopping = control.plateau, control.stopping
     return Position(
         state,
@@ -64,7 +66,11 @@ def begin(trainer: Trainer, control: Control, state: TrainState) -> Position:
 def observe(
     trainer: Trainer, control: Control, position: Position, value: ScalarLike
 ) -> tuple[Position, Bool[Array, ""]]:
-    """Ends an epoch: both rules see the metric; gives the new position and whether to stop."""
+    """Ends an epoch: both rules observe the metric.
+
+    Returns:
+        The new position, and whether to stop.
+    """
     state, plateau, stopping, epoch = position
     stop = jnp.zeros((), bool)
     if control.plateau is not None:
@@ -77,7 +83,7 @@ def observe(
 
 
 def was_stopped(trainer: Trainer, control: Control, position: Position) -> Bool[Array, ""]:
-    """Whether the stopping rule has ended the run already."""
+    """Says whether the stopping rule has already ended the run."""
     if control.stopping is None:
         return jnp.zeros((), bool)
     model = trainer.variables(position.state)
@@ -85,25 +91,25 @@ def was_stopped(trainer: Trainer, control: Control, position: Position) -> Bool[
 
 
 def first_scale(control: Control) -> Float[Array, ""] | None:
-    """The factor that the plateau rule answers before it has seen anything."""
+    """Returns the plateau rule's factor before its first observation; None without such a rule."""
     if control.plateau is None:
         return None
     return control.plateau.update(None, control.plateau.init())[0]
 
 
 def check_control(control: Control) -> None:
-    """Checks that each rule does what its argument is for, and watches the right side.
+    """Checks that each rule returns what its argument needs, and that its mode suits the metric.
 
     Raises:
-        TypeError: `monitor` is not a name, or a rule is not a `ControlRule`, or answers the other
-            argument's question.
-        ValueError: the rules differ in `mode`, or a rule wants an accuracy to be small or a loss to
-            be large.
+        TypeError: `monitor` is not a string, a rule is not a `ControlRule`, `plateau` returns a
+            bool, or `stopping` does not.
+        ValueError: the rules differ in `mode`, or the mode does not suit the name of the metric: an
+            accuracy needs `"max"` and a loss `"min"`.
     """
     check_instance("monitor", control.monitor, str)
     for name, example in (
-        ("plateau", "control.plateau(), which answers a factor"),
-        ("stopping", "control.early_stopping(5), which answers whether to stop"),
+        ("plateau", "control.plateau(), which returns a factor"),
+        ("stopping", "control.early_stopping(5), which returns whether to stop"),
     ):
         rule = getattr(control, name)
         if rule is None:
@@ -112,24 +118,27 @@ def check_control(control: Control) -> None:
         check_side(name, rule.mode, control.monitor)
         answer = jax.eval_shape(lambda rule=rule: answer_of(rule))
         if jnp.issubdtype(answer.dtype, jnp.bool_) != (name == "stopping"):
-            raise TypeError(f"{name} must be a rule such as {example}, got one that does not.")
+            raise TypeError(
+                f"{name} must be a rule such as {example}, got one that returns {answer.dtype}."
+            )
         if rule.mode != control.mode:
             raise ValueError(
-                f"stopping must have the mode of plateau, {control.mode!r}, got {rule.mode!r}."
+                f"stopping must have the same mode as plateau, {control.mode!r}, got {rule.mode!r}."
             )
 
 
 def answer_of(rule: ControlRule) -> Array:
-    """What a rule answers before it has seen anything, about a model of one number."""
+    """Returns the output of a rule before its first observation, for a model of one number."""
     model = {"params": jnp.zeros(())}
     return jnp.asarray(rule.update(None, rule.init(model), model)[0])
 
 
 def check_side(name: str, mode: str, monitor: str) -> None:
-    """Compares the mode of a rule with what a metric's name says.
+    """Checks that the mode of a rule suits the name of the metric.
 
     Raises:
-        ValueError: they contradict each other.
+        ValueError: the name ends in "accuracy" and the mode is "min", or it ends in "loss" and the
+            mode is "max".
     """
     for ending, right in (("accuracy", "max"), ("loss", "min")):
         if monitor.endswith(ending) and mode != right:
@@ -139,14 +148,14 @@ def check_side(name: str, mode: str, monitor: str) -> None:
 
 
 def check_first_scale(scale: object) -> None:
-    """Checks that a plateau rule begins with the factor 1; a traced one passes.
+    """Checks that a plateau rule starts with the factor 1; a traced factor is not checked.
 
     Raises:
-        ValueError: it does not.
+        ValueError: the first factor is not 1.
     """
     if scale is None or isinstance(scale, jax.core.Tracer) or float(scale) == 1:
         return
     raise ValueError(
-        "plateau must have initial=1, since it multiplies the updates of the rule, "
+        "plateau must have initial=1, because its factor multiplies the updates, "
         f"got initial={float(scale):g}."
     )

@@ -1,4 +1,4 @@
-"""One pass over the examples as one scan, which freezes its state at the first NaN."""
+"""One epoch of training as one scan, whose state is frozen after a non-finite step."""
 
 from collections.abc import Mapping
 
@@ -25,29 +25,32 @@ def train_epoch(
     unroll: int | bool = 1,
     sharding: NamedSharding | None = None,
 ) -> tuple[TrainState, Metrics]:
-    """Trains one step for each row of `order`, as one scan.
+    """Trains for one epoch: one step for each row of `order`, as one `jax.lax.scan`.
 
-    The examples stay where they are, as uint8 if they are, and each step gathers its rows. After
-    the first step whose metrics say `non_finite > 0` the state is frozen at its value before that
-    step, and its `step` says which step that was.
+    Call it under `jax.jit` and donate the state. The examples are neither copied nor converted as a
+    whole: each step gathers its own rows. After the first non-finite step (its metric
+    `"non_finite"` is above 0) the state is frozen at its value before that step, so `state.step` is
+    the number of that step, counted from 0. A trainer with `diagnostics=False` never freezes the
+    state.
 
     Args:
-        trainer: whose `step` it calls.
-        state: before the epoch.
+        trainer: the trainer whose `step` is called.
+        state: the state before the epoch.
         examples: a dict of arrays whose first axis is the example.
-        order: from `data.epoch_order`.
-        key: of the whole run; the state's counter is folded in.
-        unroll: steps per iteration of the loop, `True` for all of them: the same numbers, longer
-            compilation. On a CPU a native convolution's gradient was 19 times slower inside
-            a loop (see `choose_loop`).
-        sharding: of a batch, to divide it among devices; None leaves it to the compiler.
+        order: which examples each step uses, from `data.epoch_order`.
+        key: the random key of the whole run; each step folds `state.step` into it.
+        unroll: how many steps one iteration of the loop holds; `True` means all of them. The
+            numbers are the same, but compilation takes longer. On a CPU the gradient of a native
+            convolution was 19 times slower inside a loop (see `choose_loop`).
+        sharding: the sharding of a batch, to divide it among devices; None leaves the choice to the
+            compiler.
 
     Returns:
-        The state, and the metrics of each step, stacked. Jit it, and donate the state.
+        The state after the epoch, and the metrics of each step as arrays `[steps]`.
 
     Raises:
-        TypeError: an argument is of another type.
-        ValueError: `unroll` is under 1.
+        TypeError: an argument has the wrong type.
+        ValueError: `unroll` is below 1.
 
     Example:
         >>> import optax
@@ -95,10 +98,13 @@ def numbered_epoch(
     batch_size: int,
     sharding: NamedSharding | None = None,
 ) -> tuple[TrainState, Metrics]:
-    """The epoch of a number, from 0, and the means of its metrics, as `fit` and `run` have it.
+    """Trains for epoch `number`, counted from 0, in the way that `fit` and `run` share.
 
-    With `order_key, step_key = split(key)` its order is `epoch_order(fold_in(order_key, number))`,
-    and step t draws from `fold_in(step_key, t)`.
+    With `order_key, step_key = split(key)` the order of the epoch is
+    `epoch_order(fold_in(order_key, number))`, and step t draws from `fold_in(step_key, t)`.
+
+    Returns:
+        The state after the epoch, and the means of its metrics.
     """
     _, step_key = jax.random.split(key)
     order = order_of(key, number, count_examples(examples), batch_size)
@@ -107,21 +113,29 @@ def numbered_epoch(
 
 
 def order_of(key: Key[Array, ""], number: Int[Array, ""], size: int, batch_size: int) -> Order:
-    """The order of the epoch of a number, from the run's key; every example counts once."""
+    """Returns the order of epoch `number` for the key of a run; every example counts once."""
     order_key, _ = jax.random.split(key)
     epoch_key = jax.random.fold_in(order_key, number)
     return epoch_order(epoch_key, size, batch_size, remainder="weight")
 
 
 def mean_over_steps(metrics: Metrics) -> Metrics:
-    """One number per metric from those of an epoch's steps.
+    """Reduces the metrics of an epoch's steps to one number per metric.
 
-    Means with the batches' weights, so a ragged last batch counts by its examples; of
-    `"non_finite"` and `"weight"` the sums, of `"learning_rate"` the last.
+    A metric becomes its mean over the steps, weighted by `metrics["weight"]`, so that a ragged last
+    batch counts by its number of examples. `"non_finite"` and `"weight"` become their sums, and
+    `"learning_rate"` its value in the last step.
+
+    Args:
+        metrics: a dict of arrays `[steps]`, such as `train_epoch` returns; `"weight"` is the sum of
+            the weights of each step.
+
+    Returns:
+        A dict with one number for each metric.
 
     Raises:
         TypeError: `metrics` is not a dict.
-        ValueError: it does not hold `"weight"`.
+        ValueError: `metrics` does not hold `"weight"`.
 
     Example:
         >>> steps = {"loss": jnp.array([1.0, 4.0]), "weight": jnp.array([3.0, 1.0])}

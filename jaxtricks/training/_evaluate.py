@@ -1,4 +1,4 @@
-"""Metrics over a whole split, every example counted once."""
+"""Weighted means of the metrics over all examples, each counted once."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -31,27 +31,29 @@ def evaluate(
     *,
     sharding: NamedSharding | None = None,
 ) -> dict[str, Any]:
-    """Means of the loss and the metrics over all examples.
+    """Returns the weighted means of the loss and of each metric over all examples.
 
-    A dict of arrays is evaluated by one compiled program, also inside `jit` and `vmap`. A source
-    that need not fit into memory is read batch by batch in threads, and each process reads only
-    its own rows. The last batch is padded with examples of weight 0.
+    A dict of arrays is evaluated by one compiled program; this also works under `jit` and `vmap`. A
+    data source, which may be larger than memory, is read batch by batch in threads, and each
+    process reads only its own rows. The last batch is padded with examples of weight 0.
 
     Args:
-        trainer: whose `evaluate` it calls.
+        trainer: the trainer whose `evaluate` is called.
         variables: the model, such as `trainer.variables(state)` or the `best_variables` of `fit`.
-        examples: a dict of arrays whose first axis is the example, or a source such as
+        examples: a dict of arrays whose first axis is the example, or a data source such as
             `data.TfdsSource`.
-        batch_size: at least 1; a larger one than there are examples means all at once.
+        batch_size: the number of examples per batch, at least 1; if it is larger than the number of
+            examples, there is one batch of all of them.
         sharding: from `data_sharding`, to divide each batch among devices.
 
     Returns:
-        One number for each metric, `"loss"` among them: JAX arrays, or NumPy's for a source.
+        A dict with one number for each metric, `"loss"` among them: JAX arrays, or NumPy numbers
+        for a data source.
 
     Raises:
-        TypeError: an argument is of another type.
-        ValueError: there is no example, the arrays differ in length, `batch_size` is under 1, a
-            number does not fit into the dtype in which JAX holds it, or there are no `"params"`.
+        TypeError: an argument has the wrong type.
+        ValueError: there are no examples, the arrays differ in length, `batch_size` is below 1, a
+            number does not fit into the dtype to which JAX converts it, or there are no `"params"`.
 
     Example:
         >>> import optax
@@ -73,7 +75,7 @@ def evaluate(
         check_rows_fit(examples)
         given = (trainer.evaluate, rows, sharding, variables, dict(examples))
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given[3:])):
-            return evaluate_in_program(*given)  # a cache would keep a loss that holds tracers
+            return evaluate_in_program(*given)  # the cache of `jit` would keep the tracers
         return block_on_cpu(evaluate_arrays(*given), sharding)
     return evaluate_batches(trainer.evaluate, rows, sharding, variables, examples)
 
@@ -85,7 +87,7 @@ def evaluate_in_program(
     variables: Mapping[str, PyTree],
     examples: Batch,
 ) -> Metrics:
-    """The means as one program: a scan over the batches."""
+    """Computes the means as one program: a scan over the batches."""
     size = count_examples(examples)
     order = epoch_order(jax.random.key(0), size, batch_size, order="cyclic", remainder="weight")
 
@@ -113,7 +115,7 @@ def evaluate_batches(
     variables: Mapping[str, PyTree],
     examples: Examples,
 ) -> Numbers:
-    """The means, with batches that are read while the device computes."""
+    """Computes the means from batches that are read while the device computes."""
     batches = feed(
         examples,
         sharding,
@@ -141,18 +143,22 @@ def batch_sums(
     variables: Mapping[str, PyTree],
     batch: Batch,
 ) -> Metrics:
-    """The sums over one batch."""
+    """Computes the weighted sums over one batch."""
     return replicate(evaluate_batch(variables, batch), sharding)
 
 
 def means_of(sums: Mapping) -> dict:
-    """Sums over the examples, divided by the sum of their weights; NaN if that is infinite."""
+    """Divides weighted sums by the sum of the weights; the means are NaN if that is infinite."""
     xp = np if isinstance(sums["weight"], np.ndarray | np.generic) else jnp
     mass = xp.where(xp.isfinite(sums["weight"]), sums["weight"], xp.nan)
     return {name: value / mass for name, value in sums.items() if name != "weight"}
 
 
 def padded_size(batch_size: int, size: int, sharding: NamedSharding | None) -> int:
-    """Rows of an evaluation batch: no more than there are examples, but as many on each device."""
+    """Returns the number of rows of an evaluation batch.
+
+    It is `batch_size`, or `size` if that is smaller, rounded up to a multiple of the number of
+    devices.
+    """
     devices = 1 if sharding is None else sharding.num_devices
     return -(-min(batch_size, size) // devices) * devices

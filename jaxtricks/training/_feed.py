@@ -1,4 +1,4 @@
-"""Batches from the host to the devices, and results back."""
+"""Moving batches from the host to the devices, and results back to the host."""
 
 import collections
 from collections.abc import Iterable, Iterator
@@ -14,10 +14,11 @@ from jaxtricks.training.devices._sharding import place_batch
 
 
 def feed(examples: Examples, sharding: NamedSharding | None, **options: Any) -> Iterator[Batch]:
-    """The batches of `data.stream`, on the devices that have a part of them.
+    """Yields the batches of `data.stream`, divided among devices by `sharding`.
 
-    Without a sharding, and with one that this process holds whole, it reads all rows; else those
-    of its own devices. Without a sharding `jit` moves the batch.
+    Without a sharding, the batches stay on the host, and `jit` moves them. This process reads all
+    rows if there is no sharding or if all devices of the sharding belong to it, otherwise only the
+    rows of its own devices.
     """
     if sharding is None or sharding.is_fully_addressable:
         options |= {"process_index": 0, "process_count": 1}
@@ -26,9 +27,9 @@ def feed(examples: Examples, sharding: NamedSharding | None, **options: Any) -> 
 
 
 def fetch_behind(results: Iterable[PyTree]) -> Iterator[PyTree]:
-    """Copies results to the host, each two later than it was asked for.
+    """Copies results to the host, each one after the two results that follow it were requested.
 
-    So the device need not wait for the host, and no more than two batches pile up.
+    So the device need not wait for the host, and at most two further results are pending.
     """
     waiting = collections.deque()
     for result in results:

@@ -1,4 +1,4 @@
-"""What a loss is, and what becomes of the numbers it gives."""
+"""What a loss function is, and how its numbers become weighted sums."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -21,13 +21,17 @@ RESERVED = frozenset({"loss", "weight", "penalty", "learning_rate", "gradient_no
 
 @runtime_checkable
 class Loss(Protocol):
-    """`(params, model_state, batch, keys, *, train) -> (losses, (model_state, metrics))`.
+    """A loss function: it returns one loss and further metrics for each example of a batch.
 
-    `losses` and every metric hold one number for each example of the batch. `keys` maps the names
-    of the random streams to keys. `classification_loss` makes one from a Flax module.
+    `(params, model_state, batch, keys, *, train) -> (losses, (model_state, metrics))`
 
-    One entry of `metrics` is not a metric: `"extra_args"`, a dict, is passed to the update rule as
-    keyword arguments. It is how a rule learns what only the model knows.
+    `losses` and every metric are arrays `[batch]`. `keys` maps the names of the random streams to
+    keys in training, and is empty in evaluation. `classification_loss` makes such a function from a
+    model.
+
+    The entry `metrics["extra_args"]`, if there is one, is not a metric but a dict, which is passed
+    to the `update` of the gradient transformation as keyword arguments. An optimizer can so use
+    what only the model knows, such as the masks of dropout.
     """
 
     def __call__(
@@ -42,13 +46,15 @@ class Loss(Protocol):
 
 
 class ModelLoss(NamedTuple):
-    """A loss that also says what its model predicts.
+    """A loss function together with the predictions and the preprocessing of its model.
 
     Attributes:
-        per_example: what a `Loss` is called for.
-        predict: `(variables, batch) -> outputs` of the model in evaluation, for a batch as it is.
-        prepare: `(batch) -> batch`, the preprocessing, which `per_example` does not do again; None
-            if there is none. A trainer augments what it gives.
+        per_example: a loss function as described in `Loss`, for a batch that is already
+            preprocessed.
+        predict: `(variables, batch) -> outputs` of the model in evaluation, for a batch that is not
+            yet preprocessed.
+        prepare: `(batch) -> batch`, the preprocessing; None if there is none. The `augment` of a
+            trainer is applied after it.
     """
 
     per_example: Loss
@@ -64,17 +70,17 @@ class ModelLoss(NamedTuple):
         *,
         train: bool,
     ) -> tuple[Float[Array, " batch"], tuple[PyTree, dict[str, Any]]]:
-        """The loss of each example, the model's state and the metrics."""
+        """Preprocesses the batch; returns the losses, the model's state and the metrics."""
         if self.prepare is not None:
             batch = self.prepare(batch)
         return self.per_example(params, model_state, batch, keys, train=train)
 
 
 def check_loss(loss: object) -> None:
-    """Checks what can be seen of a loss before it is called.
+    """Checks that `loss` can be called as `Loss` describes, as far as its signature shows.
 
     Raises:
-        TypeError: it cannot be called as `Loss` describes.
+        TypeError: `loss` is not a function, is the model itself, or does not take `train`.
     """
     check_function("loss", loss)
     if isinstance(loss, nn.Module):
@@ -84,39 +90,47 @@ def check_loss(loss: object) -> None:
         )
     try:
         parameters = inspect.signature(loss).parameters.values()
-    except (TypeError, ValueError):  # what Python cannot inspect is called
+    except (TypeError, ValueError):  # Python cannot inspect this function
         return
     if not any(p.name == "train" or p.kind is p.VAR_KEYWORD for p in parameters):
         raise TypeError(
-            "loss must be (params, model_state, batch, keys, *, train) -> (losses, (model_state, "
-            f"metrics)), such as classification_loss(model), got {shown(loss)} without train."
+            "loss must be a function (params, model_state, batch, keys, *, train) -> (losses, "
+            "(model_state, metrics)), such as classification_loss(model), got "
+            f"{shown(loss)} without train."
         )
 
 
 def split_output(given: Any) -> tuple[Any, PyTree, dict[str, Any], dict[str, Any]]:
-    """Gives the losses, the model's state, the metrics and the extra arguments of the rule.
+    """Splits the result of a loss: losses, model state, metrics, and arguments for `tx.update`.
 
     Raises:
-        TypeError: a loss gave something else than `(losses, (model_state, metrics))`.
+        TypeError: the result is not `(losses, (model_state, metrics))`, or `metrics["extra_args"]`
+            is not a dict.
+        ValueError: `metrics["extra_args"]` has an entry `"value"`.
     """
     right = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], tuple)
     if not right or len(given[1]) != 2 or not isinstance(given[1][1], Mapping):
         raise TypeError(
-            f"loss must give (losses, (model_state, metrics)), metrics a dict, got {shown(given)}."
+            "loss must return (losses, (model_state, metrics)) with a dict of metrics, got "
+            f"{shown(given)}."
         )
     losses, (model_state, metrics) = given
     metrics = dict(metrics)
     extra_args = metrics.pop("extra_args", {})
     check_instance('metrics["extra_args"]', extra_args, Mapping)
     if "value" in extra_args:
-        raise ValueError("extra_args of the loss must not name value: it is the batch's mean loss.")
+        raise ValueError(
+            "extra_args of the loss must not name 'value', by which the step passes the mean loss "
+            f"of the batch, got {sorted(map(str, extra_args))}."
+        )
     return losses, model_state, metrics, dict(extra_args)
 
 
 def divisor_of(weight: Float[Array, ""]) -> Float[Array, ""]:
-    """What weighted sums are divided by, given the sum of the weights.
+    """Returns the number by which weighted sums are divided, given the sum of the weights.
 
-    It is 1 for 0, so that the mean of nothing is 0, and NaN for infinity, whose shares are NaN.
+    It is 1 if that sum is 0, so that the mean over no examples is 0, and NaN if that sum is
+    infinite, because the share of an example is then undefined.
     """
     return jnp.where(jnp.isfinite(weight), jnp.where(weight > 0, weight, 1), jnp.nan)
 
@@ -124,12 +138,13 @@ def divisor_of(weight: Float[Array, ""]) -> Float[Array, ""]:
 def weighted_sums(
     losses: Float[Array, " batch"], metrics: Metrics, weight: Float[Array, " batch"]
 ) -> Metrics:
-    """Sums of the loss and of each metric over the examples, with their weights.
+    """Sums the loss and each metric over the examples, multiplied by their weights.
 
-    What is given for an example of weight 0 is not looked at: it may be NaN.
+    The values of examples of weight 0 are ignored, even NaN.
 
     Raises:
-        ValueError: one is not a number per example, or a metric has a name that the step uses.
+        ValueError: the loss or a metric is not one number per example, or a metric has a name that
+            the step uses.
     """
     for name in sorted(RESERVED & metrics.keys()):
         raise ValueError(f"loss must not name a metric {name!r}: the step itself uses that name.")
@@ -137,12 +152,12 @@ def weighted_sums(
     for name, value in values.items():
         if jnp.shape(value) != jnp.shape(weight):
             raise ValueError(
-                f"loss must give one {name} per example, of the shape {jnp.shape(weight)}, "
+                f"loss must return one {name} per example, of the shape {jnp.shape(weight)}, "
                 f"got {jnp.shape(value)}."
             )
     wide = {name: jnp.asarray(value) for name, value in values.items()}
     wide = {name: value.astype(wide_dtype(value.dtype)) for name, value in wide.items()}
     none = weight == 0
-    with jax.numpy_dtype_promotion("standard"):  # float64 weights count float32 losses
+    with jax.numpy_dtype_promotion("standard"):  # weights may be float64 and losses float32
         parts = {name: weight * jnp.where(none, 0, value) for name, value in wide.items()}
     return {name: jnp.sum(part) for name, part in parts.items()}

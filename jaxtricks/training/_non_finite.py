@@ -1,4 +1,4 @@
-"""NaN and infinity: how many there are, and the error that ends a run at the first."""
+"""Counting NaN and infinite entries, and the error that ends a run at the first of them."""
 
 import sys
 
@@ -8,34 +8,36 @@ from jaxtyping import Array, Bool, Float, Int32, PyTree
 
 from jaxtricks.training._state import TrainState
 
-SMALL = 1024  # entries of an array of the rule that is compared with what it was before the step
+SMALL = 1024  # the most entries of an optimizer's array that is compared with its old value
 
 
 class NonFiniteError(FloatingPointError):
-    """A step gave a NaN or an infinity.
+    """Raised when a step, or the monitored validation metric, gives NaN or an infinity.
 
     Attributes:
-        step: the number of that step: so many updates were finished before it.
-        learning_rate: at that step; None if the step does not report it.
-        path: where in the state after the step the first such entry is that was finite before,
-            parameters first, such as `.params['Dense_0']['kernel']`; None if only the loss, the
-            penalty or the gradient has one; or, after the step, the validation metric that is one.
-        state: the one before the step, or the one that was validated.
+        step: how many updates were finished before the step, or before the validation.
+        learning_rate: the learning rate of the last step; None if the update rule does not report
+            it.
+        path: the path of the first array in the state with an entry that the step made NaN or
+            infinite, parameters first, such as `.params['Dense_0']['kernel']`; None if only the
+            loss, the penalty or the gradient is not finite. For a validation metric it is
+            `"validation."` and the name of the metric.
+        state: the state before the step, or the state that was validated.
     """
 
     def __init__(
         self, step: int, learning_rate: float | None, path: str | None, state: TrainState
     ) -> None:
         rate = "not reported" if learning_rate is None else f"{learning_rate:g}"
-        place = f"step {step} gave a NaN or an infinity, first in {path or 'the loss or gradient'}"
-        state_is = "the one before the step"
+        place = f"step {step} gave NaN or an infinity, first in {path or 'the loss or gradient'}"
+        state_is = "the state before the step"
         if path and path.startswith("validation."):
-            place = f"{path} is NaN or infinite after {step} updates, which were finite"
-            state_is = "the one that was validated"
+            place = f"{path} is NaN or infinite after {step} updates, all of them finite"
+            state_is = "the state that was validated"
         super().__init__(
-            f"{place}; learning rate {rate}. The error's `state` is {state_is}. The rate may be "
-            "too high; or the examples wrong: a label that is not below the number of logits has "
-            "the loss NaN, and `classes=` of `fit` finds it."
+            f"{place}; learning rate {rate}. The error's `state` is {state_is}. The learning rate "
+            "may be too high, or an example is wrong: a label that is not below the number of "
+            "logits gives the loss NaN, and the argument `classes` of `fit` finds it."
         )
         self.step = step
         self.learning_rate = learning_rate
@@ -44,13 +46,16 @@ class NonFiniteError(FloatingPointError):
 
 
 def watched(state: TrainState) -> dict[str, PyTree]:
-    """What of a state is searched for NaN and infinities, parameters first."""
+    """Returns the parts of a state that are searched for NaN and infinities, parameters first."""
     names = ("params", "model_state", "opt_state", "average")
     return {f".{name}": getattr(state, name) for name in names}
 
 
 def first_non_finite(before: TrainState, after: TrainState) -> str | None:
-    """The path of the first leaf with an entry that a step made NaN or infinite."""
+    """Returns the path of the first leaf with an entry that a step made NaN or infinite.
+
+    None if there is no such leaf.
+    """
     pairs = zip(watched(before).values(), watched(after).items(), strict=True)
     for old, (name, new) in pairs:
         leaves = zip(jax.tree.leaves(old), jax.tree_util.tree_leaves_with_path(new), strict=True)
@@ -61,7 +66,7 @@ def first_non_finite(before: TrainState, after: TrainState) -> str | None:
 
 
 def norm(tree: PyTree) -> Float[Array, ""]:
-    """The root of the sum of all squares, also where the squares overflow or underflow."""
+    """Computes the Euclidean norm of a tree, even where squares overflow or underflow."""
     total = sum_of_squares(tree)
 
     def scaled(tree: PyTree) -> Float[Array, ""]:
@@ -79,13 +84,16 @@ def norm(tree: PyTree) -> Float[Array, ""]:
 
 
 def sum_of_squares(tree: PyTree) -> Float[Array, ""]:
-    """Of all entries, as inner products: several times as fast on a CPU as reductions."""
+    """Sums the squares of all entries.
+
+    On a CPU the inner products used here are several times as fast as `jnp.sum`.
+    """
     squares = [jnp.vdot(x, x) for x in wide_leaves(tree)]
     return sum(squares[1:], squares[0]) if squares else jnp.zeros((), jnp.float32)
 
 
 def wide_leaves(tree: PyTree) -> list[Array]:
-    """The leaves in one dtype, float32 or wider."""
+    """Returns the leaves in one dtype, float32 or wider."""
     leaves = jax.tree.leaves(tree)
     with jax.numpy_dtype_promotion("standard"):
         dtype = jnp.result_type(jnp.float32, *leaves)
@@ -93,18 +101,18 @@ def wide_leaves(tree: PyTree) -> list[Array]:
 
 
 def count_non_finite(tree: PyTree) -> Int32[Array, ""]:
-    """How many entries are NaN or infinite; whole numbers and keys are always finite."""
+    """Counts the NaN and infinite entries of a tree; integers, bools and keys count as finite."""
     return count_where_needed([], [jnp.asarray(x) for x in jax.tree.leaves(tree) if is_inexact(x)])
 
 
 def count_newly_non_finite(
     before: PyTree, after: PyTree, *, largest: int = sys.maxsize
 ) -> Int32[Array, ""]:
-    """How many entries were finite before and are NaN or infinite after.
+    """Counts the entries that were finite before and are NaN or infinite after.
 
-    States may begin with an infinity, such as a model's mask of logits or the best value of a rule
-    that has seen none. Of arrays of over `largest` entries all must be finite: looking at the old
-    ones would keep XLA from updating them in place.
+    A state may start with an infinity, such as a model's mask of logits or an optimizer's best loss
+    so far. In arrays with more than `largest` entries every NaN and infinity counts, because
+    reading the old array would keep XLA from updating it in place.
     """
     leaves = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
     pairs = [(jnp.asarray(old), jnp.asarray(new)) for old, new in leaves if is_inexact(new)]
@@ -115,10 +123,11 @@ def count_newly_non_finite(
 
 
 def count_where_needed(pairs: list[tuple[Array, Array]], alone: list[Array]) -> Int32[Array, ""]:
-    """Counts in pairs of old and new arrays and in arrays alone.
+    """Counts the NaN and infinite entries of the arrays `alone`, and the new ones in `pairs`.
 
-    A NaN or an infinity makes the sum of squares one too, which is all that most steps compute; a
-    sum that is one, as it also is where squares overflow, has the entries counted.
+    A pair holds an old and a new array; an entry is new if it was finite in the old one. Most steps
+    only compute the sum of all squares: a NaN or an infinity makes it NaN or infinite. The entries
+    are counted if that sum is not finite, which also happens when squares overflow.
     """
 
     def count(pairs: list[tuple[Array, Array]], alone: list[Array]) -> Int32[Array, ""]:
@@ -134,10 +143,10 @@ def count_where_needed(pairs: list[tuple[Array, Array]], alone: list[Array]) -> 
 
 
 def count_true(arrays: list[Bool[Array, "..."]]) -> Int32[Array, ""]:
-    """How many entries are True."""
+    """Counts the True entries of boolean arrays."""
     return sum((jnp.sum(a, dtype=jnp.int32) for a in arrays), jnp.zeros((), jnp.int32))
 
 
 def is_inexact(leaf: PyTree) -> bool:
-    """Whether a leaf holds floating numbers."""
+    """Says whether a leaf holds floating or complex numbers."""
     return jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)

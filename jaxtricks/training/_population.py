@@ -1,4 +1,4 @@
-"""Many whole training runs as one program."""
+"""Many training runs as one compiled program."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,44 +26,51 @@ def train_population(
     chunk: int | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> PyTree:
-    """Calls a function for every trial, all in one compiled program.
+    """Runs a function for every trial of a population, all in one compiled program.
 
-    The calls are `run(key, hyper_parameters, *shared)`, or, with `states`,
-    `run(key, hyper_parameters, state, *shared)`. A function that returns the `position` of
-    `training.run` can be called again with these positions as `states`: its curves go on where
-    they ended, to the rounding between programs of different lengths.
+    Each call is `run(key, hyper_parameters, *shared)` or, with `states`,
+    `run(key, hyper_parameters, state, *shared)`. If `run` returns the `position` of `training.run`,
+    a later call can pass these positions as `states`: the curves continue where they ended, up to
+    the rounding differences between programs of different lengths.
 
-    Trials are divided among the devices. On each, "map" runs them one after another and "vmap" all
-    at once, or `chunk` of them at a time. Trial i sees `keys[i]` and row i alone: how trials are
-    ordered, divided or restarted does not change what it computes. That is bit for bit with "map",
-    and to float tolerance with "vmap" and between one CPU device and several, which may divide
-    large sums otherwise: training can widen such a difference. A run that stops early
-    (`training.run` with a stopping rule) ends at once with "map"; with "vmap" it freezes and the
-    others go on.
+    The trials are divided among the devices. On each device, `"map"` runs them one after another,
+    and `"vmap"` runs all at once, or `chunk` of them at a time. Trial i sees only `keys[i]` and row
+    i, so its results do not depend on how the trials are ordered, divided or restarted. With
+    `"map"` this holds bit for bit. With `"vmap"`, and between one CPU device and several, it holds
+    to float tolerance, because large sums may be divided differently; training can amplify such a
+    difference.
 
-    Call it again with the same function objects and shapes, and nothing is compiled again.
+    A run that stops early (`training.run` with a stopping rule) ends at once with `"map"`; with
+    `"vmap"` its state is frozen while the other runs continue. A second call with the same function
+    objects and shapes compiles nothing.
 
     Args:
-        run: pure and traceable, such as one that makes its trainer and calls `training.run`.
-        keys: one per trial, such as `jax.random.split(key, trials)`.
-        hyper_parameters: a tree of arrays whose first axis is the trials.
-        states: a tree of arrays whose first axis is the trials, such as positions that an earlier
-            call has returned; None hands nothing to `run`.
-        shared: further arguments, the same for all: the data, which must not be closed over.
-        mapping: None is "map" on CPUs, where matrix products of one trial already use the core
-            (one `vmap` over all is about half as fast), and "vmap" on accelerators.
-        chunk: trials at a time under "vmap", for memory; None means all of a device's.
-        devices: None means all of this process. A CPU counts as one unless `jax_num_cpu_devices`
-            was set, to the number of cores, before JAX was first used.
+        run: a pure function that JAX can trace, such as one that makes its trainer and calls
+            `training.run`.
+        keys: one typed key per trial, such as `jax.random.split(key, trials)`.
+        hyper_parameters: a tree of arrays whose first axis is the trial.
+        states: a tree of arrays whose first axis is the trial, such as the positions that an
+            earlier call returned; with None, `run` gets no state.
+        shared: a tuple of further arguments, the same for all trials. Pass the data here: `run`
+            must not close over them.
+        mapping: `"map"`, `"vmap"`, or None for `"map"` on CPUs and `"vmap"` on accelerators. On a
+            CPU the matrix products of one trial already use the whole core, and one `vmap` over all
+            trials is about half as fast.
+        chunk: how many trials `"vmap"` runs at a time, to limit memory; None means all of a
+            device's.
+        devices: the devices to use; None means all devices of this process. A CPU counts as one
+            device unless `jax_num_cpu_devices` is set, for example to the number of cores, before
+            JAX is first used.
 
     Returns:
-        What `run` returns, with a first axis of trials, as NumPy arrays.
+        The results of `run` with a leading axis of trials, as NumPy arrays; keys stay JAX arrays.
 
     Raises:
-        ValueError: there is no trial, `keys`, `hyper_parameters` and `states` differ in number,
-            `chunk` is under 1, or a device is of another process.
-        TypeError: `keys` are not typed keys, a hyper-parameter or a state has no axis of trials,
-            `run` is not a function, `shared` not a tuple, or `devices` not a sequence.
+        ValueError: there are no trials, `keys`, `hyper_parameters` and `states` differ in length,
+            `mapping` is unknown, `chunk` is below 1, or a device belongs to another process.
+        TypeError: `keys` are not typed keys, a leaf of `hyper_parameters` or `states` has no axis
+            of trials, `run` is not a function, `shared` is not a tuple, or `devices` is not a
+            sequence.
 
     Example:
         >>> def run(key, rate):
@@ -93,7 +100,7 @@ def train_population(
         mapping = "map" if mesh.devices.flat[0].platform == "cpu" else "vmap"
     rows = np.minimum(np.arange(-(-len(keys) // mesh.size) * mesh.size), len(keys) - 1)
     trials = (keys, hyper_parameters) if states is None else (keys, hyper_parameters, states)
-    if len(rows) > len(keys):  # copies of the last trial, so that each device has as many
+    if len(rows) > len(keys):  # copies of the last trial give each device equally many
         trials = jax.tree.map(lambda x: jnp.asarray(x)[rows], trials)
     trials = jax.device_put(trials, NamedSharding(mesh, PartitionSpec("trials")))
     shared = jax.device_put(shared, NamedSharding(mesh, PartitionSpec()))
@@ -102,29 +109,29 @@ def train_population(
 
 
 def check_own(devices: Sequence[jax.Device] | None) -> None:
-    """Checks that the devices are those of this process.
+    """Checks that all devices belong to this process.
 
     Raises:
-        ValueError: one is not.
+        ValueError: a device belongs to another process.
     """
     for device in devices or ():
         if device.process_index != jax.process_index():
-            raise ValueError(f"devices must be of this process, got {device}: each runs its own.")
+            raise ValueError(f"devices must be of this process, got {device}.")
 
 
 def check_rows(name: str, tree: PyTree, trials: int) -> None:
-    """Checks that each leaf has a row for each trial.
+    """Checks that each leaf has one row for each trial.
 
     Raises:
-        TypeError: a leaf has no axis.
-        ValueError: its first axis is of another length.
+        TypeError: a leaf is not an array, or has no axis.
+        ValueError: the first axis of a leaf has another length.
     """
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         label = f"{name}{jax.tree_util.keystr(path)}"
         if not is_array(leaf) or not jnp.ndim(leaf):
             raise TypeError(
-                f"{label} must be an array with an axis of trials, got {leaf!r}: a list of numbers "
-                "is jnp.array([...])."
+                f"{label} must be an array with an axis of trials, got {leaf!r}: write a list of "
+                "numbers as jnp.array([...])."
             )
         if len(leaf) != trials:
             raise ValueError(f"{label} must have a row for each of {trials} keys, got {len(leaf)}.")

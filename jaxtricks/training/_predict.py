@@ -1,4 +1,4 @@
-"""What a model says about many examples, in batches."""
+"""Computing the outputs of a model for many examples, in batches."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -27,26 +27,27 @@ def predict(
     *,
     sharding: NamedSharding | None = None,
 ) -> PyTree:
-    """The model's outputs for all examples, in their order.
+    """Returns the model's outputs for all examples, in the order of the examples.
 
-    The examples are preprocessed as the loss does it, so raw images can be given. Batches are read
-    in threads while the device computes; labels are not needed.
+    The examples are preprocessed as in training, so raw images can be passed. Labels are not
+    needed. Batches are read in threads while the device computes.
 
     Args:
-        trainer: of a loss that knows its model, such as `classification_loss`.
+        trainer: a trainer whose loss has `predict`, as `classification_loss` does.
         variables: the model, such as `trainer.variables(state)` or the `best_variables` of `fit`.
-        examples: a dict of arrays whose first axis is the example, or a source such as
+        examples: a dict of arrays whose first axis is the example, or a data source such as
             `data.TfdsSource`.
-        batch_size: at least 1; a larger one than there are examples means all at once.
+        batch_size: the number of examples per batch, at least 1; if it is larger than the number of
+            examples, there is one batch of all of them.
         sharding: from `data_sharding`, to divide each batch among devices.
 
     Returns:
-        NumPy arrays whose first axis is the example, such as logits `[n, classes]`.
+        NumPy arrays whose first axis is the example, such as logits `[examples, classes]`.
 
     Raises:
-        TypeError: an argument is of another type.
-        ValueError: the trainer's loss has no `predict`, there is no example, the arrays differ in
-            length, `batch_size` is under 1, or there are no `"params"`.
+        TypeError: an argument has the wrong type.
+        ValueError: the trainer's loss has no `predict`, there are no examples, the arrays differ in
+            length, `batch_size` is below 1, or there are no `"params"`.
 
     Example:
         >>> import optax
@@ -65,8 +66,8 @@ def predict(
         check_instance("sharding", sharding, NamedSharding)
     if trainer.predict is None:
         raise ValueError(
-            "trainer must have a loss with predict, such as classification_loss; one that wraps "
-            "it is training.ModelLoss(yours, wrapped.predict, wrapped.prepare)."
+            "trainer must have a loss with predict, such as classification_loss, got one without: "
+            "a wrapped loss is training.ModelLoss(your_loss, wrapped.predict, wrapped.prepare)."
         )
     size = count_examples(examples)
     options = {"batch_size": padded_size(batch_size, size, sharding), "epochs": 1}
@@ -86,5 +87,5 @@ def outputs_of(
     variables: Mapping[str, PyTree],
     batch: Batch,
 ) -> Any:
-    """The outputs for one batch."""
+    """Computes the outputs for one batch."""
     return replicate(predict_batch(variables, batch), sharding)

@@ -13,17 +13,17 @@ from jaxtricks.training._loss import Batch
 
 
 def present_examples(batch: Batch) -> dict[str, Any]:
-    """The batch with its weights in float32 or wider, and only present examples in it.
+    """Replaces each example of weight 0 by a copy of an example that is present.
 
-    A row of weight 0 may hold anything, and zero times NaN is NaN in every gradient. So each such
-    row is replaced by a copy of the first row whose weight is not 0, or by zeros if there is none.
-    The copy is a sum over the batch in which one row counts, which many devices do without sending
-    their rows around. A number alone, without an axis of examples, stays as it is. So does a batch
-    without weights, which gets weights of 1.
+    A row of weight 0 may hold anything, and zero times NaN would make every gradient NaN. So each
+    such row is replaced by a copy of the first row whose weight is not 0, or by zeros if there is
+    no such row. The copy is computed as a sum over the batch, which many devices can do without
+    sending rows to each other. A value without an axis of examples stays as it is. The weights are
+    returned in float32 or wider. A batch without `"weight"` gets weights of 1.
 
     Raises:
-        ValueError: a number on the host does not fit into the dtype in which JAX holds it, or
-            nothing has an axis of examples.
+        ValueError: a number on the host does not fit into the dtype to which JAX converts it, or no
+            value has an axis of examples.
     """
     check_rows_fit(batch)
     if "weight" not in batch:
@@ -37,16 +37,16 @@ def present_examples(batch: Batch) -> dict[str, Any]:
     return with_present_rows(rows, jnp.asarray(batch["weight"]))
 
 
-@jax.jit  # so that `jax_debug_nans` does not find what is absent
+@jax.jit  # one program, so that `jax_debug_nans` ignores NaN in rows of weight 0
 def with_present_rows(rows: dict[str, Any], weight: Array) -> dict[str, Any]:
-    """The rows, each absent one replaced, and the weights in float32 or wider."""
+    """Replaces the rows of weight 0, and returns the weights in float32 or wider."""
     weight = weight.astype(wide_dtype(weight.dtype))
-    present = weight != 0  # NaN is, so that it is seen
+    present = weight != 0  # a weight of NaN counts as present, so that the step reports it
     first = present & (jnp.cumsum(present.astype(jnp.int32)) == 1)
 
     def replaced(x: Array) -> Array:
         keys = not jnp.issubdtype(x.dtype, jnp.number) and x.dtype != bool
-        if keys or x.ndim == 0:  # what has no axis of examples belongs to all of them
+        if keys or x.ndim == 0:  # a value without an axis belongs to all examples
             return x
         column = (-1, *(1,) * (x.ndim - 1))
         alone = jnp.where(first.reshape(column), x, jnp.zeros((), x.dtype))

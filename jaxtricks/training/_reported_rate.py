@@ -1,14 +1,15 @@
-"""The learning rate that an update rule has used, read from its state."""
+"""Reading the learning rate of the last update from the state of an optimizer."""
 
 import optax
 from jaxtyping import Array, PyTree
 
 
 def reported_rate(opt_state: PyTree) -> Array | None:
-    """The rate of the last update; None if the state holds none, or several of different parts.
+    """Returns the learning rate of the last update; None if the state holds none, or several.
 
-    Our optimizers hold it as `learning_rate`, and so does `optax.inject_hyperparams`. The rules of
-    optax itself keep no rate.
+    The optimizers of this library store it in a field `learning_rate`, and
+    `optax.inject_hyperparams` stores it in `hyperparams`. Optax's own optimizers do not store it. A
+    state holds several learning rates if different parameters have different ones.
 
     Example:
         >>> from jaxtricks.optimizers import adam
@@ -30,5 +31,5 @@ def reported_rate(opt_state: PyTree) -> Array | None:
 
 
 def is_field(key: tuple, name: str) -> bool:
-    """Whether one key of a path is the field `name` of a named tuple, not an entry of a dict."""
+    """Says whether `key` is a path of one key: the field `name` of a named tuple, not of a dict."""
     return bool(key) and getattr(key[0], "name", None) == name

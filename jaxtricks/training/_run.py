@@ -30,15 +30,17 @@ from jaxtricks.training._trainer import Trainer
 
 
 class Run(NamedTuple):
-    """The result of `run`.
+    """The result of `run`: the last state, the metrics of each epoch and the best variables.
 
     Attributes:
-        position: where the run stands: its state, those of its rules, and how many epochs it has
-            finished. `run` goes on from it.
-        train: means of the training metrics of each epoch `[epochs]`, see `mean_over_steps`.
-        validation: the validation metrics after each epoch `[epochs]`.
-        state: the state at the end.
-        epochs: how many epochs were run in all.
+        position: the state of training, the states of the control rules and the number of finished
+            epochs. `run` can continue from it.
+        train: for each metric its means over the training batches, float32 `[epochs]`, see
+            `mean_over_steps`.
+        validation: for each metric its value on the validation examples after each epoch, float32
+            `[epochs]`.
+        state: the state after the last epoch that was trained.
+        epochs: the number of epochs trained in total.
         best_variables: the model with the best validation metric; None without a stopping rule.
     """
 
@@ -48,17 +50,17 @@ class Run(NamedTuple):
 
     @property
     def state(self) -> TrainState:
-        """The state at the end; of a run that stopped, after its last epoch."""
+        """The state after the last epoch that was trained."""
         return self.position.state
 
     @property
     def epochs(self) -> Int32[Array, ""]:
-        """How many epochs were run in all."""
+        """The number of epochs trained in total."""
         return self.position.epoch
 
     @property
     def best_variables(self) -> PyTree:
-        """The variables with the best validation metric, if the stopping rule keeps them."""
+        """The variables with the best validation metric; None if no stopping rule keeps them."""
         return getattr(self.position.stopping, "best_variables", None)
 
 
@@ -76,35 +78,38 @@ def run(
     monitor: str = "loss",
     after_stop: Literal["nan", "last"] = "nan",
 ) -> Run:
-    """Trains for some epochs, with validation after each; it jits, vmaps and maps.
+    """Trains for some epochs, with validation after each, as one pure function.
 
-    The order of epoch e is `epoch_order(fold_in(order_key, e))` and step t draws from
-    `fold_in(step_key, t)`, with `order_key, step_key = split(key)`, as in `fit`, which gives the
-    same numbers. A run that has stopped skips its epochs, or, as one of many under `vmap`, keeps
-    its state while the others go on.
+    It can be called under `jit`, `vmap` and `lax.map`. With `order_key, step_key = split(key)`, the
+    order of epoch e is `epoch_order(fold_in(order_key, e))` and step t draws from
+    `fold_in(step_key, t)`. `fit` does the same and gives the same numbers. A run that was stopped
+    skips its remaining epochs; under `vmap` its state is frozen while the other runs continue.
 
     Args:
         trainer: from `trainer`.
         start: the state before the first epoch, from `trainer.init`, or the `position` of an
             earlier run with the same arguments and key, which is continued.
-        train: the training examples, a dict of arrays whose first axis is the example.
+        train: the training examples: a dict of arrays whose first axis is the example.
         validation: the validation examples, likewise.
-        key: of the whole run.
-        epochs: how many more at most, at least 1.
-        batch_size: of training and validation; the last batch of an epoch is padded with weight 0.
-        plateau: answers the factor by which updates are multiplied, such as `control.plateau()`.
-        stopping: answers whether to stop, such as `control.early_stopping(5)`; its state keeps the
-            best model. None keeps none.
-        monitor: the validation metric that both watch, in float32: a change of less than 6e-8 of
-            it is none.
-        after_stop: what the curves hold for the epochs after a stop: NaN, or the last value. A run
-            that had stopped before this call has none: NaN.
+        key: the random key of the whole run.
+        epochs: how many epochs to train at most, at least 1; epochs before `start` do not count.
+        batch_size: the number of examples per batch, in training and validation: at least 1 and at
+            most the number of training examples. The last batch of an epoch is padded with examples
+            of weight 0.
+        plateau: a control rule that returns the factor by which updates are multiplied, such as
+            `control.plateau()`.
+        stopping: a control rule that returns whether to stop, such as `control.early_stopping(5)`;
+            its state keeps the best model. With None no best model is kept.
+        monitor: the validation metric that both rules observe. It is compared in float32, where a
+            relative change below 6e-8 counts as none.
+        after_stop: what the curves hold for the epochs after a stop: NaN (`"nan"`) or the last
+            value (`"last"`). If the run had stopped before this call, they are NaN in both cases.
 
     Raises:
-        ValueError: a length is under 1, `batch_size` is over the number of training examples,
-            arrays differ in length, a number in them does not fit into the dtype in which JAX holds
-            it, there is no metric `monitor`, or a rule watches the wrong side.
-        TypeError: an argument is of another type.
+        ValueError: `epochs` or `batch_size` is out of range, arrays differ in length, a number does
+            not fit into the dtype to which JAX converts it, there is no metric `monitor`, the mode
+            of a rule does not suit the metric, or `plateau` does not start with the factor 1.
+        TypeError: an argument has the wrong type.
 
     Example:
         >>> import optax
@@ -132,7 +137,9 @@ def run(
         )
         measured = evaluate(trainer, trainer.variables(state), validation, batch_size)
         if monitor not in measured:
-            raise ValueError(f"monitor must be one of {sorted(measured)}, got {monitor!r}.")
+            raise ValueError(
+                f"monitor must be one of the metrics {sorted(measured)}, got {monitor!r}."
+            )
         position = position._replace(state=state)
         position, stop = observe(trainer, control, position, measured[monitor])
         return position, stop, jax.tree.map(as_float32, (means, measured))
@@ -161,7 +168,7 @@ def run(
 
 
 def as_float32(x: Array) -> Array:
-    """Curves are float32, so that NaN has a place in them."""
+    """Converts an entry of a curve to float32, because integers have no NaN."""
     return x.astype(jnp.float32)
 
 
@@ -174,7 +181,12 @@ def check_run(
     batch_size: int,
     after_stop: str,
 ) -> None:
-    """Checks the arguments of `run`."""
+    """Checks the arguments of `run`.
+
+    Raises:
+        ValueError: see `run`.
+        TypeError: an argument has the wrong type.
+    """
     check_functions("trainer", trainer, Trainer)
     check_integer("epochs", epochs, low=1)
     check_integer("batch_size", batch_size, low=1)
@@ -188,4 +200,4 @@ def check_run(
         check_rows_fit(examples)
     size = count_examples(train)
     if batch_size > size:
-        raise ValueError(f"batch_size must not be over the {size} examples, got {batch_size}.")
+        raise ValueError(f"batch_size must be at most the {size} examples, got {batch_size}.")

@@ -1,4 +1,4 @@
-"""The updates of a rule times the scale that a control rule has set."""
+"""Multiplying the updates of a gradient transformation by the factor of a control rule."""
 
 import jax
 import optax
@@ -16,12 +16,13 @@ def scaled_update(
     params: PyTree,
     **extra_args: object,
 ) -> tuple[PyTree, PyTree]:
-    """Returns updates of the gradients' dtypes, and the rule's new state.
+    """Returns the updates times `scale`, in their own dtypes, and the new state of `rule`.
 
-    `optimizers.full_precision` scales its steps itself: it would undo what is done to its updates.
+    `optimizers.full_precision` is given `scale` as `learning_rate_scale` and applies it itself,
+    because it would undo a change of its updates.
 
     Raises:
-        ValueError: it is only a part of the rule.
+        ValueError: `full_precision` is only a part of `rule`.
 
     Example:
         >>> import jax.numpy as jnp
@@ -34,9 +35,10 @@ def scaled_update(
         return rule.update(gradients, opt_state, params, learning_rate_scale=scale, **extra_args)
     if copies:
         raise ValueError(
-            "full_precision must wrap the whole rule in a trainer, as it would undo what follows: "
-            "write full_precision(freeze(rule, mask)), not freeze(full_precision(rule), mask); its "
-            f"state is in opt_state, at {keystr(copies[0])}."
+            "full_precision must wrap all of tx in a trainer, because it undoes later changes of "
+            "its updates: write full_precision(freeze(rule, mask)), not "
+            "freeze(full_precision(rule), mask); its state is in opt_state, at "
+            f"{keystr(copies[0])}."
         )
     updates, opt_state = rule.update(gradients, opt_state, params, **extra_args)
 

@@ -1,4 +1,4 @@
-"""Flax nnx modules as variables and a pure function."""
+"""Splitting a Flax nnx module into its variables and a pure function."""
 
 import itertools
 from collections.abc import Mapping
@@ -14,13 +14,14 @@ from jaxtricks.training._apply import Apply
 
 
 def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
-    """Splits an nnx module into its variables and the function that calls it.
+    """Splits a Flax nnx module into its variables and a function that calls it.
 
-    The variables are plain dicts of arrays: `"params"`, `"batch_stats"` and `"other"`, the last two
-    if there are any. The function calls a copy of the module, in `train()` or in `eval()` mode, so
-    the module itself never changes. In training each random stream of each layer gets a key of its
-    own, made from the trainer's key of the same name (`"dropout"` for `nnx.Rngs(dropout=...)`), or
-    else from that of the trainer's first stream.
+    The variables are a dict of nested dicts of arrays: `"params"`, and, if the module has such
+    variables, `"batch_stats"` and `"other"`. The function calls a copy of the module, in `train()`
+    or in `eval()` mode, so the module itself never changes. In training each random stream of each
+    layer gets its own key, made from the trainer's key of the same name (`"dropout"` for
+    `nnx.Rngs(dropout=...)`), or from the key of the trainer's first stream if there is none of that
+    name.
 
     Args:
         model: an `nnx.Module` that is called with the inputs alone.
@@ -30,7 +31,8 @@ def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
 
     Raises:
         TypeError: `model` is not an `nnx.Module`.
-        ValueError: in training, the module has random streams and the trainer none.
+        ValueError: the function is called in training, and the module has random streams but the
+            trainer has none.
 
     Example:
         >>> from flax import nnx
@@ -64,7 +66,7 @@ def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
     ) -> tuple[Any, PyTree]:
         filled = []
         for name, state in first.items():
-            filled.append(jax.tree.map(lambda x: x, state))  # a copy, to be written to
+            filled.append(jax.tree.map(lambda x: x, state))  # a copy, which is changed next
             if name in variables:
                 nnx.replace_by_pure_dict(filled[-1], variables[name])
         keys = reseeded(streams, rngs) if train else streams
@@ -80,18 +82,18 @@ def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
 
 
 def reseeded(streams: Any, rngs: Mapping[str, RandomKey]) -> Any:
-    """The states of all random streams, each with a key of its own and its counter at 0.
+    """Returns the states of all random streams, each with its own key and its counter at 0.
 
     Raises:
-        ValueError: there are streams, but no keys.
+        ValueError: there are streams, but `rngs` is empty.
     """
     from flax import nnx
 
     variables = jax.tree.leaves(streams, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable))
     if variables and not rngs:
         raise ValueError(
-            "rng_streams of the trainer must not be empty: the model draws from "
-            f"{sorted({variable.tag for variable in variables})}."
+            "rng_streams of the trainer must not be empty: the model draws from the "
+            f"streams {sorted({variable.tag for variable in variables})}."
         )
     numbers = itertools.count()
 

@@ -1,4 +1,4 @@
-"""The parameters of a model and its other variables."""
+"""Splitting the variables of a model into its parameters and the rest."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ from jaxtricks.training._state import TrainState
 
 
 def split_variables(variables: Mapping[str, PyTree]) -> tuple[PyTree, dict[str, PyTree]]:
-    """The parameters and the model's other variables.
+    """Splits variables into the parameters and a dict of the model's other collections.
 
     Raises:
-        TypeError: this is not a mapping, or a parameter is not real and floating.
+        TypeError: `variables` is not a mapping, or a parameter is not real and floating.
         ValueError: there are no `"params"`.
     """
     check_model_variables(variables)
@@ -21,19 +21,21 @@ def split_variables(variables: Mapping[str, PyTree]) -> tuple[PyTree, dict[str, 
     try:
         check_floating_tree("params", params)
     except TypeError as error:
-        raise TypeError(f'{error} What is not trained belongs beside "params".') from None
+        raise TypeError(
+            f'{error} Put what is not trained into another collection than "params".'
+        ) from None
     return params, {name: tree for name, tree in variables.items() if name != "params"}
 
 
 def check_model_variables(variables: object) -> None:
-    """Checks a dict of collections with `"params"`.
+    """Checks a dict of collections that holds `"params"`.
 
     Raises:
-        TypeError: it is something else, such as a state.
+        TypeError: `variables` is not a mapping but, for example, a `TrainState`.
         ValueError: there are no `"params"`.
     """
     if isinstance(variables, TrainState):
         raise TypeError(
-            "variables must be a Mapping, got a TrainState: give trainer.variables(state)."
+            "variables must be a Mapping, got a TrainState: pass trainer.variables(state)."
         )
     check_variables(variables)

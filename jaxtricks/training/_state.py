@@ -1,4 +1,4 @@
-"""Everything that training changes, in one tree."""
+"""The state of training: everything that training changes, in one pytree."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,12 +10,13 @@ from jaxtyping import PyTree
 
 
 class Averaged(NamedTuple):
-    """What an averager has made of the parameters.
+    """The average of the parameters and the state of the averager.
 
     Attributes:
         output: the average, a tree like the parameters, or `averaging.Snapshots`. Before the first
-            update it is that of the initial parameters, which do not count later.
-        state: the averager's own.
+            update it is the average of the initial parameters alone, which later averages do not
+            include.
+        state: the state of the averager.
     """
 
     output: PyTree
@@ -25,21 +26,22 @@ class Averaged(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """What a train step takes and gives back; change it by `dataclasses.replace`.
+    """The state that a train step takes and returns; change a field by `dataclasses.replace`.
 
-    The fields' types do not name shapes, because `vmap` adds an axis to all of them. Flax's
-    `flax.serialization.to_bytes(state)` and `from_bytes(template, data)` write and read it, where
-    no leaf is a typed random key; `from_bytes` does not compare shapes with the template's, and
-    `training.restore`, which does, is the better keeper of a run.
+    The types of the fields do not name shapes, because `vmap` adds an axis to all of them.
+    `flax.serialization.to_bytes(state)` and `from_bytes(template, data)` write and read a state
+    without typed random keys. `from_bytes` does not compare shapes with the template;
+    `training.restore` does and is better suited to runs.
 
     Attributes:
-        step: int32, finished updates; the next one uses `schedule(step)`.
-        params: what the gradient is taken by.
-        model_state: the model's other variables, such as `{"batch_stats": ...}`; `{}` if none.
-        opt_state: of the gradient transformation.
-        learning_rate_scale: float32, multiplies every update. A control rule sets it between
-            epochs, and nothing is traced again.
-        average: an `Averaged`, if the trainer has an averager, else None.
+        step: the number of finished updates, int32; the next update uses `schedule(step)`.
+        params: the parameters of the model.
+        model_state: the model's other variables, such as `{"batch_stats": ...}`; `{}` if it has
+            none.
+        opt_state: the state of the gradient transformation.
+        learning_rate_scale: the factor of every update, float32. A control rule sets it between
+            epochs, without a new compilation.
+        average: an `Averaged` if the trainer has an averager, else None.
     """
 
     step: PyTree
@@ -70,7 +72,7 @@ serialization.register_serialization_state(TrainState, _to_state_dict, _from_sta
 
 
 def check_state(name: str, state: object, *kinds: type) -> None:
-    """Checks for a `TrainState`, or one of the other kinds allowed.
+    """Checks that `state` is a `TrainState`, or of one of the other `kinds`.
 
     Raises:
         TypeError: it is something else.
@@ -84,9 +86,19 @@ def check_state(name: str, state: object, *kinds: type) -> None:
 
 
 def variables(state: TrainState) -> dict[str, PyTree]:
-    """What `model.apply` takes: the last parameters and the model's other variables.
+    """Returns the variables for `model.apply`: the last parameters and the other variables.
 
-    A trainer's `variables(state)` takes the average of the parameters instead, if it has one.
+    If a trainer has an averager, its own `variables(state)` returns the average of the parameters
+    instead.
+
+    Args:
+        state: a `TrainState`.
+
+    Returns:
+        A dict of `"params"` and the collections in `state.model_state`.
+
+    Raises:
+        TypeError: `state` is not a `TrainState`.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""One update: gradients of a batch, the rule, new parameters, metrics."""
+"""One training step: the gradient of a batch, the update, the new parameters and the metrics."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -36,11 +36,11 @@ from jaxtricks.training._trainable import join_params, split_params
 TrainStep = TypeAliasType(
     "TrainStep", Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Metrics]]
 )
-AUGMENT = 2**32 - 1  # what is folded into a step's key to augment; the parts of a batch use 0, 1...
+AUGMENT = 2**32 - 1  # folded into the step's key for augmentation; parts of the batch use 0, 1, 2
 
 
 class StepSettings(NamedTuple):
-    """What a step is made of; see `trainer`."""
+    """The arguments of `trainer` that a step depends on."""
 
     loss: Loss
     tx: optax.GradientTransformation
@@ -55,7 +55,7 @@ class StepSettings(NamedTuple):
 
 
 def make_step(settings: StepSettings) -> TrainStep:
-    """Makes the pure function `step(state, batch, key) -> (state, metrics)`."""
+    """Makes the pure function `step(state, batch, key) -> (state, metrics)` of a trainer."""
     axis_name = settings.axis_name
     rule = optax.with_extra_args_support(settings.tx)
 
@@ -117,10 +117,13 @@ def gradients_in_parts(
     mass: Float[Array, ""],
     key: Key[Array, ""],
 ) -> tuple[PyTree, PyTree, Metrics, dict[str, Any]]:
-    """Sums gradients and metrics over equal parts of the batch, threading the model's state.
+    """Sums gradients and metrics over equal parts of the batch, passing on the model's state.
 
-    The first part is every `parts`-th example from the first on: of a batch that is divided among
-    devices each part has a share on each device, and no example has to move.
+    Of n parts, part k has the examples k, k + n, k + 2n and so on. If the batch is divided among
+    devices, each part has a share on each device, and no example has to move.
+
+    Raises:
+        ValueError: the batch cannot be divided into `settings.accumulate` equal parts.
     """
     parts, size = settings.accumulate, len(batch["weight"])
     if size % parts:
@@ -130,7 +133,7 @@ def gradients_in_parts(
         part_key = jax.random.fold_in(key, number)
         gradient = jax.grad(mean_of_part, argnums=1, has_aux=True)
         g, aux = gradient(settings, *params, model_state, part, mass, part_key)
-        present = jnp.any(part["weight"] != 0)  # else it is that of rows put in their place
+        present = jnp.any(part["weight"] != 0)  # if False, the gradient is that of replaced rows
         # float32 or wider, so that sums over parts and devices are not rounded to bfloat16
         wide = jax.tree.map(lambda x: x.astype(wide_dtype(x.dtype)), g)
         return jax.tree.map(lambda x: jnp.where(present, x, 0), wide), aux
@@ -141,7 +144,7 @@ def gradients_in_parts(
 
     def by_turns(x: Any) -> Array:
         x = jnp.asarray(x)
-        if x.ndim == 0:  # of all examples
+        if x.ndim == 0:  # one value for all examples
             return jnp.broadcast_to(x, (parts,))
         return jnp.moveaxis(x.reshape(size // parts, parts, *x.shape[1:]), 1, 0)
 
@@ -168,41 +171,41 @@ def mean_of_part(
     mass: Float[Array, ""],
     key: Key[Array, ""],
 ) -> Any:
-    """This part's share of the batch's mean loss, and what comes with it.
+    """Returns a part's share of the batch's mean loss, the model's state, metrics and arguments.
 
     Raises:
-        ValueError: the loss reports extra arguments, and the batch is in parts or on a mapped axis.
+        ValueError: the loss returns extra arguments, and the batch is in parts or on a mapped axis.
     """
     keys = {name: jax.random.fold_in(key, i) for i, name in enumerate(settings.rng_streams)}
     given = settings.loss(join_params(trained, frozen), model_state, part, keys, train=True)
     losses, model_state, metrics, extra_args = split_output(given)
     if extra_args and (settings.accumulate > 1 or settings.axis_name is not None):
         raise ValueError(
-            "extra_args of the loss belong to one whole batch: they need accumulate=1 and "
-            f"axis_name=None, got {settings.accumulate} and {settings.axis_name!r}."
+            "extra_args of the loss belong to one whole batch: use accumulate=1 and axis_name=None, "
+            f"got accumulate={settings.accumulate} and axis_name={settings.axis_name!r}."
         )
     sums = weighted_sums(losses, metrics, part["weight"] / mass)
     return sums["loss"], (model_state, sums, extra_args)
 
 
 def check_scalar_penalty(penalty: Callable[[PyTree], Float[Array, ""]], params: PyTree) -> None:
-    """Checks that a penalty is one number.
+    """Checks that a penalty returns one number.
 
     Raises:
-        ValueError: it has axes.
+        ValueError: it returns an array with axes.
     """
     shape = jnp.shape(jax.eval_shape(penalty, params))
     if shape:
-        raise ValueError(f"penalty must give one number, got an array of the shape {shape}.")
+        raise ValueError(f"penalty must return one number, got an array of the shape {shape}.")
 
 
 def next_average(
     averager: Averager | None, params: PyTree, before: Averaged | None
 ) -> Averaged | None:
-    """Shows the new parameters to the averager, if there is one.
+    """Updates the average by the new parameters; returns None if there is no averager.
 
     Raises:
-        ValueError: the state has another averager's average.
+        ValueError: the state has no average, or that of another averager, or there is no averager.
     """
     if averager is None and before is None:
         return None
@@ -211,11 +214,11 @@ def next_average(
         if own == jax.tree.structure(before.state):
             return Averaged(*averager.update(params, before.state))
     raise ValueError(
-        "state must come from the init of this trainer, with its averager, got one with "
+        "state must come from the init of this trainer, with its averager, got a state with "
         f"{'no average' if before is None else f'the average {type(before.state).__name__}'}."
     )
 
 
 def sum_over_devices(tree: PyTree, axis_name: str | None) -> PyTree:
-    """Sums over the devices of a mapped axis."""
+    """Sums over the devices of a mapped axis, if there is one."""
     return tree if axis_name is None else jax.lax.psum(tree, axis_name)

@@ -1,4 +1,4 @@
-"""Which parameters are trained."""
+"""Splitting the parameters into those that are trained and those that are not."""
 
 import jax
 from jaxtyping import PyTree
@@ -7,7 +7,7 @@ from jaxtricks._prefix import Mask, expand_mask
 
 
 def split_params(trainable: Mask, params: PyTree) -> tuple[PyTree, PyTree]:
-    """The parameters that are trained and those that are not, each a tree with None for the others.
+    """Splits parameters into the trained and the frozen ones, as two trees with None elsewhere.
 
     Raises:
         TypeError: a leaf of `trainable` is not a bool.
@@ -23,7 +23,7 @@ def split_params(trainable: Mask, params: PyTree) -> tuple[PyTree, PyTree]:
 
 
 def join_params(trained: PyTree, frozen: PyTree) -> PyTree:
-    """The whole parameters again."""
+    """Joins trained and frozen parameters into one tree; undoes `split_params`."""
     return jax.tree.map(
         lambda one, other: other if one is None else one,
         trained,
