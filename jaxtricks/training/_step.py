@@ -181,8 +181,8 @@ def mean_of_part(
     losses, model_state, metrics, extra_args = split_output(given)
     if extra_args and (settings.accumulate > 1 or settings.axis_name is not None):
         raise ValueError(
-            "extra_args of the loss belong to one whole batch: use accumulate=1 and axis_name=None, "
-            f"got accumulate={settings.accumulate} and axis_name={settings.axis_name!r}."
+            "extra_args of the loss belong to one whole batch: use accumulate=1 and "
+            f"axis_name=None, got {settings.accumulate} and {settings.axis_name!r}."
         )
     sums = weighted_sums(losses, metrics, part["weight"] / mass)
     return sums["loss"], (model_state, sums, extra_args)

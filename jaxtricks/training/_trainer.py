@@ -1,4 +1,4 @@
-"""What trains a model: four pure functions that share one loss, one rule and one averager."""
+"""Making a trainer: the train step and the evaluation of a model, as pure functions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -35,22 +35,23 @@ from jaxtricks.training._trainable import split_params
 
 
 class Trainer(NamedTuple):
-    """What `fit`, `run`, `evaluate` or your own loop calls. All functions are pure.
+    """The pure functions that train and evaluate a model: `fit`, `run` and `evaluate` call them.
 
-    `trainer` makes one; a training that differs more is a `Trainer` of your own functions.
+    `trainer` makes one. For another way of training, make a `Trainer` of your own functions.
 
     Attributes:
-        init: `init(variables) -> state`, the state before the first update. `variables` are what
-            `model.init` gives, or `{"params": tree}` for any tree of arrays.
+        init: `init(variables) -> state`, the state before the first update. `variables` is the
+            result of `model.init`, or `{"params": tree}` for any tree of arrays.
         step: `step(state, batch, key) -> (state, metrics)`, one update. Pass the same key to every
-            step: the state's counter is folded in.
-        evaluate: `evaluate(variables, batch) -> sums`: weighted sums of the loss and the metrics
-            over the batch, and `"weight"`, the sum of the weights. Sums of batches add up.
+            step: `state.step` is folded into it.
+        evaluate: `evaluate(variables, batch) -> sums`, the weighted sums of the loss and the
+            metrics over the batch, and `"weight"`, the sum of the weights. The sums of several
+            batches can be added.
         variables: `variables(state) -> variables`, the model that is validated and kept as the
-            best: with the average of the parameters, if there is an averager.
-        predict: `predict(variables, batch) -> outputs` of the model in evaluation, if the loss
-            knows its model, as `classification_loss` does; else None.
-        axis_name: of the mapped axis that `step` sums over, for `pmap_step`; else None.
+            best. If there is an averager, its parameters are the average.
+        predict: `predict(variables, batch) -> outputs` of the model in evaluation; None if the loss
+            has no `predict`. That of `classification_loss` has one.
+        axis_name: the name of the mapped axis that `step` sums over, for `pmap_step`; else None.
     """
 
     init: Callable[[Mapping[str, PyTree]], TrainState]
@@ -75,68 +76,76 @@ def trainer(
     axis_name: str | None = None,
     trainable: Mask = None,
 ) -> Trainer:
-    r"""Makes the trainer of a loss and an update rule.
+    r"""Makes a trainer from a loss function and a gradient transformation.
 
-    The gradient is that of $\sum_i w_i \ell_i / \sum_i w_i + R(\theta)$ with the sums over the
-    whole batch, on however many devices it lies, so ragged and padded batches are exact; the
-    weights are `batch["weight"]`, 1 where there are none. An example of weight 0 is absent,
-    whatever it holds, NaN included: the model sees the first of the others in its place, and its
-    loss and metrics are not looked at. Step t of stream s draws from
-    `fold_in(fold_in(fold_in(key, t), part), s)`.
+    The gradient is that of $\sum_i w_i \ell_i / \sum_i w_i + R(\theta)$. The sums are over the
+    whole batch, even if it is divided among devices, so ragged and padded batches are exact. The
+    weights are `batch["weight"]`, or 1 without that entry. An example of weight 0 is ignored,
+    whatever it holds, even NaN: the model sees a copy of the first other example in its place, and
+    its loss and metrics do not count. Stream s in part p of step t (see `accumulate`) draws from
+    `fold_in(fold_in(fold_in(key, t), p), s)`.
 
-    The metrics of a step are means over the batch with its weights: `"loss"` (without the
-    penalty) and those of `loss`. Besides these there are `"penalty"`, if there is one;
-    `"learning_rate"`, that of the rule's state times the state's scale, if the rule keeps it, as
-    ours and `optax.inject_hyperparams` do; `"weight"`, the sum of the weights; `"gradient_norm"`;
-    and `"non_finite"`, how many entries of the loss, the penalty, the gradient and the new
-    parameters are NaN or infinite, and how many of the model's state, the rule's and the averager's
-    became so in this step. Parameters that are not trained are in neither of the last two. The
-    rule's and the averager's arrays of more than 1,024 entries must be finite from the start: an
-    infinity in them counts in every step.
+    The metrics of a step are weighted means over the batch: `"loss"` (without the penalty) and the
+    metrics of `loss`. The step adds:
 
-    Programs are compiled for a trainer, and JAX keeps them, 10 to 20 MB for each trainer that `fit`
-    has run, as long as the process lives. Who makes trainers in a loop calls `jax.clear_caches()`
-    now and then, or makes one and changes what is data: the state, its hyper-parameters, the key.
+    - `"penalty"`, if there is one;
+    - `"learning_rate"`, if the state of `tx` stores it, as that of this library's optimizers and of
+      `optax.inject_hyperparams` does; it is multiplied by `state.learning_rate_scale`;
+    - `"weight"`, the sum of the weights;
+    - `"gradient_norm"`, the Euclidean norm of the gradient;
+    - `"non_finite"`, the number of NaN and infinite entries in the loss, the penalty, the gradient
+      and the new parameters, and of those that this step made in the states of the model, `tx` and
+      the averager. In arrays of more than 1,024 entries in the states of `tx` and the averager,
+      every such entry counts in every step.
+
+    The last two leave out the parameters that are not trained.
+
+    JAX keeps the compiled programs of a trainer as long as the process lives: 10 to 20 MB for each
+    trainer that `fit` has run. To make trainers in a loop, call `jax.clear_caches()` now and then,
+    or make one trainer and change only data: the state, its hyper-parameters and the key.
 
     Args:
-        loss: gives one loss per example, see `Loss`.
-        tx: the whole rule; compose clipping in front of it (`optax.clip_by_global_norm`), and
-            inside of `optimizers.freeze` if that is used. It is given the batch's mean loss as
-            `value`, and the loss's `extra_args`.
-        averager: sees the parameters after every update, such as
+        loss: a function that returns one loss per example, see `Loss`.
+        tx: the complete gradient transformation. Chain clipping in front of it
+            (`optax.clip_by_global_norm`), inside `optimizers.freeze` if that is used. Its `update`
+            receives the mean loss of the batch as `value`, and the `extra_args` of the loss.
+        averager: is updated with the parameters after every step, such as
             `averaging.exponential_average(0.999)`; its average is `state.average.output`. Batch
-            statistics are not averaged: those in the state belong to the last parameters, and
-            `averaging.recalibrate_batch_norm` makes those of the average.
-        evaluate_average: whether the model that is validated and kept as the best is the average,
-            if there is an averager. `averaging.snapshots` has no average: False.
-        penalty: $R$, added once whatever the number of devices or parts.
-        accumulate: in how many parts the batch goes through the model, one after another, for
-            the memory of one part. Part k of n has the examples k, k + n, k + 2n ..., so that each
-            device computes its share of each part, if its examples can be divided by n. Batch
-            statistics are those of each part, and each part draws its own masks.
-        augment: `(key, batch) -> batch`, applied to each training batch on the device, with a key
-            of its own for each step, and never in evaluation. It sees the batch after the
-            preprocessing of `classification_loss`, so images are floating, and `"weight"` is there.
-        rng_streams: names of the streams that the model draws from; never `"params"`.
-        diagnostics: whether to report `"gradient_norm"` and `"non_finite"`. Small models in large
-            populations are faster without; NaN then shows in the losses only. `fit` needs them.
-        axis_name: of the mapped axis under `pmap_step`; else None.
-        trainable: which parameters are trained, as PyTorch's `requires_grad` says it: a tree of
-            bools (or a prefix: one bool for a whole layer), or a function from the parameters to
-            one; None is all. The others have no gradient: clipping, norms, decay and the rule's
-            state know nothing of them. `optimizers.freeze` does the same to the rule alone; here
-            the gradient is not computed either. True is trained here, and frozen there. Batch
-            norm's running statistics are no parameters, and go on in both.
+            statistics are not averaged: the state holds those of the last parameters, and
+            `averaging.recalibrate_batch_norm` computes those of the average.
+        evaluate_average: whether the average, if there is an averager, is the model that is
+            validated and kept as the best. Set False for `averaging.snapshots`, which has no
+            average.
+        penalty: $R$, a function from the parameters to one number, which is added once, whatever
+            the number of devices or parts.
+        accumulate: the number of equal parts in which the batch goes through the model, one after
+            another, to save memory. Part k of n has the examples k, k + n, k + 2n and so on, so
+            each device computes a share of each part if the number of its examples is divisible by
+            n. Batch statistics are those of each part, and each part draws its own masks.
+        augment: `(key, batch) -> batch`, applied to each training batch on the device, with a new
+            key for each step, and never in evaluation. It receives the batch after the
+            preprocessing of `classification_loss`: images are floating, and `"weight"` is present.
+        rng_streams: the names of the random streams that the model draws from; `"params"` is
+            refused.
+        diagnostics: whether to report `"gradient_norm"` and `"non_finite"`, which `fit` needs.
+            Small models in large populations are faster without; NaN then shows only in the losses.
+        axis_name: the name of the mapped axis under `pmap_step`; else None.
+        trainable: which parameters are trained, like `requires_grad` in PyTorch: a tree of bools, a
+            prefix of it (one bool for a whole layer), or a function from the parameters to such
+            a tree; None trains all. The others get no gradient, so clipping, norms, weight decay and the
+            state of `tx` leave them out. `optimizers.freeze` does the same inside `tx` alone, and
+            there True means frozen; here no gradient is computed, and True means trained. The
+            running statistics of batch norm are not parameters: both update them.
 
     Raises:
-        TypeError: `tx` is not a gradient transformation, `averager` not an averager, a function
-            cannot be called, a flag is not a bool, `accumulate` is not an integer, or
-            `rng_streams` is one string; in `init`, a parameter is not real and floating.
-        ValueError: `accumulate` is under 1, or a stream is called `"params"`; in `init`, there are
+        TypeError: `tx` is not a gradient transformation, `averager` is not an averager, a function
+            cannot be called, a flag is not a bool, `accumulate` is not an integer, or `rng_streams`
+            is not a sequence of strings; in `init`, a parameter is not real and floating.
+        ValueError: `accumulate` is below 1, or a stream is named `"params"`; in `init`, there are
             no `"params"`, or there is no average to evaluate; in `step` and `evaluate`, the batch
-            cannot be divided by `accumulate`, the state was made without this trainer's averager,
-            or `loss` gives something else than one number per example, or a metric by a name that
-            the step uses.
+            cannot be divided by `accumulate`, the state comes from a trainer with another averager,
+            `loss` does not return one number per example, or a metric has a name that the step
+            uses.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent
@@ -155,7 +164,10 @@ def trainer(
     check_flag("diagnostics", diagnostics)
     check_flag("evaluate_average", evaluate_average)
     if isinstance(tx, optax.MultiSteps):
-        raise TypeError("tx must be a GradientTransformation: use its .gradient_transformation().")
+        raise TypeError(
+            "tx must be a GradientTransformation, got a MultiSteps: pass the result of its "
+            "gradient_transformation()."
+        )
     check_instance("tx", tx, optax.GradientTransformation)
     check_integer("accumulate", accumulate, low=1)
     check_loss(loss)
@@ -170,7 +182,10 @@ def trainer(
     if axis_name is not None:
         check_instance("axis_name", axis_name, str)
     if "params" in rng_streams:
-        raise ValueError('rng_streams must not hold "params": Flax falls back to it silently.')
+        raise ValueError(
+            'rng_streams must not hold "params", from which Flax draws wherever another stream is '
+            f"missing, got {shown(rng_streams)}."
+        )
     step = make_step(
         StepSettings(
             loss,
@@ -216,16 +231,16 @@ def trainer(
 
 
 def first_average(averager: Averager, params: PyTree, evaluate_average: bool) -> Averaged:
-    """The average before the first update.
+    """Returns the average before the first update.
 
     Raises:
-        ValueError: the average is not a tree like the parameters, but is to be evaluated.
+        ValueError: the average is to be evaluated, but is not a tree like the parameters.
     """
     state = averager.init(params)
     output = averager.update(params, state)[0]
     if evaluate_average and jax.tree.structure(output) != jax.tree.structure(params):
         raise ValueError(
-            "averager must give a tree like the parameters for evaluate_average=True, "
+            "averager must return a tree like the parameters for evaluate_average=True, "
             f"got a {type(output).__name__}: set evaluate_average=False."
         )
     return Averaged(output, state)

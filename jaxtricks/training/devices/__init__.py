@@ -1,1 +1,1 @@
-"""One step on one device, on several, and on several machines."""
+"""The train step on one device, on several devices and on several machines."""

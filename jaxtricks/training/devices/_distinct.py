@@ -1,4 +1,4 @@
-"""A state that can be donated."""
+"""Copying arrays that share memory, so that a state can be donated."""
 
 import jax
 import jax.numpy as jnp
@@ -6,11 +6,12 @@ from jaxtyping import PyTree
 
 
 def distinct(state: PyTree, *others: PyTree) -> PyTree:
-    """Copies what lies in a tree a second time, such as tied weights, or in one of the others.
+    """Copies arrays that occur twice in `state`, such as tied weights, or also in `others`.
 
-    The memory of a donated array is written to, and one place in memory cannot be written to by
-    two: JAX raises an error on one device, and ends the process on several. Two arrays may share
-    their place on some of their devices only. Other leaves, such as NumPy's arrays, JAX copies.
+    JAX writes into the memory of a donated array, and two donated arrays must not share memory: JAX
+    raises an error on one device, and ends the process on several. Two arrays may share memory on
+    only some of their devices. NumPy arrays and other leaves are not copied here, because JAX
+    copies them itself.
 
     Example:
         >>> zeros = jnp.zeros(3)
@@ -30,7 +31,7 @@ def distinct(state: PyTree, *others: PyTree) -> PyTree:
 
 
 def _places(leaf: object) -> set[int]:
-    """The addresses of an array of JAX's on the devices of this process."""
+    """Returns the memory addresses of a JAX array on the devices of this process."""
     if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer):
         return set()
     array = leaf

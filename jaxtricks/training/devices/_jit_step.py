@@ -1,4 +1,4 @@
-"""The step compiled for one device."""
+"""The train step, compiled for one device."""
 
 import jax
 from jaxtyping import Array, Key
@@ -15,15 +15,19 @@ from jaxtricks.training.devices._distinct import distinct
 def jit_step(trainer: Trainer) -> TrainStep:
     """Compiles a trainer's step for one device.
 
-    The state given to it is donated: its arrays are used up, and the state returned takes their
-    place. Arrays that are in it twice, and NumPy's, are copied.
+    The state passed to the compiled step is donated: its arrays cannot be used afterwards, so use
+    the returned state instead. Arrays that occur twice in the state, and NumPy arrays, are copied
+    first.
 
     Args:
-        trainer: with `axis_name=None`.
+        trainer: a trainer with `axis_name=None`.
+
+    Returns:
+        The compiled `step(state, batch, key) -> (state, metrics)`.
 
     Raises:
-        ValueError: the step sums over a mapped axis; or, when called, a number of the batch does
-            not fit into the dtype in which JAX holds it.
+        ValueError: the step sums over a mapped axis; or, when the step is called, a number of the
+            batch does not fit into the dtype to which JAX converts it.
 
     Example:
         >>> import jax.numpy as jnp, numpy as np, optax
@@ -47,11 +51,11 @@ def jit_step(trainer: Trainer) -> TrainStep:
 
 
 def check_no_axis(trainer: Trainer) -> None:
-    """Checks for a trainer whose step sums over no mapped axis.
+    """Checks that `trainer` is a trainer whose step sums over no mapped axis.
 
     Raises:
-        TypeError: this is not a trainer.
-        ValueError: its step sums over one.
+        TypeError: it is not a trainer.
+        ValueError: it has an `axis_name`.
     """
     check_functions("trainer", trainer, Trainer)
     if trainer.axis_name is not None:

@@ -1,4 +1,4 @@
-"""The step mapped over devices, each with its own part of the batch."""
+"""The train step, mapped over devices, each with its own part of the batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,18 +25,23 @@ from jaxtricks.training.devices._sharding import (
 def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) -> TrainStep:
     """Maps a step over devices, each with its share of the batch and its own random draws.
 
-    Sums and gradients are added up over the trainer's axis, and so are the statistics of a batch
-    norm that knows its name. State and metrics are the same on every device and come back once. The
-    state given is donated; arrays that are in it twice, and NumPy's, are copied.
+    Gradients and sums are added up over the trainer's mapped axis, as are the statistics of a batch
+    norm with the same axis name. State and metrics are the same on every device and are returned
+    once. The state passed to the step is donated; arrays that occur twice in it, and NumPy arrays,
+    are copied first.
 
     Args:
-        trainer: with an `axis_name`.
-        devices: None means all of this process.
+        trainer: a trainer with an `axis_name`.
+        devices: the devices to use; None means all devices of this process.
+
+    Returns:
+        The mapped `step(state, batch, key) -> (state, metrics)`.
 
     Raises:
-        ValueError: the trainer has no `axis_name`, so that each device would train by its own part
-            alone; or, when called, the batch cannot be divided among the devices, or a number in
-            it does not fit into the dtype in which JAX holds it.
+        TypeError: `trainer` is not a trainer, or `devices` is not a sequence of devices.
+        ValueError: the trainer has no `axis_name`, so each device would train on its own part
+            alone; or, when the step is called, the batch cannot be divided among the devices, or a
+            number in it does not fit into the dtype to which JAX converts it.
 
     Example:
         >>> import numpy as np, optax
@@ -67,7 +72,7 @@ def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) 
     )
 
     def divided(x: Any) -> Any:
-        if jnp.ndim(x) == 0:  # of all examples
+        if jnp.ndim(x) == 0:  # one value for all examples
             return jnp.broadcast_to(x, (len(devices),))
         return x.reshape(len(devices), -1, *x.shape[1:])
 

@@ -1,4 +1,4 @@
-"""The step compiled for several devices and machines, as one program on divided batches."""
+"""The train step for several devices and machines, as one program on divided batches."""
 
 import jax
 from jax.sharding import NamedSharding
@@ -22,22 +22,27 @@ from jaxtricks.training.devices._sharding import (
 
 
 def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
-    """Compiles a step for several devices: the state on each of them, the batch divided.
+    """Compiles a step for several devices: each holds the whole state and a part of the batch.
 
     Sums, gradients, batch-norm statistics and random draws are those of the whole batch, as on one
-    device: the compiler adds the communication. This is the default for many devices, and for many
-    processes, where the batch comes from `place_batch`.
+    device: the compiler adds the communication. Use it for several devices, and for several
+    processes, whose batches come from `place_batch`.
 
-    The state given is donated, with the caller's arrays in it where they lay on these devices.
-    Arrays that are in it twice, and NumPy's, are copied.
+    The state passed to the step is donated, including arrays of the caller that already lie on
+    these devices. Arrays that occur twice in it, and NumPy arrays, are copied first.
 
     Args:
-        trainer: with `axis_name=None`.
+        trainer: a trainer with `axis_name=None`.
         sharding: from `data_sharding`.
 
+    Returns:
+        The compiled `step(state, batch, key) -> (state, metrics)`.
+
     Raises:
-        ValueError: the step sums over a mapped axis; or, when called, the batch cannot be divided
-            among the devices, or a number in it does not fit into the dtype in which JAX holds it.
+        TypeError: `trainer` is not a trainer, or `sharding` is not a `NamedSharding`.
+        ValueError: the step sums over a mapped axis; or, when the step is called, the batch cannot
+            be divided among the devices, or a number in it does not fit into the dtype to which JAX
+            converts it.
 
     Example:
         >>> import numpy as np, optax
@@ -55,7 +60,7 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
     everywhere = replicated(sharding)
     compiled = jax.jit(
         trainer.step,
-        in_shardings=(everywhere, None, everywhere),  # None: where the batch lies
+        in_shardings=(everywhere, None, everywhere),  # None: the sharding that the batch has
         out_shardings=(everywhere, everywhere),
         donate_argnums=0,
     )
@@ -63,7 +68,7 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
     def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Metrics]:
         check_rows_fit(batch)
         check_divisible(batch, sharding.num_devices)
-        if sharding.is_fully_addressable:  # with several processes both are placed already
+        if sharding.is_fully_addressable:  # with several processes both have been placed
             state = place(state, sharding)
             batch = jax.device_put(batch, batch_shardings(batch, sharding))
         return block_on_cpu(compiled(distinct(state, batch, key), batch, key), sharding)

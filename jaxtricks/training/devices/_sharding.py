@@ -1,4 +1,4 @@
-"""Where batches and states lie: divided among devices, or whole on each of them."""
+"""Placing batches and states: divided among devices, or copied to each of them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,11 +13,14 @@ from jaxtricks._tree_checks import check_real_tree
 
 
 def data_sharding(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
-    """Divides the first axis of a batch among devices; None means all of them.
+    """Makes the sharding that divides the first axis of a batch among devices.
+
+    Args:
+        devices: the devices to use; None means all devices of all processes.
 
     Raises:
         TypeError: `devices` is not a sequence of devices.
-        ValueError: it is empty.
+        ValueError: `devices` is empty.
 
     Example:
         >>> tuple(data_sharding(jax.devices()[:1]).spec)
@@ -29,7 +32,13 @@ def data_sharding(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
 
 
 def replicated(sharding: NamedSharding) -> NamedSharding:
-    """Keeps all of every array on each of the devices of a sharding.
+    """Makes the sharding that keeps a whole copy of every array on each device.
+
+    Args:
+        sharding: whose devices are used, from `data_sharding`.
+
+    Raises:
+        TypeError: `sharding` is not a `NamedSharding`.
 
     Example:
         >>> tuple(replicated(data_sharding()).spec)
@@ -40,16 +49,21 @@ def replicated(sharding: NamedSharding) -> NamedSharding:
 
 
 def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
-    """Puts a batch on the devices of a sharding, each process its own rows.
+    """Puts a batch on the devices of a sharding; each process passes its own rows.
 
     Args:
-        batch: the rows of this process: of one process all, of several the part that its devices
-            hold, in the order of the devices. A number alone goes to each device.
+        batch: a tree of arrays with the rows of this process: all rows if there is one process,
+            otherwise the rows for the devices of this process, in the order of the devices. A
+            number without an axis of examples goes to each device.
         sharding: from `data_sharding`.
 
+    Returns:
+        The batch as JAX arrays.
+
     Raises:
+        TypeError: `sharding` is not a `NamedSharding`, or a leaf is not an array of real numbers.
         ValueError: the rows cannot be divided equally, or a number in them does not fit into the
-            dtype in which JAX holds it.
+            dtype to which JAX converts it.
 
     Example:
         >>> placed = place_batch({"x": np.arange(4.0)}, data_sharding(jax.devices()[:1]))
@@ -68,12 +82,12 @@ def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
 
 
 def batch_shardings(batch: PyTree, sharding: NamedSharding) -> PyTree:
-    """Where each array of a batch goes: rows are divided, a number for all of them is on each."""
+    """Returns a sharding for each array of a batch: rows are divided, a single number is copied."""
     return jax.tree.map(lambda x: sharding if np.ndim(x) else replicated(sharding), batch)
 
 
 def place(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
-    """Puts all of a tree on each device."""
+    """Puts a copy of a whole tree on each device; None means JAX's default device."""
     if sharding is None:
         return jax.device_put(tree)
     everywhere = replicated(sharding)
@@ -85,14 +99,14 @@ def place(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
 
 
 def replicate(tree: PyTree, sharding: NamedSharding | None) -> PyTree:
-    """Inside a program: has all of a result on each device, where every process can read it."""
+    """Inside a program, puts a whole result on each device, where every process can read it."""
     if sharding is None:
         return tree
     return jax.lax.with_sharding_constraint(tree, replicated(sharding))
 
 
 def block_on_cpu(out: PyTree, sharding: NamedSharding | None) -> PyTree:
-    """Waits on several CPU devices, where two collectives in flight can block each other."""
+    """Waits for results on several CPU devices, where two pending collectives can deadlock."""
     if sharding is not None and sharding.num_devices > 1:
         if next(iter(sharding.device_set)).platform == "cpu":
             jax.block_until_ready(out)
@@ -100,10 +114,10 @@ def block_on_cpu(out: PyTree, sharding: NamedSharding | None) -> PyTree:
 
 
 def check_divisible(batch: PyTree, devices: int) -> None:
-    """Checks that the batch has as many rows for each device.
+    """Checks that the rows of a batch can be divided equally among devices.
 
     Raises:
-        ValueError: it has not.
+        ValueError: they cannot, or no array has an axis of examples.
     """
     sizes = [len(leaf) for leaf in jax.tree.leaves(batch) if np.ndim(leaf)]
     if not sizes:
@@ -114,7 +128,7 @@ def check_divisible(batch: PyTree, devices: int) -> None:
 
 
 def check_devices(devices: Sequence[jax.Device] | None) -> None:
-    """Checks a sequence of devices that is not empty; None passes and means all.
+    """Checks that `devices` is a sequence of devices and not empty, or None.
 
     Raises:
         TypeError: it is something else.

@@ -1,1 +1,1 @@
-"""Losses per example, for `trainer`."""
+"""Loss functions for `trainer`, with one loss per example."""

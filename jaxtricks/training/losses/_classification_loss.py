@@ -1,4 +1,4 @@
-"""Per-example losses of a classifier, ready for `trainer`."""
+"""The cross-entropy of a classifier, one number per example, as a loss for `trainer`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -34,54 +34,54 @@ def classification_loss(
     top_k: Sequence[int] = (),
     extra_args: ExtraArgs | None = None,
 ) -> ModelLoss:
-    r"""Softmax cross-entropy of a model's logits, example by example.
+    r"""Makes the softmax cross-entropy loss of a model, with one number per example.
 
-    $-\sum_c q_c \log p_c$ with $q$ the label's one-hot row, mixed with the uniform distribution by
-    `label_smoothing`, and multiplied by the label's class weight. Computed by log-sum-exp, so large
-    gaps between scores stay finite. The batch has `"image"` and `"label"`: whole numbers, or a row
-    of class probabilities for each example, as mixing makes them. A whole label out of range makes
-    its example's loss and metrics NaN, which stops the run.
+    The loss is $-\sum_c q_c \log p_c$ times the class weight of the label, where $q$ is the label's
+    one-hot row, mixed with the uniform distribution by `label_smoothing`. It is computed by
+    log-sum-exp, so it stays finite if logits differ much. The batch holds `"image"` and `"label"`:
+    integers `[batch]`, or class probabilities `[batch, classes]`, as mixing makes them. An integer
+    label out of range makes the loss and metrics of its example NaN, which stops a run.
 
-    Examples without a label, which PyTorch marks by `ignore_index=-100`, have the weight 0; then
-    their label may be anything, and the mean is over the others:
-    `{"image": image, "label": label, "weight": np.float32(label != -100)}`.
-    A class that is not to be chosen has the logit `-jnp.inf`: its probability and its gradient are
-    0, and label smoothing gives it no share. If it is the label's own, the loss is infinite.
+    Give an example without a label (PyTorch's `ignore_index=-100`) the weight 0; its label may then
+    be anything, and the mean is over the other examples:
+    `{"image": image, "label": label, "weight": np.float32(label != -100)}`. Give a class that must not be chosen the logit
+    `-jnp.inf`: its probability and its gradient are 0, and label smoothing gives it no share. An
+    example with that label has an infinite loss.
 
     Args:
-        model: gives logits `[batch, classes]`: a `flax.linen` module whose `__call__` takes `train`
-            by keyword, or a function as `Apply` describes it, such as `split_nnx` makes of a
-            `flax.nnx` module. If the call has a parameter `example_mask`, as those of our models
-            have, it is given a bool for each example, False for those of weight 0, so that batch
-            norm can leave them out. The batch statistics of other models count, in the place of
-            each such example, the first of the others once more.
-        preprocess: applied to the images first, inside the step. None divides whole numbers by
-            255 and leaves floats alone.
+        model: returns logits `[batch, classes]`: a `flax.linen` module whose `__call__` takes
+            `train` by keyword, or a function as `Apply` describes it, such as `split_nnx` makes of
+            a `flax.nnx` module. If its call has a parameter `example_mask`, as this library's
+            models do, it receives a bool for each example, False for weight 0, so that batch norm
+            can leave such examples out. Other models see the first other example once more in place
+            of each example of weight 0, and their batch statistics count it.
+        preprocess: applied to the images first, inside the step. None divides integers by 255 and
+            leaves floats as they are.
         label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$,
             over the $C$ classes whose logits are not minus infinity.
-        class_weights: one per class, at least 0; each example's loss is multiplied by its label's.
-            The mean over a batch still divides by the number of examples (PyTorch divides by the
-            weights' sum).
-        top_k: besides `"accuracy"`, metrics `"top_5_accuracy"` for each 5 in it, at most the number
-            of classes.
-        extra_args: `(params, masks, weight) -> dict`, called in training only: what it gives is
-            passed to the rule's `update` as keyword arguments. `masks` is the collection `"masks"`
-            that the layers have sown in this call, by the layers' names in Flax:
-            `{"Dropout_0": {"keep": (mask,)}}` of an `MLP`, `"layers_4"` of the fifth layer of a
-            `Sequential`. `weight` is that of each example. A trainer refuses it with `accumulate`
-            over 1 and under `pmap`, because the arguments are of one whole batch. See
+        class_weights: one number per class, at least 0, by which the loss of an example with that
+            label is multiplied. The mean over a batch still divides by the number of examples
+            (PyTorch divides by the sum of the weights).
+        top_k: for each number k in it, a metric such as `"top_5_accuracy"` is added to
+            `"accuracy"`; k is at most the number of classes.
+        extra_args: `(params, masks, weight) -> dict`, called in training only; its result is passed
+            to the `update` of `tx` as keyword arguments. `masks` is the collection `"masks"` that
+            the layers have sown in this call, by the layers' names in Flax:
+            `{"Dropout_0": {"keep": (mask,)}}` for an `MLP`, `"layers_4"` for the fifth layer of a
+            `Sequential`. `weight` is the weight of each example. A trainer refuses it with
+            `accumulate` above 1 and under `pmap`, because it needs the whole batch. See
             `optimizers.freeze_dropped`.
 
     Returns:
-        The loss. It is computed in float32 or wider, whatever the dtype of the logits, and has the
-        metric `"accuracy"`: 1 where the largest logit is the label's (of equal ones the first).
+        The loss, computed in float32 or wider. Its metric `"accuracy"` is 1 if the label has the
+        largest logit (the first of equal ones), else 0.
 
     Raises:
         TypeError: `model` is neither a Flax module nor a function, or `top_k` is not a sequence of
             integers.
         ValueError: an argument is out of range, or, when the loss is traced, a batch has no images
-            or labels, labels are neither whole `[batch]` nor floating `[batch, classes]`, there are
-            not as many class weights as classes, or fewer classes than a `top_k`.
+            or labels, the labels have the wrong dtype or shape, the number of class weights is not
+            the number of classes, or a `top_k` is larger than it.
 
     Example:
         >>> class Doubled(nn.Module):
@@ -134,7 +134,7 @@ def classification_loss(
         options = {"train": train, "rngs": rngs, "example_mask": example_mask, "sown": sown}
         called = apply(variables, images, **options)
         if not isinstance(called, tuple) or len(called) != 2:
-            raise TypeError(f"model must give (outputs, model_state), got {shown(called)}.")
+            raise TypeError(f"model must return (outputs, model_state), got {shown(called)}.")
         logits, model_state = called
         return logits.astype(wide_dtype(logits.dtype)), model_state
 
@@ -177,17 +177,17 @@ def classification_loss(
 def check_shapes(
     batch: Batch, classes: int, weights: Float[Array, " classes"] | None, top_k: Sequence[int]
 ) -> None:
-    """Checks what can only be checked against the model's logits.
+    """Checks labels, class weights and `top_k` against the number of classes of the logits.
 
     Raises:
-        ValueError: there are no labels, another number of class weights than of classes, or fewer
-            classes than a `top_k`.
+        ValueError: there are no labels, the number of class weights is not `classes`, or a `top_k`
+            is larger than it.
     """
     if "label" not in batch:
         raise ValueError(f'batch must hold "image" and "label", got {sorted(batch)}.')
     if weights is not None and weights.shape != (classes,):
         raise ValueError(
-            f"class_weights must be one per class, {classes}, got the shape {weights.shape}."
+            f"class_weights must be one for each of {classes} classes, got {list(weights.shape)}."
         )
     for k in top_k:
         if k > classes:
@@ -195,22 +195,22 @@ def check_shapes(
 
 
 def to_unit(images: Array) -> Float[Array, "..."]:
-    """Divides whole numbers by 255; floats stay, and truth values become 0 and 1."""
+    """Divides integers by 255, keeps floats, and turns bools into 0 and 1."""
     if jnp.issubdtype(images.dtype, jnp.floating):
         return images
     return images.astype(jnp.float32) / (1 if images.dtype == bool else 255)
 
 
 def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
-    """One-hot rows of whole labels, NaN for those out of range; rows of probabilities stay.
+    """Turns integer labels into one-hot rows, NaN if out of range; keeps rows of probabilities.
 
     Raises:
-        ValueError: the labels are neither.
+        ValueError: the labels have another dtype or shape.
     """
     integer = jnp.issubdtype(labels.dtype, jnp.integer)
     if labels.ndim != (1 if integer else 2) or not integer and labels.shape[1] != classes:
         raise ValueError(
-            f"label must be whole [batch] or floating [batch, {classes}], "
+            f"label must be integers [batch] or floating [batch, {classes}], "
             f"got {labels.dtype} {list(labels.shape)}."
         )
     if not integer:
@@ -224,7 +224,7 @@ def probabilities(labels: Array, classes: int) -> Float[Array, "batch classes"]:
 def cross_entropy(
     logits: Float[Array, "batch classes"], target: Float[Array, "batch classes"]
 ) -> Float[Array, " batch"]:
-    """Minus the target's mean of the log-probabilities, where 0 times minus infinity is 0."""
+    """Computes the cross-entropy, where a probability of 0 adds 0 even if its logit is -inf."""
     log_p = jax.nn.log_softmax(logits)
     excluded = (target == 0) & (log_p == -jnp.inf)
     return -jnp.sum(target * jnp.where(excluded, 0, log_p), axis=-1)
@@ -233,9 +233,10 @@ def cross_entropy(
 def in_top(
     logits: Float[Array, "batch classes"], target: Float[Array, "batch classes"], k: int
 ) -> Float[Array, " batch"]:
-    """1 if the target's largest class is among the `k` largest logits, else 0; NaN without target.
+    """Returns 1 if the label is among the `k` largest logits, else 0; NaN if the target is NaN.
 
-    Ties go to the lower index; NaN ranks above every number.
+    The label is the class with the largest target. Ties go to the lower index; NaN ranks above
+    every number.
     """
     labels = jnp.argmax(target, axis=-1)
     chosen = jnp.take_along_axis(logits, labels[:, None], axis=1)
