@@ -132,10 +132,10 @@ def trainer(
         axis_name: the name of the mapped axis under `pmap_step`; else None.
         trainable: which parameters are trained, like `requires_grad` in PyTorch: a tree of bools, a
             prefix of it (one bool for a whole layer), or a function from the parameters to such
-            a tree; None trains all. The others get no gradient, so clipping, norms, weight decay and the
-            state of `tx` leave them out. `optimizers.freeze` does the same inside `tx` alone, and
-            there True means frozen; here no gradient is computed, and True means trained. The
-            running statistics of batch norm are not parameters: both update them.
+            a tree; None trains all. The others get no gradient, so clipping, norms, weight decay
+            and the state of `tx` leave them out. `optimizers.freeze` does the same inside `tx`
+            alone, and there True means frozen; here no gradient is computed, and True means
+            trained. The running statistics of batch norm are not parameters: both update them.
 
     Raises:
         TypeError: `tx` is not a gradient transformation, `averager` is not an averager, a function

@@ -1,1 +1,1 @@
-"""Checkpoints that prove themselves intact before they are used."""
+"""Writing checkpoints, and reading them after every byte has been verified."""

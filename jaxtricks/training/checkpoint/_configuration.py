@@ -1,4 +1,4 @@
-"""Which settings a checkpoint was made with."""
+"""The settings with which a checkpoint was made, and their comparison."""
 
 import json
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from jaxtricks._checks import check_instance
 
 
 def as_json(configuration: Mapping | None) -> dict | None:
-    """What JSON makes of a configuration: tuples become lists, keys become strings.
+    """Converts a configuration as JSON does: tuples become lists, keys become strings.
 
     Raises:
-        TypeError: JSON has no such value.
+        TypeError: `configuration` is not a mapping, or JSON cannot represent a value.
     """
     if configuration is None:
         return None
@@ -19,15 +19,16 @@ def as_json(configuration: Mapping | None) -> dict | None:
         return json.loads(json.dumps(dict(configuration)))
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"configuration must be JSON, with NumPy's numbers as float(x) or int(x): {error}."
+            "configuration must hold what JSON can represent (write NumPy numbers as float(x) or "
+            f"int(x)): {error}."
         ) from error
 
 
 def check_same_configuration(saved: dict | None, now: dict) -> None:
-    """Checks that every key has the value it had.
+    """Checks that two configurations have the same keys and values.
 
     Raises:
-        ValueError: one differs; the message names each with both values.
+        ValueError: they differ; the message names each key with both values.
 
     Example:
         >>> check_same_configuration({"model": {"width": 64}}, {"model": {"width": 128}})
@@ -45,7 +46,7 @@ def check_same_configuration(saved: dict | None, now: dict) -> None:
 
 
 def flatten(tree: dict, prefix: str = "") -> dict[str, str]:
-    """Dotted keys and the values as JSON writes them, so that NaN equals NaN."""
+    """Flattens nested dicts to dotted keys; values become JSON texts, so that NaN equals NaN."""
     flat = {}
     for key, value in tree.items():
         if isinstance(value, dict) and value:

@@ -1,11 +1,12 @@
-"""The folders of a run's checkpoints: which there are, adding one, and removing old ones.
+"""The folder with a run's checkpoints: finding them, adding one, and removing old ones.
 
-What is found in them may be anything: a disk or a stranger changed it. When old checkpoints are
-removed and when one is restored, those count that verify; others that are met on the way stay.
+A file in it may have been changed by a disk fault or by somebody. When old checkpoints are removed,
+or one is restored, only checkpoints that verify count; damaged ones that are found are not removed.
 
-A checkpoint is a folder named by its step. It appears under that name by one rename, when all of it
-is on the disk, and is renamed before it is removed. So a kill at any moment leaves whole
-checkpoints, folders named `*.tmp`, which the next save removes, and `*.replaced`, which are whole.
+A checkpoint is a folder named by its step. It is written under a temporary name, and renamed when
+all of it is on the disk; it is renamed again before it is removed. So a kill at any moment leaves
+whole checkpoints, whole ones named `*.replaced`, and folders named `*.tmp`, which the next save
+removes.
 """
 
 import itertools
@@ -34,11 +35,11 @@ STATE = "state"
 
 
 class Checkpoint(NamedTuple):
-    """A folder whose description is intact; its arrays are yet unread.
+    """A checkpoint whose description is intact; its arrays have not been read yet.
 
     Attributes:
-        path: of the folder.
-        meta: its `meta.json`.
+        path: the folder of the checkpoint.
+        meta: the content of its `meta.json`.
     """
 
     path: Path
@@ -46,12 +47,12 @@ class Checkpoint(NamedTuple):
 
 
 def partial_path(folder: Path, step: int) -> Path:
-    """Where a checkpoint is written before it has its name."""
+    """Returns the path under which a checkpoint is written before it gets its final name."""
     return folder / f"{step:08d}.tmp"
 
 
 def prepare(folder: Path, partial: Path) -> list[str]:
-    """Removes or puts back what a killed save has left, and makes room for a new one.
+    """Removes or restores what a killed save has left, and makes the folder `partial`.
 
     Returns:
         What could not be removed, and why.
@@ -70,7 +71,7 @@ def prepare(folder: Path, partial: Path) -> list[str]:
 
 
 def publish(partial: Path, meta: dict) -> list[str]:
-    """Completes a partial checkpoint and gives it its name; one of the same step makes way.
+    """Completes a partial checkpoint and gives it its name, replacing one of the same step.
 
     Returns:
         What could not be removed, and why.
@@ -89,16 +90,16 @@ def publish(partial: Path, meta: dict) -> list[str]:
 
 
 def retire(folder: Path, keep: int, mode: str, fresh: Path) -> list[str]:
-    """Removes all but the newest `keep` that verify, the best that does, and damaged ones met.
+    """Removes all but the newest `keep` checkpoints that verify and the best that does.
 
-    No more are read than it takes to find those. Of the rest, which are removed unread, some may be
-    damaged too.
+    Damaged checkpoints that are found on the way stay. No more checkpoints are read than needed to
+    find those that stay; the others are removed unread, and some of them may be damaged too.
 
     Args:
-        folder: of the checkpoints.
-        keep: at least 1.
-        mode: whether the best has the smallest or the largest metric.
-        fresh: the one just written, whose sums need not be taken again.
+        folder: the folder of the checkpoints.
+        keep: how many of the newest stay, at least 1.
+        mode: whether the best has the smallest (`"min"`) or the largest metric (`"max"`).
+        fresh: the checkpoint just written, which need not be verified again.
 
     Returns:
         What could not be removed, and why.
@@ -121,7 +122,7 @@ def retire(folder: Path, keep: int, mode: str, fresh: Path) -> list[str]:
 
 
 def is_intact(path: Path) -> bool:
-    """Whether a checkpoint verifies."""
+    """Says whether a checkpoint verifies."""
     try:
         verify(path)
     except DamagedCheckpoint:
@@ -130,10 +131,10 @@ def is_intact(path: Path) -> bool:
 
 
 def retire_all(paths: Iterable[Path]) -> list[str]:
-    """Removes checkpoints; each loses its name first, so that none is ever half removed.
+    """Removes checkpoints; each is renamed first, so that no named checkpoint is half removed.
 
     Returns:
-        What could not be removed, and why: a folder in use, for instance, may stay.
+        What could not be removed, and why: for example, a folder in use may stay.
     """
     failures = []
     for path in paths:
@@ -149,7 +150,7 @@ def retire_all(paths: Iterable[Path]) -> list[str]:
 
 
 def remove(paths: Iterable[Path]) -> list[str]:
-    """Removes folders that have no name any more.
+    """Removes folders, without renaming them first.
 
     Returns:
         What could not be removed, and why.
@@ -164,15 +165,15 @@ def remove(paths: Iterable[Path]) -> list[str]:
 
 
 def find(folder: Path) -> tuple[list[Checkpoint], list[str]]:
-    """All checkpoints with an intact description, and what is wrong with the others."""
+    """Finds all checkpoints with an intact description, and says what is wrong with the others."""
     checkpoints, damaged = [], []
     for path in matching(folder, r"\d{8,}(\.replaced)?"):
         try:
             if not is_folder(path):
-                raise DamagedCheckpoint("it is no folder")
+                raise DamagedCheckpoint("it is not a folder")
             meta = check_meta(META, decode(META, read_verified(path, META)))
             if meta["step"] != int(path.stem):
-                raise DamagedCheckpoint(f"{META} is of step {meta['step']}")
+                raise DamagedCheckpoint(f"{META} belongs to step {meta['step']}")
             checkpoints.append(Checkpoint(path, meta))
         except DamagedCheckpoint as error:
             damaged.append(f"{path.name}: {error}")
@@ -180,12 +181,12 @@ def find(folder: Path) -> tuple[list[Checkpoint], list[str]]:
 
 
 def newest_first(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
-    """By the order of saving: a run that went back to an earlier step saves newer ones."""
+    """Sorts by the order of saving: a run that went back to an earlier step saves newer ones."""
     return sorted(checkpoints, key=lambda c: c.meta["sequence"], reverse=True)
 
 
 def best_first(checkpoints: list[Checkpoint], mode: str) -> list[Checkpoint]:
-    """Those with a finite metric; of equal ones the earlier."""
+    """Sorts those with a finite metric from the best to the worst; of equal ones, older first."""
     sign = 1 if mode == "min" else -1
     finite = [c for c in checkpoints if c.meta["metric"] is not None]
     finite = [c for c in finite if math.isfinite(c.meta["metric"])]
@@ -193,6 +194,6 @@ def best_first(checkpoints: list[Checkpoint], mode: str) -> list[Checkpoint]:
 
 
 def matching(folder: Path, pattern: str) -> list[Path]:
-    """What a folder holds whose whole name matches."""
+    """Lists the paths in a folder whose whole name matches a pattern."""
     names = sorted(os.listdir(folder)) if folder.is_dir() else []
     return [folder / name for name in names if re.fullmatch(pattern, name, re.ASCII)]

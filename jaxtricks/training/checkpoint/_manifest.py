@@ -1,4 +1,4 @@
-"""Finding every damaged byte of a folder by a list of its files with their sizes and sums."""
+"""Finding damaged files of a folder by a manifest of their sizes and SHA-256 sums."""
 
 import hashlib
 import json
@@ -8,15 +8,15 @@ from pathlib import Path
 from jaxtricks._regular_file import open_regular, read_regular
 
 NAME = "manifest.json"
-MAX_FILE_BYTES = 2**28  # of a file that is read as a whole: no run describes itself at such length
+MAX_FILE_BYTES = 2**28  # of a file that is read as a whole; descriptions are far smaller
 
 
 class DamagedCheckpoint(Exception):
-    """A folder is not what was saved; the message says which file."""
+    """A folder differs from what was saved; the message says which file."""
 
 
 def seal(folder: Path) -> None:
-    """Writes the manifest of all files below a folder; when it returns, all are on the disk."""
+    """Writes the manifest of all files below a folder, and waits until all are on the disk."""
     files = {}
     for path in files_below(folder):
         files[path.relative_to(folder).as_posix()] = {
@@ -34,7 +34,7 @@ def verify(folder: Path) -> None:
     """Checks that a folder holds the files of its manifest, bit for bit, and nothing else.
 
     Raises:
-        DamagedCheckpoint: it does not.
+        DamagedCheckpoint: the folder differs from its manifest.
     """
     expected = read_manifest(folder)
     try:
@@ -50,7 +50,7 @@ def verify(folder: Path) -> None:
 
 
 def read_verified(folder: Path, name: str) -> bytes:
-    """The bytes of one file, checked against the manifest.
+    """Reads one file and checks it against the manifest.
 
     Raises:
         DamagedCheckpoint: the manifest or this file is missing or damaged.
@@ -63,7 +63,11 @@ def read_verified(folder: Path, name: str) -> bytes:
 
 
 def read_manifest(folder: Path) -> dict:
-    """The manifest, if it is the text that `seal` writes; a flipped space is a difference."""
+    """Reads the manifest, and checks that it is exactly the text that `seal` writes.
+
+    Raises:
+        DamagedCheckpoint: the manifest is missing, or even one space of it differs.
+    """
     text = read_small(folder, NAME)
     files = decode(NAME, text)
     flat = isinstance(files, dict) and all(
@@ -76,7 +80,11 @@ def read_manifest(folder: Path) -> dict:
 
 
 def read_small(folder: Path, name: str) -> bytes:
-    """The bytes of a file that is read as a whole."""
+    """Reads a whole file of at most `MAX_FILE_BYTES` bytes.
+
+    Raises:
+        DamagedCheckpoint: it cannot be read.
+    """
     try:
         return read_regular(folder / name, most=MAX_FILE_BYTES, follow=False)
     except OSError as error:
@@ -84,7 +92,11 @@ def read_small(folder: Path, name: str) -> bytes:
 
 
 def verify_file(folder: Path, name: str, expected: object) -> None:
-    """Checks the size of one file and, if it is right, the sum."""
+    """Checks the size of one file and, if that is right, its SHA-256 sum.
+
+    Raises:
+        DamagedCheckpoint: the file cannot be read, or its size or sum is wrong.
+    """
     try:
         with open_regular(folder / name, follow=False) as file:
             entry: dict[str, int | str] = {"size": os.fstat(file.fileno()).st_size}
@@ -97,10 +109,10 @@ def verify_file(folder: Path, name: str, expected: object) -> None:
 
 
 def decode(name: str, text: bytes) -> object:
-    """What a file of JSON holds.
+    """Parses a JSON file.
 
     Raises:
-        DamagedCheckpoint: it is no JSON, or JSON deeper than Python reads.
+        DamagedCheckpoint: it is not JSON, or it is nested deeper than Python reads.
     """
     try:
         return json.loads(text)
@@ -109,18 +121,18 @@ def decode(name: str, text: bytes) -> object:
 
 
 def encode(tree: object) -> bytes:
-    """JSON of which there is only one spelling."""
+    """Writes a tree as JSON in a unique way: the same tree always gives the same bytes."""
     return (json.dumps(tree, indent=1, sort_keys=True) + "\n").encode()
 
 
 def write(path: Path, content: bytes) -> None:
-    """Writes a file through to the disk."""
+    """Writes a file, and waits until its bytes are on the disk."""
     path.write_bytes(content)
     synchronize(path)
 
 
 def synchronize(path: Path) -> None:
-    """Waits until a file's bytes, or the names in a folder, are on the disk."""
+    """Waits until the bytes of a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -129,13 +141,13 @@ def synchronize(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The sum of a file, read piece by piece."""
+    """Computes the SHA-256 sum of a file, which is read piece by piece."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All that is below a folder but folders; a link to a folder is none."""
+    """Lists everything below a folder except folders; a link to a folder counts as a file."""
     found, folders = [], [folder]
     while folders:
         for path in folders.pop().iterdir():
@@ -144,5 +156,5 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether this is a folder itself, not a link to one."""
+    """Says whether a path is a folder itself, not a link to one."""
     return path.is_dir() and not path.is_symlink()

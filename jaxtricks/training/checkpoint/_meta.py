@@ -1,4 +1,4 @@
-"""The description of a checkpoint, `meta.json`, proved to be one before it is used."""
+"""The description of a checkpoint, `meta.json`, which is checked before it is used."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ FORMAT = 1
 
 
 def check_meta(name: str, meta: Any) -> dict[str, Any]:
-    """Gives a description back if each entry is of its type.
+    """Checks the type of each entry of a description, and returns the description.
 
     Raises:
-        DamagedCheckpoint: one is missing or of another type, or the format is another one.
+        DamagedCheckpoint: an entry is missing or has another type, or the format is another one.
     """
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise DamagedCheckpoint(f"{name} is not of format {FORMAT}")
+        raise DamagedCheckpoint(f"{name} does not have format {FORMAT}")
     listed = isinstance(meta.get("tree"), list) and all(map(is_leaf, meta["tree"]))
     entries = {
         "step": is_count(meta.get("step")),
@@ -27,12 +27,12 @@ def check_meta(name: str, meta: Any) -> dict[str, Any]:
     }
     for entry, right in entries.items():
         if not right:
-            raise DamagedCheckpoint(f"{name} has no {entry} as `save` writes it")
+            raise DamagedCheckpoint(f"{name} has no entry {entry} of the type that `save` writes")
     return meta
 
 
 def is_leaf(leaf: Any) -> bool:
-    """Whether this is what `describe` says of a leaf."""
+    """Says whether a value is a leaf's description as `describe` writes it."""
     if not isinstance(leaf, dict) or not isinstance(leaf.get("shape"), list):
         return False
     names = [leaf.get("path"), leaf.get("dtype"), leaf.get("key", "")]
@@ -44,5 +44,5 @@ def is_leaf(leaf: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
-    """Whether this is a whole number from 0."""
+    """Says whether a value is an integer of at least 0."""
     return type(value) is int and value >= 0

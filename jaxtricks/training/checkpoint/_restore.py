@@ -1,4 +1,4 @@
-"""Reading a checkpoint, once every byte of it is proved to be what was written."""
+"""Reading a checkpoint after every byte of it has been verified."""
 
 import os
 import warnings
@@ -29,17 +29,17 @@ from jaxtricks.training.checkpoint._stored_tree import (
 
 
 class NoIntactCheckpoint(RuntimeError):
-    """There are checkpoints, and all are damaged; the message says of each what is wrong."""
+    """Raised if all checkpoints of a folder are damaged; says what is wrong with each of them."""
 
 
 class Restored(NamedTuple):
-    """What a checkpoint held.
+    """The result of `restore`.
 
     Attributes:
-        tree: shaped, typed and placed like `like`.
-        step: that it was saved at.
-        metric: that it was saved with, or None.
-        skipped: of each damaged checkpoint that was passed over, the folder and what is wrong.
+        tree: the saved tree, with the shapes, dtypes and placement of `like`.
+        step: the step at which it was saved.
+        metric: the metric with which it was saved, or None.
+        skipped: for each damaged checkpoint that was skipped, its folder and what is wrong with it.
     """
 
     tree: PyTree
@@ -56,30 +56,35 @@ def restore(
     which: Literal["latest", "best"] = "latest",
     part: str = "",
 ) -> Restored:
-    """Reads the newest or the best checkpoint that is intact, bit for bit.
+    """Reads the newest or the best checkpoint whose files are all intact, bit for bit.
 
-    All of its files are compared with their SHA-256 sums before any array is read. A damaged
-    checkpoint is passed over with a warning; nothing is removed. Files are read as JSON and as
-    numbers: none can run code. The sums find what a disk or a broken copy changed; they are no
-    signatures: whoever can write to the folder can write other numbers with the right sums.
+    All its files are compared with their SHA-256 sums before any array is read. A damaged
+    checkpoint is skipped with a warning; nothing is removed. Files are read as JSON and as numbers,
+    so none can run code. The sums find damage by a disk or a broken copy, but they are not
+    signatures: whoever can write to the folder can write other numbers with matching sums.
 
     Args:
-        folder: what `save` was given.
-        like: a tree of the same structure, shapes and dtypes, of arrays or
-            `jax.ShapeDtypeStruct`; its shardings say where the arrays go.
-        configuration: must equal the saved one; None does not compare.
-        which: the newest, in the order of saving, or the one with the best metric.
-        part: the path in the saved tree of what `like` is, as `jax.tree_util.keystr` writes it;
-            "" for all of it. In the checkpoints of `fit`, `".state"` is the train state and
-            `".stopping.best_variables"` the best variables; of averaged weights
-            `".state.average.output"`, like the parameters.
+        folder: the folder that was passed to `save`.
+        like: a tree of arrays or `jax.ShapeDtypeStruct` with the saved structure, shapes and
+            dtypes; its shardings say where the arrays are placed.
+        configuration: must equal the saved configuration; None skips the comparison.
+        which: `"latest"` for the newest, in the order of saving, or `"best"` for the one with the
+            best metric.
+        part: the path of the subtree to read, as `jax.tree_util.keystr` writes it; `like` then
+            describes that subtree. "" reads the whole tree. In the checkpoints of `fit`, `".state"`
+            is the train state, `".stopping.best_variables"` holds the best variables and
+            `".state.average.output"` the averaged parameters.
+
+    Returns:
+        The tree, with its step and its metric.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
         ImportError: orbax is not installed.
-        NoIntactCheckpoint: there are only damaged ones.
-        ValueError: the configuration or the tree is another one; the message says where. Or the
-            best is wanted, and none has a finite metric. Or there is no such `part`.
+        NoIntactCheckpoint: all checkpoints are damaged.
+        ValueError: the configuration or the tree differs from the saved one (the message says
+            where), there is no such `part`, or the best is wanted and no checkpoint has a finite
+            metric.
         TypeError: `part` is not a string.
 
     Example:
@@ -117,34 +122,34 @@ def restore(
             skipped.append(f"{checkpoint.path.name}: {error}")
             continue
         if skipped:
-            message = f"damaged checkpoints in {folder} were passed over: {'; '.join(skipped)}."
+            message = f"damaged checkpoints in {folder} were skipped: {'; '.join(skipped)}."
             warnings.warn(f"{message} Step {checkpoint.meta['step']} is used.", stacklevel=2)
         return Restored(tree, checkpoint.meta["step"], checkpoint.meta["metric"], tuple(skipped))
     if skipped:
         raise NoIntactCheckpoint(
-            f"all checkpoints in {folder} are damaged, bring back a copy or take another folder: "
+            f"all checkpoints in {folder} are damaged, put back a copy or use another folder: "
             f"{'; '.join(skipped)}."
         )
     below = place / "checkpoints"
-    hint = f": those of `fit` are in {below}" if below.is_dir() else ""
+    hint = f": the checkpoints of `fit` are in {below}" if below.is_dir() else ""
     raise FileNotFoundError(f"there is no checkpoint in {folder}{hint}.")
 
 
 def in_order(
     folder: Path, checkpoints: list[Checkpoint], damaged: list[str], which: str
 ) -> list[Checkpoint]:
-    """The checkpoints from the one that is wanted to the one that is wanted least.
+    """Sorts checkpoints from the one that is wanted most to the one that is wanted least.
 
     Raises:
-        ValueError: the best is wanted, and none has a finite metric.
+        ValueError: the best is wanted, and no checkpoint has a finite metric.
     """
     newest = newest_first(checkpoints)
     if which == "latest" or not newest:
         return newest
     best = best_first(checkpoints, newest[0].meta["mode"])
     if not best:
-        others = f" Damaged are {'; '.join(damaged)}." if damaged else ""
+        others = f" Damaged checkpoints: {'; '.join(damaged)}." if damaged else ""
         raise ValueError(
-            f"no checkpoint in {folder} has a finite metric to be the best by.{others}"
+            f"no checkpoint in {folder} has a finite metric: use which='latest'.{others}"
         )
     return best

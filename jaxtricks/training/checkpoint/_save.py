@@ -1,4 +1,4 @@
-"""Writing a checkpoint so that a kill at any moment leaves whole ones."""
+"""Writing a checkpoint so that a kill at any moment leaves whole checkpoints."""
 
 import os
 import shutil
@@ -40,33 +40,35 @@ def save(
     configuration: Mapping | None = None,
     keep: int = 2,
 ) -> Path:
-    """Writes `folder/<step in 8 digits>`, then removes all but the newest `keep` and the best.
+    """Writes a checkpoint, then removes all but the newest `keep` checkpoints and the best one.
 
-    It returns when every byte is on the disk. A kill at any moment leaves the earlier checkpoints
-    whole. One of the same step is replaced. Under several processes all must call it, with one
-    folder that all see. A `metric` that is not finite is never the best.
+    The checkpoint is the folder `<step>` in `folder`, its step written with 8 digits. `save`
+    returns when every byte is on the disk. A kill at any moment leaves the earlier checkpoints
+    whole. A checkpoint of the same step is replaced. With several processes all of them must call
+    it, with one folder that all can see. A metric that is not finite is never the best.
 
     Before an old checkpoint is removed, those that stay are read and compared with their SHA-256
-    sums: damaged ones do not count among them, and those found on the way stay too. What the
-    system does not let go, such as a file in use, is named by a warning, and the next save tries
-    again.
+    sums. Damaged checkpoints do not count towards `keep` or as the best, and those that are found
+    are not removed. If something cannot be removed, such as a file in use, a warning names it, and
+    the next save tries again.
 
     Args:
-        folder: of the run; made if missing.
+        folder: the folder of the run's checkpoints; it is made if it is missing.
         tree: arrays, typed keys, numbers and None in any containers that JAX knows.
-        step: finished updates.
-        metric: by which the best is chosen.
-        mode: whether a smaller or a larger metric is better.
-        configuration: what `restore` compares; anything that JSON has.
-        keep: how many of the newest stay, at least 1.
+        step: the number of finished updates.
+        metric: the number by which the best checkpoint is chosen; None makes it never the best.
+        mode: whether a smaller (`"min"`) or a larger metric (`"max"`) is better.
+        configuration: a dict that JSON can represent, which `restore` compares.
+        keep: how many of the newest checkpoints stay, at least 1.
 
     Returns:
         The folder of the checkpoint.
 
     Raises:
         ImportError: orbax is not installed.
-        OSError: it cannot be written; the earlier ones are intact.
-        TypeError: a leaf is not an array, or `configuration` is not JSON.
+        OSError: the checkpoint cannot be written; the earlier ones are intact.
+        TypeError: a leaf is not an array, or `configuration` cannot be written as JSON.
+        ValueError: `step` or `keep` is out of range, `mode` is unknown, or the tree holds no array.
 
     Example:
         >>> import tempfile
@@ -97,14 +99,14 @@ def save(
     leaves = stored_leaves(tree)
     folder = local_path("folder", folder).absolute()
     partial = partial_path(folder, meta["step"])
-    staying: list[str] = []
+    failures: list[str] = []
 
     def finish() -> None:
-        staying.extend(publish(partial, meta))
-        staying.extend(retire(folder, keep, mode, partial.with_suffix("")))
+        failures.extend(publish(partial, meta))
+        failures.extend(retire(folder, keep, mode, partial.with_suffix("")))
 
     try:
-        on_first_process(lambda: staying.extend(prepare(folder, partial)))
+        on_first_process(lambda: failures.extend(prepare(folder, partial)))
         write_leaves(partial / STATE, leaves)
         on_first_process(finish)
     except Exception as error:
@@ -113,17 +115,17 @@ def save(
     finally:
         if jax.process_index() == 0:
             shutil.rmtree(partial, ignore_errors=True)
-    if staying:
+    if failures:
         warnings.warn(
             f"step {meta['step']} is saved, but old files could not be removed: "
-            f"{'; '.join(staying)}. The next save tries again.",
+            f"{'; '.join(failures)}. The next save tries again.",
             stacklevel=2,
         )
     return partial.with_suffix("")
 
 
 def check_orbax() -> None:
-    """Checks for the package that reads and writes arrays.
+    """Checks that orbax, which reads and writes the arrays, is installed.
 
     Raises:
         ImportError: it is not installed.

@@ -1,4 +1,4 @@
-"""The leaves of a tree as orbax arrays, and a description by which a wrong tree is refused."""
+"""Storing the leaves of a tree as orbax arrays, with a description that is compared on reading."""
 
 import dataclasses
 import re
@@ -13,16 +13,16 @@ from jaxtyping import PyTree
 from jaxtricks.training.checkpoint._manifest import DamagedCheckpoint
 
 SHOWN = 5
-# What orbax raises over files that it did not write so; a device that has no room is none of them.
+# What orbax raises for files that were changed; a device out of memory raises something else.
 UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 def describe(name: str, tree: PyTree) -> list[dict]:
-    """Lists path, shape and dtype of all leaves, None included, as JSON has them.
+    """Lists the path, shape and dtype of all leaves, None included, for JSON.
 
     Raises:
-        TypeError: a leaf is not an array, number, PRNG key or None.
-        ValueError: there is no array.
+        TypeError: a leaf is not an array, a number, a random key or None.
+        ValueError: there is no array with an element.
     """
     leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_none)
     description = []
@@ -35,7 +35,7 @@ def describe(name: str, tree: PyTree) -> list[dict]:
 
 
 def describe_leaf(name: str, leaf: Any) -> dict:
-    """Shape and dtype; of arrays also what NumPy cannot say: a weak type, or a key's algorithm."""
+    """Returns shape and dtype, and for JAX arrays a weak type and the algorithm of random keys."""
     if leaf is None or is_number(leaf):
         return {"shape": [], "dtype": type(leaf).__name__}
     if not isinstance(leaf, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic) or not (
@@ -51,10 +51,12 @@ def describe_leaf(name: str, leaf: Any) -> dict:
 
 
 def of_part(description: list[dict], part: str) -> list[dict]:
-    """The leaves below a path, by their paths from there; a path ends where a new key begins.
+    """Returns the leaves below the path `part`, with their paths relative to it.
+
+    `part` must end where a path gets its next key.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there is no leaf below `part`.
     """
     below = [
         {**leaf, "path": leaf["path"][len(part) :]}
@@ -69,7 +71,7 @@ def of_part(description: list[dict], part: str) -> list[dict]:
 
 
 def check_same_description(saved: list[dict], like: list[dict]) -> None:
-    """Checks paths, shapes and dtypes.
+    """Checks that two descriptions have the same paths, shapes and dtypes.
 
     Raises:
         ValueError: they differ; the message names the paths.
@@ -86,18 +88,21 @@ def check_same_description(saved: list[dict], like: list[dict]) -> None:
 
 
 def spell(leaf: dict) -> str:
-    """A shape and dtype as JAX writes them, such as `float32[3,4]`."""
+    """Writes a shape and dtype as JAX does, such as `float32[3,4]`."""
     return f"{leaf['dtype']}[{','.join(map(str, leaf['shape']))}]"
 
 
 def stored_leaves(tree: PyTree) -> dict[str, jax.Array | np.ndarray]:
-    """The arrays to write, by the position of their leaf."""
+    """Returns the arrays to write, by the position of their leaf in the tree."""
     leaves = enumerate(jax.tree.leaves(tree, is_leaf=is_none))
     return {str(index): stored_form(leaf) for index, leaf in leaves if is_stored(leaf)}
 
 
 def stored_form(leaf: Any) -> jax.Array | np.ndarray:
-    """On the host, unless other processes hold a part of it; of a key its words."""
+    """Returns what is written for a leaf: an array on the host, and for random keys their words.
+
+    An array of which other processes hold a part stays on its devices.
+    """
     if isinstance(leaf, jax.Array):
         leaf = jax.random.key_data(leaf) if is_key(leaf) else leaf
         return np.asarray(leaf) if leaf.is_fully_addressable else leaf
@@ -105,7 +110,7 @@ def stored_form(leaf: Any) -> jax.Array | np.ndarray:
 
 
 def write_leaves(path: Path, leaves: dict[str, jax.Array | np.ndarray]) -> None:
-    """Writes arrays; every process calls it, and each array is written once."""
+    """Writes arrays with orbax; every process calls it, and each array is written once."""
     import orbax.checkpoint as ocp
 
     with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
@@ -116,7 +121,7 @@ def read_tree(path: Path, like: PyTree, description: list[dict], part: str) -> P
     """Reads the leaves below `part` into the structure and onto the devices of `like`.
 
     Raises:
-        DamagedCheckpoint: the files are no arrays, or others than the description says.
+        DamagedCheckpoint: the files are not arrays, or differ from the description.
     """
     import orbax.checkpoint as ocp
 
@@ -141,11 +146,11 @@ def read_tree(path: Path, like: PyTree, description: list[dict], part: str) -> P
 
 
 def check_read(saved: dict, got: Any, wanted: Any) -> None:
-    """Checks what was read for one leaf: for a missing one orbax gives back what it was given.
+    """Checks what orbax read for one leaf; for a missing leaf it returns what it was given.
 
     Raises:
-        DamagedCheckpoint: it is missing, or another array than the description says; names the
-            leaf.
+        DamagedCheckpoint: the leaf is missing or differs from the description; the message names
+            it.
     """
     if got is wanted:
         raise DamagedCheckpoint(f"the leaf {saved['path']} is missing")
@@ -158,7 +163,7 @@ def check_read(saved: dict, got: Any, wanted: Any) -> None:
 
 
 def abstract_form(leaf: Any) -> jax.ShapeDtypeStruct | np.ndarray:
-    """What orbax reads a leaf into: memory of the host, or a part for each process."""
+    """Returns what orbax reads a leaf into: host memory, or one part for each process."""
     if not isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
         return np.asarray(leaf)
     form = jax.eval_shape(jax.random.key_data, leaf) if is_key(leaf) else leaf
@@ -168,7 +173,7 @@ def abstract_form(leaf: Any) -> jax.ShapeDtypeStruct | np.ndarray:
 
 
 def rebuild(leaf: Any, saved: dict, value: Any) -> Any:
-    """Makes the kind of leaf that `leaf` is from what was read; None was not stored."""
+    """Converts what was read into the kind of `leaf`; None was not stored."""
     if leaf is None:
         return None
     if is_number(leaf):
@@ -186,38 +191,38 @@ def rebuild(leaf: Any, saved: dict, value: Any) -> Any:
 
 
 def with_key_type(words: jax.Array, saved: dict) -> jax.Array:
-    """Random keys of their words.
+    """Makes random keys from their words.
 
     Raises:
-        DamagedCheckpoint: the description names no type of keys that JAX knows.
+        DamagedCheckpoint: the description names a kind of key that JAX does not know.
     """
     try:
         return jax.random.wrap_key_data(words, impl=saved["key"])
     except (ValueError, TypeError) as error:
-        raise DamagedCheckpoint(f"the leaf {saved['path']} is no key: {error}") from error
+        raise DamagedCheckpoint(f"the leaf {saved['path']} is not a key: {error}") from error
 
 
 def weakly_typed(values: np.ndarray) -> jax.Array:
-    """The same numbers, with the type of a Python number, which gives way in promotions."""
+    """Makes a weakly typed JAX array: in promotions its dtype gives way like a Python number's."""
     zero = jnp.asarray(np.zeros((), values.dtype).item())
     return jnp.broadcast_to(zero, values.shape).at[...].set(values)
 
 
 def is_stored(leaf: Any) -> bool:
-    """Whether there is something to write: orbax refuses arrays without elements."""
+    """Says whether a leaf is written; orbax refuses arrays without elements."""
     return leaf is not None and 0 not in np.shape(leaf)
 
 
 def is_number(leaf: Any) -> bool:
-    """Whether this is a number of Python's own; `np.float64` is a float to Python."""
+    """Says whether a leaf is a Python number; `np.float64`, a subclass of float, does not count."""
     return isinstance(leaf, bool | int | float) and not isinstance(leaf, np.generic)
 
 
 def is_key(leaf: Any) -> bool:
-    """Whether these are typed PRNG keys."""
+    """Says whether a leaf holds typed random keys."""
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def is_none(leaf: Any) -> bool:
-    """Makes None a leaf of its own."""
+    """Says whether a leaf is None; as `is_leaf` it makes None a leaf."""
     return leaf is None

@@ -26,6 +26,7 @@ def jit_step(trainer: Trainer) -> TrainStep:
         The compiled `step(state, batch, key) -> (state, metrics)`.
 
     Raises:
+        TypeError: `trainer` is not a trainer.
         ValueError: the step sums over a mapped axis; or, when the step is called, a number of the
             batch does not fit into the dtype to which JAX converts it.
 

@@ -1,1 +1,1 @@
-"""The loop around a run: validation, control, files, and an end that loses nothing."""
+"""The loop of `fit`: epochs, validation, control rules, files and progress."""

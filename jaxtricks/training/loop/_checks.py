@@ -1,4 +1,4 @@
-"""What can be wrong with the arguments of `fit`, found before anything is compiled."""
+"""Checks of the arguments of `fit`, which run before anything is compiled."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,9 +29,16 @@ def check_settings(
 ) -> None:
     """Checks flags, numbers and names.
 
+    Args:
+        flags: arguments that must be bools.
+        numbers: arguments that must be integers of at least 1.
+        loop: the argument `loop`.
+        sharding: the argument `sharding`.
+        files: arguments that need a folder, if there is none.
+
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: one is out of range, or one of `files` is wanted without a folder.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is out of range, or one of `files` is set.
     """
     for name, flag in flags.items():
         check_flag(name, flag)
@@ -43,17 +50,18 @@ def check_settings(
         check_instance("sharding", sharding, NamedSharding)
     for name, wanted in files.items():
         if wanted:
-            raise ValueError(f"{name}={wanted!r} needs a folder.")
+            raise ValueError(f"folder must be given for {name}={wanted!r}, got None.")
 
 
 def check_split(
     name: str, examples: Examples, batch_size: int, loop: str | None, classes: int | None
 ) -> None:
-    """Checks one split: of a source that is not a dict of arrays, its first batch.
+    """Checks the training or validation examples; of a data source, its first batch.
 
     Raises:
-        TypeError: it is neither, or a source where one program needs arrays.
-        ValueError: it is empty, or its examples are not as they should be.
+        TypeError: `examples` is neither a dict of arrays nor a data source, or it is a data source
+            and `loop` is `"scan"`.
+        ValueError: there are no examples, or they do not have the form that training needs.
     """
     size = count_examples(examples, name=name)
     if not isinstance(examples, Mapping):
@@ -71,14 +79,15 @@ def check_split(
 
 
 def check_batch(train: Examples, batch_size: int, sharding: NamedSharding | None) -> Shapes:
-    """Checks that there is a whole batch and that the devices can share it; gives its shapes.
+    """Checks that there is a whole batch that the devices can share, and returns its shapes.
 
     Raises:
-        ValueError: otherwise.
+        ValueError: there are fewer examples than `batch_size`, or a batch cannot be divided
+            equally.
     """
     size = count_examples(train)
     if batch_size > size:
-        raise ValueError(f"batch_size must not be over the {size} examples, got {batch_size}.")
+        raise ValueError(f"batch_size must be at most the {size} examples, got {batch_size}.")
     shapes = batch_shapes(train, batch_size)
     if sharding is not None:
         check_divisible(shapes, sharding.num_devices)
@@ -86,7 +95,7 @@ def check_batch(train: Examples, batch_size: int, sharding: NamedSharding | None
 
 
 def batch_shapes(examples: Examples, batch_size: int) -> Shapes:
-    """What a batch looks like to a step."""
+    """Returns the shapes and dtypes of a batch as a step receives it."""
     one = take_batch(examples, np.zeros(1, int), np.ones(1, np.float32))
     return {
         name: jax.ShapeDtypeStruct(
@@ -97,36 +106,39 @@ def batch_shapes(examples: Examples, batch_size: int) -> Shapes:
 
 
 def trace_step(step: TrainStep, state: TrainState, batch: Shapes, key: Key[Array, ""]) -> Any:
-    """Traces the step, which compiles nothing, checks what comes out and gives the program.
+    """Traces the step without compiling it, checks its results and returns the program.
 
     Raises:
         TypeError: `state` is not a `TrainState`.
-        ValueError: the state that comes out differs from the one that went in, or the step reports
-            no `"non_finite"`.
+        ValueError: the new state differs from the old one in structure, shapes or dtypes, or the
+            step does not report `"non_finite"`.
     """
     try:
         program, (after, metrics) = jax.make_jaxpr(step, return_shape=True)(state, batch, key)
     except Exception as error:
         error.add_note(
-            "This came up when the step was traced. Did the state come from this trainer's init? "
-            "Does `rng_streams` of the trainer name each stream that the model draws from, and "
-            "does the model take `train` by keyword?"
+            "This error came up while the step was traced. Did this trainer's init make the state? "
+            "Does `rng_streams` of the trainer name each random stream that the model draws from? "
+            "Does the model take `train` by keyword?"
         )
         raise
     different = differences(state, after)
     if different or jax.tree.structure(state) != jax.tree.structure(after):
         raise ValueError(
-            "step must give a state like the one it takes; "
+            "step must return a state like the one it takes; "
             f"{different or f'{shown_structure(state)} before, {shown_structure(after)} after'}. "
             "Make the state with the init of this trainer."
         )
     if "non_finite" not in metrics:
-        raise ValueError("step must report non_finite: trainer(..., diagnostics=True).")
+        raise ValueError(
+            "step must report the metric 'non_finite', which trainer(..., diagnostics=True) adds, "
+            f"got {sorted(metrics)}."
+        )
     return program
 
 
 def check_monitor(trainer: Trainer, state: TrainState, batch: Shapes, monitor: str) -> None:
-    """Traces the evaluation.
+    """Traces the evaluation and checks that it returns the metric `monitor`.
 
     Raises:
         ValueError: there is no metric of that name.
@@ -138,7 +150,7 @@ def check_monitor(trainer: Trainer, state: TrainState, batch: Shapes, monitor: s
 
 
 def differences(old: PyTree, new: PyTree) -> str:
-    """The paths of leaves that are in one tree only or differ in shape or type; "" if equal."""
+    """Describes the leaves that are in one tree only or differ in shape or dtype; "" if none."""
     before, after = described(old), described(new)
     return "; ".join(
         f"{path} is {before.get(path, 'missing')} before and {after.get(path, 'missing')} after"
@@ -148,7 +160,7 @@ def differences(old: PyTree, new: PyTree) -> str:
 
 
 def described(tree: PyTree) -> dict[str, str]:
-    """Type and shape of each leaf by its path."""
+    """Returns the dtype and shape of each leaf by its path."""
     shapes = jax.eval_shape(lambda tree: tree, tree)
     return {
         jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}"
@@ -157,15 +169,15 @@ def described(tree: PyTree) -> dict[str, str]:
 
 
 def check_default_mode(stopping: ControlRule, monitor: str) -> None:
-    """Checks that the rule taken for want of another fits the metric.
+    """Checks that the default stopping rule suits the monitored metric.
 
     Raises:
-        TypeError: `monitor` is not a name.
-        ValueError: the metric is one to be large.
+        TypeError: `monitor` is not a string.
+        ValueError: the rule wants a small metric, and the metric is an accuracy.
     """
     check_instance("monitor", monitor, str)
     if stopping.mode == "min" and monitor.endswith("accuracy"):
         raise ValueError(
-            f"monitor={monitor!r} needs a rule that wants it large, such as "
-            'stopping=control.keep_best(mode="max").'
+            "stopping must be a rule with mode='max', such as control.keep_best(mode='max'), for "
+            f"monitor={monitor!r}, got None, which means mode='min'."
         )

@@ -1,4 +1,4 @@
-"""Which way to run an epoch is fast, by what was measured."""
+"""Choosing the faster way to run an epoch, by what was measured."""
 
 from typing import Any, Literal
 
@@ -6,17 +6,18 @@ import jax
 
 
 def choose_loop(program: Any) -> Literal["scan", "host"]:
-    """Says whether an epoch should be one program or a compiled step called from Python.
+    """Chooses between one program per epoch and a compiled step that is called from Python.
 
-    One scan is fastest, but for one case: on a CPU the gradient of a native convolution is many
-    times slower inside a loop than outside (`paper_figs/performance.md` has the numbers; our
-    `models.Conv` computes it another way there). The numbers are the same both ways.
+    One scan per epoch is faster, with one exception: on a CPU the gradient of a native convolution
+    is many times slower inside a loop than outside (`paper_figs/performance.md` has the numbers;
+    this library's `models.Conv` computes it in another way there). The results are the same in both
+    ways.
 
     Args:
-        program: the step as `jax.make_jaxpr(step)(state, batch, key)` traces it.
+        program: the traced step, from `jax.make_jaxpr(step)(state, batch, key)`.
 
     Returns:
-        "host" for a step with a native convolution on a CPU, else "scan".
+        `"host"` for a step with a native convolution on a CPU, else `"scan"`.
 
     Example:
         >>> program = jax.make_jaxpr(lambda state, batch, key: (state + batch, {}))(1.0, 2.0, None)

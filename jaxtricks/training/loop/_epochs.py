@@ -1,4 +1,4 @@
-"""Epoch after epoch: training, validation, the rules, and the record of it."""
+"""Epoch after epoch: training, validation, the control rules and a record of the metrics."""
 
 import functools
 import time
@@ -32,10 +32,10 @@ from jaxtricks.training.loop._loops import Loop
 def first_position(
     trainer: Trainer, control: Control, state: TrainState, sharding: NamedSharding | None
 ) -> Position:
-    """The position before the first epoch, in buffers of its own.
+    """Returns the position before the first epoch, in newly allocated arrays.
 
     Raises:
-        ValueError: the plateau rule does not begin with the factor 1.
+        ValueError: the plateau rule does not start with the factor 1.
     """
     state = place(state, sharding)
     position, scale = block_on_cpu(begin_program(trainer, control, sharding, state), sharding)
@@ -47,7 +47,7 @@ def first_position(
 def begin_program(
     trainer: Trainer, control: Control, sharding: NamedSharding | None, state: TrainState
 ) -> tuple[Position, Any]:
-    """The first position, and the plateau rule's first answer."""
+    """Compiled: the first position, and the plateau rule's factor before its first observation."""
     position = begin(trainer, control, jax.tree.map(jnp.copy, state))
     return replicate((position, first_scale(control)), sharding)
 
@@ -60,7 +60,7 @@ def observe_program(
     position: Position,
     value: ScalarLike,
 ) -> tuple[Position, Bool[Array, ""]]:
-    """The end of an epoch."""
+    """Compiled: the end of an epoch, where both rules observe the metric."""
     return replicate(observe(trainer, control, position, value), sharding)
 
 
@@ -72,10 +72,12 @@ def remaining(
     epochs: int,
     sharding: NamedSharding | None,
 ) -> Iterator[tuple[Position, Record, bool]]:
-    """Runs epoch after epoch, until there are as many as asked or the rule stops.
+    """Runs epoch after epoch, until there are `epochs` of them or the stopping rule stops.
+
+    Yields after each epoch the position, the record of its metrics, and whether to stop.
 
     Raises:
-        NonFiniteError: a step gave NaN or an infinity, or the monitored metric is one.
+        NonFiniteError: a step gave NaN or an infinity, or the monitored metric is NaN or infinite.
     """
     stop = bool(was_stopped(trainer, control, position))
     while int(position.epoch) < epochs and not stop:
@@ -100,7 +102,7 @@ def remaining(
 
 
 def train(loop: Loop, state: TrainState, number: np.int32) -> tuple[TrainState, PyTree]:
-    """One epoch and the means of its metrics.
+    """Trains for one epoch and returns the state and the means of the metrics.
 
     Raises:
         NonFiniteError: a step gave NaN or an infinity.
@@ -115,5 +117,5 @@ def train(loop: Loop, state: TrainState, number: np.int32) -> tuple[TrainState, 
 
 
 def reported(means: Mapping[str, Any]) -> float | None:
-    """The learning rate of an epoch's last step, if the rule reports one."""
+    """Returns the learning rate of an epoch's last step, or None if it is not reported."""
     return float(means["learning_rate"]) if "learning_rate" in means else None

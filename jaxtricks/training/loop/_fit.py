@@ -1,4 +1,4 @@
-"""The loop around a run: validation, control, files, and an end that loses nothing."""
+"""Training in a loop with validation, control rules, files, and resuming."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ from jaxtricks.training.loop._reports import event_files, progress_report, say
 from jaxtricks.training.loop._result import Fit
 from jaxtricks.training.loop._run_folder import RunFolder, add_resume_hint, facts_of
 
-# Made once: a rule is a static argument of the programs, and another one would be compiled anew.
+# Made once: a rule is a static argument of compiled programs, so a new one is compiled anew.
 KEEP_BEST = {mode: keep_best(mode=mode) for mode in ("min", "max")}
 
 
@@ -60,78 +60,88 @@ def fit(
     progress: bool = True,
     tensorboard: bool = False,
 ) -> Fit:
-    """Trains for some epochs, with validation after each, and keeps what it has done.
+    """Trains for some epochs, with validation after each, and can save and resume the run.
 
-    The order of epoch e is `epoch_order(fold_in(order_key, e))` and step t draws from
-    `fold_in(step_key, t)`, with `order_key, step_key = split(key)`, as in `run`, which gives the
-    same numbers. Every example counts once in each epoch and in each validation: a last batch is
-    padded with weight 0. The caller's state survives. A second run of the same trainer compiles
-    nothing; a new trainer does, and memory for its programs stays taken, see `trainer`.
+    With `order_key, step_key = split(key)`, the order of epoch e is
+    `epoch_order(fold_in(order_key, e))` and step t draws from `fold_in(step_key, t)`. `run` does
+    the same and gives the same numbers. Every example counts once in each epoch and in each
+    validation: the last batch is padded with examples of weight 0. The caller's state is not
+    donated. A second run of the same trainer compiles nothing; a new trainer does, and its programs
+    stay in memory, see `trainer`.
 
-    With an averager, validation, the rules and the best model look at the average of the
+    With an averager, validation, the control rules and the best model use the average of the
     parameters, unless the trainer has `evaluate_average=False`.
 
-    In a folder, `history.jsonl` has one line per epoch and `checkpoints` the last and the best
-    position. A run that was killed goes on bit for bit with `resume=True`, on the same devices and
-    versions; lines of epochs after the checkpoint are cut off first, and a warning names the epochs
-    whose lines are damaged or lost. Ctrl-C keeps what was saved.
-    One run at a time writes to a folder: the file `lock` keeps others out while it runs.
+    In `folder`, `history.jsonl` has one line per epoch, and `checkpoints` holds the last and the
+    best position. With `resume=True` a run that was killed continues, bit for bit on the same
+    devices and versions. Lines of epochs after the checkpoint are cut off first, and a warning
+    names the epochs whose lines are damaged or lost. After Ctrl-C everything that was saved
+    remains. One run at a time writes to a folder: the file `lock` keeps other runs out while it
+    runs.
 
     Args:
-        trainer: from `trainer`. One with an `axis_name` runs under `pmap_step` on this process's
-            devices.
+        trainer: from `trainer`. A trainer with an `axis_name` runs under `pmap_step` on the devices
+            of this process.
         state: from `trainer.init`.
-        train: a dict of arrays or, unless `loop="scan"`, anything with `__len__` and
-            `__getitem__(indices) -> dict of rows`, for data larger than memory. `data.stream`
-            reads it.
-        validation: likewise.
-        key: of the whole run.
-        epochs: at least 1. May grow when a run is resumed; a run that has as many or more is given
-            back as it ended.
-        batch_size: of training and validation, at most the number of training examples; with
-            several processes that of all together.
-        plateau: sets the factor by which updates are multiplied, such as `control.plateau()`.
-        stopping: ends the run, such as `control.early_stopping(5)`; one that watches a single
-            metric. A run that it has ended stays so when it is resumed, with a warning. None is
-            `control.keep_best()`; for an accuracy give `control.keep_best(mode="max")`.
-        monitor: the validation metric that both watch and that the best checkpoint has, in
-            float32: a change of less than 6e-8 of it is none.
-        loop: `"scan"` runs an epoch as one program on examples that lie on the device, `"host"`
-            reads each batch on the host and calls a compiled step. None takes what `choose_loop`
-            measured to be faster, and `"host"` for examples that are not arrays.
-        sharding: from `data_sharding`, to divide batches among devices. With several processes
-            each reads only its rows.
-        classes: how many there are, to check the labels; None checks only that none is negative.
-        folder: of the run's files, on this machine's file system and seen by all processes; `~` is
-            the home folder. None writes nothing.
-        resume: goes on with the run in the folder, or begins one if it has no checkpoint yet.
-        save_every: epochs between checkpoints; the last epoch always has one.
-        configuration: what JSON has, and what must be the same when the run is resumed, such as
-            the model's and the rule's settings, patiences and decays. The batch size, the key, the
-            examples, the state's shapes and the kinds of `plateau` and `stopping` are compared
-            without it.
+        train: the training examples: a dict of arrays or, unless `loop="scan"`, a data source with
+            `__len__` and `__getitem__(indices) -> dict of rows`, for data larger than memory, which
+            `data.stream` reads.
+        validation: the validation examples, likewise.
+        key: the random key of the whole run.
+        epochs: the number of epochs in total, at least 1. It may grow when a run is resumed; a run
+            that already has as many is returned as it ended.
+        batch_size: the number of examples per batch, in training and validation, at most the number
+            of training examples; with several processes, the number in all of them together.
+        plateau: a control rule that sets the factor by which updates are multiplied, such as
+            `control.plateau()`.
+        stopping: a control rule on one metric that ends the run, such as
+            `control.early_stopping(5)`. A run that it has ended stays ended when it is resumed,
+            with a warning. None means `control.keep_best()`; for an accuracy pass
+            `control.keep_best(mode="max")`.
+        monitor: the validation metric that both rules observe and that chooses the best checkpoint.
+            It is compared in float32, where a relative change below 6e-8 counts as none.
+        loop: `"scan"` runs an epoch as one program on examples that are on the device; `"host"`
+            reads each batch on the host and calls a compiled step. None means the choice of
+            `choose_loop`, and `"host"` for examples that are not arrays.
+        sharding: from `data_sharding`, to divide batches among devices. With several processes each
+            reads only its own rows.
+        classes: the number of classes, to check the labels; None only checks that no label is
+            negative.
+        folder: the folder of the run's files, on this machine's file system and seen by all
+            processes; `~` is the home folder. None writes nothing.
+        resume: whether to continue the run in the folder; a run without a checkpoint starts anew.
+        save_every: the number of epochs between checkpoints; the last epoch always has one.
+        configuration: a dict that JSON can represent, which must be the same when the run is
+            resumed, such as the settings of the model, the optimizer and the control rules. The
+            batch size, the key, the examples, the shapes of the state and the kinds of `plateau`
+            and `stopping` are always compared.
         on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
-            before anything is written of it. It returns None, True to end the run, or a dict of
+            before anything is written about it. It returns None, True to end the run, or a dict of
             metrics: numbers, or arrays, which TensorBoard shows as histograms of their finite
-            entries. They join the record, and so the history, the event files and a resumed run;
-            a change of the record itself is refused. The history writes NaN and infinities as
-            Python's `json` does. Several processes must all return the same.
-            The next epoch uses the state up: copy what you keep.
+            entries. They are added to the record, so also to the history and the event files;
+            changing `record` itself is an error. The history writes NaN and infinities as Python's
+            `json` does. With several processes, all must return the same. The next epoch donates
+            `state`: copy what you keep.
         progress: shows a bar on a terminal if tqdm is installed, else a line for each epoch on
             standard error.
-        tensorboard: writes event files into the folder's `tensorboard`.
+        tensorboard: whether to write event files into the subfolder `tensorboard`.
+
+    Returns:
+        The last state, the best variables and the history, see `Fit`.
 
     Raises:
-        ValueError: an argument, the examples or the state do not fit, or the folder's run was
-            another one; the message says what differs.
-        TypeError: an argument is of the wrong kind.
+        ValueError: an argument, the examples or the state do not fit, or the folder holds another
+            run; the message says what differs.
+        TypeError: an argument has the wrong type.
         FileExistsError: the folder holds a run and `resume` is False.
+        FileNotFoundError: the folder holds a history, but its checkpoints are missing.
         NoIntactCheckpoint: all checkpoints are damaged.
-        NonFiniteError: a step gave NaN or an infinity, or the monitored metric is one. The error
-            has the state before that step.
+        NonFiniteError: a step gave NaN or an infinity, or the monitored metric is NaN or infinite.
+            The error holds the state before that step.
         OSError: the folder cannot be written to.
         RuntimeError: another run writes to the folder.
-        ImportError: tensorboardX is not installed, and `tensorboard` is True.
+        ImportError: `tensorboard` is True and tensorboardX is not installed, or there is a `folder`
+            and orbax is not installed.
 
     Example:
         >>> import jax, jax.numpy as jnp, numpy as np, optax
@@ -196,7 +206,7 @@ def fit(
                     break
     end = Fit(position, history)
     if progress and end.epochs < epochs:
-        say(f"ended after {end.epochs} of {epochs} epochs, the best was epoch {end.best_epoch}")
+        say(f"ended after {end.epochs} of {epochs} epochs, the best epoch was {end.best_epoch}")
     return end
 
 
@@ -211,7 +221,7 @@ def make_loop(
     sharding: NamedSharding | None,
     monitor: str,
 ) -> Loop:
-    """Traces what will run, which compiles nothing, and chooses how epochs are run."""
+    """Traces the step and the evaluation, which compiles nothing, and chooses the kind of loop."""
     batch = check_batch(train, batch_size, sharding)
     step = compiled_step(trainer, loop, sharding)
     program = trace_step(step, state, batch, key)

@@ -1,4 +1,4 @@
-"""The metrics of each epoch as lines of JSON, each with a sum by which damage is found."""
+"""The metrics of each epoch as lines of JSON, each with a sum that reveals damage."""
 
 import os
 import pathlib
@@ -14,10 +14,10 @@ Record = TypeAliasType("Record", dict[str, Any])
 
 
 def read(path: pathlib.Path, epochs: int) -> tuple[list[Record], list[int]]:
-    """The intact records of the first `epochs` epochs, in order, and the epochs that lack one.
+    """Returns the intact records of the first `epochs` epochs, and the epochs without one.
 
     Raises:
-        OSError: the file is there and cannot be read.
+        OSError: the file exists and cannot be read.
     """
     try:
         lines = read_regular(path).split(b"\n")
@@ -29,10 +29,10 @@ def read(path: pathlib.Path, epochs: int) -> tuple[list[Record], list[int]]:
 
 
 def keep(path: pathlib.Path, records: list[Record]) -> None:
-    """Makes the file hold these records and nothing else; a kill leaves the old or the new file.
+    """Makes the file hold exactly these records; a kill leaves the old or the new file.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     content = b"".join(map(_json_lines.encode, records))
     if path.exists() and read_regular(path) == content:
@@ -47,13 +47,13 @@ def keep(path: pathlib.Path, records: list[Record]) -> None:
 
 
 def decode(line: bytes) -> Record | None:
-    """The record of a line without its end, or None if it is not that of an epoch."""
+    """Parses a line without its end; returns None if it is not the record of an epoch."""
     record = _json_lines.decode(line)
     return record if record and type(record.get("epoch")) is int else None
 
 
 def ranges(epochs: Collection[int]) -> str:
-    """Numbers in order, in short.
+    """Writes increasing numbers in short, as ranges.
 
     Example:
         >>> ranges([1, 2, 3, 7])

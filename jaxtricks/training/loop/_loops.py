@@ -28,13 +28,14 @@ Number = np.int32
 
 
 class Loop(NamedTuple):
-    """What `fit` calls.
+    """The functions that train and evaluate in `fit`.
 
     Attributes:
-        epoch: `(state, number of the epoch) -> (state, means)`; the state given is used up. After a
-            step that is not finite the state is the one before that step.
-        redo: `(state, number of the epoch, number of the step in it) -> state`: that step alone.
-        evaluate: `(variables) -> validation metrics`.
+        epoch: `(state, number) -> (state, means)` trains for the epoch of that number, counted from
+            0; the state passed to it is donated. After a non-finite step it returns the state
+            before that step.
+        redo: `(state, number, step) -> state` repeats one step of that epoch, counted from 0.
+        evaluate: `(variables) -> metrics` on the validation examples.
     """
 
     epoch: Callable[[TrainState, Number], tuple[TrainState, Numbers]]
@@ -50,7 +51,7 @@ def scan_loop(
     batch_size: int,
     sharding: NamedSharding | None,
 ) -> Loop:
-    """Each epoch is one program; all examples lie on each device."""
+    """Makes a loop whose epoch is one program; all examples lie on each device."""
     train, validation = (place(dict(rows), sharding) for rows in (train, validation))
     rows = padded_size(batch_size, count_examples(validation), sharding)
     settings = (trainer, batch_size, sharding)
@@ -78,7 +79,7 @@ def host_loop(
     batch_size: int,
     sharding: NamedSharding | None,
 ) -> Loop:
-    """Each step is a call of a compiled step; batches are read while the device computes."""
+    """Makes a loop that calls a compiled step; batches are read while the device computes."""
     order_key, step_key = jax.random.split(key)
     steps = -(-count_examples(train) // batch_size)
     rows = padded_size(batch_size, count_examples(validation), sharding)
@@ -102,7 +103,7 @@ def host_loop(
 
         for metrics in fetch_behind(advance()):
             history.append(metrics)
-            if metrics["non_finite"]:  # known two steps late, so once more from the start
+            if metrics["non_finite"]:  # known two steps late: repeat up to it
                 state = start
                 for batch in itertools.islice(batches(number, 0), len(history) - 1):
                     state, _ = compiled(state, batch, step_key)
@@ -124,7 +125,7 @@ def epoch_program(
     number: Int[Array, ""],
     key: Key[Array, ""],
 ) -> tuple[TrainState, Metrics]:
-    """An epoch, compiled once for all runs with the same trainer."""
+    """Trains for one epoch, compiled once for all runs of the same trainer."""
     trainer, batch_size, sharding = settings
     out = numbered_epoch(trainer, state, examples, number, key, batch_size, sharding)
     return replicate(out, sharding)
@@ -139,7 +140,7 @@ def step_program(
     step: Int[Array, ""],
     key: Key[Array, ""],
 ) -> TrainState:
-    """One step of such an epoch."""
+    """Trains for one step of such an epoch."""
     trainer, batch_size, sharding = settings
     order = order_of(key, number, count_examples(examples), batch_size)
     batch = take_batch(examples, order.indices[step], order.weights[step])
@@ -152,21 +153,21 @@ means_program = jax.jit(mean_over_steps)
 
 @jax.jit
 def copy(tree: PyTree) -> PyTree:
-    """New buffers, where the old ones are, because those that are donated are gone."""
+    """Copies arrays on their own devices, because donated arrays cannot be used again."""
     return jax.tree.map(jnp.copy, tree)
 
 
 def compiled_step(trainer: Trainer, loop: str | None, sharding: NamedSharding | None) -> TrainStep:
-    """The step as the host loop calls it.
+    """Returns the compiled step that the host loop calls.
 
     Raises:
-        ValueError: a trainer for `pmap_step` meets another way to divide batches.
+        ValueError: the trainer has an `axis_name`, but `sharding` or `loop="scan"` is given too.
     """
     if trainer.axis_name is None:
         return jit_step(trainer) if sharding is None else shard_step(trainer, sharding)
     if loop == "scan" or sharding is not None:
         raise ValueError(
-            f"trainer with axis_name={trainer.axis_name!r} runs under pmap: leave out "
-            'sharding and loop="scan".'
+            f"trainer with axis_name={trainer.axis_name!r} runs under pmap: leave out sharding and "
+            f"loop='scan', got sharding={sharding!r} and loop={loop!r}."
         )
     return pmap_step(trainer)

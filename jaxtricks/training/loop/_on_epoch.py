@@ -1,4 +1,4 @@
-"""What the caller says after each epoch."""
+"""Calling the caller's function after each epoch."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,11 +18,12 @@ OnEpoch = TypeAliasType(
 
 
 def ask(on_epoch: OnEpoch | None, state: TrainState, record: Record) -> bool:
-    """Calls `on_epoch` and adds its metrics to the record; gives whether the run is to end.
+    """Calls `on_epoch` and adds its metrics to the record; returns whether to end the run.
 
     Raises:
-        TypeError: it returns neither a bool nor a dict of numbers and arrays.
-        ValueError: it changes the record itself, or names a metric that the record has.
+        TypeError: it returns neither None, a bool nor a dict of numbers and arrays.
+        ValueError: it changes the record itself, names a metric that the record has, or returns an
+            empty array.
     """
     if on_epoch is None:
         return False
@@ -33,18 +34,18 @@ def ask(on_epoch: OnEpoch | None, state: TrainState, record: Record) -> bool:
     ]
     if changed:
         raise ValueError(
-            "on_epoch must return its metrics in a dict of its own, and not change the record, got "
-            f"{changed} changed."
+            "on_epoch must return its metrics in a dict of its own and leave the record as it is, "
+            f"got {changed} changed."
         )
     return said is not None and add_metrics(record, said)
 
 
 def add_metrics(record: Record, said: Any) -> bool:
-    """Adds the caller's metrics to the record of an epoch; gives whether the run is to end.
+    """Adds the caller's metrics to the record of an epoch; returns whether to end the run.
 
     Raises:
-        TypeError: this is neither a bool nor a dict of numbers and arrays.
-        ValueError: the record has an entry of that name, or an array has no entry.
+        TypeError: `said` is neither a bool nor a dict of numbers and arrays.
+        ValueError: the record has a metric of that name, or an array is empty.
     """
     if isinstance(said, bool | np.bool_ | jax.Array | np.ndarray) and np.ndim(said) == 0:
         if np.asarray(said).dtype == bool:
@@ -52,14 +53,16 @@ def add_metrics(record: Record, said: Any) -> bool:
     check_instance("what on_epoch returns", said, Mapping)
     for name, value in said.items():
         if str(name) in (*record, "crc32"):
-            raise ValueError(f"on_epoch must not name a metric {name!r}: the record has it.")
+            raise ValueError(f"on_epoch must not name a metric {name!r}: the record has that name.")
         values = np.asarray(value)
         real = jnp.issubdtype(values.dtype, jnp.number) or values.dtype == bool
         if not real or np.iscomplexobj(values):
             raise TypeError(
-                f"on_epoch must give real numbers or arrays of them, got {name}={shown(value)}."
+                f"on_epoch must return real numbers or arrays of them, got {name}={shown(value)}."
             )
         if not values.size:
-            raise ValueError(f"on_epoch must give arrays with entries, got {name}={shown(value)}.")
+            raise ValueError(
+                f"on_epoch must return arrays with entries, got {name}={shown(value)}."
+            )
         record[str(name)] = values.astype(float).tolist()
     return False

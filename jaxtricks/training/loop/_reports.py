@@ -1,4 +1,4 @@
-"""Telling how a run goes: a bar or lines on the terminal, curves for TensorBoard."""
+"""Reporting the progress of a run: a bar or lines on the terminal, curves for TensorBoard."""
 
 import contextlib
 import importlib.util
@@ -16,9 +16,9 @@ Report = Callable[[Record], None]
 
 @contextlib.contextmanager
 def progress_report(epochs: int, done: int, monitor: str, *, show: bool) -> Iterator[Report]:
-    """A bar of the epochs on a terminal with tqdm, else a line for each epoch.
+    """Shows a bar of the epochs on a terminal if tqdm is installed, else a line for each epoch.
 
-    Both say at once that the first epoch is compiled, which can take longer than to train it.
+    Both say at once that the first epoch is being compiled, which can take longer than training it.
     """
     if not show or jax.process_index() != 0:
         yield lambda record: None
@@ -49,7 +49,7 @@ def progress_report(epochs: int, done: int, monitor: str, *, show: bool) -> Iter
 
 
 def say(line: str) -> None:
-    """Writes a line, once, where it does not mix with the output of a program."""
+    """Writes a line to standard error, from the first process only."""
     if jax.process_index() == 0:
         print(line, file=sys.stderr, flush=True)
 
@@ -58,12 +58,12 @@ def say(line: str) -> None:
 def event_files(
     folder: str | os.PathLike[str] | None, step: int, *, write: bool
 ) -> Iterator[Report]:
-    """Writes curves; after an interruption, later points of the same run are hidden.
+    """Writes TensorBoard curves; of a run that is resumed, later points written before are hidden.
 
     Args:
-        folder: of the run; the files are in its `tensorboard`.
-        step: finished updates when the run goes on.
-        write: False writes nothing.
+        folder: the folder of the run; the files are in its subfolder `tensorboard`.
+        step: the number of finished updates when the run starts or continues.
+        write: whether to write anything.
 
     Raises:
         ImportError: tensorboardX is not installed.

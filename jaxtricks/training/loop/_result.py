@@ -1,4 +1,4 @@
-"""What `fit` gives back."""
+"""The result of `fit`."""
 
 from typing import NamedTuple
 
@@ -10,17 +10,18 @@ from jaxtricks.training.loop._history import Record
 
 
 class Fit(NamedTuple):
-    """The result of `fit`: where the run stands, and what happened on the way.
+    """The result of `fit`: the last state, the best variables and the metrics of each epoch.
 
     Attributes:
-        position: the last state and those of the rules, as checkpoints hold them.
-        history: of each epoch, the record that `history.jsonl` has. Epochs whose lines were damaged
-            or lost before the run was resumed have none.
+        position: the last state and the states of the control rules, as checkpoints hold them.
+        history: the records of the epochs, as `history.jsonl` holds them. Epochs whose lines were
+            damaged or lost before the run was resumed are missing.
         state: the state after the last epoch.
         best_variables: the model with the best validation metric, or None.
-        best_epoch: the epoch that had it, or None. Both are None too if the stopping rule has not
-            looked at an epoch yet, as with `control.early_stopping(start_from=)`.
-        epochs: how many epochs were run.
+        best_epoch: the epoch with the best validation metric, or None. Both are also None if the
+            stopping rule has not observed an epoch yet, as with
+            `control.early_stopping(start_from=)`.
+        epochs: the number of epochs trained in total.
     """
 
     position: Position
@@ -35,20 +36,21 @@ class Fit(NamedTuple):
     def best_variables(self) -> PyTree:
         """The variables with the best validation metric, for `model.apply` and `evaluate`.
 
-        None if the stopping rule does not keep them, or has seen no epoch.
+        None if the stopping rule does not keep them, or has not observed an epoch.
         """
         seen = getattr(self.position.stopping, "best_observation", None) != 0
         return getattr(self.position.stopping, "best_variables", None) if seen else None
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch with the best metric, from 1: train so long again on all examples.
+        """The epoch with the best validation metric, counted from 1.
 
-        None if the stopping rule does not count its observations, or has seen no epoch.
+        To retrain on all examples, train for this number of epochs. None if the stopping rule does
+        not count its observations, or has not observed an epoch.
         """
         return int(getattr(self.position.stopping, "best_observation", None) or 0) or None
 
     @property
     def epochs(self) -> int:
-        """How many epochs were run, those before an interruption included."""
+        """The number of epochs trained in total, including those before an interruption."""
         return int(self.position.epoch)

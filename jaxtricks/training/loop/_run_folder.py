@@ -1,4 +1,4 @@
-"""A run's folder: `history.jsonl` and `checkpoints`, made, continued and written to."""
+"""The folder of a run, with `history.jsonl` and `checkpoints`: making, resuming and writing."""
 
 import contextlib
 import dataclasses
@@ -28,7 +28,7 @@ from jaxtricks.training.loop._history import Record
 
 @dataclasses.dataclass(frozen=True)
 class RunFolder:
-    """The files of one run. All processes save checkpoints, the first writes the rest."""
+    """The files of one run. All processes save checkpoints; the first process writes the rest."""
 
     path: pathlib.Path
     configuration: Mapping[str, Any]
@@ -36,11 +36,11 @@ class RunFolder:
 
     @contextlib.contextmanager
     def open(self, *, resume: bool) -> Iterator[None]:
-        """Makes the folder and keeps other runs out of it; nothing that it holds is changed.
+        """Makes the folder and keeps other runs out of it, without changing its contents.
 
         Raises:
             FileExistsError: it holds a run, and `resume` is False.
-            FileNotFoundError: it has a history, but the folder of its checkpoints is gone.
+            FileNotFoundError: it has a history, but the folder of its checkpoints is missing.
             OSError: it cannot be made or written to.
             RuntimeError: another run writes to it.
         """
@@ -54,17 +54,16 @@ class RunFolder:
             with naming(self.path):
                 on_first_process(take)
                 if history.exists() and not history.is_file():
-                    raise OSError(f"{history.name} is no regular file")
+                    raise OSError(f"{history.name} is not a regular file")
                 begun = history.exists() and history.stat().st_size > 0
                 begun = begun or (checkpoints.is_dir() and any(checkpoints.iterdir()))
             if begun and not resume:
                 raise FileExistsError(
-                    f"{self.path} holds a run: continue it with resume=True, or take another "
-                    "folder."
+                    f"{self.path} holds a run: continue it with resume=True, or use another folder."
                 )
             if begun and not checkpoints.is_dir():
                 raise FileNotFoundError(
-                    f"{self.path} has a history, but no checkpoints: bring them back, or take "
+                    f"{self.path} has a history, but no checkpoints: put them back, or use "
                     "another folder."
                 )
             if jax.process_index() == 0:
@@ -74,13 +73,13 @@ class RunFolder:
             yield
 
     def restore(self, start: Position) -> tuple[Position, list[Record]]:
-        """The newest intact checkpoint and the history up to it; `start` if none was saved yet.
+        """Returns the newest intact checkpoint and the history up to it, or `start` without one.
 
-        Lines of the history that are lost or damaged cost their metrics and nothing else.
+        Lost or damaged lines of the history cost only the metrics of their epochs.
 
         Raises:
-            NoIntactCheckpoint: all are damaged.
-            ValueError: it is of another configuration.
+            NoIntactCheckpoint: all checkpoints are damaged.
+            ValueError: the checkpoint has another configuration or another tree.
         """
         history, position = self.path / "history.jsonl", start
         try:
@@ -90,16 +89,16 @@ class RunFolder:
             pass
         except ValueError as error:
             error.add_note(
-                f"The run in {self.path} is another one: its model, rule, examples or settings "
-                "are not those of this call. Take them again, or another folder."
+                f"The folder {self.path} holds another run: its model, optimizer, examples or "
+                "settings differ from those of this call. Use the same, or another folder."
             )
             raise
         with naming(self.path):
             records, lost = _history.read(history, int(position.epoch))
             if lost:
                 warnings.warn(
-                    f"{history} has no intact line of the epochs {_history.ranges(lost)}: their "
-                    "metrics are lost, the run goes on from its checkpoint.",
+                    f"{history} has no intact line for the epochs {_history.ranges(lost)}: their "
+                    "metrics are lost, and the run continues from its checkpoint.",
                     stacklevel=3,
                 )
             if jax.process_index() == 0:
@@ -107,21 +106,21 @@ class RunFolder:
         return position, records
 
     def tell_end(self, position: Position) -> None:
-        """Warns that the run in the folder had come to its end."""
+        """Warns that the stopping rule had already ended the run in the folder."""
         warnings.warn(
             f"the stopping rule had ended the run in {self.path} after {int(position.epoch)} "
-            "epochs: nothing is trained. Go on from its state in another folder.",
+            "epochs: nothing is trained. To train its state further, use another folder.",
             stacklevel=3,
         )
 
     def append(self, record: Record) -> None:
-        """Adds an epoch to the history."""
+        """Adds the record of an epoch to the history."""
         if jax.process_index() == 0:
             with naming(self.path):
                 _json_lines.append(self.path / "history.jsonl", [record])
 
     def save(self, position: Position, record: Record) -> None:
-        """Adds a checkpoint."""
+        """Saves a checkpoint."""
         save(
             self.path / "checkpoints",
             position,
@@ -140,9 +139,10 @@ def facts_of(
     control: Control,
     state: TrainState,
 ) -> dict[str, Any]:
-    """What must be the same for a run to go on as if it had not been interrupted.
+    """Returns what must be the same for a run to continue as if it had not been interrupted.
 
-    The kinds of the states are among it: two averagers may keep arrays of equal names and shapes.
+    This includes the types of the states, because two averagers may keep arrays of the same names
+    and shapes.
     """
     structure = str(jax.tree.structure((state.opt_state, state.average)))
     return {
@@ -157,7 +157,10 @@ def facts_of(
 
 
 def fingerprint(examples: Examples, batch_size: int) -> dict[str, int | str]:
-    """The number of examples and a SHA-256 of their bytes; of a source those of its first batch."""
+    """Returns the number of examples and a SHA-256 sum of their bytes.
+
+    Of a data source only the first batch enters the sum.
+    """
     if not isinstance(examples, Mapping):
         first = np.arange(min(batch_size, len(examples)))
         rows = take_batch(examples, first, np.ones(len(first), np.float32))
@@ -172,24 +175,27 @@ def fingerprint(examples: Examples, batch_size: int) -> dict[str, int | str]:
 
 @contextlib.contextmanager
 def add_resume_hint(files: RunFolder | None) -> Iterator[None]:
-    """Says after Ctrl-C how to go on. It asks no file, so that a second Ctrl-C finds it said."""
+    """Adds a note on how to continue after Ctrl-C.
+
+    It reads no file, so a second Ctrl-C cannot interrupt it before the note is added.
+    """
     try:
         yield
     except KeyboardInterrupt as interrupt:
         if files is not None:
             interrupt.add_note(
-                f"The run in {files.path} goes on from its last checkpoint with resume=True; if it "
-                "has no checkpoint yet, it begins anew."
+                f"With resume=True the run in {files.path} continues from its last checkpoint, or "
+                "starts anew if it has none."
             )
         raise
 
 
 @contextlib.contextmanager
 def naming(path: pathlib.Path) -> Iterator[None]:
-    """Names the folder in an error of the file system.
+    """Adds the path of the folder to an error of the file system.
 
     Raises:
-        OSError: with the folder's name and the system's reason.
+        OSError: with the folder's path and the system's reason.
     """
     try:
         yield

@@ -44,9 +44,9 @@ def classification_loss(
 
     Give an example without a label (PyTorch's `ignore_index=-100`) the weight 0; its label may then
     be anything, and the mean is over the other examples:
-    `{"image": image, "label": label, "weight": np.float32(label != -100)}`. Give a class that must not be chosen the logit
-    `-jnp.inf`: its probability and its gradient are 0, and label smoothing gives it no share. An
-    example with that label has an infinite loss.
+    `{"image": image, "label": label, "weight": np.float32(label != -100)}`. Give a class
+    that must not be chosen the logit `-jnp.inf`: its probability and its gradient are 0, and label
+    smoothing gives it no share. An example with that label has an infinite loss.
 
     Args:
         model: returns logits `[batch, classes]`: a `flax.linen` module whose `__call__` takes
