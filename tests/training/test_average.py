@@ -140,7 +140,7 @@ def test_a_state_of_another_averager_is_refused():
         (None, averager, "the average PolyakAverageState"),
         (averager, averaging.exponential_average(0.9), "the average ExponentialAverageState"),
     ):
-        message = f"state must come from the init of this trainer, .* got one with {kind}"
+        message = f"state must come from the init of this trainer, .* got a state with {kind}"
         with pytest.raises(ValueError, match=message):
             jax.eval_shape(made(first)[0].step, made(second)[1], BATCHES[0], KEY)
     with untyped(), pytest.raises(TypeError, match="averager must be an Averager, got 0.9"):

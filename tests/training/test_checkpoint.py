@@ -365,7 +365,7 @@ def test_another_tree_is_refused(tmp_path, like, message):
         ({"step": -1}, ValueError, "step must be at least 0, got -1"),
         ({"keep": 0}, ValueError, "keep must be at least 1, got 0"),
         ({"metric": 1j}, TypeError, "metric must be a real scalar, got 1j"),
-        ({"configuration": {"f": print}}, TypeError, "configuration must be JSON"),
+        ({"configuration": {"f": print}}, TypeError, "configuration must hold what JSON can"),
         ({"tree": {"x": "text"}}, TypeError, r"tree\['x'\] must be an array"),
         ({"tree": {"x": np.array(["text"])}}, TypeError, r"tree\['x'\] must be an array"),
         ({"tree": {"x": None}}, ValueError, "tree must hold an array"),

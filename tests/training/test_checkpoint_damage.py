@@ -125,7 +125,7 @@ def test_nothing_that_stands_in_for_a_file_hangs_or_passes(run, kind):
 )
 def test_nothing_that_stands_in_for_a_checkpoint_hangs_or_stands_in_the_way(run, kind):
     REPLACEMENTS[kind](run / "00000003")
-    with pytest.warns(UserWarning, match="00000003: it is no folder.*Step 2 is used"):
+    with pytest.warns(UserWarning, match="00000003: it is not a folder.*Step 2 is used"):
         assert restore(run, WEIGHTS).step == 2
     save(run, WEIGHTS, step=4)
     with pytest.warns(UserWarning, match="Step 4 is used"):
@@ -234,7 +234,7 @@ def test_a_manifest_that_is_none_is_damaged(run, content):
 
 def test_a_copy_under_another_step_is_damaged(run):
     shutil.copytree(run / "00000001", run / "00000003")
-    with pytest.warns(UserWarning, match="00000003: meta.json is of step 1.*Step 2 is used"):
+    with pytest.warns(UserWarning, match="00000003: meta.json belongs to step 1.*Step 2 is used"):
         assert restore(run, WEIGHTS).step == 2
 
 
@@ -272,7 +272,7 @@ def test_sealed_garbage_instead_of_arrays_is_damaged_or_not_read(run):
                 warnings.simplefilter("always")
                 restored = restore(run, WEIGHTS)
             assert_same(restored.tree, newer if restored.step == 2 else WEIGHTS)
-            assert restored.step == 2 or any("passed over" in str(w.message) for w in caught)
+            assert restored.step == 2 or any("were skipped" in str(w.message) for w in caught)
         file.write_bytes(content)
 
 
@@ -304,7 +304,7 @@ def test_the_best_is_not_said_to_be_missing_where_it_is_damaged(tmp_path):
     save(tmp_path, WEIGHTS, step=1, metric=0.5)
     save(tmp_path, WEIGHTS, step=2)
     (tmp_path / "00000001" / "meta.json").write_text("{}")
-    with pytest.raises(ValueError, match="has a finite metric.* Damaged are 00000001: meta.json"):
+    with pytest.raises(ValueError, match="has a finite metric.* Damaged checkpoints: 00000001: meta.json"):
         restore(tmp_path, WEIGHTS, which="best")
 
 

@@ -77,7 +77,7 @@ def test_a_run_is_made_inside_a_trial():
 
 @pytest.mark.slow
 def test_an_accuracy_is_not_made_small_without_a_rule_either():
-    with pytest.raises(ValueError, match=r"needs .* stopping=control.keep_best\(mode=.max.\)"):
+    with pytest.raises(ValueError, match=r"stopping must be .* control.keep_best\(mode=.max.\)"):
         by_fit(monitor="accuracy")
     by_fit(monitor="accuracy", stopping=control.keep_best(mode="max"))
 

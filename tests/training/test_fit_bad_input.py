@@ -75,7 +75,7 @@ def with_images(images):
         ({"train": {}}, ValueError, "train must have arrays of one length"),
         ({"validation": examples(0, 0)}, ValueError, "validation must not be empty"),
         ({"train": tuple(TRAIN.values())}, TypeError, "train must be a dict of arrays.*a tuple"),
-        ({"batch_size": 25}, ValueError, "batch_size must not be over the 24 examples, got 25"),
+        ({"batch_size": 25}, ValueError, "batch_size must be at most the 24 examples, got 25"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1"),
         ({"save_every": 0}, ValueError, "save_every must be at least 1"),

@@ -169,7 +169,7 @@ def test_damaged_checkpoints_are_passed_over_until_there_is_none(tmp_path):
     wanted = run(3, tmp_path)
     newest, *older = sorted((tmp_path / "checkpoints").iterdir(), reverse=True)
     (newest / "meta.json").write_text("{}")
-    with pytest.warns(UserWarning, match="passed over"):
+    with pytest.warns(UserWarning, match="were skipped"):
         got = run(3, tmp_path, resume=True)
     same(got, wanted)
     for folder in (tmp_path / "checkpoints").iterdir():
@@ -335,7 +335,7 @@ def test_a_narrow_number_is_a_metric():
     [
         ({"epoch": 1.0}, ValueError, "must not name a metric 'epoch'"),
         ({"crc32": 1.0}, ValueError, "must not name a metric 'crc32'"),
-        ({"own": []}, ValueError, r"must give arrays with entries, got own=\[\]"),
+        ({"own": []}, ValueError, r"must return arrays with entries, got own=\[\]"),
         ({"own": 1j}, TypeError, "real numbers or arrays of them, got own=1j"),
         ({"own": "high"}, TypeError, "real numbers or arrays of them, got own='high'"),
         (3, TypeError, "what on_epoch returns must be a Mapping, got 3"),

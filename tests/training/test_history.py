@@ -86,7 +86,7 @@ def test_a_flipped_line_costs_its_metrics_and_nothing_else(tmp_path):
     content = path.read_bytes()
     place = content.index(b'"epoch": 2') + 40
     path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-    with pytest.warns(UserWarning, match=r"history.jsonl has no intact line of the epochs 2: "):
+    with pytest.warns(UserWarning, match=r"history.jsonl has no intact line for the epochs 2: "):
         got = run(4, tmp_path, resume=True)
     assert got.epochs == 4 and timeless(got.history) == [
         record for record in timeless(wanted.history) if record["epoch"] != 2
@@ -104,7 +104,7 @@ def test_a_lost_history_costs_its_metrics_and_nothing_else(tmp_path, become):
         path.unlink()
     else:
         path.write_bytes(b"" if become == "empty" else b"\0" * 1000)
-    with pytest.warns(UserWarning, match="no intact line of the epochs 1-3: "):
+    with pytest.warns(UserWarning, match="no intact line for the epochs 1-3: "):
         got = run(5, tmp_path, resume=True, save_every=2)
     assert [record["epoch"] for record in got.history] == [4, 5] and got.epochs == 5
     same(got._replace(history=[]), run(5)._replace(history=[]))
@@ -119,7 +119,7 @@ def test_what_is_no_file_is_named_and_nothing_hangs(tmp_path, kind):
     {"pipe": os.mkfifo, "folder": os.mkdir, "device": lambda path: path.symlink_to("/dev/zero")}[
         kind
     ](path)
-    with pytest.raises(OSError, match="history.jsonl is no regular file"):
+    with pytest.raises(OSError, match="history.jsonl is not a regular file"):
         run(2, tmp_path, resume=True)
 
 

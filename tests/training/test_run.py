@@ -243,7 +243,7 @@ def test_what_a_run_cannot_use_is_refused_when_it_is_traced():
     X = {"x": jnp.ones(4)}
     with pytest.raises(ValueError, match="monitor must be one of .*'loss'.*, got 'accuracy'"):
         run_of(X, monitor="accuracy")
-    with pytest.raises(ValueError, match="batch_size must not be over the 4 examples, got 5"):
+    with pytest.raises(ValueError, match="batch_size must be at most the 4 examples, got 5"):
         run_of(X, batch_size=5)
     with pytest.raises(ValueError, match="train must have arrays of one length, .*'y': 9"):
         run_of({**X, "y": jnp.ones(9)})

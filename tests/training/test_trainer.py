@@ -183,11 +183,11 @@ def without_weight(key, batch):
     "options, error, match",
     [
         ({"augment": lambda key, batch: batch["x"]}, TypeError, "what augment returns must be"),
-        ({"augment": without_weight}, ValueError, r"augment must keep .* \['weight'\] are missing"),
+        ({"augment": without_weight}, ValueError, r"augment must return all .* \['weight'\] are missing"),
         (
             {"augment": lambda key, b: {**b, "x": b["x"][:2]}},
             ValueError,
-            "augment must give 4 rows",
+            "augment must return 4 rows",
         ),
         ({"penalty": lambda p: jnp.stack([p["w"]] * 2)}, ValueError, r"penalty .* shape \(2,\)"),
     ],
@@ -347,7 +347,7 @@ def test_arguments_of_other_kinds_are_refused():
     tx = optax.sgd(0.1)
     for given in (jnp.ones(4), (jnp.ones(4), {}), (jnp.ones(4), ({}, None))):
         trainer, state = made(lambda *_, given=given, train: given, tx)
-        match = r"loss must give \(losses, \(model_state, metrics\)\), metrics a dict, got"
+        match = r"loss must return \(losses, \(model_state, metrics\)\) with a dict of metrics, got"
         with untyped(), pytest.raises(TypeError, match=match):
             trainer.step(state, {"x": jnp.ones(4)}, jax.random.key(0))
     with untyped(), pytest.raises(TypeError, match="loss must be a function, got 3"):
@@ -394,7 +394,7 @@ def test_a_number_for_all_examples_may_be_in_the_batch(name, weighted, options):
 def test_messages_say_where_and_what_to_do():
     tx = optax.sgd(0.1)
     trainer, state = made(squared, tx)
-    with pytest.raises(TypeError, match='got int32. What is not trained belongs beside "params".'):
+    with pytest.raises(TypeError, match='got int32. Put what is not trained into another .* than "params".'):
         trainer.init({"params": {"n": jnp.zeros((), jnp.int32)}})
     inner = optax.chain(optimizers.full_precision(tx), optax.scale(0.5))
     inside, begun = made(squared, inner)

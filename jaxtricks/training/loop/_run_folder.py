@@ -177,7 +177,7 @@ def fingerprint(examples: Examples, batch_size: int) -> dict[str, int | str]:
 def add_resume_hint(files: RunFolder | None) -> Iterator[None]:
     """Adds a note on how to continue after Ctrl-C.
 
-    It reads no file, so a second Ctrl-C cannot interrupt it before the note is added.
+    It reads no file, so that the note is added before a second Ctrl-C.
     """
     try:
         yield
