@@ -93,9 +93,13 @@ def with_images(images):
             ValueError,
             "train must have a weight above",
         ),
-        ({"resume": True}, ValueError, "resume=True needs a folder"),
-        ({"configuration": {"a": 1}}, ValueError, "configuration={'a': 1} needs a folder"),
-        ({"tensorboard": True}, ValueError, "tensorboard=True needs a folder"),
+        ({"resume": True}, ValueError, "folder must be given for resume=True"),
+        (
+            {"configuration": {"a": 1}},
+            ValueError,
+            "folder must be given for configuration={'a'",
+        ),
+        ({"tensorboard": True}, ValueError, "folder must be given for tensorboard=True"),
     ],
 )
 def test_what_is_wrong_is_named(model, changes, error, message):

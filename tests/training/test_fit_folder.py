@@ -196,7 +196,7 @@ def test_a_run_that_died_before_its_first_checkpoint_begins_anew(tmp_path):
 
     with pytest.raises(KeyboardInterrupt) as interrupted:
         run(3, tmp_path, save_every=3, on_epoch=die)
-    assert "if it has no checkpoint yet, it begins anew" in interrupted.value.__notes__[0]
+    assert "or starts anew if it has none" in interrupted.value.__notes__[0]
     same(run(3, tmp_path, save_every=1, resume=True), run(3, None))
     assert len(records(tmp_path)) == 3
 
@@ -209,7 +209,7 @@ def test_an_interruption_keeps_the_finished_epochs(tmp_path):
 
     with pytest.raises(KeyboardInterrupt) as interrupted:
         run(5, tmp_path, on_epoch=interrupt)
-    assert f"{tmp_path} goes on from its last checkpoint" in interrupted.value.__notes__[0]
+    assert f"{tmp_path} continues from its last checkpoint" in interrupted.value.__notes__[0]
     assert len(records(tmp_path)) == 2
     same(run(5, tmp_path, resume=True), run(5))
 
@@ -292,7 +292,7 @@ def test_without_a_terminal_each_epoch_is_a_line_and_so_is_the_wait_for_the_firs
 def test_a_run_that_ends_early_says_so(capsys):
     got = run(9, stopping=early_stopping(0, min_delta=1e6))
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == f"ended after 2 of 9 epochs, the best was epoch {got.best_epoch}"
+    assert last == f"ended after 2 of 9 epochs, the best epoch was {got.best_epoch}"
 
 
 def test_a_bar_is_shown_on_a_terminal(capsys, monkeypatch):

@@ -132,7 +132,7 @@ def test_ctrl_c_ends_a_hung_read_with_the_hint(tmp_path, interrupts):
         finally:
             process.kill()
     assert process.returncode != 0 and "KeyboardInterrupt" in errors
-    assert f"The run in {tmp_path} goes on from its last checkpoint" in errors
+    assert f"the run in {tmp_path} continues from its last checkpoint" in errors
     same(run(3, tmp_path, resume=True, train=Rows()), run(3, train=Rows()))
 
 
