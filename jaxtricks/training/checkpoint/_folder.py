@@ -1,12 +1,12 @@
 """The folder with a run's checkpoints: finding them, adding one, and removing old ones.
 
-A file in it may have been changed by a disk fault or by somebody. When old checkpoints are removed,
-or one is restored, only checkpoints that verify count; damaged ones that are found are not removed.
+A disk fault or a person may have changed the files. When old checkpoints are removed, or one is
+restored, only intact checkpoints count; damaged ones that are found are not removed.
 
-A checkpoint is a folder named by its step. It is written under a temporary name, and renamed when
+A checkpoint is a folder named by its step. It is written under a temporary name and renamed when
 all of it is on the disk; it is renamed again before it is removed. So a kill at any moment leaves
-whole checkpoints, whole ones named `*.replaced`, and folders named `*.tmp`, which the next save
-removes.
+only whole checkpoints, some of them named `*.replaced`, and folders named `*.tmp`, which the next
+save removes.
 """
 
 import itertools
@@ -90,16 +90,16 @@ def publish(partial: Path, meta: dict) -> list[str]:
 
 
 def retire(folder: Path, keep: int, mode: str, fresh: Path) -> list[str]:
-    """Removes all but the newest `keep` checkpoints that verify and the best that does.
+    """Removes all but the newest `keep` intact checkpoints and the best intact one.
 
     Damaged checkpoints that are found on the way stay. No more checkpoints are read than needed to
-    find those that stay; the others are removed unread, and some of them may be damaged too.
+    find the checkpoints that stay; the others are removed unread, and some of them may be damaged.
 
     Args:
         folder: the folder of the checkpoints.
         keep: how many of the newest stay, at least 1.
         mode: whether the best has the smallest (`"min"`) or the largest metric (`"max"`).
-        fresh: the checkpoint just written, which need not be verified again.
+        fresh: the checkpoint just written, which need not be read again.
 
     Returns:
         What could not be removed, and why.
@@ -122,7 +122,7 @@ def retire(folder: Path, keep: int, mode: str, fresh: Path) -> list[str]:
 
 
 def is_intact(path: Path) -> bool:
-    """Says whether a checkpoint verifies."""
+    """Says whether a checkpoint is intact, bit for bit."""
     try:
         verify(path)
     except DamagedCheckpoint:
@@ -186,7 +186,7 @@ def newest_first(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
 
 
 def best_first(checkpoints: list[Checkpoint], mode: str) -> list[Checkpoint]:
-    """Sorts those with a finite metric from the best to the worst; of equal ones, older first."""
+    """Sorts checkpoints with a finite metric, the best first; of equal ones, the older first."""
     sign = 1 if mode == "min" else -1
     finite = [c for c in checkpoints if c.meta["metric"] is not None]
     finite = [c for c in finite if math.isfinite(c.meta["metric"])]

@@ -203,7 +203,7 @@ def with_key_type(words: jax.Array, saved: dict) -> jax.Array:
 
 
 def weakly_typed(values: np.ndarray) -> jax.Array:
-    """Makes a weakly typed JAX array: in promotions its dtype gives way like a Python number's."""
+    """Makes a weakly typed JAX array, whose dtype gives way in promotions as a Python number's."""
     zero = jnp.asarray(np.zeros((), values.dtype).item())
     return jnp.broadcast_to(zero, values.shape).at[...].set(values)
 

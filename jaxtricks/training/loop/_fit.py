@@ -65,9 +65,9 @@ def fit(
     With `order_key, step_key = split(key)`, the order of epoch e is
     `epoch_order(fold_in(order_key, e))` and step t draws from `fold_in(step_key, t)`. `run` does
     the same and gives the same numbers. Every example counts once in each epoch and in each
-    validation: the last batch is padded with examples of weight 0. The caller's state is not
-    donated. A second run of the same trainer compiles nothing; a new trainer does, and its programs
-    stay in memory, see `trainer`.
+    validation: the last batch is padded with examples of weight 0. The caller's state can be
+    used afterwards. A second run of the same trainer compiles nothing; a new trainer does, and its
+    programs stay in memory, see `trainer`.
 
     With an averager, validation, the control rules and the best model use the average of the
     parameters, unless the trainer has `evaluate_average=False`.
@@ -94,9 +94,9 @@ def fit(
             of training examples; with several processes, the number in all of them together.
         plateau: a control rule that sets the factor by which updates are multiplied, such as
             `control.plateau()`.
-        stopping: a control rule on one metric that ends the run, such as
-            `control.early_stopping(5)`. A run that it has ended stays ended when it is resumed,
-            with a warning. None means `control.keep_best()`; for an accuracy pass
+        stopping: a control rule that ends the run, such as `control.early_stopping(5)`; it must
+            observe a single metric. A run that it has ended stays ended when it is resumed, with a
+            warning. None means `control.keep_best()`; for an accuracy pass
             `control.keep_best(mode="max")`.
         monitor: the validation metric that both rules observe and that chooses the best checkpoint.
             It is compared in float32, where a relative change below 6e-8 counts as none.
@@ -122,8 +122,8 @@ def fit(
             changing `record` itself is an error. The history writes NaN and infinities as Python's
             `json` does. With several processes, all must return the same. The next epoch donates
             `state`: copy what you keep.
-        progress: shows a bar on a terminal if tqdm is installed, else a line for each epoch on
-            standard error.
+        progress: whether to show a bar on a terminal if tqdm is installed, else a line for each
+            epoch on standard error.
         tensorboard: whether to write event files into the subfolder `tensorboard`.
 
     Returns:
@@ -137,7 +137,7 @@ def fit(
         FileNotFoundError: the folder holds a history, but its checkpoints are missing.
         NoIntactCheckpoint: all checkpoints are damaged.
         NonFiniteError: a step gave NaN or an infinity, or the monitored metric is NaN or infinite.
-            The error holds the state before that step.
+            The error holds the state before that step, or the state that was validated.
         OSError: the folder cannot be written to.
         RuntimeError: another run writes to the folder.
         ImportError: `tensorboard` is True and tensorboardX is not installed, or there is a `folder`
