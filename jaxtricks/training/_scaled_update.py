@@ -35,8 +35,8 @@ def scaled_update(
         return rule.update(gradients, opt_state, params, learning_rate_scale=scale, **extra_args)
     if copies:
         raise ValueError(
-            "full_precision must wrap the whole rule in a trainer, because it undoes later changes of "
-            "its updates: write full_precision(freeze(rule, mask)), not "
+            "full_precision must wrap the whole rule in a trainer, because it undoes later changes "
+            "of its updates: write full_precision(freeze(rule, mask)), not "
             "freeze(full_precision(rule), mask); its state is in opt_state, at "
             f"{keystr(copies[0])}."
         )
