@@ -41,9 +41,7 @@ class AdamToSgdState(NamedTuple):
 
 def _sum_of_gradients(adam: AdamState, b1: ScalarOrSchedule, decay: ScalarLike) -> PyTree:
     """Estimates the velocity that SGD would have by now, from Adam's first moment."""
-    last = (
-        jnp.maximum(adam.count, 1) - 1
-    )  # before any update the moment is 0, and so is the velocity
+    last = jnp.maximum(adam.count, 1) - 1  # before any update moment and velocity are 0
     average_weight = weight_sum(value_at(b1, last), last)
     decay = scalar(decay)
     undecayed = decay == 1  # there the limit of the quotient is the number of updates

@@ -107,9 +107,7 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
             )
         every = jax.tree.map(lambda k: True if k is None else k, keep, is_leaf=lambda k: k is None)
         check_keep(every)
-        return tree_map_with_path(
-            masked_update, expand_prefix("keep", every, updates), updates
-        ), state
+        return tree_map_with_path(mask_one, expand_prefix("keep", every, updates), updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -128,7 +126,7 @@ def check_keep(keep: PyTree) -> None:
             raise ValueError(f"keep{keystr(path)} must hold 0 and 1 only, got {shown(leaf)}.")
 
 
-def masked_update(path: tuple, keep: ArrayLike, update: ArrayLike) -> Array:
+def mask_one(path: tuple, keep: ArrayLike, update: ArrayLike) -> Array:
     """Returns the update of one parameter, set to 0 where `keep` is 0.
 
     Raises:

@@ -127,7 +127,11 @@ def test_units_may_be_traced_and_mapped():
         ({("a/kernel", "c"): SIX}, ValueError, "units must name layers .* got 'a/kernel'"),
         ({("a", "c"): SIX[:5]}, ValueError, r"units\[\('a', 'c'\)\] .* params\['a'\]\['.* got 5"),
         ({(None, "a"): SIX}, ValueError, r"units\[\(None, 'a'\)\] must hold .* \(4, 6\), got 6"),
-        ({(None, "a"): SIX[:3]}, ValueError, r"units\[\(None, 'a'\)\] must hold .* \(4, 6\), got 3"),
+        (
+            {(None, "a"): SIX[:3]},
+            ValueError,
+            r"units\[\(None, 'a'\)\] must hold .* \(4, 6\), got 3",
+        ),
         ({"a": SIX}, TypeError, "units must have pairs of names as keys, got 'a'"),
         ({("a", 1): SIX}, TypeError, r"units must have pairs of names as keys, got \('a', 1\)"),
         ({("a", "c"): SIX.astype(int)}, TypeError, r"units\[.*\] must be a vector of bools"),
