@@ -90,7 +90,7 @@ def stopping(
 
     def init(variables: PyTree | None = None) -> StoppingState:
         _check_variables(variables, keep_best)
-        # copies, each array only once, because the state and the variables may be donated
+        # copies, so that no array occurs twice: the state and the variables may be donated
         return StoppingState(
             best_value=initial_best(mode),
             best_observation=jnp.zeros([], jnp.int32),

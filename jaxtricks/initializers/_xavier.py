@@ -17,7 +17,7 @@ def xavier(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> Initializer:
-    r"""Draws weights with variance $g^2 \cdot 2 / (N_\text{in} + N_\text{out})$.
+    r"""Draws weights with variance $g^2 \cdot 2 / (N_\text{in} + N_\text{out})$, as tanh needs.
 
     A linear layer keeps the variance of the signal if $N_\text{in} \sigma^2 = 1$, and that of the
     gradient if $N_\text{out} \sigma^2 = 1$. Both hold only if the fans are equal. This variance is

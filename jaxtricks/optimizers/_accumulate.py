@@ -47,15 +47,16 @@ def accumulate(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Makes one update of `tx` from the mean of `every` gradients, $\sum_k n_k g_k / \sum_k n_k$.
 
-    At all other calls the updates are 0 and the state of `tx` does not change. `update` takes
-    `weight`, the number $n_k$ of examples over which $g_k$ is the mean (1 by default), and passes
-    all other extra arguments to `tx`. With these weights, batches of any sizes give the gradient of
-    the mean over all their examples. With equal weights, as in `optax.MultiSteps`, each example of
-    a smaller last batch would count more than the others. A gradient of weight 0 is ignored, even
-    if it is NaN; if all `every` gradients have weight 0, there is no update.
+    The last of `every` calls makes the update; at the others the updates are 0 and the state of
+    `tx` does not change. `update` takes `weight`, the number $n_k$ of examples over which $g_k$ is
+    the mean (1 by default), and passes all other extra arguments to `tx`. With these weights,
+    batches of any sizes give the gradient of the mean over all their examples. With equal weights,
+    as in `optax.MultiSteps`, each example of a smaller last batch would count more than the others.
+    A gradient of weight 0 is ignored, even if it is NaN; if all `every` gradients have weight 0,
+    there is no update.
 
-    Other extra arguments have an effect only in the last of the `every` calls: pass a metric for
-    `scale_by_plateau` in that call.
+    The other extra arguments have an effect only in the call that makes the update: pass a metric
+    for `scale_by_plateau` in that call.
 
     `optax.tree.get(state, "has_updated")` says whether the last call made an update. Average the
     parameters or write a log only then.

@@ -1,4 +1,4 @@
-"""AdaGrad: learning rates of the coordinates that fall as their squared gradients add up."""
+"""AdaGrad: a learning rate for each coordinate, which falls as its squared gradients add up."""
 
 from typing import NamedTuple
 

@@ -80,8 +80,8 @@ def scale_by_adam(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is not a bool, `mu_dtype` is not a floating dtype, or a leaf is not
-            floating-point.
+        TypeError: a boolean argument is not a bool, `mu_dtype` is not a floating dtype, or a leaf
+            is not floating-point.
 
     Example:
         >>> tx = scale_by_adam()

@@ -97,8 +97,8 @@ def adam_to_sgd(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: `when` is neither an integer nor a control rule whose output is a bool, a flag is
-            not a bool, or a leaf is not floating-point.
+        TypeError: `when` is neither an integer nor a control rule whose output is a bool, a boolean
+            argument is not a bool, or a leaf is not floating-point.
 
     Example:
         >>> tx = adam_to_sgd(0.1, when=2, sgd_learning_rate=0.01, velocity="reset")

@@ -11,7 +11,7 @@ from jaxtricks.schedules import ScalarOrSchedule
 def add_l2(
     strength: ScalarOrSchedule, *, half: bool = True, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Adds the gradient of the L2 penalty $\frac\lambda2 \sum w^2$, $\lambda w$, to the updates.
+    r"""Adds $\lambda w$, the gradient of the L2 penalty $\frac\lambda2 \sum w^2$, to the updates.
 
     This is *coupled* weight decay. Put it first in the chain: the rule then sees the gradient of
     the penalised loss and treats the decay like any gradient. Under plain gradient descent it is

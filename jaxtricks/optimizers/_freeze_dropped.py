@@ -102,8 +102,8 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
         check_updates(updates, params)
         if keep is None:
             raise ValueError(
-                "keep must be given: call update(..., keep=tree), or in a trainer set "
-                "classification_loss(extra_args=...); keep=True freezes nothing."
+                "keep must be given: call update(..., keep=tree), or in a trainer give "
+                "classification_loss the argument extra_args; keep=True freezes nothing."
             )
         every = jax.tree.map(lambda k: True if k is None else k, keep, is_leaf=lambda k: k is None)
         check_keep(every)

@@ -39,9 +39,9 @@ def full_precision(tx: optax.GradientTransformation) -> optax.GradientTransforma
     the gradient. This holds if the parameter at most doubles or halves. Otherwise the sum is off by
     at most the rounding of $u_t$ ($2^{-9}$ of it in bfloat16), and the next update corrects it.
     Because the parameters follow the copy, any other change of the updates or parameters (by a
-    later link of a chain, a projection, or restored weights) is undone by the next update. For that
-    reason `update` takes `learning_rate_scale`, a factor of the steps of `tx`: `training.trainer`
-    passes the factor that a control rule has set.
+    later transformation in a chain, a projection, or restored weights) is undone by the next
+    update. For that reason `update` takes `learning_rate_scale`, a factor of the steps of `tx`:
+    `training.trainer` passes the factor that a control rule has set.
 
     Args:
         tx: the complete optimizer, with its learning rate and weight decay.

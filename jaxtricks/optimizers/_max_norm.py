@@ -76,7 +76,7 @@ def max_norm(
             if w.ndim and not -w.ndim <= axis < w.ndim:
                 raise ValueError(
                     f"axis must be one of the {w.ndim} axes of params{keystr(path)}, got {axis}; "
-                    "exclude it by mask, as weights_only excludes biases."
+                    "exclude the parameter by mask, as weights_only excludes biases."
                 )
             others = tuple(one for one in range(w.ndim) if one != axis % w.ndim)
             end, most = w + u, scalar_like(limit, w)

@@ -57,8 +57,8 @@ def scale_by_momentum(
     Raises:
         ValueError: `decay` or `dampening` is out of range, `nesterov` is combined with a dampening,
             or the updates do not match the parameters.
-        TypeError: a flag is not a bool, `mu_dtype` is not a floating dtype, or a leaf is not
-            floating-point.
+        TypeError: a boolean argument is not a bool, `mu_dtype` is not a floating dtype, or a leaf
+            is not floating-point.
 
     Example:
         >>> tx = scale_by_momentum(0.5)
@@ -124,7 +124,7 @@ def momentum(
     initial_velocity: ScalarLike = 0.0,
     mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""The optimizer of gradient descent with momentum.
+    r"""The momentum optimizer: gradient descent along a decayed sum of gradients.
 
     With the learning rate outside the velocity (the default), $v \leftarrow \rho v + (1 - \tau) g$
     and $x \leftarrow x - \alpha v$. With the learning rate inside,
@@ -145,7 +145,7 @@ def momentum(
 
     Raises:
         ValueError: a hyper-parameter is out of range.
-        TypeError: a flag is not a bool.
+        TypeError: a boolean argument is not a bool.
 
     Example:
         >>> tx = momentum(0.1, decay=0.9)

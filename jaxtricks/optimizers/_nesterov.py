@@ -9,7 +9,7 @@ from jaxtricks.schedules import ScalarOrSchedule
 def nesterov(
     learning_rate: ScalarOrSchedule, *, decay: ScalarOrSchedule = 0.9, lr_inside: bool = True
 ) -> optax.GradientTransformationExtraArgs:
-    r"""The optimizer of Nesterov's momentum, whose parameters are the look-ahead point.
+    r"""The optimizer with Nesterov's momentum, whose parameters are the look-ahead point.
 
     The parameters are $\tilde x = x + \rho v$, and an update is $v' = \rho v - \alpha g(\tilde x)$,
     $\tilde x' = \tilde x + v' + \rho (v' - v)$. Because $v' - \rho v = -\alpha g$, the step is

@@ -40,8 +40,8 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
 
     Args:
         rule: a control rule whose output is the scale, such as `control.plateau()`, whose output
-            begins at 1. If the output begins at the learning rate, this link is the learning rate:
-            put `optax.scale(-1)` after it.
+            begins at 1. If the output begins at the learning rate, it replaces the learning rate:
+            put `optax.scale(-1)` after this transformation.
 
     Raises:
         TypeError: `rule` is not a `control.ControlRule` of functions, its output is not

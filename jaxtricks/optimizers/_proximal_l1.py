@@ -24,11 +24,12 @@ class ProximalL1State(NamedTuple):
 def proximal_l1(
     learning_rate: ScalarOrSchedule, strength: ScalarLike, *, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Applies the proximal operator of $\alpha_t \lambda \sum |w|$ to the weights after the step.
+    r"""Soft-thresholds the weights after the step, so that small weights become exactly 0.
 
-    With $z = w + u$ the weights after the step of the chain so far, the new weights are
+    This is the proximal operator of $\alpha_t \lambda \sum |w|$: with $z = w + u$ the weights after
+    the step of the chain so far, the new weights are
     $\mathrm{sign}(z) \max(|z| - \alpha_t \lambda, 0)$. The zeros are exact: there the update is
-    $-w$. Put it last in the chain, with the learning rate of the link before it:
+    $-w$. Put it last in the chain, with the learning rate of the step before it:
     `optax.chain(gradient_descent(rate), proximal_l1(rate, 1e-3))` is ISTA. `update` needs the
     argument `params`.
 
@@ -37,11 +38,11 @@ def proximal_l1(
     as the learning rate instead.
 
     *Do not use it after an adaptive rule.* A rule that gives each coordinate its own learning rate
-    needs a threshold for each coordinate: with $u = -\alpha D g$ this link solves the problem of
-    strength $\lambda / D_i$ on coordinate $i$.
+    needs a threshold for each coordinate: with $u = -\alpha D g$ this threshold solves
+    the problem of strength $\lambda / D_i$ on coordinate $i$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule: that of the step before this link.
+        learning_rate: $\alpha \ge 0$, a number or a schedule: that of the step before.
         strength: $\lambda \ge 0$.
         mask: which parameters to penalise: a tree of bools (or a prefix of the parameters' tree),
             or a function of the parameters that returns one, such as `weights_only`. None means

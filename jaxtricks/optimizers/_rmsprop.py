@@ -88,7 +88,7 @@ def scale_by_rmsprop(
     Raises:
         ValueError: a hyper-parameter is out of range, `keep_gradient` is given without `centered`,
             or the updates do not match the parameters.
-        TypeError: a flag is not a bool, or a leaf is not floating-point.
+        TypeError: a boolean argument is not a bool, or a leaf is not floating-point.
 
     Example:
         >>> tx = scale_by_rmsprop(0.9)

@@ -21,7 +21,7 @@ def scale_by_depth(
     r"""Multiplies the updates of a layer by $c^d$, where $d$ is the number of layers after it.
 
     The layers near the input of a trained network are more general and need to change less. Put
-    this link last in the chain, because an adaptive rule undoes a scaling of its gradient.
+    it last in the chain, because an adaptive rule undoes a scaling of its gradient.
 
     Args:
         factor: $c \ge 0$; 1 changes nothing, and 0 trains only the last layer.

@@ -41,8 +41,8 @@ def weights_only(params: PyTree, *, exclude: Collection[str] = ()) -> PyTree:
     Raises:
         TypeError: `exclude` is a single string, or holds anything else than strings.
         ValueError: `params` is a single array, which has no name. `optax.inject_hyperparams` calls
-            the mask with one unless `static_args` lists `mask`, because it takes any function for a
-            schedule.
+            the mask with a single array unless its argument `static_args` lists `mask`, because it
+            takes any function for a schedule.
 
     Example:
         >>> weights_only({"Dense_0": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}})

@@ -87,7 +87,7 @@ def _position(count: Array, first_steps: int, multiplier: int) -> tuple[Array, A
     left = length - jnp.float32(elapsed)
     if jnp.issubdtype(count.dtype, jnp.integer):
         # As integers, where they fit; a longer cycle is at least twice as long as any count.
-        # The bound is below 2^32, because the rounded length may lie below an integer above 2^32.
+        # The bound is a little below 2^32, because `length` is rounded and its integer may not fit.
         growth = jnp.asarray([min(growth, 2**32 - 1) for growth in growths], jnp.uint32)[cycle]
         exact = jnp.uint32(first) * growth - jnp.uint32(elapsed)
         left = jnp.where(length < 4.29e9, jnp.float32(exact), left)

@@ -26,7 +26,7 @@ def multistep_decay(
     counted from 0, is the first with the smaller learning rate. Counts and boundaries are compared
     as integers.
 
-    He et al. trained on CIFAR-10 with `multistep_decay(0.1, (32_000, 48_000))` for 64 000 updates.
+    He et al. trained on CIFAR-10 with `multistep_decay(0.1, (32_000, 48_000))` for 64,000 updates.
     A shorter run keeps the proportions 32 : 48 : 64.
 
     Args:
