@@ -30,8 +30,8 @@ def max_norm(
             weights become 0. It may be traced.
         axis: the axis of a parameter that counts the units; the norm is over all its other axes. -1
             is right for the kernels of Flax's `Dense` (inputs, units) and `Conv` (height, width,
-            inputs, units). A parameter with one axis has one number per unit, whose size is
-            limited, and so has a scalar.
+            inputs, units). With one axis a parameter has one number per unit, whose
+            absolute value is limited, like that of a scalar.
         mask: which parameters to limit: a tree of bools (or a prefix of the parameters' tree), or a
             function of the parameters that returns one, such as `weights_only`, which excludes
             biases. None means all.
