@@ -1,7 +1,7 @@
-"""Moments of the gradients: what the update rules keep, average, correct and divide by.
+"""Moments of the gradients: how update rules store them, average them and divide by them.
 
-Moments are kept in `promote_types(leaf, float32)`, so that a bfloat16 model does not lose them;
-the updates go back to the gradient's dtype.
+Moments are stored in `promote_types(leaf, float32)`, so that small changes are not lost in a
+bfloat16 model. The updates are converted back to the dtype of the gradient.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from jaxtricks._wide_dtype import wide_dtype
 def full_moment(
     params: PyTree, value: ScalarLike = 0.0, *, dtype: DTypeLike | None = None
 ) -> PyTree:
-    """Returns a tree shaped like `params`, filled with `value`, in `dtype` or float32 or wider."""
+    """Returns a tree like `params` filled with `value`, in `dtype` or else in float32 or wider."""
     return jax.tree.map(
         lambda leaf: jnp.full_like(leaf, value, dtype=_wide(leaf) if dtype is None else dtype),
         params,
@@ -26,7 +26,7 @@ def full_moment(
 
 
 def to_float32(updates: PyTree) -> PyTree:
-    """Converts the updates to the dtype in which moments are kept."""
+    """Converts the updates to the dtype in which moments are stored: float32 or wider."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, _wide(leaf)), updates)
 
 
@@ -35,9 +35,9 @@ def _wide(leaf: PyTree) -> np.dtype:
 
 
 def cast_like(tree: PyTree, like: PyTree) -> PyTree:
-    """Converts back to the dtypes of `like`: updates to the gradients', a new state to the old.
+    """Converts a tree back to the dtypes of `like`: updates to those of the gradients, for example.
 
-    Where `like` holds integers the leaf stays as it is, because an update is a fraction.
+    A leaf stays as it is where `like` holds integers, because an update is a fraction.
     """
     return jax.tree.map(_cast_leaf, tree, like)
 
@@ -48,7 +48,7 @@ def _cast_leaf(leaf: PyTree, like: PyTree) -> PyTree:
 
 
 def narrow_like(moment: PyTree, like: PyTree) -> PyTree:
-    """Rounds a moment to the dtypes in which it is kept; what is finite stays finite.
+    """Rounds a moment to the dtypes in which it is stored; finite numbers stay finite.
 
     Example:
         >>> narrow_like(jnp.float32(1e6), jnp.float16(0)).item()
@@ -65,23 +65,23 @@ def _narrow_leaf(leaf: Array, like: Array) -> Array:
 
 
 def scalar(value: ScalarLike) -> ScalarLike:
-    """Widens a hyper-parameter that is an array to float32 or more; a Python number stays exact."""
+    """Converts an array to float32 or wider; a Python number stays as it is, and exact."""
     return value if isinstance(value, int | float) else jnp.asarray(value, _wide(value))
 
 
 def scalar_like(value: ScalarLike, leaf: Array) -> Float[Array, ""]:
-    """Converts a hyper-parameter to the dtype of a moment, as strict dtype promotion asks for."""
+    """Converts a hyper-parameter to the dtype of a moment, as strict promotion requires."""
     return jnp.asarray(value, leaf.dtype)
 
 
 def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
-    r"""One step of the moving average, $m \leftarrow \beta m + (1 - \beta) g$, not debiased.
+    r"""Updates a moving average, $m \leftarrow \beta m + (1 - \beta) g$, without bias correction.
 
-    Written as $m + (1 - \beta) (g - m)$, or as $g - \beta (g - m)$ for decays below 0.5: 0.999
-    itself is off by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a thousand steps. Where that
-    difference is infinite, because a square overflowed or two huge numbers have opposite signs, it
-    is the plain sum, which has no $\infty - \infty$: an infinite second moment stays infinite,
-    and the rule divides by it.
+    It is computed as $m + (1 - \beta) (g - m)$, or as $g - \beta (g - m)$ for $\beta \le 0.5$. The
+    reason is that 0.999 itself is off by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a
+    thousand updates. Where $g - m$ is infinite, because a square overflowed or two huge numbers
+    have opposite signs, the plain sum is used, which has no $\infty - \infty$. An infinite second
+    moment then stays infinite, and the rule divides by it.
     """
     decay = scalar(decay)
     return weighted_mean(moment, updates, share=1 - decay, decay=decay)
@@ -90,7 +90,7 @@ def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
 def weighted_mean(
     moment: PyTree, updates: PyTree, *, share: ScalarLike, decay: ScalarLike
 ) -> PyTree:
-    """Returns `decay * moment + share * updates` as `average` does; the two weights add up to 1."""
+    """Returns `decay * moment + share * updates`, as in `average`; the weights must sum to 1."""
     return jax.tree.map(partial(_weighted_mean, share, decay), moment, updates)
 
 
@@ -100,17 +100,17 @@ def _weighted_mean(share: ScalarLike, decay: ScalarLike, m: Array, g: Array) -> 
     small = jnp.isfinite(change)
     step = jnp.where(small, change, 0)
     near = jnp.where(share < 0.5, m + a * step, g - b * step)
-    past = b * jnp.where(decay == 0, 0, m)  # at decay 0 an infinite past is forgotten
-    present = a * jnp.where(share == 0, 0, g)  # and at decay 1 an infinite present
+    past = b * jnp.where(decay == 0, 0, m)  # at decay 0 an infinite past has no effect
+    present = a * jnp.where(share == 0, 0, g)  # and at decay 1 an infinite gradient
     return jnp.where(small, near, past + present)
 
 
 def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
-    r"""Returns $1 - \beta^t$, $t$ = `count` + 1: the sum of the weights of `average` by then.
+    r"""Returns $1 - \beta^t$ with $t$ = `count` + 1, the sum of the weights in `average` so far.
 
-    Dividing by it is the bias correction. Written as $-\mathrm{expm1}(t \log \beta)$, because
-    $1 - \beta^t$ loses five digits at 0.999; at $\beta = 0$, where the logarithm has no slope, as
-    $1 - \beta^t$.
+    Dividing by it is the bias correction. It is computed as $-\mathrm{expm1}(t \log \beta)$,
+    because $1 - \beta^t$ loses five digits at 0.999. At $\beta = 0$, where the logarithm has no
+    derivative, it is computed as $1 - \beta^t$.
     """
     times = jnp.asarray(count, float) + 1
     decay = scalar(decay)
@@ -122,10 +122,10 @@ def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
 
 @jax.custom_jvp
 def root(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The square root, with slope 0 at 0 in place of infinity.
+    """Computes the square root, with the derivative 0 at 0 instead of infinity.
 
-    Its own derivative rule, because a `where` around `sqrt` is computed in every update, and makes
-    XLA copy moments.
+    It has its own derivative rule, because a `where` around `sqrt` would be computed in every
+    update and would make XLA copy moments.
     """
     return jnp.sqrt(x)
 
@@ -145,11 +145,11 @@ def divide_by_root(
 ) -> Float[Array, "*shape"]:
     r"""Returns $m / (\sqrt r + \varepsilon)$, or $m / \sqrt{r + \varepsilon}$ if `eps_inside`.
 
-    Over a zero, which needs an `eps` that is 0 or that float32 rounds to 0, it is 0, so that a
-    coordinate whose gradients were all 0 has the update 0.
+    Where the divisor is 0, because $r = 0$ and `eps` is 0 or rounds to 0 in float32, the result is
+    0: a coordinate whose gradients were all 0 has the update 0.
     """
     shift = scalar_like(eps, second_moment)
-    if eps_inside:  # the maximum changes nothing, but keeps XLA from its slower reciprocal root
+    if eps_inside:  # the maximum changes no value, but avoids the slower reciprocal root of XLA
         return safe_divide(numerator, jnp.maximum(root(second_moment + shift), 0))
     return safe_divide(numerator, root(second_moment) + shift)
 
@@ -157,6 +157,6 @@ def divide_by_root(
 def safe_divide(
     numerator: Float[Array, "..."], divisor: Float[Array, "*shape"]
 ) -> Float[Array, "*shape"]:
-    """Returns the quotient, 0 over a divisor of 0 or of infinity, the numerator's too."""
+    """Returns the quotient, and 0 where the divisor is 0 or infinite, whatever the numerator."""
     nothing = (divisor == 0) | (divisor == jnp.inf)
     return jnp.where(nothing, 0, numerator / jnp.where(nothing, 1, divisor))

@@ -1,7 +1,7 @@
-"""State machines on a metric: when to lower the learning rate, and when to stop.
+"""Control rules, which watch a metric to lower the learning rate or to stop a run.
 
-Each is a `ControlRule`, observed once an epoch or whenever there is a metric. Lengths (patience,
-cooldown, strip) are numbers of observations.
+Each rule is a `ControlRule`, a state machine that observes the metric once an epoch or whenever
+there is a value. Lengths (`patience`, `cooldown`, `strip`) are numbers of observations.
 """
 
 from jaxtricks.control._control_rule import ControlRule as ControlRule

@@ -1,4 +1,4 @@
-"""What a control rule is: a pair of pure functions that watch a metric."""
+"""The type of a control rule: a pair of pure functions that watch a metric."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -7,20 +7,21 @@ from jaxtyping import PyTree
 
 
 class ControlRule(NamedTuple):
-    """A state machine on a metric: what callbacks do by changing objects, as pure functions.
+    """A state machine that watches a metric, as a pair of pure functions.
 
-    The state is a pytree of arrays whose structure, shapes and dtypes never change, so a rule can
-    be carried through `scan`, swept with `vmap`, compiled and saved with the parameters.
+    It does what callbacks do by changing objects. Its state is a pytree of arrays whose structure,
+    shapes and dtypes never change, so a rule can be carried through `scan`, run many times with
+    `vmap`, compiled, and saved with the parameters.
 
     Attributes:
-        init: `init(variables=None) -> state`. A rule that keeps the best model needs the model's
-            `variables`: any tree of arrays, such as the parameters.
-        update: `update(value, state, variables=None) -> (output, state)`, pure. `value` is the
-            observed metric. None means that there was no observation: the state is returned
-            unchanged, with the current output. NaN is an observation, and never an improvement.
-            Metrics are compared in JAX's default float: in float32 a change of less than 6e-8 of
-            the metric, such as from 100,000,001 to 100,000,000, is none. Of a metric with a large
-            constant part, subtract that first, or set `jax_enable_x64`.
+        init: `init(variables=None) -> state`. A rule that keeps the best model needs the
+            `variables` of the model: any tree of arrays, such as the parameters.
+        update: `update(value, state, variables=None) -> (output, state)`, a pure function. `value`
+            is the observed metric. None means that there was no observation: the state is returned
+            unchanged, with the current output. NaN is an observation that never improves the
+            metric. Metrics are compared in JAX's default float: float32 does not show a change of
+            less than 6e-8 of the metric, such as from 100,000,001 to 100,000,000. If a metric has a
+            large constant part, subtract that first, or set `jax_enable_x64`.
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
 
     Example:

@@ -1,4 +1,4 @@
-"""Stopping when a metric has not improved for a while."""
+"""Early stopping: ending a run when a metric has not improved for a while."""
 
 import jax.numpy as jnp
 import optax
@@ -22,30 +22,31 @@ def early_stopping(
 ) -> ControlRule:
     r"""Stops after more than `patience` observations in a row without a new best.
 
-    A new best is better than the last by more than `min_delta`. `update(value, state, variables)`
-    returns whether to stop, and a `StoppingState` with `best_value`, `best_observation` and
-    `best_variables`. Use the best model and not the last one, which has been trained for
-    `patience` + 1 observations more; or train again for `best_observation` epochs.
+    A new best is better than the previous best by more than `min_delta`.
+    `update(value, state, variables)` returns whether to stop, and a `StoppingState` with
+    `best_value`, `best_observation` and `best_variables`. Use the best model and not the last one,
+    which has been trained for `patience` + 1 observations more, or train again for
+    `best_observation` epochs.
 
     Args:
-        patience: how many bad observations in a row are tolerated, at least 0. With 0 the first
-            one that is not better stops the run. Keras stops at the `patience`-th: give one less
-            here (there, 0 is the same as 1).
+        patience: number of bad observations in a row that are tolerated, at least 0. With 0 the
+            first observation that is not a new best stops the run. Keras stops at bad observation
+            number `patience`, so give one less here (its 0 acts like its 1).
         min_delta: $\delta$, at least 0.
-        threshold_mode: the margin by which a new best $v$ must beat the best, $b$: $\delta$
-            ("abs"), $\delta |b|$ ("signed"), or $\delta b$ ("rel", which is wrong where $b < 0$,
-            as in PyTorch's `ReduceLROnPlateau`).
-        start_from: how many first observations are not looked at, at least 0: none of them is bad
-            or becomes the best, however good it is. If no more come, `best_observation` is 0 and
-            the best variables are those of `init`. Keras's `start_from_epoch`.
+        threshold_mode: the margin by which a new best must beat the best value so far, $b$:
+            $\delta$ ("abs"), $\delta |b|$ ("signed"), or $\delta b$ ("rel", whose sign is wrong
+            where $b < 0$, as in PyTorch's `ReduceLROnPlateau`).
+        start_from: number of first observations that are ignored, at least 0: none of them is bad
+            or becomes the best. If no more follow, `best_observation` is 0, and the best variables
+            are those given to `init`. Keras calls it `start_from_epoch`.
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
-        keep_best: whether the state carries the best variables, as large as the model; without,
-            `variables` are not needed.
+        keep_best: whether the state stores the best variables, which are as large as the model. If
+            False, `variables` are not needed.
 
     Raises:
         ValueError: an argument is out of range; in `init` and `update`, `variables` are missing or
             have another structure than before.
-        TypeError: `patience` is not an integer.
+        TypeError: `patience` or `start_from` is not an integer, or `keep_best` is not a bool.
 
     Example:
         >>> rule = early_stopping(patience=1)

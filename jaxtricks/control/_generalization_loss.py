@@ -1,4 +1,4 @@
-"""Stopping when the validation error is too far above its lowest."""
+"""Stopping when the validation error is too far above its lowest value."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
@@ -11,10 +11,10 @@ from jaxtricks.control._stopping import Progress, stopping
 
 
 def loss_percent(progress: Progress) -> Float[Array, ""]:
-    r"""Returns $100 (E_{va} / E_{opt} - 1)$; NaN counts as an infinite error.
+    """Returns $100 (E_{va} / E_{opt} - 1)$; NaN counts as an infinite error.
 
-    It is 0 before the first finite error, and where both are 0; where only the lowest is 0 it is
-    the largest float, as `jax_debug_infs` would not let infinity pass.
+    It is 0 before the first finite error, and where both errors are 0. Where only the lowest error
+    is 0, it is the largest float, because `jax_debug_infs` would raise an error for infinity.
     """
     best = progress.best_value
     excess = nan_to_inf(progress.value) - best
@@ -24,24 +24,26 @@ def loss_percent(progress: Progress) -> Float[Array, ""]:
 
 
 def generalization_loss(alpha: ScalarLike, *, keep_best: bool = True) -> ControlRule:
-    r"""Stops at the first observation with a generalization loss over `alpha`: Prechelt's GL.
+    r"""Stops when the validation error is over `alpha` percent above its lowest: Prechelt's GL.
 
-    $GL(t) = 100\, (E_{va}(t) / E_{opt}(t) - 1)$, in percent, where $E_{opt}(t)$ is the lowest
-    validation error up to $t$. `update(error, state, variables)` returns whether to stop, and a
-    `StoppingState`, as `early_stopping` does.
+    The generalization loss is $GL(t) = 100\, (E_{va}(t) / E_{opt}(t) - 1)$, in percent, where
+    $E_{opt}(t)$ is the lowest validation error up to $t$. `update(error, state, variables)` returns
+    whether to stop, and a `StoppingState`, as `early_stopping` does.
 
-    Errors are at least 0: with a negative best the ratio falls as the error rises, and the rule
-    would never stop. A concrete negative error is refused; a traced one cannot be checked, so under
-    `jit` the output for it is meaningless. An error that is NaN or infinite, after a finite one,
-    counts as an infinite loss and stops the run.
+    Errors must be at least 0: with a negative best the ratio would fall as the error rises, and the
+    rule would never stop. A concrete negative error is refused. A traced error cannot be checked,
+    so under `jit` the output for a negative one is meaningless. An error that is NaN or infinite
+    after a finite one counts as an infinite loss and stops the run.
 
     Args:
-        alpha: in percent, at least 0; the paper's values run from 1 to 5.
-        keep_best: whether the state carries the best variables.
+        alpha: the largest generalization loss tolerated, in percent, at least 0; the values in the
+            paper run from 1 to 5.
+        keep_best: whether the state stores the best variables.
 
     Raises:
         ValueError: `alpha` is negative or not finite; in `init` and `update`, `variables` are
             missing; in `update`, the error is negative.
+        TypeError: `keep_best` is not a bool.
 
     Example:
         >>> rule = generalization_loss(5.0, keep_best=False)
@@ -52,8 +54,8 @@ def generalization_loss(alpha: ScalarLike, *, keep_best: bool = True) -> Control
         False False False True
 
     References:
-        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
-        2.
+        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998,
+        section 2.
     """
     check_range("alpha", alpha, low=0.0)
 

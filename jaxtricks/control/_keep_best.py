@@ -1,4 +1,4 @@
-"""Keeping the best model of a run that is never stopped."""
+"""Keeping the best model of a run without stopping the run."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree

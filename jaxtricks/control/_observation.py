@@ -1,7 +1,8 @@
-"""Reading a metric: one number, and whether it is better than the best so far.
+"""Reading a metric as one number, and deciding whether it is better than the best so far.
 
-Only a finite number can improve, and the first one always does. NaN and the infinities never do, so
-that a run which starts with NaN is not stuck with it, and one which ends in it is not rewarded.
+Only a finite number can be an improvement, and the first one always is. NaN and the infinities
+never are: a run that starts with NaN is not stuck with it, and a run that ends in NaN is not
+rewarded for it.
 """
 
 from typing import Literal
@@ -22,8 +23,8 @@ def observe(value: object) -> Float[Array, ""]:
     """Converts an observed metric to a scalar of JAX's default float type.
 
     Raises:
-        ValueError: it is an array with axes.
-        TypeError: it is not a real scalar.
+        ValueError: `value` is an array with axes.
+        TypeError: `value` is not a real scalar.
     """
     if isinstance(value, np.ndarray | jax.Array) and value.ndim != 0:
         raise ValueError(f"value must be a scalar, got shape {jnp.shape(value)}.")
@@ -32,33 +33,34 @@ def observe(value: object) -> Float[Array, ""]:
 
 
 def check_error(name: str, value: object) -> None:
-    """Refuses a negative error, as the rules with a ratio do; a tracer or an infinity passes.
+    """Checks that an error is not negative, for rules that divide by it; a tracer or -inf passes.
 
     Raises:
-        ValueError: it is negative, or an array with axes.
-        TypeError: it is not a real scalar.
+        ValueError: `value` is negative, or an array with axes.
+        TypeError: `value` is not a real scalar.
     """
     observe(value)
     if not isinstance(value, jax.core.Tracer) and -np.inf < np.asarray(value) < 0:
-        raise ValueError(f"{name} must be at least 0: a ratio to it is taken, got {value}.")
+        raise ValueError(f"{name} must be at least 0, because the rule divides by it, got {value}.")
 
 
-def nothing_yet(mode: Mode) -> Float[Array, ""]:
-    """The best value before any observation: the worst finite one.
+def initial_best(mode: Mode) -> Float[Array, ""]:
+    """Returns the best value before any observation, which is the worst finite one.
 
-    Not infinity, because `jax_debug_infs` raises an error for one in any result, states included.
+    It is not infinity, because `jax_debug_infs` raises an error for infinity in any result, also in
+    states.
     """
     largest = jnp.finfo(jnp.result_type(float)).max
     return observe(largest if mode == "min" else -largest)
 
 
 def has_best(best: Float[Array, ""], mode: Mode) -> Bool[Array, ""]:
-    """Whether there has been a best value."""
-    return best != nothing_yet(mode)
+    """Says whether there has been a best value."""
+    return best != initial_best(mode)
 
 
 def nan_to_inf(value: Float[Array, ""]) -> Float[Array, ""]:
-    """The value, or infinity for NaN."""
+    """Replaces NaN by infinity."""
     return jnp.where(jnp.isnan(value), np.asarray(np.inf, value.dtype), value)
 
 
@@ -71,11 +73,11 @@ def improves(
     mode: Mode,
     finite_only: bool = True,
 ) -> Bool[Array, ""]:
-    r"""Whether `value` is better than `best` by more than the threshold.
+    r"""Says whether `value` is better than `best` by more than the threshold.
 
-    With the best value $b$, the margin is $\theta$ ("abs"), $\theta |b|$ ("signed") or $\theta b$
-    ("rel", PyTorch's formula, whose margin has the wrong sign where $b < 0$). Unless `finite_only`,
-    infinities are compared as numbers, and the first best is infinite.
+    With $b$ the best value, the margin is $\theta$ ("abs"), $\theta |b|$ ("signed") or $\theta b$
+    ("rel", the formula of PyTorch, whose sign is wrong where $b < 0$). If not `finite_only`,
+    infinities are compared as numbers, and the best value before any observation is infinite.
     """
     begun = has_best(best, mode)
     base = jnp.where(begun & jnp.isfinite(best), best, 0)
@@ -85,7 +87,8 @@ def improves(
     if finite_only:
         return jnp.isfinite(value) & (~begun | better)
     beats_worst = jnp.isfinite(value) | (value < 0 if mode == "min" else value > 0)
-    if threshold_mode == "rel" and mode == "min":  # infinity times 1 - threshold, 0 and under 0 too
+    # the bound is infinity * (1 - threshold), whose factor may be 0 or negative
+    if threshold_mode == "rel" and mode == "min":
         beats_infinity = beats_worst & jnp.where(begun, threshold > 1, threshold < 1)
     else:
         beats_infinity = beats_worst & ~begun

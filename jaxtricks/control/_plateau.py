@@ -9,11 +9,18 @@ from jaxtyping import Array, Float, Int, PyTree
 from jaxtricks._checks import check_choice, check_flag, check_instance, check_integer, check_range
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
-from jaxtricks.control._observation import Mode, ThresholdMode, improves, nothing_yet, observe
+from jaxtricks.control._observation import Mode, ThresholdMode, improves, initial_best, observe
 
 
 class PlateauState(NamedTuple):
-    """`value`: the learning rate or its scale; `best_value`: of the metric; two counters."""
+    """State of `plateau`.
+
+    Attributes:
+        value: the current learning rate, or its scale.
+        best_value: the best metric so far.
+        bad_count: number of bad observations in a row.
+        cooldown_count: number of observations that remain of the cooldown.
+    """
 
     value: Float[Array, ""]
     best_value: Float[Array, ""]
@@ -34,32 +41,34 @@ def plateau(
     cooldown: int | Int[Array, ""] = 0,
     finite_only: bool = True,
 ) -> ControlRule:
-    r"""Multiplies its value by `factor` after more than `patience` observations without a new best.
+    r"""Lowers the learning rate, or a scale of it, when a metric has stopped improving.
 
-    An observation $v$ is better than the best, $b$, if $v < b - \theta |b|$. One that is not
-    is bad; bad ones in a row are counted, and the cut comes when there are *more* than `patience`
-    of them, PyTorch's rule. Keras and `optax.contrib.reduce_on_plateau` cut at the `patience`-th:
-    give them one less here.
+    `update(value, state)` returns the current learning rate or scale, and the state. An observation
+    $v$ is better than the best so far, $b$, if $v < b - \theta |b|$; otherwise it is bad. When
+    there have been *more* than `patience` bad observations in a row, the learning rate is
+    multiplied by `factor`, as in PyTorch. Keras and `optax.contrib.reduce_on_plateau` do so at bad
+    observation number `patience`, so give one less here than there.
 
     Args:
-        factor: $\gamma$, in `[0, 1]`; 1 never cuts.
-        patience: how many bad observations in a row are tolerated, at least 0.
-        initial: the first value, at least 0. 1 makes the value a scale of the learning rate;
-            the learning rate itself makes it PyTorch's `ReduceLROnPlateau`, with its `min_value`
-            (`min_lr`) and `eps` in the same unit.
-        min_value: a cut goes no lower, at least 0.
-        eps: a cut by no more than this is skipped, at least 0.
+        factor: $\gamma$, in `[0, 1]`; 1 never changes the learning rate.
+        patience: number of bad observations in a row that are tolerated, at least 0.
+        initial: the first value, at least 0. With 1, the value is a scale of the learning rate.
+            With the learning rate itself, the rule is PyTorch's `ReduceLROnPlateau`, with its
+            `min_value` (`min_lr`) and `eps` in the same unit.
+        min_value: the lowest value that a cut leads to, at least 0.
+        eps: cuts by no more than this are skipped, at least 0.
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
         threshold: $\theta \ge 0$.
-        threshold_mode: the margin: "signed" is $\theta |b|$. "rel" is $\theta b$, PyTorch's: for a
-            negative metric it takes a slightly worse value for a better one. "abs" is $\theta$.
-        cooldown: the number of observations after a cut that are not counted as bad, at least 0.
+        threshold_mode: the margin, which is $\theta |b|$ ("signed"), $\theta$ ("abs"), or
+            $\theta b$ ("rel", the formula of PyTorch, which takes a slightly worse value of a
+            negative metric for a better one).
+        cooldown: number of observations after a cut that do not count as bad, at least 0.
         finite_only: whether an infinite metric is always bad. False compares it as a number, as
-            PyTorch does: minus infinity is the best loss there is, and nothing improves on it.
+            PyTorch does: minus infinity is then the best possible loss, and nothing improves on it.
 
     Raises:
-        ValueError: an argument is out of range, or the name of a convention is unknown.
-        TypeError: `patience` or `cooldown` is not an integer.
+        ValueError: an argument is out of range, or `mode` or `threshold_mode` is unknown.
+        TypeError: `patience` or `cooldown` is not an integer, or `finite_only` is not a bool.
 
     Example:
         >>> rule = plateau(0.1, patience=2)
@@ -70,7 +79,8 @@ def plateau(
         1.0 1.0 1.0 0.1 0.1 0.1
 
     References:
-        [PyTorch's `ReduceLROnPlateau`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html).
+        [PyTorch's
+        `ReduceLROnPlateau`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html).
     """
     check_range("factor", factor, low=0.0, high=1.0)
     check_integer("patience", patience, low=0)
@@ -90,7 +100,7 @@ def plateau(
         del variables
         return PlateauState(
             value=jnp.array(observe(initial)),  # a copy: the state may be donated
-            best_value=nothing_yet(mode),
+            best_value=initial_best(mode),
             bad_count=jnp.zeros([], jnp.int32),
             cooldown_count=jnp.zeros([], jnp.int32),
         )

@@ -1,4 +1,4 @@
-"""Stopping when generalization is lost faster than training progresses."""
+"""Stopping when the model generalizes worse faster than its training progresses."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from jaxtricks.control._stopping import Progress, stopping
 
 
 class TrainingStrip(NamedTuple):
-    """The training errors of the current strip: how many, their sum and the lowest, at first 0."""
+    """Number, sum and lowest value of the training errors in the current strip, at first all 0."""
 
     length: Int[Array, ""]
     total: Float[Array, ""]
@@ -25,31 +25,33 @@ class TrainingStrip(NamedTuple):
 def progress_quotient(
     alpha: ScalarLike, strip: int | Int[Array, ""], *, keep_best: bool = True
 ) -> ControlRule:
-    r"""Stops at the end of a strip whose loss is over `alpha` times its progress: Prechelt's PQ.
+    r"""Stops when the generalization loss is over `alpha` times the progress: Prechelt's PQ.
 
+    A strip is $k$ observations in a row, and the rule can stop at the end of a strip. The progress
     $P_k(t) = 1000\, (\sum_{t'} E_{tr}(t') / (k \min_{t'} E_{tr}(t')) - 1)$ over the last $k$
-    observations, in thousandths, is how much the mean training error of the strip is above its
-    lowest: large while the error falls or jumps, near 0 in the end. The rule stops when
-    $GL(t) > \alpha P_k(t)$, with $GL$ in percent as in `generalization_loss`: while training still
-    progresses fast, the generalization loss may be recovered.
+    observations says, in thousandths, how far the mean training error of the strip is above its
+    lowest: it is large while the error falls or jumps, and near 0 at the end of training. The rule
+    stops when $GL(t) > \alpha P_k(t)$, with $GL$ in percent as in `generalization_loss`. While
+    training still progresses fast, the model may recover from a generalization loss.
 
-    The observed value is a pair, `update((validation, training), state, variables)`. It returns
-    whether to stop, and a `StoppingState`, as `early_stopping` does.
+    The observed value is a pair: `update((validation, training), state, variables)` returns whether
+    to stop, and a `StoppingState`, as `early_stopping` does.
 
-    Errors are at least 0, as in `generalization_loss`: concrete negative ones are refused, for
-    traced ones the output is meaningless. A validation error that is NaN or infinite at the end of
-    a strip, after a finite one, stops the run. A training error that is NaN leaves its strip
-    without $P_k$, and such a strip never stops it.
+    Errors must be at least 0, as in `generalization_loss`: concrete negative errors are refused,
+    and for traced ones the output is meaningless. A validation error that is NaN or infinite at the
+    end of a strip, after a finite one, stops the run. With a training error that is NaN, the strip
+    has no $P_k$ and never stops the run.
 
     Args:
-        alpha: at least 0; the paper's values run from 0.5 to 3.
-        strip: $k \ge 1$; the paper's is 5. With 1 there is no progress, so any loss stops.
-        keep_best: whether the state carries the best variables.
+        alpha: the factor of the progress, at least 0; the values in the paper run from 0.5 to 3.
+        strip: $k \ge 1$; 5 in the paper. With 1 there is no progress, so any loss stops the run.
+        keep_best: whether the state stores the best variables.
 
     Raises:
-        ValueError: `alpha` is negative or not finite, or `strip` is under 1; in `init` and
+        ValueError: `alpha` is negative or not finite, or `strip` is less than 1; in `init` and
             `update`, `variables` are missing; in `update`, an error is negative.
-        TypeError: `strip` is not an integer, or the observed value is not a pair.
+        TypeError: `strip` is not an integer, the observed value is not a pair, or `keep_best` is
+            not a bool.
 
     Example:
         >>> rule = progress_quotient(0.5, 2, keep_best=False)
@@ -60,8 +62,8 @@ def progress_quotient(
         False False False True
 
     References:
-        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
-        2.
+        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998,
+        section 2.
     """
     check_range("alpha", alpha, low=0.0)
     check_integer("strip", strip, low=1)
@@ -76,10 +78,10 @@ def progress_quotient(
         total, lowest = begun.total + training, jnp.where(begun.length == 0, training, lower)
         at_lowest = observe(strip) * lowest
         excess = total - at_lowest
-        # 0 / 0 is no progress; 0 * excess keeps a NaN
+        # 0 / 0 counts as no progress; 0 * excess keeps a NaN
         gain = jnp.where(excess > 0, excess / jnp.where(at_lowest > 0, at_lowest, 1), 0 * excess)
         loss, end = loss_percent(progress), length >= strip
-        endless = (at_lowest == 0) & (excess > 0)  # progress without limit: no loss is over it
+        endless = (at_lowest == 0) & (excess > 0)  # infinite progress: no loss exceeds it
         lost = (loss > observe(alpha) * (1000 * gain)) & ~endless
         after = TrainingStrip(length, total, lowest)
         memory = TrainingStrip(*(jnp.where(end, a, b) for a, b in zip(fresh, after, strict=True)))

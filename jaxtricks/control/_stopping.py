@@ -1,4 +1,4 @@
-"""What all rules that stop a run have in common: the best so far, and a decision that is final."""
+"""The common part of all stopping rules: the best model so far, and a final decision to stop."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,26 +12,25 @@ from jaxtricks._checks import check_flag, check_instance
 from jaxtricks._tree_checks import check_same_tree
 from jaxtricks._types import ScalarLike
 from jaxtricks.control._control_rule import ControlRule
-from jaxtricks.control._observation import Mode, ThresholdMode, improves, nothing_yet, observe
+from jaxtricks.control._observation import Mode, ThresholdMode, improves, initial_best, observe
 
 
 class StoppingState(NamedTuple):
-    """The state of a stopping rule.
+    """The state of a stopping rule, with the best value and the best model.
 
-    When the run has stopped there are two ways on: use the best model, `best_variables`, or train
-    again, with other settings or on the validation examples too, for as many epochs as
-    `best_observation` says.
+    After a stop, use the best model, `best_variables`; or train again, with other settings or also
+    on the validation examples, for `best_observation` epochs.
 
     Attributes:
-        best_value: the best metric; before the first finite one the largest float, or minus it for
-            "max".
-        best_observation: the observation, counted from 1, that had it; 0 before there was one. One
-            observation an epoch makes it the best epoch.
-        best_variables: the variables that came with it; None if they are not kept.
-        count: observations so far.
-        stopped: whether the rule has stopped the run. From then on the state does not change, so a
-            run that goes on, as one of many in a `vmap`, ends like one that was stopped.
-        memory: the rule's own state.
+        best_value: the best metric so far. Before the first finite one it is the largest float for
+            "min", and minus the largest float for "max".
+        best_observation: number of the observation with the best metric, counted from 1; 0 before
+            there is one. With one observation per epoch it is the best epoch.
+        best_variables: the variables at that observation; None if they are not kept.
+        count: number of observations so far.
+        stopped: whether the rule has stopped the run. After that the state does not change, so a
+            run that continues, as one of many in a `vmap`, ends in the state at its stop.
+        memory: further state of the particular rule.
     """
 
     best_value: Float[Array, ""]
@@ -43,9 +42,13 @@ class StoppingState(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a rule decides by: the metric, its best so far, and whether this is a new best.
+    """What a stopping rule decides by.
 
-    `after_warmup` says whether the rule looks at it; in its warm-up it does not.
+    Attributes:
+        value: the observed metric.
+        best_value: the best metric so far, this one included.
+        improved: whether this metric is a new best.
+        after_warmup: False for the first observations, which the rule ignores.
     """
 
     value: Float[Array, ""]
@@ -68,25 +71,28 @@ def stopping(
     threshold_mode: ThresholdMode = "abs",
     start_from: int | Int[Array, ""] = 0,
 ) -> ControlRule:
-    """Builds a stopping rule around its judgement.
+    """Builds a stopping rule from its decision function.
 
     Args:
-        judge: the rule: `(progress, raw value, memory) -> (whether to stop, memory)`.
-        memory: the initial value of the rule's own state.
-        metric: finds the validation metric in the raw value.
-        min_delta: by how much a new best must differ from the last.
+        judge: the decision: `(progress, raw value, memory) -> (whether to stop, memory)`.
+        memory: initial value of the rule's further state.
+        metric: extracts the validation metric from the raw value.
+        min_delta: the margin by which a new best must beat the previous one.
         mode: "min" or "max".
-        keep_best: whether the state carries the best variables.
+        keep_best: whether the state stores the best variables.
         threshold_mode: the unit of `min_delta`, as in `improves`.
-        start_from: how many first observations can be no best.
+        start_from: number of first observations that cannot become the best.
+
+    Raises:
+        TypeError: `keep_best` is not a bool.
     """
     check_flag("keep_best", keep_best)
 
     def init(variables: PyTree | None = None) -> StoppingState:
         _check_variables(variables, keep_best)
-        # copies, and no array twice: the state and the variables may be donated
+        # copies, so that no array occurs twice: the state and the variables may be donated
         return StoppingState(
-            best_value=nothing_yet(mode),
+            best_value=initial_best(mode),
             best_observation=jnp.zeros([], jnp.int32),
             best_variables=jax.tree.map(jnp.array, variables) if keep_best else None,
             count=jnp.zeros([], jnp.int32),
@@ -98,7 +104,7 @@ def stopping(
         value: PyTree, state: StoppingState, variables: PyTree | None = None
     ) -> tuple[Bool[Array, ""], StoppingState]:
         check_instance("state", state, StoppingState)
-        check_same_tree("state.memory", state.memory, "this rule's", memory)
+        check_same_tree("state.memory", state.memory, "this rule's memory", memory)
         if value is None:
             return state.stopped, state
         _check_variables(variables, keep_best)
@@ -128,4 +134,4 @@ def stopping(
 
 def _check_variables(variables: PyTree | None, keep_best: bool) -> None:
     if keep_best and variables is None:
-        raise ValueError("variables must be given to keep the best; or set keep_best=False.")
+        raise ValueError("variables must be given to keep the best model; or set keep_best=False.")

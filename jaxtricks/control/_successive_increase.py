@@ -1,4 +1,4 @@
-"""Stopping when the validation error has risen several times running."""
+"""Stopping when the validation error has risen several times in a row."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,12 @@ from jaxtricks.control._stopping import Progress, stopping
 
 
 class Increases(NamedTuple):
-    """Observations in the current strip, the error at the last strip's end, and rises in a row.
+    """State of `successive_increase`.
 
-    The rises are -1 before the end of the first strip, which has nothing to compare with.
+    Attributes:
+        length: number of observations in the current strip.
+        last_error: the error at the end of the last strip.
+        rises: number of rises in a row; -1 before the end of the first strip.
     """
 
     length: Int[Array, ""]
@@ -26,22 +29,23 @@ class Increases(NamedTuple):
 def successive_increase(
     times: int | Int[Array, ""], strip: int | Int[Array, ""], *, keep_best: bool = True
 ) -> ControlRule:
-    r"""Stops when the error rose over each of the last `times` strips: Prechelt's UP.
+    r"""Stops when the error has risen over each of the last `times` strips: Prechelt's UP.
 
-    $UP_s$ stops at $t$ if $UP_{s-1}$ stops at $t - k$ and $E_{va}(t) > E_{va}(t - k)$, and is
-    evaluated at the end of each strip of $k$ observations. The first strip has nothing to compare
-    with. How high the error is does not matter, only that it keeps rising. NaN counts as infinite.
-    `update(error, state, variables)` returns whether to stop, and a `StoppingState`, as
+    $UP_s$ stops at $t$ if $UP_{s-1}$ stops at $t - k$ and $E_{va}(t) > E_{va}(t - k)$. It is
+    evaluated at the end of each strip of $k$ observations, and the first strip has nothing to
+    compare with. How large the error is does not matter, only that it keeps rising. NaN counts as
+    infinite. `update(error, state, variables)` returns whether to stop, and a `StoppingState`, as
     `early_stopping` does.
 
     Args:
-        times: $s \ge 1$; the paper's values run from 2 to 8.
-        strip: $k \ge 1$; the paper's is 5.
-        keep_best: whether the state carries the best variables.
+        times: $s \ge 1$, the number of rises in a row; the values in the paper run from 2 to 8.
+        strip: $k \ge 1$, the number of observations in a strip; 5 in the paper.
+        keep_best: whether the state stores the best variables.
 
     Raises:
-        ValueError: `times` or `strip` is under 1; in `init` and `update`, `variables` are missing.
-        TypeError: `times` or `strip` is not an integer.
+        ValueError: `times` or `strip` is less than 1; in `init` and `update`, `variables` are
+            missing.
+        TypeError: `times` or `strip` is not an integer, or `keep_best` is not a bool.
 
     Example:
         >>> rule = successive_increase(2, 1, keep_best=False)
@@ -52,8 +56,8 @@ def successive_increase(
         False False False False True
 
     References:
-        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998, sec.
-        2.
+        Prechelt, [Early stopping - but when?](https://doi.org/10.1007/3-540-49430-8_3), 1998,
+        section 2.
     """
     check_integer("times", times, low=1)
     check_integer("strip", strip, low=1)

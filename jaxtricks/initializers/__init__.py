@@ -1,6 +1,7 @@
-"""Initial weights: functions `(key, shape, dtype) -> weights`, as Flax's layers take them.
+"""Initializers of weights: functions `(key, shape, dtype) -> weights`, as Flax's layers take them.
 
-`zeros` is such a function; the others make one: `kernel_init=he()`, `bias_init=zeros`.
+`zeros` is such a function, for `bias_init=zeros`. `he`, `xavier`, `lecun`, `fan_out` and `gaussian`
+return one, for `kernel_init=he()`.
 """
 
 from jax.nn.initializers import zeros as zeros

@@ -1,4 +1,4 @@
-"""Weights trained on a similar task as initial weights."""
+"""Using weights that were trained on a similar task as initial weights."""
 
 import jax
 import jax.numpy as jnp
@@ -10,22 +10,23 @@ from jaxtricks._prefix import Mask, expand_mask
 def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: Mask = None) -> PyTree:
     """Copies the leaves where `mask` is True from `pretrained`, by name, and keeps the others.
 
-    Mask by name, `{"Dense_0": True, "Dense_1": False}`, or by depth: all but the last layer are
-    `jax.tree.map(lambda depth: depth > 0, optimizers.layer_depth(params))`. Layers that are not
-    copied may be missing from `pretrained`, or have other shapes, such as a head for other classes.
+    Choose layers by name, `{"Dense_0": True, "Dense_1": False}`, or by depth: the mask of all
+    layers but the last is `jax.tree.map(lambda depth: depth > 0, optimizers.layer_depth(params))`.
+    Layers that are not copied may be missing from `pretrained` or have other shapes, such as a head
+    for other classes.
 
     Args:
         params: fresh parameters of the model.
-        pretrained: parameters, in which every leaf to copy has the same path and shape.
-        mask: a tree of bools with the structure of `params` or of its upper part, or a function
-            from `params` to such a tree; None copies every leaf.
+        pretrained: parameters in which every leaf to copy has the same path and shape.
+        mask: which parameters to copy: a tree of bools (or a prefix of the parameters' tree), or a
+            function of the parameters that returns one. None means all.
 
     Returns:
         A tree with the structure and dtypes of `params`.
 
     Raises:
-        ValueError: the mask's structure is not that of `params`, or a leaf to copy is missing or
-            has another shape.
+        ValueError: the mask is not a prefix of `params`, or a leaf to copy is missing or has
+            another shape.
         TypeError: a leaf of the mask is not a bool, or a leaf to copy does not fit the dtype:
             floats into integers, or complex numbers into real ones.
 
@@ -57,7 +58,7 @@ def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: Mask = None) ->
         given, dtype = jnp.result_type(found[name]), jnp.result_type(own)
         kinds = (jnp.inexact, jnp.complexfloating)
         if any(jnp.issubdtype(given, k) and not jnp.issubdtype(dtype, k) for k in kinds):
-            raise TypeError(f"pretrained{name} is {given}, which does not fit {dtype}.")
+            raise TypeError(f"pretrained{name} must fit into {dtype}, got {given}.")
         return jnp.asarray(found[name], dtype)
 
     return jax.tree_util.tree_map_with_path(one, params, masks)

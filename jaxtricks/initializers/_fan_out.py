@@ -1,4 +1,4 @@
-"""Keeping the variance of the gradient."""
+"""An initializer that keeps the variance of the gradient."""
 
 from jax.nn.initializers import Initializer
 
@@ -17,21 +17,24 @@ def fan_out(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> Initializer:
-    r"""Draws with variance $g^2 / N_\text{out}$: a linear layer keeps its gradient's variance.
+    r"""Draws weights with variance $g^2 / N_\text{out}$, which keeps the variance of the gradient.
+
+    The gradient that a linear layer passes back has $g^2$ times the variance that it receives.
 
     Args:
         gain: $g$, at least 0.
         distribution: "normal", "uniform" or "truncated_normal".
-        groups: of a grouped convolution, Flax's `feature_group_count`, which the kernel's shape
-            does not tell.
-        in_axis: the kernel's axis or axes of inputs; -1 for the kernel of
-            `nn.ConvTranspose(transpose_kernel=True)`, whose `out_axis` is -2.
-        out_axis: axis or axes of the outputs.
-        batch_axis: axes along which independent kernels are stacked; they count for neither fan.
+        groups: number of groups of a grouped convolution, Flax's `feature_group_count`, which
+            cannot be read off the kernel's shape.
+        in_axis: axis or axes of the kernel that count the inputs. For
+            `nn.ConvTranspose(transpose_kernel=True)` it is -1, and `out_axis` is -2.
+        out_axis: axis or axes of the kernel that count the outputs.
+        batch_axis: axis or axes along which independent kernels are stacked; they are part of
+            neither fan.
 
     Raises:
-        ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
-            called, the shape is not that of a kernel (see `fans`).
+        ValueError: `gain` is negative or not finite, `distribution` is unknown, or `groups` is less
+            than 1. The initializer raises it if the shape is not that of a kernel (see `fans`).
 
     Example:
         >>> import jax

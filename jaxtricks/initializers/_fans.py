@@ -1,4 +1,4 @@
-"""How many inputs each output of a layer has, and how many outputs each input has."""
+"""The number of inputs of each output of a layer, and of outputs of each input."""
 
 import math
 from collections.abc import Sequence
@@ -20,31 +20,35 @@ def fans(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> tuple[float, float]:
-    r"""Inputs of each output, and outputs of each input, of a kernel `[*window, in, out]`.
+    r"""Counts the inputs of each output of a kernel (fan in), and the reverse (fan out).
 
-    $N_\text{in} = \prod \text{window} \cdot \text{in}$ and
-    $N_\text{out} = \prod \text{window} \cdot \text{out} / \text{groups}$: Flax's kernel of a
-    grouped convolution already has the inputs of one group only, but the outputs of all. With
-    strides an input reaches fewer outputs than this counts, as everywhere in the literature.
+    A kernel has the axes `[*window, in, out]`. $N_\text{in} = \prod \text{window} \cdot \text{in}$
+    and $N_\text{out} = \prod \text{window} \cdot \text{out} / \text{groups}$: the kernel of a
+    grouped convolution in Flax already has the inputs of only one group, but the outputs of all
+    groups. With strides an input reaches fewer outputs than this counts, which the literature
+    ignores too.
 
-    Other orders of the axes are given as to `jax.nn.initializers`; those that are not named are the
-    window. The kernel of `nn.ConvTranspose(transpose_kernel=True)` is `[*window, out, in]`. That of
-    `nn.Embed` is `[in, out]`, but only one input counts at a time. Flax therefore gives its own
-    initializer `out_axis=0` there, by which the fan in is `out`.
+    Other orders of the axes are given as to `jax.nn.initializers`; the axes that are not named are
+    the window. The kernel of `nn.ConvTranspose(transpose_kernel=True)` is `[*window, out, in]`. The
+    kernel of `nn.Embed` is `[in, out]`, but only one input counts at a time. For that reason Flax
+    initializes it with `out_axis=0`, which makes the fan in `out`.
 
     Args:
-        shape: of the kernel of a dense layer, `(in, out)`, or of a convolution,
-            `(height, width, in / groups, out)`.
-        groups: `feature_group_count` of the convolution, which divides `out`.
-        in_axis: the axis or axes of the inputs.
-        out_axis: the axis or axes of the outputs.
-        batch_axis: the axis or axes of a stack of kernels that do not see each other.
+        shape: shape of the kernel: `(in, out)` for a dense layer,
+            `(height, width, in / groups, out)` for a convolution.
+        groups: `feature_group_count` of the convolution, which must divide `out`.
+        in_axis: axis or axes that count the inputs.
+        out_axis: axis or axes that count the outputs.
+        batch_axis: axis or axes along which independent kernels are stacked.
+
+    Returns:
+        The pair of $N_\text{in}$ and $N_\text{out}$.
 
     Raises:
-        ValueError: the shape has fewer than two axes, an axis is under 1, `groups` is under 1 or
-            does not divide the outputs, or `in_axis`, `out_axis` or `batch_axis` is none of the
-            shape's.
-        TypeError: the shape is not a sequence, or a number is not an integer, or a traced one.
+        ValueError: the shape has fewer than two axes, an axis is smaller than 1, `groups` is less
+            than 1 or does not divide the outputs, or `in_axis`, `out_axis` or `batch_axis` is not
+            an axis of the shape or names one twice.
+        TypeError: the shape is not a sequence, or a number is traced or not an integer.
 
     Example:
         >>> fans((784, 256)), fans((3, 3, 16, 64)), fans((3, 3, 1, 64), groups=64)
@@ -72,10 +76,10 @@ def fans(
 
 
 def check_axes(name: str, axes: object) -> None:
-    """Checks an axis, or axes in a row.
+    """Checks one axis or a sequence of axes.
 
     Raises:
-        TypeError: it is not made of integers, or of traced ones.
+        TypeError: an axis is traced or not an integer.
     """
     for axis in axes if isinstance(axes, Sequence) else (axes,):
         check_static(name, axis)
@@ -83,10 +87,10 @@ def check_axes(name: str, axes: object) -> None:
 
 
 def _entries(name: str, axes: Axes, shape: Sequence[int]) -> int:
-    """The product of the sizes of some axes.
+    """Returns the product of the sizes of some axes.
 
     Raises:
-        ValueError: one is none of the shape's, or is named twice.
+        ValueError: one of them is not an axis of the shape, or is named twice.
     """
     check_axes(name, axes)
     rank = len(shape)

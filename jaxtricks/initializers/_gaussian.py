@@ -1,4 +1,4 @@
-"""The same Gaussian for every layer."""
+"""An initializer with the same Gaussian for every layer."""
 
 import jax
 import jax.numpy as jnp
@@ -9,18 +9,19 @@ from jaxtricks._types import ScalarLike
 
 
 def gaussian(*, std: ScalarLike | None = None, var: ScalarLike | None = None) -> Initializer:
-    r"""Draws $\mathcal N(0, \sigma^2)$ whatever the layer's size.
+    r"""Draws weights from $\mathcal N(0, \sigma^2)$, whatever the size of the layer.
 
-    Texts write "N(0, 0.01)" both for a standard deviation and for a variance of 0.01, and the two
-    differ tenfold. In ten tanh layers of 500 units the standard deviation 0.01 makes the values
-    shrink to 0, the variance 0.01 does not. The argument's name says which is meant.
+    Texts write "N(0, 0.01)" for a standard deviation of 0.01 and for a variance of 0.01, whose
+    standard deviations differ tenfold. In ten tanh layers of 500 units the standard deviation 0.01
+    makes the values shrink to 0, but the variance 0.01 does not. Here the name of the argument says
+    which one is meant.
 
     Args:
-        std: $\sigma$, at least 0.
-        var: $\sigma^2$, at least 0; one of the two is given.
+        std: $\sigma$, at least 0. Exactly one of `std` and `var` must be given.
+        var: $\sigma^2$, at least 0.
 
     Raises:
-        ValueError: both or neither are given, or one is negative or not finite.
+        ValueError: both or neither are given, or the given one is negative or not finite.
 
     Example:
         >>> draw = gaussian(var=0.01)

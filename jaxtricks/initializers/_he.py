@@ -20,26 +20,29 @@ def he(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> Initializer:
-    r"""Draws with variance $\frac{2}{1 + a^2} / N$, which a ReLU of slope $a$ below 0 needs.
+    r"""Draws weights with variance $\frac{2}{1 + a^2} / N$, for a ReLU of slope $a$ below 0.
 
-    Such a unit's output has $\frac{1 + a^2}{2}$ of the mean square of its input. $N$ is
-    $N_\text{in}$, which keeps the mean square of the signal; $N_\text{out}$, which keeps the
-    gradient's; or, as a compromise, the mean of the two: $4 / (N_\text{in} + N_\text{out})$.
+    The output of such a unit has $\frac{1 + a^2}{2}$ of the mean square of its input. $N$ is
+    $N_\text{in}$, which keeps the mean square of the signal; $N_\text{out}$, which keeps that of
+    the gradient; or, as a compromise, the mean of the two, which gives the variance
+    $4 / (N_\text{in} + N_\text{out})$ for $a = 0$.
 
     Args:
-        mode: "fan_in" or "fan_out" (He et al.), or "fan_avg".
+        mode: $N$: "fan_in" or "fan_out" as in He et al., or "fan_avg", their mean.
         distribution: "normal", "uniform" or "truncated_normal".
         negative_slope: $a$; 0 for ReLU, 1 for no activation.
-        groups: of a grouped convolution, Flax's `feature_group_count`, which the kernel's shape
-            does not tell.
-        in_axis: the kernel's axis or axes of inputs; -1 for the kernel of
-            `nn.ConvTranspose(transpose_kernel=True)`, whose `out_axis` is -2.
-        out_axis: axis or axes of the outputs.
-        batch_axis: axes along which independent kernels are stacked; they count for neither fan.
+        groups: number of groups of a grouped convolution, Flax's `feature_group_count`, which
+            cannot be read off the kernel's shape.
+        in_axis: axis or axes of the kernel that count the inputs. For
+            `nn.ConvTranspose(transpose_kernel=True)` it is -1, and `out_axis` is -2.
+        out_axis: axis or axes of the kernel that count the outputs.
+        batch_axis: axis or axes along which independent kernels are stacked; they are part of
+            neither fan.
 
     Raises:
-        ValueError: the mode or distribution is unknown, the slope not finite, `groups` under 1;
-            and, when called, the shape is not that of a kernel (see `fans`).
+        ValueError: `mode` or `distribution` is unknown, `negative_slope` is not finite, or `groups`
+            is less than 1. The initializer raises it if the shape is not that of a kernel (see
+            `fans`).
 
     Example:
         >>> import jax

@@ -1,4 +1,4 @@
-"""Keeping the variance of the signal."""
+"""An initializer that keeps the variance of the signal."""
 
 from jax.nn.initializers import Initializer
 
@@ -17,23 +17,25 @@ def lecun(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> Initializer:
-    r"""Draws with variance $g^2 / N_\text{in}$ (LeCun): a linear layer keeps its input's variance.
+    r"""Draws weights with variance $g^2 / N_\text{in}$, which keeps the variance of the signal.
 
-    $U(\pm 1 / \sqrt{N_\text{in}})$, the "commonly used" one of Glorot and Bengio and PyTorch's own
+    The output of a linear layer has $g^2$ times the variance of its input.
+    $U(\pm 1 / \sqrt{N_\text{in}})$, which Glorot and Bengio call "commonly used" and PyTorch uses
     for dense layers, is the gain $\sqrt{1/3}$ with the distribution "uniform".
 
     Args:
         gain: $g$, at least 0.
         distribution: "normal", "uniform" or "truncated_normal".
-        groups: of a grouped convolution; it changes nothing here.
-        in_axis: the kernel's axis or axes of inputs; -1 for the kernel of
-            `nn.ConvTranspose(transpose_kernel=True)`, whose `out_axis` is -2.
-        out_axis: axis or axes of the outputs.
-        batch_axis: axes along which independent kernels are stacked; they count for neither fan.
+        groups: number of groups of a grouped convolution; it changes nothing here.
+        in_axis: axis or axes of the kernel that count the inputs. For
+            `nn.ConvTranspose(transpose_kernel=True)` it is -1, and `out_axis` is -2.
+        out_axis: axis or axes of the kernel that count the outputs.
+        batch_axis: axis or axes along which independent kernels are stacked; they are part of
+            neither fan.
 
     Raises:
-        ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
-            called, the shape is not that of a kernel (see `fans`).
+        ValueError: `gain` is negative or not finite, `distribution` is unknown, or `groups` is less
+            than 1. The initializer raises it if the shape is not that of a kernel (see `fans`).
 
     Example:
         >>> import jax

@@ -1,4 +1,4 @@
-"""Weights whose variance follows from the kernel's fans."""
+"""Initializers whose variance follows from the fans of the kernel."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -24,10 +24,10 @@ def scaled(
     out_axis: Axes,
     batch_axis: Axes,
 ) -> Initializer:
-    """Draws with mean 0 and the `variance` of `(fan in, fan out)`.
+    """Makes an initializer with mean 0 and the variance `variance(fan_in, fan_out)`.
 
-    "normal", "uniform" on `[-sqrt(3 variance), sqrt(3 variance)]`, or "truncated_normal", cut at
-    two deviations and widened to the variance.
+    The distribution is "normal", "uniform" on `[-sqrt(3 variance), sqrt(3 variance)]`, or
+    "truncated_normal", which is cut at two standard deviations and widened to the variance.
     """
     check_choice("distribution", distribution, ("normal", "uniform", "truncated_normal"))
     check_static_integer("groups", groups, low=1)
@@ -41,7 +41,7 @@ def scaled(
     ) -> Array:
         fan_in, fan_out = fans(shape, groups=groups, **axes)
         draw = jax.nn.initializers.variance_scaling(
-            variance(fan_in, fan_out) * fan_in,  # JAX divides by its own fan in, which is ours
+            variance(fan_in, fan_out) * fan_in,  # JAX divides by the same fan in
             "fan_in",
             distribution,
             **axes,

@@ -1,4 +1,4 @@
-"""Keeping the variance of signals and of gradients, as far as one number can."""
+"""An initializer that balances the variance of the signal and of the gradient."""
 
 from jax.nn.initializers import Initializer
 
@@ -17,31 +17,31 @@ def xavier(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> Initializer:
-    r"""Draws with variance $g^2 \cdot 2 / (N_\text{in} + N_\text{out})$.
+    r"""Draws weights with variance $g^2 \cdot 2 / (N_\text{in} + N_\text{out})$, as tanh needs.
 
-    A layer keeps the variance of what it passes forward if $N_\text{in} \sigma^2 = 1$, and of the
-    gradient that it passes back if $N_\text{out} \sigma^2 = 1$. Both hold only if the fans are
-    equal; this is the compromise, and the variances are multiplied by
-    $2 N_\text{in} / (N_\text{in} + N_\text{out})$ forward and
-    $2 N_\text{out} / (N_\text{in} + N_\text{out})$ back. It is meant for activations of slope 1 at
-    0 and mean 0, such as tanh; the sigmoid has the slope 1/4 and a mean of 1/2.
-
-    For ReLU, which halves the mean square, the variance has to be doubled: see `he`.
+    A linear layer keeps the variance of the signal if $N_\text{in} \sigma^2 = 1$, and that of the
+    gradient if $N_\text{out} \sigma^2 = 1$. Both hold only if the fans are equal. This variance is
+    the compromise: the variance of the signal is multiplied by
+    $2 N_\text{in} / (N_\text{in} + N_\text{out})$, and that of the gradient by
+    $2 N_\text{out} / (N_\text{in} + N_\text{out})$. It is meant for activations with slope 1 at 0
+    and mean 0, such as tanh. The sigmoid has slope 1/4 and a mean of 1/2, and ReLU, which halves
+    the mean square, needs twice the variance: see `he`.
 
     Args:
         gain: $g$, at least 0.
-        distribution: "normal", "uniform" (on $\pm\sqrt{6 / (N_\text{in} + N_\text{out})}$ at gain
+        distribution: "normal", "uniform" (on $\pm\sqrt{6 / (N_\text{in} + N_\text{out})}$ with gain
             1) or "truncated_normal".
-        groups: of a grouped convolution, Flax's `feature_group_count`, which the kernel's shape
-            does not tell.
-        in_axis: the kernel's axis or axes of inputs; -1 for the kernel of
-            `nn.ConvTranspose(transpose_kernel=True)`, whose `out_axis` is -2.
-        out_axis: axis or axes of the outputs.
-        batch_axis: axes along which independent kernels are stacked; they count for neither fan.
+        groups: number of groups of a grouped convolution, Flax's `feature_group_count`, which
+            cannot be read off the kernel's shape.
+        in_axis: axis or axes of the kernel that count the inputs. For
+            `nn.ConvTranspose(transpose_kernel=True)` it is -1, and `out_axis` is -2.
+        out_axis: axis or axes of the kernel that count the outputs.
+        batch_axis: axis or axes along which independent kernels are stacked; they are part of
+            neither fan.
 
     Raises:
-        ValueError: the gain is negative, the distribution unknown, `groups` under 1; and, when
-            called, the shape is not that of a kernel (see `fans`).
+        ValueError: `gain` is negative or not finite, `distribution` is unknown, or `groups` is less
+            than 1. The initializer raises it if the shape is not that of a kernel (see `fans`).
 
     Example:
         >>> import jax

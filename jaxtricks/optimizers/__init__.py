@@ -1,8 +1,11 @@
-"""Update rules as gradient transformations: `scale_by_x` is the rule, `x` has a learning rate.
+"""Optimizers, penalties and wrappers as gradient transformations of optax.
 
-As in optax, `update(updates, state, params, **extra_args)` hands the same extra arguments (`value`,
-`weight`) to every link of a chain, and each takes those that it knows. A misspelt one cannot be
-told from one meant for another link, so it is ignored without an error.
+`scale_by_adam` is the update rule alone, and `adam` is the rule followed by the learning rate; the
+other names follow the same pattern.
+
+As in optax, a chain passes the extra arguments of `update(updates, state, params, **extra_args)`,
+such as `value` and `weight`, to every transformation, and each uses the arguments that it knows. A
+misspelt argument is therefore ignored without an error.
 """
 
 from jaxtricks.optimizers._accumulate import accumulate as accumulate

@@ -1,4 +1,4 @@
-"""One update from the gradients of many batches."""
+"""Accumulating the gradients of several batches into one update."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -20,15 +20,15 @@ from jaxtricks._types import ScalarLike
 
 
 class AccumulateState(NamedTuple):
-    """The mean so far.
+    """State of `accumulate`: the mean gradient so far and the state of the wrapped optimizer.
 
     Attributes:
-        count: updates of the wrapped rule done so far.
-        has_updated: whether the last call made one.
-        gathered: gradients in the mean, 0 right after an update.
-        weight: sum of their weights.
-        mean: weighted mean of them, float32 or wider.
-        inner: state of the wrapped rule.
+        count: number of updates made so far.
+        has_updated: whether the last call made an update.
+        gathered: number of gradients received for the next update; 0 right after an update.
+        weight: sum of the weights of these gradients.
+        mean: their weighted mean, in float32 or wider.
+        inner: state of the wrapped optimizer.
     """
 
     count: Int[Array, ""]
@@ -45,39 +45,42 @@ def accumulate(
     *,
     weighting: Literal["example", "batch"] = "example",
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Gives `tx` the weighted mean of `every` gradients, $\sum_k n_k g_k / \sum_k n_k$.
+    r"""Makes one update of `tx` from the mean of `every` gradients, $\sum_k n_k g_k / \sum_k n_k$.
 
-    Until then the updates are zero and the state of `tx` does not change. `update` takes `weight`,
-    the number $n_k$ of examples of which $g_k$ is the mean (1 if not given), and passes all other
-    extra arguments to `tx`. With these weights, batches of any sizes give the gradient of the mean
-    over all their examples. If the batches counted alike, as in `optax.MultiSteps`, the examples of
-    a smaller last batch would weigh more than the others. A gradient of weight 0 is ignored, even
-    if it is NaN; if all `every` gradients have weight 0, there is no update.
+    The last of `every` calls makes the update; at the others the updates are 0 and the state of
+    `tx` does not change. `update` takes `weight`, the number $n_k$ of examples over which $g_k$ is
+    the mean (1 by default), and passes all other extra arguments to `tx`. With these weights,
+    batches of any sizes give the gradient of the mean over all their examples. With equal weights,
+    as in `optax.MultiSteps`, each example of a smaller last batch would count more than the others.
+    A gradient of weight 0 is ignored, even if it is NaN; if all `every` gradients have weight 0,
+    there is no update.
 
-    Of the other extra arguments only those of the last of the `every` calls have an effect: a
-    metric for `scale_by_plateau` belongs there.
+    The other extra arguments have an effect only in the call that makes the update: pass a metric
+    for `scale_by_plateau` in that call.
 
-    `optax.tree.get(state, "has_updated")` says whether the last call made an update, which is when
-    an average of the parameters or a log should follow.
+    `optax.tree.get(state, "has_updated")` says whether the last call made an update. Average the
+    parameters or write a log only then.
 
-    The wrapped update is computed at every call and then used or discarded: it is cheap next to a
-    gradient, and the same program runs under `vmap`, in `scan` and on many devices. Batch
-    statistics, such as batch norm's, are still those of each batch.
+    The update of `tx` is computed at every call and then used or discarded. It is cheap compared
+    with a gradient, and the same program runs under `vmap`, in `scan` and on many devices. Batch
+    statistics, such as those of batch norm, are still those of each batch.
 
     Args:
-        tx: the complete rule, with its learning rate, whose schedule then counts updates, not
+        tx: the complete optimizer, with its learning rate. A schedule in it counts updates, not
             batches.
-        every: gradients per update, at least 1, or a schedule of it: a function from the number of
-            updates done to that of the gradients of the next, as for a batch that grows while the
-            rate stays. It is rounded down, and 1 if it is less.
+        every: number of gradients per update, at least 1. It may be a function from the number of
+            updates made so far to the number of gradients of the next update, for a batch size that
+            grows while the learning rate stays constant. The value of this function is rounded
+            down, and values below 1 count as 1.
         weighting: "example" uses `weight`. "batch" ignores it and takes the plain mean of the
-            gradients, as `optax.MultiSteps` does; right if they are not means over examples.
+            gradients, as `optax.MultiSteps` does, which is right if the gradients are not means
+            over examples.
 
     Raises:
-        ValueError: `every` is under 1, `weighting` is unknown, a weight is negative, or the updates
-            do not match the parameters.
+        ValueError: `every` is less than 1, `weighting` is unknown, a weight is negative, or the
+            updates do not match the parameters.
         TypeError: `tx` is not a gradient transformation, `every` is neither an integer nor a
-            function, or a leaf is not floating.
+            function, or a leaf is not floating-point.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent
@@ -90,9 +93,9 @@ def accumulate(
         -2.0
 
     References:
-        Ott et al., [Scaling neural machine translation](https://arxiv.org/abs/1806.00187), 2018;
-        Smith et al., [Don't decay the learning rate, increase the batch
-        size](https://arxiv.org/abs/1711.00489), 2018, for a schedule.
+        Ott et al., [Scaling neural machine translation](https://arxiv.org/abs/1806.00187), 2018.
+        For a growing batch size: Smith et al., [Don't decay the learning rate, increase the batch
+        size](https://arxiv.org/abs/1711.00489), 2018.
     """
     check_functions("tx", tx, optax.GradientTransformation)
     if not callable(every):
@@ -129,11 +132,11 @@ def accumulate(
         seen = jax.tree.map(
             lambda m, g: jnp.where(share > 0, g, m), state.mean, to_float32(updates)
         )
-        # a mean, as a sum of huge gradients overflows
+        # a running mean, because a sum of huge gradients would overflow
         mean = weighted_mean(state.mean, seen, share=part, decay=1 - part)
         steps, inner = rule.update(cast_like(mean, updates), state.inner, params, **extra_args)
         needed = every(state.count) if callable(every) else every
-        check_range("what every gives", needed)
+        check_range("the value of every", needed)
         full = state.gathered >= jnp.asarray(needed, jnp.int32) - 1
         due = full & (mass > 0)
 

@@ -1,4 +1,4 @@
-"""Steps in the units of the parameters: past steps over past gradients."""
+"""AdaDelta: the gradient scaled by the root mean squares of past steps and past gradients."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,13 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class AdadeltaState(NamedTuple):
-    """`count`: updates done so far; `gradient_moment`, `step_moment`: averages of the squares."""
+    """State of `scale_by_adadelta`.
+
+    Attributes:
+        count: number of updates made so far.
+        gradient_moment: moving average of the squared gradients.
+        step_moment: moving average of the squared steps.
+    """
 
     count: Int[Array, ""]
     gradient_moment: PyTree
@@ -35,21 +41,23 @@ class AdadeltaState(NamedTuple):
 def scale_by_adadelta(
     decay: ScalarOrSchedule = 0.95, *, eps: ScalarLike = 1e-6
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Replaces the updates by $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$.
+    r"""Scales the gradients by the AdaDelta rule, without a learning rate.
 
-    $s_t = \rho s_{t-1} + (1 - \rho) g_t^2$ and $d_t = \rho d_{t-1} + (1 - \rho) u_t^2$, both from 0
-    and not debiased; $d$ averages the steps before any learning rate multiplies them.
+    The step is $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$ with
+    $s_t = \rho s_{t-1} + (1 - \rho) g_t^2$ and $d_t = \rho d_{t-1} + (1 - \rho) u_t^2$. Both
+    averages start at 0 and are not bias-corrected. $d$ averages the steps before they are
+    multiplied by a learning rate.
 
     Args:
-        decay: $\rho$, in `[0, 1]`, a number or a schedule; at 1 both averages stay 0, and the
+        decay: $\rho$, in `[0, 1]`, a number or a schedule. At 1 both averages stay 0, and the
             updates are the gradients.
-        eps: $\varepsilon \ge 0$. It sets the size of the first steps, about
-            $\sqrt{\varepsilon / (1 - \rho)}$, and so the speed of the start; with 0 no coordinate
+        eps: $\varepsilon \ge 0$. It determines the size of the first steps, about
+            $\sqrt{\varepsilon / (1 - \rho)}$, and so how fast training starts. With 0 no coordinate
             ever moves.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a leaf is not floating.
+        TypeError: a leaf is not floating-point.
 
     Example:
         >>> tx = scale_by_adadelta()
@@ -78,7 +86,7 @@ def scale_by_adadelta(
         gradient_moment = average(state.gradient_moment, jax.tree.map(jnp.square, wide), rho)
 
         def step(g: Array, s: Array, d: Array) -> Array:
-            # one root of the quotient: XLA on CPU would write two roots to memory and read them
+            # one root of the quotient, because XLA on CPU writes two roots to memory and reads them
             shift = scalar_like(eps, s)
             return g * root(safe_divide(d + shift, s + shift))
 
@@ -97,13 +105,13 @@ def adadelta(
     decay: ScalarOrSchedule = 0.95,
     eps: ScalarLike = 1e-6,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""AdaDelta: `scale_by_adadelta`, then $x \leftarrow x - \alpha u$.
+    r"""The AdaDelta optimizer: `scale_by_adadelta`, then the step $x \leftarrow x - \alpha u$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule; the paper's rule has no rate, which
-            is 1.
-        decay: see `scale_by_adadelta`.
-        eps: see `scale_by_adadelta`.
+        learning_rate: $\alpha \ge 0$, a number or a schedule. The paper has no learning rate, which
+            is the same as 1.
+        decay: $\rho$; see `scale_by_adadelta`.
+        eps: $\varepsilon$; see `scale_by_adadelta`.
 
     Raises:
         ValueError: a hyper-parameter is out of range.

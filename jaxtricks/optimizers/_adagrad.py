@@ -1,4 +1,4 @@
-"""A learning rate per coordinate that falls with the squares of all its past gradients."""
+"""AdaGrad: a learning rate for each coordinate, which falls as its squared gradients add up."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,11 @@ from jaxtricks.schedules import ScalarOrSchedule
 
 
 class AdagradState(NamedTuple):
-    """`sum_of_squares`: of all gradients so far, shaped like the parameters, float32 or wider."""
+    """State of `scale_by_adagrad`.
+
+    Attributes:
+        sum_of_squares: initial accumulator plus all squared gradients so far, in float32 or wider.
+    """
 
     sum_of_squares: PyTree
 
@@ -28,23 +32,26 @@ def scale_by_adagrad(
     eps_inside: bool = False,
     initial_accumulator: ScalarLike = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Replaces the updates by $g_t / (\sqrt{r_t} + \varepsilon)$, $r_t = r_{t-1} + g_t^2$.
+    r"""Divides each gradient by the root of the sum of all its squares so far: the AdaGrad rule.
 
-    Steep directions get a small rate and flat ones a large rate. $r$ only grows, so the rate tends
-    to 0: $1 / \sqrt t$ under a constant gradient. One gradient of 1.9e19 or more, whose square is
-    infinite in float32, sets the updates of its coordinate to 0 for ever, as in PyTorch and optax:
-    clip gradients before the rule if they may be that large.
+    The step is $g_t / (\sqrt{r_t} + \varepsilon)$ with $r_t = r_{t-1} + g_t^2$. Steep directions
+    get a small effective learning rate and flat directions a large one. $r$ only grows, so the
+    effective learning rate tends to 0, as $1 / \sqrt t$ under a constant gradient. A single
+    gradient of 1.9e19 or more, whose square is infinite in float32, makes all later updates of its
+    coordinate 0, as in PyTorch and optax. Clip gradients before this rule if they may be that
+    large.
 
     Args:
-        eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
-        eps_inside: $\sqrt{r + \varepsilon}$ instead; this $\varepsilon$ acts like the root of one
-            outside. Outside in the paper and PyTorch, inside in optax and Keras.
-        initial_accumulator: $r_0 \ge 0$ of every coordinate: 0 in PyTorch; 0.1 in optax and Keras,
-            which shortens the first step from 1 to 0.953 under a gradient of 1.
+        eps: $\varepsilon \ge 0$. With 0, a coordinate whose gradients were all 0 has the update 0.
+        eps_inside: whether to add $\varepsilon$ under the root, $\sqrt{r + \varepsilon}$, where it
+            acts like $\sqrt\varepsilon$ outside. The paper and PyTorch add it outside, optax and
+            Keras inside.
+        initial_accumulator: $r_0 \ge 0$ of every coordinate. It is 0 in PyTorch, and 0.1 in optax
+            and Keras, which shortens the first step under a gradient of 1 from 1 to 0.953.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is not a bool, or a leaf is not floating.
+        TypeError: `eps_inside` is not a bool, or a leaf is not floating-point.
 
     Example:
         >>> tx = scale_by_adagrad()
@@ -93,13 +100,13 @@ def adagrad(
     eps_inside: bool = False,
     initial_accumulator: ScalarLike = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""AdaGrad: `scale_by_adagrad`, then $x \leftarrow x - \alpha u$.
+    r"""The AdaGrad optimizer: `scale_by_adagrad`, then the step $x \leftarrow x - \alpha u$.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule; 0.01 is a common choice.
-        eps: see `scale_by_adagrad`, like all that follow.
-        eps_inside: place of $\varepsilon$.
-        initial_accumulator: $r_0$.
+        eps: $\varepsilon$; see `scale_by_adagrad` for this and the arguments below.
+        eps_inside: whether to add $\varepsilon$ under the root.
+        initial_accumulator: initial value of the sum of squares.
 
     Raises:
         ValueError: a hyper-parameter is out of range.

@@ -1,4 +1,4 @@
-"""A decayed average of the gradients over the root of the decayed average of their squares."""
+"""Adam: the moving average of the gradients over the root of that of their squares."""
 
 from typing import NamedTuple
 
@@ -27,10 +27,13 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class AdamState(NamedTuple):
-    """The moments, not yet bias-corrected.
+    """State of `scale_by_adam`: the moments before bias correction.
 
-    `count`: updates done so far; `mu`, `nu`: first and second moments; `nu_max`: the largest `nu`
-    so far if `amsgrad`, else ().
+    Attributes:
+        count: number of updates made so far.
+        mu: first moment, the moving average of the gradients.
+        nu: second moment, the moving average of their squares.
+        nu_max: largest second moment so far with `amsgrad`, else `()`.
     """
 
     count: Int[Array, ""]
@@ -50,34 +53,35 @@ def scale_by_adam(
     amsgrad: bool = False,
     mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Replaces the updates by $\hat m_t / (\sqrt{\hat v_t} + \varepsilon)$.
+    r"""Scales the gradients by the Adam rule, $\hat m_t / (\sqrt{\hat v_t} + \varepsilon)$.
 
-    $m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t$, $v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2$,
-    $\hat m_t = m_t / (1 - \beta_1^t)$, $\hat v_t = v_t / (1 - \beta_2^t)$, $t$ from 1.
+    The moments are $m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t$ and
+    $v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2$, bias-corrected $\hat m_t = m_t / (1 - \beta_1^t)$
+    and $\hat v_t = v_t / (1 - \beta_2^t)$, with $t$ counted from 1.
 
     Args:
         b1: $\beta_1$, in `[0, 1)`, a number or a schedule.
         b2: $\beta_2$, in `[0, 1)`, a number or a schedule.
-        eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
-        eps_inside: $\sqrt{\hat v + \varepsilon}$ instead; this $\varepsilon$ acts like the root of
-            one outside.
-        eps_hat: adds $\varepsilon$ to the *uncorrected* root, as section 2 of the paper and Keras
-            do: $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t / (\sqrt{v_t} +
-            \varepsilon)$; with `eps_inside` to the uncorrected $v_t$ under it.
-        bias_correction: False leaves both moments as they are; at (0.9, 0.999) the first step is
-            then 3.16 times larger.
-        amsgrad: divides by the root of the largest $v$ of each coordinate so far, so that a rate
-            never rises. As in PyTorch and Keras, $v$ is not yet corrected when they are compared;
-            optax compares the corrected ones.
-        mu_dtype: dtype in which $m$ is kept, such as `jax.numpy.bfloat16`, which saves a quarter of
-            the state; None is float32 or wider. It is rounded after each update, and the update
-            itself is made of the unrounded $m$. $v$ stays wide: at $\beta_2$ = 0.999 bfloat16 would
-            round its changes away.
+        eps: $\varepsilon \ge 0$. With 0, a coordinate whose gradients were all 0 has the update 0.
+        eps_inside: whether to add $\varepsilon$ under the root, $\sqrt{\hat v + \varepsilon}$,
+            where it acts like $\sqrt\varepsilon$ outside.
+        eps_hat: whether to add $\varepsilon$ to the root of the *uncorrected* second moment, as in
+            section 2 of the paper and in Keras: $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t /
+            (\sqrt{v_t} + \varepsilon)$. With `eps_inside` it is added to $v_t$ under this root.
+        bias_correction: whether to correct both moments. Without, the first step at the default
+            decays is 3.16 times larger.
+        amsgrad: whether to divide by the root of the largest $v$ of each coordinate so far, which
+            never falls. As in PyTorch and Keras, the maximum is taken before the bias correction;
+            optax takes it after.
+        mu_dtype: dtype in which $m$ is stored, such as `jax.numpy.bfloat16`, which saves a quarter
+            of the state. None means float32 or wider. $m$ is rounded after each update, and the
+            update itself uses the unrounded $m$. $v$ is always stored in float32 or wider, because
+            at $\beta_2 = 0.999$ bfloat16 would round its changes away.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a flag is not a bool, `mu_dtype` is not a floating dtype, or a leaf is not
-            floating.
+        TypeError: a boolean argument is not a bool, `mu_dtype` is not a floating dtype, or a leaf
+            is not floating-point.
 
     Example:
         >>> tx = scale_by_adam()
@@ -86,8 +90,8 @@ def scale_by_adam(
         [1.0, -1.0, 0.0]
 
     References:
-        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, algorithm 1; Reddi et al.,
-        [On the convergence of Adam and beyond](https://arxiv.org/abs/1904.09237), 2018 (AMSGrad).
+        Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980), 2015, algorithm 1. AMSGrad: Reddi et
+        al., [On the convergence of Adam and beyond](https://arxiv.org/abs/1904.09237), 2018.
     """
     for name, beta in (("b1", b1), ("b2", b2)):
         if not callable(beta):
@@ -146,18 +150,18 @@ def adam(
     amsgrad: bool = False,
     mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Adam: `scale_by_adam`, then $x \leftarrow x - \alpha u$.
+    r"""The Adam optimizer: `scale_by_adam`, then the step $x \leftarrow x - \alpha u$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule; the paper uses 1e-3.
-        b1: see `scale_by_adam`, like all that follow.
+        learning_rate: $\alpha \ge 0$, a number or a schedule; 1e-3 in the paper.
+        b1: decay of the first moment; see `scale_by_adam` for this and the arguments below.
         b2: decay of the second moment.
-        eps: $\varepsilon$.
-        eps_inside: place of $\varepsilon$.
-        eps_hat: place of $\varepsilon$.
+        eps: $\varepsilon$, added to the root of the second moment.
+        eps_inside: whether to add $\varepsilon$ under the root.
+        eps_hat: whether to add $\varepsilon$ to the root of the uncorrected second moment.
         bias_correction: whether to correct the moments.
-        amsgrad: whether to divide by the largest second moment so far.
-        mu_dtype: dtype of the first moment.
+        amsgrad: whether to divide by the root of the largest second moment so far.
+        mu_dtype: dtype in which the first moment is stored.
 
     Raises:
         ValueError: a hyper-parameter is out of range.

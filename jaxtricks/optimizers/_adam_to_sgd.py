@@ -1,4 +1,4 @@
-"""Adam first, for speed; momentum SGD after a switch, for the optimum."""
+"""Adam up to a switch, then SGD with momentum."""
 
 from typing import Literal, NamedTuple
 
@@ -17,17 +17,18 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class AdamToSgdState(NamedTuple):
-    """Both rules and the switch between them.
+    """State of `adam_to_sgd`: both rules and the switch between them.
 
     Attributes:
-        adam: Adam's state, which is still updated after the switch; `adam.count` counts all updates
-            done.
-        switched: whether the switch has happened; never undone.
-        sgd_step: updates done since the switch, so the switch came before update
-            `adam.count - sgd_step`.
-        velocity: SGD's, zero before the switch.
-        control: state of the control rule, `()` when `when` is a count.
-        learning_rate: of the last update, Adam's or SGD's; at first Adam's of the next.
+        adam: state of Adam, which is still updated after the switch; `adam.count` counts all
+            updates.
+        switched: whether the switch has happened. It is never undone.
+        sgd_step: number of updates made by SGD. The first of them is update
+            `adam.count - sgd_step`, counted from 0.
+        velocity: velocity of SGD; 0 before the switch.
+        control: state of the control rule; `()` if `when` is a number.
+        learning_rate: learning rate of the last update, Adam's or SGD's. Before any update it is
+            Adam's learning rate for the first.
     """
 
     adam: AdamState
@@ -39,11 +40,11 @@ class AdamToSgdState(NamedTuple):
 
 
 def _sum_of_gradients(adam: AdamState, b1: ScalarOrSchedule, decay: ScalarLike) -> PyTree:
-    """The velocity that SGD would have in Adam's place, by Adam's first moment."""
-    last = jnp.maximum(adam.count, 1) - 1  # before any update the moment is 0, as it should be
+    """Estimates the velocity that SGD would have by now, from Adam's first moment."""
+    last = jnp.maximum(adam.count, 1) - 1  # before any update moment and velocity are 0
     average_weight = weight_sum(value_at(b1, last), last)
     decay = scalar(decay)
-    undecayed = decay == 1  # the limit of the quotient is the number of updates
+    undecayed = decay == 1  # there the limit of the quotient is the number of updates
     total = weight_sum(decay, last)
     quotient = total / scalar_like(jnp.where(undecayed, 1, 1 - decay), total)
     updates = jnp.asarray(last, quotient.dtype) + 1
@@ -65,37 +66,39 @@ def adam_to_sgd(
     eps_hat: bool = False,
     bias_correction: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Adam up to a switch, then $v \leftarrow \rho v + g$, $x \leftarrow x - \alpha v$.
+    r"""Optimizes with Adam up to a switch, and with SGD and momentum after it.
 
-    Both steps are computed at every update and one is selected, so a `vmap` over `when` compares
-    many switches in one program. The switch is never undone.
+    The step of SGD is $v \leftarrow \rho v + g$, $x \leftarrow x - \alpha v$. Both steps are
+    computed at every update and one is selected, so a `vmap` over `when` compares many switches in
+    one program. The switch is never undone.
 
     Args:
-        learning_rate: Adam's rate, at least 0, a number or a schedule of all updates.
-        when: how many updates Adam makes (an integer, 0 for none; it may be traced), or a control
-            rule that says when to stop Adam, such as `control.early_stopping`. The rule observes
-            `update(..., value=...)`, for `progress_quotient` a pair; None means no observation. The
-            update in which the rule says stop is already made by SGD.
-        sgd_learning_rate: SGD's rate, at least 0, a number or a schedule that counts from the
-            switch.
+        learning_rate: learning rate of Adam, at least 0, a number or a schedule of all updates.
+        when: number of updates that Adam makes (an integer, which may be traced; with 0, SGD makes
+            all), or a control rule that says when to stop Adam, such as `control.early_stopping`.
+            The rule observes `update(..., value=...)`, which is a pair for `progress_quotient`;
+            None means no observation. The update at which the rule says stop is already made by
+            SGD.
+        sgd_learning_rate: learning rate of SGD, at least 0, a number or a schedule that counts from
+            the switch.
         momentum: $\rho$ in `[0, 1]`, a number or a schedule that counts from the switch.
-        velocity: what SGD's velocity starts from. `"reset"`: zero. `"carry"`: Adam's corrected
-            first moment, $\hat m_t (1 - \rho^t) / (1 - \rho)$ after $t$ updates of Adam. The factor
+        velocity: initial velocity of SGD. "reset" is zero. "carry" is Adam's corrected first moment
+            in the form $\hat m_t (1 - \rho^t) / (1 - \rho)$ after $t$ updates of Adam. The factor
             turns an average of gradients into the sum that SGD keeps: this is the velocity that SGD
-            would have by then had it seen the same gradients, exactly so when $\rho = \beta_1$ or
-            when the gradients were constant. No learning rate enters it.
-        b1: see `scale_by_adam`, like all that follow.
+            would have after the same gradients, exactly so if $\rho = \beta_1$ or if the gradients
+            were constant. It does not depend on any learning rate.
+        b1: decay of the first moment; see `scale_by_adam` for this and the arguments below.
         b2: decay of the second moment.
-        eps: $\varepsilon$.
-        eps_inside: place of $\varepsilon$.
-        eps_hat: place of $\varepsilon$.
-        bias_correction: whether Adam's step corrects the moments; the carried velocity is always
-            corrected.
+        eps: $\varepsilon$, added to the root of the second moment.
+        eps_inside: whether to add $\varepsilon$ under the root.
+        eps_hat: whether to add $\varepsilon$ to the root of the uncorrected second moment.
+        bias_correction: whether the steps of Adam use corrected moments. The carried velocity is
+            always corrected.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: `when` is neither an integer nor a control rule that answers whether to stop, a
-            flag is not a bool, or a leaf is not floating.
+        TypeError: `when` is neither an integer nor a control rule whose output is a bool, a boolean
+            argument is not a bool, or a leaf is not floating-point.
 
     Example:
         >>> tx = adam_to_sgd(0.1, when=2, sgd_learning_rate=0.01, velocity="reset")
@@ -110,8 +113,8 @@ def adam_to_sgd(
 
     References:
         Keskar and Socher, [Improving generalization performance by switching from Adam to
-        SGD](https://arxiv.org/abs/1712.07628), 2017; its own criterion of when to switch is
-        `swats`.
+        SGD](https://arxiv.org/abs/1712.07628), 2017. For the paper's own criterion of when to
+        switch see `swats`.
     """
     for name, rate in (
         ("learning_rate", learning_rate),
@@ -150,7 +153,9 @@ def adam_to_sgd(
         should_stop, control = when.update(value, state.control, params)
         kind = jnp.result_type(should_stop)
         if not jnp.issubdtype(kind, jnp.bool_):
-            raise TypeError(f"when must answer whether to stop, got a rule that answers {kind}.")
+            raise TypeError(
+                f"when must output a bool, as control.early_stopping does, got the output {kind}."
+            )
         return state.switched | should_stop, control
 
     def update(

@@ -1,4 +1,4 @@
-"""Adam whose weight decay does not pass through the moments."""
+"""AdamW: Adam with weight decay that does not pass through the moments."""
 
 import optax
 
@@ -26,28 +26,30 @@ def adamw(
     amsgrad: bool = False,
     mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""AdamW: $x \leftarrow (1 - \alpha_t \lambda_t) x - \alpha_t u_t$, $u$ from `scale_by_adam`.
+    r"""The AdamW optimizer: Adam with decoupled weight decay.
 
-    The rate multiplies the decay too, as in PyTorch, Keras and optax, so its schedule scales both.
-    `update` needs `params`.
+    The step is $x \leftarrow (1 - \alpha_t \lambda_t) x - \alpha_t u_t$ with $u$ from
+    `scale_by_adam`. As in PyTorch, Keras and optax, the learning rate multiplies the decay too, so
+    a schedule of the learning rate scales both. `update` needs the argument `params`.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule; 1e-3 is a common choice.
         weight_decay: $\lambda \ge 0$, a number or a schedule; 1e-2 in PyTorch, 1e-4 in optax and
             4e-3 in Keras.
-        mask: which leaves decay, as a tree of bools (or a prefix) or a function of the parameters
-            such as `weights_only`; None is all, as in PyTorch.
-        b1: see `scale_by_adam`, like all that follow.
+        mask: which parameters decay: a tree of bools (or a prefix of the parameters' tree), or a
+            function of the parameters that returns one, such as `weights_only`. None means all, as
+            in PyTorch.
+        b1: decay of the first moment; see `scale_by_adam` for this and the arguments below.
         b2: decay of the second moment.
-        eps: $\varepsilon$.
-        eps_inside: place of $\varepsilon$.
-        eps_hat: place of $\varepsilon$.
+        eps: $\varepsilon$, added to the root of the second moment.
+        eps_inside: whether to add $\varepsilon$ under the root.
+        eps_hat: whether to add $\varepsilon$ to the root of the uncorrected second moment.
         bias_correction: whether to correct the moments.
-        amsgrad: whether to divide by the largest second moment so far.
-        mu_dtype: dtype of the first moment.
+        amsgrad: whether to divide by the root of the largest second moment so far.
+        mu_dtype: dtype in which the first moment is stored.
 
     Raises:
-        ValueError: a hyper-parameter is out of range, or `update` gets no parameters.
+        ValueError: a hyper-parameter is out of range, or `update` gets no `params`.
 
     Example:
         >>> import jax.numpy as jnp

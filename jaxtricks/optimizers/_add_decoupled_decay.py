@@ -1,4 +1,4 @@
-"""Weights that shrink by a fixed share in each step, whatever the rule makes of the gradient."""
+"""Decoupled weight decay: each step shrinks the weights by a fixed share."""
 
 import optax
 
@@ -10,24 +10,25 @@ from jaxtricks.schedules import ScalarOrSchedule
 def add_decoupled_decay(
     strength: ScalarOrSchedule, *, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Adds $\lambda w$ to the rule's output: $w \leftarrow (1 - \alpha \lambda) w - \alpha u$.
+    r"""Adds decoupled weight decay, $\lambda w$, to the output of an update rule.
 
-    The place in the chain matters: after the rule and before the rate, as in
+    After the learning rate this is $w \leftarrow (1 - \alpha \lambda) w - \alpha u$. The place in
+    the chain matters: put it after the rule and before the learning rate, as in
     `optax.chain(scale_by_adam(), add_decoupled_decay(0.01), gradient_descent(1e-3))`, which is
-    AdamW. Before the rule the same term would be `add_l2`. Behind the rate nothing would turn its
-    sign, and the weights would grow. `update` needs `params`.
+    AdamW. Before the rule the same term would be `add_l2`. After the learning rate nothing would
+    reverse its sign, and the weights would grow. `update` needs the argument `params`.
 
-    A rule with the rate inside its velocity has no such place, because it already returns a
-    displacement of the parameters.
+    A rule with the learning rate inside its velocity has no such place, because its output is
+    already a displacement of the parameters.
 
     Args:
-        strength: $\lambda \ge 0$, a number or a schedule; the share lost per step is
-            $\alpha \lambda$.
-        mask: which leaves decay, as a tree of bools (or a prefix) or a function of the parameters
-            such as `weights_only`; None is all.
+        strength: $\lambda \ge 0$, a number or a schedule. Each step shrinks the weights by the
+            share $\alpha \lambda$.
+        mask: which parameters decay: a tree of bools (or a prefix of the parameters' tree), or a
+            function of the parameters that returns one, such as `weights_only`. None means all.
 
     Raises:
-        ValueError: `strength` is negative or not finite, or `update` gets no parameters.
+        ValueError: `strength` is negative or not finite, or `update` gets no `params`.
 
     Example:
         >>> import jax.numpy as jnp
@@ -35,7 +36,7 @@ def add_decoupled_decay(
         >>> tx = optax.chain(scale_by_adam(), add_decoupled_decay(0.1), gradient_descent(0.5))
         >>> params = jnp.array([20.0, -20.0])
         >>> updates, _ = tx.update(jnp.zeros(2), tx.init(params), params)
-        >>> updates.tolist()  # 5 % of the weights, though the gradient is 0
+        >>> updates.tolist()  # -5 % of the weights, although the gradient is 0
         [-1.0, 1.0]
 
     References:

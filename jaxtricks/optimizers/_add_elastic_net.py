@@ -1,4 +1,4 @@
-"""The L1 and L2 penalties together."""
+"""The elastic-net penalty: L1 and L2 together."""
 
 import jax.numpy as jnp
 import optax
@@ -14,20 +14,23 @@ from jaxtricks.schedules import ScalarOrSchedule
 def add_elastic_net(
     strength: ScalarOrSchedule, ratio: ScalarLike, *, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Adds the gradient of $\lambda \sum (|w| + \beta w^2)$ to the updates.
+    r"""Adds the gradient of the elastic net, $\lambda \sum (|w| + \beta w^2)$, to the updates.
 
-    That is $g + \lambda (\mathrm{sign}(w) + 2 \beta w)$, 0 added at $w = 0$. There is no $\frac12$
-    and the two weights do not add up to one, unlike in scikit-learn. First in the chain; `update`
-    needs `params`.
+    The updates become $g + \lambda (\mathrm{sign}(w) + 2 \beta w)$; at $w = 0$ the added term is 0.
+    Unlike in scikit-learn, the square has no factor $\frac12$, and the two weights do not add up to
+    1. Put it first in the chain, so that the rule sees the gradient of the penalised loss. `update`
+    needs the argument `params`.
 
     Args:
         strength: $\lambda \ge 0$, a number or a schedule.
-        ratio: $\beta \ge 0$, the square's weight against the absolute value's; 0 is `add_l1`.
-        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
-            parameters such as `weights_only`; None is all.
+        ratio: $\beta \ge 0$, the weight of the squares relative to the absolute values; 0 is
+            `add_l1`.
+        mask: which parameters to penalise: a tree of bools (or a prefix of the parameters' tree),
+            or a function of the parameters that returns one, such as `weights_only`. None means
+            all.
 
     Raises:
-        ValueError: a hyper-parameter is negative or not finite, or `update` gets no parameters.
+        ValueError: a hyper-parameter is negative or not finite, or `update` gets no `params`.
 
     Example:
         >>> tx, params = add_elastic_net(0.1, 0.5), jnp.array([2.0, -1.0, 0.0])

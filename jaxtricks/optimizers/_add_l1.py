@@ -11,21 +11,22 @@ from jaxtricks.schedules import ScalarOrSchedule
 def add_l1(
     strength: ScalarOrSchedule, *, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Adds the gradient of $\lambda \sum |w|$ to the updates: $g + \lambda \, \mathrm{sign}(w)$.
+    r"""Adds the gradient of the L1 penalty $\lambda \sum |w|$ to the updates.
 
-    At $w = 0$ it adds 0, one of the subgradients there. Weights come close to zero and then jump
-    from one side of it to the other; they hardly ever become exactly 0. For exact zeros use
-    `proximal_l1`. First in the chain, so that the rule sees the gradient of the penalised loss;
-    `update` needs `params`.
+    The updates become $g + \lambda \, \mathrm{sign}(w)$; at $w = 0$ the added term is 0, one of the
+    subgradients there. Weights come close to 0 and then jump from one side of it to the other, but
+    hardly ever become exactly 0. For exact zeros use `proximal_l1`. Put it first in the chain, so
+    that the rule sees the gradient of the penalised loss. `update` needs the argument `params`.
 
     Args:
-        strength: $\lambda \ge 0$, a number or a schedule, for a loss that is a mean over examples;
-            for a loss that is a sum over them, multiply it by their number.
-        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
-            parameters such as `weights_only`; None is all.
+        strength: $\lambda \ge 0$, a number or a schedule, for a loss that is a mean over examples.
+            For a loss that is a sum over examples, multiply it by their number.
+        mask: which parameters to penalise: a tree of bools (or a prefix of the parameters' tree),
+            or a function of the parameters that returns one, such as `weights_only`. None means
+            all.
 
     Raises:
-        ValueError: `strength` is negative or not finite, or `update` gets no parameters.
+        ValueError: `strength` is negative or not finite, or `update` gets no `params`.
 
     Example:
         >>> tx, params = add_l1(0.1), jnp.array([2.0, -0.5, 0.0])

@@ -11,23 +11,26 @@ from jaxtricks.schedules import ScalarOrSchedule
 def add_l2(
     strength: ScalarOrSchedule, *, half: bool = True, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Adds the gradient of $\frac\lambda2 \sum w^2$ to the updates: $g + \lambda w$.
+    r"""Adds $\lambda w$, the gradient of the L2 penalty $\frac\lambda2 \sum w^2$, to the updates.
 
-    This is *coupled* weight decay: first in the chain, the rule sees the gradient of the penalised
-    loss and treats the decay as it treats any gradient. Under plain gradient descent it is the same
-    as `add_decoupled_decay`; momentum accumulates it in the velocity, and an adaptive rule divides
-    it by the root of the second moment. `optax.chain(add_l2(weight_decay), momentum(...))` is
-    `torch.optim.SGD`, which penalises all parameters. `update` needs `params`.
+    This is *coupled* weight decay. Put it first in the chain: the rule then sees the gradient of
+    the penalised loss and treats the decay like any gradient. Under plain gradient descent it is
+    the same as `add_decoupled_decay`, but momentum accumulates it in the velocity, and an adaptive
+    rule divides it by the root of the second moment.
+    `optax.chain(add_l2(weight_decay), momentum(...))` is `torch.optim.SGD`, which penalises all
+    parameters. `update` needs the argument `params`.
 
     Args:
         strength: $\lambda \ge 0$, a number or a schedule.
-        half: False leaves out the $\frac12$: the penalty is $\lambda \sum w^2$, its gradient
-            $2 \lambda w$, twice the decay at the same strength.
-        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
-            parameters such as `weights_only`; None is all.
+        half: whether the penalty has the factor $\frac12$. Without, it is $\lambda \sum w^2$ with
+            the gradient $2 \lambda w$: twice the decay at the same strength.
+        mask: which parameters to penalise: a tree of bools (or a prefix of the parameters' tree),
+            or a function of the parameters that returns one, such as `weights_only`. None means
+            all.
 
     Raises:
-        ValueError: `strength` is negative or not finite, or `update` gets no parameters.
+        ValueError: `strength` is negative or not finite, or `update` gets no `params`.
+        TypeError: `half` is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
@@ -40,9 +43,10 @@ def add_l2(
         [ 2. -1.]
 
     References:
-        Krogh and Hertz, [A simple weight decay can improve
-        generalization](https://papers.nips.cc/paper/1991/hash/8eefcfdf5990e441f0fb6f3fad709e21-Abstract.html),
-        1991. The difference from decoupled decay: Loshchilov and Hutter, [Decoupled Weight Decay
+        Krogh and Hertz, [A simple weight decay can improve generalization](
+        https://papers.nips.cc/paper/1991/hash/8eefcfdf5990e441f0fb6f3fad709e21-Abstract.html),
+        1991.
+        On the difference from decoupled decay: Loshchilov and Hutter, [Decoupled Weight Decay
         Regularization](https://arxiv.org/abs/1711.05101), 2019.
     """
     check_flag("half", half)

@@ -1,4 +1,4 @@
-"""Adding a function of the parameters to the updates."""
+"""Adding a multiple of a function of the parameters to the updates."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class AddedTermState(NamedTuple):
-    """`count`: updates done so far."""
+    """State of the penalties and of weight decay: `count`, the number of updates made so far."""
 
     count: Int[Array, ""]
 
@@ -24,7 +24,7 @@ class AddedTermState(NamedTuple):
 def added_term(
     strength: ScalarOrSchedule, direction: Callable[[Array], Array], mask: Mask
 ) -> optax.GradientTransformationExtraArgs:
-    """Returns the transformation `g + strength * direction(w)`, on the leaves that `mask` chooses.
+    """Adds `strength * direction(w)` to the updates of the parameters that `mask` chooses.
 
     Raises:
         ValueError: `strength` is negative or not finite.

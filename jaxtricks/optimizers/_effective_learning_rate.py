@@ -1,4 +1,4 @@
-"""The rate that an adaptive rule really applies to each coordinate."""
+"""The learning rate that an adaptive rule applies to each coordinate."""
 
 import jax
 from jaxtyping import PyTree
@@ -16,21 +16,26 @@ def effective_learning_rate(
     eps: ScalarLike = 1e-7,
     eps_inside: bool = False,
 ) -> PyTree:
-    r"""Returns $\alpha / (\sqrt r + \varepsilon)$ for every coordinate.
+    r"""Computes the learning rate of each coordinate under an adaptive rule.
 
-    Plain gradient descent has one rate for all directions; AdaGrad, RMSProp and Adam have one for
-    each, which this function computes.
+    Plain gradient descent has one learning rate for all coordinates. AdaGrad, RMSProp and Adam have
+    one for each coordinate, $\alpha / (\sqrt r + \varepsilon)$.
 
     Args:
         learning_rate: $\alpha \ge 0$.
-        second_moment: a pytree of $r \ge 0$: AdaGrad's `sum_of_squares`, RMSProp's or Adam's
-            `second_moment` (Adam's and a corrected RMSProp's divided by $1 - \beta_2^t$ first).
-        eps: $\varepsilon \ge 0$, the rule's own; with 0, the rate where $r = 0$ is 0.
-        eps_inside: the rule's own: $\alpha / \sqrt{r + \varepsilon}$.
+        second_moment: a pytree of $r \ge 0$: the `sum_of_squares` in the state of AdaGrad, or the
+            `nu` in that of RMSProp or Adam. With bias correction, divide `nu` by $1 - \beta_2^t$
+            first.
+        eps: the rule's own $\varepsilon \ge 0$. With 0, the result is 0 where $r = 0$.
+        eps_inside: whether the rule adds $\varepsilon$ under the root:
+            $\alpha / \sqrt{r + \varepsilon}$.
+
+    Returns:
+        A tree like `second_moment`, in float32 or wider.
 
     Raises:
         ValueError: a hyper-parameter is out of range.
-        TypeError: a flag is not a bool, or a leaf is complex.
+        TypeError: `eps_inside` is not a bool, or a leaf is complex or holds no numbers.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Parameters that stay as they are."""
+"""Keeping some of the parameters fixed."""
 
 import jax
 import optax
@@ -10,20 +10,21 @@ from jaxtricks._tree_checks import check_same_tree
 
 
 def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransformationExtraArgs:
-    r"""Applies `tx` to the parameters where the mask is False; the others stay as they are.
+    """Applies `tx` to the parameters where `mask` is False, and keeps the others fixed.
 
-    Wrap the whole chain, clipping and weight decay included. `tx` sees neither the gradients nor
-    the values of the frozen parameters, as if they were not there: they have no part in the norm by
-    which `optax.clip_by_global_norm` scales, a NaN among them harms nobody, and there are no
-    moments of them. Their updates are 0. This is `requires_grad=False` in PyTorch; as there, the
-    running statistics of a batch norm are no parameters and go on. To train them again later, begin
-    with a new state. A trainer counts a NaN among the parameters themselves in `"non_finite"`:
-    `training.trainer(trainable=)` leaves those out that are not trained.
+    Wrap the whole chain, with clipping and weight decay. `tx` sees neither the gradients nor the
+    values of the frozen parameters: they do not count in the norm of `optax.clip_by_global_norm`, a
+    NaN in their gradients has no effect, and no moments are kept for them. Their updates are 0.
+    This is `requires_grad=False` in PyTorch; as there, the running statistics of a batch norm are
+    not parameters and still change. To train frozen parameters again later, begin with a new state.
+    A trainer still counts a NaN in a frozen parameter itself in the metric `"non_finite"`;
+    `training.trainer(trainable=)` leaves out the parameters that are not trained.
 
     Args:
-        tx: the complete rule, with its learning rate.
-        mask: which leaves to freeze, as a tree of bools (or a prefix: one bool for a whole layer)
-            or a function of the parameters or updates, which have the same names; None is all.
+        tx: the complete optimizer, with its learning rate.
+        mask: which parameters to freeze: a tree of bools (or a prefix of the parameters' tree, such
+            as one bool for a whole layer), or a function that returns one. The function receives
+            the parameters or the updates, which have the same names. None means all.
 
     Raises:
         ValueError: the mask does not fit the parameters or the updates.

@@ -1,4 +1,4 @@
-"""Parameters of dropped units that stay as they are."""
+"""Keeping the parameters of dropped units fixed."""
 
 import jax
 import jax.numpy as jnp
@@ -14,37 +14,38 @@ from jaxtricks._types import ArrayLike
 
 
 def freeze_dropped() -> optax.GradientTransformationExtraArgs:
-    r"""Leaves parameters exactly as they are where `keep` is 0, whatever the rule before it says.
+    """Leaves parameters exactly as they are where `keep` is 0, such as those of dropped units.
 
-    The gradient of a unit that dropout drops is 0, but momentum, Adam and weight decay change its
-    weights all the same. $u_i \leftarrow k_i u_i$ with $k$ the argument `keep` of `update`, a tree
-    like the parameters: 1 or True where a parameter is updated, 0 or False where it stays, bit for
-    bit. Its leaves may be smaller arrays that broadcast to the parameters, such as one number for
-    each unit; a leaf may stand for a whole branch, and None in it updates all below. `True` alone
-    freezes nothing. `keep_present` makes the tree from the units that dropout left.
+    The gradient of a unit that dropout has dropped is 0, but momentum, Adam and weight decay would
+    still change its weights. This transformation makes the updates $k_i u_i$, where $k$ is the
+    argument `keep` of `update`: a tree like the parameters, 1 or True where a parameter is updated,
+    and 0 or False where it stays the same, bit for bit. A leaf of `keep` may be a smaller array
+    that broadcasts to the parameter, such as one number for each unit. It may also stand for a
+    whole branch, and None updates everything below it. `True` alone freezes nothing. `keep_present`
+    makes the tree from the units that are present.
 
-    It is the last link of the chain, behind learning rate, decay and `max_norm`, and has no say in
-    what comes before it: the moments of a dropped unit go on as the rule has it for a gradient of
-    0, and its next update begins with them. A weight vector of which it freezes a part may be
-    longer than the limit of `max_norm` until its next update.
+    Put it last in the chain, after the learning rate, weight decay and `max_norm`. It does not
+    change what the rules before it compute: they update the moments of a dropped unit as for a
+    gradient of 0, and its next update starts from these moments. A weight vector that is frozen in
+    part may be longer than the limit of `max_norm` until its next update.
 
-    A rule that goes on to change its updates, as `optax.contrib.schedule_free` around the chain
-    does, moves what was frozen. What does not pass extra arguments on cannot be around it: of optax
-    `lookahead`, and `MultiSteps` inside a chain or by its `gradient_transformation()`. Of several
-    batches in one update, as in `accumulate`, only the `keep` given with the last one has an
-    effect: there it must leave the units that every batch dropped. `full_precision` goes around
-    the chain.
+    A wrapper that changes the updates afterwards, such as `optax.contrib.schedule_free`, moves
+    frozen parameters. A wrapper that does not pass on extra arguments cannot be used around it: in
+    optax these are `lookahead`, and `MultiSteps` inside a chain or through its
+    `gradient_transformation()`. If several batches make one update, as in `accumulate`, only the
+    `keep` given with the last batch has an effect: it must be 0 for the units that every batch has
+    dropped. Put `full_precision` around the whole chain.
 
     Raises:
-        ValueError: `update` gets no `keep`, or that holds a number that is neither 0 nor 1 (a
-            traced one counts as 1 unless it is 0), is no prefix of the parameters' tree, or a leaf
-            of it does not broadcast.
-        TypeError: a leaf of `keep` holds no numbers or bools, or one of the parameters is not
-            floating.
+        ValueError: `update` gets no `keep`; or `keep` holds a number other than 0 and 1 (a traced
+            number other than 0 counts as 1), is not a prefix of the parameters' tree, or has a leaf
+            that does not broadcast to the parameter.
+        TypeError: a leaf of `keep` does not hold numbers or bools, or a leaf of the parameters or
+            updates is not floating-point.
 
     Example:
-        In two updates with the gradient 1 both units move. In the third the second unit is dropped;
-        momentum alone would move it by 0.171.
+        In the first two updates, with the gradient 1, both units move. In the third update the
+        second unit is dropped; momentum alone would move it by 0.171.
 
         >>> from jaxtricks.optimizers import momentum
         >>> tx = optax.chain(momentum(0.1, decay=0.9), freeze_dropped())
@@ -59,8 +60,8 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
         ['0.710', '0.710']
         ['0.439', '0.710']
 
-        In training the loss tells the rule what its model's dropout has dropped: in this batch of
-        one example four of the eight hidden units.
+        In training, the loss passes on which units the dropout of its model has dropped: in this
+        batch of one example, four of the eight hidden units.
 
         >>> from jaxtricks import models, optimizers, regularizers, training
         >>> def of_dropout(params, masks, weight):
@@ -101,22 +102,22 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
         check_updates(updates, params)
         if keep is None:
             raise ValueError(
-                "freeze_dropped needs keep: pass update(..., keep=tree), in a trainer by "
-                "classification_loss(extra_args=...); keep=True freezes nothing."
+                "keep must be given: call update(..., keep=tree), or in a trainer give "
+                "classification_loss the argument extra_args; keep=True freezes nothing."
             )
         every = jax.tree.map(lambda k: True if k is None else k, keep, is_leaf=lambda k: k is None)
         check_keep(every)
-        return tree_map_with_path(frozen, expand_prefix("keep", every, updates), updates), state
+        return tree_map_with_path(mask_one, expand_prefix("keep", every, updates), updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
 def check_keep(keep: PyTree) -> None:
-    """Checks that every leaf holds numbers or bools, each 0 or 1; traced ones pass.
+    """Checks that every leaf of `keep` holds numbers or bools, each 0 or 1; traced leaves pass.
 
     Raises:
         TypeError: a leaf holds something else.
-        ValueError: a number is neither.
+        ValueError: a number is neither 0 nor 1.
     """
     check_real_tree("keep", keep)
     for path, leaf in tree_leaves_with_path(keep):
@@ -125,16 +126,16 @@ def check_keep(keep: PyTree) -> None:
             raise ValueError(f"keep{keystr(path)} must hold 0 and 1 only, got {shown(leaf)}.")
 
 
-def frozen(path: tuple, keep: ArrayLike, update: ArrayLike) -> Array:
-    """The update of one leaf, nothing where `keep` is 0.
+def mask_one(path: tuple, keep: ArrayLike, update: ArrayLike) -> Array:
+    """Returns the update of one parameter, set to 0 where `keep` is 0.
 
     Raises:
-        ValueError: `keep` does not broadcast to it.
+        ValueError: `keep` does not broadcast to the parameter.
     """
     shape, own = jnp.shape(update), jnp.shape(keep)
     padded = (1,) * (len(shape) - len(own)) + own
     if len(own) > len(shape) or any(k not in (1, n) for k, n in zip(padded, shape, strict=True)):
         raise ValueError(f"keep{keystr(path)} must broadcast to the shape {shape}, got {own}.")
     present = jnp.broadcast_to(jnp.asarray(keep).astype(bool), shape)
-    nothing = jnp.asarray(-0.0, jnp.result_type(update))  # 0.0 would turn a weight of -0.0 into 0.0
+    nothing = jnp.asarray(-0.0, jnp.result_type(update))  # adding 0.0 would turn -0.0 into 0.0
     return jnp.where(present, update, nothing)

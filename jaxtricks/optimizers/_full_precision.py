@@ -1,4 +1,4 @@
-"""Parameters too narrow for their updates, trained through a wide copy of them."""
+"""Training parameters of a narrow dtype, such as bfloat16, through a float32 copy."""
 
 from typing import NamedTuple
 
@@ -14,36 +14,41 @@ from jaxtricks._types import ScalarLike
 
 
 class FullPrecisionState(NamedTuple):
-    """`params`: the parameters in float32 or wider; `inner`: state of the wrapped rule."""
+    """State of `full_precision`.
+
+    Attributes:
+        params: copy of the parameters in float32 or wider.
+        inner: state of the wrapped optimizer.
+    """
 
     params: PyTree
     inner: PyTree
 
 
 def full_precision(tx: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
-    r"""Applies `tx` to a float32 copy $w$ of the parameters, which are $w$ rounded to their dtype.
+    r"""Applies `tx` to a float32 copy of the parameters and rounds the copy to their own dtype.
 
-    bfloat16 has 8 significant bits: from 1.0 the next number down is 0.996, so an update of 0.001
-    is rounded away, however many of them come, and small learning rates and weight decay move
-    nothing. Here they add up in $w$, and the parameters $x$ follow, by $u_t = \mathrm{round}(w_t) -
-    x_{t-1}$. Wrap the whole chain: `tx` gets gradients and parameters in float32 or wider, so it
-    makes the updates of a float32 run with the same gradients. Parameters of float32 and wider are
-    updated as by `tx` itself.
+    bfloat16 has 8 significant bits: the next number below 1.0 is 0.996, so an update of 0.001 is
+    rounded away, however often it is repeated, and small learning rates and weight decay change
+    nothing. Here such updates add up in the copy $w$, and the parameters $x$ follow it through the
+    updates $u_t = \mathrm{round}(w_t) - x_{t-1}$. Wrap the whole chain: `tx` gets gradients and
+    parameters in float32 or wider, so it makes the updates of a float32 run with the same
+    gradients. Parameters in float32 or wider are updated as by `tx` itself.
 
-    $x_{t-1} + u_t$ is $\mathrm{round}(w_t)$ exactly if $u_t$ fits in its dtype, that of the
-    gradient. For that it suffices that the parameter does not more than double or halve; otherwise
-    it is off by at most the rounding of $u_t$ ($2^{-9}$ of it in bfloat16), and the next update
-    puts it right. Since the copy decides, what changes the updates or the parameters besides (a
-    later link of a chain, a projection, restored weights) is undone by the next update. For that
-    reason `update` takes `learning_rate_scale`, a factor of the steps of `tx`: `training.trainer`
-    passes on the one that a control rule has set.
+    $x_{t-1} + u_t$ is exactly $\mathrm{round}(w_t)$ if $u_t$ fits into its dtype, which is that of
+    the gradient. This holds if the parameter at most doubles or halves. Otherwise the sum is off by
+    at most the rounding of $u_t$ ($2^{-9}$ of it in bfloat16), and the next update corrects it.
+    Because the parameters follow the copy, any other change of the updates or parameters (by a
+    later transformation in a chain, a projection, or restored weights) is undone by the next
+    update. For that reason `update` takes `learning_rate_scale`, a factor of the steps of `tx`:
+    `training.trainer` passes the factor that a control rule has set.
 
     Args:
-        tx: the complete rule, with its learning rate and its decay.
+        tx: the complete optimizer, with its learning rate and weight decay.
 
     Raises:
-        TypeError: `tx` is not a gradient transformation, or a leaf is not floating.
-        ValueError: `update` gets no parameters, or the updates do not match them.
+        TypeError: `tx` is not a gradient transformation, or a leaf is not floating-point.
+        ValueError: `update` gets no `params`, or the updates do not match them.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent
@@ -91,7 +96,7 @@ def full_precision(tx: optax.GradientTransformation) -> optax.GradientTransforma
             dtype = jnp.result_type(x)
             if dtype == w.dtype:
                 return step
-            # the barrier, as XLA may take narrowing and widening again for nothing
+            # the barrier, because XLA may remove a conversion to a narrow dtype and back
             rounded = jax.lax.optimization_barrier(jnp.asarray(w, dtype))
             return jnp.asarray(rounded, w.dtype) - jnp.asarray(x, w.dtype)
 

@@ -1,4 +1,4 @@
-"""A step against the gradient."""
+"""Gradient descent: a step against the gradient."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,12 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class GradientDescentState(NamedTuple):
-    """`count`: updates done so far; `learning_rate`: of the last of them, at first of the next."""
+    """State of `gradient_descent`.
+
+    Attributes:
+        count: number of updates made so far.
+        learning_rate: learning rate of the last update; before any update, that of the first.
+    """
 
     count: Int[Array, ""]
     learning_rate: Float[Array, ""]
@@ -23,15 +28,17 @@ class GradientDescentState(NamedTuple):
 def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransformationExtraArgs:
     r"""Multiplies the updates by minus the learning rate: $u_t = -\alpha_t g_t$.
 
-    The same rate acts on every coordinate. This is the last link of every named optimizer here, and
-    whether $g$ is the gradient of a mean or of a sum is the loss's decision, not the rule's.
+    The same learning rate applies to every coordinate. Every named optimizer of this library
+    contains this step. Whether $g$ is the gradient of a mean or of a sum over examples depends on
+    the loss, not on this rule.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule; the first update uses `schedule(0)`.
 
     Raises:
-        ValueError: `learning_rate` is negative or not finite.
-        TypeError: `learning_rate` is not a real scalar, or a leaf is not floating.
+        ValueError: `learning_rate` is negative or not finite, or the updates do not match the
+            parameters.
+        TypeError: `learning_rate` is not a real scalar, or a leaf is not floating-point.
 
     Example:
         >>> tx = gradient_descent(0.5)

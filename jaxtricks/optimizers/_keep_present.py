@@ -1,4 +1,4 @@
-"""Which parameters belong to units that dropout left."""
+"""Finding the parameters of the units that dropout has kept."""
 
 import functools
 from collections.abc import Mapping
@@ -17,34 +17,36 @@ def keep_present(
     params: Mapping[str, PyTree],
     units: Mapping[tuple[str | None, str | None], Bool[Array | np.ndarray, " units"]],
 ) -> PyTree:
-    r"""Makes the `keep` of `freeze_dropped` from the units that are present.
+    """Makes the argument `keep` of `freeze_dropped` from the units that dropout has kept.
 
-    Of a unit $j$ between two layers three things stay if it is dropped: its column of the kernel
-    before, its bias, and its row of the kernel behind. So a weight from unit $i$ to unit $j$ is
-    updated if both are present, $k_{ij} = u_i u_j$. If the layer behind a flattened image has a row
-    for each position and channel, channel last, the rows of a dropped channel stay at all
-    positions. Between two layers that are named together, only what treats each unit by itself may
-    stand, such as an activation or a pooling; a layer norm mixes them.
+    When a unit $j$ between two layers is dropped, three things must not change: its column of the
+    kernel of the layer before, its bias, and its row of the kernel of the layer after. A weight
+    from unit $i$ to unit $j$ is therefore updated if both are present, $k_{ij} = u_i u_j$. If the
+    layer after reads a flattened image, it has a row for each position and channel, channel last,
+    and the rows of a dropped channel stay the same at all positions. Between the two layers of a
+    pair there may only be operations that treat each unit by itself, such as an activation or a
+    pooling. A layer norm, for example, mixes the units.
 
     Args:
-        params: the parameters of a Flax model, by layers. Units are the last axis of all that a
-            layer holds, and the last but one of the kernel behind.
-        units: for a layer and the one behind it, such as `("Dense_0", "Dense_1")`, which of the
-            units between them are present: a bool for each unit, or one for all; `present_units`
-            gives it. The name of a layer inside of others is a path, `"Block_0/Dense_0"`. None in
-            place of the first name is for inputs, and for a further layer that reads the same
-            units; in place of the second for a layer whose units go on through another, such as a
-            batch norm: `("BatchNorm_0", None)`.
+        params: the parameters of a Flax model, by layers. The units of a layer are the last axis of
+            all its arrays, and the last axis but one of the kernel of the layer after.
+        units: maps a layer and the layer after it, such as `("Dense_0", "Dense_1")`, to the units
+            between them that are present: an array of one bool for each unit, or of one bool for
+            all, such as `present_units` returns. A layer inside others is named by its path,
+            `"Block_0/Dense_0"`. If the first name is None, only the kernel of the second layer is
+            masked, as for inputs and for a further layer that reads the same units. If the second
+            name is None, only the arrays of the first layer are masked, as for a batch norm between
+            two layers: `("BatchNorm_0", None)`.
 
     Returns:
-        A tree like `params`: for each array that holds parameters of these units, bools that
-        broadcast to it, and None for the others.
+        A tree like `params`: bools that broadcast to the array, for each array that holds
+        parameters of these units, and None for the others.
 
     Raises:
-        ValueError: a name is not that of a layer, a layer has another number of units, or the one
-            behind has no kernel whose rows are a multiple of it.
-        TypeError: `params` or `units` is no mapping, a key of it no pair of names, or a value no
-            vector of bools.
+        ValueError: a name is not that of a layer, a layer has another number of units, or the
+            second layer has no kernel or one whose number of rows is not a multiple of the units.
+        TypeError: `params` or `units` is not a mapping, a key of `units` is not a pair of names, or
+            a value is not a vector of bools.
 
     Example:
         >>> layer = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
@@ -56,6 +58,10 @@ def keep_present(
         kernel [[1 0]]
         >>> keep["Dense_1"]["bias"], keep["Dense_1"]["kernel"].tolist()
         (None, [[True], [False]])
+
+    References:
+        Srivastava et al., [Dropout: a simple way to prevent neural networks from overfitting](
+        https://jmlr.org/papers/v15/srivastava14a.html), 2014, section 5.1.
     """
     check_instance("params", params, Mapping)
     check_instance("units", units, Mapping)
@@ -70,20 +76,20 @@ def keep_present(
         for pair, present in units.items():
             label = f"units[{pair!r}]"
             if pair[0] == layer:
-                found.append(along(label, path, present, jnp.shape(leaf), -1))
+                found.append(place_units(label, path, present, jnp.shape(leaf), -1))
             if pair[1] == layer and name == "kernel":
-                found.append(along(label, path, present, jnp.shape(leaf), -2))
+                found.append(place_units(label, path, present, jnp.shape(leaf), -2))
         return functools.reduce(jnp.logical_and, found) if found else None
 
     return tree_map_with_path(of_leaf, params)
 
 
 def check_layers(pair: object, leaves: set[str]) -> None:
-    """Checks the names of two layers, the second of which has a kernel.
+    """Checks the names of two layers, of which the second has a kernel.
 
     Raises:
-        TypeError: `pair` is no pair of names.
-        ValueError: no layer has such a name, or there is no kernel.
+        TypeError: `pair` is not a pair of names.
+        ValueError: no layer has such a name, or the second has no kernel.
     """
     named = isinstance(pair, tuple) and len(pair) == 2
     if not named or not all(name is None or isinstance(name, str) for name in pair):
@@ -103,21 +109,21 @@ def check_bools(name: str, value: object) -> None:
     """Checks a vector of bools.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: `value` is not a vector of bools.
     """
     array = isinstance(value, np.ndarray | jax.Array) and value.ndim == 1
     if not array or value.dtype != bool:  # pyrefly: ignore[missing-attribute]
         raise TypeError(f"{name} must be a vector of bools, got {shown(value)}.")
 
 
-def along(
+def place_units(
     label: str,
     path: tuple,
     present: Bool[Array | np.ndarray, " units"],
     shape: tuple[int, ...],
     axis: int,
 ) -> Bool[Array, "..."]:
-    """The units along one axis of an array, repeated behind a flattened image.
+    """Places the bools of the units along one axis, repeated if the layer reads a flattened image.
 
     Raises:
         ValueError: the array has another number of units.
@@ -127,8 +133,8 @@ def along(
     fits = some and (len(present) in (1, size) or axis == -2 and size % len(present) == 0)
     if not fits:
         raise ValueError(
-            f"{label} must be one bool for each unit of params{keystr(path)}, of the shape "
-            f"{shape}, got {len(present)}."
+            f"{label} must hold one bool for each unit of params{keystr(path)}, whose shape is "
+            f"{shape}, got {len(present)} bools."
         )
     line = jnp.tile(present, 1 if len(present) == 1 else size // len(present))
     place = [1] * len(shape)

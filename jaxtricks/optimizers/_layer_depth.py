@@ -1,4 +1,4 @@
-"""How far each layer is from the output."""
+"""The distance of each layer from the output."""
 
 import re
 from collections.abc import Mapping
@@ -11,18 +11,22 @@ from jaxtricks._tree_checks import check_real_tree
 
 
 def layer_depth(params: PyTree) -> PyTree:
-    """Gives each leaf the number of layers between its own and the output.
+    """Gives each parameter the number of layers between its own layer and the output.
 
     The layers are the top-level entries, in the natural order of their names: `Dense_2` comes
-    before `Dense_10`, and the last one has depth 0. A single entry `params` is looked into. Names
-    of several kinds (`BatchNorm_0`, `Conv_0`, `Dense_0`) are in alphabetical order of the kinds,
-    which need not be that of the network: write down the depths then.
+    before `Dense_10`, and the last layer has depth 0. If the only entry is `params`, the layers are
+    its entries. Names of several kinds (`BatchNorm_0`, `Conv_0`, `Dense_0`) are in alphabetical
+    order of the kinds, which need not be their order in the network. In that case write the tree of
+    depths by hand.
 
     Args:
         params: a mapping from names of layers to their parameters.
 
+    Returns:
+        A tree like `params`, with an integer for each leaf.
+
     Raises:
-        TypeError: `params` is not a mapping.
+        TypeError: `params` is not a mapping, or a leaf is complex or holds no numbers.
 
     Example:
         >>> layer_depth({"Dense_10": {"bias": 0.0}, "Dense_2": {"bias": 0.0}})

@@ -1,4 +1,4 @@
-"""The two points of Nesterov's momentum: where the parameters are, and where they are going."""
+"""The two points of Nesterov's momentum: the base point and the look-ahead point."""
 
 import jax
 import jax.numpy as jnp
@@ -11,27 +11,27 @@ from jaxtricks._types import ScalarLike
 
 
 def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
-    r"""Where the old velocity alone would take the parameters: $\tilde x = x + \rho v$.
+    r"""Computes the look-ahead point $\tilde x = x + \rho v$, to which the velocity alone leads.
 
-    Nesterov's momentum in its first form takes the gradient there and is ordinary momentum
-    otherwise:
+    Nesterov's momentum in its first form takes the gradient at this look-ahead point and is
+    ordinary momentum otherwise:
 
-        velocity = optax.tree.get(state, "velocity")  # of momentum(rate, decay, lr_inside=True)
+        velocity = optax.tree.get(state, "velocity")  # momentum(rate, decay=decay, lr_inside=True)
         grads = jax.grad(loss)(lookahead_point(params, velocity, decay))
         updates, state = tx.update(grads, state)
         params = optax.apply_updates(params, updates)
 
-    `nesterov` needs no second point: it moves $\tilde x$ itself.
+    `nesterov` needs no second point, because its parameters are the look-ahead point itself.
 
     Args:
         params: $x$.
-        velocity: $v$, a displacement: the learning rate inside, and the sign of a step. Multiply a
-            velocity of gradients (rate outside) by $-\alpha$ first.
+        velocity: $v$, a displacement, with the learning rate and the sign of a step in it. Multiply
+            the velocity of a momentum with `lr_inside=False` by $-\alpha$ first.
         decay: $\rho$, in `[0, 1]`.
 
     Raises:
         ValueError: `decay` is out of range, or `velocity` does not match `params`.
-        TypeError: a leaf is complex, or no array of numbers.
+        TypeError: a leaf is complex or holds no numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -46,19 +46,19 @@ def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTr
 
 
 def base_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
-    r"""The inverse of `lookahead_point`: $x = \tilde x - \rho v$.
+    r"""Computes the base point $x = \tilde x - \rho v$, the inverse of `lookahead_point`.
 
-    Parameters trained by `nesterov` are look-ahead points; this is the one to evaluate and keep.
+    The parameters that `nesterov` trains are look-ahead points. Evaluate and save the base point.
 
     Args:
         params: $\tilde x$.
-        velocity: $v$, a displacement, as in the state of `nesterov(rate, decay)`; with
+        velocity: $v$, a displacement, as in the state of `nesterov(rate, decay=decay)`. With
             `lr_inside=False` multiply it by $-\alpha$ first.
         decay: $\rho$, in `[0, 1]`.
 
     Raises:
         ValueError: `decay` is out of range, or `velocity` does not match `params`.
-        TypeError: a leaf is complex, or no array of numbers.
+        TypeError: a leaf is complex or holds no numbers.
 
     Example:
         >>> import jax.numpy as jnp

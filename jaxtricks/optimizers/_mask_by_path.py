@@ -1,4 +1,4 @@
-"""Looking at what a mask chooses."""
+"""Showing which parameters a mask chooses."""
 
 import jax
 from jaxtyping import PyTree
@@ -9,11 +9,11 @@ from jaxtricks._prefix import Mask, expand_mask
 def mask_by_path(mask: Mask, params: PyTree) -> dict[str, bool]:
     """Tells for each parameter, by its path, whether `mask` chooses it.
 
-    Print it before a long run: it shows which parameters decay or are frozen.
+    Print the result before a long run: it shows which parameters decay or are frozen.
 
     Args:
-        mask: a tree of bools (or a prefix), or a function of the parameters such as `weights_only`;
-            None chooses every leaf.
+        mask: a tree of bools (or a prefix of the parameters' tree), or a function of the parameters
+            that returns one, such as `weights_only`. None means all.
         params: the parameters.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Weight vectors that stay within a ball: the step of the loss, then a projection."""
+"""Limiting the norm of each unit's weight vector by a projection after the step."""
 
 import jax.numpy as jnp
 import optax
@@ -17,26 +17,29 @@ def max_norm(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Shortens each unit's weight vector to `limit` where the step would make it longer.
 
-    With $z_j$ the incoming weights of unit $j$ after the step, the new ones are
-    $z_j \min(1, c / \lVert z_j \rVert_2)$, the nearest point of the ball. Unlike a penalty it
-    leaves short vectors alone, and it bounds the weights at any learning rate. It stands last in
-    the chain, in front of `freeze_dropped` only. `update` needs `params`. What it gives is added to
-    the old weights, so the norm is exact to their rounding; a plateau rule of a trainer, which
-    scales that step, lets a vector that was longer come down by a share at a time.
+    With $z_j$ the incoming weights of unit $j$ after the step, the new weights are
+    $z_j \min(1, c / \lVert z_j \rVert_2)$, the nearest point of the ball with radius $c$. Unlike a
+    penalty, the projection does not change shorter vectors, and it bounds the weights at any
+    learning rate. Put it last in the chain; only `freeze_dropped` comes after it. `update` needs
+    the argument `params`. The update is added to the old weights, so the norm is exact up to their
+    rounding. If a plateau rule of a trainer scales the step, a vector that is too long is shortened
+    only in part at each update.
 
     Args:
-        limit: $c \ge 0$, the longest norm; 3 or 4 are usual beside dropout, and 0 leaves nothing.
-            It may be traced.
-        axis: the axis of a leaf that counts the units; the norm is over all the others. -1 is right
-            for kernels of Flax's `Dense` (inputs, units) and `Conv` (height, width, inputs, units).
-            A leaf with one axis has one number a unit, whose size is limited, and so has a scalar.
-        mask: which leaves to limit, as a tree of bools (or a prefix) or a function of the
-            parameters such as `weights_only`, which leaves biases alone; None is all.
+        limit: $c \ge 0$, the largest norm. 3 or 4 are usual together with dropout; with 0 all
+            weights become 0. It may be traced.
+        axis: the axis of a parameter that counts the units; the norm is over all its other axes. -1
+            is right for the kernels of Flax's `Dense` (inputs, units) and `Conv` (height, width,
+            inputs, units). With one axis a parameter has one number per unit, whose
+            absolute value is limited, like that of a scalar.
+        mask: which parameters to limit: a tree of bools (or a prefix of the parameters' tree), or a
+            function of the parameters that returns one, such as `weights_only`, which excludes
+            biases. None means all.
 
     Raises:
-        ValueError: `limit` is negative or not finite, `update` gets no parameters, or a leaf lacks
-            the axis.
-        TypeError: a leaf is not floating, or `axis` not an integer.
+        ValueError: `limit` is negative or not finite, `update` gets no `params`, or a parameter
+            does not have the axis.
+        TypeError: a leaf is not floating-point, or `axis` is not an integer.
 
     Example:
         >>> from jaxtricks.optimizers import weights_only
@@ -48,9 +51,9 @@ def max_norm(
         ['0.6', '0.3', '0.8', '0.4'] [5. 5.]
 
     References:
-        Srebro and Shraibman, [Rank, trace-norm and max-norm](
-        https://doi.org/10.1007/11503415_37), 2005; beside dropout: Srivastava et al., [Dropout: a
-        simple way to prevent neural networks from overfitting](
+        Srebro and Shraibman, [Rank, trace-norm and max-norm](https://doi.org/10.1007/11503415_37),
+        2005. With dropout: Srivastava et al., [Dropout: a simple way to prevent neural networks
+        from overfitting](
         https://jmlr.org/papers/v15/srivastava14a.html), 2014, section 5.1.
     """
     check_range("limit", limit, low=0.0)
@@ -73,7 +76,7 @@ def max_norm(
             if w.ndim and not -w.ndim <= axis < w.ndim:
                 raise ValueError(
                     f"axis must be one of the {w.ndim} axes of params{keystr(path)}, got {axis}; "
-                    "mask can leave that out, as weights_only does with biases."
+                    "exclude the parameter by mask, as weights_only excludes biases."
                 )
             others = tuple(one for one in range(w.ndim) if one != axis % w.ndim)
             end, most = w + u, scalar_like(limit, w)

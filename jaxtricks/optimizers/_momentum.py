@@ -1,4 +1,4 @@
-"""Momentum: a velocity, the decayed sum of past gradients."""
+"""Momentum: a velocity, which is the decayed sum of the past gradients."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,12 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class MomentumState(NamedTuple):
-    """`count`: updates done so far; `velocity`: float32 or wider, unless a dtype is asked for."""
+    """State of `scale_by_momentum`.
+
+    Attributes:
+        count: number of updates made so far.
+        velocity: the velocity $v$, in float32 or wider or in `mu_dtype`.
+    """
 
     count: Int[Array, ""]
     velocity: PyTree
@@ -35,25 +40,25 @@ def scale_by_momentum(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Replaces the updates by the velocity $v_t = \rho v_{t-1} + (1 - \tau) g_t$.
 
-    The velocity is a decayed *sum* of the gradients, with weights that add up to
-    $(1 - \tau) / (1 - \rho)$; `dampening=decay` makes it the moving average.
+    The velocity is a decayed *sum* of the gradients, whose weights add up to
+    $(1 - \tau) / (1 - \rho)$. With `dampening=decay` it is their moving average.
 
     Args:
         decay: $\rho$, in `[0, 1]`, a number or a schedule; at 1 the velocity is the plain sum.
         dampening: $\tau$, in `[0, 1]`.
-        dampen_first: whether $\tau$ acts on the first gradient; PyTorch does not dampen that one.
-        nesterov: returns $g_t + \rho v_t$, the look-ahead step in the re-parameterised form; not
-            together with dampening.
+        dampen_first: whether $\tau$ also acts on the first gradient; in PyTorch it does not.
+        nesterov: whether to return $g_t + \rho v_t$ instead, the step of `nesterov` on the
+            look-ahead point. It needs a dampening of 0.
         initial_velocity: $v_0$ of every coordinate.
-        mu_dtype: dtype in which $v$ is kept, such as `jax.numpy.bfloat16`, which halves the state;
-            None is float32 or wider. $v$ is rounded after each update, and the update itself is
-            made of the unrounded one. At `decay` 1 small gradients would be rounded away.
+        mu_dtype: dtype in which $v$ is stored, such as `jax.numpy.bfloat16`, which halves the
+            state. None means float32 or wider. $v$ is rounded after each update, and the update
+            itself uses the unrounded $v$. At `decay` 1 small gradients would be rounded away.
 
     Raises:
         ValueError: `decay` or `dampening` is out of range, `nesterov` is combined with a dampening,
             or the updates do not match the parameters.
-        TypeError: a flag is not a bool, `mu_dtype` is not a floating dtype, or a leaf is not
-            floating.
+        TypeError: a boolean argument is not a bool, `mu_dtype` is not a floating dtype, or a leaf
+            is not floating-point.
 
     Example:
         >>> tx = scale_by_momentum(0.5)
@@ -77,7 +82,7 @@ def scale_by_momentum(
     check_flag("nesterov", nesterov)
     check_dtype("mu_dtype", mu_dtype)
     if nesterov and not isinstance(dampening, jax.core.Tracer) and float(dampening) != 0:
-        raise ValueError(f"nesterov goes without dampening, got dampening {dampening}.")
+        raise ValueError(f"nesterov=True needs dampening=0, got dampening {dampening}.")
 
     def init(params: PyTree) -> MomentumState:
         check_floating_tree("params", params)
@@ -119,26 +124,28 @@ def momentum(
     initial_velocity: ScalarLike = 0.0,
     mu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Gradient descent with momentum.
+    r"""The momentum optimizer: gradient descent along a decayed sum of gradients.
 
-    Outside (default): $v \leftarrow \rho v + (1 - \tau) g$, $x \leftarrow x - \alpha v$. Inside:
-    $v \leftarrow \rho v - (1 - \tau) \alpha g$, $x \leftarrow x + v$. They differ as soon as
-    $\alpha$ changes: inside, old gradients keep their old rate. PyTorch and optax have it outside,
-    Keras inside.
+    With the learning rate outside the velocity (the default), $v \leftarrow \rho v + (1 - \tau) g$
+    and $x \leftarrow x - \alpha v$. With the learning rate inside,
+    $v \leftarrow \rho v - (1 - \tau) \alpha g$ and $x \leftarrow x + v$. The two differ when
+    $\alpha$ changes: inside, old gradients keep the learning rate of their own update. In PyTorch
+    and optax it is outside, in Keras inside.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
         decay: $\rho$, in `[0, 1]`, a number or a schedule; 0.9 and 0.99 are usual.
-        lr_inside: whether the rate multiplies the gradient before it enters the velocity.
-        dampening: $\tau$, in `[0, 1]`.
-        dampen_first: see `scale_by_momentum`, like all that follow.
-        nesterov: the look-ahead step.
-        initial_velocity: $v_0$; inside, it has the sign and the rate of a step.
-        mu_dtype: dtype of the velocity.
+        lr_inside: whether the learning rate multiplies the gradient before it enters the velocity.
+        dampening: $\tau$, in `[0, 1]`; see `scale_by_momentum` for this and the arguments below.
+        dampen_first: whether $\tau$ also acts on the first gradient.
+        nesterov: whether to take the step on the look-ahead point.
+        initial_velocity: $v_0$. With `lr_inside` it is a displacement, with the learning rate and
+            the sign of a step in it.
+        mu_dtype: dtype in which the velocity is stored.
 
     Raises:
         ValueError: a hyper-parameter is out of range.
-        TypeError: a flag is not a bool.
+        TypeError: a boolean argument is not a bool.
 
     Example:
         >>> tx = momentum(0.1, decay=0.9)
@@ -152,8 +159,8 @@ def momentum(
         Polyak, [Some methods of speeding up the convergence of iteration
         methods](https://doi.org/10.1016/0041-5553(64)90137-5), 1964; Sutskever et al., [On the
         importance of initialization and momentum in deep
-        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013; both with the rate
-        inside.
+        learning](https://proceedings.mlr.press/v28/sutskever13.html), 2013. Both have the learning
+        rate inside.
     """
     check_flag("lr_inside", lr_inside)
     rule = scale_by_momentum(

@@ -1,4 +1,4 @@
-"""Momentum that corrects itself: the gradient is taken where the velocity leads."""
+"""Nesterov's momentum: the gradient is taken at the point to which the velocity leads."""
 
 import optax
 
@@ -9,28 +9,31 @@ from jaxtricks.schedules import ScalarOrSchedule
 def nesterov(
     learning_rate: ScalarOrSchedule, *, decay: ScalarOrSchedule = 0.9, lr_inside: bool = True
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Nesterov's momentum on the look-ahead point: the parameters are $\tilde x = x + \rho v$.
+    r"""The optimizer with Nesterov's momentum, whose parameters are the look-ahead point.
 
-    $v' = \rho v - \alpha g(\tilde x)$, $\tilde x' = \tilde x + v' + \rho (v' - v)$. As
-    $v' - \rho v = -\alpha g$, the step is $\rho v' - \alpha g$: `scale_by_momentum(nesterov=True)`.
-    In exact arithmetic the points are those of the first form, $v \leftarrow \rho v - \alpha \nabla
-    f(x + \rho v)$, $x \leftarrow x + v$ (see `lookahead_point`), also while $\alpha$ changes, as
-    long as $\rho$ does not; `base_point` finds $x$.
+    The parameters are $\tilde x = x + \rho v$, and an update is $v' = \rho v - \alpha g(\tilde x)$,
+    $\tilde x' = \tilde x + v' + \rho (v' - v)$. Because $v' - \rho v = -\alpha g$, the step is
+    $\rho v' - \alpha g$, that of `scale_by_momentum(nesterov=True)`. In exact arithmetic the points
+    are those of the first form, $v \leftarrow \rho v - \alpha \nabla f(x + \rho v)$,
+    $x \leftarrow x + v$ (see `lookahead_point`), even if $\alpha$ changes, as long as $\rho$ is
+    constant. `base_point` computes $x$.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
         decay: $\rho$, in `[0, 1]`, a number or a schedule.
-        lr_inside: False multiplies by the rate after the velocity, as PyTorch and optax do; the
-            same as long as $\alpha$ does not change.
+        lr_inside: whether the learning rate multiplies the gradient before it enters the velocity.
+            False multiplies the velocity, as PyTorch and optax do, which is the same while $\alpha$
+            is constant.
 
     Raises:
         ValueError: a hyper-parameter is out of range.
+        TypeError: `lr_inside` is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
         >>> tx, decay = nesterov(0.5, decay=0.8), 0.8
         >>> params = jnp.array(1.0)
-        >>> updates, state = tx.update(params, tx.init(params))  # of x ** 2 / 2
+        >>> updates, state = tx.update(params, tx.init(params))  # the gradient of x**2 / 2
         >>> params = params + updates
         >>> velocity = optax.tree.get(state, "velocity")
         >>> [round(float(a), 3) for a in (params, velocity, params - decay * velocity)]

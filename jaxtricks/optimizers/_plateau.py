@@ -1,4 +1,4 @@
-"""Updates scaled by a rule that watches a metric."""
+"""Scaling the updates by a control rule that watches a metric."""
 
 from typing import NamedTuple
 
@@ -14,30 +14,38 @@ from jaxtricks.control import ControlRule
 
 
 class PlateauScaleState(NamedTuple):
-    """`scale`: the factor in force; `control`: the control rule's own state."""
+    """State of `scale_by_plateau`.
+
+    Attributes:
+        scale: the current scale.
+        control: state of the control rule.
+    """
 
     scale: Float[Array, ""]
     control: PyTree
 
 
 def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs:
-    r"""Multiplies the updates by the output of `rule` for the metric, $u \leftarrow s_t u$.
+    r"""Multiplies the updates by the output $s_t$ of a control rule, which watches a metric.
 
-    `update(updates, state, params, value=loss)` observes the metric and scales by the new output.
-    Without `value`, nothing is observed and the scale in force is used: a metric that comes once an
-    epoch is passed at one update of the epoch, and a wrapper that drops extra arguments is safe.
-    The loss of one batch is too noisy to show a plateau: pass a validation metric or a mean.
+    `update(updates, state, params, value=loss)` shows the metric to the rule and scales by the
+    rule's new output. Without `value` nothing is observed and the current scale is used. So a
+    metric that is computed once an epoch is passed at one update of the epoch, and a wrapper that
+    drops extra arguments does no harm. The loss of one batch is too noisy to show a plateau: pass a
+    validation metric or a mean over batches.
+
+    Inside a `scan`, `value` must be given at every update or at none. Scan over all updates of an
+    epoch but the first, or run the rule once an epoch outside and pass its output as the learning
+    rate.
 
     Args:
-        rule: its output is the scale, like that of `control.plateau()`, which begins at 1. If it
-            begins at the learning rate, this link is the rate: put `optax.scale(-1)` after it.
-
-    Inside a `scan` the metric must be there at every update or at none: scan over all updates of an
-    epoch but the first, or run the rule once an epoch outside and give its output as the rate.
+        rule: a control rule whose output is the scale, such as `control.plateau()`, whose output
+            begins at 1. If the output begins at the learning rate, it replaces the learning rate:
+            put `optax.scale(-1)` after this transformation.
 
     Raises:
-        TypeError: `rule` is not a `control.ControlRule` of functions, or its output is not a scale
-            (a stopping rule's output is whether to stop), or a leaf is not floating.
+        TypeError: `rule` is not a `control.ControlRule` of functions, its output is not
+            floating-point (that of a stopping rule is a bool), or a leaf is not floating-point.
 
     Example:
         >>> from jaxtricks.control import plateau
@@ -61,7 +69,8 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
         scale, control = rule.update(None, rule.init(params), params)
         if not jnp.issubdtype(jnp.result_type(scale), jnp.floating):
             raise TypeError(
-                f"rule must answer a scale, got one that answers {jnp.result_type(scale)}."
+                "rule must output a scale, as control.plateau does, got the output "
+                f"{jnp.result_type(scale)}."
             )
         return PlateauScaleState(jnp.array(scale), control)  # a copy: the state may be donated
 

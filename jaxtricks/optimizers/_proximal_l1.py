@@ -1,4 +1,4 @@
-"""Weights that are exactly zero: the step of the loss, then a soft threshold."""
+"""Weights that become exactly zero: a soft threshold after the step."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class ProximalL1State(NamedTuple):
-    """`count`: updates done so far."""
+    """State of `proximal_l1`: `count`, the number of updates made so far."""
 
     count: Int[Array, ""]
 
@@ -24,29 +24,33 @@ class ProximalL1State(NamedTuple):
 def proximal_l1(
     learning_rate: ScalarOrSchedule, strength: ScalarLike, *, mask: Mask = None
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Applies the proximal operator of $\alpha_t \lambda \sum |w|$ to the weights after the step.
+    r"""Soft-thresholds the weights after the step, so that small weights become exactly 0.
 
-    With $z = w + u$ the point to which the chain so far would go, the new weight is
+    This is the proximal operator of $\alpha_t \lambda \sum |w|$: with $z = w + u$ the weights after
+    the step of the chain so far, the new weights are
     $\mathrm{sign}(z) \max(|z| - \alpha_t \lambda, 0)$. The zeros are exact: there the update is
-    $-w$. Last in the chain, with the rate of the link before it:
-    `optax.chain(gradient_descent(rate), proximal_l1(rate, 1e-3))` is ISTA. `update` needs `params`.
+    $-w$. Put it last in the chain, with the learning rate of the step before it:
+    `optax.chain(gradient_descent(rate), proximal_l1(rate, 1e-3))` is ISTA. `update` needs the
+    argument `params`.
 
-    *Not under a plateau rule.* A trainer's `learning_rate_scale` multiplies the whole step, with
-    this one in it, so that below 1 no weight reaches 0. Give a schedule as the rate instead.
+    *Do not use it under a plateau rule.* The `learning_rate_scale` of a trainer multiplies the
+    whole step, including the threshold, so below a scale of 1 no weight reaches 0. Give a schedule
+    as the learning rate instead.
 
-    *Not after an adaptive rule.* A rule that gives each coordinate its own rate needs a threshold
-    for each coordinate: with $u = -\alpha D g$ this link solves the problem of strength
-    $\lambda / D_i$ on coordinate $i$.
+    *Do not use it after an adaptive rule.* A rule that gives each coordinate its own learning rate
+    needs a threshold for each coordinate: with $u = -\alpha D g$ this threshold solves
+    the problem of strength $\lambda / D_i$ on coordinate $i$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule: the one of the step before.
+        learning_rate: $\alpha \ge 0$, a number or a schedule: that of the step before.
         strength: $\lambda \ge 0$.
-        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
-            parameters such as `weights_only`; None is all.
+        mask: which parameters to penalise: a tree of bools (or a prefix of the parameters' tree),
+            or a function of the parameters that returns one, such as `weights_only`. None means
+            all.
 
     Raises:
-        ValueError: a hyper-parameter is out of range, or `update` gets no parameters.
-        TypeError: a leaf is not floating.
+        ValueError: a hyper-parameter is out of range, or `update` gets no `params`.
+        TypeError: a leaf is not floating-point.
 
     Example:
         >>> tx, params = proximal_l1(0.1, 1.0), jnp.array([2.0, 0.05, -0.05])
@@ -77,7 +81,7 @@ def proximal_l1(
 
         def shrink(chosen: bool, u: Array, w: Array) -> Array:
             end, limit = w + u, scalar_like(threshold, w)
-            # prox(w + u) - w, without a rounding; NaN is not under the threshold
+            # prox(w + u) - w, computed without rounding prox(w + u); a NaN stays NaN
             shrunk = jnp.where(jnp.abs(end) <= limit, -w, u - limit * jnp.sign(end))
             return shrunk if chosen else u
 

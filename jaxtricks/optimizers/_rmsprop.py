@@ -1,4 +1,4 @@
-"""RMSProp: the gradient over the root of the decayed average of its squares."""
+"""RMSProp: the gradient over the root of the moving average of its squares."""
 
 from functools import partial
 from typing import NamedTuple
@@ -30,15 +30,15 @@ TINY = float(jnp.finfo(jnp.float32).tiny)
 
 
 class RmspropState(NamedTuple):
-    """What the rule keeps of the gradients.
+    """State of `scale_by_rmsprop`.
 
     Attributes:
-        count: updates done so far.
-        nu: average of their squares, or their variance if `centered`, not yet
-            bias-corrected.
-        mean: average of the gradients, bias-corrected if asked for, `()` unless `centered`.
-        last_gradient: the one before, in place of the mean if `keep_gradient`, else `()`.
-        deviation: of the last gradient from the mean, if `keep_gradient`, else `()`.
+        count: number of updates made so far.
+        nu: moving average of the squared gradients, or their variance if `centered`, before bias
+            correction.
+        mean: moving average of the gradients if `centered`, after any bias correction, else `()`.
+        last_gradient: the previous gradient, in place of the mean, if `keep_gradient`, else `()`.
+        deviation: its deviation from the mean if `keep_gradient`, else `()`.
     """
 
     count: Int[Array, ""]
@@ -58,35 +58,37 @@ def scale_by_rmsprop(
     keep_gradient: bool = False,
     initial_accumulator: ScalarLike = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Replaces the updates by $g_t / (\sqrt{r_t} + \varepsilon)$.
+    r"""Divides each gradient by the root of the moving average of its squares: the RMSProp rule.
 
-    $r_t = \rho r_{t-1} + (1 - \rho) g_t^2$. Without correction the first step is
-    $1 / \sqrt{1 - \rho}$ times the later ones: 3.16 at 0.9, 10 at 0.99.
+    The step is $g_t / (\sqrt{r_t} + \varepsilon)$ with $r_t = \rho r_{t-1} + (1 - \rho) g_t^2$.
+    Without bias correction the first step is $1 / \sqrt{1 - \rho}$ times as large as later ones:
+    3.16 at 0.9, 10 at 0.99.
 
     Args:
-        decay: $\rho$, in `[0, 1]`, a number or a schedule; at 1, which does not go with
-            `bias_correction`, $r$ stays $r_0$.
-        eps: $\varepsilon \ge 0$; with 0, 0/0 is 0.
-        eps_inside: $\sqrt{r + \varepsilon}$ instead; this $\varepsilon$ acts like the root of one
-            outside. Outside in the lecture and PyTorch, inside in optax (by default) and Keras.
-        bias_correction: divides the averages by $1 - \rho^t$, $t$ from 1.
-        centered: uses the variance $r_t - m_t^2$ in place of $r_t$, with
-            $m_t = \rho m_{t-1} + (1 - \rho) g_t$. That difference loses all its digits where
-            gradients hardly change (PyTorch's root can be NaN there), so the variance is kept
-            itself: $\sigma_t^2 = \rho \sigma_{t-1}^2 + (1 - \rho) d_t^2 / \rho$ with
+        decay: $\rho$, in `[0, 1]`, a number or a schedule. At 1, which `bias_correction` does not
+            allow, $r$ stays $r_0$.
+        eps: $\varepsilon \ge 0$. With 0, a coordinate whose gradients were all 0 has the update 0.
+        eps_inside: whether to add $\varepsilon$ under the root, $\sqrt{r + \varepsilon}$, where it
+            acts like $\sqrt\varepsilon$ outside. The lecture and PyTorch add it outside, Keras and,
+            by default, optax inside.
+        bias_correction: whether to divide the averages by $1 - \rho^t$, with $t$ counted from 1.
+        centered: whether to use the variance $r_t - m_t^2$ in place of $r_t$, with
+            $m_t = \rho m_{t-1} + (1 - \rho) g_t$. This difference would lose all its digits where
+            gradients hardly change (PyTorch's root can be NaN there), so the variance itself is
+            stored: $\sigma_t^2 = \rho \sigma_{t-1}^2 + (1 - \rho) d_t^2 / \rho$ with
             $d_t = g_t - m_t$, which is accurate to a rounding of the gradient. Together with
-            `bias_correction` the first variance is 0, and the first step $g / \varepsilon$:
+            `bias_correction` the first variance is 0, and the first step is $g / \varepsilon$:
             200,000 for a gradient of 0.02 at the default $\varepsilon$, times the learning rate.
-            Give an `initial_accumulator` above 0 with that pair, or leave one of the two out.
-        keep_gradient: only if `centered`; finds $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$, which is
-            accurate to a rounding of itself, from a third moment; an update then takes several
-            times as long. The presets use it.
+            Set an `initial_accumulator` above 0 with that pair, or use only one of the two.
+        keep_gradient: whether to compute $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$ instead, which is
+            accurate to a rounding of itself. It needs `centered` and a third moment, and an update
+            takes several times as long. The presets use it.
         initial_accumulator: $r_0 \ge 0$ of every coordinate.
 
     Raises:
         ValueError: a hyper-parameter is out of range, `keep_gradient` is given without `centered`,
             or the updates do not match the parameters.
-        TypeError: a flag is not a bool, or a leaf is not floating.
+        TypeError: a boolean argument is not a bool, or a leaf is not floating-point.
 
     Example:
         >>> tx = scale_by_rmsprop(0.9)
@@ -111,7 +113,7 @@ def scale_by_rmsprop(
     check_flag("centered", centered)
     check_flag("keep_gradient", keep_gradient)
     if keep_gradient and not centered:
-        raise ValueError("keep_gradient goes with centered, got centered False.")
+        raise ValueError("keep_gradient=True needs centered=True, got centered False.")
     check_range("eps", eps, low=0.0)
     check_range("initial_accumulator", initial_accumulator, low=0.0)
 
@@ -154,7 +156,7 @@ def scale_by_rmsprop(
 def _deviation(
     state: RmspropState, gradients: PyTree, past: ScalarLike, *, keep_gradient: bool
 ) -> tuple[PyTree, ...]:
-    """Of the gradients from their new mean, and what the state keeps for the next one."""
+    """Returns the deviation of the gradients from their new mean, and the memory for the next."""
     if not keep_gradient:
         mean = average(state.mean, gradients, past)
         return jax.tree.map(jnp.subtract, gradients, mean), mean
@@ -166,14 +168,14 @@ def _deviation(
 
 
 def _next_deviation(past: ScalarLike, g: Array, last: Array, deviation: Array) -> Array:
-    """Limited to what the dtype holds: an infinite one would become NaN in the next update."""
+    """Computes a deviation within the dtype's range, as an infinite one would become NaN later."""
     largest = jnp.finfo(deviation.dtype).max
     change = jnp.clip((jnp.asarray(g, last.dtype) - last) + deviation, -largest, largest)
     return scalar_like(past, deviation) * change
 
 
 def _past_share(decay: ScalarLike, step: Int[Array, ""], scale: ScalarLike) -> Float[Array, ""]:
-    """Weight of the past in the corrected mean: nothing at the first step, then towards `decay`."""
+    """Returns the weight of the past in the corrected mean: 0 at first, later close to `decay`."""
     past = jnp.where(step == 0, 0.0, weight_sum(decay, jnp.maximum(step, 1) - 1))
     return scalar_like(decay, past) * past / scale
 
@@ -191,17 +193,21 @@ def rmsprop(
     keep_gradient: bool = False,
     initial_accumulator: ScalarLike = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""RMSProp, with an optional velocity: `scale_by_rmsprop`, `scale_by_momentum`, the rate.
+    r"""The RMSProp optimizer, with optional momentum on the scaled gradients.
+
+    It consists of `scale_by_rmsprop`, `scale_by_momentum` if `momentum` is given, and the learning
+    rate.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
-        decay: see `scale_by_rmsprop`.
+        decay: $\rho$; see `scale_by_rmsprop`.
         momentum: decay of the velocity of the scaled gradients, in `[0, 1]`, a number or a
-            schedule; None is plain RMSProp, and so is 0, but with a velocity to read and write.
-        lr_inside: whether the rate multiplies the scaled gradient before it enters the velocity
-            (Keras, optax) or multiplies the velocity (PyTorch); the same at a constant rate.
-        eps: see `scale_by_rmsprop`, like all that follow.
-        eps_inside: place of $\varepsilon$: outside in PyTorch, inside in Keras.
+            schedule. None is plain RMSProp; 0 makes the same updates, with a velocity in the state.
+        lr_inside: whether the learning rate multiplies the scaled gradient before it enters the
+            velocity (Keras, optax) or multiplies the velocity (PyTorch). The two are the same while
+            the learning rate is constant.
+        eps: $\varepsilon$; see `scale_by_rmsprop` for this and the arguments below.
+        eps_inside: whether to add $\varepsilon$ under the root: False in PyTorch, True in Keras.
         bias_correction: whether to correct the averages.
         centered: whether to divide by the root of the variance. With `bias_correction` the first
             step is huge, see `scale_by_rmsprop`.

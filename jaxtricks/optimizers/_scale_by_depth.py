@@ -1,4 +1,4 @@
-"""Smaller steps for the layers further from the output."""
+"""Smaller updates for the layers that are further from the output."""
 
 from collections.abc import Callable
 
@@ -18,20 +18,20 @@ from jaxtricks.optimizers._layer_depth import layer_depth
 def scale_by_depth(
     factor: ScalarLike, *, depth: PyTree | Callable[[PyTree], PyTree] = layer_depth
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Multiplies the updates of a layer by $c^d$, $d$ layers away from the output.
+    r"""Multiplies the updates of a layer by $c^d$, where $d$ is the number of layers after it.
 
-    The layers near the input of a trained network are more general and need to change less. Last in
-    the chain, because an adaptive rule undoes a scale of its gradient.
+    The layers near the input of a trained network are more general and need to change less. Put
+    it last in the chain, because an adaptive rule undoes a scaling of its gradient.
 
     Args:
-        factor: $c \ge 0$; 1 changes nothing, 0 trains the last layer only.
-        depth: a tree of numbers $d \ge 0$ that is the parameters' or a prefix of it, or a function
-            that makes one of the updates, which have the parameters' names.
+        factor: $c \ge 0$; 1 changes nothing, and 0 trains only the last layer.
+        depth: a tree of numbers $d \ge 0$ (or a prefix of the parameters' tree), or a function that
+            returns one. The function receives the updates, which have the names of the parameters.
 
     Raises:
-        ValueError: `factor` is negative or not finite, a depth is negative, or the depths do
-            not fit the updates.
-        TypeError: a depth is not a number, or a leaf is not floating.
+        ValueError: `factor` is negative or not finite, a depth is negative, or the depths do not
+            fit the updates.
+        TypeError: a depth is not a number, or a leaf is not floating-point.
 
     Example:
         >>> tx = scale_by_depth(0.5)
@@ -64,12 +64,12 @@ def scale_by_depth(
         base = jnp.asarray(factor, float)
 
         def scale(number: ScalarLike, u: Array) -> Array:
-            # Powers under 1 of 0 have no slope: 0 ** 0 is 1, the others 0.
+            # At the base 0, powers below 1 have no finite slope: 0 ** 0 is 1, the others are 0.
             exponent = scalar_like(number, base)
             smooth = (base > 0) | (exponent >= 1)
             power = jnp.power(jnp.where(smooth, base, 1.0), exponent)
             multiplier = jnp.where(smooth, power, jnp.where(exponent == 0, 1.0, 0.0))
-            # What is multiplied by 0 does not move, were it NaN.
+            # An update that is multiplied by 0 becomes 0, even if it is NaN or infinite.
             finite = jnp.where((multiplier == 0) & ~jnp.isfinite(u), 0, u)
             return finite * scalar_like(multiplier, finite)
 

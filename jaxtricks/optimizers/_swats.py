@@ -24,16 +24,18 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class SwatsState(NamedTuple):
-    r"""Adam, the rate being learned, and SGD.
+    r"""State of `swats`: Adam, the estimate of SGD's learning rate, and SGD.
 
     Attributes:
-        adam: Adam's state, which is still updated after the switch; `adam.count` counts all updates
-            done.
-        rate_average: $\lambda$, decayed average of the projected rates, not yet bias-corrected.
+        adam: state of Adam, which is still updated after the switch; `adam.count` counts all
+            updates.
+        rate_average: $\lambda$, moving average of the projected learning rates, before bias
+            correction.
         sgd_rate: $\lambda_k / (1 - \beta_2^k)$ before the switch, and $\Lambda$ after it.
-        switch_step: how many updates Adam made, -1 until the switch.
-        velocity: SGD's, zero before the switch.
-        learning_rate: of the last update, Adam's or SGD's; at first that of the next.
+        switch_step: number of updates that Adam made; -1 before the switch.
+        velocity: velocity of SGD; 0 before the switch.
+        learning_rate: learning rate of the last update, Adam's or SGD's. Before any update it is
+            Adam's learning rate for the first.
     """
 
     adam: AdamState
@@ -45,13 +47,13 @@ class SwatsState(NamedTuple):
 
 
 def _inner(left: PyTree, right: PyTree) -> Float[Array, ""]:
-    """Inner product over all leaves; 0 for an empty tree."""
+    """Returns the inner product over all leaves; 0 for an empty tree."""
     products = jax.tree.map(lambda x, y: jnp.sum(x * y), left, right)
     return sum(jax.tree.leaves(products), start=jnp.zeros([]))
 
 
 def _projected_rate(step: PyTree, gradient: PyTree) -> tuple[Float[Array, ""], Bool[Array, ""]]:
-    r"""Gives $\gamma = \langle p, p \rangle / -\langle p, g \rangle$, and whether it exists."""
+    r"""Returns $\gamma = \langle p, p \rangle / -\langle p, g \rangle$, and whether it exists."""
     slope = -_inner(step, gradient)
     exists = slope != 0
     return _inner(step, step) / jnp.where(exists, slope, 1), exists
@@ -65,34 +67,36 @@ def swats(
     eps: ScalarLike = 1e-9,
     tolerance: ScalarLike = 1e-9,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Adam, then SGD with momentum at the rate that Adam's steps imply.
+    r"""Optimizes with Adam, then with SGD at the learning rate that the steps of Adam imply.
 
-    Update $k$ (from 1) of Adam takes the step $p_k$ for the gradient $g_k$. Its projected rate is
-    the $\gamma_k$ for which the SGD step $-\gamma_k g_k$, projected on $p_k$, is $p_k$:
+    Update $k$ of Adam, counted from 1, takes the step $p_k$ for the gradient $g_k$. Its projected
+    learning rate is the $\gamma_k$ for which the SGD step $-\gamma_k g_k$, projected on $p_k$, is
+    $p_k$:
 
     $\gamma_k = \langle p_k, p_k \rangle / -\langle p_k, g_k \rangle$,
     $\lambda_k = \beta_2 \lambda_{k-1} + (1 - \beta_2) \gamma_k$.
 
-    Once $k > 1$ and $|\lambda_k / (1 - \beta_2^k) - \gamma_k| <$ `tolerance`, the later updates are
-    $v \leftarrow \beta_1 v + g$, $x \leftarrow x - (1 - \beta_1) \Lambda v$ with $v = 0$ at first
+    Once $k > 1$ and $|\lambda_k / (1 - \beta_2^k) - \gamma_k| <$ `tolerance`, all later updates are
+    $v \leftarrow \beta_1 v + g$, $x \leftarrow x - (1 - \beta_1) \Lambda v$, with $v = 0$ at first
     and $\Lambda = \lambda_k / (1 - \beta_2^k)$. The inner products run over the whole tree, so all
-    parameters switch together. Two cases the paper leaves open: an update with
-    $\langle p, g \rangle = 0$ leaves $\lambda$ as it is, and a $\Lambda \le 0$, which would climb,
-    does not switch.
+    parameters switch together. The paper leaves two cases open: here an update with
+    $\langle p, g \rangle = 0$ does not change $\lambda$, and a $\Lambda \le 0$, with which SGD
+    would climb, does not cause the switch.
 
     Args:
-        learning_rate: Adam's rate, at least 0, a number or a schedule. SGD's rate does not follow
-            it: to decay that one too, put `optax.scale_by_schedule` after it.
-        b1: $\beta_1$, in `[0, 1)`, also SGD's momentum.
+        learning_rate: learning rate of Adam, at least 0, a number or a schedule. The learning rate
+            of SGD does not follow this schedule. To make that decay too, put
+            `optax.scale_by_schedule` after `swats`.
+        b1: $\beta_1$, in `[0, 1)`, also the momentum of SGD.
         b2: $\beta_2$, in `[0, 1)`, also the decay of $\lambda$.
-        eps: Adam's $\varepsilon \ge 0$, added to the uncorrected root as in the paper
+        eps: $\varepsilon \ge 0$ of Adam, added to the uncorrected root as in the paper
             (`scale_by_adam(eps_hat=True)`).
-        tolerance: how near the rate and its average must come, at least 0, in units of the rate;
-            with 0 there is no switch.
+        tolerance: the distance of the projected learning rate from its average below which the
+            switch happens, at least 0; with 0 it never happens.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
-        TypeError: a decay is a schedule, or a leaf is not floating.
+        TypeError: `b1` or `b2` is a schedule, or a leaf is not floating-point.
 
     Example:
         >>> tx = swats(0.1, tolerance=1e-6)
@@ -130,7 +134,7 @@ def swats(
         )
 
     def learn(state: SwatsState, steps: PyTree, gradients: PyTree) -> tuple[Array, Array, Array]:
-        """The rate's average, the rate and the switch after one more update."""
+        """Returns the average, SGD's learning rate and the switch step after one more update."""
         switched = state.switch_step >= 0
         gamma, exists = _projected_rate(steps, gradients)
         watching = exists & ~switched

@@ -1,4 +1,4 @@
-"""Penalties leave biases and normalisation parameters alone."""
+"""The usual mask of a penalty, which leaves out biases and normalisation parameters."""
 
 import re
 from collections.abc import Collection
@@ -9,37 +9,40 @@ from jaxtyping import PyTree
 
 from jaxtricks._checks import shown
 
-OTHERS = re.compile(r"(.*_)?bias(es)?(_.*)?|b_?\d*|beta|gamma|offset|scale|weight_g|original0")
+NOT_WEIGHTS = re.compile(r"(.*_)?bias(es)?(_.*)?|b_?\d*|beta|gamma|offset|scale|weight_g|original0")
 WEIGHTS = re.compile(r"kernel|w_?\d*|weights|embedding|embeddings")
 NORMS = re.compile(r".*norm.*|bn_?\d*|ln_?\d*", re.IGNORECASE)
 
 
 def weights_only(params: PyTree, *, exclude: Collection[str] = ()) -> PyTree:
-    """The usual mask of a penalty: True for weights, False for biases and normalisation parameters.
+    """Marks weights with True, and biases and normalisation parameters with False, for a penalty.
 
-    A leaf is judged by its last name, by the name of its module, and by its rank:
+    A parameter is judged by its own name, by the names of its modules, and by its number of axes:
 
-    - `bias`, `biases`, `b`, `beta`, `gamma`, `offset` and `scale` are no weights, nor are names
-      such as `in_proj_bias` or `b1`, or the lengths that PyTorch's weight normalisation keeps;
-    - `kernel`, `w`, `weights` and `embedding` are weights, unless they are scalars;
-    - `weight` is none in a module whose name says that it normalises (`layer_norm`, `bn1`);
-    - any other leaf, `weight` included, is a weight if it has at least two axes. The scales of
-      PyTorch's, equinox's and T5's normalisation layers and of `flax.linen.WeightNorm` have one.
+    - `bias`, `biases`, `b`, `beta`, `gamma`, `offset` and `scale` are not weights. Neither are
+      names such as `in_proj_bias` or `b1`, or the lengths that PyTorch's weight normalisation
+      stores.
+    - `kernel`, `w`, `weights` and `embedding` are weights, unless they are scalars.
+    - `weight` is not a weight in a module whose name says that it normalises (`layer_norm`, `bn1`).
+    - Any other parameter, `weight` included, is a weight if it has at least two axes. The scales in
+      the normalisation layers of PyTorch, equinox and T5 and in `flax.linen.WeightNorm` have one.
 
-    So the mask fits the trees of Flax (linen and nnx), Haiku, equinox, T5X, PyTorch's state dicts
-    and plain dicts. `mask_by_path(weights_only, params)` shows what it decides. PyTorch's and
-    Keras's optimizers decay every parameter, as the rules here do without a mask.
+    The mask therefore fits the trees of Flax (linen and nnx), Haiku, equinox and T5X, the state
+    dicts of PyTorch, and plain dicts. `mask_by_path(weights_only, params)` shows what it decides.
+    The optimizers of PyTorch and Keras decay every parameter, as those of this library do without a
+    mask.
 
     Args:
-        params: the parameters. The box that Flax's partitioning and nnx put around a leaf does not
-            count as a name, and neither do numbers.
-        exclude: more names to leave out, of leaves or of whole modules, with
-            `functools.partial(weights_only, exclude=("embedding",))`.
+        params: the parameters. The boxes that Flax's partitioning and nnx put around a parameter do
+            not count as names, and neither do numbers.
+        exclude: further names to mark with False, of parameters or of whole modules. Pass the mask
+            as `functools.partial(weights_only, exclude=("embedding",))`.
 
     Raises:
-        TypeError: `exclude` is one string, or holds something else than strings.
-        ValueError: `params` is one array, without a name. `optax.inject_hyperparams` brings that
-            about unless `static_args` lists `mask`: it takes any function for a schedule.
+        TypeError: `exclude` is a single string, or holds anything else than strings.
+        ValueError: `params` is a single array, which has no name. `optax.inject_hyperparams` calls
+            the mask with a single array unless its argument `static_args` lists `mask`, because it
+            takes any function for a schedule.
 
     Example:
         >>> weights_only({"Dense_0": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}})
@@ -57,10 +60,13 @@ def weights_only(params: PyTree, *, exclude: Collection[str] = ()) -> PyTree:
 
     def is_weight(path: tuple, leaf: PyTree) -> bool:
         if not path:
-            raise ValueError("params must have named leaves to go by, got one without a name.")
+            raise ValueError(
+                "params must have named leaves, got a single leaf without a name; with "
+                "optax.inject_hyperparams, list mask in static_args."
+            )
         names = _names(path)
         last = names[-1] if names else ""
-        if OTHERS.fullmatch(last) or not set(exclude).isdisjoint(names):
+        if NOT_WEIGHTS.fullmatch(last) or not set(exclude).isdisjoint(names):
             return False
         if WEIGHTS.fullmatch(last):
             return jnp.ndim(leaf) >= 1
@@ -71,9 +77,9 @@ def weights_only(params: PyTree, *, exclude: Collection[str] = ()) -> PyTree:
 
 
 def _names(path: tuple) -> list[str]:
-    """The names in a path, those inside of keys such as `layers.0.weight` and `mlp/linear` too."""
+    """Splits a path into names, also inside keys such as `layers.0.weight` and `mlp/linear`."""
     keys = [jax.tree_util.keystr((key,), simple=True) for key in path]
-    if len(keys) > 1 and keys[-1] == "value":  # of a box
+    if len(keys) > 1 and keys[-1] == "value":  # the name of a box
         keys.pop()
     return [
         name for key in keys for name in re.split(r"[./~]+", key) if name and not name.isdigit()

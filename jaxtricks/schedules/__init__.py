@@ -1,17 +1,17 @@
-"""Schedules: pure functions of the update's number, counted from 0.
+"""Learning-rate schedules: pure functions of the number of the update, counted from 0.
 
-The first update has the rate `schedule(0)`; formulas whose time starts at 1 use `count + 1` and say
-so. Every length is a number of updates, and a number of epochs is `steps_per_epoch` times it:
-"divide by 10 after 30 epochs" is `step_decay(0.1, 30 * steps_per_epoch)`. Called once an epoch with
-the epoch's number, the same functions count epochs.
+The first update has the learning rate `schedule(0)`. Formulas whose time starts at 1 use
+`count + 1` and say so. Every length is a number of updates, so a number of epochs is multiplied by
+the updates per epoch: "divide by 10 after 30 epochs" is `step_decay(0.1, 30 * steps_per_epoch)`. If
+it is called once an epoch with the number of the epoch, the same function counts epochs.
 
-A count may be a fraction, a traced value, or a whole NumPy or JAX array, for a plot or a table: a
-schedule of an array is the array of its values. Rates are float32 and equal the formula's float64
-value to 1e-5 of itself at every count up to 2^31 - 1 (below 1e-30 of the peak, to 1e-35 of it).
-Of polynomials and of the cosine's exponent that holds for powers of up to 50: a power multiplies
-the rounding of its base.
-Where hyper-parameters are traced, under `jax.vmap` for example, that is the value of their float32
-neighbours. Lengths may be traced too, unless the docstring says otherwise.
+A count may be a fraction, a traced value, or a NumPy or JAX array, for example for a plot or a
+table: the value of a schedule at an array is the array of its values. Values are float32, and their
+relative error against the formula in float64 is at most 1e-5 at every count up to 2^31 - 1 (below
+1e-30 of the peak, the error is at most 1e-35 of the peak). For `polynomial_decay` and the exponent
+of `cosine_decay` this holds for powers of up to 50, because a power multiplies the rounding of its
+base. Traced hyper-parameters, for example under `jax.vmap`, are rounded to float32 before the
+formula. Lengths may be traced too, unless the docstring says otherwise.
 """
 
 from jaxtricks.schedules._constant import constant as constant

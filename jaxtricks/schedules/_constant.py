@@ -1,4 +1,4 @@
-"""The same learning rate at every update."""
+"""A constant learning rate."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -10,7 +10,7 @@ from jaxtricks.schedules._schedule import Schedule
 
 
 def constant(value: ScalarLike) -> Schedule:
-    r"""Returns `value` at every count: $\alpha_t = \alpha$.
+    r"""Keeps the learning rate at `value`: $\alpha_t = \alpha$.
 
     Args:
         value: $\alpha$, at least 0.

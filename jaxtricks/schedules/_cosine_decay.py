@@ -1,4 +1,4 @@
-"""Half a cosine wave from the initial rate down to the final one."""
+"""Cosine decay: half a cosine wave from the initial learning rate down to the final one."""
 
 import jax
 import jax.numpy as jnp
@@ -18,22 +18,21 @@ def cosine_decay(
     final: ScalarLike = 0.0,
     exponent: ScalarLike = 1.0,
 ) -> Schedule:
-    r"""Falls slowly, then fast, then slowly from `initial` to `final`, and stays there.
+    r"""Lowers the learning rate from `initial` to `final` along half a cosine wave.
 
     $\alpha_t = \alpha_T + (\alpha_0 - \alpha_T) (\frac12 + \frac12 \cos(\pi t / T))^p$ for
-    $t \le T$.
+    $t \le T$, and $\alpha_T$ after that: it falls slowly, then fast, then slowly.
 
     Args:
-        initial: $\alpha_0$, the rate of the first update, at least 0.
-        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at
-            once.
+        initial: $\alpha_0$, the learning rate of the first update, at least 0.
+        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at once.
         final: $\alpha_T$, at least 0.
-        exponent: $p$, more than 0; 1 is the cosine itself, and a larger one falls sooner. As in
-            `optax.cosine_decay_schedule`, whose `alpha` is $\alpha_T / \alpha_0$.
+        exponent: $p > 0$; 1 is the cosine itself, and a larger exponent falls sooner. It is the
+            exponent of `optax.cosine_decay_schedule`, whose `alpha` is $\alpha_T / \alpha_0$.
 
     Raises:
-        ValueError: a rate is negative or not finite, `total_steps` is negative, or `exponent` is
-            not positive.
+        ValueError: a learning rate is negative or not finite, `total_steps` is negative, or
+            `exponent` is not positive or not finite.
         TypeError: `total_steps` is not an integer.
 
     Example:

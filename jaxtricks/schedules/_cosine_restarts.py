@@ -21,27 +21,27 @@ def cosine_restarts(
     peak_factor: ScalarLike = 1.0,
     final_factor: ScalarLike = 1.0,
 ) -> Schedule:
-    r"""Falls along half a cosine wave in each cycle, and jumps back to the top at the next.
+    r"""Lowers the learning rate along half a cosine wave, and restarts it at each new cycle.
 
-    In cycle $i$, $T_i = T_0 m^i$ updates long and $T_\mathrm{cur}$ updates old, $\eta_t =
-    \eta_{\min}^i + \frac12 (\eta_{\max}^i - \eta_{\min}^i) (1 + \cos(\pi T_\mathrm{cur} / T_i))$.
-    Restarts fall on exact steps, up to the largest int32, because they are computed as integers. A
-    count may be a fraction, for example of an epoch, as in the paper. The last update of a cycle is
-    one step short of $\eta_{\min}^i$.
+    In cycle $i$, which is $T_i = T_0 m^i$ updates long, the learning rate $T_\mathrm{cur}$ updates
+    after its start is $\eta_t = \eta_{\min}^i + \frac12 (\eta_{\max}^i - \eta_{\min}^i) (1 +
+    \cos(\pi T_\mathrm{cur} / T_i))$. Restarts happen at exact updates, up to the largest int32,
+    because they are computed with integers. A count may be a fraction, for example of an epoch, as
+    in the paper. The last update of a cycle is one step short of $\eta_{\min}^i$.
 
     Args:
-        initial: $\eta_{\max}^0$, at least 0.
-        first_steps: $T_0 \ge 1$, the first cycle's length.
-        multiplier: $m \ge 1$, an integer: how many times longer each cycle is than the last.
-        final: $\eta_{\min}^0$, at least 0.
+        initial: $\eta_{\max}^0$, the learning rate of the first update, at least 0.
+        first_steps: $T_0 \ge 1$, the length of the first cycle.
+        multiplier: $m \ge 1$, an integer: each cycle is $m$ times as long as the one before.
+        final: $\eta_{\min}^0$, the lower end of the first cycle, at least 0.
         peak_factor: $\eta_{\max}^{i+1} / \eta_{\max}^i$, in `(0, 1]`.
         final_factor: $\eta_{\min}^{i+1} / \eta_{\min}^i$, in `(0, 1]`.
 
     Raises:
-        ValueError: a rate is negative or not finite, a factor is outside `(0, 1]`, or
-            `first_steps` or `multiplier` is under 1.
-        TypeError: `first_steps` or `multiplier` is not an integer, or `multiplier` is traced: it
-            fixes the number of cycles.
+        ValueError: a learning rate is negative or not finite, a factor is outside `(0, 1]`, or
+            `first_steps` or `multiplier` is less than 1.
+        TypeError: `first_steps` or `multiplier` is not an integer, or `multiplier` is traced, which
+            is refused because it fixes the number of cycles.
 
     Example:
         >>> rate = cosine_restarts(1.0, 2, multiplier=2, peak_factor=0.5)
@@ -69,9 +69,9 @@ def cosine_restarts(
 
 
 def _position(count: Array, first_steps: int, multiplier: int) -> tuple[Array, Array, Array]:
-    """Returns the number of the cycle, and the fractions of it that are over and left."""
+    """Returns the number of the cycle, and the fractions of it that have passed and remain."""
     first = jnp.asarray(first_steps, count.dtype)
-    firsts = jnp.floor_divide(count, first)  # cycle i begins when m^0 + ... + m^(i - 1) are over
+    firsts = jnp.floor_divide(count, first)  # cycle i begins at m^0 + ... + m^(i - 1)
     if multiplier == 1:
         elapsed = jnp.float32(count - firsts * first)
         left = jnp.float32(first - (count - firsts * first))
@@ -86,8 +86,8 @@ def _position(count: Array, first_steps: int, multiplier: int) -> tuple[Array, A
     length = jnp.float32(first) * jnp.asarray(growths, jnp.float32)[cycle]
     left = length - jnp.float32(elapsed)
     if jnp.issubdtype(count.dtype, jnp.integer):
-        # In integers, where they fit; any longer cycle has twice the length of what can be over.
-        # The bound is under 2^32, because the length is rounded, and an integer could not fit.
+        # As integers, where they fit; a longer cycle is at least twice as long as any count.
+        # The bound is a little below 2^32, because `length` is rounded and its integer may not fit.
         growth = jnp.asarray([min(growth, 2**32 - 1) for growth in growths], jnp.uint32)[cycle]
         exact = jnp.uint32(first) * growth - jnp.uint32(elapsed)
         left = jnp.where(length < 4.29e9, jnp.float32(exact), left)

@@ -1,4 +1,4 @@
-"""The same relative cut at every update."""
+"""Exponential decay: the same relative cut at every update."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -13,15 +13,16 @@ from jaxtricks.schedules._schedule import Schedule
 def exponential_decay(
     initial: ScalarLike, rate: ScalarLike, *, final: ScalarLike = 0.0
 ) -> Schedule:
-    r"""Shrinks the rate exponentially: $\alpha_t = \alpha_0 e^{-k t}$, not under `final`.
+    r"""Lowers the learning rate exponentially, $\alpha_t = \alpha_0 e^{-k t}$, down to `final`.
 
-    The half-life is $\ln 2 / k$ updates. To give the last value instead of the speed, use
-    `geometric_decay`.
+    The half-life is $\ln 2 / k$ updates. To give the last learning rate instead of the decay rate
+    $k$, use `geometric_decay`.
 
     Args:
-        initial: $\alpha_0$, at least 0.
-        rate: $k$, at least 0, per update; for a speed per epoch divide it by `steps_per_epoch`.
-        final: the rate goes no lower, at least 0; as `end_value` in optax.
+        initial: $\alpha_0$, the learning rate of the first update, at least 0.
+        rate: $k \ge 0$, the decay rate per update; divide a decay rate per epoch by
+            `steps_per_epoch`.
+        final: the lowest learning rate, at least 0; in optax it is `end_value`.
 
     Raises:
         ValueError: `initial`, `rate` or `final` is negative or not finite.

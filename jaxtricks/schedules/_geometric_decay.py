@@ -1,4 +1,4 @@
-"""From a large rate to a small one by equal ratios."""
+"""Geometric decay: from one learning rate to another by equal ratios."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -11,19 +11,20 @@ from jaxtricks.schedules._schedule import Schedule
 
 
 def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) -> Schedule:
-    r"""Goes from `initial` to `final` in `total_steps` equal ratios, and stays there.
+    r"""Multiplies the learning rate by the same ratio at every update, from `initial` to `final`.
 
-    $\alpha_t = \alpha_0^{1 - t/T} \alpha_T^{t/T}$ for $t \le T$: `exponential_decay` at the speed
-    $k = \ln(\alpha_0 / \alpha_T) / T$, given by its two ends. The ends are exact.
+    $\alpha_t = \alpha_0^{1 - t/T} \alpha_T^{t/T}$ for $t \le T$, and $\alpha_T$ after that. This is
+    `exponential_decay` with the decay rate $k = \ln(\alpha_0 / \alpha_T) / T$, given by its two
+    ends, which are exact.
 
     Args:
-        initial: $\alpha_0 > 0$.
-        final: $\alpha_T > 0$; larger than `initial`, the rate rises, as in a range test.
-        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at
-            once.
+        initial: $\alpha_0 > 0$, the learning rate of the first update.
+        final: $\alpha_T > 0$. If it is larger than `initial`, the learning rate rises, as in a
+            range test.
+        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at once.
 
     Raises:
-        ValueError: a rate is not positive or not finite, or `total_steps` is negative.
+        ValueError: a learning rate is not positive or not finite, or `total_steps` is negative.
         TypeError: `total_steps` is not an integer.
 
     Example:
@@ -32,8 +33,8 @@ def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) ->
         [0.1, 0.01, 0.001, 0.0001, 0.0001]
 
     References:
-        Rising, for a range test: Smith, [Cyclical learning rates for training neural
-        networks](https://arxiv.org/abs/1506.01186), 2017, section 3.3, there in a straight line.
+        For the range test, in which the learning rate rises linearly: Smith, [Cyclical learning
+        rates for training neural networks](https://arxiv.org/abs/1506.01186), 2017, section 3.3.
     """
     check_range("initial", initial, above=0.0)
     check_range("final", final, above=0.0)
@@ -44,7 +45,7 @@ def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) ->
         done, left = progress(count, total_steps)
         start, end = jnp.float32(initial), jnp.float32(final)
         ratio = jnp.log(end) - jnp.log(start)  # the quotient of the two could overflow
-        early = done < 0.5  # from the nearer end, where the rounding of the ratio matters least
+        early = done < 0.5  # use the nearer end, where the rounding of the ratio matters least
         exponent = jnp.where(early, ratio * done, -ratio * left)
         return jnp.where(early, start, end) * jnp.exp(exponent)
 

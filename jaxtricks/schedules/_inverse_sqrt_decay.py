@@ -1,4 +1,4 @@
-"""The reciprocal of the square root of the time."""
+"""A learning rate that falls as one over the square root of the time."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -12,19 +12,22 @@ from jaxtricks.schedules._schedule import Schedule
 def inverse_sqrt_decay(
     initial: ScalarLike, *, offset: ScalarLike = 1, final: ScalarLike = 0.0
 ) -> Schedule:
-    r"""Falls as one over the square root of the step: $\alpha_t = \alpha_0 / \sqrt t$.
+    r"""Lowers the learning rate as one over the root of the time: $\alpha_t = \alpha_0 / \sqrt t$.
 
-    Here $t$ = `count` + `offset`, and the rate is not under `final`. The formula has no value at $t
-    = 0$, so the first update is $t = 1$ and has the rate $\alpha_0$. There is no total and no
-    warmup; the Transformer's curve, which has a warmup, is `noam`.
+    Here $t$ = `count` + `offset`, and the learning rate does not fall below `final`. The formula
+    has no value at $t = 0$, so with the default offset the first update has $t = 1$ and the
+    learning rate $\alpha_0$. There is no total number of updates and no warmup; the schedule of the
+    Transformer, which has a warmup, is `noam`.
 
     Args:
         initial: $\alpha_0$, at least 0.
-        offset: added to the count, more than 0. A larger one starts further down a flatter curve.
-        final: the rate goes no lower, at least 0.
+        offset: number added to the count, more than 0. A larger offset starts further along the
+            curve, which is lower and flatter there.
+        final: the lowest learning rate, at least 0.
 
     Raises:
-        ValueError: a rate is negative, `offset` is not positive, or one of them is not finite.
+        ValueError: a learning rate is negative, `offset` is not positive, or one of them is not
+            finite.
 
     Example:
         >>> rate = inverse_sqrt_decay(1.0)

@@ -1,4 +1,4 @@
-"""The reciprocal of a straight line."""
+"""A learning rate that falls as one over the time."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -10,14 +10,14 @@ from jaxtricks.schedules._schedule import Schedule
 
 
 def inverse_time_decay(initial: ScalarLike, rate: ScalarLike) -> Schedule:
-    r"""Falls as one over the time: $\alpha_t = \alpha_0 / (1 + k t)$.
+    r"""Lowers the learning rate as one over the time: $\alpha_t = \alpha_0 / (1 + k t)$.
 
-    It halves after $1 / k$ updates, and then ever more slowly: the sum of the rates has no bound,
-    the sum of their squares has one, which is what stochastic approximation needs.
+    It has halved after $1 / k$ updates and then falls ever more slowly. The sum of the learning
+    rates is infinite and the sum of their squares is finite, which stochastic approximation needs.
 
     Args:
-        initial: $\alpha_0$, at least 0.
-        rate: $k$, at least 0, per update.
+        initial: $\alpha_0$, the learning rate of the first update, at least 0.
+        rate: $k \ge 0$, the decay rate per update.
 
     Raises:
         ValueError: `initial` or `rate` is negative or not finite.

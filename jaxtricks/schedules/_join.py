@@ -1,4 +1,4 @@
-"""One schedule after another."""
+"""Joining schedules end to end."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,22 +12,23 @@ from jaxtricks.schedules._schedule import Schedule, value_at
 
 
 def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
-    r"""Follows each schedule until the next one's boundary; each counts from its own start.
+    r"""Follows several schedules one after another; each counts from its own start.
 
     $\alpha_t = s_i(t - b_i)$ for $b_i \le t < b_{i+1}$, with $b_0 = 0$, as in
-    `optax.join_schedules`. The rate may jump at a boundary; for a warmup that ends where the next
-    schedule begins, see `with_warmup`.
+    `optax.join_schedules`. The learning rate may jump at a boundary. For a warmup that ends where
+    the next schedule begins, see `with_warmup`.
 
     Args:
         schedules: $s_0, s_1, \dots$, at least one.
-        boundaries: $b_1 < b_2 < \dots$, each at least 0 and one fewer than the schedules: update
-            number $b_i$, counted from 0, is the first of $s_i$. With $b_1 = 0$ the first schedule
-            has no updates.
+        boundaries: $b_1 < b_2 < \dots$, integers of at least 0, one fewer than the schedules.
+            Update number $b_i$, counted from 0, is the first of $s_i$. With $b_1 = 0$ the first
+            schedule has no updates.
 
     Raises:
-        ValueError: the lengths do not fit, or `boundaries` is unsorted or holds a negative number.
+        ValueError: the number of boundaries does not fit, or `boundaries` is unsorted or holds a
+            negative number.
         TypeError: a boundary is not an integer, or a schedule is not a function of a count that
-            gives a number.
+            returns a number.
 
     Example:
         >>> from jaxtricks.schedules import constant, linear_decay
@@ -49,7 +50,7 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
         value = jnp.float32(value_at(schedules[0], count))
         for schedule, boundary in zip(schedules[1:], boundaries, strict=True):
             start = jnp.asarray(boundary, count.dtype)
-            # a schedule that has not begun sees 0, where it is defined, and not a negative count
+            # before its start a schedule gets the count 0, because it may refuse a negative count
             own = jnp.float32(value_at(schedule, jnp.maximum(count, start) - start))
             value = jnp.where(count < start, value, own)
         return value

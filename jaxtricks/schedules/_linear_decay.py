@@ -1,4 +1,4 @@
-"""A straight line from the initial rate down to the final one."""
+"""Linear decay: a straight line from the initial learning rate down to the final one."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -11,21 +11,21 @@ from jaxtricks.schedules._schedule import Schedule
 
 
 def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0.0) -> Schedule:
-    r"""Falls by the same amount at every update from `initial` to `final`, and stays there.
+    r"""Lowers the learning rate by the same amount at every update, from `initial` to `final`.
 
-    $\alpha_t = \alpha_0 (1 - t / T) + \alpha_T t / T$ for $t \le T$. The steps left, $T - t$, are
-    subtracted as integers: the last rates keep all their digits. BERT warms up first:
+    $\alpha_t = \alpha_0 (1 - t / T) + \alpha_T t / T$ for $t \le T$, and $\alpha_T$ after that. The
+    remaining updates, $T - t$, are computed as an integer, so the last learning rates keep all
+    their digits. BERT warms up first:
     `with_warmup(linear_decay(peak, total - warmup), warmup, start="zero")`, which refuses a warmup
     longer than the total.
 
     Args:
-        initial: $\alpha_0$, the rate of the first update, at least 0.
-        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at
-            once.
+        initial: $\alpha_0$, the learning rate of the first update, at least 0.
+        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at once.
         final: $\alpha_T$, at least 0.
 
     Raises:
-        ValueError: a rate is negative or not finite, or `total_steps` is negative.
+        ValueError: a learning rate is negative or not finite, or `total_steps` is negative.
         TypeError: `total_steps` is not an integer.
 
     Example:

@@ -1,4 +1,4 @@
-"""A straight line up to the peak."""
+"""Linear warmup: a straight line up to the peak."""
 
 from typing import Literal
 
@@ -16,16 +16,17 @@ from jaxtricks.schedules._schedule import Schedule
 def linear_warmup(
     peak: ScalarLike, warmup_steps: int, *, start: Literal["first_step", "zero"] = "first_step"
 ) -> Schedule:
-    r"""Rises by the same amount at every update to `peak`, and stays there.
+    r"""Raises the learning rate by equal amounts at every update up to `peak`, and keeps it there.
 
-    $\alpha_t = \alpha_0 t / n$ for $t \le n$. Whether $t$ counts from 1 or from 0 is `start`; the
-    two are one step apart.
+    $\alpha_t = \alpha_0 t / n$ for $t \le n$, and $\alpha_0$ after that. `start` says whether $t$
+    counts from 1 or from 0; the two schedules are one update apart.
 
     Args:
-        peak: $\alpha_0$, at least 0.
-        warmup_steps: $n \ge 0$; with 0 the rate is `peak` throughout.
-        start: "first_step": $t$ = count + 1, the first rate is $\alpha_0 / n$ and count $n - 1$
-            has the peak. "zero": $t$ = count, the first update does nothing and count $n$ has it.
+        peak: $\alpha_0$, the learning rate after the warmup, at least 0.
+        warmup_steps: $n \ge 0$; with 0 the learning rate is always `peak`.
+        start: "first_step": $t$ = count + 1, so the first learning rate is $\alpha_0 / n$, and
+            count $n - 1$ has the peak. "zero": $t$ = count, so the first learning rate is 0,
+            and count $n$ has the peak.
 
     Raises:
         ValueError: `peak` is negative or not finite, `warmup_steps` is negative, or `start` is

@@ -1,4 +1,4 @@
-"""Cuts by a constant factor at chosen updates."""
+"""Multistep decay: cuts by a constant factor at chosen updates."""
 
 from collections.abc import Sequence
 
@@ -20,23 +20,24 @@ def multistep_decay(
     factor: ScalarLike = 0.1,
     final: ScalarLike = 0.0,
 ) -> Schedule:
-    r"""Multiplies the rate by `factor` at each of the `boundaries`.
+    r"""Multiplies the learning rate by `factor` at each of the `boundaries`.
 
-    $\alpha_t = \alpha_0 \gamma^{|\{b : b \le t\}|}$, not under `final`: update number
-    $b$, counted from 0, is the first one with the smaller rate. Integers are compared.
+    $\alpha_t = \alpha_0 \gamma^{|\{b : b \le t\}|}$, but not below `final`. Update number $b$,
+    counted from 0, is the first with the smaller learning rate. Counts and boundaries are compared
+    as integers.
 
-    The rule of He et al. for CIFAR-10 is `multistep_decay(0.1, (32_000, 48_000))` with training
-    ended at 64 000; a shorter run keeps the proportions 32 : 48 : 64.
+    He et al. trained on CIFAR-10 with `multistep_decay(0.1, (32_000, 48_000))` for 64,000 updates.
+    A shorter run keeps the proportions 32 : 48 : 64.
 
     Args:
-        initial: $\alpha_0$, at least 0.
-        boundaries: increasing step numbers, each at least 1.
-        factor: $\gamma$, in `(0, 1]`; 1 leaves the rate as it is.
-        final: the rate goes no lower, at least 0.
+        initial: $\alpha_0$, the learning rate of the first update, at least 0.
+        boundaries: increasing numbers of updates, each at least 1.
+        factor: $\gamma$, in `(0, 1]`; 1 changes nothing.
+        final: the lowest learning rate, at least 0.
 
     Raises:
-        ValueError: a rate is negative or not finite, `factor` is outside `(0, 1]`, or `boundaries`
-            is empty, unsorted or holds a number under 1.
+        ValueError: a learning rate is negative or not finite, `factor` is outside `(0, 1]`, or
+            `boundaries` is empty, unsorted or holds a number less than 1.
         TypeError: a boundary is not an integer.
 
     Example:

@@ -1,4 +1,4 @@
-"""The Transformer's schedule."""
+"""The learning-rate schedule of the Transformer."""
 
 import jax.numpy as jnp
 import optax
@@ -12,19 +12,20 @@ from jaxtricks.schedules._schedule import Schedule
 
 
 def noam(model_size: int, *, warmup_steps: int = 4000, scale: ScalarLike = 1.0) -> Schedule:
-    r"""Rises linearly for `warmup_steps`, then falls as one over the square root of the step.
+    r"""Raises the learning rate linearly, then lowers it as one over the square root of the time.
 
-    $\alpha_t = c\, d^{-1/2} \min(t^{-1/2},\, t\, w^{-3/2})$ with $t$ = count + 1. The two meet at
-    $t = w$, the peak, where the rate is $c\, (d w)^{-1/2}$.
+    $\alpha_t = c\, d^{-1/2} \min(t^{-1/2},\, t\, w^{-3/2})$ with $t$ = count + 1. The two parts
+    meet in the peak, at $t = w$, where the learning rate is $c\, (d w)^{-1/2}$.
 
     Args:
         model_size: $d \ge 1$, the width of the model.
-        warmup_steps: $w \ge 0$; with 0 the rate falls from the first update on.
-        scale: $c$, at least 0; the paper's is 1.
+        warmup_steps: $w \ge 0$, the number of updates up to the peak; with 0 the learning rate
+            falls from the first update on.
+        scale: $c \ge 0$; 1 in the paper.
 
     Raises:
-        ValueError: `model_size` is under 1, `warmup_steps` is negative, or `scale` is negative or
-            not finite.
+        ValueError: `model_size` is less than 1, `warmup_steps` is negative, or `scale` is negative
+            or not finite.
         TypeError: `model_size` or `warmup_steps` is not an integer.
 
     Example:

@@ -1,4 +1,4 @@
-"""A power of the updates that are left."""
+"""Polynomial decay: a power of the remaining updates."""
 
 from jaxtyping import Array, Float
 
@@ -12,21 +12,20 @@ from jaxtricks.schedules._schedule import Schedule
 def polynomial_decay(
     initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0.0, power: ScalarLike = 1.0
 ) -> Schedule:
-    r"""Falls from `initial` to `final` by a power of the updates left, and stays there.
+    r"""Lowers the learning rate from `initial` to `final` as a power of the remaining updates.
 
-    $\alpha_t = \alpha_T + (\alpha_0 - \alpha_T) (1 - t / T)^p$ for $t \le T$. With $p = 1$ it is
-    `linear_decay`; a larger $p$ falls faster at first.
+    $\alpha_t = \alpha_T + (\alpha_0 - \alpha_T) (1 - t / T)^p$ for $t \le T$, and $\alpha_T$ after
+    that. With $p = 1$ it is `linear_decay`; a larger $p$ falls faster at first.
 
     Args:
-        initial: $\alpha_0$, the rate of the first update, at least 0.
-        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at
-            once.
+        initial: $\alpha_0$, the learning rate of the first update, at least 0.
+        total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at once.
         final: $\alpha_T$, at least 0.
-        power: $p$, more than 0.
+        power: $p > 0$.
 
     Raises:
-        ValueError: a rate is negative or not finite, `total_steps` is negative, or `power` is not
-            positive.
+        ValueError: a learning rate is negative or not finite, `total_steps` is negative, or `power`
+            is not positive or not finite.
         TypeError: `total_steps` is not an integer.
 
     Example:
@@ -35,7 +34,7 @@ def polynomial_decay(
         [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
 
     References:
-        Chen et al., [DeepLab](https://arxiv.org/abs/1606.00915), 2018, section 4.1, with a power of
+        Chen et al., [DeepLab](https://arxiv.org/abs/1606.00915), 2018, section 4.1, with the power
         0.9.
     """
     check_range("initial", initial, low=0.0)

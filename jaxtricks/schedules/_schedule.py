@@ -1,4 +1,4 @@
-"""What a schedule is, and a hyper-parameter that may be one."""
+"""The type of a schedule, and the value of a hyper-parameter that may be a schedule."""
 
 from collections.abc import Callable
 
@@ -14,12 +14,16 @@ ScalarOrSchedule = TypeAliasType("ScalarOrSchedule", ScalarLike | Schedule)
 
 
 def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike:
-    """Gives the value at update `count`: the schedule's there, or the constant itself.
+    """Returns a hyper-parameter's value at update `count`, whether it is a number or a schedule.
+
+    Args:
+        hyper_parameter: a real scalar, or a function from the count to one.
+        count: number of the update, counted from 0.
 
     Raises:
-        TypeError: the count, the constant or what the schedule gives is no real scalar.
-        ValueError: the count or the constant is not finite; the values of JAX arrays are not read
-            here, which would wait for the device.
+        TypeError: the count, the number or the value of the schedule is not a real scalar.
+        ValueError: the count or the number is not finite. The values of JAX arrays are not checked,
+            because reading one would wait for the device.
 
     Example:
         >>> value_at(0.1, 7), value_at(lambda count: count / 10, 7)
@@ -31,17 +35,17 @@ def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike
         return hyper_parameter
     value = hyper_parameter(count)
     check_scalar("the value of a schedule", value)
-    if jnp.ndim(value):  # a traced one has a shape too
+    if jnp.ndim(value):  # a traced value has a shape too
         raise TypeError(f"the value of a schedule must be a scalar, got shape {jnp.shape(value)}.")
     return value
 
 
 def _check_number(name: str, value: object) -> None:
-    """Checks a finite number; the value of a JAX array, for which it would wait, it does not read.
+    """Checks a finite number. A JAX array is not read, because that would wait for the device.
 
     Raises:
-        TypeError: it is no real scalar.
-        ValueError: it is not finite.
+        TypeError: `value` is not a real scalar.
+        ValueError: `value` is not finite.
     """
     check = check_scalar if isinstance(value, jax.Array) else check_range
     check(name, value)

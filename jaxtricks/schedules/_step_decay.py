@@ -1,4 +1,4 @@
-"""A cut by a constant factor every so many updates."""
+"""Step decay: a cut by a constant factor at regular intervals."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -17,25 +17,25 @@ def step_decay(
     factor: ScalarLike = 0.1,
     final: ScalarLike = 0.0,
 ) -> Schedule:
-    r"""Multiplies the rate by `factor` after every `every_steps` updates.
+    r"""Multiplies the learning rate by `factor` after every `every_steps` updates.
 
-    $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$, not under `final`; the division is
-    one of integers, so each cut falls on its exact step.
+    $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$, but not below `final`. The division is an
+    integer division, so each cut happens at its exact update.
 
-    This is PyTorch's `StepLR(step_size=N, gamma)` with `scheduler.step()` called *after* the epoch.
-    Code written for PyTorch before 1.1 calls it before the epoch, and on later versions cuts one
-    epoch early, at 29, 59 and 89 instead of 30, 60 and 90: that is `lambda count: rate(count +
-    steps_per_epoch)`.
+    This is PyTorch's `StepLR(step_size=N, gamma)` with `scheduler.step()` called *after* each
+    epoch. Code written for PyTorch before 1.1 calls it before the epoch, and with later versions
+    cuts one epoch early, at 29, 59 and 89 instead of 30, 60 and 90. That schedule is
+    `lambda count: rate(count + steps_per_epoch)`.
 
     Args:
-        initial: $\alpha_0$, the rate of the first `every_steps` updates, at least 0.
-        every_steps: $N \ge 1$.
-        factor: $\gamma$, in `(0, 1]`; "divide by 10" is 0.1, and 1 leaves the rate as it is.
-        final: the rate goes no lower, at least 0.
+        initial: $\alpha_0$, the learning rate of the first `every_steps` updates, at least 0.
+        every_steps: $N \ge 1$, the number of updates between two cuts.
+        factor: $\gamma$, in `(0, 1]`; "divide by 10" is 0.1, and 1 changes nothing.
+        final: the lowest learning rate, at least 0.
 
     Raises:
-        ValueError: a rate is negative or not finite, `factor` is outside `(0, 1]`, or
-            `every_steps` is under 1.
+        ValueError: a learning rate is negative or not finite, `factor` is outside `(0, 1]`, or
+            `every_steps` is less than 1.
         TypeError: `every_steps` is not an integer.
 
     Example:

@@ -1,4 +1,4 @@
-"""Any schedule after a warmup."""
+"""Putting a warmup before any schedule."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -15,16 +15,17 @@ from jaxtricks.schedules._schedule import Schedule, value_at
 def with_warmup(
     schedule: Schedule, warmup_steps: int, *, start: Literal["first_step", "zero"] = "first_step"
 ) -> Schedule:
-    r"""Rises linearly to `schedule(0)`, then follows `schedule`, counted from there.
+    r"""Raises the learning rate linearly to `schedule(0)`, then follows `schedule` from its start.
 
-    $\alpha_t = s(0)\, w_t$ for $t < n$, then $s(t - n)$, with the ramp $w$ of `linear_warmup`: no
-    jump at $t = n$, and no part of `schedule` is skipped. A total that includes the warmup is
-    written `with_warmup(cosine_decay(peak, total - warmup), warmup)`.
+    $\alpha_t = s(0)\, w_t$ for $t < n$, then $s(t - n)$, where $w$ is `linear_warmup` with the peak
+    1. There is no jump at $t = n$, and no part of `schedule` is skipped. If a total includes the
+    warmup, write `with_warmup(cosine_decay(peak, total - warmup), warmup)`.
 
     Args:
-        schedule: $s$; its first value is the peak.
-        warmup_steps: $n \ge 0$; with 0 it is `schedule` itself.
-        start: the first rate, `s(0) / n` ("first_step") or 0 ("zero"); see `linear_warmup`.
+        schedule: $s$, whose first value is the peak.
+        warmup_steps: $n \ge 0$; with 0 the result is `schedule` itself.
+        start: whether the first learning rate is $s(0) / n$ ("first_step") or 0 ("zero"); see
+            `linear_warmup`.
 
     Raises:
         ValueError: `warmup_steps` is negative, or `start` is unknown.
@@ -38,8 +39,8 @@ def with_warmup(
 
     References:
         Goyal et al., [Accurate, large minibatch SGD](https://arxiv.org/abs/1706.02677), 2017,
-        section 2.2. BERT's code differs: its decay counts the warmup too, so that the rate drops at
-        the end of the warmup.
+        section 2.2. BERT's code differs: its decay counts the warmup too, so the learning rate
+        drops at the end of the warmup.
     """
     check_instance("schedule", schedule, Callable)
     ramp = linear_warmup(1.0, warmup_steps, start=start)

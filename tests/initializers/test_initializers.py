@@ -219,7 +219,7 @@ def test_bad_input_is_named(name):
 
 def test_a_mask_of_arrays_is_refused():
     for given, own in ((jnp.array(1.7), jnp.array(0)), (jnp.array(1j), jnp.array(0.0))):
-        with pytest.raises(TypeError, match=r"pretrained\['a'\] is .*, which does not fit"):
+        with pytest.raises(TypeError, match=r"pretrained\['a'\] must fit into .*, got"):
             initializers.copy_pretrained({"a": own}, {"a": given})
     with untyped(), pytest.raises(TypeError, match=r"mask\['a'\] must be a bool"):
         initializers.copy_pretrained({"a": 1.0}, {"a": 1.0}, mask={"a": 1})

@@ -228,5 +228,5 @@ def test_metric_belongs_to_the_last_of_the_calls():
 @pytest.mark.parametrize("given", [float("nan"), jnp.array([1, 2]), "3"])
 def test_a_scheduled_number_that_is_none_is_named(given):
     tx = optimizers.accumulate(optimizers.gradient_descent(0.1), lambda count: given)
-    with untyped(), pytest.raises((ValueError, TypeError), match="what every gives must be"):
+    with untyped(), pytest.raises((ValueError, TypeError), match="the value of every must be"):
         tx.update(jnp.ones(()), tx.init(jnp.ones(())))

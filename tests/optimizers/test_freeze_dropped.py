@@ -159,7 +159,7 @@ def test_wrappers_pass_keep_on(wrap):
     assert updates["w"].tolist() == [0, -1]
 
 
-MISSING = "freeze_dropped needs keep: pass update"
+MISSING = "keep must be given: call update"
 
 
 def test_what_does_not_pass_it_on_is_told():

@@ -82,7 +82,10 @@ def test_bad_arguments_are_named():
     with untyped(), pytest.raises(TypeError, match="axis must be an integer, got 0.5"):
         optimizers.max_norm(1.0, axis=0.5)
     tx, params = optimizers.max_norm(1.0, axis=1), {"a": jnp.ones((2, 2)), "b": jnp.ones(2)}
-    with pytest.raises(ValueError, match=r"axis must be one .* of params\['b'\], got 1; mask"):
+    with pytest.raises(
+        ValueError,
+        match=r"axis must be one .* of params\['b'\], got 1; exclude the parameter by mask",
+    ):
         tx.update(params, tx.init(params), params)
 
 

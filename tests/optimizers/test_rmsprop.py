@@ -122,7 +122,9 @@ def test_hyper_parameters_out_of_range(name, bad):
 
 
 def test_a_kept_gradient_goes_with_the_variance():
-    with pytest.raises(ValueError, match="keep_gradient goes with centered, got centered False"):
+    with pytest.raises(
+        ValueError, match="keep_gradient=True needs centered=True, got centered False"
+    ):
         optimizers.rmsprop(0.1, keep_gradient=True)
 
 
