@@ -87,8 +87,8 @@ Exponents = tuple[tuple[float, float], tuple[float, float]]
 class Config:
     """`draws`: pairs from each range; `updates`: of the weight at each.
 
-    `coarse` and `fine` are the ends of the exponents of ten, of the rate and of the decay;
-    `momentum` is from 0 to under 1.
+    `coarse` and `fine` are the ends of the exponents of ten, of the rate and of the decay, whose
+    product may reach 30 with 200 updates (more overflows); `momentum` is from 0 to under 1.
     """
 
     draws: int = 40_000
