@@ -44,28 +44,32 @@ from jaxtricks.data import epoch_order
 FIGURES = ("F-020",)
 CLAIMS = ("C-006",)
 
-PATHS = (1, 16, 256)  # and all
-BLOCKS, PLANTED = 10, 0.1
-PLANS = {
-    "C-006": Plan(
-        effects={"bias": 0.05, "variance": 0.05, "left at B = N": 1e-9},
-        gates=("pos",),
-        settings={"blocks": BLOCKS, "planted": PLANTED},
-    )
-}
-
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`count`: examples N, a batch size too; `steps`: of every path, at 1 / largest curvature."""
+    """`count`: examples N, a batch size too; `steps`: of every path, at 1 / largest curvature.
+
+    `paths`: batch sizes of the paths, beside N. The `draws` come in so many `blocks`, over which
+    the intervals are; `planted`: the control's bias, over the length of the full gradient.
+    """
 
     count: int = 512
     batch_sizes: tuple[int, ...] = (1, 4, 16, 64, 256)
     draws: int = 100_000
+    blocks: int = 10
+    planted: float = 0.1
     steps: int = 60
+    paths: tuple[int, ...] = (1, 16, 256)
     seed: int = 15_006
 
 
+PLANS = {
+    "C-006": Plan(
+        effects={"bias": 0.05, "variance": 0.05, "left at B = N": 1e-9},
+        gates=("pos",),
+        settings={"blocks": Config.blocks, "planted": Config.planted},
+    )
+}
 SMOKE = Config(count=64, batch_sizes=(1, 16, 32), draws=500, steps=10)
 FULL = Config(count=10_000, batch_sizes=(1, 4, 16, 64, 256, 1024, 4096))
 
@@ -75,7 +79,7 @@ def run(config: Config) -> dict[str, Any]:
     inputs, labels, name = small_digit_table(config.count)
     size = len(labels)
     batch_sizes = (*config.batch_sizes, size)
-    paths = tuple(batch for batch in PATHS if batch < size) + (size,)
+    paths = tuple(batch for batch in config.paths if batch < size) + (size,)
     draw_key, path_key = jax.random.split(jax.random.key(config.seed))
     return {
         "data_set": name,
@@ -83,7 +87,8 @@ def run(config: Config) -> dict[str, Any]:
         "parameters": inputs.shape[1],
         "batch_sizes": batch_sizes,
         "draws": config.draws,
-        **measure(draw_key, inputs, labels, batch_sizes, config.draws),
+        "planted bias": config.planted,
+        **measure(draw_key, inputs, labels, batch_sizes, config),
         "path_sizes": paths,
         "points": descend(path_key, inputs, labels, paths, config.steps),
         "steps": config.steps,
@@ -101,7 +106,11 @@ def example_gradients(inputs: jax.Array, labels: jax.Array, theta: jax.Array) ->
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
 def measure(
-    key: jax.Array, inputs: jax.Array, labels: jax.Array, batch_sizes: tuple[int, ...], draws: int
+    key: jax.Array,
+    inputs: jax.Array,
+    labels: jax.Array,
+    batch_sizes: tuple[int, ...],
+    config: Config,
 ) -> dict[str, Any]:
     """Per `[block, batch size]`: squared bias, the same with one planted, mean square distance."""
     each = example_gradients(inputs, labels, jnp.zeros(inputs.shape[1]))
@@ -112,17 +121,19 @@ def measure(
         return jnp.stack([jnp.mean(each[rows[:batch]], axis=0) - full for batch in batch_sizes])
 
     def block(key: jax.Array) -> dict[str, jax.Array]:
-        drawn = jax.lax.map(errors, jax.random.split(key, draws // BLOCKS), batch_size=50)
+        drawn = jax.lax.map(
+            errors, jax.random.split(key, config.draws // config.blocks), batch_size=50
+        )
         return {
             "bias": squared_mean(drawn),
-            "planted": squared_mean(drawn + PLANTED * full[None, None]),
+            "planted": squared_mean(drawn + config.planted * full[None, None]),
             "distance": jnp.mean(jnp.sum(drawn**2, axis=-1), axis=0),
         }
 
     return {
         "variance": jnp.sum(jnp.var(each, axis=0, ddof=1)),
         "full": jnp.linalg.norm(full),
-        **jax.lax.map(block, jax.random.split(key, BLOCKS)),
+        **jax.lax.map(block, jax.random.split(key, config.blocks)),
     }
 
 
@@ -214,14 +225,15 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     gate = Gate(
         "pos",
         lowest.low > effects["bias"],
-        f"a planted bias of {PLANTED:g} is measured as {lowest.value:.3f} [{lowest.low:.3f}, "
-        f"{lowest.high:.3f}] at the batch size where least is sure",
+        f"a planted bias of {results['planted bias']:g} is measured as {lowest.value:.3f} "
+        f"[{lowest.low:.3f}, {lowest.high:.3f}] at the batch size where least is sure",
     )
+    blocks = len(results["bias"])
     scope = (
         f"{data_name(results['data_set'])}, {results['examples']:.0f} images, logistic regression "
         f"at its start ({results['parameters']:.0f} parameters), {len(sizes)} batch sizes from "
-        f"{sizes[0]:.0f} to N without replacement, {BLOCKS} blocks of "
-        f"{results['draws'] / BLOCKS:,.0f} draws, float32"
+        f"{sizes[0]:.0f} to N without replacement, {blocks} blocks of "
+        f"{results['draws'] / blocks:,.0f} draws, float32"
     )
     return [all_of("C-006", parts, scope=scope, gates=[gate])]
 
@@ -265,7 +277,8 @@ def draw_paths(axes: Axes, results: dict[str, Any], *, least: int = 1) -> None:
 
 def draw_bias(axes: Axes, results: dict[str, Any]) -> None:
     """The bias as it is and with one planted, and what is still called none."""
-    labels = {"planted": f"with {100 * PLANTED:.0f} % planted", "bias": "batches as drawn"}
+    planted = f"with {100 * results['planted bias']:.0f} % planted"
+    labels = {"planted": planted, "bias": "batches as drawn"}
     for i, (name, label) in enumerate(labels.items()):
         found = lengths(results, name)
         values, lows, highs = 100 * np.array([[e.value, e.low, e.high] for e in found]).T

@@ -27,14 +27,17 @@ from jaxtricks.regularizers import dropout
 FIGURES = ()
 ERRATA = ("E-31", "E-32", "E-44", "E-73")
 
-UNITS = 200  # of 001's hidden layers
 LINES = {"printed": "layer.Dropout(0.5)", "repaired": "layers.Dropout(0.5)"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`values` of p; `near_one`: those that may drop a layer; `draws` of its mask."""
+    """`values` of p; `near_one`: those that may drop a layer; `draws` of its mask.
 
+    `units` of that layer, of which 001's hidden layers have 200.
+    """
+
+    units: int = 200
     values: tuple[float, ...] = (0.0, 0.1, 0.2, 0.5, 0.8, 0.9, 1.0)
     near_one: tuple[float, ...] = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9998, 1.0)
     draws: int = 2000
@@ -46,7 +49,7 @@ FULL = Config(draws=200_000)
 
 def run(config: Config) -> dict[str, Any]:
     """Shares dropped in both readings, shares of layers dropped, and what the lines give."""
-    rows = jnp.ones((config.draws, UNITS))
+    rows = jnp.ones((config.draws, config.units))
     values, near = jnp.array(config.values), jnp.array(config.near_one)
     rate, keep, gone, largest, slope = jax.device_get(measure(rows, values, near))
     return {
@@ -59,6 +62,7 @@ def run(config: Config) -> dict[str, Any]:
         "lines": {name: outcome(line) for name, line in LINES.items()},
         "parameters": list(inspect.signature(dropout).parameters)[:3],
         "draws": config.draws,
+        "units": config.units,
     }
 
 
@@ -115,7 +119,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         demonstration(
             "E-73",
             bool(gone[1.0] == 1 and below < 1 and zero),
-            f"at p = 1 all {UNITS} units are 0 in {100 * gone[1.0]:.0f} % of "
+            f"at p = 1 all {results['units']} units are 0 in {100 * gone[1.0]:.0f} % of "
             f"{results['draws']:.0f} draws, with no 0 / 0 in output and gradient; at 0.999 in "
             f"{100 * gone[0.999]:.0f} %",
             panel="b",
@@ -140,11 +144,11 @@ def draw(results: dict[str, Any]) -> Figure:
 
 def draw_gone(axes: Axes, results: dict[str, Any]) -> None:
     """As far from 1 as p is, on a logarithmic axis, with p = 1 at its right end."""
-    near = np.asarray(results["near one"])
+    near, units = np.asarray(results["near one"]), results["units"]
     edge = 3e-5  # where p = 1 is drawn
     dense = np.geomspace(1e-1, 1e-4, 200)
-    law = 100 * (1 - dense) ** UNITS
-    axes.plot(dense, law, color="black", lw=1, label=f"law: $p^{{{UNITS}}}$")
+    law = 100 * (1 - dense) ** units
+    axes.plot(dense, law, color="black", lw=1, label=f"law: $p^{{{units}}}$")
     found = 100 * np.asarray(results["gone"])
     axes.plot(np.maximum(1 - near, edge), found, "o", color=COLOURS[0], label="as drawn")
     axes.set_xscale("log")
@@ -152,5 +156,5 @@ def draw_gone(axes: Axes, results: dict[str, Any]) -> None:
     axes.set_xticks([0.1, 0.01, 0.001, 0.0001, edge], ["0.9", "0.99", "0.999", "0.9999", "1"])
     axes.minorticks_off()
     axes.set(xlabel="p as the probability of dropping", ylabel="draws that drop all units, %")
-    axes.set_title(f"a layer of {UNITS} units, {results['draws']:.0f} draws")
+    axes.set_title(f"a layer of {units} units, {results['draws']:.0f} draws")
     axes.legend(loc="upper left")

@@ -27,7 +27,6 @@ from jaxtricks.regularizers import fractional_max_pool
 
 FIGURES = ("F-071",)
 
-RATIO = math.sqrt(2)
 DRAWS = {"random, draw 1": (1, False), "random, draw 2": (2, False),
          "pseudo-random": (6, True), "in evaluation": (None, True)}  # fmt: skip
 
@@ -37,8 +36,12 @@ KINDS = {"disjoint": False, "overlapping": True}
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`largest`: number of rows of the largest input; `draws`: of regions that are measured."""
+    """`largest`: number of rows of the largest input; `draws`: of regions that are measured.
 
+    `ratio`: rows of the input to those of the output, over 1 and at most 2.
+    """
+
+    ratio: float = math.sqrt(2)
     largest: int = 64
     draws: int = 500
 
@@ -51,7 +54,7 @@ def run(config: Config) -> dict[str, Any]:
     """The regions of each draw, sizes of the output, and sizes of many regions."""
     digits = data.load("digits", limit=100, validation=0, test=None).train
     image = np.float32(digits["image"][np.argmax(digits["label"] == 8), ..., 0]) / 255
-    pooled, shown, many = jax.device_get(pool(image, config.draws))
+    pooled, shown, many = jax.device_get(pool(image, config))
     sizes = np.arange(4, config.largest + 1)
     side, heights = len(image), {}
     for name, ends in many.items():
@@ -64,24 +67,25 @@ def run(config: Config) -> dict[str, Any]:
         "pooled": pooled,
         "sizes": sizes,
         "outputs": {
-            name: [rows_out(int(size), overlapping) for size in sizes]
+            name: [rows_out(int(size), config.ratio, overlapping) for size in sizes]
             for name, overlapping in KINDS.items()
         },
         "heights": heights,
+        "ratio": config.ratio,
     }
 
 
-@functools.partial(jax.jit, static_argnames="draws")
-def pool(image: jax.Array, draws: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+@functools.partial(jax.jit, static_argnames="config")
+def pool(image: jax.Array, config: Config) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """The image pooled by the first draw, and the ends of regions: of each draw, of many draws."""
-    side = len(image)
+    side, ratio, draws = len(image), config.ratio, config.draws
     numbers = jnp.arange(side * side, dtype=jnp.float32).reshape(1, side, side, 1)
     both = jnp.concatenate([-numbers, numbers], axis=-1)  # channels share their regions
 
     def ends(key: Any, count: int, overlapping: bool, pseudo: bool) -> Any:
         images = jnp.broadcast_to(both, (count, side, side, 2))
         options = {"overlapping": overlapping, "pseudo_random": pseudo}
-        return fractional_max_pool(key, images, RATIO, **options)
+        return fractional_max_pool(key, images, ratio, **options)
 
     shown = {}
     for name, (seed, pseudo) in DRAWS.items():
@@ -95,7 +99,7 @@ def pool(image: jax.Array, draws: int) -> tuple[Any, dict[str, Any], dict[str, A
     }
     seed, pseudo = DRAWS["random, draw 1"]
     options = {"overlapping": False, "pseudo_random": pseudo}
-    pooled = fractional_max_pool(jax.random.key(seed), image[None, :, :, None], RATIO, **options)
+    pooled = fractional_max_pool(jax.random.key(seed), image[None, :, :, None], ratio, **options)
     return cast(Any, pooled)[0, :, :, 0], shown, many
 
 
@@ -105,10 +109,10 @@ def rows_and_columns(ends: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarra
     return np.stack(np.divmod(first, side), -1), np.stack(np.divmod(last, side), -1)
 
 
-def rows_out(size: int, overlapping: bool) -> int:
+def rows_out(size: int, ratio: float, overlapping: bool) -> int:
     """Rows of the output, by the layer's own shape; nothing is computed."""
     image = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
-    pool = functools.partial(fractional_max_pool, None, ratio=RATIO, overlapping=overlapping)
+    pool = functools.partial(fractional_max_pool, None, ratio=ratio, overlapping=overlapping)
     return jax.eval_shape(pool, image).shape[1]
 
 
@@ -147,13 +151,13 @@ def draw_regions(axes: Axes, image: np.ndarray, found: dict[str, np.ndarray]) ->
 
 def draw_sizes(axes: Axes, results: dict[str, Any]) -> None:
     """Rows of the output beyond floor(rows / ratio)."""
-    sizes = np.asarray(results["sizes"])
+    sizes, ratio = np.asarray(results["sizes"]), results["ratio"]
     for i, (name, values) in enumerate(results["outputs"].items()):
         heights = " or ".join(f"{height:.0f}" for height in results["heights"][name])
-        beyond = values - np.floor(sizes / RATIO)
+        beyond = values - np.floor(sizes / ratio)
         label = f"{name}: regions of {heights} rows"
         axes.plot(sizes, beyond - 0.1 * i, "os"[i], ms=4, color=COLOURS[i], label=label)
     axes.set(xlabel="rows of the input", ylim=(-0.5, 1.9), yticks=(0, 1))
-    axes.set_ylabel(r"rows of the output $-\,\lfloor$rows / $\sqrt{2}\rfloor$")
-    axes.set_title(r"sizes at the ratio $\sqrt{2}$")
+    axes.set_ylabel(rf"rows of the output $-\,\lfloor$rows / {ratio:.4g}$\rfloor$")
+    axes.set_title(f"sizes at the ratio {ratio:.4g}")
     axes.legend(loc="upper left")

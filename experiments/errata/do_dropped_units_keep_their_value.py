@@ -23,31 +23,19 @@ from jaxtricks import optimizers
 FIGURES = ()
 CLAIMS = ()
 ERRATA = ("E-17",)
-RATE, WEIGHT_DECAY, ACTIVE = 0.001, 0.1, 10
-
-
-def rules() -> dict[str, optax.GradientTransformation]:
-    """The rules, at one rate; AdaDelta's is 1 and is divided out like the others'."""
-    descent = optimizers.gradient_descent(RATE)
-    return {
-        "gradient descent": descent,
-        "adagrad": optimizers.adagrad(RATE),
-        "adadelta": optimizers.adadelta(RATE),
-        "rmsprop": optimizers.rmsprop(RATE),
-        "descent, L2": optax.chain(optimizers.add_l2(WEIGHT_DECAY), descent),
-        "momentum": optimizers.momentum(RATE, decay=0.9),
-        "nesterov": optimizers.nesterov(RATE, decay=0.9),
-        "adam": optimizers.adam(RATE),
-        "adamw": optax.chain(
-            optimizers.scale_by_adam(), optimizers.add_decoupled_decay(WEIGHT_DECAY), descent
-        ),
-    }
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`dropped`: updates without the unit."""
+    """All rules have one `rate`; `decay`: of momentum and Nesterov, from 0 to under 1.
 
+    `active`: updates with the unit; `dropped`: those without it.
+    """
+
+    rate: float = 0.001
+    decay: float = 0.9
+    weight_decay: float = 0.1
+    active: int = 10
     dropped: int = 60
 
 
@@ -55,19 +43,39 @@ SMOKE = Config(dropped=20)
 FULL = Config(dropped=1000)
 
 
+def rules(config: Config) -> dict[str, optax.GradientTransformation]:
+    """The rules, at one rate; AdaDelta's is 1 and is divided out like the others'."""
+    rate, decay, weight_decay = config.rate, config.decay, config.weight_decay
+    descent = optimizers.gradient_descent(rate)
+    return {
+        "gradient descent": descent,
+        "adagrad": optimizers.adagrad(rate),
+        "adadelta": optimizers.adadelta(rate),
+        "rmsprop": optimizers.rmsprop(rate),
+        "descent, L2": optax.chain(optimizers.add_l2(weight_decay), descent),
+        "momentum": optimizers.momentum(rate, decay=decay),
+        "nesterov": optimizers.nesterov(rate, decay=decay),
+        "adam": optimizers.adam(rate),
+        "adamw": optax.chain(
+            optimizers.scale_by_adam(), optimizers.add_decoupled_decay(weight_decay), descent
+        ),
+    }
+
+
 def run(config: Config) -> dict[str, Any]:
-    """Each rule's updates over the rate: ten with the unit, the rest without it."""
-    gradients = (jnp.arange(ACTIVE + config.dropped) < ACTIVE).astype(float)
+    """Each rule's updates over the rate: some with the unit, the rest without it."""
+    active = config.active
+    gradients = (jnp.arange(active + config.dropped) < active).astype(float)
 
     @jax.jit
     def follow() -> dict[str, jax.Array]:
         updates = {}
-        for name, tx in rules().items():
+        for name, tx in rules(config).items():
 
             def body(carry: Any, gradient: jax.Array, tx: Any = tx) -> Any:
                 weight, state = carry
                 update, state = tx.update(gradient, state, weight)
-                return (weight + update, state), update / RATE
+                return (weight + update, state), update / config.rate
 
             start = jnp.ones(())
             updates[name] = jax.lax.scan(body, (start, tx.init(start)), gradients)[1]
@@ -76,9 +84,10 @@ def run(config: Config) -> dict[str, Any]:
     with jax.enable_x64(True):
         steps = {name: np.asarray(values) for name, values in follow().items()}
     return {
-        "first": {name: abs(values[ACTIVE]) for name, values in steps.items()},
-        "total": {name: abs(values[ACTIVE:].sum()) for name, values in steps.items()},
+        "first": {name: abs(values[active]) for name, values in steps.items()},
+        "total": {name: abs(values[active:].sum()) for name, values in steps.items()},
         "moved": {name: np.cumsum(values)[:150] for name, values in steps.items()},
+        "active": active,
         "dropped": config.dropped,
     }
 
@@ -119,14 +128,15 @@ def draw(results: dict[str, Any]) -> Figure:
         moved = results["moved"][name]
         look = method("adam") | {"linestyle": ":"} if name == "adamw" else method(name)
         drift.plot(np.arange(1, len(moved) + 1), moved, **(look | {"label": name}))
-    drift.axvspan(ACTIVE, len(moved), color="grey", alpha=0.12, linewidth=0)
-    drift.text(ACTIVE + 1, 1, "dropped: gradient 0", fontsize=10.5)
+    active = results["active"]
+    drift.axvspan(active, len(moved), color="grey", alpha=0.12, linewidth=0)
+    drift.text(active + 1, 1, "dropped: gradient 0", fontsize=10.5)
     drift.set(
         xlabel="update",
         ylabel="change of the weight / learning rate",
         xlim=(0, len(moved)),
         ylim=(-107, 10),
     )
-    drift.set_title("ten gradients of 1, then dropped")
+    drift.set_title(f"{active} gradients of 1, then dropped")
     drift.legend(loc="center right", bbox_to_anchor=(1, 0.38))
     return fig

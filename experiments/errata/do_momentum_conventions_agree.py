@@ -27,14 +27,22 @@ from jaxtricks import optimizers, schedules, surfaces
 FIGURES = ()
 CLAIMS = ()
 ERRATA = ("E-05", "E-41", "E-34")
-DROP, TOTAL = 100, 300
-AFTER = (10, 11, TOTAL - DROP)  # steps after the drop
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`dampened`, `decays`: values of rho; `steps`: under gradient 1; `limit`: on the valley."""
+    """`dampened`, `decays`: values of rho; `steps`: under gradient 1; `limit`: on the valley.
 
+    Under gradient 1 the `rate` falls to a tenth after `drop` of `total` steps, with `decay` as rho.
+    On the valley, at `valley_rate`, descent ends where the gradient is under `tolerance`.
+    """
+
+    rate: float = 0.1
+    drop: int = 100
+    total: int = 300
+    decay: float = 0.9
+    valley_rate: float = RATES["momentum"]
+    tolerance: float = 1e-3
     dampened: tuple[float, ...] = (0.9, 0.99)
     decays: tuple[float, ...] = (0.0, 0.78, 0.9, 0.99)
     steps: int = 1000
@@ -57,26 +65,31 @@ def run(config: Config) -> dict[str, Any]:
         "plain": found["plain"][:, shown - 1],
         "damped": found["damped"][:, shown - 1],
         "decays": config.decays,
-        "rate": RATES["momentum"],
+        "first rate": config.rate,
+        "drop": config.drop,
+        "decay": config.decay,
+        "rate": config.valley_rate,
+        "tolerance": config.tolerance,
     }
 
 
 @functools.partial(jax.jit, static_argnames="config")
 def measure(config: Config) -> dict[str, Any]:
     """All numbers, in one program."""
-    rate = schedules.multistep_decay(0.1, (DROP,))
-    positions = {
-        name: under_gradient_one(optimizers.momentum(rate, decay=0.9, lr_inside=inside), TOTAL)
-        for name, inside in (("outside", False), ("inside", True))
-    }
+    rate = schedules.multistep_decay(config.rate, (config.drop,))
+    positions = {}
+    for name, inside in (("outside", False), ("inside", True)):
+        rule = optimizers.momentum(rate, decay=config.decay, lr_inside=inside)
+        positions[name] = under_gradient_one(rule, config.total)
     dampened = jnp.array(config.dampened)
     plain = jax.vmap(lambda rho: optimizer_steps(rho, 0.0, config.steps))(dampened)
     damped = jax.vmap(lambda rho: optimizer_steps(rho, rho, config.steps))(dampened)
 
     def descend(rho: jax.Array) -> Any:
-        rule = optimizers.momentum(RATES["momentum"], decay=rho)
+        rule = optimizers.momentum(config.valley_rate, decay=rho)
         start = jnp.array(valley().start, jnp.float64)
-        end = surfaces.descend(rule, valley(), start, tolerance=1e-3, max_steps=config.limit)
+        ends = {"tolerance": config.tolerance, "max_steps": config.limit}
+        end = surfaces.descend(rule, valley(), start, **ends)
         path = surfaces.trajectory(rule, valley(), start, 200)
         return end.steps, end.gradient_norm, path.losses
 
@@ -106,18 +119,22 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     """E-05: equal up to the drop (1e-9), over twice as far after. E-41 and E-34
     are conventions."""
     out, inside = results["positions"]["outside"], results["positions"]["inside"]
-    same = np.allclose(out[: DROP + 1], inside[: DROP + 1], atol=1e-6)
-    moved = {k: (out[DROP + k] - out[DROP], inside[DROP + k] - inside[DROP]) for k in AFTER}
+    drop, rate = results["drop"], results["first rate"]
+    same = np.allclose(out[: drop + 1], inside[: drop + 1], atol=1e-6)
+    rest = len(out) - 1 - drop
+    after = (10, 11, rest)
+    moved = {k: (out[drop + k] - out[drop], inside[drop + k] - inside[drop]) for k in after}
     ratios = results["plain"] / results["damped"]
     steps, decays = results["steps"], results["decays"]
     return [
         demonstration(
             "E-05",
             same and moved[10][1] < 2 * moved[10][0],
-            f"10 steps after the rate fell from 0.1 to 0.01: moved {moved[10][0]:.2f} (outside), "
-            f"{moved[10][1]:.2f} (inside); 11 steps: {moved[11][0]:.2f}, {moved[11][1]:.2f}; "
-            f"{TOTAL - DROP} steps: {moved[TOTAL - DROP][0]:.1f}, {moved[TOTAL - DROP][1]:.1f}; "
-            "the same before (gradient 1, rho 0.9)",
+            f"10 steps after the rate fell from {rate:g} to {rate / 10:g}: moved "
+            f"{moved[10][0]:.2f} (outside), {moved[10][1]:.2f} (inside); 11 steps: "
+            f"{moved[11][0]:.2f}, {moved[11][1]:.2f}; "
+            f"{rest} steps: {moved[rest][0]:.1f}, {moved[rest][1]:.1f}; the same before "
+            f"(gradient 1, rho {results['decay']:g})",
             panel="a",
         ),
         convention(
@@ -130,7 +147,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         ),
         convention(
             "E-34",
-            f"valley, rate {results['rate']}, steps until the gradient is under 0.001: "
+            f"valley, rate {results['rate']}, steps until the gradient is under "
+            f"{results['tolerance']:g}: "
             + ", ".join(f"{s:.0f} at rho {rho:g}" for s, rho in zip(steps, decays, strict=True)),
         ),
     ]
@@ -142,9 +160,12 @@ def draw(results: dict[str, Any]) -> Figure:
     for name, colour, line in (("outside", COLOURS[0], "-"), ("inside", COLOURS[1], "--")):
         y = results["positions"][name]
         rate.plot(y, color=colour, linestyle=line, label=f"rate {name} the velocity")
-    rate.axvline(DROP, color="grey", linestyle=":", linewidth=1)
-    rate.text(DROP + 5, -45, "rate 0.1 falls to 0.01", color="dimgrey", fontsize=10.5)
-    rate.set(xlabel="step", ylabel="position", title=r"gradient 1, $\rho$ = 0.9")
+    drop, first = results["drop"], results["first rate"]
+    fell = f"rate {first:g} falls to {first / 10:g}"
+    rate.axvline(drop, color="grey", linestyle=":", linewidth=1)
+    rate.text(drop + 5, -45, fell, color="dimgrey", fontsize=10.5)
+    title = rf"gradient 1, $\rho$ = {results['decay']:g}"
+    rate.set(xlabel="step", ylabel="position", title=title)
     rate.legend(loc="upper right")
     show_sums(sums, results)
     show_valley(valley, results)
@@ -167,7 +188,7 @@ def show_valley(axes: Axes, results: dict[str, Any]) -> None:
         ha = "left" if right else "right"
         axes.annotate(label, (x, losses[x]), (right, up), va=va, ha=ha, fontsize=10.5, **look)
     axes.set(xlabel="step", ylabel="loss on the valley", ylim=(1e-15, 1e5))
-    axes.set_title(f"steps to a gradient of 0.001, rate {results['rate']}")
+    axes.set_title(f"steps to a gradient of {results['tolerance']:g}, rate {results['rate']}")
 
 
 def show_sums(axes: Axes, results: dict[str, Any]) -> None:

@@ -27,13 +27,17 @@ CLAIMS = ()
 ERRATA = ("E-15", "E-30")
 BATCH, BATCHES, NOTE_EXAMPLES = 128, 8, 1000
 CUTS = range(BATCH, NOTE_EXAMPLES, BATCH)
-ORDERS = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`last`: sizes of the last batch (104: 1000 examples); `seeds`: data sets."""
+    """`last`: sizes of the last batch (104: 1000 examples); `seeds`: data sets.
 
+    `rate`: of the line's descent; `orders`: in which SGD takes the line's examples.
+    """
+
+    rate: float = LINE_RATE
+    orders: int = 20
     last: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 104, 128)
     seeds: int = 200
 
@@ -76,7 +80,8 @@ def run(config: Config) -> dict[str, Any]:
         "law": [law(last) for last in config.last],
         "note_errors": measured[config.last.index(NOTE_EXAMPLES - BATCH * (BATCHES - 1))],
         "sorted_means": jax.jit(sorted_means)(),
-        **jax.jit(one_pass)(),
+        "rate": config.rate,
+        **jax.jit(one_pass, static_argnums=0)(config),
     }
 
 
@@ -95,10 +100,10 @@ def sorted_means() -> jax.Array:
     return jnp.stack([mean_gradient(means, sizes, kind) for kind in ("batch", "example")])
 
 
-def one_pass() -> dict[str, Any]:
+def one_pass(config: Config) -> dict[str, Any]:
     """Mean squared error of the line against examples seen: the printed loop, and SGD."""
     inputs, targets = map(jnp.asarray, line_fit())
-    start, rule = jnp.array(line_start(), jnp.float32), optimizers.gradient_descent(LINE_RATE)
+    start, rule = jnp.array(line_start(), jnp.float32), optimizers.gradient_descent(config.rate)
     whole = surfaces.least_squares(inputs, targets)
     printed = surfaces.trajectory(rule, whole, start, 1)
 
@@ -107,7 +112,7 @@ def one_pass() -> dict[str, Any]:
 
         def body(theta: jax.Array, i: jax.Array) -> Any:
             one = surfaces.least_squares(inputs[i][None], targets[i][None])
-            theta = theta - LINE_RATE * jax.grad(one)(theta)
+            theta = theta - config.rate * jax.grad(one)(theta)
             return theta, 2 * whole(theta)
 
         losses = jax.lax.scan(body, start, order)[1]
@@ -115,7 +120,7 @@ def one_pass() -> dict[str, Any]:
 
     return {
         "printed_error": 2 * printed.losses,
-        "sgd_error": jax.vmap(sgd)(jax.random.split(jax.random.key(1), ORDERS)),
+        "sgd_error": jax.vmap(sgd)(jax.random.split(jax.random.key(1), config.orders)),
     }
 
 
@@ -169,5 +174,5 @@ def draw(results: dict[str, Any]) -> Figure:
     line.set(xlabel="examples seen (one pass)", ylabel="mean squared error of all", ylim=(0.2, 12))
     line.set_yticks([0.2, 0.5, 1, 2, 5, 10], ["0.2", "0.5", "1", "2", "5", "10"])
     line.minorticks_off()
-    line.set_title(f"The printed SGD is batch descent (rate {LINE_RATE})")
+    line.set_title(f"The printed SGD is batch descent (rate {results['rate']})")
     return fig

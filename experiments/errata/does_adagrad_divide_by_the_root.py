@@ -31,8 +31,13 @@ DIVISORS = {"root": 0.5, "cache": 1.0, "square": 2.0}
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`steps`: on the valley; `long`: under the constant gradient."""
+    """`steps`: on the valley, at this `rate`; `long`: under the constant gradient.
 
+    `decay`: of the cache that forgets, from 0 to under 1.
+    """
+
+    rate: float = RATES["adagrad"]
+    decay: float = DECAY
     steps: int = 200
     long: int = 1000
 
@@ -71,15 +76,15 @@ def run(config: Config) -> dict[str, Any]:
         "ours": ours,
         "count": count,
         "steps": steps,
-        "rate": RATES["adagrad"],
-        "decay": DECAY,
+        "rate": config.rate,
+        "decay": config.decay,
     }
 
 
 @functools.partial(jax.jit, static_argnames="config")
 def measure(count: jax.Array, config: Config) -> tuple[dict, jax.Array, dict]:
     """Losses by divisor, those of our rule, and the steps at the counts, in one program."""
-    start, rate = jnp.array(valley().start, jnp.float64), RATES["adagrad"]
+    start, rate = jnp.array(valley().start, jnp.float64), config.rate
     losses = {
         name: surfaces.trajectory(divide_by_power(rate, power), valley(), start, config.steps)
         for name, power in DIVISORS.items()
@@ -87,8 +92,8 @@ def measure(count: jax.Array, config: Config) -> tuple[dict, jax.Array, dict]:
     ours = surfaces.trajectory(optimizers.adagrad(rate), valley(), start, config.steps)
     rules = {
         "sum": optimizers.scale_by_adagrad(),
-        "average": optimizers.scale_by_rmsprop(DECAY),
-        "printed_average": exponential_cache(DECAY),
+        "average": optimizers.scale_by_rmsprop(config.decay),
+        "printed_average": exponential_cache(config.decay),
     }
     steps = {name: unit_steps(tx, config.long)[count - 1] for name, tx in rules.items()}
     return {name: path.losses for name, path in losses.items()}, ours.losses, steps

@@ -23,15 +23,19 @@ from jaxtricks import optimizers, surfaces
 FIGURES = ()
 CLAIMS = ()
 ERRATA = ("E-125", "E-129")
-RATE = 0.1
-CURVATURES = (1.0, 20.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`steps`: of every descent."""
+    """`steps`: of every descent; `rate`: on the parabola.
+
+    The valley's rate is `step` over the larger of its `curvatures`, which come along first.
+    """
 
     steps: int = 30
+    rate: float = 0.1
+    curvatures: tuple[float, float] = (1.0, 20.0)
+    step: float = 1.5
 
 
 SMOKE = Config(steps=10)
@@ -41,13 +45,17 @@ FULL = Config(steps=300)
 def run(config: Config) -> dict[str, Any]:
     """Descent and ascent on the parabola, and the valley's path twice."""
     parabola, start = surfaces.quadratic(jnp.ones(1)), jnp.ones(1)
-    down = surfaces.trajectory(optimizers.gradient_descent(RATE), parabola, start, config.steps)
-    towards = (1 + RATE) ** jnp.arange(config.steps + 1.0)[:, None]
+    rule = optimizers.gradient_descent(config.rate)
+    down = surfaces.trajectory(rule, parabola, start, config.steps)
+    towards = (1 + config.rate) ** jnp.arange(config.steps + 1.0)[:, None]
     steps, gradients = jnp.diff(down.points, axis=0), jax.vmap(jax.grad(parabola))(down.points)
-    valley = surfaces.quadratic(jnp.array(CURVATURES))
-    rule = optimizers.gradient_descent(1.5 / CURVATURES[1])
+    valley = surfaces.quadratic(jnp.array(config.curvatures))
+    rate = config.step / config.curvatures[1]
+    rule = optimizers.gradient_descent(rate)
     paths = [surfaces.trajectory(rule, valley, jnp.ones(2), config.steps).points for _ in range(2)]
     return {
+        "rates": (config.rate, rate),
+        "curvatures": config.curvatures,
         "losses": down.losses,
         "ascent": jax.vmap(parabola)(towards),
         "cosine": jnp.sign(steps[:, 0] * gradients[:-1, 0]),
@@ -85,17 +93,18 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """The loss with either sign, and the two coordinates of the valley's path."""
     fig, (losses, path) = figure(1, 2, width=5.2, height=4.4)
+    (rate, second), (flat, steep) = results["rates"], results["curvatures"]
     losses.semilogy(results["losses"], color=RIGHT, label="against the gradient")
     losses.semilogy(results["ascent"], color=LITERAL, ls="--", label="towards the gradient")
-    losses.set(xlabel="step", ylabel="loss $w^2/2$", title=f"the parabola, rate {RATE}")
+    losses.set(xlabel="step", ylabel="loss $w^2/2$", title=f"the parabola, rate {rate:g}")
     losses.legend()
-    look = method("gradient descent") | {"label": "across, curvature 20"}
+    look = method("gradient descent") | {"label": f"across, curvature {steep:g}"}
     path.plot(results["path"][:, 1], marker=".", **look)
-    path.plot(results["path"][:, 0], color="grey", ls=":", label="along, curvature 1")
+    path.plot(results["path"][:, 0], color="grey", ls=":", label=f"along, curvature {flat:g}")
     path.set(
         xlabel="step",
         ylabel="coordinate of the weights",
-        title="a valley without momentum, rate 0.075",
+        title=f"a valley without momentum, rate {second:g}",
     )
     path.legend()
     return fig

@@ -25,13 +25,13 @@ FIGURES = ()
 CLAIMS = ()
 ERRATA = ("E-20", "E-27")
 DECAYS = {"0.9, 0.999": (0.9, 0.999), "0.99, 0.999": (0.99, 0.999)}
-RATE = 0.001
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`steps`: of the ratio; `iterations`: values of num_iterations of the loop."""
+    """`steps`: of the ratio; `iterations`: values of num_iterations of the loop; `rate`: its."""
 
+    rate: float = 0.001
     steps: int = 5000
     iterations: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
 
@@ -40,7 +40,7 @@ SMOKE = Config(steps=4000, iterations=(1, 2, 10))
 FULL = Config(steps=20_000)
 
 
-def printed_loop(num_iterations: int, learning_rate: float = RATE) -> float:
+def printed_loop(num_iterations: int, learning_rate: float) -> float:
     """002:442-471 as printed, compute_gradient(x) being 1."""
     beta1, beta2 = 0.9, 0.999
     x = first_moment = second_moment = 0.0
@@ -68,8 +68,8 @@ def run(config: Config) -> dict[str, Any]:
         raw, corrected = (
             jax.vmap(lambda d, on=on: steps(d[0], d[1], on))(decays) for on in (False, True)
         )
-        most = max(config.iterations)
-        ours = surfaces.trajectory(optimizers.adam(RATE), lambda x: x, jnp.zeros(()), most).points
+        most, rule = max(config.iterations), optimizers.adam(config.rate)
+        ours = surfaces.trajectory(rule, lambda x: x, jnp.zeros(()), most).points
     ratio = np.asarray(raw / corrected)
     shown = np.unique(np.geomspace(1, config.steps, 100).astype(int))
     iterations = np.array(config.iterations)
@@ -82,9 +82,9 @@ def run(config: Config) -> dict[str, Any]:
         "largest_at": ratio.argmax(axis=1) + 1,
         "under_one_percent_at": np.argmax(ratio[0] < 1.01) + 1,
         "iterations": iterations,
-        "printed_end": [printed_loop(n) for n in config.iterations],
+        "printed_end": [printed_loop(n, config.rate) for n in config.iterations],
         "right_end": np.asarray(ours)[iterations],
-        "rate": RATE,
+        "rate": config.rate,
     }
 
 

@@ -33,15 +33,20 @@ from jaxtricks import optimizers, surfaces
 FIGURES = ()
 CLAIMS = ()
 ERRATA = ("E-37",)
-RATE, OFFSET, VIEW = 0.1, 0.01, ((-11.0, 11.0), (-11.0, 11.0))
+VIEW = ((-11.0, 11.0), (-11.0, 11.0))
 SHOWN = ("0", "45")
 LEGEND = {"frameon": True, "framealpha": 0.85, "edgecolor": "none"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`degrees` of the saddle, start `distances` from it, and the `limit` of the updates."""
+    """`degrees` of the saddle, start `distances` from it, and the `limit` of the updates.
 
+    `offset`: of the start from the ridge, the same at all distances; `rate`: of both rules.
+    """
+
+    rate: float = 0.1
+    offset: float = 0.01
     degrees: tuple[int, ...] = (0, 15, 30, 40, 45)
     distances: tuple[float, ...] = (1.0, 10.0)
     limit: int = 6000
@@ -60,6 +65,8 @@ def run(config: Config) -> dict[str, Any]:
             for name in SHOWN
         }
     return {
+        "rate": config.rate,
+        "offset": config.offset,
         "degrees": config.degrees,
         "distances": config.distances,
         "limit": config.limit,
@@ -74,29 +81,27 @@ def escapes(config: Config) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]
     """Steps `[angle, distance]` of both rules, and AdaGrad's paths from the largest distance."""
     angles, distances = np.deg2rad(np.array(config.degrees)), np.array(config.distances)
     rules = {
-        "adagrad": optimizers.adagrad(RATE),
-        "gradient descent": optimizers.gradient_descent(RATE),
+        "adagrad": optimizers.adagrad(config.rate),
+        "gradient descent": optimizers.gradient_descent(config.rate),
     }
     steps = {}
     for name, tx in rules.items():
 
         def escape(angle: jax.Array, distance: jax.Array, tx: Any = tx) -> jax.Array:
-            return follow(tx, angle, distance, config.limit)[0]
+            return follow(tx, angle, jnp.array([distance, config.offset]), config.limit)[0]
 
         by_distance = jax.vmap(escape, (None, 0))
         steps[name] = jax.vmap(by_distance, (0, None))(angles, distances)
     turned = np.deg2rad([float(name) for name in SHOWN])
-    points = jax.vmap(lambda angle: follow(rules["adagrad"], angle, distances[-1], 1000)[1])(turned)
+    far = jnp.array([distances[-1], config.offset])
+    points = jax.vmap(lambda angle: follow(rules["adagrad"], angle, far, 1000)[1])(turned)
     return steps, dict(zip(SHOWN, points, strict=True))
 
 
-def follow(
-    tx: Any, angle: jax.Array, distance: jax.Array, limit: int
-) -> tuple[jax.Array, jax.Array]:
+def follow(tx: Any, angle: jax.Array, start: jax.Array, limit: int) -> tuple[jax.Array, jax.Array]:
     """The update after which |y| >= 1, `limit` + 1 if there is none, and the path."""
     turn = jnp.array([[jnp.cos(angle), -jnp.sin(angle)], [jnp.sin(angle), jnp.cos(angle)]])
-    start = turn @ jnp.array([distance, OFFSET])
-    points = surfaces.trajectory(tx, surfaces.saddle(angle=angle), start, limit).points
+    points = surfaces.trajectory(tx, surfaces.saddle(angle=angle), turn @ start, limit).points
     away = jnp.abs(points @ turn[:, 1]) >= 1
     return jnp.where(jnp.any(away), jnp.argmax(away), limit + 1), points
 
@@ -119,7 +124,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         demonstration(
             "E-37",
             stuck and adagrad[flat, -1] < 100 and descent[flat, -1] == descent[turned, -1],
-            f"adagrad, rate {RATE}, from distance {results['distances'][-1]:.0f}: "
+            f"adagrad, rate {results['rate']}, from distance {results['distances'][-1]:.0f}: "
             f"{adagrad[flat, -1]:.0f} steps to leave the saddle on the axes, {told} at 45 degrees "
             f"(from distance {results['distances'][0]:.0f}: {adagrad[turned, 0]:.0f}); gradient "
             f"descent {descent[flat, -1]:.0f} at both",
@@ -155,5 +160,5 @@ def show_steps(axes: Axes, results: dict[str, Any]) -> None:
     axes.axhline(limit, color="grey", linestyle="--", lw=1)
     axes.text(0, 1.15 * limit, f"{limit} steps: not away", color="dimgrey", va="bottom")
     axes.set(xlabel="saddle turned by / degrees", ylabel="steps until $|y|$ = 1", ylim=(10, 2e4))
-    axes.set_title(f"start at $y$ = {OFFSET}, rate {RATE}")
+    axes.set_title(f"start at $y$ = {results['offset']}, rate {results['rate']}")
     axes.legend(loc="upper left", bbox_to_anchor=(0, 0.84))

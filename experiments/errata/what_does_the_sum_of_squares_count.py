@@ -21,14 +21,18 @@ from jaxtricks.optimizers import effective_learning_rate
 FIGURES = ()
 CLAIMS = ()
 ERRATA = ("E-130",)
-EVERY, SMALL = 100, 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`steps`: a multiple of 100."""
+    """`steps`: a multiple of `every`, the steps from one update of the rare weight to the next.
+
+    `small`: the gradient of the frequent weight; the sums are equal if its square is 1 / `every`.
+    """
 
     steps: int = 2000
+    every: int = 100
+    small: float = 0.1
 
 
 SMOKE = Config(steps=200)
@@ -38,10 +42,17 @@ FULL = Config(steps=20_000)
 def run(config: Config) -> dict[str, Any]:
     """Sums of squares and effective rates of the frequent weight and of the rare one."""
     step = jnp.arange(1, config.steps + 1)
-    gradients = jnp.stack([jnp.full(step.shape, SMALL), jnp.where(step % EVERY == 0, 1.0, 0.0)])
+    rare = jnp.where(step % config.every == 0, 1.0, 0.0)
+    gradients = jnp.stack([jnp.full(step.shape, config.small), rare])
     sums = jnp.cumsum(gradients**2, axis=1)
     rates = jax.vmap(lambda squares: effective_learning_rate(1.0, squares))(sums)
-    return {"sums": sums, "rates": rates, "updates": jnp.sum(gradients != 0, axis=1)}
+    return {
+        "every": config.every,
+        "small": config.small,
+        "sums": sums,
+        "rates": rates,
+        "updates": jnp.sum(gradients != 0, axis=1),
+    }
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -51,9 +62,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     return [
         demonstration(
             "E-130",
-            bool(np.isclose(often, rarely, rtol=1e-5)) and many == EVERY * few,
-            f"{many} updates by gradients of {SMALL} and {few} of 1 leave the same sum of squares, "
-            f"{often:.3g} and {rarely:.3g}: it is frequency times mean squared size",
+            bool(np.isclose(often, rarely, rtol=1e-5)) and many == results["every"] * few,
+            f"{many} updates by gradients of {results['small']} and {few} of 1 leave the same sum "
+            f"of squares, {often:.3g} and {rarely:.3g}: it is frequency times mean squared size",
             panel="a",
         )
     ]
@@ -63,7 +74,10 @@ def draw(results: dict[str, Any]) -> Figure:
     """Both sums and both rates."""
     fig, (sums, rates) = figure(1, 2, width=5.2, height=4.3)
     step = np.arange(1, results["sums"].shape[1] + 1)
-    labels = (f"gradient {SMALL} at every step", f"gradient 1 at every {EVERY}th step")
+    labels = (
+        f"gradient {results['small']} at every step",
+        f"gradient 1 at every {results['every']}th step",
+    )
     for i, (colour, line) in enumerate(zip(COLOURS[:2], ("-", "--"), strict=True)):
         sums.plot(step, results["sums"][i], color=colour, ls=line, label=labels[i])
         seen = results["sums"][i] > 0

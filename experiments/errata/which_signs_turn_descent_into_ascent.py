@@ -33,10 +33,15 @@ EXAMPLE_GRADIENTS, EXAMPLE_RATE, EXAMPLE_DECAY = (1.0, 2.0, 3.0), 0.1, 0.9
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Updates of each path; `rate` and `decay` are those of the note's momentum picture."""
+    """Updates of each path; `rate` and `decay` are those of the note's momentum picture.
+
+    `adam_rate`: Adam's on the valley; `line_rate`: of the single examples.
+    """
 
     rate: float = 0.03
     decay: float = 0.78
+    adam_rate: float = RATES["adam"]
+    line_rate: float = LINE_RATE
     momentum_steps: int = 50
     adam_steps: int = 500
     examples: int = 640
@@ -73,18 +78,15 @@ def run(config: Config) -> dict[str, Any]:
             **jax.jit(follow_valley, static_argnums=0)(config),
             "adam_steps": config.adam_steps,
             "examples": config.examples,
-            **follow_examples(config.examples),
+            **follow_examples(config.examples, config.line_rate),
             **unfold(),
         }
 
 
 def follow_valley(config: Config) -> dict[str, jax.Array]:
     """Losses of momentum and of Adam, in both forms."""
-    start, steps, rate = (
-        jnp.array(valley().start, jnp.float64),
-        config.momentum_steps,
-        RATES["adam"],
-    )
+    start, steps = jnp.array(valley().start, jnp.float64), config.momentum_steps
+    rate = config.adam_rate
     right_adam = optimizers.adam(rate, eps_inside=True, bias_correction=False)
     right_momentum = optimizers.momentum(config.rate, decay=config.decay)
 
@@ -103,7 +105,7 @@ def thin(curve: jax.Array) -> jax.Array:
     return jnp.append(curve[: -1 : max(1, len(curve) // 150)], curve[-1])
 
 
-def follow_examples(steps: int) -> dict[str, Any]:
+def follow_examples(steps: int, rate: float) -> dict[str, Any]:
     """Mean squared error of the line after each update on one example, drawn by the same keys."""
     inputs, targets = map(jnp.asarray, line_fit())
 
@@ -111,7 +113,7 @@ def follow_examples(steps: int) -> dict[str, Any]:
         i = jax.random.randint(key, (), 0, len(inputs))
         return surfaces.least_squares(inputs[i][None], targets[i][None])(theta)
 
-    right = optimizers.gradient_descent(LINE_RATE)
+    right = optimizers.gradient_descent(rate)
     literal = optax.chain(optax.stateless(lambda g, _: g * g), right)
 
     @jax.jit

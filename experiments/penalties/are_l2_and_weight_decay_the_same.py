@@ -16,6 +16,7 @@ Command: python -m experiments --only are_l2_and_weight_decay_the_same      (CPU
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -43,88 +44,113 @@ from jaxtricks import optimizers, regularizers, schedules, surfaces
 CLAIMS = ("C-063",)
 ERRATA = ("E-81",)
 
-GRADIENT_RATES, STRENGTHS = (0.01, 0.05, 0.15), (0.001, 0.1, 1.0)
-RATES = {"gradient descent": 0.05, "momentum": 0.02, "adagrad": 0.5, "adam": 0.1}
-CURVATURES, CENTRE, START, DRAWN = (1.0, 10.0), (2.0, 1.5), (-2.0, 1.0), 0.5
 VIEW = ((-2.6, 3.2), (-1.6, 2.6))
 CONTROLS, CONSTANT = ("momentum", "adagrad", "adam"), "momentum, constant rate"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The valley, and the rules that descend on it.
+
+    Every path has `steps` and begins at `start`; momentum's rate falls to 0 along half a cosine of
+    that length. The valley has these `curvatures` along its axes, which are turned by `angle`
+    radians, and its minimum at `centre`. The printed line is tried at all pairs of
+    `gradient_rates` and `strengths`, the rules at their own `rates` and at one `strength`; `decay`
+    is momentum's, from 0 to under 1.
+    """
+
+    steps: int = 200
+    curvatures: tuple[float, float] = (1.0, 10.0)
+    angle: float = math.pi / 6
+    centre: tuple[float, float] = (2.0, 1.5)
+    start: tuple[float, float] = (-2.0, 1.0)
+    gradient_rates: tuple[float, ...] = (0.01, 0.05, 0.15)
+    strengths: tuple[float, ...] = (0.001, 0.1, 1.0)
+    strength: float = 0.5
+    rates: tuple[tuple[str, float], ...] = (
+        ("gradient descent", 0.05), ("momentum", 0.02), ("adagrad", 0.5), ("adam", 0.1)
+    )  # fmt: skip
+    decay: float = 0.9
+
+
 PLANS = {
     "C-063": Plan(
         effects={"relative": 1e-12, "controls differ by": 0.01},
         gates=("differ",),
         settings={
-            "rates": GRADIENT_RATES,
-            "strengths": STRENGTHS,
-            "curvatures": CURVATURES,
-            "rates of the rules": RATES,
-            "strength of the rules": DRAWN,
+            "rates": Config.gradient_rates,
+            "strengths": Config.strengths,
+            "curvatures": Config.curvatures,
+            "rates of the rules": dict(Config.rates),
+            "strength of the rules": Config.strength,
         },
     )
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """`steps` of every path; the momentum's rate falls to 0 along half a cosine of that length."""
-
-    steps: int = 200
-
-
 SMOKE = Config(steps=30)
 FULL = Config(steps=2000)
 
 
-def valley(w: jax.Array) -> jax.Array:
-    """A bowl ten times as steep across as along, with its minimum at `CENTRE`."""
-    return surfaces.quadratic(CURVATURES, angle=math.pi / 6)(w - jnp.array(CENTRE, w.dtype))
+def bowl(config: Config) -> Callable[[jax.Array], jax.Array]:
+    """The loss, a turned valley with its minimum at `config.centre`."""
+    at_zero = surfaces.quadratic(config.curvatures, angle=config.angle)
+    return lambda w: at_zero(w - jnp.array(config.centre, w.dtype))
 
 
-def penalised(w: jax.Array, strength: Any = DRAWN) -> jax.Array:
-    """The valley and half the strength times the square of the weights' length."""
-    return valley(w) + regularizers.l2(w, strength)
+def penalised(
+    loss: Callable[[jax.Array], jax.Array], strength: Any
+) -> Callable[[jax.Array], jax.Array]:
+    """The loss and half the strength times the square of the weights' length."""
+    return lambda w: loss(w) + regularizers.l2(w, strength)
 
 
-def rules(steps: int) -> dict[str, tuple[optax.GradientTransformation, Any]]:
+def rules(config: Config) -> dict[str, tuple[optax.GradientTransformation, Any]]:
     """What each rule makes of a gradient, and its rate."""
+    velocity, rates = optimizers.scale_by_momentum(config.decay), dict(config.rates)
     return {
-        "gradient descent": (optax.identity(), RATES["gradient descent"]),
-        "momentum": (
-            optimizers.scale_by_momentum(0.9),
-            schedules.cosine_decay(RATES["momentum"], steps),
-        ),
-        CONSTANT: (optimizers.scale_by_momentum(0.9), RATES["momentum"]),
-        "adagrad": (optimizers.scale_by_adagrad(), RATES["adagrad"]),
-        "adam": (optimizers.scale_by_adam(), RATES["adam"]),
+        "gradient descent": (optax.identity(), rates["gradient descent"]),
+        "momentum": (velocity, schedules.cosine_decay(rates["momentum"], config.steps)),
+        CONSTANT: (velocity, rates["momentum"]),
+        "adagrad": (optimizers.scale_by_adagrad(), rates["adagrad"]),
+        "adam": (optimizers.scale_by_adam(), rates["adam"]),
     }
 
 
 def run(config: Config) -> dict[str, Any]:
     """Paths of both forms under every rule, and their distances over the size of the path."""
-    results = {"grid": surface_grid(valley, VIEW), "steps": config.steps}
+    results = {
+        "grid": surface_grid(bowl(config), VIEW),
+        "steps": config.steps,
+        "curvatures": config.curvatures,
+        "centre": config.centre,
+        "gradient rates": config.gradient_rates,
+        "strengths": config.strengths,
+        "strength": config.strength,
+        "rates": dict(config.rates),
+    }
     with jax.enable_x64(True):
         return results | measure(config)
 
 
-def minimum() -> jax.Array:
-    """Of the penalised loss: one Newton step reaches it, as the loss is quadratic."""
+def minimum(loss: Callable[[jax.Array], jax.Array]) -> jax.Array:
+    """Of a quadratic loss, which one Newton step reaches."""
     zero = jnp.zeros(2)
-    return -jnp.linalg.solve(jax.hessian(penalised)(zero), jax.grad(penalised)(zero))
+    return -jnp.linalg.solve(jax.hessian(loss)(zero), jax.grad(loss)(zero))
 
 
 @functools.partial(jax.jit, static_argnames="config")
 def measure(config: Config) -> dict[str, Any]:
     """All paths, in one program."""
-    start = jnp.array(START)
+    valley, start, penalty = bowl(config), jnp.array(config.start), config.strength
 
     def follow(tx: optax.GradientTransformation) -> jax.Array:
         return surfaces.trajectory(tx, valley, start, config.steps).points
 
-    end, results = minimum(), {"paths": {}, "away": {}, "apart": {}}
-    for name, (rule, rate) in rules(config.steps).items():
+    end, results = minimum(penalised(valley, penalty)), {"paths": {}, "away": {}, "apart": {}}
+    for name, (rule, rate) in rules(config).items():
         descent = optimizers.gradient_descent(rate)
         forms = {
-            "L2": follow(optax.chain(optimizers.add_l2(DRAWN), rule, descent)),
-            "decay": follow(optax.chain(rule, optimizers.add_decoupled_decay(DRAWN), descent)),
+            "L2": follow(optax.chain(optimizers.add_l2(penalty), rule, descent)),
+            "decay": follow(optax.chain(rule, optimizers.add_decoupled_decay(penalty), descent)),
         }
         results["paths"][name] = forms
         results["away"][name] = {
@@ -133,26 +159,21 @@ def measure(config: Config) -> dict[str, Any]:
         results["apart"][name] = distance(forms["L2"], forms["decay"])
 
     def pair(rate: jax.Array, strength: jax.Array) -> jax.Array:
-        def loss(w: jax.Array) -> jax.Array:
-            return penalised(w, strength)
+        def as_printed(w: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
+            """002:660, one step."""
+            w = (1 - rate * strength) * w - rate * jax.grad(valley)(w)
+            return w, w
 
-        descent = optimizers.gradient_descent(rate)
+        descent, loss = optimizers.gradient_descent(rate), penalised(valley, strength)
         l2 = surfaces.trajectory(descent, loss, start, config.steps).points
-        return distance(l2, as_printed(rate, strength, start, config.steps))
+        reached = jax.lax.scan(as_printed, start, length=config.steps)[1]
+        return distance(l2, jnp.concatenate([start[None], reached]))
 
-    grid = jnp.meshgrid(jnp.array(GRADIENT_RATES), jnp.array(STRENGTHS), indexing="ij")
+    grid = jnp.meshgrid(
+        jnp.array(config.gradient_rates), jnp.array(config.strengths), indexing="ij"
+    )
     pairs = jax.vmap(jax.vmap(pair))(*grid)
     return results | {"minimum": end, "printed": pairs}
-
-
-def as_printed(rate: Any, strength: Any, start: jax.Array, steps: int) -> jax.Array:
-    """002:660, step after step: the start and the points reached."""
-
-    def body(w: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
-        w = (1 - rate * strength) * w - rate * jax.grad(valley)(w)
-        return w, w
-
-    return jnp.concatenate([start[None], jax.lax.scan(body, start, length=steps)[1]])
 
 
 def distance(first: jax.Array, second: jax.Array) -> jax.Array:
@@ -192,18 +213,21 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         for name, away in results["away"].items()
         if name != CONSTANT
     ]
+    curvatures, rates, strengths = (
+        np.asarray(results[name]).tolist() for name in ("curvatures", "gradient rates", "strengths")
+    )
     scope = (
-        f"a turned valley of 2 parameters, curvatures {CURVATURES[0]:g} and {CURVATURES[1]:g}, "
-        f"{results['steps']:.0f} steps of gradient descent at rates {GRADIENT_RATES} and strengths "
-        f"{STRENGTHS}, float64; no data, no random number"
+        f"a turned valley of 2 parameters, curvatures {curvatures[0]:g} and {curvatures[1]:g}, "
+        f"{results['steps']:.0f} steps of gradient descent at rates {tuple(rates)} and strengths "
+        f"{tuple(strengths)}, float64; no data, no random number"
     )
     return [
         all_of("C-063", parts, gates=[gate], scope=scope, beside=beside),
         demonstration(
             "E-81",
             bool(apart and same.value < within),
-            f"L2 and decay of strength {DRAWN} part by up to these shares of the path: {text}; "
-            f"gradient descent {same.value:.2g}",
+            f"L2 and decay of strength {results['strength']} part by up to these shares of the "
+            f"path: {text}; gradient descent {same.value:.2g}",
             panel="e",
         ),
     ]
@@ -212,19 +236,20 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """Both paths of every rule, their distance, and the way to the penalised minimum."""
     fig, axes = figure(2, 3, width=5.0, height=4.2)
-    for panel, name in zip(axes, RATES, strict=False):
-        draw_surface(panel, results["grid"], start=START, optimum=CENTRE, bar=False)
+    for panel, (name, rate) in zip(axes, results["rates"].items(), strict=False):
         paths = results["paths"][name]
+        start, optimum = paths["L2"][0], results["centre"]
+        draw_surface(panel, results["grid"], start=start, optimum=optimum, bar=False)
         mark = {"mfc": "white", "mec": "black", "ms": 9, "label": "optimum with penalty"}
         panel.plot(*results["minimum"], "P", zorder=5, **mark)
         panel.plot(*paths["decay"].T, color="black", ls=":", zorder=5, label="weight decay")
         draw_path(panel, paths["L2"], name, label="L2 penalty", every=5)
         falling = ", falling to 0" if name == "momentum" else ""
-        panel.set_title(f"{name}, rate {RATES[name]}{falling}")
+        panel.set_title(f"{name}, rate {rate}{falling}")
     handles = [line for line in axes[0].get_lines() if line.get_label()[0] != "_"]
     axes[0].legend(handles=handles, loc="lower right", frameon=True, framealpha=0.8)
     apart, ends = axes[4:]
-    for name in RATES:
+    for name in results["rates"]:
         found = results["printed"].max(axis=(0, 1)), results["apart"][name]
         shown = found[0] if name == "gradient descent" else found[1]
         apart.semilogy(np.maximum(shown, 1e-18), **method(name))

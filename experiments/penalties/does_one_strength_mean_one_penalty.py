@@ -25,18 +25,22 @@ from jaxtricks import optimizers, regularizers, surfaces
 
 ERRATA = ("E-22", "E-23")
 
-RATE, STRENGTH = 0.1, 0.2  # of the descent on the penalty alone
-ADVISED = 1e-4  # a usual strength, beside the sum
 REDUCTIONS = {"sum": jnp.sum, "mean": jnp.mean}
 EXACT, CLEAR = 1e-9, 0.01
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`examples`: N of the ridge regressions, the last as many as MNIST has; `strengths`: theirs,
-    as powers of ten from the first to the second, so many."""
+    """The descent on the penalty alone has `steps` at this `rate` and `strength`.
+
+    `examples`: N of the ridge regressions, the last as many as MNIST has; `strengths`: theirs, as
+    powers of ten from the first to the second, so many; `advised`: a usual one, beside the sum.
+    """
 
     steps: int = 30
+    rate: float = 0.1
+    strength: float = 0.2
+    advised: float = 1e-4
     examples: tuple[int, ...] = (100, 60_000)
     features: int = 5
     strengths: tuple[float, float, int] = (-8.0, 8.0, 65)
@@ -53,23 +57,25 @@ def run(config: Config) -> dict[str, Any]:
         strengths = jnp.logspace(*config.strengths)
         ridges = [ridge(config, examples, strengths) for examples in config.examples]
         return {
-            "shrunk": {str(half): shrink(config.steps, half) for half in (True, False)},
+            "shrunk": {str(half): shrink(config, half) for half in (True, False)},
+            "rate": config.rate,
+            "strength": config.strength,
             "strengths": strengths,
             "examples": config.examples,
-            "converted": regularizers.strength_for_mean(ADVISED, config.examples[-1]),
+            "advised": config.advised,
+            "converted": regularizers.strength_for_mean(config.advised, config.examples[-1]),
             "ridges": ridges,
         }
 
 
-def shrink(steps: int, half: bool) -> jax.Array:
+def shrink(config: Config, half: bool) -> jax.Array:
     """A weight of 1 under gradient descent on its L2 penalty: before every step and at the end."""
 
     def loss(w: jax.Array) -> jax.Array:
-        return regularizers.l2(w, STRENGTH, half=half)
+        return regularizers.l2(w, config.strength, half=half)
 
-    start = jnp.ones(1)
-    path = surfaces.trajectory(optimizers.gradient_descent(RATE), loss, start, steps)
-    return path.points[:, 0]
+    descent = optimizers.gradient_descent(config.rate)
+    return surfaces.trajectory(descent, loss, jnp.ones(1), config.steps).points[:, 0]
 
 
 @functools.partial(jax.jit, static_argnames=("config", "examples"))
@@ -112,8 +118,8 @@ def ridge(config: Config, examples: int, strengths: jax.Array) -> dict[str, Any]
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """Both errata: the same lambda gives something else, the converted one the same."""
     left = {half: np.asarray(values) for half, values in results["shrunk"].items()}
-    count = np.arange(len(left["True"]))
-    laws = {"True": (1 - RATE * STRENGTH) ** count, "False": (1 - 2 * RATE * STRENGTH) ** count}
+    count, rate, strength = np.arange(len(left["True"])), results["rate"], results["strength"]
+    laws = {"True": (1 - rate * strength) ** count, "False": (1 - 2 * rate * strength) ** count}
     off = max(float(np.abs(left[half] - laws[half]).max()) for half in laws)
     lost = {half: 1 - values[1] for half, values in left.items()}
     last, n = results["ridges"][-1], results["examples"][-1]
@@ -125,7 +131,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         demonstration(
             "E-22",
             exact,
-            f"at rate {RATE} and lambda {STRENGTH} a step takes {100 * lost['True']:.3g} % of the "
+            f"at rate {rate} and lambda {strength} a step takes {100 * lost['True']:.3g} % of the "
             f"weight with the half and {100 * lost['False']:.3g} % without; after {count[-1]} "
             f"steps {left['True'][-1]:.3g} and {left['False'][-1]:.3g} of it are left",
             panel="a",
@@ -135,7 +141,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             bool(agree < EXACT and apart > CLEAR),
             f"N = {n:,.0f}: weights with one lambda beside sum and mean are up to "
             f"{last['apart']:.2g} of their length apart, with lambda / N to {agree:.0e}; "
-            f"{ADVISED:g} becomes {results['converted']:.3g}, the largest stable rate "
+            f"{results['advised']:g} becomes {results['converted']:.3g}, the largest stable rate "
             f"{last['rates']['mean'] / last['rates']['sum']:,.0f} times as large",
             panel="b",
         ),
@@ -152,7 +158,7 @@ def draw(results: dict[str, Any]) -> Figure:
     for half, (colour, style, label) in looks.items():
         shrunk.plot(results["shrunk"][half], color=colour, ls=style, label=label)
     shrunk.set(xlabel="step", ylabel="weight, 1 at the start", ylim=(0, 1.03))
-    shrunk.set_title(rf"penalty alone, rate {RATE}, $\lambda = {STRENGTH}$")
+    shrunk.set_title(rf"penalty alone, rate {results['rate']}, $\lambda = {results['strength']}$")
     shrunk.legend()
     for i, (examples, found) in enumerate(zip(results["examples"], results["ridges"], strict=True)):
         for name, style in (("sum", "--"), ("mean", "-")):

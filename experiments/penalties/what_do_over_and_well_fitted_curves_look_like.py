@@ -24,17 +24,22 @@ from jaxtricks import regularizers
 
 FIGURES = ("F-061",)
 
-NOISE, FRESH = 0.3, 1000
 LOOKS = {"over-fitted": (COLOURS[1], "-"), "well fitted": (COLOURS[0], "-"),
          "under-fitted": (COLOURS[2], "--")}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`strengths`: from ten to the first to ten to the second, so many; `seeds`: data sets."""
+    """A polynomial of `degree`, 1 or more, on so many `points` and `fresh` ones for the test.
+
+    The standard deviation of their `noise` is in units of the sine's height. `strengths`: from ten
+    to the first to ten to the second, so many; `seeds`: data sets.
+    """
 
     degree: int = 12
     points: int = 15
+    fresh: int = 1000
+    noise: float = 0.3
     strengths: tuple[float, float, int] = (-7.0, 2.0, 37)
     seeds: int = 100
     seed: int = 15_061
@@ -56,6 +61,7 @@ def run(config: Config) -> dict[str, Any]:
     curves = np.polynomial.legendre.legval(at, found["weights"][0].T)
     return {
         "degree": config.degree,
+        "noise": config.noise,
         "strengths": strengths,
         "train": found["train"],
         "test": found["test"],
@@ -74,8 +80,8 @@ def fits(keys: jax.Array, strengths: jax.Array, config: Config) -> dict[str, jax
     def one(key: jax.Array) -> dict[str, jax.Array]:
         train_key, place_key, test_key = jax.random.split(key, 3)
         x = jnp.linspace(-1.0, 1.0, config.points)
-        fresh_x = jax.random.uniform(place_key, (FRESH,), minval=-1.0)
-        y, fresh_y = targets(train_key, x), targets(test_key, fresh_x)
+        fresh_x = jax.random.uniform(place_key, (config.fresh,), minval=-1.0)
+        y, fresh_y = targets(train_key, x, config.noise), targets(test_key, fresh_x, config.noise)
         weights = jax.lax.map(lambda strength: fit(x, y, strength, config.degree), strengths)
         train = jax.vmap(error, (0, None, None))(weights, x, y)
         test = jax.vmap(error, (0, None, None))(weights, fresh_x, fresh_y)
@@ -84,9 +90,9 @@ def fits(keys: jax.Array, strengths: jax.Array, config: Config) -> dict[str, jax
     return jax.vmap(one)(keys)
 
 
-def targets(key: jax.Array, x: jax.Array) -> jax.Array:
+def targets(key: jax.Array, x: jax.Array, noise: float) -> jax.Array:
     """The sine at these places, with noise."""
-    return jnp.sin(jnp.pi * x) + NOISE * jax.random.normal(key, x.shape)
+    return jnp.sin(jnp.pi * x) + noise * jax.random.normal(key, x.shape)
 
 
 def error(weights: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
@@ -136,7 +142,7 @@ def draw(results: dict[str, Any]) -> Figure:
         logs = np.log10(results[kind])
         rows = 10 ** np.array([interval(column) for column in logs.T])
         band(errors, strengths, *rows.T, color=COLOURS[3 + i], label=kind)
-    errors.axhline(NOISE**2, color="grey", ls=":", label="variance of the noise")
+    errors.axhline(results["noise"] ** 2, color="grey", ls=":", label="variance of the noise")
     errors.set(xscale="log", yscale="log", xlabel=r"strength $\lambda$ (leftmost: 0)")
     errors.set(ylabel="mean squared error")
     errors.set_title(f"geometric mean and 95 % of {len(logs)} data sets")

@@ -36,13 +36,16 @@ PLANS = {
         },
     )
 }
-NETWORKS = {"linear": (), "two hidden layers": (100, 100)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`scales`: standard deviations of all weights; `small` and `large`: those that are judged."""
+    """`scales`: standard deviations of all weights; `small` and `large`: those that are judged.
 
+    `hidden`: units of the two hidden layers.
+    """
+
+    hidden: tuple[int, int] = (100, 100)
     classes: tuple[int, ...] = (2, 3, 10, 100)
     scales: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
     small: float = 1e-3
@@ -58,11 +61,12 @@ FULL = Config()
 def run(config: Config) -> dict[str, Any]:
     """First losses `[classes, scale]` of each network, by the library's own check."""
     images = data.load("digits").train["image"][: config.examples]
+    networks = {"linear": (), "two hidden layers": config.hidden}
     losses = {
         name: np.array(
             [first_losses(hidden, classes, images, config) for classes in config.classes]
         )
-        for name, hidden in NETWORKS.items()
+        for name, hidden in networks.items()
     }
     return {
         "classes": np.array(config.classes),
@@ -138,7 +142,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def draw(results: dict[str, Any]) -> Figure:
     """The first loss by the scale of the weights, for each number of classes."""
-    fig, axes = figure(1, len(NETWORKS), height=4.6, sharey=True)
+    fig, axes = figure(1, len(results["losses"]), height=4.6, sharey=True)
     scales = results["scales"]
     for one, (name, losses) in zip(axes, results["losses"].items(), strict=True):
         for row, classes, colour in zip(losses, results["classes"], COLOURS, strict=False):

@@ -120,7 +120,7 @@ def test_parameters_of_a_sub_network():
 @pytest.mark.slow
 def test_p_is_read_as_a_rate():
     results = meaning.run(meaning.SMOKE)
-    values, draws = np.array(results["values"]), meaning.SMOKE.draws * meaning.UNITS
+    values, draws = np.array(results["values"]), meaning.SMOKE.draws * meaning.SMOKE.units
     error = 5 * np.sqrt(values * (1 - values) / draws) + 1e-6
     assert (abs(results["share"]["rate"] - values) <= error).all()
     assert (abs(results["share"]["keep"] - (1 - values)) <= error).all()

@@ -45,13 +45,14 @@ def steps():
 @pytest.mark.slow
 def test_descent_on_the_penalised_valley_is_a_power_of_a_matrix(steps):
     """With H the valley's curvature, w - w* shrinks by 1 - alpha (H + lambda) a step."""
+    config = decay.SMOKE
     turn = np.array([[np.cos(np.pi / 6), -np.sin(np.pi / 6)], [np.sin(np.pi / 6), 3**0.5 / 2]])
-    curvature = turn @ np.diag(decay.CURVATURES) @ turn.T
-    penalised = curvature + decay.DRAWN * np.eye(2)
-    minimum = np.linalg.solve(penalised, curvature @ np.array(decay.CENTRE))
+    curvature = turn @ np.diag(config.curvatures) @ turn.T
+    penalised = curvature + config.strength * np.eye(2)
+    minimum = np.linalg.solve(penalised, curvature @ np.array(config.centre))
     np.testing.assert_allclose(steps["minimum"], minimum, rtol=1e-12)
-    shrink = np.eye(2) - decay.RATES["gradient descent"] * penalised
-    start = np.array(decay.START) - minimum
+    shrink = np.eye(2) - dict(config.rates)["gradient descent"] * penalised
+    start = np.array(config.start) - minimum
     for form in ("L2", "decay"):
         for t in (1, 7, 30):
             want = minimum + np.linalg.matrix_power(shrink, t) @ start
@@ -62,10 +63,10 @@ def test_descent_on_the_penalised_valley_is_a_power_of_a_matrix(steps):
 @pytest.mark.slow
 def test_the_first_step_of_l2_under_adam_has_the_size_of_the_rate(steps):
     """Whatever the penalty; the decay comes on top of it."""
-    rate, start = decay.RATES["adam"], np.array(decay.START)
+    rate, start = dict(decay.SMOKE.rates)["adam"], np.array(decay.SMOKE.start)
     l2, decayed = (steps["paths"]["adam"][form][1] - start for form in ("L2", "decay"))
     np.testing.assert_allclose(np.abs(l2), rate, rtol=1e-6)
-    np.testing.assert_allclose(np.abs(decayed + rate * decay.DRAWN * start), rate, rtol=1e-6)
+    np.testing.assert_allclose(np.abs(decayed + rate * 0.5 * start), rate, rtol=1e-6)
 
 
 @pytest.mark.slow

@@ -11,21 +11,21 @@ from experiments.tuning import which_rates_do_the_notes_mean as rates
 @pytest.mark.parametrize("limit, area", [(2.0, 0.01527), (1.0, 0.03125), (10.0, 0.0), (100.0, 0.0)])
 def test_the_area_over_a_limit_is_a_triangle(limit, area):
     """Exponents add up to 1 at most: half the square of 1 - log10(limit), over 2 x 8."""
-    found = decays.area_over(limit, decays.RANGES["coarse"])
+    found = decays.area_over(limit, decays.Config.coarse)
     assert found == pytest.approx(area, rel=1e-3)
 
 
 def test_a_weight_shrinks_by_one_minus_rate_times_decay():
     with jax.enable_x64(True):
         for name in (decays.DESCENT, "AdamW"):
-            for make in (decays.RULES[name].ours, decays.RULES[name].theirs):
+            for make in (decays.rules(0.9)[name].ours, decays.rules(0.9)[name].theirs):
                 found = decays.weights(make, 0.5, 3.0, 4)
                 np.testing.assert_allclose(found, [-0.5, 0.25, -0.125, 0.0625], rtol=1e-12)
 
 
 def test_a_weight_with_momentum_follows_its_recursion():
     with jax.enable_x64(True):
-        found = decays.weights(decays.RULES["momentum"].ours, 0.5, 2.0, 3)
+        found = decays.weights(decays.rules(0.9)["momentum"].ours, 0.5, 2.0, 3)
     weight, velocity, wanted = 1.0, 0.0, []
     for _ in range(3):
         velocity = 0.9 * velocity + 2.0 * weight
