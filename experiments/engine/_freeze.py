@@ -1,5 +1,6 @@
 """What a run or a redraw may not replace: larger runs, other scripts' records, committed plans."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from experiments.markup import printable
 COMMITTED = Path(__file__).resolve().parents[2] / "paper_figs"
 RANGE = 10_000  # of seeds that belong to one plan: a revised one begins with the next
 REAL_DATA = ("mnist", "cifar10")
+ROUNDING, ABSOLUTE = 1e-5, 1e-9  # by which two runs of the same float32 program may differ
 
 
 class ReplacementRefused(RuntimeError):
@@ -101,9 +103,17 @@ def only_names_more(
 
 
 def holds_all(new: Any, old: Any) -> bool:
-    """Whether all that the old one has is in the new one, which may have more keys."""
+    """Whether all that the old one has is in the new one, which may have more keys.
+
+    Numbers are equal to rounding.
+    """
     if isinstance(new, dict) and isinstance(old, dict):
         return all(key in new and holds_all(new[key], value) for key, value in old.items())
+    if isinstance(new, list) and isinstance(old, list):
+        return len(new) == len(old) and all(map(holds_all, new, old))
+    if isinstance(new, float) or isinstance(old, float):
+        numbers = isinstance(new, int | float) and isinstance(old, int | float)
+        return numbers and math.isclose(new, old, rel_tol=ROUNDING, abs_tol=ABSOLUTE)
     return new == old
 
 

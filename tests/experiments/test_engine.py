@@ -188,7 +188,8 @@ def test_a_field_that_names_what_was_fixed_before_needs_no_new_plan(tmp_path, mo
     """The hash is the new configuration's, so that the field is fixed from then on."""
     monkeypatch.setattr(running, "COMMITTED", tmp_path)
     before = read_record(run_script(fake_script(), "default", tmp_path).with_suffix(".json"))
-    run_script(fake_script(Config=Named), "default", tmp_path)
+    rounded = lambda c: {"x": np.full(3, 1 + 1e-6), "more": 1, "data_set": c.data_set}  # noqa: E731
+    run_script(fake_script(Config=Named, run=rounded), "default", tmp_path)
     after = read_record(tmp_path / "question.json")
     assert after["config"] == {**before["config"], "rate": 0.1}
     assert after["plans"]["C-001"]["sha256"] != before["plans"]["C-001"]["sha256"]
@@ -200,6 +201,7 @@ def test_a_field_that_names_what_was_fixed_before_needs_no_new_plan(tmp_path, mo
     "changes, message",
     [
         ({"run": lambda c: {"x": np.full(3, 2.0)}}, "the results are others than those"),
+        ({"run": lambda c: {"x": np.full(3, 1.0001)}}, "the results are others than those"),
         ({"run": lambda c: {"y": np.full(3, 1.0)}}, "the results are others than those"),
         ({"PLANS": {"C-001": Plan({"rise": 0.1}, ("pos",))}}, "by another plan"),
         ({"Config": lambda: Named(value=2.0)}, "by another plan"),
