@@ -12,6 +12,7 @@ Command: python -m experiments --only can_adagrad_get_stuck_at_a_saddle      (CP
 """
 
 import dataclasses
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -43,17 +44,21 @@ PLANS = {
         revised="the limit of the steps was raised, as it censored two arms of the first run",
     )
 }
-ANGLE = math.pi / 4
-OFFSET = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`rates`: AdaGrad's; `distances`: of the start; `limit`: of the steps."""
+    """AdaGrad has each of `rates` and starts at each of `distances` from the saddle, for at most
+    `limit` steps.
+
+    The saddle is turned by `angle` degrees. A start is `offset` / distance from the ridge.
+    """
 
     rates: tuple[float, ...] = (0.01, 0.5)
     distances: tuple[float, ...] = (1.0, 10.0, 100.0)
     limit: int = 1_000_000_000
+    angle: float = 45.0
+    offset: float = 0.01
 
 
 SMOKE = Config(rates=(0.5,), distances=(1.0, 10.0))
@@ -75,64 +80,69 @@ def run(config: Config) -> dict[str, Any]:
     return {
         "rates": config.rates,
         "distances": config.distances,
+        "angle": config.angle,
+        "offset": config.offset,
         **{key: np.array([row[key] for row in rows]) for key in rows[0]},
     }
 
 
 def follow(rate: float, config: Config) -> dict[str, Any]:
     """All distances at one rate, and the steps from the surface's own start with fresh sums."""
-    fresh = int(leave(rate, begin(rate, 1.0, OFFSET), config.limit).steps)
+    fresh = int(leave(config, rate, begin(config, rate, 1.0)).steps)
     found: dict[str, list] = {key: [] for key in ("approach", "steps", "reset", "effective")}
     for distance in config.distances:
-        near = approach(rate, begin(rate, distance, OFFSET / distance), config.limit)
+        near = approach(config, rate, begin(config, rate, distance))
         here = near._replace(steps=jnp.zeros_like(near.steps))
-        away = leave(rate, here, config.limit)
+        away = leave(config, rate, here)
         again = here._replace(state=rule("adagrad", rate).init(here.point))
         largest = jnp.max(away.state[0].sum_of_squares)
         found["approach"].append(int(near.steps))
         found["steps"].append(int(away.steps))
-        found["reset"].append(int(leave(rate, again, config.limit).steps))
+        found["reset"].append(int(leave(config, rate, again).steps))
         found["effective"].append(float(rate / jnp.sqrt(largest)))
     return {"fresh": fresh, **found}
 
 
-def begin(rate: float, distance: float, offset: float) -> Walk:
-    """AdaGrad with fresh sums, `distance` from the saddle and `offset` from the ridge."""
-    point = turn(jnp.array([distance, offset]), -ANGLE)
+def begin(config: Config, rate: float, distance: float) -> Walk:
+    """AdaGrad with fresh sums, `distance` from the saddle and near the ridge."""
+    point = turn(jnp.array([distance, config.offset / distance]), -config.angle)
     return Walk(jnp.zeros((), int), point, rule("adagrad", rate).init(point))
 
 
-def turn(point: jax.Array, angle: float = ANGLE) -> jax.Array:
+def turn(point: jax.Array, degrees: float) -> jax.Array:
     """The point's coordinates along the saddle's own axes, or back with a negative angle."""
-    cosine, sine = math.cos(angle), math.sin(angle)
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return jnp.array([[cosine, sine], [-sine, cosine]]) @ point
 
 
-def step(rate: jax.Array, walk: Walk) -> Walk:
+def step(config: Config, rate: jax.Array, walk: Walk) -> Walk:
     """One update."""
-    gradient = jax.grad(surfaces.saddle(angle=ANGLE).loss)(walk.point)
+    saddle = surfaces.saddle(angle=math.radians(config.angle))
+    gradient = jax.grad(saddle.loss)(walk.point)
     update, state = rule("adagrad", rate).update(gradient, walk.state)
     return Walk(walk.steps + 1, walk.point + update, state)
 
 
-@jax.jit
-def approach(rate: jax.Array, walk: Walk, limit: jax.Array) -> Walk:
+@functools.partial(jax.jit, static_argnums=0)
+def approach(config: Config, rate: jax.Array, walk: Walk) -> Walk:
     """Until |x| is 1 or less."""
 
     def far(walk: Walk) -> jax.Array:
-        return (jnp.abs(turn(walk.point)[0]) > 1 + 1e-12) & (walk.steps < limit)
+        x, _ = turn(walk.point, config.angle)
+        return (jnp.abs(x) > 1 + 1e-12) & (walk.steps < config.limit)
 
-    return jax.lax.while_loop(far, lambda walk: step(rate, walk), walk)
+    return jax.lax.while_loop(far, lambda walk: step(config, rate, walk), walk)
 
 
-@jax.jit
-def leave(rate: jax.Array, walk: Walk, limit: jax.Array) -> Walk:
+@functools.partial(jax.jit, static_argnums=0)
+def leave(config: Config, rate: jax.Array, walk: Walk) -> Walk:
     """Until |y| is 1 or more."""
 
     def near(walk: Walk) -> jax.Array:
-        return (jnp.abs(turn(walk.point)[1]) < 1) & (walk.steps < limit)
+        _, y = turn(walk.point, config.angle)
+        return (jnp.abs(y) < 1) & (walk.steps < config.limit)
 
-    return jax.lax.while_loop(near, lambda walk: step(rate, walk), walk)
+    return jax.lax.while_loop(near, lambda walk: step(config, rate, walk), walk)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -157,7 +167,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         exists(
             "C-030",
             parts,
-            scope="x² − y² turned by 45°, no noise, float64; y0 = 0.01 / distance",
+            scope=f"x² − y² turned by {results['angle']:g}°, no noise, float64; y0 = "
+            f"{results['offset']:g} / distance",
             gates=[
                 Gate(
                     "pos",

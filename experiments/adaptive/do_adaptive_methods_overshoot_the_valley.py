@@ -24,19 +24,26 @@ from experiments.engine import (
     figure,
     surface_grid,
 )
-from experiments.lab.scenes import RATES, rule, valley, weights
+from experiments.lab.scenes import DECAY, RATES, VALLEY_START, rule, valley, weights
 from jaxtricks import surfaces
 
 FIGURES = ("F-031", "F-032")
 METHODS = ("gradient descent", "momentum", "nesterov", "rmsprop", "adam", "adagrad")
-TOLERANCE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`steps`: updates of each path."""
+    """All paths have `steps` updates from `start`, each method at its rate of `rates`.
+
+    `decay` is the momentum of momentum and Nesterov, from 0 to under 1. A path has arrived once its
+    distance from the optimum stays under `tolerance`.
+    """
 
     steps: int = 400
+    start: tuple[float, float] = VALLEY_START
+    rates: tuple[tuple[str, float], ...] = tuple((name, RATES[name]) for name in METHODS)
+    decay: float = DECAY
+    tolerance: float = 0.1
 
 
 SMOKE = Config(steps=150)
@@ -45,26 +52,28 @@ FULL = Config(steps=4000)
 
 def run(config: Config) -> dict[str, Any]:
     """The paths from the shared start, and what they measure."""
-    start = jnp.array(valley().start, float)
-    paths = {
-        name: weights(name, surfaces.trajectory(rule(name), valley(), start, config.steps).points)
-        for name in METHODS
-    }
+    start, paths = jnp.array(config.start, float), {}
+    for name, rate in config.rates:
+        ours = rule(name, rate, decay=config.decay)
+        points = surfaces.trajectory(ours, valley(), start, config.steps).points
+        paths[name] = weights(name, points, decay=config.decay)
     distances = {name: np.linalg.norm(points, axis=1) for name, points in paths.items()}
     return {
         "grid": surface_grid(valley()),
         "paths": {name: points[:201] for name, points in paths.items()},
-        "arrival": {name: arrival(distance) for name, distance in distances.items()},
+        "arrival": {name: arrival(distance, config) for name, distance in distances.items()},
         "overshoot": {name: overshoot(points[:, 0]) for name, points in paths.items()},
         "across": {name: overshoot(points[:, 1]) for name, points in paths.items()},
         "straightness": {name: path_ratio(points) for name, points in paths.items()},
         "steps": config.steps,
+        "rates": dict(config.rates),
+        "tolerance": config.tolerance,
     }
 
 
-def arrival(distance: np.ndarray) -> int:
+def arrival(distance: np.ndarray, config: Config) -> int:
     """First step from which the distance stays under the tolerance; one past the last if none."""
-    outside = np.flatnonzero(distance >= TOLERANCE)
+    outside = np.flatnonzero(distance >= config.tolerance)
     return int(outside[-1]) + 1
 
 
@@ -89,10 +98,12 @@ def draw(results: dict[str, Any]) -> Figure:
     """RMSProp on the contour, then Adam too; overshoot and arrival."""
     fig, (rmsprop, adam, bars) = figure(1, 3, width=5.8, height=4.8)
     for axes, names in ((rmsprop, METHODS[:4]), (adam, METHODS[:5])):
-        draw_surface(axes, results["grid"], start=valley().start, optimum=(0, 0), bar=False)
+        start = results["paths"][names[0]][0]
+        draw_surface(axes, results["grid"], start=start, optimum=(0, 0), bar=False)
         for name in names:
             draw_path(axes, results["paths"][name], name)
-        axes.set_title(f"With {names[-1]} (rate {RATES[names[-1]]}); redder = lower loss")
+        rate = results["rates"][names[-1]]
+        axes.set_title(f"With {names[-1]} (rate {rate}); redder = lower loss")
         axes.legend(
             ncols=2, loc="lower right", fontsize=10, frameon=True, framealpha=0.8, edgecolor="none"
         )
@@ -116,5 +127,5 @@ def draw_bars(axes: Axes, results: dict[str, Any]) -> None:
         labels.append(f"{name}\n" + (f"at step {step}" if step <= results["steps"] else "never"))
     axes.set_yticks(rows, labels)
     axes.set(xlabel="overshoot, % of the start's distance", xlim=(0, 110))
-    axes.set_title(f"Under the name: when it arrives, within {TOLERANCE}")
+    axes.set_title(f"Under the name: when it arrives, within {results['tolerance']}")
     axes.legend(loc="lower right")

@@ -39,75 +39,90 @@ from experiments.engine import (
     surface_grid,
     under,
 )
-from experiments.lab.scenes import rule, weights
+from experiments.lab.scenes import DECAY, rule, weights
 from jaxtricks import surfaces
 
 FIGURES = ("F-038",)
 CLAIMS = ("C-034",)
 ERRATA = ("E-67",)
-METHODS = {
-    "gradient descent": 0.003,
-    "momentum": 0.003,
-    "nesterov": 0.003,
-    "adagrad": 0.5,
-    "adadelta": 0.08,
-    "rmsprop": 0.02,
-}
+METHODS = ("gradient descent", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop")
 ADAPTIVE = ("adagrad", "adadelta", "rmsprop")
-RADIUS = 0.1
-FACTORS = (0.5, 2**-0.5, 1.0, 2**0.5, 2.0)
-MIDDLE = FACTORS.index(1.0)
-PLANS = {
-    "C-034": Plan(
-        effects={"path over straight line": 1.5, "lowest y": 0.0, "steps sooner": 0.0},
-        gates=("arrival",),
-        settings={"start": "(1, 1.5)", "rates": METHODS, "times": FACTORS, "arrival": RADIUS},
-        revised="Nesterov's way is measured at the weights, not at the look-ahead points",
-    )
-}
 VIEW = ((-0.5, 4.0), (-1.6, 2.0))
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`steps`: of each path; `scan`: starts per side of the Newton scan."""
+    """Each rule has `steps` updates from `start` at its rate of `rates` times each of `factors`.
+
+    `decay` is the momentum of momentum and NAG, from 0 to under 1; a path arrives within `radius`
+    of the minimum; 1 must be among the factors, for the picture. `scan` is the number of starts per
+    side of the Newton scan, and `frames` that of the film's pictures.
+    """
 
     steps: int = 10_000
     scan: int = 41
     frames: int = 50
+    start: tuple[float, float] = (1.0, 1.5)
+    rates: tuple[tuple[str, float], ...] = (
+        ("gradient descent", 0.003), ("momentum", 0.003), ("nesterov", 0.003),
+        ("adagrad", 0.5), ("adadelta", 0.08), ("rmsprop", 0.02),
+    )  # fmt: skip
+    factors: tuple[float, ...] = (0.5, 2**-0.5, 1.0, 2**0.5, 2.0)
+    decay: float = DECAY
+    radius: float = 0.1
 
 
 SMOKE = Config(steps=300, scan=9, frames=2)
 FULL = Config(steps=50_000, scan=201)
+PLANS = {
+    "C-034": Plan(
+        effects={"path over straight line": 1.5, "lowest y": 0.0, "steps sooner": 0.0},
+        gates=("arrival",),
+        settings={
+            "start": "(1, 1.5)",
+            "rates": dict(Config.rates),
+            "times": Config.factors,
+            "arrival": Config.radius,
+        },
+        revised="Nesterov's way is measured at the weights, not at the look-ahead points",
+    )
+}
 
 
 def run(config: Config) -> dict[str, Any]:
     """Paths at the middle rates, measures at all five, critical points."""
     beale = surfaces.beale()
-    points = jax.jit(follow, static_argnums=0)(config.steps)
-    paths = {name: weights(name, np.asarray(found)) for name, found in points.items()}
-    shown = drawn_steps(config.steps)
+    points = jax.jit(follow, static_argnums=0)(config)
+    paths = {
+        name: weights(name, np.asarray(found), decay=config.decay) for name, found in points.items()
+    }
+    shown, middle = drawn_steps(config.steps), config.factors.index(1.0)
     return {
         "grid": surface_grid(beale, VIEW),
         "shown": shown,
-        "paths": {name: found[MIDDLE, shown] for name, found in paths.items()},
-        "measures": {name: measure(found) for name, found in paths.items()},
+        "paths": {name: found[middle, shown] for name, found in paths.items()},
+        "measures": {name: measure(found, config.radius) for name, found in paths.items()},
         "steps": config.steps,
+        "start": config.start,
+        "factors": config.factors,
+        "middle": middle,
+        "radius": config.radius,
         "frames": config.frames,
         "critical": critical_points(config.scan),
     }
 
 
-def follow(steps: int) -> dict[str, jax.Array]:
+def follow(config: Config) -> dict[str, jax.Array]:
     """The points of all paths by method, [rate, step, 2]."""
     beale = surfaces.beale()
 
     def one(name: str, rate: jax.Array) -> jax.Array:
-        return surfaces.trajectory(rule(name, rate), beale.loss, beale.start, steps).points
+        ours, start = rule(name, rate, decay=config.decay), jnp.array(config.start)
+        return surfaces.trajectory(ours, beale.loss, start, config.steps).points
 
     return {
-        name: jax.vmap(lambda rate, name=name: one(name, rate))(rate * jnp.array(FACTORS))
-        for name, rate in METHODS.items()
+        name: jax.vmap(lambda rate, name=name: one(name, rate))(rate * jnp.array(config.factors))
+        for name, rate in config.rates
     }
 
 
@@ -117,12 +132,12 @@ def drawn_steps(steps: int) -> np.ndarray:
     return np.unique(np.concatenate([np.arange(60), late]))
 
 
-def measure(points: np.ndarray) -> dict[str, np.ndarray]:
-    """By rate, up to the first step within 0.1 of the minimum: path over straight distance, lowest
-    y, the step where it is lowest; and that first step, one past the last if there is none."""
+def measure(points: np.ndarray, within: float) -> dict[str, np.ndarray]:
+    """By rate, up to the first step within a radius of the minimum: path over straight distance,
+    lowest y and its step; and that first step, one past the last if there is none."""
     points = np.clip(np.nan_to_num(points, nan=1e6), -1e6, 1e6)
     radius = np.linalg.norm(points - np.array([3.0, 0.5]), axis=-1)
-    inside = radius < RADIUS
+    inside = radius < within
     hit = np.where(inside.any(axis=1), inside.argmax(axis=1), points.shape[1])
     before = np.arange(points.shape[1]) <= hit[:, None]
     length = (np.linalg.norm(np.diff(points, axis=1), axis=-1) * before[:, 1:]).sum(axis=1)
@@ -168,15 +183,15 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     measures, steps = results["measures"], int(results["steps"])
     where = " and ".join(f"({x:g}, {y:g})" for x, y in points[minima])
     missed = [name for name in METHODS if (measures[name]["hit"] > steps).any()]
-    text = ", ".join(missed) or "no rule"
+    text, (x, y) = ", ".join(missed) or "no rule", results["start"]
     return [
         all_of(
             "C-034",
             parts(measures),
-            scope=f"Beale's function from (1, 1.5), {len(FACTORS)} rates a rule, half to twice "
-            "its own, no noise, float32",
+            scope=f"Beale's function from ({x:g}, {y:g}), {len(results['factors'])} rates a "
+            "rule, half to twice its own, no noise, float32",
             gates=[Gate("arrival", not missed, f"{text} misses the minimum within {steps} steps")],
-            beside=beside(measures),
+            beside=beside(results),
         ),
         demonstration(
             "E-67",
@@ -214,7 +229,7 @@ def parts(measures: dict[str, Any]) -> list[Part]:
     ]
 
 
-def beside(measures: dict[str, Any]) -> list[str]:
+def beside(results: dict[str, Any]) -> list[str]:
     """What each rule measures at its rates, from half to twice its own."""
 
     def row(values: np.ndarray, digits: int) -> str:
@@ -222,11 +237,11 @@ def beside(measures: dict[str, Any]) -> list[str]:
 
     found = [
         f"{name}: path over straight line {row(found['ratio'], 2)}; lowest y "
-        f"{row(found['lowest'], 2)}; y turns up at step {row(found['turn'], 0)}; within {RADIUS} "
-        f"at step {row(found['hit'], 0)}"
-        for name, found in measures.items()
+        f"{row(found['lowest'], 2)}; y turns up at step {row(found['turn'], 0)}; within "
+        f"{results['radius']} at step {row(found['hit'], 0)}"
+        for name, found in results["measures"].items()
     ]
-    ratios = np.array([measures[name]["ratio"] for name in ADAPTIVE])
+    ratios = np.array([results["measures"][name]["ratio"] for name in ADAPTIVE])
     counts = (f"{int((ratios < bound).sum())} under {bound}" for bound in (1.2, 1.5, 2.0))
     return [*found, f"of {ratios.size} adaptive paths are " + ", ".join(counts)]
 
@@ -235,7 +250,12 @@ def animate(results: dict[str, Any]) -> Animation:
     """The paths from above; beside them the distance to the minimum."""
     fig, (above, distance) = figure(1, 2, width=6.0, height=4.8)
     draw_surface(
-        above, results["grid"], start=(1, 1.5), optimum=(3, 0.5), logarithmic=True, bar=False
+        above,
+        results["grid"],
+        start=results["start"],
+        optimum=(3, 0.5),
+        logarithmic=True,
+        bar=False,
     )
     above.lines[-1].set_markerfacecolor("white")  # the palette of the GIF has no star yellow
     above.set(xlabel="x", ylabel="y")
@@ -274,14 +294,17 @@ def draw_measures(axes: Axes, results: dict[str, Any]) -> Text:
         xscale="log", yscale="log", xlim=(1, results["steps"]), ylim=(1e-3, 3000),
         xlabel="step + 1", ylabel="distance to the minimum",
     )  # fmt: skip
-    axes.axhline(RADIUS, color="black", linestyle=":", linewidth=1)
-    axes.set_title(f"Path (all {len(FACTORS)} rates), arrival within {RADIUS} (dotted)")
+    axes.axhline(results["radius"], color="black", linestyle=":", linewidth=1)
+    axes.set_title(
+        f"Path (all {len(results['factors'])} rates), arrival within {results['radius']} (dotted)"
+    )
+    middle = results["middle"]
     lines = [f"{'':16} path / straight     arrives"]
     for name in METHODS:
-        ratios, hit = results["measures"][name]["ratio"], results["measures"][name]["hit"][MIDDLE]
+        ratios, hit = results["measures"][name]["ratio"], results["measures"][name]["hit"][middle]
         arrived = f"step {hit:.0f}" if hit <= results["steps"] else "never"
         spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
-        lines.append(f"{name:16} {ratios[MIDDLE]:.2f} {spread:14} {arrived}")
+        lines.append(f"{name:16} {ratios[middle]:.2f} {spread:14} {arrived}")
     return axes.text(
         0.02, 0.98, "\n".join(lines), transform=axes.transAxes, va="top", family="monospace",
         fontsize=9.5,

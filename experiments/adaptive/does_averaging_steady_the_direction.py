@@ -34,21 +34,17 @@ from jaxtricks import surfaces
 from jaxtricks.optimizers import gradient_descent
 
 CLAIMS = ("C-036",)
-DIMENSIONS, CURVATURE = 100, 20.0
-RATE = 1 / CURVATURE  # half of 2 / curvature
 JUDGED_DECAY, JUDGED_NOISES = 0.9, (1.0, 10.0)
-PLANS = {
-    "C-036": Plan(
-        effects={"degrees": 5.0, "degrees without noise": 0.1},
-        gates=("pos",),
-        settings={"decay": JUDGED_DECAY, "noises": JUDGED_NOISES, "rate": RATE},
-    )
-}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`redraws`: of the noise at each point; `noises`: in gradients of the start."""
+    """The quadratic has `dimensions` and curvatures from 1 to `condition_number`; the path has
+    `steps` at `rate`, by default half of its largest stable one, 2 / condition number.
+
+    At each point the noise is drawn `redraws` times, each of `noises` in gradients of the start,
+    and summed with each of `decays`, from 0 to under 1.
+    """
 
     seed: int = 15_036
     seeds: int = 20
@@ -56,10 +52,20 @@ class Config:
     redraws: int = 4
     decays: tuple[float, ...] = (0.0, 0.5, 0.9, 0.99)
     noises: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+    dimensions: int = 100
+    condition_number: float = 20.0
+    rate: float = 0.05
 
 
 SMOKE = Config(seeds=10, steps=50, redraws=2, decays=(0.0, 0.9), noises=(0.0, 1.0, 10.0))
 FULL = Config(seeds=100, redraws=16)
+PLANS = {
+    "C-036": Plan(
+        effects={"degrees": 5.0, "degrees without noise": 0.1},
+        gates=("pos",),
+        settings={"decay": JUDGED_DECAY, "noises": JUDGED_NOISES, "rate": Config.rate},
+    )
+}
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -74,17 +80,20 @@ def run(config: Config) -> dict[str, Any]:
         "decays": config.decays,
         "noises": config.noises,
         "steps": config.steps,
+        "dimensions": config.dimensions,
+        "condition_number": config.condition_number,
+        "rate": config.rate,
     }
 
 
 def measure(noise: jax.Array, key: jax.Array, config: Config) -> tuple[jax.Array, jax.Array]:
     """Mean angle and cosine for each decay, on one seed's path."""
-    bowl = surfaces.quadratic(np.logspace(0, np.log10(CURVATURE), DIMENSIONS))
+    bowl = surfaces.quadratic(np.logspace(0, np.log10(config.condition_number), config.dimensions))
     start_key, path_key, redraw_key = jax.random.split(key, 3)
-    start = jax.random.normal(start_key, (DIMENSIONS,))
-    size = noise * jnp.linalg.norm(jax.grad(bowl.loss)(start)) / DIMENSIONS**0.5
+    start = jax.random.normal(start_key, (config.dimensions,))
+    size = noise * jnp.linalg.norm(jax.grad(bowl.loss)(start)) / config.dimensions**0.5
     noisy = surfaces.with_gradient_noise(bowl, size**2)
-    rule = gradient_descent(RATE)
+    rule = gradient_descent(config.rate)
     path = surfaces.trajectory(rule, noisy, start, config.steps, key=path_key)
     true = jax.vmap(jax.grad(bowl.loss))(path.points[:-1])
     true = jnp.expand_dims(true, 0)
@@ -106,7 +115,7 @@ def decayed_sum(gradients: jax.Array, decay: jax.Array) -> jax.Array:
         total = decay * total + gradient
         return total, total
 
-    return jax.lax.scan(body, jnp.zeros(DIMENSIONS), gradients)[1]
+    return jax.lax.scan(body, jnp.zeros_like(gradients[0]), gradients)[1]
 
 
 def angle(first: jax.Array, second: jax.Array) -> jax.Array:
@@ -142,8 +151,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                 )
                 for noise in JUDGED_NOISES
             ],
-            scope=f"a quadratic in {DIMENSIONS} dimensions, condition number {CURVATURE:g}, "
-            f"{results['steps']} points of gradient descent at rate {RATE:g}, float32",
+            scope=f"a quadratic in {results['dimensions']} dimensions, condition number "
+            f"{results['condition_number']:g}, {results['steps']} points of gradient descent at "
+            f"rate {results['rate']:g}, float32",
             gates=[
                 Gate(
                     "pos",

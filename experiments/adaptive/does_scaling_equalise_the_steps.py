@@ -43,16 +43,24 @@ PLANS = {
 }
 NON_FINITE = ("never_updated_literally",)
 METHODS = ("gradient descent", "adagrad", "rmsprop", "adam")
-PLACES = {"outside, 1e-7": (1e-7, False), "inside, 1e-6": (1e-6, True)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`decades`: range of the gradients, up to 1; `steps`: updates before the step is read."""
+    """The gradients of `points` coordinates lie within `decades` powers of ten, up to 1; the step
+    is read after `steps` updates.
+
+    Each of `places` is a name, an epsilon, and whether it stands inside the root; the first is the
+    judged one.
+    """
 
     decades: int = 6
     points: int = 25
     steps: int = 100
+    places: tuple[tuple[str, float, bool], ...] = (
+        ("outside, 1e-7", 1e-7, False),
+        ("inside, 1e-6", 1e-6, True),
+    )
 
 
 SMOKE = Config(points=7, steps=20)
@@ -62,7 +70,7 @@ FULL = Config(points=61, steps=10_000)
 def run(config: Config) -> dict[str, Any]:
     """Relative steps by method and place of epsilon; the step of a weight never updated."""
     found = measure(config)
-    steps = {place: found["steps"][place] for place in PLACES}  # jit sorts the keys
+    steps = {place: found["steps"][place] for place, *_ in config.places}  # jit sorts the keys
     return {**found, "steps": steps, "updates": config.steps}
 
 
@@ -72,12 +80,12 @@ def measure(config: Config) -> dict[str, Any]:
     gradients = jnp.logspace(-config.decades, 0, config.points)
     zero = jnp.zeros(1)
     plain = optimizers.gradient_descent(1.0)
-    safe = optimizers.adagrad(0.01, eps=1e-7)
+    safe = optimizers.adagrad(0.01, eps=config.places[0][1])
     return {
         "gradients": gradients,
         "steps": {
             place: {name: step(make(name, *where), gradients, config.steps) for name in METHODS}
-            for place, where in PLACES.items()
+            for place, *where in config.places
         },
         "plain": step(plain, gradients, config.steps),
         "never_updated_literally": 0.01 * zero / jnp.sqrt(zero),

@@ -37,7 +37,7 @@ from experiments.engine import (
     over,
     surface_grid,
 )
-from experiments.lab.scenes import RATES, rule, weights
+from experiments.lab.scenes import DECAY, RATES, rule, weights
 from jaxtricks import surfaces
 
 FIGURES = ("F-039",)
@@ -55,18 +55,25 @@ PLANS = {
 HEAVY = ("momentum", "nesterov")
 ADAPTIVE = ("adagrad", "adadelta", "rmsprop")
 METHODS = ("gradient descent", *HEAVY, *ADAPTIVE)
-ANGLES = (0, 15, 30, 45)
 SLOW = 20  # steps of which each has a picture of its own
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`exponents`: of y0 = 10^-e; `film`: steps that are shown, in at most `frames` pictures."""
+    """Each method has `steps` updates from y0 = 10^-e for each e of `exponents`, at its rate of
+    `rates`, on the saddle turned by each of `angles`, in degrees, of which the first is 0.
+
+    `decay` is the momentum of momentum and NAG, from 0 to under 1. The film shows `film` steps in
+    at most `frames` pictures, turned by the last angle beside the unturned one.
+    """
 
     steps: int = 3000
     exponents: tuple[int, ...] = (2, 3, 4, 5, 6, 7, 8, 9)
     film: int = 400
     frames: int = 61
+    rates: tuple[tuple[str, float], ...] = tuple((name, RATES[name]) for name in METHODS)
+    decay: float = DECAY
+    angles: tuple[float, ...] = (0, 15, 30, 45)
 
 
 SMOKE = Config(steps=1500, exponents=(2, 9), film=40, frames=23)
@@ -77,20 +84,25 @@ def run(config: Config) -> dict[str, Any]:
     """Paths from y0 = 0.01 and steps until |y| = 1 by method, angle and y0."""
     offsets = 10.0 ** -np.array(config.exponents)
     with jax.enable_x64(True):
-        points = jax.jit(follow, static_argnums=1)(np.append(offsets, 0.0), config.steps)
-    paths = {name: weights(name, np.asarray(found)) for name, found in points.items()}
-    escapes = {name: steps_to_leave(found) for name, found in paths.items()}
+        points = jax.jit(follow, static_argnums=1)(np.append(offsets, 0.0), config)
+    paths = {
+        name: weights(name, np.asarray(found), decay=config.decay) for name, found in points.items()
+    }
+    escapes = {name: steps_to_leave(found, config.angles) for name, found in paths.items()}
     kept = np.append(np.arange(min(100, config.film)), np.arange(100, config.film + 1, 4))
     slow = np.arange(SLOW + 1)
     pictured = np.append(slow, np.geomspace(SLOW + 1, config.film, config.frames - len(slow)))
-    law = np.log(1 / offsets) / np.log1p(2 * RATES["gradient descent"])
+    law = np.log(1 / offsets) / np.log1p(2 * dict(config.rates)["gradient descent"])
     return {
-        "grids": [surface_grid(surfaces.saddle(angle=math.radians(a)), points=41) for a in (0, 45)],
+        "grids": [
+            surface_grid(surfaces.saddle(angle=math.radians(config.angles[i])), points=41)
+            for i in (0, -1)
+        ],
         "paths": {name: found[[0, -1], 0][:, kept] for name, found in paths.items()},
         "kept": kept,
         "pictured": np.unique(np.searchsorted(kept, pictured.astype(int)).clip(0, len(kept) - 1)),
         "offsets": offsets,
-        "angles": ANGLES,
+        "angles": config.angles,
         "escapes": {name: steps[:, :-1] for name, steps in escapes.items()},
         "ridge": {name: steps[0, -1] for name, steps in escapes.items()},
         "law": law,
@@ -98,22 +110,24 @@ def run(config: Config) -> dict[str, Any]:
     }
 
 
-def follow(offsets: jax.Array, steps: int) -> dict[str, jax.Array]:
+def follow(offsets: jax.Array, config: Config) -> dict[str, jax.Array]:
     """The points of all paths by method, [angle, y0, step, 2]."""
 
-    def one(name: str, angle: jax.Array, offset: jax.Array) -> jax.Array:
+    def one(name: str, rate: float, angle: jax.Array, offset: jax.Array) -> jax.Array:
         surface = surfaces.saddle(angle=angle, offset=offset)
-        return surfaces.trajectory(rule(name), surface, surface.start, steps).points
+        ours = rule(name, rate, decay=config.decay)
+        return surfaces.trajectory(ours, surface, surface.start, config.steps).points
 
-    angles = jnp.radians(jnp.array(ANGLES, float))
-    per_angle = jax.vmap(one, (None, None, 0))
-    return {name: jax.vmap(per_angle, (None, 0, None))(name, angles, offsets) for name in METHODS}
+    angles = jnp.radians(jnp.array(config.angles, float))
+    per_offset = jax.vmap(one, (None, None, None, 0))
+    per_angle = jax.vmap(per_offset, (None, None, 0, None))
+    return {name: per_angle(name, rate, angles, offsets) for name, rate in config.rates}
 
 
-def steps_to_leave(paths: np.ndarray) -> np.ndarray:
+def steps_to_leave(paths: np.ndarray, angles: tuple[float, ...]) -> np.ndarray:
     """Steps until |y| = 1 by [angle, y0], y along the turned axis; one past the last if never."""
-    angles = np.radians(ANGLES)[:, None, None]
-    along = paths[..., 1] * np.cos(angles) - paths[..., 0] * np.sin(angles)
+    turned = np.radians(angles)[:, None, None]
+    along = paths[..., 1] * np.cos(turned) - paths[..., 0] * np.sin(turned)
     outside = ~(np.abs(along) < 1)
     return np.where(outside.any(axis=-1), outside.argmax(axis=-1), paths.shape[-2])
 
@@ -134,7 +148,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             ],
             beside=[
                 f"{name} leaves {spread} after {ends(escapes[name][0], budget)} steps, turned by "
-                f"45 degrees {ends(escapes[name][-1], budget)}"
+                f"{results['angles'][-1]:g} degrees {ends(escapes[name][-1], budget)}"
                 for name in METHODS
             ],
         ),
@@ -187,7 +201,8 @@ def ends(steps: np.ndarray, budget: float) -> str:
 def animate(results: dict[str, Any]) -> Animation:
     """The saddle as a surface, the turned one from above, and the steps to leave."""
     fig, (plain, turned, needed) = figure(1, 3, width=5.0, height=5.0)
-    plain = raised(plain, results["grids"][0])
+    (x, y), angle = results["paths"][METHODS[0]][0][0], results["angles"][-1]
+    plain = raised(plain, results["grids"][0], (x, y))
     draw_surface(
         turned,
         results["grids"][1],
@@ -210,8 +225,8 @@ def animate(results: dict[str, Any]) -> Animation:
             movers.append((line, head, points if panel else lifted(points)))
     fig.legend(*turned.get_legend_handles_labels(), loc="outside right center")
     draw_escapes(needed, results)
-    plain.set_title("$x^2 - y^2$ from (1, 0.01), height: loss")
-    turned.set_title("turned by 45°, from above")
+    plain.set_title(f"$x^2 - y^2$ from ({x:g}, {y:g}), height: loss")
+    turned.set_title(f"turned by {angle:g}°, from above")
     count = turned.text(0.04, 0.04, "", transform=turned.transAxes)
     steps = results["kept"][results["pictured"]]
 
@@ -225,7 +240,7 @@ def animate(results: dict[str, Any]) -> Animation:
     return Animation(fig, show, len(steps), milliseconds=90)
 
 
-def raised(flat: Axes, grid: dict[str, np.ndarray]) -> Axes:
+def raised(flat: Axes, grid: dict[str, np.ndarray], start: tuple[float, float]) -> Axes:
     """A surface in the place of a flat panel, whose letter it takes over."""
     place, letter, fig = flat.get_subplotspec(), flat.get_title(loc="left"), flat.figure
     flat.remove()
@@ -233,7 +248,7 @@ def raised(flat: Axes, grid: dict[str, np.ndarray]) -> Axes:
     axes.set_title(letter, loc="left", fontweight="bold")
     x, y = np.meshgrid(grid["x"], grid["y"])
     axes.plot_surface(x, y, grid["loss"], cmap="RdYlBu", alpha=0.6, rstride=2, cstride=2, lw=0)
-    axes.plot([1], [0.01], [1], "o", mfc="white", mec="black", ms=8)
+    axes.plot(*lifted(np.array([start])).T, "o", mfc="white", mec="black", ms=8)
     axes.plot([0], [0], [0], "k+", ms=9)
     axes.set(xlabel="$x$", ylabel="$y$", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
     axes.view_init(elev=42, azim=35)
@@ -257,14 +272,14 @@ def move(line: Any, points: np.ndarray) -> None:
 
 
 def draw_escapes(axes: Axes, results: dict[str, Any]) -> None:
-    """Steps to |y| = 1 against y0: solid unturned, dashed turned by 45 degrees."""
+    """Steps to |y| = 1 against y0: solid unturned, dashed turned by the last angle."""
     for name in METHODS:
         color = method(name)["color"]
         axes.loglog(results["offsets"], results["escapes"][name][0], color=color)
         axes.loglog(results["offsets"], results["escapes"][name][-1], "--", color=color)
     axes.loglog(results["offsets"], results["law"], "k.", label="the law")
     axes.plot([], [], "k-", label="unturned")
-    axes.plot([], [], "k--", label="turned by 45°")
+    axes.plot([], [], "k--", label=f"turned by {results['angles'][-1]:g}°")
     axes.set(xlabel="start's distance from the ridge, $y_0$", ylabel="steps until |y| = 1")
     axes.set_title("steps to leave")
     axes.set_ylim(bottom=0.15)

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from matplotlib.axes import Axes
 
 from experiments.engine import method
@@ -13,11 +14,11 @@ from jaxtricks import optimizers, surfaces
 BALLS = ("local minimum", "flat inflection")
 
 
-def pictures(grid: jax.Array, rate: float, steps: int) -> tuple[Any, ...]:
+def pictures(grid: jax.Array, rate: float, steps: int, ball_steps: int) -> tuple[Any, ...]:
     """The balls, the long descent, and the course itself."""
     rule = optimizers.gradient_descent(rate)
     return (
-        {name: balls(name) for name in BALLS},
+        {name: balls(name, rule, ball_steps) for name in BALLS},
         surfaces.trajectory(rule, course, jnp.asarray(0.0), steps).points,
         jax.vmap(jax.value_and_grad(course))(grid),
     )
@@ -32,10 +33,10 @@ def course(x: jax.Array) -> jax.Array:
     return -x + 0.886227 * (step(0.98, 2.0, 0.8) + step(0.999, 4.5, 0.3) + step(1.8, 7.0, 0.5))
 
 
-def balls(name: str) -> dict[str, Any]:
+def balls(name: str, rule: optax.GradientTransformation, steps: int) -> dict[str, Any]:
     """A ball on a one-dimensional curve, and the gradient where it ends."""
     surface = surfaces.local_minimum() if name == "local minimum" else surfaces.inflection()
-    path = surfaces.trajectory(optimizers.gradient_descent(0.02), surface, surface.start, 400)
+    path = surfaces.trajectory(rule, surface, surface.start, steps)
     reach = 1.7 if name == "local minimum" else 1.2
     x = jnp.linspace(-reach, reach, 101)
     return {

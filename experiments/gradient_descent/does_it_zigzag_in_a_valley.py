@@ -31,7 +31,7 @@ from experiments.engine import (
     over,
     surface_grid,
 )
-from experiments.lab.scenes import ZIGZAG_RATE, valley
+from experiments.lab.scenes import VALLEY_START, ZIGZAG_RATE, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-019",)
@@ -47,12 +47,18 @@ PLANS = {
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`tolerance`: of the gradient's norm; `max_steps`: at most; `steps`: of the drawn path."""
+    """On the valleys of all `condition_numbers` descent goes on until the gradient's norm is under
+    `tolerance`, for at most `max_steps`.
+
+    The drawn path begins at `start` and has `steps` at `rate`.
+    """
 
     condition_numbers: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
     tolerance: float = 1e-6
     max_steps: int = 100_000
     steps: int = 60
+    start: tuple[float, float] = VALLEY_START
+    rate: float = ZIGZAG_RATE
 
 
 SMOKE = Config(condition_numbers=(1.0, 10.0, 100.0), steps=20)
@@ -61,8 +67,8 @@ FULL = Config(condition_numbers=(1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3), 
 
 def run(config: Config) -> dict[str, Any]:
     """The path on the shared valley, and the detour on valleys of growing condition number."""
-    rule = optimizers.gradient_descent(ZIGZAG_RATE)
-    path = surfaces.trajectory(rule, valley(), jnp.array(valley().start), config.steps)
+    rule = optimizers.gradient_descent(config.rate)
+    path = surfaces.trajectory(rule, valley(), jnp.array(config.start), config.steps)
     with jax.enable_x64(True):
         kappa = jnp.array(config.condition_numbers)
         one = jnp.ones_like(kappa)
@@ -74,7 +80,7 @@ def run(config: Config) -> dict[str, Any]:
     return {
         "grid": surface_grid(valley()),
         "path": path.points,
-        "rate": ZIGZAG_RATE,
+        "rate": config.rate,
         "condition_numbers": config.condition_numbers,
         "index": index[0],
         "index_far_start": index[1],

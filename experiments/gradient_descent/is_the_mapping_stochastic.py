@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, figure
-from experiments.lab.scenes import line_fit, line_start
+from experiments.lab.scenes import LINE_START, line_fit
 from jaxtricks import surfaces
 from jaxtricks.data import epoch_order
 
@@ -29,12 +29,15 @@ ERRATA = ("E-88",)
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`draws`: outputs at each input, and mini-batches; `batch_size`: examples of a mini-batch."""
+    """There are `draws` outputs at each of `inputs`, and about as many mini-batches of `batch_size`
+    examples; their gradients are those at `start`, an intercept and a slope.
+    """
 
     seed: int = 15_088
     inputs: tuple[float, ...] = (-1.0, -0.5, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
     draws: int = 20_000
     batch_size: int = 8
+    start: tuple[float, float] = LINE_START
 
 
 SMOKE = Config(draws=2000)
@@ -78,11 +81,13 @@ def measure(seed: jax.Array, config: Config) -> tuple[jax.Array, ...]:
 
     order = jax.vmap(batches)(keys).reshape(-1, config.batch_size)
 
+    start = jnp.array(config.start, inputs.dtype)
+
     def slope_gradient(rows: jax.Array) -> jax.Array:
-        errors = inputs[rows] @ jnp.asarray(line_start(), inputs.dtype) - targets[rows]
+        errors = inputs[rows] @ start - targets[rows]
         return jnp.mean(errors * inputs[rows, 1])
 
-    full = jax.grad(surfaces.least_squares(inputs, targets))(jnp.asarray(line_start()))[1]
+    full = jax.grad(surfaces.least_squares(inputs, targets))(start)[1]
     return outputs, order, jax.vmap(slope_gradient)(order), full
 
 

@@ -46,11 +46,13 @@ KINDS = ("saddle", "degenerate", "minimum")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`rate`, `steps`: of the descent; `probe`: how far along the eigenvectors to look."""
+    """The descent begins at `start` and has `steps` at `rate`; `probe` is how far along the
+    eigenvectors the loss is looked at."""
 
     rate: float = 0.05
     steps: int = 50
     probe: float = 1e-3
+    start: tuple[float, float] = (1.0, 0.01)
 
 
 SMOKE = Config(steps=20)
@@ -79,7 +81,7 @@ def run(config: Config) -> dict[str, Any]:
 
     def descend() -> jax.Array:
         rule, surface = optimizers.gradient_descent(config.rate), surfaces.saddle()
-        return surfaces.trajectory(rule, surface, surface.start, config.steps).points
+        return surfaces.trajectory(rule, surface, jnp.array(config.start), config.steps).points
 
     with jax.enable_x64(True):
         points = critical_points()

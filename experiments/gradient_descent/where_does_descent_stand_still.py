@@ -49,18 +49,14 @@ def slope() -> surfaces.Surface:
     return surfaces.Surface(lambda x: -x, np.array(-1.0))
 
 
-def points() -> dict[str, tuple[surfaces.Surface, np.ndarray]]:
-    """The surfaces, and the points near which the descent starts."""
-    return {
-        "local minimum": (surfaces.local_minimum(), np.array(LOCAL_MINIMUM)),
-        "saddle": (surfaces.saddle(offset=0.1), np.zeros(2)),
-        "slope": (slope(), np.array(0.0)),
-    }
-
-
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`near`: distance from the point; `away`: distance at which it has left."""
+    """Each of `seeds` descents starts `near` a point and has left when it is `away` from it; both
+    are distances. Its `rate` is also that of the balls, of `ball_steps`, and of the long descent,
+    of `course_steps`.
+
+    The noise is that of each of `batch_sizes`; the saddle's own start is `offset` from the ridge.
+    """
 
     seeds: int = 40
     seed: int = 15_009
@@ -69,6 +65,8 @@ class Config:
     rate: float = 0.02
     batch_sizes: tuple[int, ...] = (8, 32, 128)
     course_steps: int = 20_000
+    ball_steps: int = 400
+    offset: float = 0.1
 
 
 SMOKE = Config(seeds=12, batch_sizes=(32,), course_steps=15_000)
@@ -79,11 +77,13 @@ def run(config: Config) -> dict[str, Any]:
     """Steps until each point is left, balls rolling to rest, and one long descent."""
     grid = np.linspace(0.0, 8.2, 165, dtype=np.float32)
     rolling, xs, (losses, slopes) = jax.device_get(
-        jax.jit(slow.pictures, static_argnums=(1, 2))(grid, config.rate, config.course_steps)
+        jax.jit(slow.pictures, static_argnums=(1, 2, 3))(
+            grid, config.rate, config.course_steps, config.ball_steps
+        )
     )
     places, counts = np.unique(np.floor(xs / 0.1).astype(int), return_counts=True)
     with jax.enable_x64(True):
-        left = {name: leave(name, config) for name in points()}
+        left = {name: leave(*at, config) for name, at in points(config).items()}
     return {
         "left": left,
         "balls": {name: rolling[name] for name in slow.BALLS},
@@ -94,17 +94,26 @@ def run(config: Config) -> dict[str, Any]:
         "end": xs[-1],
         "rate": config.rate,
         "batch_sizes": config.batch_sizes,
+        "near": config.near,
         "away": config.away,
     }
 
 
-def leave(name: str, config: Config) -> dict[str, np.ndarray]:
+def points(config: Config) -> dict[str, tuple[surfaces.Surface, np.ndarray]]:
+    """The surfaces, and the points near which the descent starts."""
+    return {
+        "local minimum": (surfaces.local_minimum(), np.array(LOCAL_MINIMUM)),
+        "saddle": (surfaces.saddle(offset=config.offset), np.zeros(2)),
+        "slope": (slope(), np.array(0.0)),
+    }
+
+
+def leave(surface: surfaces.Surface, point: np.ndarray, config: Config) -> dict[str, np.ndarray]:
     """Steps by [batch size, seed] until the point is left, and how many count as one.
 
     That many is the median number of steps from the surface's own start, on other seeds. A descent
     that is still there after 1000 times as many has one more.
     """
-    surface, point = points()[name]
     usual = jnp.linalg.norm(jnp.ravel(jax.grad(surface)(jnp.asarray(surface.start))))
     start_key, near_key = jax.random.split(jax.random.key(config.seed))
 
@@ -185,7 +194,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     gate = Gate("pos", bool(on_slope == 0), f"on an even slope {on_slope} of all descents stop")
     scope = (
         "one-dimensional double well and x² − y², Gaussian gradient noise of B examples, descent "
-        f"at rate {results['rate']} from 0.01 off, left at {results['away']}, float64"
+        f"at rate {results['rate']} from {results['near']} off, left at {results['away']}, float64"
     )
     return [all_of("C-009", parts, gates=[gate], scope=scope, beside=beside)]
 

@@ -11,6 +11,8 @@ import optax
 
 from jaxtricks import optimizers, surfaces
 
+# Starts of the valley, of the turned one, and of the paths over the linear regression.
+VALLEY_START, ROTATED_START, LINE_START = (-3.0, 1.0), (-3.0, 0.5), (-2.0, 3.5)
 # Just under the limit of stability 2 / 20, where gradient descent zig-zags.
 ZIGZAG_RATE = 0.095
 DECAY = 0.9
@@ -36,20 +38,20 @@ LINE_RATE = 0.1
 def valley() -> surfaces.Surface:
     """The lecture's contour: steep across, flat along, condition number 20."""
     return surfaces.quadratic((1.0, 20.0))._replace(
-        start=np.array([-3.0, 1.0]), view=((-3.5, 3.5), (-1.75, 1.75))
+        start=np.array(VALLEY_START), view=((-3.5, 3.5), (-1.75, 1.75))
     )
 
 
 def rotated_valley() -> surfaces.Surface:
     """The same valley, turned by 30 degrees."""
     return surfaces.quadratic((1.0, 20.0), angle=math.pi / 6)._replace(
-        start=np.array([-3.0, 0.5]), view=((-3.5, 3.5), (-2.5, 2.5))
+        start=np.array(ROTATED_START), view=((-3.5, 3.5), (-2.5, 2.5))
     )
 
 
 def line_start() -> np.ndarray:
     """Intercept and slope from which the paths over the linear regression start."""
-    return np.array([-2.0, 3.5])
+    return np.array(LINE_START)
 
 
 def line_fit() -> tuple[np.ndarray, np.ndarray]:
@@ -59,12 +61,14 @@ def line_fit() -> tuple[np.ndarray, np.ndarray]:
     return inputs, inputs @ np.array([1.0, 2.0]) + rng.normal(0.0, 0.5, 64)
 
 
-def rule(name: str, rate: float | None = None) -> optax.GradientTransformationExtraArgs:
-    """The optimizer drawn under `name`, at the shared rate unless another is given."""
+def rule(
+    name: str, rate: float | None = None, *, decay: float = DECAY
+) -> optax.GradientTransformationExtraArgs:
+    """The optimizer drawn under `name`, at the shared rate and momentum unless given others."""
     makers = {
         "gradient descent": optimizers.gradient_descent,
-        "momentum": lambda rate: optimizers.momentum(rate, decay=DECAY),
-        "nesterov": lambda rate: optimizers.nesterov(rate, decay=DECAY),
+        "momentum": lambda rate: optimizers.momentum(rate, decay=decay),
+        "nesterov": lambda rate: optimizers.nesterov(rate, decay=decay),
         "adagrad": optimizers.adagrad,
         "adadelta": optimizers.adadelta,
         "rmsprop": optimizers.rmsprop,
@@ -73,14 +77,14 @@ def rule(name: str, rate: float | None = None) -> optax.GradientTransformationEx
     return makers[name](RATES[name] if rate is None else rate)
 
 
-def weights(name: str, points: np.ndarray) -> np.ndarray:
+def weights(name: str, points: np.ndarray, *, decay: float = DECAY) -> np.ndarray:
     """Where the weights are along a path of `rule(name)`, `[..., step, 2]`, from its first step on.
 
-    Nesterov's rule moves the look-ahead point, `points = weights + DECAY * velocity`.
+    Nesterov's rule moves the look-ahead point, `points = weights + decay * velocity`.
     """
     found = np.array(points, float)
     if name == "nesterov":
         for step in range(1, found.shape[-2]):
             before = found[..., step - 1, :]
-            found[..., step, :] = (found[..., step, :] + DECAY * before) / (1 + DECAY)
+            found[..., step, :] = (found[..., step, :] + decay * before) / (1 + decay)
     return found

@@ -41,22 +41,16 @@ from jaxtricks import optimizers, surfaces
 FIGURES = ("F-036",)
 CLAIMS = ("C-021",)
 
-RATE, TILT, LARGEST_TILT, REACH = 0.02, 0.5, 1.2, 1.8
-SHOWN = 0.9
-ONE_WELL = (1.6, 2.4)  # tilts; above 8 / (3 sqrt 3) = 1.54 the slope has one root
-PLANS = {
-    "C-021": Plan(
-        effects={"share": 0.02},
-        gates=("pos",),
-        settings={"rate": RATE, "rho": SHOWN, "tilts": (0.0, LARGEST_TILT), "starts": REACH,
-                  "tilts of one well": ONE_WELL},
-    )
-}  # fmt: skip
-
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`points`: per axis of the escape map; `wells`: random ones; `steps` of every run."""
+    """Every run has `steps` at `rate`; the escape map has `points` per axis, and its well is tilted
+    by `tilt`.
+
+    Of `wells` random ones the tilts lie between 0 and `largest_tilt`, and the starts within `reach`
+    of 0. The rho of `decays` that is `shown` is judged. The control's tilts lie between those of
+    `one_well`: over 8 / (3 sqrt 3) = 1.54 the slope has one root.
+    """
 
     points: int = 61
     wells: int = 1000
@@ -64,10 +58,24 @@ class Config:
     steps: int = 2000
     path_steps: int = 120
     seed: int = 15_021
+    rate: float = 0.02
+    tilt: float = 0.5
+    largest_tilt: float = 1.2
+    reach: float = 1.8
+    shown: float = 0.9
+    one_well: tuple[float, float] = (1.6, 2.4)
 
 
 SMOKE = Config(points=13, wells=100, steps=600)
 FULL = Config(points=201, wells=20_000, steps=5000)
+PLANS = {
+    "C-021": Plan(
+        effects={"share": 0.02},
+        gates=("pos",),
+        settings={"rate": Config.rate, "rho": Config.shown, "tilts": (0.0, Config.largest_tilt),
+                  "starts": Config.reach, "tilts of one well": Config.one_well},
+    )
+}  # fmt: skip
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -75,7 +83,7 @@ def run(config: Config) -> dict[str, Any]:
     decays = np.linspace(0.0, 0.99, config.points, dtype=np.float32)
     velocities = np.linspace(-0.1, 0.3, config.points, dtype=np.float32)
     fine = np.linspace(0.0, 0.99, 991, dtype=np.float32)
-    escaped, threshold = map(np.asarray, escapes(decays, velocities, fine, config.steps))
+    escaped, threshold = map(np.asarray, escapes(decays, velocities, fine, config))
     wells, single = map(np.asarray, random_wells(config))
     return {
         "map_decays": decays,
@@ -86,19 +94,21 @@ def run(config: Config) -> dict[str, Any]:
         "deeper": wells.astype(int),
         "single": single.mean(axis=1),
         "steps": config.steps,
-        **drawn_paths(config.path_steps),
+        "rate": config.rate,
+        "shown": config.shown,
+        **drawn_paths(config),
     }
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(jax.jit, static_argnames="config")
 def escapes(
-    decays: jax.Array, velocities: jax.Array, fine: jax.Array, steps: int
+    decays: jax.Array, velocities: jax.Array, fine: jax.Array, config: Config
 ) -> tuple[jax.Array, jax.Array]:
     """Whether the picture's ball escapes `[decay, velocity]`, and from rest `[fine]`."""
-    tilt, start = jnp.array(TILT), surfaces.double_well(TILT).start
+    tilt, start = jnp.array(config.tilt), surfaces.double_well(config.tilt).start
 
     def one(decay: jax.Array, velocity: jax.Array) -> jax.Array:
-        return ends_right(tilt, start, decay, velocity, steps)
+        return ends_right(config, tilt, start, decay, velocity)
 
     over_map = jax.vmap(jax.vmap(one, (None, 0)), (0, None))
     return over_map(decays, velocities), jax.vmap(one, (0, None))(fine, jnp.zeros(()))
@@ -108,19 +118,20 @@ def escapes(
 def random_wells(config: Config) -> tuple[jax.Array, jax.Array]:
     """Whether the runs `[decay, well]` end in the deeper well, and in the only one there is."""
     keys = jax.random.split(jax.random.key(config.seed), 3)
-    tilts = jax.random.uniform(keys[0], (config.wells,), maxval=LARGEST_TILT)
-    starts = jax.random.uniform(keys[1], (config.wells,), minval=-REACH, maxval=REACH)
-    steep = jax.random.uniform(keys[2], (config.wells,), minval=ONE_WELL[0], maxval=ONE_WELL[1])
+    tilts = jax.random.uniform(keys[0], (config.wells,), maxval=config.largest_tilt)
+    starts = jax.random.uniform(keys[1], (config.wells,), minval=-config.reach, maxval=config.reach)
+    least, most = config.one_well
+    steep = jax.random.uniform(keys[2], (config.wells,), minval=least, maxval=most)
 
     def over(runs: Callable) -> Callable:
         return jax.vmap(jax.vmap(runs, (0, 0, None)), (None, None, 0))
 
     def right(tilt: jax.Array, start: jax.Array, decay: jax.Array) -> jax.Array:
-        return ends_right(tilt, start, decay, jnp.zeros(()), config.steps)
+        return ends_right(config, tilt, start, decay, jnp.zeros(()))
 
     def settles(tilt: jax.Array, start: jax.Array, decay: jax.Array) -> jax.Array:
         well = surfaces.double_well(tilt)
-        end = surfaces.trajectory(ball(decay, 0.0), well, start, config.steps).points[-1]
+        end = surfaces.trajectory(ball(config, decay, 0.0), well, start, config.steps).points[-1]
         return jnp.abs(jax.grad(well)(end)) < 1e-2
 
     decays = jnp.array(config.decays)
@@ -128,49 +139,53 @@ def random_wells(config: Config) -> tuple[jax.Array, jax.Array]:
 
 
 def ends_right(
-    tilt: jax.Array, start: jax.Array, decay: jax.Array, velocity: jax.Array, steps: int
+    config: Config, tilt: jax.Array, start: jax.Array, decay: jax.Array, velocity: jax.Array
 ) -> jax.Array:
     """Whether a run ends right of the hill's top (the middle root of the slope)."""
     well = surfaces.double_well(tilt)
-    end = surfaces.trajectory(ball(decay, velocity), well, start, steps).points[-1]
+    end = surfaces.trajectory(ball(config, decay, velocity), well, start, config.steps).points[-1]
     angle = jnp.arccos(tilt / (8 / (3 * jnp.sqrt(3.0)))) / 3
     top = 2 / jnp.sqrt(3.0) * jnp.cos(angle - 2 * jnp.pi / 3)
     return end > top
 
 
-def ball(decay: jax.Array, velocity: jax.Array) -> optax.GradientTransformation:
+def ball(
+    config: Config, decay: jax.Array | float, velocity: jax.Array | float
+) -> optax.GradientTransformation:
     """Momentum, rate inside, with an initial velocity."""
     rule = optimizers.scale_by_momentum(decay, initial_velocity=velocity)
-    return optax.chain(optimizers.gradient_descent(RATE), rule)
+    return optax.chain(optimizers.gradient_descent(config.rate), rule)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
-def drawn_paths(steps: int) -> dict[str, Any]:
+@functools.partial(jax.jit, static_argnames="config")
+def drawn_paths(config: Config) -> dict[str, Any]:
     """The hill and both balls on it."""
-    well = surfaces.double_well(TILT)
-    x = jnp.linspace(-REACH, REACH, 181)
-    paths = {"gradient descent": optimizers.gradient_descent(RATE), "momentum": ball(SHOWN, 0.0)}
+    well = surfaces.double_well(config.tilt)
+    x = jnp.linspace(-config.reach, config.reach, 181)
+    plain, heavy = optimizers.gradient_descent(config.rate), ball(config, config.shown, 0.0)
+    paths = {"gradient descent": plain, "momentum": heavy}
     results: dict[str, Any] = {"x": x, "hill": jax.vmap(well)(x)}
     for name, tx in paths.items():
-        path = surfaces.trajectory(tx, well, well.start, steps)
+        path = surfaces.trajectory(tx, well, well.start, config.path_steps)
         results |= {f"{name} x": path.points, f"{name} loss": path.losses}
     return results
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """No guarantee: a run that fails. Some hope: momentum 0.9 ends right more often."""
-    wells = np.asarray(results["deeper"], bool)
-    heavy, plain = wells[list(results["decays"]).index(SHOWN)], wells[0]
+    wells, rho = np.asarray(results["deeper"], bool), results["shown"]
+    shown = list(results["decays"]).index(rho)
+    heavy, plain = wells[shown], wells[0]
     n = len(plain)
-    single = results["single"][[0, list(results["decays"]).index(SHOWN)]]
+    single = results["single"][[0, shown]]
     parts = [
         holds(
-            f"of {n} runs with rho = {SHOWN} {np.sum(~heavy)} end in the worse well",
+            f"of {n} runs with rho = {rho} {np.sum(~heavy)} end in the worse well",
             bool(np.any(~heavy)),
             panel="c",
         ),
         paired(
-            f"share that ends in the deeper well with rho = {SHOWN}, minus gradient descent's",
+            f"share that ends in the deeper well with rho = {rho}, minus gradient descent's",
             share_difference(heavy, plain),
             effect=PLANS["C-021"].effects["share"],
             claimed="up",
@@ -190,7 +205,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     )
     scope = (
         f"{n} random double wells and starts, 1 parameter, {results['steps']} full-gradient steps "
-        f"at rate {RATE}, float32"
+        f"at rate {results['rate']}, float32"
     )
     return [all_of("C-021", parts, scope=scope, gates=[gate], beside=beside)]
 
@@ -235,5 +250,6 @@ def draw_hill(axes: Axes, results: dict[str, Any]) -> None:
         axes.plot(x[-1], y[-1], "o", color=look["color"], mec="black", ms=11, label=name, zorder=4)
     axes.plot(results["momentum x"][0], results["momentum loss"][0], "o", mfc="white", mec="black",
               ms=9, zorder=5, label="start")  # fmt: skip
-    axes.set(xlabel="$x$", ylabel="loss", title=rf"every step, $\rho$ = {SHOWN}, rate {RATE}")
+    axes.set(xlabel="$x$", ylabel="loss")
+    axes.set_title(rf"every step, $\rho$ = {results['shown']}, rate {results['rate']}")
     axes.legend(loc="upper right")

@@ -35,20 +35,12 @@ from experiments.engine import (
     method,
     tolerance,
 )
-from experiments.lab.scenes import RATES, rotated_valley
+from experiments.lab.scenes import RATES, ROTATED_START, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ()
 CLAIMS = ("C-018",)
 ERRATA = ("E-63",)
-B1 = 0.9
-PLANS = {
-    "C-018": Plan(
-        effects={"count": 0.5, "relative": 1e-12},
-        gates=("pos",),
-        settings={"b1": B1, "rate": RATES["adam"], "argument": "momentum"},
-    )
-}
 # Arguments after `params` of the rules of torch 1.13, without those that only say how to compute
 # (foreach, capturable, differentiable, fused, maximize). Torch 2.13 has the same, and two rules
 # more: Adafactor, and Muon, which has a momentum too.
@@ -76,23 +68,34 @@ NO_RULES = ("_", "scale_by")  # how names begin that are private, or parts of a 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`steps`: of Adam's path."""
+    """Adam's path has `steps` from `start`, at `rate` and with the first moment's decay `b1`, from
+    0 to under 1."""
 
     steps: int = 60
+    start: tuple[float, float] = ROTATED_START
+    rate: float = RATES["adam"]
+    b1: float = 0.9
 
 
 SMOKE = Config(steps=20)
 FULL = Config(steps=1000)
+PLANS = {
+    "C-018": Plan(
+        effects={"count": 0.5, "relative": 1e-12},
+        gates=("pos",),
+        settings={"b1": Config.b1, "rate": Config.rate, "argument": "momentum"},
+    )
+}
 
 
 def run(config: Config) -> dict[str, Any]:
     """The tables of arguments, and Adam's first moment beside the velocity, `[step, weight]`."""
-    start = jnp.array(rotated_valley().start)
+    start, b1 = jnp.array(config.start), config.b1
     with jax.enable_x64(True):
-        rule = optimizers.adam(RATES["adam"], b1=B1)
+        rule = optimizers.adam(config.rate, b1=b1)
         path = surfaces.trajectory(rule, rotated_valley(), start.astype(float), config.steps)
-        moment = states(optax.scale_by_adam(b1=B1), path.gradients)[1].mu
-        velocity = states(optimizers.scale_by_momentum(B1), path.gradients)[0]
+        moment = states(optax.scale_by_adam(b1=b1), path.gradients)[1].mu
+        velocity = states(optimizers.scale_by_momentum(b1), path.gradients)[0]
     return {
         "torch": TORCH,
         "optax": arguments_of_optax(),
@@ -100,6 +103,7 @@ def run(config: Config) -> dict[str, Any]:
         "gradients": path.gradients,
         "moment": moment,
         "velocity": velocity,
+        "b1": b1,
     }
 
 
@@ -137,8 +141,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     tables = {"torch": results["torch"], "optax": results["optax"]}
     takers = {name: taking(table, "momentum") for name, table in tables.items()}
     others = {name: [r for r in rules if r.lower() != "sgd"] for name, rules in takers.items()}
-    moment, velocity = results["moment"], results["velocity"]
-    apart = np.max(np.abs(moment - (1 - B1) * velocity)) / np.max(np.abs(moment))
+    moment, velocity, b1 = results["moment"], results["velocity"], results["b1"]
+    apart = np.max(np.abs(moment - (1 - b1) * velocity)) / np.max(np.abs(moment))
     listed = " and ".join(f"{', '.join(rules)} in {name}" for name, rules in others.items())
     parts = [
         tolerance(
@@ -151,7 +155,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             panel="a",
         ),
         tolerance(
-            f"distance of Adam's first moment from {1 - B1:.1g} of the velocity, over its largest",
+            f"distance of Adam's first moment from {1 - b1:.1g} of the velocity, over its largest",
             [exactly(apart)],
             within=plan.effects["relative"],
             panel="c",
@@ -177,12 +181,12 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             gates=[control],
             scope=f"all {len(tables['torch'])} rules of torch 1.13 by its documentation and all "
             f"{len(tables['optax'])} of optax {version}; the moment along {len(moment)} updates of "
-            f"Adam on the turned valley, 2 parameters, b1 = {B1}, float64",
+            f"Adam on the turned valley, 2 parameters, b1 = {b1}, float64",
         ),
         demonstration(
             "E-63",
             bool(memory and others["torch"] and others["optax"] and apart < 1e-12),
-            f"Adam's momentum is its b1: m is {1 - B1:.1g} of the velocity to {apart:.1g}; other "
+            f"Adam's momentum is its b1: m is {1 - b1:.1g} of the velocity to {apart:.1g}; other "
             f"rules with the argument are {listed}",
             panel="b",
         ),
@@ -202,14 +206,14 @@ def draw(results: dict[str, Any]) -> Figure:
     ours.set_title(
         f"{len(shown)} rules of optax {version}\n(none of its {others} others takes momentum)"
     )
-    steps = np.arange(1, len(results["moment"]) + 1)
+    steps, b1 = np.arange(1, len(results["moment"]) + 1), results["b1"]
     gradient, velocity, moment = (results[key][:, 0] for key in ("gradients", "velocity", "moment"))
     moments.plot(steps, gradient, color="grey", lw=1, label="gradient")
     look = method("momentum") | {"linestyle": "-", "lw": 4, "alpha": 0.5}
-    moments.plot(steps, (1 - B1) * velocity, **look | {"label": rf"{1 - B1:.1g} $\times$ velocity"})
+    moments.plot(steps, (1 - b1) * velocity, **look | {"label": rf"{1 - b1:.1g} $\times$ velocity"})
     moments.plot(steps, moment, **method("adam") | {"label": "Adam's first moment m"})
     moments.set(xlabel="step", ylabel="first component")
-    moments.set_title(rf"Adam on the turned valley, $\beta_1$ = {B1}")
+    moments.set_title(rf"Adam on the turned valley, $\beta_1$ = {b1}")
     moments.legend(loc="best")
     return fig
 

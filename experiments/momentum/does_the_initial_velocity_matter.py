@@ -38,37 +38,50 @@ from experiments.engine import (
     ordered,
     tolerance,
 )
-from experiments.lab.scenes import RATES, valley
+from experiments.lab.scenes import RATES, VALLEY_START, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-100",)
 CLAIMS = ("C-019",)
 ERRATA = ("E-60", "E-65")
 
-RATE, NOISE, TARGET, LARGE = RATES["momentum"], 0.1, 0.01, 100.0
 COAST, COASTING = 10, (0.5, 0.9, 0.99, 1.0)
-PLANS = {
-    "C-019": Plan(
-        effects={"log10 ratio": 0.02},
-        gates=("pos",),
-        settings={"rate": RATE, "noise": NOISE, "target": TARGET, "control": LARGE},
-    )
-}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`decays`: rho; `draws`: initial velocities; `steps` of every run; `seeds`: of the noise."""
+    """Every run has `steps` from `start` at `rate`, with each rho of `decays`, from 0 to under 1.
+
+    There are `draws` initial velocities, in the control `large` times as large, and `seeds` of the
+    noise, whose standard deviation is `noise`. The `target` is a share of the start's loss.
+    """
 
     decays: tuple[float, ...] = (0.9, 0.99)
     draws: int = 5
     steps: int = 2000
     seeds: int = 100
     seed: int = 15_019
+    start: tuple[float, float] = VALLEY_START
+    rate: float = RATES["momentum"]
+    noise: float = 0.1
+    target: float = 0.01
+    large: float = 100.0
 
 
 SMOKE = Config(draws=2, steps=800, seeds=5)
 FULL = Config(draws=20, seeds=500)
+PLANS = {
+    "C-019": Plan(
+        effects={"log10 ratio": 0.02},
+        gates=("pos",),
+        settings={
+            "rate": Config.rate,
+            "noise": Config.noise,
+            "target": Config.target,
+            "control": Config.large,
+        },
+    )
+}
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -81,6 +94,9 @@ def run(config: Config) -> dict[str, Any]:
         **measured,
         "decays": config.decays,
         "steps": config.steps,
+        "rate": config.rate,
+        "noise": config.noise,
+        "large": config.large,
         "shown": shown,
         "fade": fade[:, shown],
         "largest": fade.max(axis=1),
@@ -93,20 +109,22 @@ def measure(config: Config) -> dict[str, jax.Array]:
     """All numbers, in one program."""
     keys = jax.random.split(jax.random.key(config.seed), config.seeds + 1)
     draws = jax.random.normal(keys[0], (config.draws, 2))
-    noisy, start = surfaces.with_gradient_noise(valley(), NOISE**2), jnp.array(valley().start)
+    noisy = surfaces.with_gradient_noise(valley(), config.noise**2)
+    start = jnp.array(config.start)
     tail = config.steps // 10
 
     def ratios(decay: jax.Array, key: jax.Array, size: float) -> tuple[jax.Array, ...]:
         """Log10 of steps, final losses and all losses, for each draw, over those from rest."""
 
         def follow(velocity: jax.Array) -> surfaces.Trajectory:
-            rule = ball(decay, velocity)
+            rule = ball(config.rate, decay, velocity)
             return surfaces.trajectory(rule, noisy, start, config.steps, key=key)
 
         rest = follow(jnp.zeros(2))
         speed = size * jnp.sqrt(jnp.mean(rest.updates**2, axis=0))
         losses = jax.vmap(follow)(draws * speed[None]).losses
         end = jnp.mean(losses[:, -tail:], axis=1) / jnp.mean(rest.losses[-tail:])
+        arrival = functools.partial(first_under, config.target)
         steps = jax.vmap(arrival)(losses) / arrival(rest.losses)
         return jnp.log10(steps), jnp.log10(end), jnp.log10(losses / rest.losses[None])
 
@@ -117,29 +135,29 @@ def measure(config: Config) -> dict[str, jax.Array]:
             "steps ratio": steps,
             "end ratio": end,
             "fade": jnp.mean(jnp.abs(losses), axis=(0, 1)),
-            "large ratio": over_seeds(decay, keys[1:], LARGE)[0],
+            "large ratio": over_seeds(decay, keys[1:], config.large)[0],
         }
 
     measured = jax.vmap(one)(jnp.array(config.decays))
     return measured | {"coast": jax.vmap(coast)(jnp.array(COASTING))}
 
 
-def arrival(losses: jax.Array) -> jax.Array:
+def first_under(target: float, losses: jax.Array) -> jax.Array:
     """First step at which the loss is under the target, and at the next one too."""
-    under = losses < TARGET * losses[0]
+    under = losses < target * losses[0]
     met = under[:-1] & under[1:]
     return jnp.where(jnp.any(met), jnp.argmax(met), len(losses) - 1)
 
 
 def coast(decay: jax.Array) -> jax.Array:
     """The velocity on flat ground, from 1."""
-    flat = ball(decay, jnp.ones(()))
+    flat = ball(1.0, decay, jnp.ones(()))
     return surfaces.trajectory(flat, lambda x: 0.0 * x, jnp.zeros(()), 30).updates
 
 
-def ball(decay: jax.Array, velocity: jax.Array) -> optax.GradientTransformation:
+def ball(rate: float, decay: jax.Array, velocity: jax.Array) -> optax.GradientTransformation:
     """Momentum, rate inside, with an initial velocity of its own in each coordinate."""
-    rule = optimizers.momentum(RATE, decay=decay, lr_inside=True)
+    rule = optimizers.momentum(rate, decay=decay, lr_inside=True)
 
     def init(params: jax.Array) -> Any:
         return optax.tree.set(rule.init(params), velocity=velocity)
@@ -177,7 +195,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     shown = Gate(
         "pos",
         bool(least > within),
-        f"velocities {LARGE:g} times as large change log10 of the steps by {least:.2g} or more",
+        f"velocities {results['large']:g} times as large change log10 of the steps by "
+        f"{least:.2g} or more",
     )
     coasted = results["coast"][:, COAST - 1]
     return [
@@ -185,9 +204,10 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             "C-019",
             parts,
             gates=[shown],
-            scope=f"quadratic of 2 weights, condition number 20, gradient noise {NOISE}, momentum "
-            f"{' and '.join(f'{decay:g}' for decay in decays)} at rate {RATE}, {draws} initial "
-            f"velocities at the run's own rms, {results['steps']} updates, float64",
+            scope=f"quadratic of 2 weights, condition number 20, gradient noise "
+            f"{results['noise']}, momentum {' and '.join(f'{decay:g}' for decay in decays)} at "
+            f"rate {results['rate']}, {draws} initial velocities at the run's own rms, "
+            f"{results['steps']} updates, float64",
             beside=[beside(results, i) for i in range(len(decays))],
         ),
         demonstration(

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, figure
-from experiments.lab.scenes import DECAY, valley
+from experiments.lab.scenes import DECAY, VALLEY_START, valley
 from jaxtricks import optimizers, schedules, surfaces
 
 FIGURES = ("F-098",)
@@ -28,12 +28,21 @@ FORMS = {"outside": False, "inside": True}
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`drop`: the step at which the rate is divided by 10; `after`: steps that are counted."""
+    """The rate is multiplied by `factor` after `drop` steps of `steps`, of which `after` more are
+    counted; on the valley, whose paths begin at `start`, after `valley_drop`.
+
+    It starts at `rate`, on the valley at `valley_rate`; `decay` is rho, from 0 to under 1.
+    """
 
     drop: int = 100
     after: int = 10
     steps: int = 140
     valley_drop: int = 10
+    rate: float = 0.1
+    valley_rate: float = 0.02
+    factor: float = 0.1
+    decay: float = DECAY
+    start: tuple[float, float] = VALLEY_START
 
 
 SMOKE = Config()
@@ -44,12 +53,13 @@ def run(config: Config) -> dict[str, Any]:
     """Both forms under a constant gradient, and on the valley."""
     with jax.enable_x64(True):
         results: dict[str, Any] = {"drop": config.drop, "after": config.after}
-        results["valley_drop"] = config.valley_drop
+        results |= {"valley_drop": config.valley_drop, "decay": config.decay}
+        results["rates"] = [config.rate, config.factor * config.rate]
+        results["valley_rates"] = [config.valley_rate, config.factor * config.valley_rate]
+        ground = lambda w: w, jnp.zeros(()), config.rate, config.drop
+        bowl = valley(), jnp.array(config.start), config.valley_rate, config.valley_drop
         for name, inside in FORMS.items():
-            path = follow(lambda w: w, jnp.zeros(()), 0.1, config.drop, config.steps, inside)
-            on_valley = follow(
-                valley(), jnp.array(valley().start), 0.02, config.valley_drop, config.steps, inside
-            )
+            path, on_valley = follow(config, inside, *ground), follow(config, inside, *bowl)
             results |= {
                 f"{name} position": path.points,
                 f"{name} displacement": path.points[config.drop + config.after]
@@ -59,10 +69,12 @@ def run(config: Config) -> dict[str, Any]:
     return results
 
 
-def follow(loss: Any, start: jax.Array, rate: float, drop: int, steps: int, inside: bool) -> Any:
-    schedule = schedules.multistep_decay(rate, (drop,))
-    rule = optimizers.momentum(schedule, decay=DECAY, lr_inside=inside)
-    return surfaces.trajectory(rule, loss, start, steps)
+def follow(
+    config: Config, inside: bool, loss: Any, start: jax.Array, rate: float, drop: int
+) -> Any:
+    schedule = schedules.multistep_decay(rate, (drop,), factor=config.factor)
+    rule = optimizers.momentum(schedule, decay=config.decay, lr_inside=inside)
+    return surfaces.trajectory(rule, loss, start, config.steps)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -88,7 +100,8 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.legend(loc="upper right")
     position.axvspan(0, after, color="grey", alpha=0.1, linewidth=0)
     position.set(xlabel="steps after the drop", ylabel="position, 0 at the drop")
-    position.set_title("constant gradient 1, rate from 0.1 to 0.01")
+    position.set_title("constant gradient 1, rate from {:g} to {:g}".format(*results["rates"]))
     losses.set(xlabel="step (dotted: the drop)", ylabel="loss")
-    losses.set_title(rf"valley, rate from 0.02 to 0.002, $\rho$ = {DECAY}")
+    before, after = results["valley_rates"]
+    losses.set_title(rf"valley, rate from {before:g} to {after:g}, $\rho$ = {results['decay']}")
     return fig

@@ -22,24 +22,29 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import COLOURS, Verdict, demonstration, draw_surface, figure, surface_grid
-from experiments.lab.scenes import DECAY, RATES, rotated_valley
+from experiments.lab.scenes import DECAY, RATES, ROTATED_START, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-025", "F-026")
 CLAIMS = ()
 ERRATA = ("E-61", "E-96")
 
-RATE = RATES["momentum"]
 ARROWS = {"velocity": COLOURS[2], "gradient": COLOURS[5], "step": "black"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`iterate`: the update that is drawn; `steps`: of the paths; `literal_steps`: of 004:63."""
+    """Paths of `steps` updates begin at `start`, at `rate` and with the momentum `decay` in [0, 1).
+
+    The step after update number `iterate` is drawn, and 004:63 is run for `literal_steps`.
+    """
 
     iterate: int = 3
     steps: int = 30
     literal_steps: int = 5
+    start: tuple[float, float] = ROTATED_START
+    rate: float = RATES["momentum"]
+    decay: float = DECAY
 
 
 SMOKE = Config(steps=10)
@@ -51,35 +56,36 @@ def run(config: Config) -> dict[str, Any]:
     with jax.enable_x64(True):
         found = measure(config)
         corners = [found["x"], found["x"] + found["rho_v"], found["x"] + found["momentum_arrow"]]
-        return {"grid": surface_grid(rotated_valley(), view_of(*corners)), **found}
+        grid = surface_grid(rotated_valley(), view_of(*corners))
+        return {"grid": grid, "rate": config.rate, "decay": config.decay, **found}
 
 
 @functools.partial(jax.jit, static_argnames="config")
 def measure(config: Config) -> dict[str, Any]:
     """All numbers, in one program."""
-    start, gradient = jnp.array(rotated_valley().start), jax.grad(rotated_valley())
-    rule = optimizers.momentum(RATE, decay=DECAY, lr_inside=True)
+    start, gradient = jnp.array(config.start), jax.grad(rotated_valley())
+    rule = optimizers.momentum(config.rate, decay=config.decay, lr_inside=True)
     path = surfaces.trajectory(rule, rotated_valley(), start, config.steps)
     x, v = path.points[config.iterate], path.updates[config.iterate - 1]
-    ahead = optimizers.lookahead_point(x, v, DECAY)
+    ahead = optimizers.lookahead_point(x, v, config.decay)
     state = optax.tree.set(rule.init(x), velocity=v)
     momentum_step, _ = rule.update(gradient(x), state)
     nesterov_step, _ = rule.update(gradient(ahead), state)
-    points, lookaheads, steps = nesterov_path(start, config.steps)
+    points, lookaheads, steps = nesterov_path(config)
     ahead_gradients = jax.vmap(gradient)(lookaheads)
     next_gradients = jax.vmap(gradient)(points + steps)
     lengths = jnp.linalg.norm(ahead_gradients, axis=1)
     return {
         "x": x,
-        "rho_v": DECAY * v,
-        "momentum_arrow": -RATE * gradient(x),
-        "nesterov_arrow": -RATE * gradient(ahead),
+        "rho_v": config.decay * v,
+        "momentum_arrow": -config.rate * gradient(x),
+        "nesterov_arrow": -config.rate * gradient(ahead),
         "momentum_step": momentum_step,
         "nesterov_step": nesterov_step,
         "distance_of_points": jnp.linalg.norm(points + steps - lookaheads, axis=1),
-        "alpha_gradient": RATE * lengths,
+        "alpha_gradient": config.rate * lengths,
         "gradient_difference": jnp.linalg.norm(next_gradients - ahead_gradients, axis=1) / lengths,
-        "literal_losses": literal_losses(config.literal_steps),
+        "literal_losses": literal_losses(config),
         "right_losses": path.losses[: config.literal_steps + 1],
     }
 
@@ -92,24 +98,25 @@ def view_of(*points: jax.Array) -> list[tuple[float, float]]:
     return [(float(c - half), float(c + half)) for c in middle]
 
 
-def nesterov_path(start: jax.Array, steps: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+def nesterov_path(config: Config) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Points, look-ahead points and steps of the first form (002:293)."""
-    rule = optimizers.momentum(RATE, decay=DECAY, lr_inside=True)
+    rule = optimizers.momentum(config.rate, decay=config.decay, lr_inside=True)
+    start = jnp.array(config.start)
 
     def body(carry: Any, _: None) -> tuple[Any, tuple[jax.Array, ...]]:
         x, state = carry
-        ahead = optimizers.lookahead_point(x, optax.tree.get(state, "velocity"), DECAY)
+        ahead = optimizers.lookahead_point(x, optax.tree.get(state, "velocity"), config.decay)
         step, state = rule.update(jax.grad(rotated_valley())(ahead), state)
         return (x + step, state), (x, ahead, step)
 
-    return jax.lax.scan(body, (start, rule.init(start)), length=steps)[1]
+    return jax.lax.scan(body, (start, rule.init(start)), length=config.steps)[1]
 
 
-def literal_losses(steps: int) -> jax.Array:
+def literal_losses(config: Config) -> jax.Array:
     """004:63 to the letter: v <- v - g, x <- x + v."""
-    x, v = jnp.array(rotated_valley().start), jnp.zeros(2)
+    x, v = jnp.array(config.start), jnp.zeros(2)
     losses = [rotated_valley()(x)]
-    for _ in range(steps):
+    for _ in range(config.literal_steps):
         v = v - jax.grad(rotated_valley())(x)
         x = x + v
         losses.append(rotated_valley()(x))
@@ -134,8 +141,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             "E-96",
             bool(literal[-1] > 10 * literal[0] and right[-1] < right[0]),
             f"in {len(literal) - 1} steps momentum minus gradient takes the loss from "
-            f"{literal[0]:.3g} to {literal[-1]:.2g}, and with rho = {DECAY} and the rate {RATE} "
-            f"it comes to {right[-1]:.3g}",
+            f"{literal[0]:.3g} to {literal[-1]:.2g}, and with rho = {results['decay']} and "
+            f"the rate {results['rate']} it comes to {right[-1]:.3g}",
             panel="a",
         ),
     ]

@@ -39,38 +39,48 @@ from jaxtricks import optimizers, schedules, surfaces
 FIGURES = ()
 CLAIMS = ("C-023",)
 
-SURFACES = {
-    "valley": (valley, 0.02),
-    "banana": (surfaces.banana, 0.0005),
-    "Beale": (surfaces.beale, 0.0005),
-}
+SURFACES = {"valley": valley, "banana": surfaces.banana, "Beale": surfaces.beale}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Every path has `steps` at the rate of its surface in `rates`, the valley among them, which
+    is constant or is divided by 10 in the middle; `decay` is rho, from 0 to under 1.
+
+    In the control rho has the first of `changing`, and from step `change` on the second.
+    """
+
+    steps: int = 150
+    rates: tuple[tuple[str, float], ...] = (("valley", 0.02), ("banana", 5e-4), ("Beale", 5e-4))
+    decay: float = DECAY
+    changing: tuple[float, float] = (0.5, 0.9)
+    change: int = 10
+
+
+SMOKE = Config(steps=40)
+FULL = Config(steps=1000)
 PLANS = {
     "C-023": Plan(
         effects={"relative": 1e-12},
         gates=("pos",),
         settings={
-            "rates": {name: rate for name, (_, rate) in SURFACES.items()},
-            "rho": DECAY,
+            "rates": dict(Config.rates),
+            "rho": Config.decay,
             "rate kinds": ("constant", "divided by 10 in the middle"),
         },
     )
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """`steps` of every path; the falling rate is divided by 10 in the middle."""
-
-    steps: int = 150
-
-
-SMOKE = Config(steps=40)
-FULL = Config(steps=1000)
-
-
 def run(config: Config) -> dict[str, Any]:
     """Differences per surface and schedule, and both kinds of points on the valley."""
-    results: dict[str, Any] = {"grid": surface_grid(valley()), "names": list(SURFACES)}
+    results: dict[str, Any] = {
+        "grid": surface_grid(valley()),
+        "names": [name for name, _ in config.rates],
+        "rates": dict(config.rates),
+        "decay": config.decay,
+        "changing": config.changing,
+    }
     with jax.enable_x64(True):
         return results | differences(config)
 
@@ -78,23 +88,24 @@ def run(config: Config) -> dict[str, Any]:
 @functools.partial(jax.jit, static_argnames="config")
 def differences(config: Config) -> dict[str, jax.Array]:
     """All numbers, in one program."""
-    middle, results = config.steps // 2, {}
-    for name, (make, rate) in SURFACES.items():
-        surface = make()
+    middle, decay, results = config.steps // 2, config.decay, {}
+    for name, rate in config.rates:
+        surface = SURFACES[name]()
         falling = schedules.multistep_decay(rate, (middle,))
         for kind, schedule in (("constant", rate), ("falling", falling)):
-            points, leads = first_form(surface, schedule, DECAY, config.steps)
-            rewritten = second_form(surface, schedule, DECAY, config.steps)
-            printed = as_printed(surface, schedule, config.steps)
+            points, leads = first_form(surface, schedule, decay, config.steps)
+            rewritten = second_form(surface, schedule, decay, config.steps)
+            printed = as_printed(surface, schedule, decay, config.steps)
             size = jnp.max(jnp.abs(leads))
             results[f"{name} {kind}"] = jnp.max(jnp.abs(rewritten - leads), axis=1) / size
             results[f"{name} {kind} printed"] = jnp.max(jnp.abs(printed - leads)) / size
         if name == "valley":
-            points, leads = first_form(surface, rate, DECAY, config.steps)
+            points, leads = first_form(surface, rate, decay, config.steps)
             results |= {"points": points, "lookaheads": leads}
-    growing = schedules.join([schedules.constant(0.5), schedules.constant(0.9)], boundaries=[10])
-    leads = first_form(valley(), 0.02, growing, config.steps)[1]
-    moved = second_form(valley(), 0.02, growing, config.steps)
+    both, rate = map(schedules.constant, config.changing), dict(config.rates)["valley"]
+    growing = schedules.join(list(both), boundaries=[config.change])
+    leads = first_form(valley(), rate, growing, config.steps)[1]
+    moved = second_form(valley(), rate, growing, config.steps)
     results["changing rho"] = jnp.max(jnp.abs(moved - leads), axis=1) / jnp.max(jnp.abs(leads))
     return results
 
@@ -123,7 +134,7 @@ def second_form(surface: surfaces.Surface, rate: Any, decay: Any, steps: int) ->
     return surfaces.trajectory(rule, surface, start, steps).points[:-1]
 
 
-def as_printed(surface: surfaces.Surface, rate: Any, steps: int) -> jax.Array:
+def as_printed(surface: surfaces.Surface, rate: Any, decay: float, steps: int) -> jax.Array:
     """002:332-338, line by line."""
     compute_gradient: Callable = jax.grad(surface)
 
@@ -132,8 +143,8 @@ def as_printed(surface: surfaces.Surface, rate: Any, steps: int) -> jax.Array:
         at = x
         dx = compute_gradient(x)
         old_v = v
-        v = DECAY * v - schedules.value_at(rate, count) * dx
-        x += -DECAY * old_v + (1 + DECAY) * v
+        v = decay * v - schedules.value_at(rate, count) * dx
+        x += -decay * old_v + (1 + decay) * v
         return (x, v), at
 
     start = jnp.array(surface.start, float)
@@ -157,16 +168,17 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         )
         for form, values in forms.items()
     ]
-    changing = results["changing rho"].max()
+    changing, (before, after) = results["changing rho"].max(), results["changing"]
     gate = Gate(
         "pos",
         bool(changing > within),
-        f"with rho going from 0.5 to 0.9 the two forms are {changing:.2g} of the path apart",
+        f"with rho going from {before} to {after} the two forms are {changing:.2g} of the path "
+        "apart",
     )
     steps = len(results["points"])
     scope = (
-        f"{', '.join(results['names'])} (2 parameters each), {steps} steps, rho = {DECAY} constant,"
-        " constant and falling rate, float64; no random number"
+        f"{', '.join(results['names'])} (2 parameters each), {steps} steps, rho = "
+        f"{results['decay']} constant, constant and falling rate, float64; no random number"
     )
     return [all_of("C-023", parts, scope=scope, gates=[gate])]
 
@@ -181,14 +193,18 @@ def draw(results: dict[str, Any]) -> Figure:
         above.plot(*zip(a, b, strict=True), color="grey", linewidth=0.8, zorder=3)
     above.plot(*x.T, "ks-", ms=3.5, linewidth=1, zorder=4, label="weights $x$ (first form)")
     draw_path(above, lead, "nesterov", label=r"look-ahead $\tilde x = x + \rho v$ (rewritten)")
-    above.set_title(rf"25 steps, rate 0.02, $\rho$ = {DECAY} (redder = lower loss)")
+    rate, decay = results["rates"]["valley"], results["decay"]
+    above.set_title(rf"25 steps, rate {rate}, $\rho$ = {decay} (redder = lower loss)")
     above.legend(loc="lower right", frameon=True, framealpha=0.8, edgecolor="none")
     for i, name in enumerate(results["names"]):
         for kind, line in (("constant", "-"), ("falling", "--")):
             values = np.maximum(results[f"{name} {kind}"], 1e-18)
             errors.semilogy(values, line, color=COLOURS[i], label=f"{name}, {kind} rate")
+    before, after = results["changing"]
     errors.semilogy(
-        np.maximum(results["changing rho"], 1e-18), "k:", label=r"valley, $\rho$ from 0.5 to 0.9"
+        np.maximum(results["changing rho"], 1e-18),
+        "k:",
+        label=rf"valley, $\rho$ from {before} to {after}",
     )
     errors.axhline(PLANS["C-023"].effects["relative"], color="grey", linewidth=0.8)
     errors.set(xlabel="step", ylabel="difference / size of the path", ylim=(1e-18, 1e9))

@@ -32,37 +32,39 @@ from experiments.engine import (
     ordered,
     tolerance,
 )
-from experiments.lab.scenes import RATES, rotated_valley
+from experiments.lab.scenes import RATES, ROTATED_START, rotated_valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-037",)
 CLAIMS = ("C-014", "C-020")
 ERRATA = ("E-58", "E-59")
 
-RATE = RATES["momentum"]
-PLANS = {
-    "C-014": Plan(effects={"ratio": 0.01}, gates=("pos",), settings={"rate": RATE}),
-    "C-020": Plan(effects={"relative": 1e-12}, gates=("pos",), settings={"rate": RATE}),
-}
-
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`decays`: rho, with 0.9 and 0.99 last; `constant_steps`: of the constant gradient."""
+    """Each of `decays` is a rho in [0, 1), with 0.9 and 0.99 last. The path over the valley has
+    `steps` at `rate` from `start`; the constant gradient has `constant_steps`.
+    """
 
     decays: tuple[float, ...] = (0.5, 0.9, 0.99)
     steps: int = 100
     constant_steps: int = 1500
+    rate: float = RATES["momentum"]
+    start: tuple[float, float] = ROTATED_START
 
 
 SMOKE = Config(steps=50)
 FULL = Config(steps=1000, constant_steps=10_000)
+PLANS = {
+    "C-014": Plan(effects={"ratio": 0.01}, gates=("pos",), settings={"rate": Config.rate}),
+    "C-020": Plan(effects={"relative": 1e-12}, gates=("pos",), settings={"rate": Config.rate}),
+}
 
 
 def run(config: Config) -> dict[str, Any]:
     """Velocity, sum and average along one path per rho, and under a constant gradient."""
     shown = np.unique(np.geomspace(1, config.constant_steps, 60).astype(int))
-    results = {"decays": config.decays, "rate": RATE, "shown": shown}
+    results = {"decays": config.decays, "rate": config.rate, "shown": shown}
     with jax.enable_x64(True):
         return results | measure(config, tuple(shown - 1))
 
@@ -71,10 +73,10 @@ def run(config: Config) -> dict[str, Any]:
 def measure(config: Config, shown: tuple[int, ...]) -> dict[str, jax.Array]:
     """All numbers, in one program."""
     decays = jnp.array(config.decays)
-    start = jnp.array(rotated_valley().start)
+    start, rate = jnp.array(config.start), config.rate
 
     def one(decay: jax.Array) -> dict[str, jax.Array]:
-        inside = optimizers.momentum(RATE, decay=decay, lr_inside=True)
+        inside = optimizers.momentum(rate, decay=decay, lr_inside=True)
         path = surfaces.trajectory(inside, rotated_valley(), start, config.steps)
         velocity, gradients = path.updates, path.gradients
         age = jnp.arange(config.steps)[:, None] - jnp.arange(config.steps)[None, :]
@@ -84,11 +86,11 @@ def measure(config: Config, shown: tuple[int, ...]) -> dict[str, jax.Array]:
         average = moving_average(decay, gradients)
         late = decay * weights @ gradients
         return {
-            "weights": weights[-1][-40:] * RATE,
-            "sum_error": jnp.max(jnp.abs(velocity + RATE * weights @ gradients), 1) / largest,
-            "wrong_error": jnp.max(jnp.abs(velocity + RATE * late)) / largest,
-            "average_error": jnp.max(jnp.abs(velocity + RATE * total * average), 1) / largest,
-            "last_error": jnp.max(jnp.abs(velocity + RATE * gradients), 1) / largest,
+            "weights": weights[-1][-40:] * rate,
+            "sum_error": jnp.max(jnp.abs(velocity + rate * weights @ gradients), 1) / largest,
+            "wrong_error": jnp.max(jnp.abs(velocity + rate * late)) / largest,
+            "average_error": jnp.max(jnp.abs(velocity + rate * total * average), 1) / largest,
+            "last_error": jnp.max(jnp.abs(velocity + rate * gradients), 1) / largest,
             "last_weight": 1 / total[-1, 0],
         }
 
@@ -171,7 +173,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         all_of(
             "C-020",
             [identity],
-            scope=f"turned valley, 2 parameters, {steps} steps at rate {RATE}, {scope}",
+            scope=f"turned valley, 2 parameters, {steps} steps at rate {results['rate']}, {scope}",
             gates=[powers],
         ),
         demonstration(

@@ -47,13 +47,15 @@ def test_beale_has_one_minimum_and_two_saddles():
 @pytest.mark.slow
 def test_gradient_descent_leaves_the_saddle_by_its_law():
     """The first t with y0 (1 + 2 alpha)^t >= 1, whatever the angle, and never from the ridge."""
-    offsets, steps = np.array([1e-2, 1e-5, 0.0]), 1500
+    offsets, config = np.array([1e-2, 1e-5, 0.0]), who_escapes_a_saddle.Config(steps=1500)
     with jax.enable_x64(True):
-        points = jax.jit(who_escapes_a_saddle.follow, static_argnums=1)(offsets, steps)
-    escapes = who_escapes_a_saddle.steps_to_leave(np.asarray(points["gradient descent"]))
+        points = jax.jit(who_escapes_a_saddle.follow, static_argnums=1)(offsets, config)
+    escapes = who_escapes_a_saddle.steps_to_leave(
+        np.asarray(points["gradient descent"]), config.angles
+    )
     want = np.ceil(np.log(1 / offsets[:2]) / np.log(1.04))
     np.testing.assert_array_equal(escapes[:, :2], np.tile(want, (4, 1)))
-    assert escapes[0, 2] == steps + 1
+    assert escapes[0, 2] == config.steps + 1
 
 
 def test_nesterovs_weights_are_the_points_of_the_first_form():

@@ -65,8 +65,9 @@ def test_a_round_bowl_gives_the_zigzag_index_one():
 @pytest.mark.parametrize("start, right", [(-0.15, False), (-0.1, True)])
 def test_the_top_of_the_hill_divides_the_runs(start, right):
     """At tilt 0.5 the hill's top is the middle root of 4 x^3 - 4 x = 0.5, at -0.127."""
-    end = can_momentum_leave_a_local_minimum.ends_right(
-        jnp.array(0.5), jnp.array(start), jnp.array(0.0), jnp.array(0.0), 1000
+    script = can_momentum_leave_a_local_minimum
+    end = script.ends_right(
+        script.Config(steps=1000), jnp.array(0.5), jnp.array(start), jnp.array(0.0), jnp.array(0.0)
     )
     assert bool(end) == right
 
