@@ -194,5 +194,5 @@ def axis_size(name: str) -> int:
         return jax.lax.axis_size(name)
     except NameError:
         raise ValueError(
-            f"axis_name must name a mapped axis (of pmap, vmap or shard_map), got {name!r}."
+            f"axis_name must be that of a mapped axis (pmap, vmap, shard_map), got {name!r}."
         ) from None
