@@ -1,7 +1,7 @@
-"""Bad arguments: one clear error that names the argument and the value received.
+"""Checks of arguments, whose errors name the argument and the value received.
 
-Only concrete values are checked. A traced value (under `jit`, `vmap` or `grad`) passes, because
-hyper-parameters are data; nothing is clipped or repaired.
+Traced values (under `jit`, `vmap` or `grad`) are not checked, because hyper-parameters may be
+traced. No value is clipped or repaired.
 """
 
 import operator
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-SHOWN, LONGEST = 8, 200  # entries of an array, and characters, in a message
+SHOWN, LONGEST = 8, 200  # the most entries of an array and characters in a message
 MAX_INT32 = 2**31 - 1  # JAX counts in int32
 
 
@@ -24,19 +24,19 @@ def check_range(
     high: float | None = None,
     below: float | None = None,
 ) -> None:
-    """Checks that a real scalar is finite and within bounds, each of them optional.
+    """Checks that a real scalar is finite and within bounds. Each bound is optional.
 
     Args:
-        name: the argument's name, for the message.
-        value: a number, a 0-d array, or a tracer, which passes unchecked.
-        low: smallest value allowed.
-        above: every value allowed is larger.
-        high: largest value allowed.
-        below: every value allowed is smaller.
+        name: the name of the argument, for the message.
+        value: a number or a 0-d array; a traced value is not checked.
+        low: the value must be at least `low`.
+        above: the value must be larger than `above`.
+        high: the value must be at most `high`.
+        below: the value must be smaller than `below`.
 
     Raises:
-        TypeError: not a real scalar.
-        ValueError: not finite, or out of range.
+        TypeError: `value` is not a real scalar.
+        ValueError: `value` is not finite, or out of range.
 
     Example:
         >>> check_range("decay", 0.9, low=0.0, below=1.0)
@@ -62,7 +62,7 @@ def check_range(
 
 
 def shown(value: object) -> str:
-    """How a message shows a value: an array of more than a few entries by its type and shape only.
+    """Returns a value as text for a message; of a large array, only the dtype and the shape.
 
     Example:
         >>> shown("adam"), shown(np.zeros((3, 4)))
@@ -80,21 +80,22 @@ def shown(value: object) -> str:
 
 
 def check_scalar(name: str, value: object) -> None:
-    """Checks a real scalar of any value, NaN included; a tracer passes.
+    """Checks a real scalar of any value, including NaN; a traced value is not checked.
 
     Raises:
-        TypeError: it is not one.
+        TypeError: `value` is not a real scalar.
+        ValueError: `value` is an integer too large for a float.
     """
     if isinstance(value, jax.core.Tracer):
         return
     if not is_real_number(value) or np.ndim(value):  # pyrefly: ignore[bad-argument-type]
         raise TypeError(f"{name} must be a real scalar, got {shown(value)}.")
     if isinstance(value, int) and value.bit_length() > 1023:  # no float is so large
-        raise ValueError(f"{name} must be a number that a float holds, got {shown(value)}.")
+        raise ValueError(f"{name} must fit into a float, got {shown(value)}.")
 
 
 def is_real_number(value: object) -> bool:
-    """Says whether it is a Python number, or an array of any shape, of whole or floating numbers.
+    """Whether `value` is a Python number or an array of integers or floating numbers.
 
     Example:
         >>> is_real_number(1), is_real_number(True), is_real_number(np.ones(2)), is_real_number([1])
@@ -106,7 +107,7 @@ def is_real_number(value: object) -> bool:
 
 
 def is_real(dtype: np.dtype) -> bool:
-    """Says whether a dtype holds whole or floating numbers; those of keys and truth values do not.
+    """Whether `dtype` is one of integers or floating numbers; those of bools and keys are not.
 
     Example:
         >>> is_real(np.dtype("int8")), is_real(np.dtype(bool)), is_real(np.dtype("complex64"))
@@ -116,10 +117,10 @@ def is_real(dtype: np.dtype) -> bool:
 
 
 def check_pair(name: str, value: object) -> None:
-    """Checks a tuple or list of two.
+    """Checks a tuple or list of two values.
 
     Raises:
-        TypeError: it is not one.
+        TypeError: `value` is anything else.
 
     Example:
         >>> check_pair("betas", 0.9)
@@ -133,14 +134,14 @@ def check_pair(name: str, value: object) -> None:
 def check_integer(
     name: str, value: object, *, low: int = -MAX_INT32, high: int = MAX_INT32
 ) -> None:
-    """Checks an integer within bounds; a tracer passes.
+    """Checks an integer within bounds; a traced value is not checked.
 
-    What counts updates or examples, or is the size of an array, is at most the largest int32,
-    because JAX counts in int32 and a larger array ends the process instead of raising an error.
+    The default bound is the largest int32, because JAX counts updates and examples in int32, and
+    because a larger array would end the process instead of raising an error.
 
     Raises:
-        TypeError: not an integer; a float such as 3.0 is refused.
-        ValueError: smaller than `low` or larger than `high`.
+        TypeError: `value` is not an integer; floats such as 3.0 are refused.
+        ValueError: `value` is smaller than `low` or larger than `high`.
 
     Example:
         >>> check_integer("total_steps", 2**31, low=1)
@@ -162,10 +163,10 @@ def check_integer(
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
-    """Checks that `value` is one of the names of a convention.
+    """Checks that `value` is one of the strings `choices`.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: `value` is anything else.
     """
     if not isinstance(value, str) or value not in choices:
         names = ", ".join(map(repr, choices))
@@ -176,11 +177,11 @@ def check_flag(name: str, value: object) -> None:
     """Checks a Python bool; arrays, even boolean ones, are refused.
 
     Raises:
-        TypeError: it is anything else.
+        TypeError: `value` is anything else.
     """
     if isinstance(value, jax.core.Tracer):
         in_remat = "nn.remat(lambda layer, x: layer(x, train=train))(layer, x)"
-        hint = f", and in nn.remat fix it: {in_remat}" if name == "train" else ""
+        hint = f", and with nn.remat write {in_remat}" if name == "train" else ""
         raise TypeError(
             f"{name} must be a bool, got a traced value: name it in static_argnames of jit{hint}."
         )
@@ -192,7 +193,7 @@ def check_instance(name: str, value: object, kind: type) -> None:
     """Checks that `value` is an instance of `kind`.
 
     Raises:
-        TypeError: it is not.
+        TypeError: `value` is anything else.
     """
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOUaeiou" else "a"
@@ -200,11 +201,11 @@ def check_instance(name: str, value: object, kind: type) -> None:
 
 
 def check_key(name: str, value: object) -> None:
-    """Checks one typed random key; a traced one passes.
+    """Checks that `value` is one typed random key, which may be traced.
 
     Raises:
-        TypeError: a number, a legacy uint32 key or anything else.
-        ValueError: an array of keys.
+        TypeError: `value` is a number, an old-style uint32 key or anything else.
+        ValueError: `value` is an array of keys.
 
     Example:
         >>> check_key("key", 0)
@@ -216,24 +217,24 @@ def check_key(name: str, value: object) -> None:
             f"{name} must be a typed key such as jax.random.key(0), got {shown(value)}."
         )
     if value.shape:
-        raise ValueError(f"{name} must be one key, got {value.shape} of them.")
+        raise ValueError(f"{name} must be one key, got an array of keys of shape {value.shape}.")
 
 
 def check_function(name: str, value: object) -> None:
-    """Checks that a value can be called.
+    """Checks that `value` can be called.
 
     Raises:
-        TypeError: it cannot.
+        TypeError: `value` cannot be called.
     """
     if not callable(value):
         raise TypeError(f"{name} must be a function, got {shown(value)}.")
 
 
 def check_functions(name: str, value: object, kind: type) -> None:
-    """Checks a named tuple of type `kind`: its fields without a default are functions.
+    """Checks a named tuple of type `kind`, whose fields without a default must be functions.
 
     Raises:
-        TypeError: it is of another type, or such a field is not a function.
+        TypeError: `value` has another type, or such a field is not a function.
     """
     check_instance(name, value, kind)
     for field in kind._fields:  # pyrefly: ignore[missing-attribute]

@@ -1,7 +1,7 @@
-"""Moments of the gradients: what the update rules keep, average, correct and divide by.
+"""Moments of the gradients, which update rules average, correct for bias and divide by.
 
-Moments are kept in `promote_types(leaf, float32)`, so that a bfloat16 model does not lose them;
-the updates go back to the gradient's dtype.
+Moments are kept in float32 or wider (`promote_types(leaf, float32)`), so that a bfloat16 model does
+not lose small changes. Updates are converted back to the dtype of the gradient.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from jaxtricks._wide_dtype import wide_dtype
 def full_moment(
     params: PyTree, value: ScalarLike = 0.0, *, dtype: DTypeLike | None = None
 ) -> PyTree:
-    """Returns a tree shaped like `params`, filled with `value`, in `dtype` or float32 or wider."""
+    """Returns a tree like `params`, filled with `value`, in `dtype` or else float32 or wider."""
     return jax.tree.map(
         lambda leaf: jnp.full_like(leaf, value, dtype=_wide(leaf) if dtype is None else dtype),
         params,
@@ -35,9 +35,9 @@ def _wide(leaf: PyTree) -> np.dtype:
 
 
 def cast_like(tree: PyTree, like: PyTree) -> PyTree:
-    """Converts back to the dtypes of `like`: updates to the gradients', a new state to the old.
+    """Converts the leaves of `tree` to the dtypes of `like`, such as updates to those of gradients.
 
-    Where `like` holds integers the leaf stays as it is, because an update is a fraction.
+    A leaf is not converted if its leaf in `like` holds integers, because updates are fractions.
     """
     return jax.tree.map(_cast_leaf, tree, like)
 
@@ -48,7 +48,7 @@ def _cast_leaf(leaf: PyTree, like: PyTree) -> PyTree:
 
 
 def narrow_like(moment: PyTree, like: PyTree) -> PyTree:
-    """Rounds a moment to the dtypes in which it is kept; what is finite stays finite.
+    """Rounds a moment to the dtypes of `like`; finite numbers stay finite.
 
     Example:
         >>> narrow_like(jnp.float32(1e6), jnp.float16(0)).item()
@@ -65,23 +65,23 @@ def _narrow_leaf(leaf: Array, like: Array) -> Array:
 
 
 def scalar(value: ScalarLike) -> ScalarLike:
-    """Widens a hyper-parameter that is an array to float32 or more; a Python number stays exact."""
+    """Converts a hyper-parameter to float32 or wider; a Python number is returned unchanged."""
     return value if isinstance(value, int | float) else jnp.asarray(value, _wide(value))
 
 
 def scalar_like(value: ScalarLike, leaf: Array) -> Float[Array, ""]:
-    """Converts a hyper-parameter to the dtype of a moment, as strict dtype promotion asks for."""
+    """Converts a hyper-parameter to the dtype of `leaf`, as strict dtype promotion requires."""
     return jnp.asarray(value, leaf.dtype)
 
 
 def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
-    r"""One step of the moving average, $m \leftarrow \beta m + (1 - \beta) g$, not debiased.
+    r"""Updates the moving average $m \leftarrow \beta m + (1 - \beta) g$, without bias correction.
 
-    Written as $m + (1 - \beta) (g - m)$, or as $g - \beta (g - m)$ for decays below 0.5: 0.999
-    itself is off by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a thousand steps. Where that
-    difference is infinite, because a square overflowed or two huge numbers have opposite signs, it
-    is the plain sum, which has no $\infty - \infty$: an infinite second moment stays infinite,
-    and the rule divides by it.
+    It is computed as $m + (1 - \beta) (g - m)$, or as $g - \beta (g - m)$ for decays up to 0.5,
+    because the decay 0.999 in float32 has an error of 1.3e-8, which would add up to 1e-5 of $m$ in
+    a thousand steps. Where $g - m$ is infinite, because a square overflowed or two huge numbers
+    have opposite signs, it is the plain sum, which avoids $\infty - \infty$: an infinite
+    second moment stays infinite, and the update rule divides by it.
     """
     decay = scalar(decay)
     return weighted_mean(moment, updates, share=1 - decay, decay=decay)
@@ -90,7 +90,7 @@ def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
 def weighted_mean(
     moment: PyTree, updates: PyTree, *, share: ScalarLike, decay: ScalarLike
 ) -> PyTree:
-    """Returns `decay * moment + share * updates` as `average` does; the two weights add up to 1."""
+    """Returns `decay * moment + share * updates` as `average` does; `decay + share` must be 1."""
     return jax.tree.map(partial(_weighted_mean, share, decay), moment, updates)
 
 
@@ -106,11 +106,11 @@ def _weighted_mean(share: ScalarLike, decay: ScalarLike, m: Array, g: Array) -> 
 
 
 def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
-    r"""Returns $1 - \beta^t$, $t$ = `count` + 1: the sum of the weights of `average` by then.
+    r"""Returns $1 - \beta^t$ with $t$ = `count` + 1, the sum of the weights in `average`.
 
-    Dividing by it is the bias correction. Written as $-\mathrm{expm1}(t \log \beta)$, because
-    $1 - \beta^t$ loses five digits at 0.999; at $\beta = 0$, where the logarithm has no slope, as
-    $1 - \beta^t$.
+    Bias correction divides by it. It is computed as $-\mathrm{expm1}(t \log \beta)$, because
+    $1 - \beta^t$ loses five digits at $\beta = 0.999$. At $\beta = 0$, where the logarithm has no
+    finite slope, it is computed as $1 - \beta^t$.
     """
     times = jnp.asarray(count, float) + 1
     decay = scalar(decay)
@@ -122,10 +122,10 @@ def weight_sum(decay: ScalarLike, count: ScalarLike) -> Float[Array, ""]:
 
 @jax.custom_jvp
 def root(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The square root, with slope 0 at 0 in place of infinity.
+    """Returns the square root, whose derivative at 0 is 0 instead of infinity.
 
-    Its own derivative rule, because a `where` around `sqrt` is computed in every update, and makes
-    XLA copy moments.
+    It has a derivative rule of its own, because a `where` around `sqrt` would be computed in every
+    update and make XLA copy moments.
     """
     return jnp.sqrt(x)
 
@@ -145,8 +145,8 @@ def divide_by_root(
 ) -> Float[Array, "*shape"]:
     r"""Returns $m / (\sqrt r + \varepsilon)$, or $m / \sqrt{r + \varepsilon}$ if `eps_inside`.
 
-    Over a zero, which needs an `eps` that is 0 or that float32 rounds to 0, it is 0, so that a
-    coordinate whose gradients were all 0 has the update 0.
+    The quotient is 0 where the divisor is 0, so that a coordinate whose gradients were all 0 has
+    the update 0. The divisor can be 0 only if `eps` is 0 or if float32 rounds it to 0.
     """
     shift = scalar_like(eps, second_moment)
     if eps_inside:  # the maximum changes nothing, but keeps XLA from its slower reciprocal root
@@ -157,6 +157,6 @@ def divide_by_root(
 def safe_divide(
     numerator: Float[Array, "..."], divisor: Float[Array, "*shape"]
 ) -> Float[Array, "*shape"]:
-    """Returns the quotient, 0 over a divisor of 0 or of infinity, the numerator's too."""
+    """Returns the quotient, which is 0 where the divisor is 0 or infinite, for any numerator."""
     nothing = (divisor == 0) | (divisor == jnp.inf)
     return jnp.where(nothing, 0, numerator / jnp.where(nothing, 1, divisor))

@@ -86,7 +86,7 @@ def test_bad_key(order):
             data.epoch_order(key, 3, 1, order=order)
         assert f"got {key!r}" in str(e.value)
     keys = jax.random.split(jax.random.key(0))
-    with pytest.raises(ValueError, match=r"key must be one key, got \(2,\) of them"):
+    with pytest.raises(ValueError, match=r"key must be one key, got .* of shape \(2,\)"):
         data.epoch_order(keys, 3, 1, order=order)
     assert jax.jit(lambda key: data.epoch_order(key, 3, 1))(keys[0]).indices.shape == (3, 1)
 

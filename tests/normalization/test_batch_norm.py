@@ -255,7 +255,7 @@ def test_bad_input_is_named():
         with pytest.raises(TypeError, match=r"mean must be a floating array, got \[1.0\]"):
             undo_batch_norm([1.0], jnp.ones(1))
     for ndim in (0, 1):
-        with pytest.raises(ValueError, match=f"x must have two axes or more, got {ndim}"):
+        with pytest.raises(ValueError, match=f"x must have at least two axes, got {ndim}"):
             BatchNorm().init(KEY, jnp.ones((3,) * ndim), train=True)
     with pytest.raises(TypeError, match="train"):
         BatchNorm().init(KEY, jnp.ones((2, 3)))

@@ -96,7 +96,7 @@ def test_bad_key(name):
         with pytest.raises(TypeError, match="key must be a typed key such as jax.random.key") as e:
             TAKES_A_KEY[name](key)
         assert f"got {key!r}" in str(e.value)
-    with pytest.raises(ValueError, match=r"key must be one key, got \(2,\) of them"):
+    with pytest.raises(ValueError, match=r"key must be one key, got .* of shape \(2,\)"):
         TAKES_A_KEY[name](jax.random.split(KEY))
     jax.jit(jax.vmap(TAKES_A_KEY[name]))(jax.random.split(KEY))
 

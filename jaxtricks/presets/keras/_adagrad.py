@@ -29,7 +29,7 @@ def adagrad(
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
         initial_accumulator_value: $r_0 \ge 0$, the initial sum of squares.
-        epsilon: $\varepsilon \ge 0$, inside the root; comparable to $\sqrt\varepsilon$ outside the root.
+        epsilon: $\varepsilon \ge 0$, inside the root; acts like $\sqrt\varepsilon$ outside of it.
         weight_decay: $\lambda \ge 0$, decoupled from the gradient; unless None, `update` needs
             `params`.
         clipnorm: largest norm of the gradient of each leaf, at least 0. At most one of `clipnorm`,

@@ -35,7 +35,7 @@ def rmsprop(
         learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
         rho: $\rho$, the decay of the averages, in `[0, 1]`.
         momentum: $\mu$, in `[0, 1]`; a Python 0 leaves the velocity out.
-        epsilon: $\varepsilon \ge 0$, inside the root; comparable to $\sqrt\varepsilon$ outside the root.
+        epsilon: $\varepsilon \ge 0$, inside the root; acts like $\sqrt\varepsilon$ outside of it.
         centered: whether to subtract $m_t^2$.
         weight_decay: $\lambda \ge 0$, decoupled from the gradient; unless None, `update` needs
             `params`.
