@@ -52,7 +52,7 @@ class BatchNorm(nn.Module):
             $\frac{N}{N-1} \sigma^2$, as in PyTorch, instead of $\sigma^2$, as in Flax and Keras.
         axis_name: name of a mapped axis (`pmap`, `vmap`, `shard_map`) over which the statistics are
             averaged too, or None.
-        use_scale: whether to multiply by the parameter $\gamma$, `"scale"`; without it, by 1.
+        use_scale: whether to multiply by the parameter $\gamma$, `"scale"`.
         use_bias: whether to add the parameter $\beta$, `"bias"`.
         scale_init: initializer of $\gamma$, `(key, shape, dtype) -> array`; by default 1.
         bias_init: initializer of $\beta$, `(key, shape, dtype) -> array`; by default 0.

@@ -31,7 +31,8 @@ def drop_connect_conv(
     padded with zeros ("SAME"). `drop_connect` is the same for dense layers.
 
     Args:
-        key: random key of the masks; the same key, shapes and rate give the same masks everywhere.
+        key: random key of the masks; the same key, shapes and rate give the same masks on all
+            devices.
         x: the images.
         kernel: the weights.
         rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced. At 1 the

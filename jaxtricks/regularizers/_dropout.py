@@ -104,8 +104,9 @@ class Dropout(RandomLayer):
     replaces it, so initialise a model with `train=False`, or give `init` a key for the stream too.
     Old-style keys (`jax.random.PRNGKey`) are accepted.
 
-    In training the layer sows its mask, True where an entry is kept, in the collection `"masks"` if
-    `apply` is called with `mutable=["masks"]`. The mask has size 1 along axes that share a draw.
+    In training the layer sows its mask, True where an entry is kept, in the collection `"masks"`,
+    if `apply` has `"masks"` among its `mutable` collections. The mask has size 1 along axes whose
+    entries share a draw.
 
     Attributes:
         rate: probability of dropping an entry, in `[0, 1]`. At 0 the layer needs no key.
@@ -117,8 +118,9 @@ class Dropout(RandomLayer):
         rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:
-        ValueError: `rate` is out of range, `rng_collection` is `"params"`, the input lacks an axis
-            of `mask_axes`, or `rngs` has no key for the stream when the layer is called to train.
+        ValueError: `rate` is out of range, or `rng_collection` is `"params"`; when the layer is
+            called, the input lacks an axis of `mask_axes`, or training finds no key for the stream
+            in `rngs`.
         TypeError: `rng_collection` is not a string, `mask_axes` is not a sequence of integers, or
             `inverted` is not a bool; when the layer is called, `train` is not a bool or the input
             is not a floating array.

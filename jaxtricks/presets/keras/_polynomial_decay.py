@@ -25,8 +25,8 @@ def polynomial_decay(
 
     Args:
         initial_learning_rate: $\alpha_0 \ge 0$.
-        decay_steps: $N \ge 1$.
-        end_learning_rate: $\alpha_N \ge 0$.
+        decay_steps: $N \ge 1$, the number of updates of the decay.
+        end_learning_rate: $\alpha_N \ge 0$, the learning rate after update $N$.
         power: $p \ge 0$.
         cycle: whether the learning rate rises again after update $N$.
 

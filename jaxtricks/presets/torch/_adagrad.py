@@ -28,7 +28,7 @@ def adagrad(
 
     Args:
         lr: learning rate $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
-        lr_decay: $\eta \ge 0$; 0 keeps the learning rate.
+        lr_decay: $\eta \ge 0$; with 0 the learning rate is $\alpha$.
         weight_decay: $\lambda \ge 0$; unless it is a Python 0, `update` needs `params`.
         initial_accumulator_value: $r_0 \ge 0$, the initial sum of squares.
         eps: $\varepsilon \ge 0$, outside the square root.

@@ -23,8 +23,8 @@ def linear_lr(
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
-        start_factor: $s$, in `(0, 1]`.
-        end_factor: $e$, in `[0, 1]`.
+        start_factor: $s$, the factor at epoch 0, in `(0, 1]`.
+        end_factor: $e$, the factor from epoch $T$ on, in `[0, 1]`.
         total_iters: $T \ge 0$, in epochs; with 0 the factor stays `start_factor`, as in PyTorch.
 
     Raises:
