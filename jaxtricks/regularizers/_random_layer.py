@@ -67,7 +67,7 @@ def check_stream(name: object) -> None:
     """Checks that `name` names a random stream other than that of the parameters."""
     check_instance("rng_collection", name, str)
     if name == "params":
-        raise ValueError("rng_collection must not be the stream of the parameters, got 'params'.")
+        raise ValueError("rng_collection must be a stream other than 'params', got 'params'.")
 
 
 def stream_key(layer: nn.Module, stream: str, *, when: str = "in training") -> Key[Array, ""]:
