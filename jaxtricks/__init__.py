@@ -1,4 +1,4 @@
-"""The classic neural-network training tricks as pure functions of JAX arrays."""
+"""The classic tricks for training neural networks, as pure functions of JAX arrays."""
 
 from jaxtricks import averaging as averaging
 from jaxtricks import control as control

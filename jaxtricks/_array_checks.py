@@ -1,4 +1,4 @@
-"""Bad arrays: one clear error that names the argument. A traced array is checked like any other."""
+"""Checks of arrays, whose errors name the argument. Traced arrays are checked too."""
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +9,10 @@ from jaxtricks._checks import is_real, shown
 
 
 def check_floating(name: str, value: object) -> None:
-    """Checks an array of floating numbers, traced or not.
+    """Checks that `value` is an array of floating numbers, traced or not.
 
     Raises:
-        TypeError: a list, a Python number, or an array of another type.
+        TypeError: `value` is a list, a Python number, or an array of another dtype.
 
     Example:
         >>> check_floating("x", jnp.ones(2, jnp.int32))
@@ -26,10 +26,10 @@ def check_floating(name: str, value: object) -> None:
 
 
 def check_vector(name: str, value: object, kind: type) -> None:
-    """Checks an array with one axis, whose dtype is of a kind such as `jax.numpy.integer`.
+    """Checks an array with one axis and a dtype of the kind `kind`, such as `jax.numpy.integer`.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: `value` is anything else.
 
     Example:
         >>> check_vector("indices", np.arange(2.0), jnp.integer)
@@ -42,11 +42,11 @@ def check_vector(name: str, value: object, kind: type) -> None:
 
 
 def real_array(name: str, value: object) -> jax.Array:
-    """Gives an array of real numbers made of an array, a number, or a sequence of them.
+    """Converts an array, a number, or a sequence of numbers to an array of real numbers.
 
     Raises:
-        TypeError: it holds something else, truth values and random keys included.
-        ValueError: it holds a number that does not fit into the dtype in which JAX holds it.
+        TypeError: `value` holds anything else, such as bools or random keys.
+        ValueError: a number does not fit into the dtype that JAX gives the array.
 
     Example:
         >>> real_array("weights", (1, 2.5)).tolist()

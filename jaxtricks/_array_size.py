@@ -1,4 +1,4 @@
-"""Arrays that no machine holds are refused by name: the compiler would end the process."""
+"""A limit for the size of arrays, because a larger array would end the process without an error."""
 
 import math
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ MAX_ENTRIES = 2**40  # entries: 4 terabytes of float32
 
 
 def check_array_size(name: str, value: object, shape: Sequence[int]) -> None:
-    """Checks the shape of an array that is about to be made.
+    """Checks the shape of an array before the array is made.
 
     Args:
-        name: of the argument that makes it so large, for the message.
-        value: of that argument.
-        shape: of the array.
+        name: name of the argument that determines the size, for the message.
+        value: value of that argument.
+        shape: the shape of the array.
 
     Raises:
-        ValueError: the array would have more than 2^40 entries.
+        ValueError: the array would have more than `2**40` entries.
 
     Example:
         >>> check_array_size("size", 2**21, (2**21, 2**21))

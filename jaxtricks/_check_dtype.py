@@ -1,4 +1,4 @@
-"""Checking the dtype in which a layer computes."""
+"""A check of the dtype in which a layer computes."""
 
 import contextlib
 
@@ -10,10 +10,10 @@ from jaxtricks._checks import shown
 
 
 def check_dtype(name: str, value: object) -> None:
-    """Checks a floating dtype such as `jax.numpy.bfloat16`; None passes.
+    """Checks that `value` is None or a floating dtype such as `jax.numpy.bfloat16`.
 
     Raises:
-        TypeError: it is not a dtype, or not a floating one.
+        TypeError: `value` is neither None nor a floating dtype.
 
     Example:
         >>> check_dtype("dtype", jnp.bfloat16)
@@ -24,7 +24,7 @@ def check_dtype(name: str, value: object) -> None:
     if value is None:
         return
     dtype = None
-    if not isinstance(value, jax.Array | np.ndarray):  # they have a dtype, but are none
+    if not isinstance(value, jax.Array | np.ndarray):  # arrays have a dtype, but are not dtypes
         with contextlib.suppress(TypeError, ValueError):
             dtype = np.dtype(value)  # pyrefly: ignore[no-matching-overload]
     if dtype is None or not jnp.issubdtype(dtype, jnp.floating):

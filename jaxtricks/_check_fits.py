@@ -1,4 +1,4 @@
-"""Numbers on the host that JAX would change without a word."""
+"""Checks that JAX keeps the numbers of NumPy arrays, which it would change without a warning."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,23 +10,23 @@ from jaxtyping import Bool
 
 
 def check_rows_fit(rows: Mapping[str, Any], *, numbers: Any = None) -> None:
-    """Checks that the NumPy arrays of a batch keep their values when JAX takes them over.
+    """Checks that the NumPy arrays of a batch keep their values when they become JAX arrays.
 
-    Unless `jax_enable_x64` is set, JAX halves numbers of 64 bits: the integer 2^32 would become 0,
-    and 1e39 infinite. Arrays of other dtypes are not read, and all else passes. Rows of `"weight"`
-    0 may hold anything.
+    Unless `jax_enable_x64` is set, JAX converts 64-bit numbers to 32 bits: the integer `2**32`
+    would become 0, and 1e39 would become infinite. Only NumPy arrays of 64-bit numbers are read.
+    Rows whose `"weight"` is 0 are not checked.
 
     Args:
         rows: a dict of arrays, or of trees of arrays, whose first axis is the example.
-        numbers: of the examples in the rows, for the message; None counts the rows.
+        numbers: the numbers of the examples in the rows, for the message; None counts the rows.
 
     Raises:
-        ValueError: a value does not fit; the message gives it and its example.
+        ValueError: a value does not fit; the message names the value and its example.
 
     Example:
         >>> check_rows_fit({"label": np.array([0, 2**32])})
         Traceback (most recent call last):
-        ValueError: label must fit into int32, as which JAX holds it, got 4294967296 in example 1.
+        ValueError: label must fit into int32, its dtype in JAX, got 4294967296 in example 1.
     """
     for (first, *inner), values in tree_leaves_with_path(dict(rows)):
         name = f"{first.key}{keystr(tuple(inner))}"
@@ -43,13 +43,13 @@ def check_rows_fit(rows: Mapping[str, Any], *, numbers: Any = None) -> None:
             value = np.atleast_1d(values)[tuple(where[0])]
             dtype = jax.dtypes.canonicalize_dtype(values.dtype)
             raise ValueError(
-                f"{name} must fit into {dtype}, as which JAX holds it, got {value} in example "
+                f"{name} must fit into {dtype}, its dtype in JAX, got {value} in example "
                 f"{row if numbers is None else numbers[row]}."
             )
 
 
 def outside(values: object) -> Bool[np.ndarray, "..."] | None:
-    """Which values JAX would change beyond rounding; None if none."""
+    """Returns True where JAX would change a value beyond rounding, or None if it changes none."""
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf" or not values.size:
         return None
     values, dtype = np.atleast_1d(values), jax.dtypes.canonicalize_dtype(values.dtype)

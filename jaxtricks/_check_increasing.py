@@ -1,4 +1,4 @@
-"""Places in a row, such as the boundaries of a schedule."""
+"""A check of increasing integers, such as the boundaries of a schedule."""
 
 import itertools
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from jaxtricks._checks import check_instance, check_integer
 
 
 def check_increasing(name: str, values: Sequence[int], *, low: int, empty: bool = False) -> None:
-    """Checks a sequence of integers that increase and are at least `low`; traced ones pass.
+    """Checks a sequence of increasing integers, each at least `low`; traced values are not checked.
 
-    There may be none only if `empty`.
+    The sequence may be empty only if `empty` is True.
 
     Raises:
-        TypeError: `values` is not a sequence, or one of them is not an integer.
-        ValueError: there are none, one is out of range as in `check_integer`, or they do not
-            increase.
+        TypeError: `values` is not a sequence, or one of its values is not an integer.
+        ValueError: `values` is empty or not increasing, or a value is out of range, as in
+            `check_integer`.
 
     Example:
         >>> check_increasing("boundaries", (30, 60), low=1)

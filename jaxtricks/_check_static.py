@@ -1,4 +1,4 @@
-"""What shapes the program and so cannot be traced."""
+"""Checks of values that fix the shape of a compiled program, so that they cannot be traced."""
 
 import jax
 
@@ -6,21 +6,21 @@ from jaxtricks._checks import check_integer
 
 
 def check_static(name: str, value: object) -> None:
-    """Checks that a value is known when the program is traced.
+    """Checks that `value` is not traced.
 
     Raises:
-        TypeError: it is traced.
+        TypeError: `value` is traced.
     """
     if isinstance(value, jax.core.Tracer):
         raise TypeError(f"{name} must not be traced: make it a static argument of jit.")
 
 
 def check_static_integer(name: str, value: object, *, low: int) -> None:
-    """Checks an integer of at least `low` that is known when the program is traced.
+    """Checks an integer of at least `low` that is not traced.
 
     Raises:
-        TypeError: not an integer, or a traced one.
-        ValueError: smaller than `low`.
+        TypeError: `value` is not an integer, or is traced.
+        ValueError: `value` is smaller than `low`.
 
     Example:
         >>> check_static_integer("multiplier", 2, low=1)

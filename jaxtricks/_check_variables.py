@@ -1,4 +1,4 @@
-"""What a model's variables must be."""
+"""A check of the variables of a model."""
 
 from collections.abc import Mapping
 
@@ -6,15 +6,15 @@ from jaxtricks._checks import check_instance
 
 
 def check_variables(variables: object) -> None:
-    """Checks a model's variables: a dict of collections, with `"params"`.
+    """Checks the variables of a model: a mapping of collections, one of which is `"params"`.
 
     Raises:
-        TypeError: it is not a mapping.
-        ValueError: there are no `"params"`.
+        TypeError: `variables` is not a mapping.
+        ValueError: `variables` has no `"params"`.
     """
     check_instance("variables", variables, Mapping)
     if "params" not in variables:  # pyrefly: ignore[not-iterable]
         raise ValueError(
-            f'variables must hold "params", got {sorted(map(str, variables))}: give what '
-            'model.init gives, whole, or {"params": tree}.'
+            f'variables must hold "params", got {sorted(map(str, variables))}: pass everything '
+            'that model.init returns, or {"params": tree}.'
         )

@@ -1,4 +1,4 @@
-"""Arrays in one file that NumPy alone can read, and whose damage is found."""
+"""Files of arrays in NumPy's format, with a checksum that reveals damage."""
 
 import hashlib
 import io
@@ -17,13 +17,13 @@ from jaxtricks._regular_file import read_regular
 
 
 def write_checked(file: Path, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
-    """Writes an uncompressed `.npz` of the arrays and their SHA-256 sum; makes the folder.
+    """Writes arrays and their SHA-256 checksum to an uncompressed `.npz` file; makes its folder.
 
-    The file appears under its name only when it is complete, and replaces an older one. A write
-    that is killed leaves a file with another name, which nothing reads.
+    The file gets its name only when it is complete, and then replaces an older file. A process
+    that is killed while it writes leaves a file of another name, which nothing reads.
 
     Raises:
-        OSError: the file cannot be written; an older one stays.
+        OSError: the file cannot be written; an older file is kept.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f"{file.name}.{uuid.uuid4().hex}.tmp")
@@ -38,13 +38,14 @@ def write_checked(file: Path, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -
 
 
 def read_checked(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Reads the arrays that `write_checked` wrote. Nothing is unpickled: no code is run.
+    """Reads the arrays that `write_checked` wrote, without unpickling, so that no code is run.
 
-    The sum finds what a disk or a broken copy changed; it is no signature.
+    The checksum finds changes by a failing disk or a broken copy. It is not a signature: whoever
+    changes the file on purpose can change the checksum too.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged.
+        ValueError: the file is damaged.
     """
     content = io.BytesIO(read_regular(file))
     try:
@@ -52,19 +53,19 @@ def read_checked(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
         with np.load(content, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
         expected = arrays.pop("sha256")
-    except Exception as error:  # zip and npy headers have no closed list of errors
+    except Exception as error:  # damaged zip and npy headers raise many kinds of errors
         raise damaged(file, str(error)) from error
     if not np.array_equal(checksum(arrays), expected):
-        raise damaged(file, "its SHA-256 sum is another")
+        raise damaged(file, "its SHA-256 checksum does not match")
     return arrays
 
 
 def check_stored(content: io.BytesIO) -> None:
-    """Checks that an archive is no larger when it is read than it is as a file.
+    """Checks that reading an archive takes no more memory than the size of its file.
 
     Raises:
-        ValueError: a member is compressed, or is an array of another size than the member.
-        Exception: it is no archive of arrays, in one of many ways.
+        ValueError: a member is compressed, or its array does not have the size of the member.
+        Exception: the file is not an archive of arrays; there are many kinds of such errors.
     """
     with zipfile.ZipFile(content) as archive:
         members = archive.infolist()
@@ -86,14 +87,14 @@ def check_stored(content: io.BytesIO) -> None:
 
 
 def damaged(file: Path, reason: str) -> ValueError:
-    """The error for a file that is not what was written."""
+    """Returns the error for a file whose content is not what was written."""
     return ValueError(
-        f"{file} is damaged, or jaxtricks has not written it: {reason}. Write or copy it again."
+        f"{file} is damaged, or was not written by jaxtricks: {reason}. Write or copy it again."
     )
 
 
 def checksum(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> UInt8[np.ndarray, "32"]:
-    """SHA-256 of names, types, shapes and entries."""
+    """Returns the SHA-256 checksum of the names, dtypes, shapes and entries of the arrays."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         values = np.ascontiguousarray(arrays[name])

@@ -1,7 +1,8 @@
 """Two ways to compute a convolution, and the choice between them.
 
-CPU time of forward and gradients, 128 images of 16 x 16 with 16 channels, a 3 x 3 kernel, 32
-features, two cores: patches 34 to 58 ms, native 32 ms, and native inside of `lax.scan` 1,040 ms.
+CPU time of forward and gradients on two cores, for 128 images of 16 x 16 pixels and 16 channels, a
+3 x 3 kernel and 32 features: 34 to 58 ms by patches, 32 ms by XLA's own convolution, and 1,040 ms
+by XLA's own convolution inside `lax.scan`.
 """
 
 import functools
@@ -24,7 +25,7 @@ def check_convolution(strides: object, algorithm: object) -> None:
 
     Raises:
         TypeError: a stride is not an integer.
-        ValueError: a stride is under 1, or the algorithm unknown.
+        ValueError: a stride is under 1, there are not one or two, or `algorithm` is unknown.
     """
     for step in strides if isinstance(strides, tuple | list) else (strides,):
         check_integer("strides", step, low=1)
@@ -35,12 +36,13 @@ def check_convolution(strides: object, algorithm: object) -> None:
 
 
 def convolution(strides: int | Pair, algorithm: Algorithm | None) -> Product:
-    """The function of images and a kernel; the same object for equal arguments.
+    """Returns a function that convolves images with a kernel; the same object for equal arguments.
 
     Args:
-        strides: steps down and right: one number for both, or two.
-        algorithm: None takes patches on a CPU, where the gradient of a native convolution is many
-            times slower under `scan` or `vmap`, and native elsewhere.
+        strides: pixels between neighbouring outputs: one number, or `(down, right)`.
+        algorithm: `"patches"` or `"native"`, which is XLA's own convolution. None chooses patches
+            on a CPU, where the gradient of XLA's convolution is many times slower under `scan` or
+            `vmap`, and native elsewhere.
     """
     if algorithm is None:
         algorithm = "patches" if jax.default_backend() == "cpu" else "native"
@@ -48,7 +50,7 @@ def convolution(strides: int | Pair, algorithm: Algorithm | None) -> Product:
     return _with_strides(by_patches if algorithm == "patches" else natively, down, right)
 
 
-@functools.cache  # `jit` takes two partial functions for different ones, whatever they hold
+@functools.cache  # because `jit` compiles again for each new partial function
 def _with_strides(convolve: Callable[..., Array], down: int, right: int) -> Product:
     return functools.partial(convolve, strides=(down, right))
 
@@ -58,7 +60,7 @@ def natively(
     kernel: Float[Array, "down right channels features"],
     strides: Pair,
 ) -> Float[Array, "n rows columns features"]:
-    """XLA's own convolution."""
+    """Convolves images by XLA's own convolution."""
     return jax.lax.conv_general_dilated(
         images, kernel, strides, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
@@ -69,11 +71,11 @@ def by_patches(
     kernel: Float[Array, "down right channels features"],
     strides: Pair,
 ) -> Float[Array, "n rows columns features"]:
-    """One product of all patches, laid out as rows, and the kernel as a matrix."""
+    """Convolves images by one product of a matrix, whose rows are the patches, with the kernel."""
     margins = jax.lax.padtype_to_pads(images.shape[1:3], kernel.shape[:2], strides, "SAME")
     padded = jnp.pad(images, ((0, 0), *margins, (0, 0)))
     (height, width), (rows, columns) = padded.shape[1:3], kernel.shape[:2]
-    # Entry (i, j) of every patch, one array for each place in the patch.
+    # One array for each place (i, j) in a patch, with the entries there of all patches.
     places = [
         padded[:, i : height - rows + i + 1 : strides[0], j : width - columns + j + 1 : strides[1]]
         for i in range(rows)

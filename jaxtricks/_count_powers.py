@@ -1,9 +1,9 @@
-"""Powers whose exponent is a count of up to 2^31 - 1, to float32's full precision.
+"""Powers whose exponent is a count of up to `2**31 - 1`, to the full precision of float32.
 
-`power(0.99997, count)` in plain float32 has an error of 0.6 % after 300,000 updates, because the
-rounding of 0.99997 is raised to the same power, and counts over 2^24 are rounded themselves. Here
-a count is the sum of two numbers that float32 holds exactly, and a number known in float64 is its
-float32 neighbour and a rest.
+Plain float32 gives `0.99997**300_000` with an error of 0.6 %, because the rounding error of 0.99997
+is raised to the same power; counts over `2**24` are rounded too. Here a count is split into two
+numbers that float32 holds exactly, and a base known in float64 into a float32 number near it and
+the factor that remains.
 """
 
 import jax
@@ -13,11 +13,11 @@ from jaxtyping import Array, Float
 
 from jaxtricks._types import ScalarLike
 
-FASTEST = 1e20  # any faster rate gives the same numbers, and would overflow times a count
+FASTEST = 1e20  # larger rates give the same results, and would overflow times a count
 
 
 def power(base: ScalarLike, count: Array) -> Float[Array, ""]:
-    """Returns `base**count`: of the float64 value of a concrete base, of a traced one's float32.
+    """Returns `base**count`, from the float64 value of `base`, or from float32 if it is traced.
 
     Args:
         base: at least 0; `0**0` is 1.
@@ -34,10 +34,10 @@ def power(base: ScalarLike, count: Array) -> Float[Array, ""]:
 
 
 def exponential(rate: ScalarLike, count: Array) -> Float[Array, ""]:
-    """Returns `exp(rate * count)`: of a concrete rate's float64 value, of a traced one's float32.
+    """Returns `exp(rate * count)`, from the float64 value of `rate`, or float32 if it is traced.
 
-    The rate is the sum of a coarse number of 8 bits and a rest. The coarse number times either part
-    of the count is exact; what rounds is the rest, which is small.
+    The rate is split into a coarse number of 8 bits and a small remainder. The products of the
+    coarse number with both parts of the count are exact. Only those of the remainder are rounded.
 
     Example:
         >>> print(f"{exponential(-1e-7, jnp.int32(100_000_001)):.5e}, {np.exp(-10.0000001):.5e}")
@@ -46,9 +46,9 @@ def exponential(rate: ScalarLike, count: Array) -> Float[Array, ""]:
     coarse, rest = _coarse_and_rest(rate)
     high, low = _exact_parts(count)
     main = coarse * high + coarse * low
-    lost = (coarse * high - main) + coarse * low  # what the sum's rounding has cut off
-    small = jnp.clip(lost + rest * jnp.float32(count), -1, 1)  # beyond it the value is 0 or inf
-    # not exp(main) * exp(small): XLA would replace that by exp(main + small), which rounds
+    lost = (coarse * high - main) + coarse * low  # the rounding error of the sum
+    small = jnp.clip(lost + rest * jnp.float32(count), -1, 1)  # outside, it is 0 or infinite
+    # Not exp(main) * exp(small), which XLA would replace by exp(main + small), which rounds.
     return jnp.exp(main) * (1 + jnp.expm1(small))
 
 
@@ -59,9 +59,10 @@ def _exact_parts(count: Array) -> tuple[Float[Array, ""], Float[Array, ""]]:
 
 
 def _near_and_rest(base: ScalarLike) -> tuple[ScalarLike, float]:
-    """Splits a base into a float32 neighbour and the logarithm of what it lacks; 0 if traced.
+    """Splits a base into a float32 number and the logarithm of the remaining factor.
 
-    The neighbour is the one nearer to 1: its powers never leave float32's range before the base's.
+    Of the two float32 numbers around the base it takes the one nearer to 1, whose powers stay in
+    the range of float32 as long as those of the base. The logarithm is 0 if the base is traced.
     """
     if isinstance(base, jax.core.Tracer):
         return jnp.float32(base), 0.0
@@ -72,7 +73,7 @@ def _near_and_rest(base: ScalarLike) -> tuple[ScalarLike, float]:
 
 
 def _coarse_and_rest(rate: ScalarLike) -> tuple[ScalarLike, ScalarLike]:
-    """Splits a rate into a number of 8 significant bits and the rest; a gradient has the rest."""
+    """Splits a rate into a number of 8 significant bits and a remainder, which has the gradient."""
     if isinstance(rate, jax.core.Tracer):
         near = jnp.clip(jnp.float32(rate), -FASTEST, FASTEST)
         coarse = jax.lax.stop_gradient(jax.lax.reduce_precision(near, 8, 7))

@@ -1,4 +1,4 @@
-"""Schedules made of formulas of the update's number."""
+"""Making schedules from formulas for one count."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,15 @@ from jaxtricks._types import ArrayLike, ScalarLike
 
 
 def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ArrayLike], Float[Array, "..."]]:
-    """Makes a schedule of a formula of one count: it checks counts, and takes arrays of them too.
+    """Makes a schedule from a formula for one count. The schedule checks counts and takes arrays.
 
-    The formula receives a scalar, int32 or float32 whatever the count's own dtype. The schedule
-    returns float32 in the shape of its count: its value at an array is the array of its values.
+    The formula receives a scalar, which is int32 or float32 whatever the dtype of the count. The
+    schedule returns float32 in the shape of the count; for an array, it applies the formula to
+    each entry.
 
     Raises:
-        TypeError: when the schedule is called, the count is not a real number or an array of them;
-            lists are refused.
+        TypeError: when the schedule is called, the count is not a real number or an array of real
+            numbers; lists are refused.
         ValueError: when the schedule is called, a count is negative, above the largest int32 or
             NaN. Integer JAX arrays are not checked, because reading one would wait for the device;
             larger integers count as the largest int32.

@@ -1,4 +1,4 @@
-"""One writer for each run folder."""
+"""A lock that lets only one run write to a folder."""
 
 import contextlib
 import errno
@@ -9,21 +9,20 @@ import warnings
 from collections.abc import Iterator
 
 NAME = "lock"
-HELD: set[tuple[int, str]] = set()  # process and file: the system's locks do not divide threads
+HELD: set[tuple[int, str]] = set()  # process ids and files: locks do not exclude other threads
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextlib.contextmanager
 def locked(folder: pathlib.Path) -> Iterator[None]:
-    """Keeps a folder for this run alone, until the block ends or the process does, however it ends.
+    """Locks a folder for this run until the `with` block or the process ends, even if killed.
 
-    The lock is one of the operating system on the file `lock`, which is left behind and means
-    nothing by itself: a killed process leaves no lock. NFS shares such locks between machines if
-    its lock service runs; where a file system or the operating system has none, as Windows, a
-    warning says so.
+    The operating system locks the file `lock` in the folder. The file stays in the folder, but the
+    lock ends with the process. NFS shares such locks between machines if its lock service runs. A
+    warning says so if the file system or the operating system (such as Windows) has no such locks.
 
     Raises:
-        RuntimeError: another run has it; the message says which process, of which machine.
+        RuntimeError: another run holds the lock; the message names its process and machine.
         OSError: the file cannot be made.
     """
     path = folder / NAME
@@ -45,10 +44,10 @@ def locked(folder: pathlib.Path) -> Iterator[None]:
 
 
 def take(folder: pathlib.Path, descriptor: int) -> None:
-    """Takes the lock of an open file, until the file is closed. A fork of the process has none.
+    """Locks an open file until it is closed. A fork of the process does not hold the lock.
 
     Raises:
-        RuntimeError: another process has it.
+        RuntimeError: another process holds the lock.
     """
     try:
         import fcntl
@@ -68,16 +67,16 @@ def take(folder: pathlib.Path, descriptor: int) -> None:
 
 
 def warn(folder: pathlib.Path, reason: str) -> None:
-    """Says that nothing keeps another run out."""
+    """Warns that the folder cannot be locked against other runs."""
     warnings.warn(
-        f"{folder} cannot be locked ({reason}): see to it that no other run writes to it.",
+        f"{folder} cannot be locked ({reason}): make sure that no other run writes to it.",
         stacklevel=3,
     )
 
 
 def message(folder: pathlib.Path, holder: str) -> str:
-    """What is wrong and what to do."""
+    """Returns the error message for a folder that another run uses."""
     return (
-        f"{folder} is in use by a run ({holder}): two would ruin each other's files. End that one, "
-        "or take another folder."
+        f"{folder} is in use by another run ({holder}), and two runs would damage each other's "
+        "files: end the other run, or pass another folder."
     )

@@ -1,6 +1,6 @@
-"""Records as lines of JSON, each with a sum by which damage is found.
+"""Files of JSON records, one a line, each with a checksum that reveals damage.
 
-A line is the record and a last entry `"crc32"`, the CRC-32 of the line's bytes before that entry.
+A line is the record with a last entry `"crc32"`, the CRC-32 of the bytes before that entry.
 """
 
 import json
@@ -14,10 +14,10 @@ SUM = b', "crc32": "'
 
 
 def append(path: pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Adds lines and waits until they are on the disk; a torn last line is ended first.
+    """Appends records and waits until they are on the disk; an incomplete last line is ended first.
 
     Raises:
-        OSError: they cannot be written.
+        OSError: the records cannot be written.
     """
     with path.open("ab+") as file:
         if file.tell():
@@ -30,13 +30,13 @@ def append(path: pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:
 
 
 def encode(record: Mapping[str, Any]) -> bytes:
-    """A record as its line."""
+    """Returns the line of a record."""
     text = json.dumps(record)[:-1].encode()
     return text + SUM + b'%08x"}\n' % zlib.crc32(text)
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
-    """The record of a line without its end, or None if it is not what `encode` wrote."""
+    """Returns the record of a line without its line end, or None if the line is damaged."""
     text, _, rest = line.rpartition(SUM)
     if rest != b'%08x"}' % zlib.crc32(text):
         return None

@@ -1,4 +1,4 @@
-"""Paths of this machine's file system: `~` is the home folder, and addresses are refused."""
+"""A check of paths in the file system of this machine, where `~` is the home folder."""
 
 import os
 import re
@@ -10,16 +10,16 @@ ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # one letter before the colo
 
 
 def local_path(name: str, value: object) -> Path:
-    """Gives a path with `~` replaced by the home folder.
+    """Returns a path with `~` replaced by the home folder.
 
     Args:
-        name: the argument's name, for the message.
-        value: a string or another path, absolute or relative.
+        name: the name of the argument, for the message.
+        value: a string or `os.PathLike`, absolute or relative.
 
     Raises:
-        TypeError: `value` is no path of text.
-        ValueError: it is empty, an address such as `gs://bucket/run`, or the home folder is
-            unknown.
+        TypeError: `value` is not a path, or is a path of bytes.
+        ValueError: `value` is empty, contains a null character, or is an address such as
+            `gs://bucket/run`, or the home folder is unknown.
 
     Example:
         >>> local_path("folder", "runs/first").as_posix()
@@ -32,7 +32,7 @@ def local_path(name: str, value: object) -> Path:
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a path, got {shown(value)}.")
     if not text:
-        raise ValueError(f"{name} must be a path, got ''; the folder in which you are is '.'.")
+        raise ValueError(f"{name} must be a path, got '': write '.' for the current folder.")
     if ADDRESS.match(text):
         raise ValueError(
             f"{name} must be a path of this machine, got {shown(text)}: copy or mount it."

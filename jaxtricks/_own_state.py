@@ -1,4 +1,4 @@
-"""Whether a state fits the trainer that is to train it."""
+"""A check that a training state fits a trainer."""
 
 from typing import Any
 
@@ -8,11 +8,13 @@ from jaxtricks._tree_checks import check_same_tree
 
 
 def check_own_state(name: str, trainer: Any, state: Any) -> None:
-    """Checks the optimizer's state: one of another rule fails deep inside of the rule.
+    """Checks that the optimizer state in `state` is one of the update rule of `trainer`.
+
+    The state of another update rule would raise an unclear error inside the rule.
 
     Raises:
-        ValueError: it differs in structure or shapes from what `trainer.init` makes of the state's
-            variables; the message names the first leaf that does.
+        ValueError: the optimizer state has another structure or other shapes than the one that
+            `trainer.init` makes from the variables; the message names the first leaf that differs.
     """
     own = jax.eval_shape(lambda state: trainer.init(trainer.variables(state)), state).opt_state
     check_same_tree(f"{name}.opt_state", state.opt_state, "what this trainer's init makes", own)

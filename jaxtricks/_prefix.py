@@ -1,4 +1,4 @@
-"""One value for a whole branch of a tree."""
+"""Trees in which one value stands for a whole branch of another tree."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ Mask = TypeAliasType("Mask", PyTree | Callable[[PyTree], PyTree] | None)
 
 
 def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
-    """Gives each leaf of `tree` the value of the leaf of `prefix` above it.
+    """Returns a tree like `tree`, each leaf replaced by the leaf of `prefix` at or above its place.
 
     Raises:
-        ValueError: `prefix`, called `name`, is not a prefix of `tree`.
+        ValueError: `prefix`, called `name` in the message, is not a prefix of `tree`.
 
     Example:
         >>> expand_prefix("mask", {"a": True, "b": False}, {"a": 1.0, "b": [2.0, 3.0]})
@@ -31,17 +31,17 @@ def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
 
 
 def expand_mask(name: str, mask: Mask, tree: PyTree) -> PyTree:
-    """Gives each leaf of `tree` the Python bool that a mask has for it.
+    """Returns a tree like `tree` that holds for each leaf whether the mask chooses it.
 
     Args:
-        name: of the mask, for the message.
-        mask: a tree of bools that is `tree`'s or a prefix of it, or a function from `tree` to such
-            a tree; None chooses every leaf.
-        tree: the parameters, or updates of their structure.
+        name: name of the mask, for the message.
+        mask: a tree of bools with the structure of `tree` or a prefix of it, or a function from
+            `tree` to such a tree; None chooses every leaf.
+        tree: the parameters, or updates of the same structure.
 
     Raises:
-        TypeError: a leaf of the mask is not a bool (arrays, even boolean ones, and names are
-            refused).
+        TypeError: a leaf of the mask is not a bool; arrays, even boolean ones, and strings are
+            refused.
         ValueError: the mask is not a prefix of `tree`.
 
     Example:
@@ -51,7 +51,7 @@ def expand_mask(name: str, mask: Mask, tree: PyTree) -> PyTree:
     chosen = True if mask is None else mask(tree) if callable(mask) else mask
     if isinstance(chosen, str):
         raise TypeError(
-            f"{name} must be a tree of bools or a function that gives one, such as "
+            f"{name} must be a tree of bools or a function that returns one, such as "
             f"lambda params: {{key: key == {chosen!r} for key in params}}, got {chosen!r}."
         )
     for path, leaf in tree_leaves_with_path(chosen):

@@ -1,4 +1,4 @@
-"""What several processes of `jax.distributed` do together; one process does it alone."""
+"""Functions that all processes of `jax.distributed` call together; one process works too."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,11 @@ from jaxtyping import Shaped
 
 
 def on_first_process(action: Callable[[], None]) -> None:
-    """Runs on process 0; the others wait for it, and fail if it does."""
+    """Runs `action` on process 0; the other processes wait for it.
+
+    Raises:
+        Exception: the error of `action` on process 0; on the other processes, an `OSError`.
+    """
     failure = None
     if jax.process_index() == 0:
         try:
@@ -19,13 +23,13 @@ def on_first_process(action: Callable[[], None]) -> None:
     if jax.process_count() > 1:
         failed = multihost_utils.broadcast_one_to_all(np.asarray(failure is not None))
         if failed and failure is None:
-            raise OSError("process 0 could not")
+            raise OSError("process 0 failed; see its error.")
     if failure is not None:
         raise failure
 
 
 def of_all_processes(values: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, "processes n"]:
-    """The values of every process, a row for each. None goes on before all have given theirs."""
+    """Returns the values of all processes, a row for each, after waiting for all of them."""
     if jax.process_count() == 1:
         return values[None]
     return np.asarray(multihost_utils.process_allgather(values))

@@ -1,4 +1,4 @@
-"""How much of a number of updates is over, and how much is left."""
+"""The fractions of a number of updates that are over and left, and curves between two values."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -9,10 +9,11 @@ from jaxtricks._types import ScalarLike
 def cosine_between(
     initial: ScalarLike, final: ScalarLike, done: Float[Array, "*dims"], left: Float[Array, "*dims"]
 ) -> Float[Array, "*dims"]:
-    """Returns the half cosine wave from `initial` to `final`, given the fractions over and left.
+    """Returns half a cosine wave from `initial` to `final`, at the fractions `done` and `left`.
 
-    It is `final + (initial - final) * (1 + cos(pi * done)) / 2`, without the two differences that
-    lose digits near the end: the weights are `sin(pi / 2 * left)**2` and `sin(pi / 2 * done)**2`.
+    It is `final + (initial - final) * (1 + cos(pi * done)) / 2`. It is computed with the weights
+    `sin(pi / 2 * left)**2` and `sin(pi / 2 * done)**2`, because the formula with differences loses
+    digits near the end.
 
     Example:
         >>> done = jnp.array([0.0, 0.25, 0.5, 1.0])
@@ -30,10 +31,10 @@ def polynomial_between(
     left: Float[Array, "*dims"],
     power: ScalarLike,
 ) -> Float[Array, "*dims"]:
-    """Returns `final + (initial - final) * left**power`, given the fractions over and left.
+    """Returns `final + (initial - final) * left**power`, at the fractions `done` and `left`.
 
-    It is `initial * left**power + final * (1 - left**power)`, whose second weight is found without
-    the difference.
+    It is computed as `initial * left**power + final * (1 - left**power)`, and the second weight is
+    computed without the difference, which would lose digits.
 
     Example:
         >>> done = jnp.array([0.0, 0.5, 1.0])
@@ -42,7 +43,7 @@ def polynomial_between(
     """
     exponent = jnp.float32(power)
     before = jnp.power(left, exponent)
-    # 1 - before would lose its digits at first, and log(left) those of a small fraction done
+    # 1 - before would lose digits while `done` is small, and so would log(left).
     early, late = jnp.log1p(-jnp.minimum(done, 0.5)), jnp.log(jnp.where(left > 0, left, 1))
     after = -jnp.expm1(exponent * jnp.where(done < 0.5, early, late))
     after = jnp.where(left > 0, after, 1 - before)
@@ -50,10 +51,10 @@ def polynomial_between(
 
 
 def progress(count: Array, total: ScalarLike) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Returns the fractions of `total` that are over and left at `count`; they sum to 1.
+    """Returns the fractions of `total` that are over and left at `count`; their sum is 1.
 
-    The updates left are subtracted as integers, and both fractions keep all their digits near both
-    ends, which `1 - done` would not. Of a total of 0 everything is over from the start.
+    The number of updates left is computed in integers, so that both fractions keep all their digits
+    at both ends, while `1 - done` would lose digits. If `total` is 0, everything is over.
 
     Example:
         >>> [tuple(map(float, progress(jnp.int32(count), 4))) for count in (0, 1, 4, 9)]

@@ -1,4 +1,4 @@
-"""Reading files that strangers or a failing disk may have changed: nothing here waits for ever."""
+"""Reading only regular files, because opening a pipe or reading a device could wait for ever."""
 
 import os
 import stat
@@ -7,25 +7,25 @@ from typing import BinaryIO
 
 
 def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
-    """Opens a file for reading, if it is one: a pipe would wait for a writer, a device never end.
+    """Opens a regular file for reading; refuses pipes, devices and folders.
 
     Args:
-        path: of the file.
-        follow: whether a symbolic link to a file is taken for the file.
+        path: the path of the file.
+        follow: whether to follow symbolic links; if not, they are refused.
 
     Raises:
-        OSError: it cannot be opened, or is no regular file.
+        OSError: the file cannot be opened, or is not a regular file.
     """
     if not stat.S_ISREG(os.stat(path, follow_symlinks=follow).st_mode):
-        raise OSError("it is no regular file")
+        raise OSError("it is not a regular file")
     return path.open("rb")
 
 
 def read_regular(path: Path, *, most: int | None = None, follow: bool = True) -> bytes:
-    """The bytes of a regular file, at most `most` of them.
+    """Returns the bytes of a regular file of at most `most` bytes.
 
     Raises:
-        OSError: it cannot be read, is no regular file, or is larger.
+        OSError: the file cannot be read, is not a regular file, or is larger than `most`.
     """
     with open_regular(path, follow=follow) as file:
         size = os.fstat(file.fileno()).st_size

@@ -1,4 +1,4 @@
-"""Which axes of an input have normalization statistics of their own."""
+"""The axes along which the statistics of a normalization layer vary."""
 
 
 def statistics_axes(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
@@ -7,13 +7,13 @@ def statistics_axes(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
     The mean and the variance are taken over all the other axes.
 
     Args:
-        axis: the `axis` of a batch-norm layer: one axis or several, negative ones counted from the
+        axis: the `axis` of a batch-norm layer: one axis or several; negative axes count from the
             last.
-        ndim: number of axes of the layer's input.
+        ndim: number of axes of the input.
 
     Raises:
-        ValueError: the input has fewer than two axes, `axis` names an axis that it does not have or
-            the same axis twice, or no axis is left to take the mean over.
+        ValueError: the input has fewer than two axes, `axis` names an axis that the input does not
+            have or the same axis twice, or no axis is left to take the mean over.
 
     Example:
         >>> statistics_axes(-1, 4), statistics_axes((-1, 1), 4)
@@ -21,9 +21,9 @@ def statistics_axes(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
     """
     given = axis if isinstance(axis, tuple) else (axis,)
     if ndim < 2:
-        raise ValueError(f"x must have two axes or more, got {ndim}.")
+        raise ValueError(f"x must have at least two axes, got {ndim}.")
     if not given or not all(-ndim <= one < ndim for one in given):
-        raise ValueError(f"axis must be of the input's {ndim} axes, got {axis}.")
+        raise ValueError(f"axis must name axes of the input, which has {ndim}, got {axis}.")
     own = tuple(sorted(one % ndim for one in given))
     if len(set(own)) != len(own) or len(own) == ndim:
         raise ValueError(f"axis must name different axes, and not all {ndim}, got {axis}.")

@@ -1,4 +1,4 @@
-"""Bad trees of arrays: one clear error that names the leaf. Values are not checked."""
+"""Checks of trees of arrays, whose errors name the leaf. The values in them are not checked."""
 
 import jax
 import jax.numpy as jnp
@@ -10,24 +10,24 @@ from jaxtricks._checks import shown
 
 
 def leaf_dtype(leaf: object) -> np.dtype | None:
-    """The dtype of an array of numbers or truth values, or of a number; None for anything else.
+    """Returns the dtype of an array of numbers or bools, or of a number; None for anything else.
 
     Example:
         >>> leaf_dtype(jnp.bfloat16(1)), leaf_dtype("float32"), leaf_dtype(jax.random.key(0))
         (dtype(bfloat16), None, None)
     """
-    if isinstance(leaf, str | bytes | type | np.dtype):  # what merely names a dtype
+    if isinstance(leaf, str | bytes | type | np.dtype):  # may be the name of a dtype
         return None
     try:
         dtype = jnp.asarray(leaf).dtype if isinstance(leaf, int) else jnp.result_type(leaf)
     except (TypeError, OverflowError):
         return None
     number = jnp.issubdtype(dtype, jnp.number) or jnp.issubdtype(dtype, jnp.bool_)
-    return dtype if number else None  # not the dtype of a key, nor float0
+    return dtype if number else None  # excludes the dtypes of keys and float0
 
 
 def is_array(leaf: object) -> bool:
-    """Whether it is a number or an array that JAX holds: of numbers, truth values or random keys.
+    """Whether `leaf` is a number, or an array of numbers, bools or random keys.
 
     Example:
         >>> is_array(1.0), is_array(jax.random.key(0)), is_array(np.array(["text"]))
@@ -37,10 +37,10 @@ def is_array(leaf: object) -> bool:
 
 
 def check_real_tree(name: str, tree: PyTree) -> None:
-    """Checks that every leaf is an array or a number, and none is complex.
+    """Checks that every leaf is a number, or an array of numbers or bools, and not complex.
 
     Raises:
-        TypeError: a leaf is not; the message gives its path.
+        TypeError: a leaf is anything else; the message names its path.
 
     Example:
         >>> check_real_tree("params", {"w": "float32"})
@@ -57,7 +57,7 @@ def check_floating_tree(name: str, tree: PyTree) -> None:
     """Checks that every leaf is an array of real floating numbers, or a Python float.
 
     Raises:
-        TypeError: one is not; the message gives its path.
+        TypeError: a leaf is anything else; the message names its path.
 
     Example:
         >>> check_floating_tree("params", {"w": jnp.ones(2), "steps": jnp.zeros((), int)})
@@ -82,23 +82,23 @@ def _fault(label: str, leaf: object, dtype: np.dtype | None) -> str:
 
 
 def check_params_given(params: PyTree | None) -> None:
-    """Checks that `update` got the parameters that its rule reads.
+    """Checks that `update` received the parameters, for an update rule that needs them.
 
     Raises:
-        ValueError: it did not.
+        ValueError: `params` is None.
     """
     if params is None:
         raise ValueError("params must be given: call update(updates, state, params).")
 
 
 def check_updates(updates: PyTree, like: PyTree | None) -> None:
-    """Checks that the updates are floating and match the parameters, whose structure `like` has.
+    """Checks that the updates are floating and have the structure and shapes of `like`.
 
-    None, where a rule was not given the parameters, matches everything.
+    `like` is a tree with the structure of the parameters, or None if they are not known.
 
     Raises:
         TypeError: a leaf is not floating.
-        ValueError: structures or shapes differ; the message says where.
+        ValueError: structures or shapes differ; the message names the leaf.
     """
     if like is not None:
         check_same_tree("updates", updates, "params", like)
@@ -109,7 +109,7 @@ def check_same_structure(name: str, tree: PyTree, like_name: str, like: PyTree) 
     """Checks that two trees have the same structure.
 
     Raises:
-        ValueError: they do not; the message names the first leaf that only one of them has.
+        ValueError: the structures differ; the message names the first leaf that only one tree has.
 
     Example:
         >>> check_same_structure("updates", {"a": 1}, "params", {"a": 1, "b": {"c": 2}})
@@ -125,9 +125,9 @@ def first_difference(name: str, tree: PyTree, like: PyTree, *, prefix: bool = Fa
     """Names the first leaf that only one of two trees has.
 
     Args:
-        name: of `tree`.
-        tree: the one that should be like `like`.
-        like: the one that is right.
+        name: name of `tree`, for the message.
+        tree: the tree to check.
+        like: the tree whose structure `tree` should have.
         prefix: whether a leaf of `tree` may stand for a branch of `like`.
 
     Example:
@@ -150,22 +150,24 @@ def first_difference(name: str, tree: PyTree, like: PyTree, *, prefix: bool = Fa
         return f"{name}{''.join(missing[0])} is missing{but}"
     if extra:
         return f"{name}{''.join(extra[0])} is not in it"
-    # the same leaves in containers of other types
+    # Both trees have the same leaves in containers of different types.
     return f"got {shown_structure(tree)} in place of {shown_structure(like)}"
 
 
 def shown_structure(tree: PyTree) -> str:
-    """How a message shows the containers of a tree."""
+    """Returns the structure of a tree as text for a message."""
     text = str(jax.tree.structure(tree))
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def check_same_tree(name: str, tree: PyTree, like_name: str, like: PyTree) -> None:
-    """Checks that two trees have the same structure and leaf shapes, random keys among the leaves.
+    """Checks that two trees have the same structure and the same shapes of leaves.
+
+    The leaves are numbers or arrays, including random keys.
 
     Raises:
         TypeError: a leaf of `tree` is neither an array nor a number.
-        ValueError: structures or shapes differ; the message says where.
+        ValueError: structures or shapes differ; the message names the leaf.
     """
     check_same_structure(name, tree, like_name, like)
     for (path, leaf), other in zip(tree_leaves_with_path(tree), jax.tree.leaves(like), strict=True):

@@ -1,4 +1,4 @@
-"""Types that `help` prints by their names, not as long unions."""
+"""Types that `help` prints by name instead of as long unions."""
 
 import jax.typing
 import jaxtyping
@@ -9,6 +9,6 @@ DTypeLike = TypeAliasType("DTypeLike", jax.typing.DTypeLike)
 RandomKey = TypeAliasType(
     "RandomKey",
     jaxtyping.Key[jax.Array, ""]
-    | jaxtyping.UInt32[jax.Array, " words"],  # old-style, as Flax takes them in `rngs`
+    | jaxtyping.UInt32[jax.Array, " words"],  # old-style keys, which Flax accepts in `rngs`
 )
 ScalarLike = TypeAliasType("ScalarLike", jaxtyping.ScalarLike)

@@ -1,4 +1,4 @@
-"""A chain of update rules that is computed in float32 or wider from end to end."""
+"""A chain of gradient transformations that is computed in float32 or wider."""
 
 import optax
 from jaxtyping import PyTree
@@ -10,10 +10,11 @@ from jaxtricks._tree_checks import check_floating_tree
 def wide_chain(
     *links: optax.GradientTransformation,
 ) -> optax.GradientTransformationExtraArgs:
-    """Chains rules like `optax.chain`, and narrows the updates only after the last of them.
+    """Chains transformations as `optax.chain` does, but computes all of them in float32 or wider.
 
-    Each link returns updates of the dtype that it receives, so in `optax.chain` a float16 velocity
-    of 70,000 is infinite before the learning rate makes it small.
+    Each transformation returns updates in the dtype that it receives. In `optax.chain` a float16
+    velocity of 70,000 is therefore infinite before the learning rate can make it small. Here the
+    updates are converted to the dtype of the gradient only after the last transformation.
 
     Raises:
         TypeError: a leaf of the updates is not floating.

@@ -1,4 +1,4 @@
-"""The dtype in which narrow numbers are computed."""
+"""The dtype, float32 or wider, in which narrow numbers are computed."""
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +8,9 @@ from jaxtricks._types import DTypeLike
 
 
 def wide_dtype(dtype: DTypeLike) -> np.dtype:
-    """Returns float32, or `dtype` promoted with it where that is wider.
+    """Returns `dtype` promoted with float32: float32 or a wider dtype.
 
-    It does so under strict dtype promotion too, where `jax.numpy.promote_types` raises an error for
+    It also works under strict dtype promotion, where `jax.numpy.promote_types` raises an error for
     two different dtypes.
 
     Example:

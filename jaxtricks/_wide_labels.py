@@ -1,13 +1,13 @@
-"""Whole labels in a dtype that is compared safely with a number of classes."""
+"""Labels in a dtype that can be compared with a number of classes."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Integer
 
 
 def wide_labels(labels: Integer[Array, "*batch"]) -> Integer[Array, "*batch"]:
-    """Returns labels in int32, or as they are where they have 64 bits.
+    """Converts labels to int32; labels of 64 bits are returned unchanged.
 
-    In uint8 the class 256 would be the class 0, and in int32 so would be 2^32.
+    In uint8 the number of classes 256 would become 0, and so would `2**32` in int32.
 
     Example:
         >>> wide_labels(jnp.array([255], jnp.uint8)) < 256

@@ -1,4 +1,4 @@
-"""Networks, and the layers and blocks of which they are made; each is called with `train`."""
+"""Networks, called with an argument `train`, and the layers and blocks of which they consist."""
 
 from jaxtricks.models._resnet import ResNet as ResNet
 from jaxtricks.models._small_cnn import SmallCNN as SmallCNN

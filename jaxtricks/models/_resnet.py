@@ -15,31 +15,31 @@ from jaxtricks.normalization import BatchNorm
 
 
 class ResNet(nn.Module):
-    r"""The residual network for CIFAR-10, of depth 6n + 2.
+    r"""Applies the residual network for CIFAR-10, with depth 6n + 2.
 
-    The layers are a 3x3 convolution, three stages of n blocks of two 3x3 convolutions each, the
-    average over all pixels, and logits. From one stage to the next the channels double and the
-    resolution halves, by a stride of 2. A block returns $\mathrm{ReLU}(s(x) + f(x))$, where $f$
-    are its two convolutions and the shortcut $s$ is the identity. Where the shape changes, $s$
-    takes every second pixel and adds channels of zeros (option A of the paper), so it has no
-    parameters. Batch norm follows each convolution. The convolutions have no bias, and their
-    weights start from He's initialization.
+    The layers are a 3x3 convolution, three stages of n blocks with two 3x3 convolutions each, the
+    average over all pixels, and a dense layer of logits. From one stage to the next the number of
+    channels doubles and the resolution halves, by a stride of 2. A block returns
+    $\mathrm{ReLU}(s(x) + f(x))$, where $f$ consists of its two convolutions and the shortcut $s$ is
+    the identity. Where the shape changes, $s$ takes every second pixel and adds channels of zeros
+    (option A of the paper), so it has no parameters. Batch norm follows each convolution. The
+    convolutions have no bias, and their weights start from He's initialization.
 
     Attributes:
         depth: number of layers with weights, 6n + 2, such as 8, 14, 20, 32, 44, 56 and 110.
-        width: number of channels of the first stage.
-        classes: number of logits.
-        axis_name: name of a mapped axis over which the batch norm averages its statistics, or None.
-        algorithm: of the convolutions, see `Conv`.
-        dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`; parameters
-            and running statistics are float32 all the same. None follows Flax's promotion of the
-            input with the parameters: float32 for images of float32 and narrower.
+        width: number of channels of the first stage, at least 1.
+        classes: number of logits, at least 1.
+        axis_name: name of a mapped axis over which batch norm averages its statistics, or None.
+        algorithm: how the convolutions are computed; see `Conv`.
+        dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`. Parameters
+            and running statistics stay float32. None promotes the dtype of the images with that of
+            the parameters, as Flax does: float32 for images in float32 or a narrower dtype.
 
     Raises:
-        TypeError: a size is not an integer, `dtype` not floating, or, when called, the images are
-            not floating.
-        ValueError: a size is under 1, the depth is not 6n + 2, `algorithm` is unknown, or, when
-            called, the rank is not 4.
+        TypeError: a size is not an integer or `dtype` is not floating; when the network is called,
+            the images are not floating.
+        ValueError: a size is under 1, `depth` is not 6n + 2, or `algorithm` is unknown; when the
+            network is called, the images do not have four axes.
 
     Example:
         >>> import jax
@@ -81,9 +81,12 @@ class ResNet(nn.Module):
         train: bool,
         example_mask: Bool[Array, " n"] | None = None,
     ) -> Float[Array, "n classes"]:
-        """Logits of images `[n, height, width, channels]`, floating.
+        """Returns the logits of images.
 
-        `example_mask` says which examples count in the batch norm; None is all.
+        Args:
+            images: floating images `[n, height, width, channels]`.
+            train: whether batch norm works as in training.
+            example_mask: which examples count in the statistics of batch norm; None means all.
         """
         check_flag("train", train)
         check_images(images, ranks=(4,))
@@ -105,7 +108,7 @@ class ResNet(nn.Module):
         stride: int,
         norm_options: dict[str, Any],
     ) -> Float[Array, "n rows columns features"]:
-        """A convolution and its batch norm, which is called with `norm_options`."""
+        """Applies a convolution, and batch norm with the arguments `norm_options`."""
         x = Conv(
             features,
             strides=stride,
@@ -120,6 +123,6 @@ class ResNet(nn.Module):
 def shortcut(
     x: Float[Array, "n height width channels"], features: int, stride: int
 ) -> Float[Array, "n rows columns features"]:
-    """Returns every `stride`-th pixel, with channels of zeros added."""
+    """Returns every `stride`-th pixel, with channels of zeros added up to `features`."""
     added = features - x.shape[-1]
     return jnp.pad(x[:, ::stride, ::stride], ((0, 0), (0, 0), (0, 0), (added // 2, -(-added // 2))))

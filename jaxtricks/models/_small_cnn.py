@@ -17,28 +17,28 @@ from jaxtricks.regularizers import Dropout
 
 
 class SmallCNN(nn.Module):
-    """Convolutions 3x3 with ReLU, each followed by max pooling, then a dense layer and logits.
+    """Applies 3x3 convolutions with ReLU and max pooling, then a dense layer and logits.
 
-    The resolution halves after each convolution: k of them need images of $2^k$ rows and columns or
-    more.
+    The resolution halves after each convolution, so $k$ convolutions need images with at least
+    $2^k$ rows and columns.
 
     Attributes:
-        features: number of channels of each convolution.
-        hidden: units of the dense layer, with ReLU.
-        classes: number of logits.
+        features: number of channels of each convolution, at least 1.
+        hidden: number of units of the dense layer, which has a ReLU; at least 1.
+        classes: number of logits, at least 1.
         dropout_rate: probability of dropping a unit of the dense layer, in `[0, 1]`.
-        batch_norm: whether batch norm follows each convolution, in front of the activation.
-        axis_name: name of a mapped axis over which the batch norm averages its statistics, or None.
-        algorithm: of the convolutions, see `Conv`.
-        dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`; parameters
-            and running statistics are float32 all the same. None follows Flax's promotion of the
-            input with the parameters: float32 for images of float32 and narrower.
+        batch_norm: whether batch norm follows each convolution, before the activation.
+        axis_name: name of a mapped axis over which batch norm averages its statistics, or None.
+        algorithm: how the convolutions are computed; see `Conv`.
+        dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`. Parameters
+            and running statistics stay float32. None promotes the dtype of the images with that of
+            the parameters, as Flax does: float32 for images in float32 or a narrower dtype.
 
     Raises:
-        TypeError: a size is not an integer, `batch_norm` not a bool, `dtype` not floating, or, when
-            called, the images are not floating.
-        ValueError: a size is under 1, the rate out of range, `algorithm` unknown, or, when called,
-            the rank is not 4 or the images are too small.
+        TypeError: a size is not an integer, `batch_norm` is not a bool, or `dtype` is not floating;
+            when the network is called, the images are not floating.
+        ValueError: a size is under 1, `dropout_rate` is out of range, or `algorithm` is unknown;
+            when the network is called, the images do not have four axes or are too small.
 
     Example:
         >>> import jax
@@ -61,7 +61,7 @@ class SmallCNN(nn.Module):
     def __post_init__(self) -> None:
         check_instance("features", self.features, Sequence)
         if not self.features:
-            raise ValueError("features must not be empty.")
+            raise ValueError(f"features must not be empty, got {self.features!r}.")
         for index, size in enumerate(self.features):
             check_integer(f"features[{index}]", size, low=1)
         check_integer("hidden", self.hidden, low=1)
@@ -84,15 +84,20 @@ class SmallCNN(nn.Module):
         train: bool,
         example_mask: Bool[Array, " n"] | None = None,
     ) -> Float[Array, "n classes"]:
-        """Logits of images `[n, height, width, channels]`, floating.
+        """Returns the logits of images.
 
-        `example_mask` says which examples count in the batch norm; None is all.
+        Args:
+            images: floating images `[n, height, width, channels]`.
+            train: whether dropout and batch norm work as in training.
+            example_mask: which examples count in the statistics of batch norm; None means all.
         """
         check_flag("train", train)
         check_images(images, ranks=(4,))
         least = 2 ** len(self.features)
         if min(images.shape[1:3]) < least:
-            raise ValueError(f"images must be {least}x{least} or larger, got {images.shape}.")
+            raise ValueError(
+                f"images must be {least}x{least} or larger, got the shape {images.shape}."
+            )
         x = images
         for size in self.features:
             x = Conv(size, algorithm=self.algorithm, dtype=self.dtype)(x)

@@ -1,4 +1,4 @@
-"""Normalization layers, and the inverse of batch normalization."""
+"""Batch normalization, and the parameters that undo it."""
 
 from jaxtricks.normalization._batch_norm import BatchNorm as BatchNorm
 from jaxtricks.normalization._undo_batch_norm import undo_batch_norm as undo_batch_norm

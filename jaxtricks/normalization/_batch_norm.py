@@ -24,54 +24,53 @@ from jaxtricks.normalization._masked_statistics import aligned_mask, masked_stat
 
 
 class BatchNorm(nn.Module):
-    r"""Batch normalization: each feature is normalized by its mean and variance over the batch.
+    r"""Applies batch normalization: normalizes each feature by its mean and variance over a batch.
 
     In training, with the $N$ values $x_i$ of one feature,
     $\mu = \frac1N \sum_i x_i$, $\sigma^2 = \frac1N \sum_i (x_i - \mu)^2$ and
-    $y_i = \gamma (x_i - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$. The running statistics, float32
-    arrays `"mean"` and `"var"` in the collection `"batch_stats"`, are updated to
-    $\text{decay} \cdot \text{running} + (1 - \text{decay}) \cdot \text{batch}$. In evaluation they
-    take the place of $\mu$ and $\sigma^2$. Call `apply` with `mutable=["batch_stats"]` in training.
-    `init` sets the running mean to 0 and the running variance to 1.
+    $y_i = \gamma (x_i - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$. Training updates the running
+    statistics too, the float32 arrays `"mean"` and `"var"` in the collection `"batch_stats"`, to
+    $\text{decay} \cdot \text{running} + (1 - \text{decay}) \cdot \text{batch}$. Call `apply` with
+    `mutable=["batch_stats"]` in training. Evaluation uses the running statistics in place of
+    $\mu$ and $\sigma^2$. `init` sets the running mean to 0 and the running variance to 1.
 
-    The variance is the mean square of centred values, not the difference of two large numbers, so
-    it is accurate even if the mean is a million times the standard deviation. If
-    $\sigma^2 + \epsilon = 0$, the normalized value is 0.
+    The variance is computed from centred values, so it is accurate even if the mean is a million
+    times the standard deviation. If $\sigma^2 + \epsilon = 0$, the normalized value is 0.
 
     Under `jit` with a sharded batch the statistics are those of the whole batch. Under `pmap` or
     `vmap` they are those of the whole batch only if `axis_name` names the mapped axis.
 
-    With a `mask`, only values where it is True count, and $N$ is their number: padding leaves no
-    trace. The output at the others is $\beta$. Where fewer than two values count, the running
-    statistics stay as they are.
+    With a `mask`, only the values where it is True count, and $N$ is their number, so that padding
+    has no effect. The output at the other values is $\beta$. If fewer than two values count, the
+    running statistics do not change.
 
     Attributes:
         decay: share of the running statistics that an update keeps, in `[0, 1]`. PyTorch's
             `momentum` is `1 - decay`.
-        eps: $\epsilon$, at least 0, added to the variance before the root is taken.
+        eps: $\epsilon$, at least 0, added to the variance before the square root is taken.
         unbiased_running_var: whether the running variance is updated with
             $\frac{N}{N-1} \sigma^2$, as in PyTorch, instead of $\sigma^2$, as in Flax and Keras.
         axis_name: name of a mapped axis (`pmap`, `vmap`, `shard_map`) over which the statistics are
             averaged too, or None.
-        use_scale: whether there is a parameter $\gamma$, `"scale"`.
-        use_bias: whether there is a parameter $\beta$, `"bias"`.
+        use_scale: whether to multiply by the parameter $\gamma$, `"scale"`.
+        use_bias: whether to add the parameter $\beta$, `"bias"`.
         scale_init: initializer of $\gamma$, `(key, shape, dtype) -> array`; by default 1.
-        bias_init: initializer of $\beta$; by default 0.
-        axis: the axis or axes that keep statistics of their own; the mean and variance are taken
-            over all others. -1 for rows `[n, features]` and for images with channels last, 1 for
-            images with channels first, `(-3, -2, -1)` for separate statistics of every pixel.
+        bias_init: initializer of $\beta$, `(key, shape, dtype) -> array`; by default 0.
+        axis: the axis or axes along which the statistics vary; the mean and variance are taken over
+            all other axes. -1 is for rows `[n, features]` and for images with channels last, 1 for
+            images with channels first, and `(-3, -2, -1)` gives each pixel its own statistics.
             Statistics and parameters have the shape of these axes.
-        dtype: dtype of the output; None keeps the input's. Statistics, their running averages and
-            the parameters are float32 all the same, or wider where the input is and there is no
-            `dtype`, or where `dtype` is.
+        dtype: dtype of the output; None returns the input's dtype. The statistics of a batch are
+            computed in float32, or in `dtype` (or the input's dtype) if that is wider. Running
+            statistics and parameters are float32.
 
     Raises:
-        TypeError: an attribute has the wrong type, or, when called, the input is not a floating
-            array, `train` not a bool or `mask` not boolean.
-        ValueError: `decay` or `eps` is out of range, or, when called, `axis` or `mask` does not fit
-            the input, the number of features differs from that of the running statistics, there are
-            fewer than two values per feature in training (their variance would be 0), or no axis
-            called `axis_name` is mapped.
+        TypeError: an attribute has the wrong type; when the layer is called, the input is not a
+            floating array, `train` is not a bool, or `mask` is not boolean.
+        ValueError: `decay` or `eps` is out of range. When the layer is called: `axis` or `mask`
+            does not fit the input, the input has other features than the running statistics, a
+            feature has fewer than two values in training (their variance would be 0), or
+            `axis_name` is not the name of a mapped axis.
 
     Example:
         >>> layer = BatchNorm(decay=0.5, unbiased_running_var=True)
@@ -105,7 +104,7 @@ class BatchNorm(nn.Module):
         check_function("scale_init", self.scale_init)
         check_function("bias_init", self.bias_init)
         if isinstance(self.axis, list):
-            raise TypeError(f"axis must be an integer or a tuple of them, got {self.axis}.")
+            raise TypeError(f"axis must be an integer or a tuple of integers, got {self.axis}.")
         for axis in self.axis if isinstance(self.axis, tuple) else (self.axis,):
             check_integer("axis", axis)
         if self.axis_name is not None:
@@ -121,9 +120,9 @@ class BatchNorm(nn.Module):
 
         Args:
             x: the input.
-            train: whether to use and record the statistics of the batch.
-            mask: which values count in training: `[batch]`, or an array that fits all axes of the
-                input but those of `axis`, such as `[batch, time]`; None is all.
+            train: whether to normalize by the batch and to update the running statistics.
+            mask: which values count in training; None means all. It is `[batch]`, or has one axis
+                for each axis of the input other than `axis`, such as `[batch, time]`.
         """
         check_floating("x", x)
         check_flag("train", train)
@@ -162,12 +161,12 @@ class BatchNorm(nn.Module):
         """Returns the mean, the centred values, the biased variance and the number of values."""
         axes = tuple(axis for axis in range(x.ndim) if axis not in own)
         size = math.prod(x.shape[axis] for axis in axes)
-        # The axis need not exist while initialising.
+        # In `init` there need not be a mapped axis.
         name = None if self.is_initializing() else self.axis_name
         if name is not None:
             size *= axis_size(name)
         if size < 1 or (size == 1 and not self.is_initializing()):
-            raise ValueError(f"x has {size} values per feature: too few for batch statistics.")
+            raise ValueError(f"x must have two or more values per feature in training, got {size}.")
         if mask is not None:
             return masked_statistics(x, aligned_mask(mask, x.shape, own), own, name)
 
@@ -183,14 +182,14 @@ class BatchNorm(nn.Module):
         return origin + mean, centred, var, size
 
     def update_running(self, running: Array, batch: Array, size: ScalarLike) -> Array:
-        """Returns the running statistic after a training batch of `size` values."""
+        """Returns a running statistic after a training batch of `size` values per feature."""
         batch = batch.reshape(running.shape)
         new = (self.decay * running + (1 - self.decay) * batch).astype(running.dtype)
         return jnp.where(size > 1, new, running)
 
 
 def axis_size(name: str) -> int:
-    """Returns the size of a mapped axis."""
+    """Returns the size of a mapped axis; raises `ValueError` if no axis of that name is mapped."""
     try:
         return jax.lax.axis_size(name)
     except NameError:

@@ -1,4 +1,4 @@
-"""Batch statistics of a part of the batch."""
+"""Batch statistics of the values that a mask chooses."""
 
 import math
 
@@ -17,16 +17,17 @@ Moments = tuple[
 def aligned_mask(
     mask: Bool[Array, "*some"], shape: tuple[int, ...], own: tuple[int, ...]
 ) -> Bool[Array, "*aligned"]:
-    """Gives a mask one axis for each of an input's, of size 1 along those with own statistics.
+    """Reshapes a mask to one axis for each axis of the input, of size 1 along the axes `own`.
 
     Args:
-        mask: `[batch]`, or one axis for each of the other axes, each of their size or 1.
-        shape: of the input.
-        own: the axes with statistics of their own.
+        mask: `[batch]`, or one axis for each axis that is not in `own`, of the same size or of size
+            1.
+        shape: the shape of the input.
+        own: the axes along which the statistics vary.
 
     Raises:
-        TypeError: the mask is not boolean.
-        ValueError: it has another shape.
+        TypeError: `mask` is not a boolean array.
+        ValueError: `mask` has another shape.
 
     Example:
         >>> aligned_mask(jnp.array([True, False]), (2, 5, 5, 3), (3,)).shape
@@ -40,7 +41,7 @@ def aligned_mask(
     pairs = zip(given, sizes, strict=False)
     if len(given) != len(sizes) or not all(one in (1, size) for one, size in pairs):
         raise ValueError(
-            f"mask must be [{sizes[0]}], or fit the axes {sizes} without features, got the shape "
+            f"mask must have the shape ({sizes[0]},), or one that fits {sizes}, got the shape "
             f"{mask.shape}."
         )
     places = dict(zip(others, given, strict=True))
@@ -50,13 +51,13 @@ def aligned_mask(
 def masked_statistics(
     x: Float[Array, "*shape"], mask: Bool[Array, "*aligned"], own: tuple[int, ...], name: str | None
 ) -> Moments:
-    """Returns mean, centred values (0 outside), biased variance and number of values.
+    """Returns the mean, the centred values, the biased variance and the number of values.
 
     Args:
         x: the input, in float32 or wider.
-        mask: from `aligned_mask`: which values count.
-        own: the axes with statistics of their own.
-        name: of a mapped axis over which the sums go too, or None.
+        mask: which values count, from `aligned_mask`. The centred values are 0 elsewhere.
+        own: the axes along which the statistics vary.
+        name: name of a mapped axis over which the sums are taken too, or None.
     """
     axes = tuple(axis for axis in range(x.ndim) if axis not in own)
 
@@ -69,8 +70,8 @@ def masked_statistics(
 
     marked = total(mask.astype(x.dtype))
     count = marked * math.prod(x.shape[axis] for axis in axes if mask.shape[axis] == 1)
-    # Centred first around a mean of a few values, so that one of a million times the deviation
-    # does not swallow it: along axes that the mask does not tell apart, of the first place.
+    # First subtract the mean of a few values, so that a mean of a million times the standard
+    # deviation loses no digits. Along axes where the mask has size 1 only the first place is used.
     few = tuple(
         slice(1 if axis in axes and mask.shape[axis] == 1 else None) for axis in range(x.ndim)
     )

@@ -1,4 +1,4 @@
-"""The parameters that turn batch normalization into the identity."""
+"""The parameters with which batch normalization returns its input."""
 
 import jax
 import jax.numpy as jnp
@@ -17,17 +17,17 @@ def undo_batch_norm(
     r"""Returns the scale and bias with which a batch-norm layer returns its input unchanged.
 
     $\gamma = \sqrt{\sigma^2 + \epsilon}$ and $\beta = \mu$ give
-    $\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta = x$: a network with batch norm can
-    represent whatever it could represent without. The parameters invert one set of statistics,
-    those of a batch or the running ones.
+    $\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta = x$. So a network with batch norm can
+    represent every function that it can represent without it. The parameters invert one set of
+    statistics: those of one batch, or the running statistics.
 
     Args:
-        mean: $\mu$ of each feature, `[*features]`.
-        var: $\sigma^2$ of each feature, `[*features]`, at least 0.
+        mean: $\mu$ of each feature, in any shape.
+        var: $\sigma^2$ of each feature, at least 0, in the shape of `mean`.
         eps: $\epsilon$ of the layer, at least 0.
 
     Returns:
-        The parameters `"scale"` and `"bias"` of a `BatchNorm`, each `[*features]`.
+        The parameters `"scale"` and `"bias"` of a `BatchNorm`, in the shape of `mean`.
 
     Raises:
         ValueError: `eps` or a variance is negative or not finite, or the shapes differ.

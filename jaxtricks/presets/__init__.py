@@ -1,4 +1,4 @@
-"""The exact semantics of PyTorch and Keras in our terms, held to tables those frameworks made."""
+"""Optimizers, schedules and batch norm with the exact conventions of PyTorch and of Keras."""
 
 from jaxtricks.presets import keras as keras
 from jaxtricks.presets import torch as torch

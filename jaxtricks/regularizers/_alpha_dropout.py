@@ -1,4 +1,4 @@
-"""Alpha dropout: dropout that keeps the mean and the variance of standardised units."""
+"""Alpha dropout: dropout that keeps the mean and variance of standardised activations."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
@@ -10,31 +10,31 @@ from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.regularizers._bernoulli_mask import bernoulli_mask
 from jaxtricks.regularizers._random_layer import RandomLayer
 
-SATURATED = -1.7580993408473766  # what SELU tends to on the left, - lambda alpha
+SATURATED = -1.7580993408473766  # -lambda * alpha, the limit of SELU at minus infinity
 
 
 def alpha_dropout(
     key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
 ) -> Float[Array, "*shape"]:
-    r"""Sets each entry to SELU's limit with probability `rate`, then corrects mean and variance.
+    r"""Sets each entry to SELU's limit with probability `rate`, then restores mean and variance.
 
     $y_i = a (r_i x_i + (1 - r_i) \alpha') + b$ with $r_i \sim \mathrm{Bernoulli}(q)$, $q = 1 - p$,
     $\alpha' = -\lambda \alpha \approx -1.758$, $a = (q + \alpha'^2 q p)^{-1/2}$ and
-    $b = -a p \alpha'$. Inputs with mean 0 and variance 1, as SELU makes them, keep both. At the
-    rate 1 the result is 0, as in PyTorch.
+    $b = -a p \alpha'$. Inputs with mean 0 and variance 1, which SELU produces, keep both. If the
+    rate is 1, the result is 0, as in PyTorch.
 
     Args:
-        key: draws the mask; the same key, shape and rate give the mask of `dropout`.
+        key: random key of the mask, which is that of `dropout` for the same key, shape and rate.
         x: activations of any shape.
-        rate: $p$, the probability of dropping, in `[0, 1]`, rounded as that of `dropout`; it may be
-            traced.
+        rate: $p$, the probability of dropping an entry, in `[0, 1]`, rounded to a multiple of
+            $2^{-16}$; it may be traced.
 
     Returns:
-        An array with the shape and dtype of `x`.
+        An array of the shape and dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range, or `key` is an array of keys.
-        TypeError: `key` is not a typed key, or `x` not a floating array.
+        ValueError: `rate` is out of range, or `key` is an array of keys.
+        TypeError: `key` is not a typed key, or `x` is not a floating array.
 
     Example:
         >>> import jax
@@ -54,7 +54,7 @@ def alpha_dropout(
     wide = x.astype(wide_dtype(x.dtype))
     mask, probability = bernoulli_mask(key, x.shape, rate)
     q = probability.astype(wide.dtype)
-    some = q != 0  # NaN, of a rate that is out of range, stays
+    some = q != 0  # True for NaN, which comes from a traced rate out of range
     variance = jnp.where(some, q + SATURATED**2 * q * (1 - q), 1)
     scale = jnp.where(some, 1 / jnp.sqrt(variance), 0)
     return (scale * (jnp.where(mask, wide, SATURATED) - (1 - q) * SATURATED)).astype(x.dtype)
@@ -63,18 +63,18 @@ def alpha_dropout(
 class AlphaDropout(RandomLayer):
     """Applies `alpha_dropout` in training and returns its input unchanged in evaluation.
 
-    It belongs behind `jax.nn.selu` in networks whose first weights have the variance 1 / inputs
-    (`initializers.lecun`). Stream and keys are those of `Dropout`.
+    Put it after `jax.nn.selu`, in a network whose weights start with variance `1 / inputs`
+    (`initializers.lecun`). It draws its random keys as `Dropout` does.
 
     Attributes:
-        rate: probability of dropping, in `[0, 1]`. At 0 nothing is drawn and no key is needed.
-        rng_collection: name of the stream, any but `"params"`.
+        rate: probability of dropping an entry, in `[0, 1]`. At 0 the layer needs no key.
+        rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:
-        ValueError: the rate is out of range, the stream is `"params"`, or, when called in training,
-            `rngs` has no key for the stream.
-        TypeError: `rng_collection` is not a string, or, when called, `train` is not a bool or the
-            input not a floating array.
+        ValueError: `rate` is out of range, `rng_collection` is `"params"`, or `rngs` has no key for
+            the stream when the layer is called in training.
+        TypeError: `rng_collection` is not a string; when the layer is called, `train` is not a bool
+            or the input is not a floating array.
 
     Example:
         >>> AlphaDropout(0.5).apply({}, jnp.ones(2), train=False).tolist()

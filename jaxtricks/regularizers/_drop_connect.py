@@ -1,4 +1,4 @@
-"""DropConnect: setting single weights to zero at random."""
+"""DropConnect: single weights are set to 0 at random."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -22,46 +22,48 @@ def drop_connect(
     *,
     per_example: bool = False,
 ) -> Float[Array, "*batch features"]:
-    r"""Multiplies inputs by weights of which each is dropped with probability `rate`.
+    r"""Multiplies inputs by a matrix of weights, each dropped (set to 0) with probability `rate`.
 
-    $y = x\,(M \circ W) / (1 - p)$, where each $M_{ij} \sim \mathrm{Bernoulli}(1 - p)$ decides
-    about one connection. The expected value is $x W$, so that evaluation uses the weights as they
-    are, the mean of those of all masks. Dropout drops a unit with all its connections; here a unit
-    keeps some of them. The gradient of a dropped weight is 0. The paper does not divide, and
-    multiplies the weights by $1 - p$ in evaluation. The probability is rounded as in `dropout`.
+    $y = x\,(M \circ W) / (1 - p)$, where $M_{ij} \sim \mathrm{Bernoulli}(1 - p)$ is drawn for each
+    weight. The expected value is $x W$, so evaluation uses the weights as they are. Dropout drops a
+    unit with all its connections; DropConnect drops single connections of a unit. The gradient of
+    a dropped weight is 0. The paper does not divide in training; it multiplies the weights by
+    $1 - p$ in evaluation. The probability is rounded as in `dropout`.
 
-    What EfficientNet's code and older versions of timm call `drop_connect` is another thing, which
-    leaves out whole branches of a residual network: see `stochastic_depth`.
+    The function `drop_connect` of EfficientNet's code and of older versions of timm does something
+    else: it leaves out whole branches of a residual network, as `stochastic_depth` does.
 
-    With a mask per example, as in the paper, each example needs `inputs * features` random draws
-    and a product with weights of its own. On a CPU the examples are taken one after the other and
-    the gradient draws their masks again, so that memory holds one mask at a time: at batch 128 with
-    800 × 800 weights, forward and backward took 25 times the CPU time of a dense layer at a rate of
-    0.5, and 130 times at 0.1, a probability of more binary digits. Elsewhere they are taken side by
-    side, which needs memory for `batch * inputs * features` weights, 330 MB here. One mask for the
-    batch took 1.2 times the time of a dense layer.
+    With a mask for each example, as in the paper, each example needs `inputs * features` random
+    draws and a product with its own weights. On a CPU the examples are computed one after the other
+    and the gradient draws their masks again, so memory holds one mask at a time. For a batch of 128
+    and 800 × 800 weights, forward and backward took 25 times the CPU time of a dense layer at a
+    rate of 0.5, and 130 times at 0.1, which has more binary digits. On other devices the examples
+    are computed together, which needs memory for `batch * inputs * features` weights, 330 MB in
+    this case. One mask for the whole batch took 1.2 times the time of a dense layer.
 
     Args:
-        key: draws the masks; the same key, shapes and rate give the same ones on any devices.
-        x: inputs. With a mask per example its first axis is the batch; axes between that and the
-            last, such as positions, share their example's mask.
+        key: random key of the masks; the same key, shapes and rate give the same masks on all
+            devices.
+        x: the inputs. With a mask for each example, the first axis is the batch. Axes between the
+            first and the last, such as positions, share the mask of their example.
         kernel: the weights.
         rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced. At 1 the
             result is 0.
-        per_example: whether each example has a mask of its own; else one mask serves all.
+        per_example: whether each example has its own mask; otherwise one mask serves all.
 
     Returns:
-        The products, of the dtype of `x`.
+        The products, in the dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range, the shapes do not fit, or `key` is an array of keys.
-        TypeError: `key` is not a typed key, `x` or `kernel` not a floating array, or `per_example`
-            not a bool.
+        ValueError: `rate` is out of range, the shapes of `x` and `kernel` do not fit, or `key` is
+            an array of keys.
+        TypeError: `key` is not a typed key, `x` or `kernel` is not a floating array, or
+            `per_example` is not a bool.
 
     Example:
         >>> import jax
         >>> key, x, kernel = jax.random.key(7), jnp.ones((2, 4)), jnp.ones((4, 3))
-        >>> drop_connect(key, x, kernel, 0.5).tolist()  # each would be 4 with all the weights
+        >>> drop_connect(key, x, kernel, 0.5).tolist()  # with all the weights each is 4
         [[6.0, 4.0, 6.0], [6.0, 4.0, 6.0]]
         >>> drop_connect(key, x, kernel, 0.5, per_example=True).tolist()
         [[4.0, 0.0, 6.0], [6.0, 6.0, 4.0]]
@@ -83,43 +85,43 @@ def drop_connect(
 
 
 class DropConnectDense(DropConnectLayer):
-    r"""A dense layer with `drop_connect` in training.
+    r"""Applies a dense layer, whose weights `drop_connect` drops in training.
 
-    In evaluation it uses the weights as they are, or, with `inference="gaussian"`, takes every unit
-    for a normal variable with the moments of `drop_connect_moments` and returns the mean activation
-    of samples of it, as the paper does. The parameters are those of `flax.linen.Dense`: `"kernel"`
-    `[inputs, features]` and `"bias"` `[features]`, both float32. Biases are never dropped; the
-    paper drops them too.
+    Evaluation uses the weights as they are. With `inference="gaussian"` evaluation instead draws
+    samples of each unit from a normal distribution with the moments of `drop_connect_moments`, and
+    returns the mean of their activations, as in the paper. The parameters are those of
+    `flax.linen.Dense`: `"kernel"` `[inputs, features]` and `"bias"` `[features]`, both float32.
+    Biases are never dropped; the paper drops them too.
 
-    Streams, keys and sown masks are those of `Dropout`: the mask in `"masks"` has the shape of the
-    kernel behind a batch axis, of size 1 if one mask serves all.
+    The layer draws its random keys and sows its masks as `Dropout` does. A sown mask has a batch
+    axis, of size 1 if one mask serves all examples, followed by the axes of the kernel.
 
     Attributes:
         features: number of units, at least 1.
-        rate: probability of dropping a weight, in `[0, 1]`. At 0 nothing is drawn and no key is
-            needed. At 1 training and Gaussian inference leave the biases only, while mean
-            inference, as `Dropout`, knows no rate.
-        per_example: whether each example of the first axis has a mask of its own, as in the paper.
-            For its cost see `drop_connect`.
-        activation: a function that keeps the shape, applied to the output; None is none. Gaussian
-            inference needs it here and not behind the layer.
-        inference: `"mean"` or `"gaussian"`, what evaluation does. The second draws, and needs a key
-            in evaluation too.
-        samples: number of samples of each unit in Gaussian inference, at least 1; the time grows
-            with them.
-        use_bias: whether there is a bias, initially 0.
+        rate: probability of dropping a weight, in `[0, 1]`. At 0 the layer needs no key. At 1
+            training and Gaussian inference return the biases, through the activation; mean
+            inference ignores the rate, as `Dropout` does.
+        per_example: whether each example of the first axis has its own mask, as in the paper. See
+            `drop_connect` for the cost.
+        activation: a function that keeps the shape, applied to the output, or None for no
+            activation. Gaussian inference needs it here, not after the layer.
+        inference: what evaluation does: `"mean"` uses the weights as they are; `"gaussian"` draws
+            samples, so it needs a key in evaluation too.
+        samples: number of samples of each unit in Gaussian inference, at least 1; the time grows in
+            proportion.
+        use_bias: whether to add a bias, which starts at 0.
         kernel_init: initializer of the kernel, `(key, shape, dtype) -> array`.
-        dtype: dtype of the computation and of the output. None keeps the input's dtype for the
-            output, and computes in float32 where that is narrower, as Gaussian inference always
-            does.
-        rng_collection: name of the stream, any but `"params"`.
+        dtype: dtype of the computation and of the output. None returns the input's dtype, and
+            computes in float32 if that dtype is narrower. Gaussian inference always computes in
+            float32 or wider.
+        rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:
-        ValueError: a number is out of range, a name unknown, the stream is `"params"`, there is no
-            activation for Gaussian inference, or, when called, the input has no last axis or no
-            entries along it, or `rngs` has no key for the stream where the layer draws.
-        TypeError: an attribute is of another type, or, when called, `train` is not a bool or the
-            input not a floating array.
+        ValueError: a number is out of range, `inference` is unknown, `rng_collection` is
+            `"params"`, or Gaussian inference has no activation. When the layer is called: the input
+            has no last axis or no entries along it, or `rngs` lacks a key that the layer needs.
+        TypeError: an attribute has the wrong type; when the layer is called, `train` is not a bool
+            or the input is not a floating array.
 
     Example:
         >>> import jax
@@ -163,8 +165,8 @@ class DropConnectDense(DropConnectLayer):
 
 
 def check_batch_axis(shape: tuple[int, ...], per_example: bool) -> None:
-    """Raises `ValueError` if masks per example are asked for where there are no examples."""
+    """Raises `ValueError` if each example needs its own mask and `x` has no batch axis."""
     if per_example and len(shape) < 2:
         raise ValueError(
-            f"x must be [batch, ..., inputs] for a mask per example, got the shape {shape}."
+            f"x must be [batch, ..., inputs] if per_example is True, got the shape {shape}."
         )

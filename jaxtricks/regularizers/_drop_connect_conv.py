@@ -1,4 +1,4 @@
-"""DropConnect for convolutions: single weights of the kernel are dropped, at all positions."""
+"""DropConnect for convolutions: single weights of the kernel are set to 0 at random."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -24,40 +24,41 @@ def drop_connect_conv(
     strides: int | Pair = 1,
     algorithm: Algorithm | None = None,
 ) -> Float[Array, "batch rows columns features"]:
-    r"""Convolves images with a kernel of which each entry is dropped with probability `rate`.
+    r"""Convolves images with a kernel whose weights are each dropped with probability `rate`.
 
-    $y = x * (M \circ W) / (1 - p)$ with one mask $M$ of the kernel's shape, whose expected value is
-    $x * W$. All positions of an image share it, as they share the weights. The image is padded with
-    zeros ("SAME"). See `drop_connect`, which this is for dense layers.
+    $y = x * (M \circ W) / (1 - p)$ with a mask $M$ of the kernel's shape. The expected value is
+    $x * W$. All positions of an image share the mask, as they share the weights. The images are
+    padded with zeros ("SAME"). `drop_connect` is the same for dense layers.
 
     Args:
-        key: draws the masks; the same key, shapes and rate give the same ones on any devices.
-        x: images.
+        key: random key of the masks; the same key, shapes and rate give the same masks on all
+            devices.
+        x: the images.
         kernel: the weights.
         rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced. At 1 the
             result is 0.
-        per_example: whether each image has a mask of its own; else one mask serves all.
-        strides: steps between neighbouring outputs, down and right: one number for both, or two.
-        algorithm: how the convolution is computed; the numbers are equal up to rounding.
-            `"patches"` writes out the patches and makes matrix products, `"native"` is XLA's
-            convolution. None takes patches on a CPU, whose gradient of a native convolution is slow
-            inside loops (`models.Conv` does likewise), and with a mask per example, where XLA's
-            grouped convolution took over 100 times as long as patches; else native.
+        per_example: whether each image has its own mask; otherwise one mask serves all.
+        strides: pixels between neighbouring outputs, at least 1: one number, or `(down, right)`.
+        algorithm: how the convolution is computed; the results are equal up to rounding.
+            `"patches"` copies the patches and computes matrix products, `"native"` is XLA's
+            convolution. None chooses patches on a CPU, where the gradient of XLA's convolution is
+            slow inside loops (as in `models.Conv`), and if each image has its own mask, where XLA's
+            grouped convolution took over 100 times as long as patches; otherwise native.
 
     Returns:
-        The outputs, of the dtype of `x`.
+        The outputs, in the dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range, the shapes do not fit, a stride is under 1, the
-            algorithm unknown, or `key` an array of keys.
-        TypeError: `key` is not a typed key, `x` or `kernel` not a floating array, `per_example` not
-            a bool, or a stride not an integer.
+        ValueError: `rate` is out of range, the shapes of `x` and `kernel` do not fit, a stride is
+            under 1, `algorithm` is unknown, or `key` is an array of keys.
+        TypeError: `key` is not a typed key, `x` or `kernel` is not a floating array, `per_example`
+            is not a bool, or a stride is not an integer.
 
     Example:
         >>> import jax
         >>> x, kernel = jnp.ones((2, 1, 4, 1)), jnp.ones((1, 3, 1, 1))
         >>> y = drop_connect_conv(jax.random.key(0), x, kernel, 0.5, per_example=True)
-        >>> y[:, 0, :, 0].tolist()  # each would be [2, 3, 3, 2] with all the weights
+        >>> y[:, 0, :, 0].tolist()  # with all the weights each is [2, 3, 3, 2]
         [[4.0, 4.0, 4.0, 2.0], [4.0, 6.0, 6.0, 4.0]]
 
     References:
@@ -78,38 +79,38 @@ def drop_connect_conv(
 
 
 class DropConnectConv(DropConnectLayer):
-    """A convolution with `drop_connect_conv` in training, padded with zeros ("SAME").
+    """Applies a convolution, whose weights `drop_connect_conv` drops in training.
 
-    It is to `flax.linen.Conv`, whose parameters it has, what `DropConnectDense` is to
-    `flax.linen.Dense`: `"kernel"` `[down, right, channel, features]` and `"bias"` `[features]`,
-    both float32. Streams, keys, sown masks, and inference are those of `DropConnectDense`.
+    The images are padded with zeros ("SAME"). The parameters are those of `flax.linen.Conv`:
+    `"kernel"` `[down, right, channel, features]` and `"bias"` `[features]`, both float32. Random
+    keys, sown masks and both kinds of inference work as in `DropConnectDense`.
 
     Attributes:
         features: number of channels of the output, at least 1.
-        kernel_size: rows and columns of the kernel.
-        rate: probability of dropping a weight, in `[0, 1]`. At 0 nothing is drawn and no key is
-            needed.
-        per_example: whether each image has a mask of its own.
-        strides: steps between neighbouring outputs, down and right: one number for both, or two.
-        activation: a function that keeps the shape, applied to the output; None is none. Gaussian
-            inference needs it here and not behind the layer.
-        inference: `"mean"` or `"gaussian"`, what evaluation does. The second draws, and needs a key
-            in evaluation too.
+        kernel_size: rows and columns of the kernel, each at least 1.
+        rate: probability of dropping a weight, in `[0, 1]`. At 0 the layer needs no key.
+        per_example: whether each image has its own mask.
+        strides: pixels between neighbouring outputs, at least 1: one number, or `(down, right)`.
+        activation: a function that keeps the shape, applied to the output, or None for no
+            activation. Gaussian inference needs it here, not after the layer.
+        inference: what evaluation does: `"mean"` uses the weights as they are; `"gaussian"` draws
+            samples, so it needs a key in evaluation too.
         samples: number of samples of each unit in Gaussian inference, at least 1.
-        use_bias: whether there is a bias, initially 0. It is never dropped.
+        use_bias: whether to add a bias, which starts at 0. It is never dropped.
         kernel_init: initializer of the kernel, `(key, shape, dtype) -> array`.
-        algorithm: `"patches"`, `"native"`, or None, see `drop_connect_conv`.
-        dtype: dtype of the computation and of the output. None keeps the input's dtype for the
-            output, and computes in float32 where that is narrower, as Gaussian inference always
-            does.
-        rng_collection: name of the stream, any but `"params"`.
+        algorithm: `"patches"`, `"native"` or None; see `drop_connect_conv`.
+        dtype: dtype of the computation and of the output. None returns the input's dtype, and
+            computes in float32 if that dtype is narrower. Gaussian inference always computes in
+            float32 or wider.
+        rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:
-        ValueError: a number is out of range, a name unknown, the stream is `"params"`, there is no
-            activation for Gaussian inference, or, when called, the input is no batch of images, or
-            `rngs` has no key for the stream where the layer draws.
-        TypeError: an attribute is of another type, or, when called, `train` is not a bool or the
-            input not a floating array.
+        ValueError: a number is out of range, `inference` or `algorithm` is unknown,
+            `rng_collection` is `"params"`, or Gaussian inference has no activation. When the layer
+            is called: the input is not a batch of images, or `rngs` lacks a key that the layer
+            needs.
+        TypeError: an attribute has the wrong type; when the layer is called, `train` is not a bool
+            or the input is not a floating array.
 
     Example:
         >>> import jax

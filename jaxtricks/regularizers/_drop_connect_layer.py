@@ -1,4 +1,4 @@
-"""What the layers with DropConnect have in common."""
+"""The base class of the DropConnect layers."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -22,18 +22,18 @@ Inference = Literal["mean", "gaussian"]
 
 
 class DropConnectLayer(nn.Module):
-    """A layer with a kernel; a subclass has the fields, and says how inputs and kernel meet."""
+    """Base of the DropConnect layers; a subclass adds the fields and the product."""
 
     def check_input(self, x: object) -> None:
-        """Raises an error if the input does not fit."""
+        """Raises `TypeError` or `ValueError` if the layer cannot be applied to `x`."""
         raise NotImplementedError
 
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
-        """The shape of the kernel for inputs of so many channels."""
+        """Returns the shape of the kernel for inputs with `channels` entries in the last axis."""
         raise NotImplementedError
 
     def product(self) -> Product:
-        """The linear function of inputs and kernel."""
+        """Returns the bilinear function of inputs and kernel that the layer computes."""
         raise NotImplementedError
 
     def __post_init__(self) -> None:
@@ -45,8 +45,8 @@ class DropConnectLayer(nn.Module):
         check_choice("inference", self.inference, ("mean", "gaussian"))
         if self.inference == "gaussian" and self.activation is None:
             raise ValueError(
-                "activation must be a function for inference='gaussian', whose samples pass "
-                "through it, got None."
+                "activation must be a function if inference is 'gaussian', which averages its "
+                "values, got None."
             )
         check_integer("samples", self.samples, low=1)
         check_flag("use_bias", self.use_bias)
@@ -63,9 +63,9 @@ class DropConnectLayer(nn.Module):
 
         Args:
             x: the inputs.
-            train: whether to drop connections.
-            rate: used for this call instead of the layer's own; it may be traced, so a schedule or
-                a search can change it.
+            train: whether to drop weights.
+            rate: replaces the layer's own `rate` in this call. It may be traced, so that a schedule
+                or a search can change it.
         """
         check_flag("train", train)
         self.check_input(x)
@@ -88,7 +88,7 @@ class DropConnectLayer(nn.Module):
         return y.astype(x.dtype if self.dtype is None else self.dtype)
 
     def linear(self, x: Array, kernel: Array, rate: ScalarLike | None, train: bool) -> Array:
-        """The product, of which training drops connections if there is a rate."""
+        """Returns the product; weights are dropped if `train` is True and `rate` is not None."""
         sown = train and self.is_mutable_collection("masks") and not self.is_initializing()
         if train and rate is not None:
             key = stream_key(self, self.rng_collection)
@@ -104,7 +104,7 @@ class DropConnectLayer(nn.Module):
         return y
 
     def gaussian(self, x: Array, kernel: Array, bias: Array | None, rate: ScalarLike) -> Array:
-        """The mean activation of units that are taken for normal."""
+        """Returns the mean activation of each unit, as if the units were normally distributed."""
         key = stream_key(self, self.rng_collection, when="for inference='gaussian'")
         dtype = wide_dtype(x.dtype)
         given = jnp.asarray(x, dtype), kernel.astype(dtype)

@@ -1,4 +1,4 @@
-"""Inference for DropConnect: moments of a unit over all masks, and its mean activation."""
+"""Inference for DropConnect: moments of the outputs over all masks, and mean activations."""
 
 from collections.abc import Callable
 
@@ -20,24 +20,24 @@ Outputs = Float[Array, "batch rows columns features"]
 def drop_connect_moments(
     x: Float[Array, "*batch inputs"], kernel: Float[Array, "inputs features"], rate: ScalarLike
 ) -> tuple[Float[Array, "*batch features"], Float[Array, "*batch features"]]:
-    r"""Gives the mean and the variance of `drop_connect`'s output over all masks.
+    r"""Returns the mean and the variance of the output of `drop_connect` over all masks.
 
-    The mean is $x W$, the variance $\frac{p}{1-p} (x \circ x)(W \circ W)$, each product entry by
-    entry. In the paper the weights that stay are not divided, and its $p$ is the probability of
-    staying $q$: its mean $q\,x W$ and variance $q (1 - q) (x \circ x)(W \circ W)$ are these for the
-    weights $q W$. The rate is rounded as in `dropout`; at 1 the output is 0 always, so that both
-    are 0.
+    The mean is $x W$ and the variance $\frac{p}{1-p} (x \circ x)(W \circ W)$, where $\circ$
+    multiplies entry by entry. The paper does not divide the kept weights, and its $p$ is the
+    probability of keeping a weight, here $q = 1 - p$. Its mean $q\,x W$ and its variance
+    $q (1 - q) (x \circ x)(W \circ W)$ are the moments here with weights $q W$. The rate is rounded
+    as in `dropout`. At rate 1 the output is always 0, so both moments are 0.
 
     Args:
-        x: inputs, of any number of axes.
+        x: the inputs, with any number of axes.
         kernel: the weights.
         rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced.
 
     Returns:
-        Mean and variance, of the dtype of `x`.
+        Mean and variance, in the dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range, or the shapes do not fit.
+        ValueError: `rate` is out of range, or the shapes of `x` and `kernel` do not fit.
         TypeError: `x` or `kernel` is not a floating array.
 
     Example:
@@ -65,25 +65,26 @@ def drop_connect_conv_moments(
 ) -> tuple[
     Float[Array, "batch rows columns features"], Float[Array, "batch rows columns features"]
 ]:
-    r"""Gives the mean and the variance of `drop_connect_conv`'s output over all masks.
+    r"""Returns the mean and the variance of the output of `drop_connect_conv` over all masks.
 
-    They are the convolutions of $x$ with $W$, and of $x \circ x$ with $\frac{p}{1-p} W \circ W$.
+    The mean is the convolution of $x$ with $W$, and the variance is the convolution of $x \circ x$
+    with $\frac{p}{1-p} W \circ W$, where $\circ$ multiplies entry by entry.
 
     Args:
-        x: images.
+        x: the images.
         kernel: the weights.
         rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced. At 1 both
             moments are 0.
-        strides: steps between neighbouring outputs, down and right: one number for both, or two.
-        algorithm: how the convolution is computed, see `drop_connect_conv`.
+        strides: pixels between neighbouring outputs, at least 1: one number, or `(down, right)`.
+        algorithm: how the convolution is computed; see `drop_connect_conv`.
 
     Returns:
-        Mean and variance, of the dtype of `x`.
+        Mean and variance, in the dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range, the shapes do not fit, a stride is under 1, or the
-            algorithm unknown.
-        TypeError: `x` or `kernel` is not a floating array, or a stride not an integer.
+        ValueError: `rate` is out of range, the shapes of `x` and `kernel` do not fit, a stride is
+            under 1, or `algorithm` is unknown.
+        TypeError: `x` or `kernel` is not a floating array, or a stride is not an integer.
 
     Example:
         >>> x, kernel = jnp.ones((1, 1, 3, 1)), jnp.ones((1, 3, 1, 1))
@@ -111,35 +112,36 @@ def mean_activation(
     *,
     samples: int = 100,
 ) -> Float[Array, "*shape"]:
-    r"""Estimates the mean of an activation of normal units by sampling.
+    r"""Estimates by sampling the mean activation of units that are normally distributed.
 
-    $\frac{1}{S} \sum_{s \le S} a(u_s)$ with $u_s \sim N(\mu, \sigma^2)$, drawn for each unit alone.
-    With the moments of `drop_connect_moments` it is the paper's inference: it estimates the mean of
-    $a$ over all masks, where the mean weights give $a$ of the mean, which is less for a convex $a$
-    such as ReLU. What is left is the estimate's own deviation, that of $a(u)$ over $\sqrt{S}$, and
-    the distance of the units from a normal distribution, which falls with the number of inputs.
+    It is $\frac{1}{S} \sum_{s \le S} a(u_s)$ with $u_s \sim N(\mu, \sigma^2)$, drawn independently
+    for each unit. With the moments of `drop_connect_moments` this is the inference of the paper,
+    which estimates the mean of $a$ over all masks. Evaluation with the mean weights gives $a$ of
+    the mean instead, which is smaller if $a$ is convex, as ReLU is. Two errors remain: the standard
+    error of the estimate, which is the standard deviation of $a(u)$ divided by $\sqrt{S}$, and the
+    distance of the units from a normal distribution, which falls with the number of inputs.
 
     Args:
-        key: draws the samples.
-        mean: $\mu$, biases included.
-        variance: $\sigma^2$, at least 0; below it the result is NaN.
+        key: random key of the samples.
+        mean: $\mu$, including the biases.
+        variance: $\sigma^2$, at least 0; a negative variance gives NaN.
         activation: $a$, a function that keeps the shape.
-        samples: $S$, at least 1. They are drawn one after the other, so that memory does not grow,
-            unless a gradient is taken.
+        samples: $S$, at least 1. They are drawn one after the other, so their number does not
+            change the memory used, unless a gradient is taken.
 
     Returns:
-        An array with the shape and dtype of `mean`.
+        An array of the shape and dtype of `mean`.
 
     Raises:
         ValueError: `samples` is under 1, the shapes of `mean` and `variance` differ, `activation`
             changes the shape, or `key` is an array of keys.
-        TypeError: `key` is not a typed key, `mean` or `variance` not a floating array, `activation`
-            not a function, or `samples` not an integer.
+        TypeError: `key` is not a typed key, `mean` or `variance` is not a floating array,
+            `activation` is not a function, or `samples` is not an integer.
 
     Example:
         >>> mean, variance = jnp.zeros(1), jnp.ones(1)
         >>> y = mean_activation(jax.random.key(0), mean, variance, jax.nn.relu, samples=10_000)
-        >>> round(float(y[0]), 2)  # 1 over the root of 2 pi
+        >>> round(float(y[0]), 2)  # 1 / sqrt(2 pi)
         0.4
 
     References:
@@ -153,14 +155,14 @@ def mean_activation(
     check_integer("samples", samples, low=1)
     if mean.shape != variance.shape:
         raise ValueError(
-            f"mean and variance must have one shape, got {mean.shape} and {variance.shape}."
+            f"variance must have the shape of mean, {mean.shape}, got {variance.shape}."
         )
     dtype = wide_dtype(mean.dtype)
     center, variance = jnp.asarray(mean, dtype), jnp.asarray(variance, dtype)
     shape = jax.eval_shape(activation, center).shape
     if shape != center.shape:
         raise ValueError(f"activation must keep the shape {center.shape}, got {shape}.")
-    some = variance != 0  # the root's slope at 0 is infinite
+    some = variance != 0  # the slope of the square root at 0 is infinite
     deviation = jnp.where(some, jnp.sqrt(jnp.where(some, variance, 1)), 0)
 
     def add(total: Array, key: Array) -> tuple[Array, None]:
@@ -172,7 +174,7 @@ def mean_activation(
 
 
 def moments(x: Array, kernel: Array, rate: ScalarLike, product: Product) -> tuple[Array, Array]:
-    """Mean and variance of `product(x, kernel)`, of which entries are dropped and divided."""
+    """Returns the mean and variance of `product(x, kernel)` over all masks of the kernel."""
     probability = keep_probability(rate).astype(x.dtype)
     some = probability != 0
     ratio = jnp.where(some, (1 - probability) / jnp.where(some, probability, 1), 0)
@@ -183,7 +185,7 @@ def moments(x: Array, kernel: Array, rate: ScalarLike, product: Product) -> tupl
 def _narrow_moments(
     x: Array, kernel: Array, rate: ScalarLike, product: Product
 ) -> tuple[Array, Array]:
-    """The moments, computed in single precision at least."""
+    """Returns the moments in the dtype of `x`, computed in float32 or wider."""
     dtype = wide_dtype(x.dtype)
     mean, variance = moments(x.astype(dtype), kernel.astype(dtype), rate, product)
     return mean.astype(x.dtype), variance.astype(x.dtype)

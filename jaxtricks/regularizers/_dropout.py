@@ -1,4 +1,4 @@
-"""Dropout: setting units to zero at random."""
+"""Dropout: units are set to 0 at random."""
 
 from collections.abc import Sequence
 
@@ -25,36 +25,36 @@ def dropout(
     r"""Sets each entry to 0 with probability `rate` and divides the others by `1 - rate`.
 
     $y_i = r_i x_i / (1 - p)$ with $r_i \sim \mathrm{Bernoulli}(1 - p)$. The expected value of $y_i$
-    is $x_i$, so nothing has to be rescaled in evaluation (inverted dropout). Standard dropout, with
-    `inverted=False`, is $y_i = r_i x_i$; evaluation then multiplies by $1 - p$, which `Dropout`
-    does. The gradient of a dropped entry is 0.
+    is $x_i$, so evaluation needs no rescaling (inverted dropout). Standard dropout, with
+    `inverted=False`, is $y_i = r_i x_i$; evaluation must then multiply by $1 - p$, as the layer
+    `Dropout` does. The gradient of a dropped entry is 0.
 
-    The probability is rounded to a multiple of $2^{-16}$, and the entries are divided by the
-    rounded one: a rate within $2^{-17}$ of 1 drops everything.
+    The probability $1 - p$ is rounded to a multiple of $2^{-16}$, and the entries are divided by
+    the rounded value. A rate within $2^{-17}$ of 1 drops every entry.
 
-    The rate is the share that is dropped, as `p` of PyTorch and `rate` of Keras, Flax and
+    `rate` is the probability of dropping, as is `p` in PyTorch and `rate` in Keras, Flax and
     TensorFlow 2. The `keep_prob` of TensorFlow 1's `tf.nn.dropout` is `1 - rate`.
 
     Args:
-        key: draws the mask; the same key, shape and rate give the same mask on any devices.
+        key: random key of the mask; the same key, shape and rate give the same mask on all devices.
         x: activations of any shape.
-        rate: $p$, the probability of dropping, in `[0, 1]`; it may be traced, and then gives NaN
-            where it is out of range. At 1 the result is 0. The gradients by `x` and by the rate are
-            finite in the whole range.
-        mask_axes: the axes along which entries are dropped independently; along the others they
-            share one draw. None is all axes. Of images `[batch, height, width, channel]`, `(0, 3)`
-            drops whole channels of each example (spatial dropout), `(0, 1, 2)` all channels of a
-            position, `(1, 2, 3)` the same entries of all examples.
-        inverted: whether the entries that stay are divided by `1 - rate`.
+        rate: $p$, the probability of dropping an entry, in `[0, 1]`. At 1 the result is 0. It may
+            be traced; the result is NaN if a traced rate is out of range. The gradients with
+            respect to `x` and `rate` are finite in the whole range.
+        mask_axes: the axes along which entries are dropped independently. Along the other axes the
+            entries share one draw. None means all axes. For images `[batch, height, width,
+            channel]`, `(0, 3)` drops whole channels of each example (spatial dropout), `(0, 1, 2)`
+            drops all channels of a position, `(1, 2, 3)` drops the same entries of each example.
+        inverted: whether to divide the kept entries by `1 - rate`.
 
     Returns:
-        An array with the shape and dtype of `x`.
+        An array of the shape and dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range, an axis is not one of `x`'s or is there twice, or
-            `key` is an array of keys.
-        TypeError: `key` is not a typed key, `x` not a floating array, `mask_axes` no sequence of
-            integers, or `inverted` not a bool.
+        ValueError: `rate` is out of range, `mask_axes` names an axis that `x` does not have or
+            names one twice, or `key` is an array of keys.
+        TypeError: `key` is not a typed key, `x` is not a floating array, `mask_axes` is not a
+            sequence of integers, or `inverted` is not a bool.
 
     Example:
         >>> import jax
@@ -66,7 +66,7 @@ def dropout(
     References:
         Srivastava et al.,
         [Dropout: a simple way to prevent neural networks from overfitting](
-        https://jmlr.org/papers/v15/srivastava14a.html), 2014. Whole channels: Tompson et al.,
+        https://jmlr.org/papers/v15/srivastava14a.html), 2014. Tompson et al. (whole channels),
         [Efficient object localization using convolutional networks](
         https://arxiv.org/abs/1411.4280), 2015.
     """
@@ -85,9 +85,9 @@ def masked(
     mask_axes: Sequence[int] | None,
     inverted: bool,
 ) -> tuple[Float[Array, "*shape"], Bool[Array, "..."]]:
-    """`dropout` and the mask that it drew, True where an entry stays; the arguments are checked."""
+    """Returns the result of `dropout` and its mask, True where an entry is kept; checks nothing."""
     mask, probability = bernoulli_mask(key, mask_shape(mask_axes, x.shape), rate)
-    nothing = jnp.zeros_like(probability) * probability  # NaN of a rate that is out of range
+    nothing = jnp.zeros_like(probability) * probability  # NaN if a traced rate is out of range
     if not inverted:
         return jnp.where(mask, x, nothing.astype(x.dtype)), mask
     wide = x.astype(wide_dtype(x.dtype))
@@ -97,29 +97,33 @@ def masked(
 
 
 class Dropout(RandomLayer):
-    """Applies `dropout` in training; in evaluation it returns its input, or that times `1 - rate`.
+    """Applies `dropout` in training, and returns the input or `1 - rate` times it in evaluation.
 
-    Every layer, and every call of a layer, draws its own mask from the stream `rng_collection`. The
-    stream `"params"` is never used instead, so initialise a model with `train=False`, or give
-    `init` a key for the stream too. Flax's old-style keys (`jax.random.PRNGKey`) are accepted.
+    Each layer, and each call of a layer, draws its own mask with a key of the random stream
+    `rng_collection`, which `apply` takes as `rngs={"dropout": key}`. The stream `"params"` never
+    replaces it, so initialise a model with `train=False`, or give `init` a key for the stream too.
+    Old-style keys (`jax.random.PRNGKey`) are accepted.
 
-    In training the mask, True where an entry stays, is sown in the collection `"masks"`, if that is
-    among the `mutable` ones of `apply`; it has one entry along the axes that share it.
+    In training the layer sows its mask, True where an entry is kept, in the collection `"masks"`,
+    if `apply` has `"masks"` among its `mutable` collections. The mask has size 1 along axes whose
+    entries share a draw.
 
     Attributes:
-        rate: probability of dropping, in `[0, 1]`. At 0 nothing is drawn and no key is needed.
-        mask_axes: the axes along which entries are dropped independently, see `dropout`; None is
-            all.
-        inverted: True divides what stays by `1 - rate` in training. False is standard dropout:
-            training only drops, and evaluation multiplies by `1 - rate`, or the weights behind the
-            layer are scaled once, by `scale_weights`.
-        rng_collection: name of the stream, any but `"params"`.
+        rate: probability of dropping an entry, in `[0, 1]`. At 0 the layer needs no key.
+        mask_axes: the axes along which entries are dropped independently, or None for all axes; see
+            `dropout`.
+        inverted: whether training divides the kept entries by `1 - rate`. False is standard
+            dropout: training only drops, and evaluation multiplies by `1 - rate`. In place of that,
+            `scale_weights` can scale the weights of the next layer once.
+        rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:
-        ValueError: the rate is out of range, the stream is `"params"`, an axis is not one of the
-            input's, or, when called in training, `rngs` has no key for the stream.
-        TypeError: `rng_collection` is not a string, `mask_axes` no sequence of integers, `inverted`
-            not a bool, or, when called, `train` is not a bool or the input not a floating array.
+        ValueError: `rate` is out of range, or `rng_collection` is `"params"`; when the layer is
+            called, the input lacks an axis of `mask_axes`, or training finds no key for the stream
+            in `rngs`.
+        TypeError: `rng_collection` is not a string, `mask_axes` is not a sequence of integers, or
+            `inverted` is not a bool; when the layer is called, `train` is not a bool or the input
+            is not a floating array.
 
     Example:
         >>> import jax
@@ -178,6 +182,6 @@ class Dropout(RandomLayer):
 
 
 def scaled(x: Float[Array, "*shape"], rate: ScalarLike) -> Float[Array, "*shape"]:
-    """Multiplies by the probability of staying, as it is drawn."""
+    """Multiplies `x` by the rounded probability of keeping an entry."""
     wide = x.astype(wide_dtype(x.dtype))
     return (wide * keep_probability(rate).astype(wide.dtype)).astype(x.dtype)

@@ -1,10 +1,11 @@
-"""Products with a kernel whose entries are dropped at random, by one mask or by one an example.
+"""Products with a kernel whose weights are dropped by one mask, or by one mask for each example.
 
-CPU time of forward and gradients, two cores, rate 0.5. Masks for 128 examples, 800 x 800 weights:
-190 to 220 ms in a loop that draws and drops for one example at a time, and again for the gradient,
-in 8 MiB; 1,500 ms and 645 MiB under `vmap`; a dense layer takes 8 to 13 ms. Convolutions, 128
-images of 16 x 16 with 16 channels, 3 x 3 kernels, 32 features: 40 ms in the loop, 60 ms under
-`vmap` as patches and 9 s as XLA's grouped convolutions; one mask for all 33 to 58 ms.
+CPU time of forward and gradients on two cores at a rate of 0.5. A dense layer with 800 x 800
+weights and 128 examples takes 8 to 13 ms. With a mask for each example it takes 190 to 220 ms and
+8 MiB in a loop over the examples, which draws each mask again for the gradient, and 1,500 ms and
+645 MiB under `vmap`. A convolution of 128 images of 16 x 16 pixels and 16 channels with a 3 x 3
+kernel and 32 features takes 33 to 58 ms with one mask. With a mask for each image it takes 40 ms in
+the loop, 60 ms under `vmap` as patches, and 9 s as XLA's grouped convolution.
 """
 
 import functools
@@ -28,18 +29,22 @@ def dropped_product(
     per_example: bool,
     return_mask: bool = False,
 ) -> tuple[Float[Array, "..."], Bool[Array, "..."] | None]:
-    """`product(x, kernel)` with entries of the kernel dropped and the others divided.
+    """Returns `product(x, kernel)` with weights dropped and the kept weights divided by `1 - rate`.
 
     Args:
-        key: draws the masks.
-        x: the examples, in the dtype of the computation; with a mask each, the batch axis first.
-        kernel: of any shape, in single precision or wider.
-        rate: probability of dropping, checked by the caller.
-        product: a linear function of both; the same object for the same function, so that eager
-            calls with a mask each compile once.
-        per_example: whether every example has a mask of its own.
-        return_mask: whether the mask is to be returned, True where an entry stays: it has the shape
-            of the kernel behind a batch axis, of size 1 if one mask serves all. Else it is None.
+        key: random key of the masks.
+        x: the examples, in the dtype of the computation. The first axis must be the batch if
+            `per_example` is True.
+        kernel: the weights, of any shape, in float32 or wider.
+        rate: probability of dropping a weight; the caller checks it.
+        product: a function that is linear in `x` and in `kernel`. Pass the same object for the same
+            function, so that calls outside of `jit` compile once.
+        per_example: whether each example has its own mask.
+        return_mask: whether to return the mask too.
+
+    Returns:
+        The product, and the mask or None. The mask is True where a weight is kept. It has a batch
+        axis, of size 1 if one mask serves all examples, followed by the axes of the kernel.
     """
     share, digits = binary_digits(rate)
     keep = keep_probability(rate).astype(kernel.dtype)
@@ -66,9 +71,9 @@ def _each_example(
     loop: bool,
     return_mask: bool,
 ) -> tuple[Float[Array, "batch ..."], Bool[Array, "batch *kernel"] | None]:
-    """The products of all examples, one after the other or side by side."""
+    """Computes the products in a loop over the examples if `loop` is True, else under `vmap`."""
 
-    # The gradient draws the mask again, so that those of all examples are never in memory at once.
+    # The gradient draws the masks again, so that memory does not hold the masks of all examples.
     @functools.partial(jax.checkpoint, prevent_cse=not loop)
     def one(key: Array, example: Array) -> tuple[Array, Array | None]:
         mask = draw_mask(key, share, digits=digits, shape=kernel.shape)
@@ -83,5 +88,5 @@ def _each_example(
 def _dropped(
     kernel: Float[Array, "*kernel"], mask: Bool[Array, "*kernel"], scale: Float[Array, ""]
 ) -> Float[Array, "*kernel"]:
-    """The kernel with 0 where the mask is False, and the rest times `scale`; NaN if that is."""
+    """Returns `kernel * scale` where `mask` is True and 0 elsewhere; all NaN if `scale` is NaN."""
     return jnp.where(mask, kernel * scale, 0 * scale)

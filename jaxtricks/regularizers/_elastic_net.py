@@ -1,4 +1,4 @@
-"""The L1 and L2 penalties together."""
+"""The elastic net: the sum of an L1 and an L2 penalty."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
@@ -14,26 +14,27 @@ from jaxtricks.regularizers._penalty import penalty
 def elastic_net(
     params: PyTree, strength: ScalarLike, ratio: ScalarLike, *, mask: Mask = None
 ) -> Float[Array, ""]:
-    r"""Returns $\lambda \sum (|w| + \beta w^2)$, to be added to a loss.
+    r"""Returns the elastic-net penalty $\lambda \sum (|w| + \beta w^2)$, to be added to a loss.
 
-    Its gradient is what `optimizers.add_elastic_net` adds. There is no $\frac12$, and the two
-    weights do not add up to one: scikit-learn's $\alpha (\rho |w| + \frac{1 - \rho}2 w^2)$ is
-    $\lambda = \alpha \rho$ and $\beta = (1 - \rho) / (2 \rho)$.
+    `optimizers.add_elastic_net` adds its gradient. The square has no factor $\frac12$, and the two
+    terms are not weighted by shares of one number as in scikit-learn, whose penalty
+    $\alpha (\rho |w| + \frac{1 - \rho}2 w^2)$ has $\lambda = \alpha \rho$ and
+    $\beta = (1 - \rho) / (2 \rho)$.
 
     Args:
-        params: a tree of weights, floating arrays.
+        params: a tree of weights, which are floating arrays.
         strength: $\lambda \ge 0$; it may be traced.
-        ratio: $\beta \ge 0$, the square's weight against the absolute value's; 0 is `l1`. It may be
-            traced.
-        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
-            parameters such as `optimizers.weights_only`; None is all.
+        ratio: $\beta \ge 0$, the weight of the square relative to that of the absolute value; 0
+            gives `l1`. It may be traced.
+        mask: which leaves to penalise: a tree of bools (or a prefix of one), or a function from the
+            parameters to such a tree, such as `optimizers.weights_only`. None penalises all leaves.
 
     Returns:
-        A scalar, in float32 or the widest dtype of the leaves, whichever is wider.
+        The penalty, a scalar in float32 or in the widest dtype of the leaves if that is wider.
 
     Raises:
-        ValueError: a hyper-parameter is negative or not finite, or there is no leaf to penalise.
-        TypeError: a leaf of `params` is not a floating array, or one of the mask not a bool.
+        ValueError: `strength` or `ratio` is negative or not finite, or `mask` chooses no leaf.
+        TypeError: a leaf of `params` is not a floating array, or a leaf of `mask` is not a bool.
 
     Example:
         >>> float(elastic_net({"w": jnp.array([2.0, -1.0])}, 0.5, 0.5))

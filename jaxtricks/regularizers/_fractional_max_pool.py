@@ -1,4 +1,4 @@
-"""Fractional max-pooling: regions of random sizes, so that an image shrinks by less than half."""
+"""Fractional max pooling: an image shrinks by a factor between 1 and 2, in random regions."""
 
 import math
 from collections.abc import Sequence
@@ -28,38 +28,39 @@ def fractional_max_pool(
     pseudo_random: bool = True,
     return_indices: bool = False,
 ) -> Pooled | tuple[Pooled, Indices]:
-    r"""Takes the maxima over a grid of regions whose heights and widths are drawn at random.
+    r"""Returns the maxima over a grid of regions whose heights and widths are drawn at random.
 
-    Borders $b_0 = 0 < b_1 < \dots < b_M$ lie 1 or 2 apart. Disjoint regions are the rows from
-    $b_{i-1}$ to $b_i - 1$, with $b_M = N$, the number of rows, and tile the image; overlapping ones
-    go on to $b_i$, with $b_M = N - 1$, and share their borders. Their number is
-    $M = \lceil b_M / \alpha \rceil$.
-    Random borders are a shuffled sequence of steps of 1 and 2; pseudo-random ones,
+    The $N$ rows of an image are divided by borders $b_0 = 0 < b_1 < \dots < b_M$, which are 1 or 2
+    rows apart; columns are divided in the same way. Disjoint regions reach from row $b_{i-1}$ to
+    row $b_i - 1$, with $b_M = N$. Overlapping regions reach to row $b_i$, which the next region
+    shares, with $b_M = N - 1$. The number of regions is $M = \lceil b_M / \alpha \rceil$.
+    Random borders are a shuffled sequence of steps of 1 and 2. Pseudo-random borders are
     $b_i = \lfloor \beta (i + u) \rfloor - \lfloor \beta u \rfloor$ with $\beta = b_M / M$ and one
-    draw $u$, spread the steps evenly and distort less. Columns likewise. Every example draws its
-    own; channels share them.
+    random number $u$; they spread the steps evenly and distort the image less. Each example draws
+    its own borders, which all its channels share.
 
-    PyTorch's `FractionalMaxPool2d` takes the first rows of its regions from the same sequence, with
-    $b_{M-1} = N - K$; they all have the size $K$, its `kernel_size`, and every channel draws.
+    In PyTorch's `FractionalMaxPool2d` the regions start at the same sequence of rows, with
+    $b_{M-1} = N - K$, but each has the size $K$ (`kernel_size`) and channels draw their own.
 
     Args:
-        key: draws the regions; None takes the pseudo-random ones of $u = 1/2$, for evaluation.
-        x: images.
-        ratio: $\alpha$, in `(1, 2]`, for both axes or one for each; 2 is ordinary pooling of pairs
-            where regions are disjoint and sizes even.
-        overlapping: whether neighbours share a row and a column.
-        pseudo_random: whether the steps are spread evenly.
-        return_indices: whether to tell where in its channel each maximum was, `row * width +
-            column`: of equals the first.
+        key: random key of the regions. None gives the pseudo-random regions of $u = 1/2$, for use
+            in evaluation.
+        x: the images.
+        ratio: $\alpha$, the factor by which images shrink, in `(1, 2]`: one number, or a pair for
+            height and width. With 2, disjoint regions and even sizes it is ordinary 2x2 pooling.
+        overlapping: whether neighbouring regions share a row or a column.
+        pseudo_random: whether the borders are pseudo-random, not random.
+        return_indices: whether to return the position of each maximum in its channel too, as
+            `row * width + column`; among equal entries, of the first.
 
     Returns:
-        Maxima, of the dtype of `x`, and the indices if they are asked for. The gradient goes to the
-        first largest entry of a region.
+        The maxima in the dtype of `x`, and the indices if `return_indices` is True. The gradient
+        of a maximum goes to the first largest entry of its region.
 
     Raises:
-        ValueError: a ratio is out of range, or `x` has not four axes, or no row or column.
-        TypeError: `key` is neither a typed key nor None, `x` no floating array, `ratio` neither a
-            number nor a pair, or a flag not a bool.
+        ValueError: a ratio is out of range, or `x` does not have four axes, a row and a column.
+        TypeError: `key` is neither a typed key nor None, `x` is not a floating array, `ratio` is
+            neither a number nor a pair of numbers, or a flag is not a bool.
 
     Example:
         >>> x = jnp.arange(25.0).reshape(1, 5, 5, 1)
@@ -93,15 +94,15 @@ def fractional_max_pool(
 
 
 def check_ratio(ratio: object) -> tuple[float, float]:
-    """The ratios of both axes.
+    """Checks a ratio or a pair of ratios, and returns the ratios of both axes.
 
     Raises:
-        ValueError: one is out of range.
-        TypeError: it is neither a number nor a pair.
+        ValueError: a ratio is out of range.
+        TypeError: `ratio` is neither a number nor a pair of numbers, or is traced.
     """
     pair = ratio if isinstance(ratio, Sequence) and not isinstance(ratio, str) else (ratio, ratio)
     if len(pair) != 2 or any(isinstance(one, jax.core.Tracer) for one in pair):
-        raise TypeError(f"ratio must be a number or two, known beforehand, got {shown(ratio)}.")
+        raise TypeError(f"ratio must be a number or a pair, and not traced, got {shown(ratio)}.")
     for one in pair:
         check_range("ratio", one, above=1.0, high=2.0)
     return float(pair[0]), float(pair[1])
@@ -116,7 +117,7 @@ def draw_borders(
     overlapping: bool,
     pseudo_random: bool,
 ) -> Int[Array, "batch borders"]:
-    """The borders of the regions of every example, one more than regions."""
+    """Returns the borders of the regions of each example; there is one border more than regions."""
     last = size - 1 if overlapping and size > 1 else size
     regions = math.ceil(last / ratio - 1e-9)
     if key is None:
@@ -128,7 +129,8 @@ def draw_borders(
         shuffle = jax.vmap(lambda one: jax.random.permutation(one, steps))
         ends = jnp.cumsum(shuffle(jax.random.split(key, batch)), axis=1)
         return jnp.concatenate([jnp.zeros((batch, 1), int), ends], axis=1)
-    # Whole numbers in place of b (i + u): the same borders, without roundings. Products in 64 bits.
+    # Integers in place of beta (i + u) give the same borders without rounding errors. The products
+    # need 64 bits.
     quotients, remainders = np.divmod(last * np.arange(regions + 1, dtype=np.int64), regions)
     quotients, remainders = np.int32([quotients]), np.int32([remainders])
     return quotients + (remainders + draw) // regions - draw // regions
@@ -141,7 +143,7 @@ def _pool(
     axis: int,
     overlapping: bool,
 ) -> tuple[Array, Array]:
-    """Maxima along one axis, and the places that they come from; of equals the first."""
+    """Returns the maxima along one axis and their positions; among equal entries, of the first."""
     starts, ends = borders[:, :-1], borders[:, 1:] - int(not overlapping)
     ends = jnp.minimum(ends, x.shape[axis] - 1)
 
@@ -152,7 +154,7 @@ def _pool(
 
     best, where = entries(x, starts), entries(places, starts)
     for offset in range(1, 3 if overlapping else 2):
-        index = jnp.minimum(starts + offset, ends)  # the last entry again changes nothing
+        index = jnp.minimum(starts + offset, ends)  # taking the last entry twice changes nothing
         new, there = entries(x, index), entries(places, index)
         larger = (new > best) | (jnp.isnan(new) & ~jnp.isnan(best))
         best, where = jnp.where(larger, new, best), jnp.where(larger, there, where)
@@ -160,21 +162,21 @@ def _pool(
 
 
 class FractionalMaxPool(nn.Module):
-    """Applies `fractional_max_pool`: random regions in training, fixed ones in evaluation.
+    """Applies `fractional_max_pool`, with random regions in training and fixed ones in evaluation.
 
-    Stream and keys are those of `Dropout`.
+    It draws its random keys as `Dropout` does.
 
     Attributes:
-        ratio: by which height and width shrink, in `(1, 2]`, or a pair.
-        overlapping: whether neighbouring regions share a row and a column.
-        pseudo_random: whether the sizes of regions are spread evenly.
-        rng_collection: name of the stream, any but `"params"`.
+        ratio: factor by which height and width shrink, in `(1, 2]`: one number, or a pair.
+        overlapping: whether neighbouring regions share a row or a column.
+        pseudo_random: whether the borders are pseudo-random, not random.
+        rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:
-        ValueError: a ratio is out of range, the stream is `"params"`, the input has not four axes,
-            or, when called in training, `rngs` has no key for the stream.
-        TypeError: an attribute is of another type, or, when called, `train` is not a bool or the
-            input not a floating array.
+        ValueError: a ratio is out of range, `rng_collection` is `"params"`, the input does not have
+            four axes, or `rngs` has no key for the stream when the layer is called in training.
+        TypeError: an attribute has the wrong type; when the layer is called, `train` is not a bool
+            or the input is not a floating array.
 
     Example:
         >>> x = jnp.zeros((2, 36, 36, 3))
@@ -198,10 +200,10 @@ class FractionalMaxPool(nn.Module):
         super().__post_init__()
 
     def __call__(self, x: Float[Array, "batch height width channel"], *, train: bool) -> Pooled:
-        """Pools images, by regions drawn anew in training.
+        """Pools images over new random regions in training, and over fixed ones in evaluation.
 
         Args:
-            x: images.
+            x: the images.
             train: whether the regions are random.
         """
         check_flag("train", train)

@@ -1,4 +1,4 @@
-"""Gaussian dropout: multiplying units by random numbers about 1."""
+"""Gaussian dropout: units are multiplied by normal random numbers with mean 1."""
 
 import jax
 import jax.numpy as jnp
@@ -15,24 +15,24 @@ from jaxtricks.regularizers._random_layer import RandomLayer
 def gaussian_dropout(
     key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
 ) -> Float[Array, "*shape"]:
-    r"""Multiplies each entry by a draw of $N(1, p / (1 - p))$.
+    r"""Multiplies each entry by a random number from the normal distribution $N(1, p / (1 - p))$.
 
-    $y_i = s_i x_i$ has the mean $x_i$ and the variance $x_i^2 p / (1 - p)$, which are those of
-    inverted dropout at the same rate, but no entry becomes 0. In evaluation nothing has to be
-    rescaled.
+    $y_i = s_i x_i$ with $s_i \sim N(1, p / (1 - p))$ has the mean $x_i$ and the variance
+    $x_i^2 p / (1 - p)$, as has inverted dropout with the same rate, but no entry becomes 0.
+    Evaluation needs no rescaling.
 
     Args:
-        key: draws the factors.
+        key: random key of the factors.
         x: activations of any shape.
-        rate: $p$, in `[0, 1)`; it may be traced. The deviation of the factors is
+        rate: $p$, in `[0, 1)`; it may be traced. The standard deviation of the factors is
             $\sqrt{p / (1 - p)}$.
 
     Returns:
-        An array with the shape and dtype of `x`.
+        An array of the shape and dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range, or `key` is an array of keys.
-        TypeError: `key` is not a typed key, or `x` not a floating array.
+        ValueError: `rate` is out of range, or `key` is an array of keys.
+        TypeError: `key` is not a typed key, or `x` is not a floating array.
 
     Example:
         >>> y = gaussian_dropout(jax.random.key(0), jnp.ones(100_000), 0.2)
@@ -51,13 +51,13 @@ def gaussian_dropout(
     x = jnp.asarray(x)
     wide = x.astype(wide_dtype(x.dtype))
     rate = jnp.asarray(rate, wide.dtype)
-    some = rate != 0  # the root's slope at 0 is infinite; out of range it is NaN
+    some = rate != 0  # the slope of the square root at 0 is infinite
     deviation = jnp.where(some, jnp.sqrt(jnp.where(some, rate / (1 - rate), 1)), 0)
     return (wide * (1 + deviation * jax.random.normal(key, x.shape, wide.dtype))).astype(x.dtype)
 
 
 def check_rate(rate: ScalarLike) -> None:
-    """Checks that a rate is in `[0, 1)`, in the single precision in which it is computed with."""
+    """Checks that a rate is in `[0, 1)`, also after it is rounded to float32."""
     check_range("rate", rate, low=0.0, below=1.0)
     if not isinstance(rate, jax.core.Tracer):
         check_range("rate", np.float32(rate), below=1.0)
@@ -66,17 +66,17 @@ def check_rate(rate: ScalarLike) -> None:
 class GaussianDropout(RandomLayer):
     """Applies `gaussian_dropout` in training and returns its input unchanged in evaluation.
 
-    Stream and keys are those of `Dropout`.
+    It draws its random keys as `Dropout` does.
 
     Attributes:
-        rate: $p$, in `[0, 1)`. At 0 nothing is drawn and no key is needed.
-        rng_collection: name of the stream, any but `"params"`.
+        rate: $p$, in `[0, 1)`; see `gaussian_dropout`. At 0 the layer needs no key.
+        rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:
-        ValueError: the rate is out of range, the stream is `"params"`, or, when called in training,
-            `rngs` has no key for the stream.
-        TypeError: `rng_collection` is not a string, or, when called, `train` is not a bool or the
-            input not a floating array.
+        ValueError: `rate` is out of range, `rng_collection` is `"params"`, or `rngs` has no key for
+            the stream when the layer is called in training.
+        TypeError: `rng_collection` is not a string; when the layer is called, `train` is not a bool
+            or the input is not a floating array.
 
     Example:
         >>> GaussianDropout(0.5).apply({}, jnp.ones(2), train=False).tolist()

@@ -1,14 +1,14 @@
-"""Whether inputs and a kernel go together."""
+"""Checks of the shapes of inputs and kernels."""
 
 from jaxtricks._array_checks import check_floating
 
 
 def check_rows(x: object) -> None:
-    """Checks floating inputs `[..., inputs]`.
+    """Checks that `x` is a floating array `[..., inputs]`.
 
     Raises:
-        TypeError: it is not a floating array.
-        ValueError: it has no last axis, or no entries along it.
+        TypeError: `x` is not a floating array.
+        ValueError: `x` has no last axis, or no entries along it.
     """
     check_floating("x", x)
     shape = x.shape  # pyrefly: ignore[missing-attribute]
@@ -17,11 +17,11 @@ def check_rows(x: object) -> None:
 
 
 def check_images(x: object) -> None:
-    """Checks floating images `[batch, height, width, channel]`.
+    """Checks that `x` holds floating images `[batch, height, width, channel]`.
 
     Raises:
-        TypeError: it is not a floating array.
-        ValueError: it has not four axes, or no entries along one behind the first.
+        TypeError: `x` is not a floating array.
+        ValueError: `x` does not have four axes, or an axis after the first has size 0.
     """
     check_floating("x", x)
     shape = x.shape  # pyrefly: ignore[missing-attribute]
@@ -30,11 +30,17 @@ def check_images(x: object) -> None:
 
 
 def check_kernel(kernel: object, axes: str, inputs: tuple[int, ...]) -> None:
-    """Checks a floating kernel with axes such as `"inputs, features"`, for inputs of this shape.
+    """Checks a floating kernel for inputs of the shape `inputs`.
+
+    Args:
+        kernel: the kernel.
+        axes: the names of its axes, such as `"inputs, features"`.
+        inputs: the shape of the inputs, whose last size must be that of the kernel's last axis but
+            one.
 
     Raises:
-        TypeError: it is not a floating array.
-        ValueError: it has other axes, or no entries, or the last but one is not the inputs' last.
+        TypeError: `kernel` is not a floating array.
+        ValueError: `kernel` has another number of axes, does not fit the inputs, or is empty.
 
     Example:
         >>> import numpy as np

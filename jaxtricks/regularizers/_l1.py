@@ -1,4 +1,4 @@
-"""The L1 penalty: the sum of the weights' sizes."""
+"""The L1 penalty: the sum of the absolute values of the weights."""
 
 import jax
 import jax.numpy as jnp
@@ -10,24 +10,24 @@ from jaxtricks.regularizers._penalty import penalty
 
 
 def l1(params: PyTree, strength: ScalarLike, *, mask: Mask = None) -> Float[Array, ""]:
-    r"""Returns $\lambda \sum |w|$, to be added to a loss.
+    r"""Returns the L1 penalty $\lambda \sum |w|$, to be added to a loss.
 
-    Its gradient is $\lambda \, \mathrm{sign}(w)$, and 0 at $w = 0$, as `optimizers.add_l1` adds it.
-    With such a gradient weights come near 0 and seldom reach it; `optimizers.proximal_l1` sets them
-    to 0 exactly.
+    Its gradient is $\lambda \, \mathrm{sign}(w)$, which is 0 at $w = 0$; `optimizers.add_l1` adds
+    it to the updates. With this gradient weights come near 0 but seldom reach it;
+    `optimizers.proximal_l1` sets weights to exactly 0.
 
     Args:
-        params: a tree of weights, floating arrays.
+        params: a tree of weights, which are floating arrays.
         strength: $\lambda \ge 0$; it may be traced.
-        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
-            parameters such as `optimizers.weights_only`; None is all.
+        mask: which leaves to penalise: a tree of bools (or a prefix of one), or a function from the
+            parameters to such a tree, such as `optimizers.weights_only`. None penalises all leaves.
 
     Returns:
-        A scalar, in float32 or the widest dtype of the leaves, whichever is wider.
+        The penalty, a scalar in float32 or in the widest dtype of the leaves if that is wider.
 
     Raises:
-        ValueError: `strength` is negative or not finite, or there is no leaf to penalise.
-        TypeError: a leaf of `params` is not a floating array, or one of the mask not a bool.
+        ValueError: `strength` is negative or not finite, or `mask` chooses no leaf.
+        TypeError: a leaf of `params` is not a floating array, or a leaf of `mask` is not a bool.
 
     Example:
         >>> params = {"kernel": jnp.array([2.0, -1.0, 0.0]), "bias": jnp.array([5.0])}
@@ -42,5 +42,5 @@ def l1(params: PyTree, strength: ScalarLike, *, mask: Mask = None) -> Float[Arra
 
 
 def absolute(w: Array) -> Array:
-    """The size of each entry; its derivative at 0 is 0, where that of `jnp.abs` is 1."""
+    """Returns absolute values, whose derivative at 0 is 0, while that of `jnp.abs` is 1."""
     return w * jax.lax.stop_gradient(jnp.sign(w))

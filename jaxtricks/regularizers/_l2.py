@@ -1,4 +1,4 @@
-"""The L2 penalty: the sum of the weights' squares."""
+"""The L2 penalty: the sum of the squares of the weights."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
@@ -12,27 +12,27 @@ from jaxtricks.regularizers._penalty import penalty
 def l2(
     params: PyTree, strength: ScalarLike, *, half: bool = True, mask: Mask = None
 ) -> Float[Array, ""]:
-    r"""Returns $\frac\lambda2 \sum w^2$, to be added to a loss.
+    r"""Returns the L2 penalty $\frac\lambda2 \sum w^2$, to be added to a loss.
 
-    Its gradient is $\lambda w$, as `optimizers.add_l2` adds it. Under plain gradient descent it is
-    weight decay, $w \leftarrow (1 - \alpha \lambda) w - \alpha g$. Under momentum and adaptive
-    rules it is not; `optimizers.add_decoupled_decay` is.
+    Its gradient is $\lambda w$, which `optimizers.add_l2` adds to the updates. With plain gradient
+    descent it acts as weight decay, $w \leftarrow (1 - \alpha \lambda) w - \alpha g$. With momentum
+    and adaptive update rules it does not; for weight decay use `optimizers.add_decoupled_decay`.
 
     Args:
-        params: a tree of weights, floating arrays.
+        params: a tree of weights, which are floating arrays.
         strength: $\lambda \ge 0$; it may be traced.
-        half: False leaves out the $\frac12$: the penalty is $\lambda \sum w^2$, its gradient
-            $2 \lambda w$.
-        mask: which leaves to penalise, as a tree of bools (or a prefix) or a function of the
-            parameters such as `optimizers.weights_only`; None is all.
+        half: whether to multiply by $\frac12$. If False, the penalty is $\lambda \sum w^2$ and its
+            gradient $2 \lambda w$.
+        mask: which leaves to penalise: a tree of bools (or a prefix of one), or a function from the
+            parameters to such a tree, such as `optimizers.weights_only`. None penalises all leaves.
 
     Returns:
-        A scalar, in float32 or the widest dtype of the leaves, whichever is wider.
+        The penalty, a scalar in float32 or in the widest dtype of the leaves if that is wider.
 
     Raises:
-        ValueError: `strength` is negative or not finite, or there is no leaf to penalise.
-        TypeError: a leaf of `params` is not a floating array, one of the mask not a bool, or `half`
-            not a bool.
+        ValueError: `strength` is negative or not finite, or `mask` chooses no leaf.
+        TypeError: a leaf of `params` is not a floating array, a leaf of `mask` is not a bool, or
+            `half` is not a bool.
 
     Example:
         >>> params = {"kernel": jnp.array([2.0, -1.0]), "bias": jnp.array([5.0])}

@@ -1,4 +1,4 @@
-"""Which entries share one draw of a mask."""
+"""Masks of which several entries share one random draw."""
 
 import operator
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from jaxtricks._checks import shown
 
 
 def check_mask_axes(axes: object) -> None:
-    """Checks that `mask_axes` is None or a sequence of integers, each there once.
+    """Checks that `mask_axes` is None or a sequence of different integers.
 
     Raises:
-        TypeError: it is something else.
-        ValueError: an axis is there twice.
+        TypeError: `axes` is neither None nor a sequence of integers.
+        ValueError: `axes` names an axis twice.
     """
     if axes is None:
         return
@@ -23,10 +23,10 @@ def check_mask_axes(axes: object) -> None:
 
 
 def mask_shape(axes: Sequence[int] | None, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a mask that varies along `axes` and is shared along the others.
+    """Returns the shape of a mask that varies along `axes` and has size 1 along the other axes.
 
     Raises:
-        ValueError: an axis is not one of the input's, or is there twice.
+        ValueError: `axes` names an axis that the input does not have, or names one twice.
 
     Example:
         >>> mask_shape((0, -1), (8, 32, 32, 3)), mask_shape(None, (8, 5))
@@ -35,7 +35,9 @@ def mask_shape(axes: Sequence[int] | None, shape: tuple[int, ...]) -> tuple[int,
     if axes is None:
         return shape
     if not all(-len(shape) <= axis < len(shape) for axis in axes):
-        raise ValueError(f"mask_axes must be of the input's {len(shape)} axes, got {tuple(axes)}.")
+        raise ValueError(
+            f"mask_axes must name axes of the input, which has {len(shape)}, got {tuple(axes)}."
+        )
     own = [axis % len(shape) for axis in axes]
     if len(set(own)) != len(own):
         raise ValueError(f"mask_axes must name each axis once, got {tuple(axes)}.")

@@ -1,4 +1,4 @@
-"""The largest of several linear functions as one unit."""
+"""Maxout: each unit is the largest of several linear functions of the input."""
 
 from typing import Any
 
@@ -16,26 +16,28 @@ from jaxtricks._wide_dtype import wide_dtype
 
 
 class Maxout(nn.Module):
-    r"""A dense layer whose units are $\max_{j \le k} (w_j^\top x + b_j)$.
+    r"""Applies a dense layer with units $\max_{j \le k} (w_j^\top x + b_j)$.
 
-    It needs no activation: a unit is piecewise linear and convex in the input and has a slope
-    everywhere, so none can die. It has $k$ times the parameters of a dense layer. With two pieces
-    and $w_2 = 0$ it is ReLU, with $w_2 = 0.1 w_1$ leaky ReLU. The parameters are `"kernel"`
+    It needs no activation function. Each unit is a convex, piecewise linear function of the input.
+    The gradient always reaches one of its pieces, so units cannot die as ReLU units can. The layer
+    has $k$ times the parameters of a dense layer. With two pieces, a unit with $w_2 = 0$ is a ReLU
+    and a unit with $w_2 = 0.1 w_1$ a leaky ReLU. The parameters are `"kernel"`
     `[inputs, k, features]` and `"bias"` `[k, features]`, both float32.
 
     Attributes:
         features: number of units, at least 1.
-        pieces: $k$, at least 1; 1 is a dense layer without activation.
-        use_bias: whether there are $b_j$, initially 0.
+        pieces: $k$, the number of linear functions of a unit, at least 1; 1 gives a linear layer.
+        use_bias: whether to add the biases $b_j$, which start at 0.
         kernel_init: initializer of the weights of one piece, of shape `[inputs, features]`.
-        dtype: dtype of the computation and of the output. None keeps the input's dtype for the
-            output, and computes in float32 where that is narrower.
+        dtype: dtype of the computation and of the output. None returns the input's dtype, and
+            computes in float32 if that dtype is narrower.
 
     Raises:
-        ValueError: a number is under 1, or, when called, the input has no last axis or no entries
-            along it.
-        TypeError: a number is not an integer, `use_bias` not a bool, `kernel_init` not a function,
-            `dtype` not floating, or, when called, the input not a floating array.
+        ValueError: a number is under 1; when the layer is called, the input has no last axis or no
+            entries along it.
+        TypeError: a number is not an integer, `use_bias` is not a bool, `kernel_init` is not a
+            function, or `dtype` is not floating; when the layer is called, the input is not a
+            floating array.
 
     Example:
         >>> layer = Maxout(1, pieces=2)
@@ -63,7 +65,7 @@ class Maxout(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch {self.features}"]:
-        """Returns the outputs of the units."""
+        """Returns the outputs of the units for inputs `[..., inputs]`."""
         check_floating("x", x)
         if not x.shape or not x.shape[-1]:
             raise ValueError(f"x must be [..., inputs], got the shape {x.shape}.")

@@ -1,4 +1,4 @@
-"""Which units are present in a batch under dropout."""
+"""Finding the units that dropout keeps for at least one example of a batch."""
 
 import functools
 
@@ -15,31 +15,32 @@ from jaxtricks._checks import shown
 def present_units(
     masks: PyTree, weight: Shaped[Array | np.ndarray, " batch"]
 ) -> Bool[Array, " units"]:
-    r"""Says of each unit whether dropout left it to one or more of the examples that count.
+    r"""Returns for each unit whether dropout keeps it for at least one example of nonzero weight.
 
-    $u_j = \bigvee_i\,(w_i \neq 0) \wedge r_{ij}$ with $r$ the mask and $w$ the examples' weights. A
-    unit is dropped from the whole update only if every example of weight other than 0 drops it, at
-    every position. If each of $n$ draws its own mask, that has the probability $p^n$: it happens in
-    batches of a few examples, or where the batch shares a mask.
+    $u_j = \bigvee_i\,(w_i \neq 0) \wedge r_{ij}$, where $r$ is the mask and $w$ the weights of the
+    examples. A unit is missing from the whole update only if every example of nonzero weight drops
+    it at every position. If each of $n$ examples draws its own mask, the probability is $p^n$, so
+    it happens in batches of a few examples, or where the whole batch shares a mask.
 
     Args:
-        masks: what one `Dropout` layer has sown, such as `sown["masks"]["Dropout_0"]`: the mask
-            `[batch, ..., units]`, True where an entry stays, or a tree of the masks of several
-            calls, of which one suffices. An axis along which the mask is shared has size 1. Masks
-            that `nn.scan` or `nn.vmap` has stacked are several layers': take one by one.
-        weight: the weight of each example; examples of weight 0 do not count.
+        masks: the masks that one `Dropout` layer has sown, such as `sown["masks"]["Dropout_0"]`: an
+            array `[batch, ..., units]`, True where an entry is kept, or a tree of such arrays, one
+            for each call of the layer; a unit counts as kept if one call keeps it. An axis along
+            which entries share a draw has size 1. `nn.scan` and `nn.vmap` stack the masks of
+            several layers: pass those of one layer at a time.
+        weight: the weight of each example, `[batch]`; examples of weight 0 are ignored.
 
     Returns:
-        A bool for each unit, or a single one if all units share the mask. All are False if no
-        example counts.
+        A bool for each unit, or a single bool if all units share the mask. All are False if every
+        weight is 0.
 
     Raises:
-        ValueError: there is no mask, they are of several layers, one does not have the axes
-            `[batch, ..., units]`, or `weight` has more axes than one.
-        TypeError: a mask holds no bools, or `weight` no real numbers.
+        ValueError: there is no mask, the masks belong to several layers, a mask does not have the
+            axes `[batch, ..., units]`, or `weight` does not have one axis.
+        TypeError: a mask does not hold bools, or `weight` does not hold real numbers.
 
     Example:
-        The first unit is dropped by both examples, the third only by the one that counts.
+        Both examples drop the first unit. Only the first example drops the third unit.
 
         >>> mask = jnp.array([[False, True, False], [False, True, True]])
         >>> present_units(mask, jnp.array([1.0, 0.0])).tolist()
@@ -49,7 +50,7 @@ def present_units(
     """
     counts = real_array("weight", weight) != 0
     if counts.ndim != 1:
-        raise ValueError(f"weight must have one axis, of the examples, got {counts.ndim}.")
+        raise ValueError(f"weight must have one axis, that of the examples, got {counts.ndim}.")
     leaves = tree_leaves_with_path(masks)
     layers = {tuple(key.key for key in path if isinstance(key, DictKey)) for path, _ in leaves}
     if len(layers) > 1:
@@ -58,22 +59,22 @@ def present_units(
     found = [present(f"masks{keystr(path)}", mask, counts) for path, mask in leaves]
     if not found:
         raise ValueError(
-            "masks must hold a mask, got none: Dropout sows it in training, in the collection "
-            '"masks", if that is among the mutable ones.'
+            "masks must hold a mask, got none: call apply with train=True and mutable=['masks'], "
+            "and pass the collection 'masks' of one Dropout layer."
         )
     if len({len(units) for units in found} - {1}) > 1:
         raise ValueError(
-            f"masks must all be of the same units, got {[len(units) for units in found]} of them."
+            f"masks must have the same number of units, got {[len(units) for units in found]}."
         )
     return functools.reduce(jnp.logical_or, found)
 
 
 def present(name: str, mask: object, counts: Bool[Array, " batch"]) -> Bool[Array, " units"]:
-    """Of one mask.
+    """Returns for each unit whether one mask keeps it for an example that counts.
 
     Raises:
-        TypeError: it holds no bools.
-        ValueError: it has no axis of examples and one of units.
+        TypeError: the mask does not hold bools.
+        ValueError: the mask does not have an axis of examples and an axis of units.
     """
     if not isinstance(mask, np.ndarray | jax.Array) or mask.dtype != bool:
         raise TypeError(f"{name} must be an array of bools, got {shown(mask)}.")

@@ -1,4 +1,4 @@
-"""What layers have in common that change their input at random, in training."""
+"""The base class of layers that change their input at random in training."""
 
 import flax.linen as nn
 import jax
@@ -11,27 +11,27 @@ from jaxtricks._types import ScalarLike
 
 
 class RandomLayer(nn.Module):
-    """A layer with the fields `rate` and `rng_collection`; a subclass says what it draws."""
+    """Base of the random layers; a subclass adds `rate`, `rng_collection` and what to draw."""
 
     def check_rate(self, rate: ScalarLike) -> None:
-        """Raises `ValueError` if a rate is out of range."""
+        """Raises `ValueError` if `rate` is out of range."""
         raise NotImplementedError
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Raises `ValueError` if the layer cannot be called with such an input."""
+        """Raises `ValueError` if the layer cannot be applied to an input of this shape."""
 
     def drawn(
         self, key: Key[Array, ""], x: Float[Array, "*shape"], rate: ScalarLike
     ) -> Float[Array, "*shape"]:
-        """The output in training."""
+        """Returns the output in training."""
         raise NotImplementedError
 
     def undrawn(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The output in training at a rate that is known to be 0."""
+        """Returns the output in training if the rate is 0 and not traced."""
         return x
 
     def evaluated(self, x: Float[Array, "*shape"], rate: ScalarLike) -> Float[Array, "*shape"]:
-        """The output in evaluation."""
+        """Returns the output in evaluation."""
         del rate
         return x
 
@@ -47,9 +47,9 @@ class RandomLayer(nn.Module):
 
         Args:
             x: activations of any shape.
-            train: whether to draw.
-            rate: used for this call instead of the layer's own; it may be traced, so a schedule or
-                a search can change it.
+            train: whether to change the input at random.
+            rate: replaces the layer's own `rate` in this call. It may be traced, so that a schedule
+                or a search can change it.
         """
         check_flag("train", train)
         check_floating("x", x)
@@ -64,17 +64,22 @@ class RandomLayer(nn.Module):
 
 
 def check_stream(name: object) -> None:
-    """Checks the name of a random stream, which is not that of the parameters."""
+    """Checks that `name` names a random stream other than that of the parameters."""
     check_instance("rng_collection", name, str)
     if name == "params":
-        raise ValueError("rng_collection must be a stream of its own, got 'params'.")
+        raise ValueError("rng_collection must be a stream other than 'params', got 'params'.")
 
 
 def stream_key(layer: nn.Module, stream: str, *, when: str = "in training") -> Key[Array, ""]:
-    """A new key of one of a layer's streams; `when` says for the message when it needs one.
+    """Returns a new key of the random stream `stream` of a layer.
+
+    Args:
+        layer: the layer, which must be bound to its variables.
+        stream: the name of the stream.
+        when: when the layer needs the key, for the message.
 
     Raises:
-        ValueError: `rngs` has none.
+        ValueError: `rngs` has no key for the stream.
     """
     if not layer.has_rng(stream):
         name = "/".join((type(layer).__name__, *layer.path))

@@ -1,22 +1,23 @@
-"""One strength of a penalty, beside the mean of the examples' losses or beside their sum."""
+"""The strength of a penalty for the mean and for the sum of the losses of the examples."""
 
 from jaxtricks._checks import check_integer, check_range
 from jaxtricks._types import ScalarLike
 
 
 def strength_for_mean(strength: ScalarLike, examples: int) -> ScalarLike:
-    r"""Returns $\lambda / N$: beside the mean of the losses what $\lambda$ is beside their sum.
+    r"""Converts the strength of a penalty from a sum to a mean of losses: $\lambda / N$.
 
     $\sum_i L_i + \lambda R$ is $N$ times $\frac1N \sum_i L_i + \frac\lambda N R$, so both have the
-    same minimum. The gradient of the second is $N$ times smaller, so that plain gradient descent
-    takes the same steps at a rate $N$ times as large.
+    same minimum. The gradient of the second is $N$ times smaller; plain gradient descent
+    takes the same steps if its learning rate is $N$ times as large.
 
     Args:
-        strength: $\lambda \ge 0$, beside the sum; it may be traced.
-        examples: $N \ge 1$, how many losses are added up: of the data set, or of a batch.
+        strength: $\lambda \ge 0$, the strength of a penalty added to the sum of the losses; it may
+            be traced.
+        examples: $N \ge 1$, the number of losses in the sum: the size of the data set or the batch.
 
     Raises:
-        ValueError: `strength` is negative or not finite, or `examples` is below 1.
+        ValueError: `strength` is negative or not finite, or `examples` is under 1.
         TypeError: `examples` is not an integer.
 
     Example:
@@ -28,16 +29,17 @@ def strength_for_mean(strength: ScalarLike, examples: int) -> ScalarLike:
 
 
 def strength_for_sum(strength: ScalarLike, examples: int) -> ScalarLike:
-    r"""Returns $\lambda N$: beside the sum of the losses what $\lambda$ is beside their mean.
+    r"""Converts the strength of a penalty from a mean to a sum of losses: $\lambda N$.
 
-    The inverse of `strength_for_mean`.
+    It is the inverse of `strength_for_mean`.
 
     Args:
-        strength: $\lambda \ge 0$, beside the mean; it may be traced.
-        examples: $N \ge 1$, how many losses are added up.
+        strength: $\lambda \ge 0$, the strength of a penalty added to the mean of the losses; it may
+            be traced.
+        examples: $N \ge 1$, the number of losses in the sum: the size of the data set or the batch.
 
     Raises:
-        ValueError: `strength` is negative or not finite, or `examples` is below 1.
+        ValueError: `strength` is negative or not finite, or `examples` is under 1.
         TypeError: `examples` is not an integer.
 
     Example:

@@ -1,4 +1,4 @@
-"""Weights for evaluation without dropout: each scaled by the probability that its input stayed."""
+"""Scaling weights once, so that a network trained with standard dropout needs no dropout layer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,27 +14,27 @@ from jaxtricks.regularizers._bernoulli_mask import keep_probability
 
 
 def scale_weights(variables: Mapping[str, PyTree], rates: Mapping[str, Any]) -> dict[str, PyTree]:
-    r"""Folds the probabilities of staying into the weights behind standard dropout.
+    r"""Multiplies the kernels after standard dropout by the probability of keeping a unit.
 
-    A unit that training drops with probability $p$ is there in evaluation always, so the weights
-    that leave it are multiplied by $1 - p$. The network then needs no dropout layers, and computes
-    what it does with `Dropout(p, inverted=False)` in evaluation. Give these the rate 0 rather than
-    leave them out, where Flax numbers the layers, as in `models.Sequential`; at their old rate they
-    would scale once more. Only kernels are scaled, since a bias has no input that could be dropped.
-    Inverted dropout needs none of this.
+    Training drops a unit with probability $p$ and evaluation never does, so the weights that
+    multiply the unit are scaled by $1 - p$. The network without dropout layers then computes what
+    the network with `Dropout(p, inverted=False)` computes in evaluation. Where Flax numbers the
+    layers, as in `models.Sequential`, keep the dropout layers with a rate of 0 instead of removing
+    them; with the old rate they would scale a second time. Biases are not scaled, because they
+    have no input to drop. A network with inverted dropout needs no scaling.
 
     Args:
         variables: Flax's variables, with the collection `"params"`.
-        rates: for each layer whose *input* is dropped its rate, in `[0, 1]`, under the layer's name
-            in `"params"`; mappings inside of mappings for layers inside of layers.
+        rates: the dropout rate, in `[0, 1]`, of each layer whose input is dropped, under the name
+            of that layer in `"params"`. A layer inside another layer needs a mapping in a mapping.
 
     Returns:
-        The variables with scaled kernels, of the same dtypes.
+        The variables with scaled kernels; the dtypes do not change.
 
     Raises:
         ValueError: a rate is out of range, a name is not that of a layer with a `"kernel"`, or
-            there are no `"params"`.
-        TypeError: `variables` or `rates` is no mapping, or a kernel no floating array.
+            `variables` has no `"params"`.
+        TypeError: `variables` or `rates` is not a mapping, or a kernel is not a floating array.
 
     Example:
         >>> import jax.numpy as jnp
@@ -60,7 +60,7 @@ def _scaled(params: Any, rates: Mapping[str, Any], path: str) -> dict[str, Any]:
         here = f"{path}[{name!r}]"
         layer = params.get(name)
         if not isinstance(layer, Mapping):
-            raise ValueError(f"{here} must name a layer among {sorted(params)}.")
+            raise ValueError(f"{here} must name one of the layers {sorted(params)}, got {name!r}.")
         if isinstance(rate, Mapping):
             out[name] = _scaled(layer, rate, here)
             continue

@@ -1,4 +1,4 @@
-"""Stochastic depth: leaving out whole branches of residual networks, example by example."""
+"""Stochastic depth: whole residual branches are left out at random for each example."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -14,29 +14,30 @@ from jaxtricks.regularizers._random_layer import check_stream
 def stochastic_depth(
     key: Key[Array, ""], x: Float[Array, "batch *rest"], rate: ScalarLike, *, inverted: bool = True
 ) -> Float[Array, "batch *rest"]:
-    r"""Sets whole examples of a branch to 0 with probability `rate`, and divides the others.
+    r"""Sets each example of a residual branch to 0 with probability `rate`, and scales the others.
 
-    It is `dropout` with one draw for each example: with $x$ the output of a residual branch and $h$
-    what it is added to, the block gives $h + b x / (1 - p)$ with
-    $b \sim \mathrm{Bernoulli}(1 - p)$. For the examples that leave it out the network is one block
-    less deep. The paper does not divide (`inverted=False`) and multiplies by $1 - p$ in evaluation.
+    It is `dropout` with one draw for each example. A residual block adds the output $x$ of a branch
+    to its input $h$; with stochastic depth it returns $h + b x / (1 - p)$ with
+    $b \sim \mathrm{Bernoulli}(1 - p)$. An example with $b = 0$ passes through a network that is one
+    block less deep. The paper does not divide in training (`inverted=False`); it multiplies by
+    $1 - p$ in evaluation.
 
-    This is what timm calls `DropPath`, and what EfficientNet's code and older versions of timm call
-    `drop_connect`. The DropConnect of Wan et al. (2013) is another thing and drops single weights:
-    see `drop_connect`.
+    timm calls this `DropPath`; EfficientNet's code and older versions of timm call it
+    `drop_connect`. The DropConnect of Wan et al. (2013) drops single weights: see `drop_connect`.
 
     Args:
-        key: draws the mask.
-        x: the output of a branch, the batch axis first.
+        key: random key of the mask.
+        x: the output of a branch, with the batch axis first.
         rate: $p$, the probability of leaving the branch out, in `[0, 1]`; it may be traced.
-        inverted: whether what stays is divided by `1 - rate`.
+        inverted: whether to divide the kept examples by `1 - rate`.
 
     Returns:
-        An array with the shape and dtype of `x`.
+        An array of the shape and dtype of `x`.
 
     Raises:
-        ValueError: the rate is out of range, `x` has no axis, or `key` is an array of keys.
-        TypeError: `key` is not a typed key, `x` not a floating array, or `inverted` not a bool.
+        ValueError: `rate` is out of range, `x` has no axis, or `key` is an array of keys.
+        TypeError: `key` is not a typed key, `x` is not a floating array, or `inverted` is not a
+            bool.
 
     Example:
         >>> import jax
@@ -51,23 +52,24 @@ def stochastic_depth(
 
 
 class StochasticDepth(nn.Module):
-    """Applies `stochastic_depth` in training; else it returns its input, or that times `1 - rate`.
+    """Applies `stochastic_depth` in training; in evaluation it does not draw.
 
-    Put it behind the last layer of a residual branch: `h + StochasticDepth(0.1)(branch(h),
-    train=train)`. Stream, keys and sown masks are those of `Dropout`. EfficientNet's `drop_connect`
-    is this layer, and not `DropConnectDense`.
+    Evaluation returns the input, or `1 - rate` times the input if `inverted` is False. Put the
+    layer after the last layer of a residual branch, as in
+    `h + StochasticDepth(0.1)(branch(h), train=train)`. It draws its random keys and sows its masks
+    as `Dropout` does. EfficientNet's `drop_connect` is this layer, not `DropConnectDense`.
 
     Attributes:
-        rate: probability of leaving the branch out, in `[0, 1]`. At 0 no key is needed.
-        inverted: True divides what stays by `1 - rate` in training; False multiplies by it in
-            evaluation, as the paper does.
-        rng_collection: name of the stream, any but `"params"`.
+        rate: probability of leaving the branch out, in `[0, 1]`. At 0 the layer needs no key.
+        inverted: whether training divides the kept examples by `1 - rate`. If False, evaluation
+            multiplies by `1 - rate`, as in the paper.
+        rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:
-        ValueError: the rate is out of range, the stream is `"params"`, the input has no axis, or,
-            when called in training, `rngs` has no key for the stream.
-        TypeError: `rng_collection` is not a string, `inverted` not a bool, or, when called, `train`
-            is not a bool or the input not a floating array.
+        ValueError: `rate` is out of range, `rng_collection` is `"params"`, the input has no axis,
+            or `rngs` has no key for the stream when the layer is called in training.
+        TypeError: `rng_collection` is not a string or `inverted` is not a bool; when the layer is
+            called, `train` is not a bool or the input is not a floating array.
 
     Example:
         >>> import jax
@@ -93,12 +95,12 @@ class StochasticDepth(nn.Module):
     def __call__(
         self, x: Float[Array, "batch *rest"], *, train: bool, rate: ScalarLike | None = None
     ) -> Float[Array, "batch *rest"]:
-        """Leaves the branch out for some examples, in training.
+        """Leaves the branch out for random examples in training.
 
         Args:
-            x: the output of the branch, the batch axis first.
-            train: whether to leave it out at random.
-            rate: used for this call instead of the layer's own; it may be traced.
+            x: the output of the branch, with the batch axis first.
+            train: whether to leave the branch out at random.
+            rate: replaces the layer's own `rate` in this call; it may be traced.
         """
         check_batch(x)
         layer = Dropout(self.rate, (0,), self.inverted, self.rng_collection)
@@ -108,4 +110,4 @@ class StochasticDepth(nn.Module):
 def check_batch(x: object) -> None:
     check_floating("x", x)
     if jnp.ndim(x) == 0:  # pyrefly: ignore[bad-argument-type]
-        raise ValueError("x must have a batch axis, got a number.")
+        raise ValueError("x must have a batch axis, got an array without axes.")

@@ -1,4 +1,4 @@
-"""Analytic objectives on which the update rules can be watched, and the paths they take there."""
+"""Simple objectives on which update rules can be studied, and the paths that the rules take."""
 
 from jaxtricks.surfaces._banana import banana as banana
 from jaxtricks.surfaces._beale import beale as beale

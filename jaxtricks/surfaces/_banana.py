@@ -1,4 +1,4 @@
-"""The curved valley on which momentum is usually shown."""
+"""A curved valley, on which momentum is often demonstrated."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -7,10 +7,10 @@ from jaxtricks.surfaces._surface import Surface
 
 
 def banana() -> Surface:
-    r"""Makes $f(x, y) = (1 - x)^2 + 20 (3 y - x^2)^2$, with its minimum at $(1, 1/3)$.
+    r"""Makes the surface $f(x, y) = (1 - x)^2 + 20 (3 y - x^2)^2$, with its minimum at $(1, 1/3)$.
 
-    Rosenbrock's valley, stretched, as in Goh's interactive demonstration of momentum: 150 steps at
-    the rate 0.003 from `start`.
+    It is a stretched form of Rosenbrock's valley, from Goh's interactive demonstration of momentum,
+    which takes 150 steps from `start` with a learning rate of 0.003.
 
     Example:
         >>> import jax

@@ -1,4 +1,4 @@
-"""A long valley with side arms and one minimum."""
+"""A long valley with side valleys and one minimum."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -7,11 +7,11 @@ from jaxtricks.surfaces._surface import Surface
 
 
 def beale() -> Surface:
-    r"""Makes $(1.5 - x + xy)^2 + (2.25 - x + xy^2)^2 + (2.625 - x + xy^3)^2$.
+    r"""Makes the surface $(1.5 - x + xy)^2 + (2.25 - x + xy^2)^2 + (2.625 - x + xy^3)^2$.
 
-    Zero at $(3, 0.5)$, the only minimum. The narrow regions into which momentum overshoots are
-    valleys, not minima: the gradient vanishes at two more points, both saddles: $(0, 1)$ and, in
-    the valley of negative y, $(0.101, -2.645)$.
+    Its only minimum is at $(3, 0.5)$, where it is 0. The gradient vanishes at two more points, both
+    saddles: $(0, 1)$, and $(0.101, -2.645)$ in the valley of negative $y$. The narrow regions into
+    which momentum overshoots are valleys, not minima.
 
     Example:
         >>> import jax

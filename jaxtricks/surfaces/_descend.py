@@ -1,4 +1,4 @@
-"""Descending until the gradient is small."""
+"""Following an update rule until the gradient is small."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +15,14 @@ from jaxtricks.surfaces._surface import as_point, scalar_loss
 
 
 class Descent(NamedTuple):
-    """Where it ended: the `point`, its `loss` and `gradient_norm`, and the `steps` taken."""
+    """The result of `descend`.
+
+    Attributes:
+        point: the last point, shaped like the start.
+        loss: the loss at the last point.
+        gradient_norm: the norm of the gradient at the last point.
+        steps: the number of steps taken.
+    """
 
     point: PyTree
     loss: Float[Array, ""]
@@ -31,23 +38,25 @@ def descend(
     tolerance: ScalarLike,
     max_steps: int | Int[Array, ""],
 ) -> Descent:
-    """Follows `tx` until the gradient's norm falls below `tolerance`, or for `max_steps`.
+    """Takes steps by `tx` until the norm of the gradient is below `tolerance`, or for `max_steps`.
 
-    It has converged if `gradient_norm < tolerance`. It also stops at a gradient that is not a
-    number, which `gradient_norm` then shows. Under `vmap` the number of steps differs from run to
-    run.
+    The run has converged if `gradient_norm < tolerance`. A gradient that is NaN also stops it;
+    `gradient_norm` is then NaN. Under `vmap` each run stops after its own number of steps.
 
     Args:
-        tx: the rule; the loss is passed to it as `value`.
-        surface: `x -> scalar`.
-        start: an array or a tree of arrays.
-        tolerance: at least 0.
-        max_steps: at least 1.
+        tx: the update rule; it receives the loss as the argument `value`.
+        surface: the objective, a function `x -> scalar`.
+        start: the first point, an array or a tree of arrays.
+        tolerance: the norm of the gradient below which to stop, at least 0.
+        max_steps: the largest number of steps, at least 1.
+
+    Returns:
+        The last point, its loss, the norm of its gradient and the number of steps.
 
     Raises:
-        ValueError: an argument is out of range, or `start` does not fit the surface.
-        TypeError: an argument is of another kind, `start` is complex, or the surface gives no
-            scalar.
+        ValueError: `tolerance` or `max_steps` is out of range, or `start` does not fit the surface.
+        TypeError: an argument has the wrong type, `start` is complex, or the surface does not
+            return a scalar.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent

@@ -1,4 +1,4 @@
-"""A hill between a shallow well and a deep one."""
+"""A curve with a shallow well, a hill and a deep well."""
 
 import math
 
@@ -13,13 +13,13 @@ TILT_OF_ONE_WELL = 8 / (3 * math.sqrt(3))
 
 
 def double_well(tilt: ScalarLike = 0.5) -> Surface:
-    r"""Makes $f(x) = (x^2 - 1)^2 - c x$: two wells near -1 and 1, the right one deeper.
+    r"""Makes the curve $f(x) = (x^2 - 1)^2 - c x$, with wells near -1 and 1; the right is deeper.
 
-    From the left slope, gradient descent stops in the left well; with enough momentum it passes
-    over the hill. The optimum is the largest root of the cubic $f' = 0$, by Viète's formula.
+    From `start`, on the left slope, gradient descent stops in the left well, while enough momentum
+    carries it over the hill. The optimum is the largest root of $f' = 0$, by Viète's formula.
 
     Args:
-        tilt: $c$, in $[0, 8 / 3^{3/2})$: from 1.5396 on there is no left well.
+        tilt: $c$, in $[0, 8 / 3^{3/2})$; from 1.5396 on there is no left well. It may be traced.
 
     Raises:
         ValueError: `tilt` is out of range.

@@ -1,4 +1,4 @@
-"""Random Hessians."""
+"""Random symmetric matrices, as a model of Hessians."""
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +11,19 @@ from jaxtricks._checks import check_integer, check_key
 def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
     r"""Draws a symmetric matrix from the Gaussian orthogonal ensemble.
 
-    $A = (G + G^T) / \sqrt 2$ with standard normal $G$: variance 1 off the diagonal and 2 on it; the
-    eigenvalues fill $\pm 2 \sqrt n$. All are positive with probability $1/2$, $(2 - \sqrt 2)/4$,
-    $(\pi - 2 \sqrt 2)/(4 \pi)$ for n = 1, 2, 3, about $3^{-n^2/4}$ for large n: as a model of the
-    Hessian at a critical point, it makes almost every one a saddle.
+    $A = (G + G^T) / \sqrt 2$ with standard normal entries of $G$. The entries of $A$ have variance
+    1 off the diagonal and 2 on it. For large $n$ the eigenvalues fill $\pm 2 \sqrt n$. All
+    eigenvalues are positive with probability $1/2$, $(2 - \sqrt 2)/4$ and
+    $(\pi - 2 \sqrt 2)/(4 \pi)$ for $n$ = 1, 2 and 3, and about $3^{-n^2/4}$ for large $n$. If $A$
+    is a model of the Hessian at a critical point, almost every critical point is a saddle.
 
     Args:
         key: a random key.
-        dimension: n, at least 1.
+        dimension: $n$, the number of rows and columns, at least 1.
 
     Raises:
-        ValueError: `dimension` is under 1.
-        TypeError: `key` is not a typed key.
+        ValueError: `dimension` is under 1, or the matrix would have more than $2^{40}$ entries.
+        TypeError: `key` is not a typed key, or `dimension` is not an integer.
 
     Example:
         >>> matrix = random_goe(jax.random.key(0), 3)

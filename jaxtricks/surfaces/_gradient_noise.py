@@ -1,4 +1,4 @@
-"""A surface whose gradient has the noise of mini-batches."""
+"""A surface whose gradient is as noisy as that of a mini-batch."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,21 +19,24 @@ def with_gradient_noise(
     *,
     batch_size: ScalarLike = 1,
 ) -> Callable[[Key[Array, ""], Array], Float[Array, ""]]:
-    r"""Makes `(key, x) -> loss` whose gradient is $\nabla f(x) + \varepsilon$.
+    r"""Makes a function `(key, x) -> loss` with the noisy gradient $\nabla f(x) + \varepsilon$.
 
-    $\varepsilon \sim N(0, \Sigma / B)$: the noise of the mean gradient of B examples drawn with
-    replacement, here the same at every point. The value stays $f(x)$; only its gradient is noisy.
+    $\varepsilon \sim N(0, \Sigma / B)$ is the noise of the mean gradient of $B$ examples that are
+    drawn with replacement. Here its distribution is the same at each point. The loss itself is
+    $f(x)$ without noise.
 
     Args:
-        surface: `x -> scalar` of an array.
-        covariance: $\Sigma$ of one example's gradient: a number (times the identity), a list of
-            variances, or a symmetric positive semidefinite matrix.
-        batch_size: $B > 0$, a number or a traced value.
+        surface: the objective $f$, a function `x -> scalar` of an array.
+        covariance: $\Sigma$, the covariance of the gradient of one example: a number (times the
+            identity), a list of variances, or a symmetric positive semidefinite matrix.
+        batch_size: $B > 0$; it may be traced.
 
     Raises:
         ValueError: a variance is negative, the matrix is not square, symmetric and positive
-            semidefinite, or `batch_size` is not positive; later, `x` has another length.
-        TypeError: `surface` is not a function of `x`, or `covariance` is not made of real numbers.
+            semidefinite, or `batch_size` is not positive; when the function is called, the length
+            of `x` is not that of `covariance`.
+        TypeError: `surface` is not a function of `x`, or `covariance` does not consist of real
+            numbers.
 
     Example:
         >>> noisy = with_gradient_noise(lambda x: jnp.sum(x**2), 1.0, batch_size=100)
@@ -55,7 +58,9 @@ def with_gradient_noise(
         check_key("key", key)
         x = jnp.asarray(x)
         if root.ndim and x.shape != root.shape[:1]:
-            raise ValueError(f"covariance has length {len(root)}, got x of shape {x.shape}.")
+            raise ValueError(
+                f"x must have the length of covariance, {len(root)}, got the shape {x.shape}."
+            )
         scale = jnp.asarray(root / jnp.sqrt(batch_size), x.dtype)
         normal = jax.random.normal(key, x.shape, x.dtype)
         noise = scale @ normal if scale.ndim == 2 else scale * normal
@@ -65,7 +70,7 @@ def with_gradient_noise(
 
 
 def _covariance_root(covariance: ArrayLike | Sequence[ScalarLike]) -> Array:
-    """Gives standard deviations, or the matrix R with R R^T = covariance."""
+    """Returns standard deviations, or a matrix `R` with `R @ R.T == covariance`."""
     matrix = real_array("covariance", covariance)
     if matrix.size == 0:
         raise ValueError(f"covariance must not be empty, got {shown(covariance)}.")
@@ -74,12 +79,10 @@ def _covariance_root(covariance: ArrayLike | Sequence[ScalarLike]) -> Array:
     if matrix.ndim < 2:
         values = np.asarray(covariance) if concrete else np.zeros(())
         if not np.all((values >= 0) & np.isfinite(values)):
-            raise ValueError(
-                f"covariance must be finite and not negative, got {shown(covariance)}."
-            )
+            raise ValueError(f"covariance must be finite and at least 0, got {shown(covariance)}.")
         return jnp.sqrt(matrix)
     if matrix.ndim > 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"covariance must be a square matrix, got shape {matrix.shape}.")
+        raise ValueError(f"covariance must be a square matrix, got the shape {matrix.shape}.")
     if concrete and not _is_covariance(np.asarray(covariance)):
         raise ValueError(
             f"covariance must be symmetric and positive semidefinite, got {covariance}."
@@ -89,7 +92,10 @@ def _covariance_root(covariance: ArrayLike | Sequence[ScalarLike]) -> Array:
 
 
 def _is_covariance(matrix: np.ndarray) -> bool:
-    """In numpy, because under `jit` even the `jnp` of a constant is traced."""
+    """Whether a matrix is symmetric and positive semidefinite, up to rounding.
+
+    It uses NumPy, because `jnp` functions of constants are traced under `jit`.
+    """
     values = np.linalg.eigvalsh(matrix)
     slack = 1e-5 * np.max(np.abs(values))
     return bool(np.allclose(matrix, matrix.T) and np.all(values >= -slack))

@@ -1,4 +1,4 @@
-"""A surface as a picture's height field."""
+"""The values of a surface on a grid, for contour plots."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,13 @@ from jaxtricks.surfaces._surface import Interval, Surface
 
 
 class Grid(NamedTuple):
-    """`x`, `y`: the axes; `loss[i, j]` is the loss at `(x[j], y[i])`, as contour plots want it."""
+    """The result of `grid`, in the form that contour plots take.
+
+    Attributes:
+        x: the coordinates of the columns, `[size]`.
+        y: the coordinates of the rows, `[size]`.
+        loss: `[size, size]`; `loss[i, j]` is the loss at the point `(x[j], y[i])`.
+    """
 
     x: Float[Array, " columns"]
     y: Float[Array, " rows"]
@@ -22,17 +28,17 @@ class Grid(NamedTuple):
 def grid(
     surface: Surface, *, size: int = 200, view: tuple[Interval, Interval] | None = None
 ) -> Grid:
-    """Evaluates a two-dimensional surface on `size` x `size` points of its view.
+    """Evaluates a two-dimensional surface at `size` x `size` points of a rectangle.
 
     Args:
-        surface: a surface over the plane.
-        size: points per axis, at least 2.
-        view: `((xmin, xmax), (ymin, ymax))`, the surface's own if None.
+        surface: a surface whose points have shape `(2,)`.
+        size: number of points per axis, at least 2.
+        view: the rectangle, `((xmin, xmax), (ymin, ymax))`; None takes `surface.view`.
 
     Raises:
-        ValueError: the surface is not two-dimensional, there is no view or an empty one, or `size`
-            is under 2.
-        TypeError: an argument is of another kind.
+        ValueError: the surface is not two-dimensional, there is no view, an interval of the view is
+            empty, or `size` is under 2.
+        TypeError: an argument has the wrong type.
 
     Example:
         >>> from jaxtricks.surfaces import quadratic
@@ -45,8 +51,8 @@ def grid(
     view = surface.view if view is None else view
     if jnp.shape(surface.start) != (2,) or view is None:
         raise ValueError(
-            f"grid needs a surface over the plane and a view, got points of shape "
-            f"{jnp.shape(surface.start)} and view {view}."
+            f"surface must have points of shape (2,) and a view, got points of shape "
+            f"{jnp.shape(surface.start)} and the view {view}."
         )
     check_pair("view", view)
     for axis, interval in enumerate(view):

@@ -1,4 +1,4 @@
-"""A slope that levels off and goes on."""
+"""A cubic curve, with an inflection point at 0."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -7,7 +7,7 @@ from jaxtricks.surfaces._surface import Surface
 
 
 def inflection() -> Surface:
-    r"""Makes $f(x) = x^3$: at 0 the gradient vanishes, but 0 is not a minimum.
+    r"""Makes the curve $f(x) = x^3$, whose gradient vanishes at 0, which is not a minimum.
 
     Example:
         >>> import jax

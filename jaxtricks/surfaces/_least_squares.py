@@ -1,4 +1,4 @@
-"""Fitting a linear map by squared errors."""
+"""Linear regression by least squares."""
 
 from typing import Literal
 
@@ -21,22 +21,26 @@ def least_squares(
     reduction: Reduction = "mean",
     half: bool = True,
 ) -> Surface:
-    r"""Makes $J(\theta) = \frac1{2m} \sum_i (\hat y_i - y_i)^2$, $\hat y_i = x_i^T \theta$.
+    r"""Makes $J(\theta) = \frac1{2m} \sum_i (\hat y_i - y_i)^2$ with $\hat y_i = x_i^T \theta$.
 
-    Its gradient is $\frac1m \sum_i (\hat y_i - y_i) x_i$. Called inside a step on a batch's rows,
-    it is the mini-batch objective. For an intercept append a column of ones.
+    Its gradient is $\frac1m \sum_i (\hat y_i - y_i) x_i$. For the objective of a mini-batch, call
+    the function inside a training step with the rows of the batch.
 
     Args:
-        inputs: $x_i$; integers become floats.
-        targets: $y_i$.
-        weights: how much each example counts, at least 0 and not all 0; 0 pads a ragged batch.
-        reduction: `"mean"` divides by the total weight, `"sum"` does not, so that its gradient and
-            its largest stable learning rate depend on $m$.
-        half: whether to keep the $\frac12$.
+        inputs: $x_i$, `[examples, features]`; integers are converted to floats. For an intercept
+            append a column of ones.
+        targets: $y_i$, `[examples]`.
+        weights: the weight of each example, `[examples]`, at least 0 and not all 0; None is 1. Rows
+            of weight 0 can fill up a smaller batch.
+        reduction: `"mean"` divides by the sum of the weights; `"sum"` does not, so that the
+            gradient and the largest stable learning rate depend on $m$.
+        half: whether to multiply by $\frac12$.
 
     Raises:
-        ValueError: an unknown `reduction`, shapes that do not fit, nothing to fit, or bad weights.
-        TypeError: not arrays of real numbers.
+        ValueError: `reduction` is unknown, the shapes do not fit, there are no examples or
+            features, or a weight is negative or all are 0.
+        TypeError: `inputs`, `targets` or `weights` is not an array of real numbers, or `half` is
+            not a bool.
 
     Example:
         >>> import jax
@@ -60,11 +64,11 @@ def least_squares(
 
 
 def check_examples(inputs: Array, name: str, outputs: Array, weights: Array | None) -> None:
-    """Checks inputs, the outputs called `name` and, if given, weights of a regression.
+    """Checks the inputs of a regression, its outputs, called `name`, and weights that are not None.
 
     Raises:
-        TypeError: not arrays of real numbers.
-        ValueError: shapes do not fit, there is no example, or weights are negative or all 0.
+        TypeError: one of them is not an array of real numbers.
+        ValueError: the shapes do not fit, `inputs` is empty, a weight is negative, or all are 0.
     """
     given = {"inputs": inputs, name: outputs} | ({} if weights is None else {"weights": weights})
     real = (jnp.bool_, jnp.integer, jnp.floating)
@@ -73,14 +77,14 @@ def check_examples(inputs: Array, name: str, outputs: Array, weights: Array | No
         if not array or not any(jnp.issubdtype(value.dtype, kind) for kind in real):
             raise TypeError(f"{key} must be an array of real numbers, got {value!r}.")
         if key == "inputs" and (value.ndim != 2 or value.size == 0):
-            raise ValueError(f"inputs must be a matrix and not empty, got shape {value.shape}.")
+            raise ValueError(f"inputs must be a matrix and not empty, got the shape {value.shape}.")
         if key != "inputs" and value.shape != inputs.shape[:1]:
             raise ValueError(
-                f"{key} must have one number per row of inputs, shape {inputs.shape[:1]}, "
-                f"got shape {value.shape}."
+                f"{key} must have one number for each row of inputs, {inputs.shape[:1]}, "
+                f"got the shape {value.shape}."
             )
     if weights is not None and not isinstance(weights, jax.core.Tracer):
-        given = np.asarray(weights)  # in numpy: under `jit` even the `jnp` of a constant is traced
+        given = np.asarray(weights)  # in NumPy, because `jnp` functions are traced under `jit`
         if not (np.all(given >= 0) and 0 < given.sum() < np.inf):
             raise ValueError(f"weights must be at least 0 and not all 0, got {weights}.")
 
@@ -88,7 +92,7 @@ def check_examples(inputs: Array, name: str, outputs: Array, weights: Array | No
 def total(
     losses: Float[Array, " examples"], weights: Float[Array, " examples"], reduction: Reduction
 ) -> Float[Array, ""]:
-    """Adds the examples' losses, or averages them, in the losses' type."""
+    """Returns the weighted sum or mean of the losses of the examples, in their dtype."""
     weights = weights.astype(losses.dtype)
     summed = jnp.sum(weights * losses)
     return summed if reduction == "sum" else summed / jnp.sum(weights)

@@ -1,4 +1,4 @@
-"""A one-dimensional curve with a local and a global minimum."""
+"""A curve with a local and a global minimum."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -8,7 +8,9 @@ from jaxtricks.surfaces._surface import Surface
 
 
 def local_minimum() -> Surface:
-    r"""Makes $f(x) = x^4 - 2 x^2 + x / 2$: a local minimum at 0.930, the global one at -1.057.
+    r"""Makes the curve $f(x) = x^4 - 2 x^2 + x / 2$, which has a local and a global minimum.
+
+    The local minimum is at 0.930 and the global minimum at -1.057.
 
     Example:
         >>> import jax

@@ -1,4 +1,4 @@
-"""Fitting a probability by cross-entropy."""
+"""Logistic regression by cross-entropy."""
 
 import jax
 import jax.numpy as jnp
@@ -17,21 +17,22 @@ def logistic_regression(
     weights: Real[Array, " examples"] | None = None,
     reduction: Reduction = "mean",
 ) -> Surface:
-    r"""Makes the cross-entropy of $\hat y_i = \sigma(x_i^T \theta)$ with labels in $[0, 1]$.
+    r"""Makes the mean cross-entropy between $\hat y_i = \sigma(x_i^T \theta)$ and labels $y_i$.
 
-    Its gradient is $\frac1m \sum_i (\hat y_i - y_i) x_i$, as for `least_squares`. The optimum has
-    no closed form, and does not exist if a plane separates the classes.
+    $J(\theta) = -\frac1m \sum_i (y_i \log \hat y_i + (1 - y_i) \log (1 - \hat y_i))$ has the
+    gradient $\frac1m \sum_i (\hat y_i - y_i) x_i$, as has `least_squares`. The optimum has no
+    closed form, and does not exist if a plane separates the classes.
 
     Args:
-        inputs: $x_i$; for an intercept append a column of ones.
-        labels: $y_i$.
-        weights: how much each example counts, at least 0 and not all 0.
-        reduction: see `least_squares`.
+        inputs: $x_i$, `[examples, features]`; for an intercept append a column of ones.
+        labels: $y_i$, `[examples]`, in `[0, 1]`.
+        weights: the weight of each example, `[examples]`, at least 0 and not all 0; None is 1.
+        reduction: `"mean"` or `"sum"`; see `least_squares`.
 
     Raises:
-        ValueError: an unknown `reduction`, a label outside `[0, 1]`, shapes that do not fit,
-            nothing to fit, or bad weights.
-        TypeError: not arrays of real numbers.
+        ValueError: `reduction` is unknown, a label is out of range, the shapes do not fit, there
+            are no examples or features, or a weight is negative or all are 0.
+        TypeError: `inputs`, `labels` or `weights` is not an array of real numbers.
 
     Example:
         >>> surface = logistic_regression(jnp.array([[1.0], [2.0]]), jnp.array([0, 1]))
@@ -41,7 +42,7 @@ def logistic_regression(
     check_choice("reduction", reduction, ("mean", "sum"))
     check_examples(inputs, "labels", labels, weights)
     if not isinstance(labels, jax.core.Tracer):
-        given = np.asarray(labels)  # in numpy: under `jit` even the `jnp` of a constant is traced
+        given = np.asarray(labels)  # in NumPy, because `jnp` functions are traced under `jit`
         if not np.all((given >= 0) & (given <= 1)):
             raise ValueError(f"labels must be in [0, 1], got {labels}.")
     inputs, labels, weights = as_point((inputs, labels, weights))

@@ -1,4 +1,4 @@
-"""A bowl whose axes need different learning rates."""
+"""A quadratic bowl with a curvature for each axis."""
 
 from collections.abc import Sequence
 
@@ -16,18 +16,20 @@ from jaxtricks.surfaces._surface import Surface
 def quadratic(
     curvatures: Sequence[ScalarLike] | Array | np.ndarray = (1.0, 20.0), *, angle: ScalarLike = 0.0
 ) -> Surface:
-    r"""Makes $f(w) = \frac12 \sum_i h_i w_i^2$, in any dimension.
+    r"""Makes the surface $f(w) = \frac12 \sum_i h_i w_i^2$, in any number of dimensions.
 
-    Gradient descent multiplies coordinate $i$ by $1 - \alpha h_i$: it needs $\alpha < 2 / h_{max}$
-    and is then slow where $h$ is small. The condition number is $\kappa = h_{max} / h_{min}$.
+    A step of gradient descent multiplies coordinate $i$ by $1 - \alpha h_i$. It converges if the
+    learning rate is $\alpha < 2 / h_{max}$, and then slowly in directions where $h$ is small. The
+    condition number is $\kappa = h_{max} / h_{min}$.
 
     Args:
-        curvatures: $h$, one number per dimension, at least 0 (0 is a flat direction; for negative
-            ones see `saddle`).
-        angle: turns the bowl, in radians; two dimensions only.
+        curvatures: $h$, one number for each dimension, at least 0. A curvature of 0 gives a flat
+            direction; `saddle` has a negative curvature.
+        angle: angle in radians by which to turn the bowl, in two dimensions only.
 
     Raises:
-        ValueError: no list of numbers, a negative curvature, or an angle without two dimensions.
+        ValueError: `curvatures` is not a list of numbers or is empty, a curvature is negative, or
+            `angle` is not 0 and there are not two curvatures.
 
     Example:
         >>> bowl = quadratic((1.0, 20.0))
@@ -42,7 +44,7 @@ def quadratic(
     array = isinstance(curvatures, np.ndarray | jax.Array)
     listed = isinstance(curvatures, Sequence) and not isinstance(curvatures, str | bytes)
     if not (curvatures.ndim == 1 if array else listed) or len(curvatures) == 0:
-        raise ValueError(f"curvatures must be a list of numbers, got {curvatures!r}.")
+        raise ValueError(f"curvatures must be a list of one or more numbers, got {curvatures!r}.")
     if not isinstance(curvatures, jax.core.Tracer):
         for i, curvature in enumerate(curvatures):
             check_range(f"curvatures[{i}]", curvature, low=0.0)
@@ -50,7 +52,7 @@ def quadratic(
     dimension = len(curvatures)
     turned = isinstance(angle, jax.core.Tracer) or float(angle) != 0
     if turned and dimension != 2:
-        raise ValueError(f"angle needs two dimensions, got angle {angle} and {dimension}.")
+        raise ValueError(f"angle must be 0 for {dimension} curvatures, not 2, got {angle}.")
 
     def loss(x: Float[Array, " n"]) -> Float[Array, ""]:
         w = rotate(x, -angle) if turned else x

@@ -1,4 +1,4 @@
-"""Turning the plane."""
+"""Rotation of the plane."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -7,7 +7,7 @@ from jaxtricks._types import ScalarLike
 
 
 def rotate(x: Float[Array, "2"], angle: ScalarLike) -> Float[Array, "2"]:
-    """Turns `x` about the origin, counter-clockwise, by `angle` in radians.
+    """Rotates `x` counter-clockwise about the origin by `angle`, in radians.
 
     Example:
         >>> rotate(jnp.array([1.0, 0.0]), jnp.pi / 2).round(3).tolist()

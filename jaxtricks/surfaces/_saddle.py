@@ -1,4 +1,4 @@
-"""Down one way, up the other."""
+"""A saddle."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -10,18 +10,19 @@ from jaxtricks.surfaces._surface import Surface
 
 
 def saddle(*, angle: ScalarLike = 0.0, offset: ScalarLike = 0.01) -> Surface:
-    r"""Makes $f(x, y) = x^2 - y^2$, which has no minimum.
+    r"""Makes the surface $f(x, y) = x^2 - y^2$, which has a saddle and no minimum.
 
-    The gradient vanishes at the origin, where the Hessian's eigenvalues are 2 and -2. Gradient
-    descent goes to the origin along x while $y_0$ grows by $1 + 2 \alpha$ a step.
+    The gradient vanishes at the origin, where the Hessian has the eigenvalues 2 and -2. In each
+    step of gradient descent $x$ shrinks towards 0, while $y$ is multiplied by $1 + 2 \alpha$, where
+    $\alpha$ is the learning rate.
 
     Args:
-        angle: turns the saddle, and the start with it, in radians.
-        offset: $y_0$, how far the start is from the x axis, along which gradient descent ends at
-            the saddle. Turned, offsets under 1e-7 of x are lost in float32.
+        angle: angle in radians by which to turn the saddle together with the start.
+        offset: $y_0$, the distance of the start from the x axis. From a start on the axis, gradient
+            descent ends at the saddle. If the angle is not 0, float32 loses offsets under 1e-7.
 
     Raises:
-        ValueError: an argument is not finite.
+        ValueError: `angle` or `offset` is not finite.
 
     Example:
         >>> import jax

@@ -1,4 +1,4 @@
-"""Features of which few are frequent and most are rare, as words are."""
+"""A linear regression in which few features are frequent and most are rare, as words are."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,14 @@ from jaxtricks._types import ScalarLike
 
 
 class SparseFeatures(NamedTuple):
-    """`inputs`: 0 or 1; `targets`; the true `weights`; the expected `frequencies`, falling."""
+    """The result of `random_sparse_features`.
+
+    Attributes:
+        inputs: `[examples, features]`, 1 where a feature is present and 0 elsewhere.
+        targets: `[examples]`, the inputs times the true weights, plus noise.
+        weights: `[features]`, the true weights.
+        frequencies: `[features]`, the probability that each feature is present, in falling order.
+    """
 
     inputs: Float[Array, "examples features"]
     targets: Float[Array, " examples"]
@@ -31,20 +38,21 @@ def random_sparse_features(
 ) -> SparseFeatures:
     r"""Draws a linear regression in which feature $j$ is present with probability $c / j^s$.
 
-    Presences are independent; the true weights are standard normal, so rare features matter as much
-    as frequent ones when they are there. Feed the result to `least_squares`.
+    The features are independent of each other. The true weights are standard normal, so a rare
+    feature, when it is present, matters as much as a frequent one. Pass `inputs` and `targets` to
+    `least_squares`.
 
     Args:
         key: a random key.
-        examples: at least 1.
-        features: at least 1.
-        exponent: $s \ge 0$; 1 is Zipf's law, 0 makes all equally frequent.
-        highest: $c$, in `[0, 1]`, the first feature's frequency.
-        noise: standard deviation of the targets about $x^T w$, at least 0.
+        examples: number of examples, at least 1.
+        features: number of features, at least 1.
+        exponent: $s \ge 0$; 1 is Zipf's law, and 0 makes all features equally frequent.
+        highest: $c$, the probability of the first feature, in `[0, 1]`.
+        noise: standard deviation of the noise that is added to $x^T w$, at least 0.
 
     Raises:
-        ValueError: an argument is out of range.
-        TypeError: `key` is not a typed key.
+        ValueError: an argument is out of range, or `inputs` would have more than $2^{40}$ entries.
+        TypeError: `key` is not a typed key, or a number has the wrong type.
 
     Example:
         >>> data = random_sparse_features(jax.random.key(0), 1000, 100)

@@ -1,4 +1,4 @@
-"""What a surface is: an objective with the points and the window its pictures need."""
+"""The type of a surface: an objective with a start, an optimum and a rectangle to draw."""
 
 import inspect
 from collections.abc import Callable
@@ -15,19 +15,19 @@ Interval = tuple[float, float]
 
 
 class Surface(NamedTuple):
-    """An objective; calling it gives the loss at a point.
+    """An objective function. Calling it returns the loss at a point.
 
-    Arrays are made in the float type that is JAX's default when the surface is made; the loss is
-    computed in the type of the point. It cannot be an argument of a jitted function, because `loss`
-    is not an array: close over it.
+    Its arrays have the dtype that is JAX's default for floats when the surface is made. The loss is
+    computed in the dtype of the point. A surface cannot be an argument of a jitted function,
+    because `loss` is not an array: let the jitted function close over it.
 
     Attributes:
-        loss: point -> scalar.
-        start: a start that shows what the surface is for; gives the shape of its points, `[]` in
-            one dimension.
-        optimum: the global minimum, None where there is none or it has no closed form.
-        view: `((xmin, xmax), (ymin, ymax))` worth drawing; in one dimension y is the loss. None for
-            objectives made of data or with more than two dimensions.
+        loss: the function from a point to a scalar.
+        start: a point from which the properties of the surface show. Points have its shape, which
+            is `()` in one dimension.
+        optimum: the global minimum. None if there is none, or if it has no closed form.
+        view: the rectangle to draw, `((xmin, xmax), (ymin, ymax))`; in one dimension $y$ is the
+            loss. None for objectives made from data, and for more than two dimensions.
     """
 
     loss: Callable[[PyTree], Float[Array, ""]]
@@ -36,10 +36,10 @@ class Surface(NamedTuple):
     view: tuple[Interval, Interval] | None = None
 
     def __call__(self, x: PyTree) -> Float[Array, ""]:
-        """Gives the loss at `x`, a point shaped like `start`.
+        """Returns the loss at `x`, a point with the structure and shapes of `start`.
 
         Raises:
-            ValueError: `x` has another shape.
+            ValueError: `x` has another structure or shape.
             TypeError: `x` is complex, or does not hold numbers.
         """
         check_same_tree("x", x, "the surface's start", self.start)
@@ -48,10 +48,10 @@ class Surface(NamedTuple):
 
 
 def scalar_loss(surface: Callable[..., Array], *takes: str) -> Callable[..., Array]:
-    """Makes `surface` raise an error if its value is not a real scalar.
+    """Wraps `surface`, so that it raises `TypeError` if its value is not a floating scalar.
 
     Raises:
-        TypeError: it is not a function of the arguments `takes`.
+        TypeError: `surface` is not a function of the arguments `takes`.
     """
     if not callable(surface):
         raise TypeError(f"surface must be a function, got {surface!r}.")
@@ -69,14 +69,14 @@ def scalar_loss(surface: Callable[..., Array], *takes: str) -> Callable[..., Arr
         number = isinstance(value, float | np.generic | np.ndarray | jax.Array)
         got = jax.typeof(value) if number else value
         if not number or got.shape or not jnp.issubdtype(got.dtype, jnp.floating):
-            raise TypeError(f"surface must give a floating scalar, got {got!r}.")
+            raise TypeError(f"surface must return a floating scalar, got {got!r}.")
         return value
 
     return loss
 
 
 def as_point(x: PyTree) -> PyTree:
-    """Makes every leaf a floating array, in its own type if it has one.
+    """Converts each leaf to a floating array; a leaf of a floating dtype keeps it.
 
     Example:
         >>> as_point(2), as_point(jnp.ones(1, jnp.bfloat16)).dtype

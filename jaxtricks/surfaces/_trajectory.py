@@ -1,4 +1,4 @@
-"""The path of an update rule over a surface, as one scan."""
+"""Recording the path of an update rule over a surface, in one scan."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,14 +14,14 @@ from jaxtricks.surfaces._surface import as_point, scalar_loss
 
 
 class Trajectory(NamedTuple):
-    """What happened. Step t goes from `points[t]` to `points[t + 1]` by `updates[t]`.
+    """The result of `trajectory`. Step t adds `updates[t]` to `points[t]`, giving `points[t + 1]`.
 
     Attributes:
-        points: `[steps + 1, ...]`, the start first.
-        losses: `[steps + 1]`, at the points.
-        gradients: `[steps, ...]`, those the rule was given.
-        updates: `[steps, ...]`, what it made of them.
-        state: the rule's state at the end.
+        points: `[steps + 1, ...]`, the points, beginning with the start.
+        losses: `[steps + 1]`, the loss at each point.
+        gradients: `[steps, ...]`, the gradients that the update rule received.
+        updates: `[steps, ...]`, the updates that it returned.
+        state: the state of the update rule after the last step.
     """
 
     points: PyTree
@@ -39,23 +39,24 @@ def trajectory(
     *,
     key: Key[Array, ""] | None = None,
 ) -> Trajectory:
-    """Follows `tx` for a number of steps, keeping every point, gradient and update.
+    """Takes `steps` steps by `tx` from `start`, and returns all points, gradients and updates.
 
-    One `lax.scan`, so `vmap` over starts, keys and the rule's hyper-parameters (make the rule
-    inside the mapped function) compiles once. Everything is computed in the dtype of `start`.
-    The loss is passed to the rule as `value`.
+    It is one `lax.scan`, so `vmap` over starts, keys and hyper-parameters compiles once; make an
+    update rule with mapped hyper-parameters inside the mapped function. Everything is computed in
+    the dtype of `start`.
 
     Args:
-        tx: the rule.
-        surface: `x -> scalar`, or `(key, x) -> scalar` when a key is given.
-        start: an array or a tree of arrays.
-        steps: at least 1.
-        key: step t gets `fold_in(key, t)`; the last loss gets `fold_in(key, steps)`.
+        tx: the update rule; it receives the loss as the argument `value`.
+        surface: the objective: a function `x -> scalar`, or `(key, x) -> scalar` with a `key`.
+        start: the first point, an array or a tree of arrays.
+        steps: the number of steps, at least 1.
+        key: a random key, or None. Step t receives `fold_in(key, t)`, and the loss of the last
+            point receives `fold_in(key, steps)`.
 
     Raises:
         ValueError: `steps` is under 1, or `start` does not fit the surface.
-        TypeError: an argument is of another kind, `start` is complex, or the surface takes other
-            arguments or gives no scalar.
+        TypeError: an argument has the wrong type, `start` is complex, or the surface takes other
+            arguments or does not return a scalar.
 
     Example:
         >>> from jaxtricks.optimizers import gradient_descent

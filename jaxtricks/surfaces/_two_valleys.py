@@ -1,4 +1,4 @@
-"""Two parallel valleys, the right one deeper."""
+"""Two parallel valleys, of which the right one is deeper."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -10,14 +10,16 @@ from jaxtricks.surfaces._surface import Surface
 
 
 def two_valleys(tilt: ScalarLike = 0.5, *, floor: ScalarLike = 0.1) -> Surface:
-    r"""Makes $f(x, y) = (x^2 - 1)^2 - c x + \frac12 h y^2$: `double_well` across, a bowl along.
+    r"""Makes the surface $f(x, y) = (x^2 - 1)^2 - c x + \frac12 h y^2$, with two parallel valleys.
+
+    In the direction $x$ it is the curve of `double_well`, and along the valleys a parabola.
 
     Args:
-        tilt: $c$, see `double_well`.
+        tilt: $c$, in $[0, 8 / 3^{3/2})$; see `double_well`.
         floor: $h > 0$, the curvature along the valleys.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: `tilt` or `floor` is out of range.
 
     Example:
         >>> import jax

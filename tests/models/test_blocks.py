@@ -142,7 +142,7 @@ class Unhashable:
     [
         ("dense", "block must be a function, got 'dense'"),
         (None, "block must be a function, got None"),
-        (Unhashable(), "block must be hashable, a function or functools.partial, got <"),
+        (Unhashable(), "block must be a hashable function or functools.partial, got <"),
     ],
 )
 def test_bad_blocks_are_named(block, message):
@@ -157,7 +157,7 @@ def test_bad_blocks_are_named(block, message):
         (iter([nn.relu]), TypeError, "block(.*) must be a Sequence, got"),
         (None, TypeError, "block(.*) must be a Sequence, got None"),
         ((), ValueError, "block(.*) must not be empty"),
-        ((nn.relu, "dropout"), TypeError, r"block(.*)\[1\] must be callable, got 'dropout'"),
+        ((nn.relu, "dropout"), TypeError, r"block(.*)\[1\] must be a function, got 'dropout'"),
     ],
     ids=["function", "iterator", "nothing", "empty", "word"],
 )

@@ -100,5 +100,5 @@ def test_bad_input_is_named():
             make(kernel_init="he")
     with pytest.raises(ValueError, match="kernel_size must be at least 1, got -3"):
         Conv(1, (3, -3))
-    with pytest.raises(ValueError, match="size must be at most 3 here, got 4"):
+    with pytest.raises(ValueError, match="size must be at most 3, the image size, got 4"):
         max_pool(jnp.ones((1, 3, 5, 1)), size=4)

@@ -197,7 +197,7 @@ def test_without_its_branches_a_residual_network_is_its_shortcuts():
         (lambda: models.MLP((3, -1)), r"features\[1\] must be at least 1, got -1"),
         (
             lambda: models.MLP((3, 3, 2), dropout_rates=(0.5,)),
-            "dropout_rates must be one, or .* 2 .*, got 1",
+            "dropout_rates must be one rate, or .* 2 .*, got 1",
         ),
         (lambda: models.MLP((3, 2), dropout_rates=1.5), "dropout_rates must be in .* got 1.5"),
         (lambda: models.tensorflow_mlp(-0.5), "dropout_rate must be in .* got -0.5"),
@@ -245,5 +245,7 @@ def test_images_of_the_wrong_rank_or_type_are_refused(net):
 
 
 def test_a_small_cnn_needs_images_that_it_can_halve():
-    with pytest.raises(ValueError, match=r"images must be 16x16 or larger, got \(6, 8, 8, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"images must be 16x16 or larger, got the shape \(6, 8, 8, 1\)"
+    ):
         models.SmallCNN((4, 4, 4, 4)).init(KEY, DIGITS, train=False)

@@ -136,7 +136,8 @@ def test_channels_first_and_no_difference_in_evaluation():
 
 def test_masks_that_do_not_fit_are_refused():
     for mask in (ROWS[:5], PLACES[:, :2], PLACES[..., None], jnp.array(True)):
-        with pytest.raises(ValueError, match=r"mask must be \[6\], or fit the axes \(6, 3, 4\)"):
+        words = r"mask must have the shape \(6,\), or one that fits \(6, 3, 4\)"
+        with pytest.raises(ValueError, match=words):
             trained(BatchNorm(), X, mask)
     for mask in (ROWS.astype(jnp.float32), [True] * 6):
         with untyped(), pytest.raises(TypeError, match="mask must be a boolean array, got"):

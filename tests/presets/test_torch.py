@@ -91,7 +91,7 @@ def test_no_dampening_without_momentum_even_when_traced():
     [
         ("sgd", {"lr": -0.1}, r"lr must be .*, got -0.1"),
         ("sgd", {"momentum": 1.1}, r"momentum must be .*, got 1.1"),
-        ("sgd", {"nesterov": True}, r"nesterov needs momentum above 0, got momentum 0"),
+        ("sgd", {"nesterov": True}, r"momentum must be above 0 if nesterov is True, got 0"),
         ("sgd", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, r"dampening 0.1"),
         ("adagrad", {"lr": -0.1}, r"lr must be .*, got -0.1"),
         ("adagrad", {"lr_decay": -0.1}, r"lr_decay must be .*, got -0.1"),

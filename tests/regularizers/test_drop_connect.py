@@ -247,7 +247,7 @@ def test_a_repeated_eager_call_compiles_nothing():
         (r"x must be \[..., inputs\], got the shape \(\)", lambda: dense(jnp.ones(()))),
         (r"x must be \[..., inputs\], got the shape \(2, 0\)", lambda: dense(jnp.ones((2, 0)))),
         (
-            r"x must be \[batch, ..., inputs\] for a mask per example, got the shape \(6,\)",
+            r"x must be \[batch, ..., inputs\] if per_example is True, got the shape \(6,\)",
             lambda: dense(jnp.ones(6), per_example=True),
         ),
         (
@@ -265,11 +265,11 @@ def test_a_repeated_eager_call_compiles_nothing():
         ),
         ("strides must be one number or two", lambda: DropConnectConv(3, strides=(1, 1, 1))),
         (
-            "activation must be a function for inference='gaussian'",
+            "activation must be a function if inference is 'gaussian'",
             lambda: DropConnectDense(3, inference="gaussian"),
         ),
         (
-            r"mean and variance must have one shape, got \(2, 6\) and \(6, 3\)",
+            r"variance must have the shape of mean, \(2, 6\), got \(6, 3\)",
             lambda: mean_activation(KEY, X, KERNEL, nn.relu),
         ),
         (

@@ -289,7 +289,7 @@ def test_the_masks_are_sown_where_they_are_asked_for():
         ((True,), TypeError, "mask_axes must be .* got"),
         ((0, 0), ValueError, "mask_axes must name each axis once"),
         ((0, -2), ValueError, r"mask_axes must name each axis once, got \(0, -2\)"),
-        ((2,), ValueError, r"mask_axes must be of the input's 2 axes, got \(2,\)"),
+        ((2,), ValueError, r"mask_axes must name axes of the input, which has 2, got \(2,\)"),
     ],
 )
 def test_bad_axes_are_named(axes, error, words):

@@ -132,9 +132,9 @@ def test_bad_ratios_are_named(ratio):
 def test_bad_arguments_are_named():
     x = jnp.ones((1, 4, 4, 1))
     with untyped():
-        with pytest.raises(TypeError, match="ratio must be a number or two.* got"):
+        with pytest.raises(TypeError, match="ratio must be a number or a pair.* got"):
             fractional_max_pool(KEY, x, (1.5, 1.5, 1.5))
-        with pytest.raises(TypeError, match="ratio must be a number or two.* got"):
+        with pytest.raises(TypeError, match="ratio must be a number or a pair.* got"):
             jax.jit(lambda ratio: fractional_max_pool(KEY, x, ratio))(1.5)
         with pytest.raises(ValueError, match=r"x must be .* got the shape \(4, 4, 1\)"):
             fractional_max_pool(KEY, x[0], 1.5)

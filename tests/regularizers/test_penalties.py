@@ -91,9 +91,9 @@ def test_bad_arguments_are_named(name):
     for bad in (-0.1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=f"strength must be .*got {bad}"):
             penalty(PARAMS, bad)
-    with pytest.raises(ValueError, match="mask must choose a leaf of params, got none of 4"):
+    with pytest.raises(ValueError, match="mask must choose a leaf of params, got 0 of 4"):
         penalty(PARAMS, 0.1, mask=False)
-    with pytest.raises(ValueError, match="mask must choose a leaf of params, got none of 0"):
+    with pytest.raises(ValueError, match="mask must choose a leaf of params, got 0 of 0"):
         penalty({}, 0.1)
     with untyped(), pytest.raises(TypeError, match=r"params\['w'\]"):
         penalty({"w": jnp.arange(3)}, 0.1)

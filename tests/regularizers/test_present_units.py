@@ -64,10 +64,10 @@ MASK = jnp.ones((3, 4), bool)
 @pytest.mark.parametrize(
     "masks, weight, error, words",
     [
-        ({}, WEIGHTS, ValueError, 'masks must hold a mask, got none: .*"masks"'),
+        ({}, WEIGHTS, ValueError, "masks must hold a mask, got none: .*'masks'"),
         (MASK[0], WEIGHTS, ValueError, r"masks must have the axes .* \(4,\) and \(3,\)"),
         ({"keep": (MASK[:2],)}, WEIGHTS, ValueError, r"masks\['keep'\]\[0\] must .* \(2, 4\)"),
-        ((MASK, MASK[:, :3]), WEIGHTS, ValueError, r"masks must all be .* \[4, 3\]"),
+        ((MASK, MASK[:, :3]), WEIGHTS, ValueError, r"masks must have the same .* \[4, 3\]"),
         (
             {"Dropout_0": {"keep": (MASK,)}, "Dropout_1": {"keep": (MASK,)}},
             WEIGHTS,

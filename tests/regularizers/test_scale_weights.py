@@ -61,10 +61,13 @@ def test_rates_may_be_traced():
 @pytest.mark.parametrize(
     "rates, words",
     [
-        ({"b": 0.5}, r"rates\['b'\] must name a layer among \['a', 'deep'\]"),
+        ({"b": 0.5}, r"rates\['b'\] must name one of the layers \['a', 'deep'\], got 'b'"),
         ({"a": 1.5}, r"rates\['a'\] must be in .* got 1.5"),
         ({"deep": 0.5}, r"rates\['deep'\] must name a layer with a kernel, got \['inner'\]"),
-        ({"deep": {"x": 0.5}}, r"rates\['deep'\]\['x'\] must name a layer among \['inner'\]"),
+        (
+            {"deep": {"x": 0.5}},
+            r"rates\['deep'\]\['x'\] must name one of the layers \['inner'\], got 'x'",
+        ),
     ],
 )
 def test_bad_rates_are_named(rates, words):

@@ -51,9 +51,9 @@ def test_the_papers_form_is_scaled_in_evaluation():
 
 def test_bad_inputs_are_named():
     with untyped():
-        with pytest.raises(ValueError, match="x must have a batch axis, got a number"):
+        with pytest.raises(ValueError, match="x must have a batch axis, got an array without axes"):
             stochastic_depth(KEY, jnp.float32(1), 0.5)
-        with pytest.raises(ValueError, match="x must have a batch axis, got a number"):
+        with pytest.raises(ValueError, match="x must have a batch axis, got an array without axes"):
             StochasticDepth(0.5).apply({}, jnp.float32(1), train=False)
         with pytest.raises(TypeError, match="inverted must be a bool, got 1"):
             StochasticDepth(0.5, inverted=1)

@@ -67,8 +67,8 @@ def test_noise_in_one_dimension_and_in_the_dtype_of_the_point():
 @pytest.mark.parametrize(
     "covariance, batch_size, message",
     [
-        (-1.0, 1, "covariance must be finite and not negative, got -1.0"),
-        (jnp.ones((2, 3)), 1, r"covariance must be a square matrix, got shape \(2, 3\)"),
+        (-1.0, 1, "covariance must be finite and at least 0, got -1.0"),
+        (jnp.ones((2, 3)), 1, r"covariance must be a square matrix, got the shape \(2, 3\)"),
         (jnp.array([[1.0, 2.0], [0.0, 1.0]]), 1, "covariance must be symmetric"),
         (jnp.array([[1.0, 2.0], [2.0, 1.0]]), 1, "positive semidefinite"),
         (1.0, 0, r"batch_size must be in \(0.0, inf\), got 0"),

@@ -65,7 +65,7 @@ def holder(tmp_path):
 @pytest.mark.slow
 def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path, holder):
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    match = rf"{tmp_path} is in use by a run \(process {holder.pid} on .*End that one"
+    match = rf"{tmp_path} is in use by another run \(process {holder.pid} on .*end the other run"
     for resume in (False, True):
         with pytest.raises(RuntimeError, match=match):
             run(2, tmp_path, resume=resume)
@@ -80,7 +80,7 @@ def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path, holder):
 @pytest.mark.slow
 def test_a_run_inside_a_run_is_refused_too(tmp_path):
     def again(epoch, state, record):
-        with pytest.raises(RuntimeError, match="in use by a run .*of this process"):
+        with pytest.raises(RuntimeError, match="in use by another run .*of this process"):
             run(2, tmp_path, resume=True)
 
     run(1, tmp_path, on_epoch=again)

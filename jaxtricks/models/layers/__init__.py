@@ -1,1 +1,1 @@
-"""Layers and functions of which networks are made."""
+"""Layers and functions of which networks consist."""

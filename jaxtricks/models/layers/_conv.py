@@ -1,4 +1,4 @@
-"""Convolutions whose gradient is fast inside a loop on a CPU."""
+"""A convolution whose gradient is fast inside a loop on a CPU."""
 
 from collections.abc import Callable
 
@@ -14,29 +14,31 @@ from jaxtricks.models.layers._flatten import check_images
 
 
 class Conv(nn.Module):
-    """A convolution over images `[n, height, width, channels]`, padded with zeros ("SAME").
+    """Convolves images `[n, height, width, channels]`, padded with zeros ("SAME").
 
-    With a stride of s the output has `ceil(height / s)` rows and `ceil(width / s)` columns. The
+    With a stride of `s` the output has `ceil(height / s)` rows and `ceil(width / s)` columns. The
     parameters are those of `flax.linen.Conv`: `"kernel"` `[rows, columns, channels, features]` and
     `"bias"` `[features]`, both float32.
 
     Attributes:
-        features: number of channels of the output.
-        kernel_size: rows and columns of the kernel.
-        strides: steps between neighbouring outputs, down and right: one number for both, or two.
-        use_bias: whether there is a bias, initially 0.
+        features: number of channels of the output, at least 1.
+        kernel_size: rows and columns of the kernel, each at least 1.
+        strides: pixels between neighbouring outputs, at least 1: one number, or `(down, right)`.
+        use_bias: whether to add a bias, which starts at 0.
         kernel_init: initializer of the kernel, `(key, shape, dtype) -> array`.
-        algorithm: how the convolution is computed; the numbers are equal up to rounding.
-            `"patches"` writes out the patches and makes one matrix product, `"native"` is XLA's
-            convolution. None takes patches on a CPU, where the gradient of a native convolution is
-            many times slower under `scan` (19 times was measured) or `vmap`, and native elsewhere.
-        dtype: dtype of the computation and of the output. None keeps the input's dtype for the
-            output, and computes in float32 where that is narrower.
+        algorithm: how the convolution is computed; the results are equal up to rounding.
+            `"patches"` copies the patches and computes one matrix product, `"native"` is XLA's
+            convolution. None chooses patches on a CPU, where the gradient of XLA's convolution is
+            many times slower under `scan` (19 times as measured) or `vmap`, and native elsewhere.
+        dtype: dtype of the computation and of the output. None returns the input's dtype, and
+            computes in float32 if that dtype is narrower.
 
     Raises:
-        TypeError: a size is not an integer, `use_bias` not a bool, `kernel_init` not a function,
-            `dtype` not floating, or, when called, the images are not floating.
-        ValueError: a size is under 1, `algorithm` is unknown, or, when called, the rank is not 4.
+        TypeError: a size is not an integer, `use_bias` is not a bool, `kernel_init` is not a
+            function, or `dtype` is not floating; when the layer is called, the images are not
+            floating.
+        ValueError: a size is under 1, or `algorithm` is unknown; when the layer is called, the
+            images do not have four axes.
 
     Example:
         >>> import jax
@@ -69,7 +71,7 @@ class Conv(nn.Module):
     def __call__(
         self, images: Shaped[Array, "n *image"]
     ) -> Float[Array, "n rows columns features"]:
-        """Convolves floating images `[n, height, width, channels]`."""
+        """Returns the convolution of floating images `[n, height, width, channels]`."""
         check_images(images, ranks=(4,))
         shape = (*self.kernel_size, images.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)

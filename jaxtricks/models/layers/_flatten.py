@@ -1,4 +1,4 @@
-"""Laying out each image as one row."""
+"""Flattening images."""
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +9,17 @@ from jaxtricks._checks import shown
 
 
 def flatten(images: Shaped[Array, "batch *rest"]) -> Float[Array, "batch features"]:
-    """Lays out each image as one row; rows are returned unchanged.
+    """Flattens each image to one row; rows are returned unchanged.
 
     Args:
-        images: `[n, height, width, channels]` or `[n, features]`, floating.
+        images: floating images `[n, height, width, channels]` or rows `[n, features]`.
+
+    Returns:
+        Rows `[n, height * width * channels]` of the same dtype.
 
     Raises:
         TypeError: the images are not floating.
-        ValueError: they have another rank, or no entries.
+        ValueError: the images have another number of axes, or no entries.
 
     Example:
         >>> flatten(jnp.zeros((2, 28, 28, 1))).shape
@@ -27,11 +30,11 @@ def flatten(images: Shaped[Array, "batch *rest"]) -> Float[Array, "batch feature
 
 
 def check_images(images: Shaped[Array, "..."], *, ranks: tuple[int, ...]) -> None:
-    """Checks the rank of floating images.
+    """Checks that images are floating, not empty, and have a number of axes in `ranks`.
 
     Raises:
-        TypeError: they are not floating.
-        ValueError: they have another rank, or no entries.
+        TypeError: the images are not floating.
+        ValueError: the images have another number of axes, or no entries.
     """
     array = isinstance(images, np.ndarray | jax.Array)
     if not array or not jnp.issubdtype(images.dtype, jnp.floating):

@@ -10,17 +10,17 @@ from jaxtricks._types import ScalarLike
 
 
 def leaky_relu(x: Real[Array, "*shape"], *, slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:
-    r"""Returns $\max(a x, x)$ with $0 \le a \le 1$: $x$ above 0 and $a x$ below.
+    r"""Applies leaky ReLU: returns $x$ above 0 and $a x$ below 0, which is $\max(a x, x)$.
 
-    The default slope is 0.1; `jax.nn.leaky_relu`, Flax and PyTorch default to 0.01, Keras to 0.3.
+    The default slope is 0.1. Those of `jax.nn.leaky_relu`, Flax and PyTorch are 0.01, of Keras 0.3.
 
     Args:
-        x: pre-activations of any shape, finite; whole numbers are converted to floats.
+        x: finite numbers, in any shape; integers are converted to floats.
         slope: $a$, in `[0, 1]`; 0 gives ReLU and 1 the identity. It may be traced.
 
     Raises:
-        TypeError: `x` is not made of real numbers.
-        ValueError: the slope is out of range.
+        TypeError: `x` does not consist of real numbers.
+        ValueError: `slope` is out of range.
 
     Example:
         >>> leaky_relu(jnp.array([-2.5, 3.0])).tolist()

@@ -1,4 +1,4 @@
-"""Reducing the resolution to the largest or average value of each window."""
+"""Max pooling and average pooling over windows that do not overlap."""
 
 import functools
 
@@ -17,11 +17,11 @@ def max_pool(
 
     The windows do not overlap. Rows and columns at the end that fill no window are left out, as in
     PyTorch, Keras and Flax. If several values of a window are the largest, they share the gradient.
-    It is computed as a maximum of slices: on a CPU its gradient takes a ninth of the time of that
-    of `flax.linen.max_pool`.
+    The function takes the maximum of slices, whose gradient needs a ninth of the time of that of
+    `flax.linen.max_pool` on a CPU.
 
     Args:
-        images: `[n, height, width, channels]`, floating.
+        images: floating images `[n, height, width, channels]`.
         size: rows and columns of a window, at least 1.
 
     Returns:
@@ -29,7 +29,7 @@ def max_pool(
 
     Raises:
         TypeError: the images are not floating, or `size` is not an integer.
-        ValueError: `size` is under 1, the rank is not 4, or there is no whole window.
+        ValueError: `size` is under 1 or larger than an image, or the images do not have four axes.
 
     Example:
         >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
@@ -43,11 +43,11 @@ def average_pool(
 ) -> Float[Array, "n rows columns channels"]:
     """Returns the average value of each window of `size` by `size` pixels.
 
-    The windows do not overlap. Rows and columns at the end that fill no window are left out. Narrow
-    dtypes are averaged in float32.
+    The windows do not overlap. Rows and columns at the end that fill no window are left out. The
+    average is computed in float32 or wider.
 
     Args:
-        images: `[n, height, width, channels]`, floating.
+        images: floating images `[n, height, width, channels]`.
         size: rows and columns of a window, at least 1.
 
     Returns:
@@ -55,7 +55,7 @@ def average_pool(
 
     Raises:
         TypeError: the images are not floating, or `size` is not an integer.
-        ValueError: `size` is under 1, the rank is not 4, or there is no whole window.
+        ValueError: `size` is under 1 or larger than an image, or the images do not have four axes.
 
     Example:
         >>> average_pool(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
@@ -68,11 +68,11 @@ def average_pool(
 def slices(
     images: Shaped[Array, "n *image"], size: int
 ) -> list[Float[Array, "n rows columns channels"]]:
-    """Returns the values of all windows, one array for each place in the window."""
+    """Returns one array for each place in a window, with the values of all windows there."""
     check_integer("size", size, low=1)
     check_images(images, ranks=(4,))
     _, height, width, _ = images.shape
     if min(height, width) < size:
-        raise ValueError(f"size must be at most {min(height, width)} here, got {size}.")
+        raise ValueError(f"size must be at most {min(height, width)}, the image size, got {size}.")
     covered = images[:, : height - height % size, : width - width % size]
     return [covered[:, i::size, j::size] for i in range(size) for j in range(size)]

@@ -1,4 +1,4 @@
-"""Layers one after another."""
+"""A network of layers that are applied one after another."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -12,24 +12,24 @@ from jaxtricks.normalization import BatchNorm
 
 
 class Sequential(nn.Module):
-    """Applies layers in turn and hands `train` and `example_mask` to those that take them.
+    """Applies layers one after another, and passes `train` and `example_mask` to them.
 
-    A layer takes `train` if a parameter of its call has that name, and `example_mask`, which says
-    what examples count, if another has that one. `normalization.BatchNorm` has its parameter
-    `mask` from Flax, and is given the same; what other layers mean by `mask` is their own. Flax
+    A layer receives `train` if its call has a parameter of that name, and `example_mask`, which
+    says which examples count, if its call has that one. `normalization.BatchNorm` receives
+    `example_mask` as its parameter `mask`; the parameter `mask` of other layers is not set. Flax
     modules and plain functions can be mixed. Each layer draws its own random numbers. Use
-    `regularizers.Dropout` and `normalization.BatchNorm`: those of Flax do not take `train`, but
-    `deterministic` and `use_running_average`.
+    `regularizers.Dropout` and `normalization.BatchNorm` instead of Flax's layers, which take
+    `deterministic` and `use_running_average` in place of `train`.
 
-    It has no `dtype`; its layers have their own.
+    It has no `dtype`, because each layer has its own.
 
     Attributes:
-        layers: Flax modules or functions of one array.
+        layers: Flax modules or functions of one array, at least one.
 
     Raises:
-        TypeError: `layers` is not a sequence, one of them cannot be called, or, when called,
-            `train` is not a bool.
-        ValueError: there are no layers.
+        TypeError: `layers` is not a sequence, or a layer cannot be called; when the network is
+            called, `train` is not a bool.
+        ValueError: `layers` is empty.
 
     Example:
         >>> import jax
@@ -52,7 +52,13 @@ class Sequential(nn.Module):
     def __call__(
         self, x: Array, *, train: bool, example_mask: Bool[Array, " batch"] | None = None
     ) -> Array:
-        """Applies the layers; `example_mask` says which examples count in batch norm, None all."""
+        """Applies the layers.
+
+        Args:
+            x: the input of the first layer.
+            train: whether the layers work as in training.
+            example_mask: which examples count in the statistics of batch norm; None means all.
+        """
         check_flag("train", train)
         return apply_layers(self.layers, x, train=train, example_mask=example_mask)
 
@@ -61,15 +67,15 @@ def check_layers(name: str, layers: Sequence[Callable[..., Array]]) -> None:
     """Checks a sequence of one or more layers.
 
     Raises:
-        TypeError: it is not a sequence, or one of its members cannot be called.
-        ValueError: it is empty.
+        TypeError: `layers` is not a sequence, or a layer cannot be called.
+        ValueError: `layers` is empty.
     """
     check_instance(name, layers, Sequence)
     if not layers:
-        raise ValueError(f"{name} must not be empty.")
+        raise ValueError(f"{name} must not be empty, got {layers!r}.")
     for index, layer in enumerate(layers):
         if not callable(layer):
-            raise TypeError(f"{name}[{index}] must be callable, got {shown(layer)}.")
+            raise TypeError(f"{name}[{index}] must be a function, got {shown(layer)}.")
 
 
 def apply_layers(
@@ -79,7 +85,7 @@ def apply_layers(
     train: bool,
     example_mask: Bool[Array, " batch"] | None,
 ) -> Array:
-    """Applies layers in turn and hands `train` and `example_mask` to those that take them."""
+    """Applies layers one after another; see `Sequential`."""
     for layer in layers:
         x = layer(x, **accepted_arguments(layer, train, example_mask))
     return x
@@ -88,7 +94,7 @@ def apply_layers(
 def accepted_arguments(
     layer: Callable[..., Array], train: bool, example_mask: Bool[Array, " batch"] | None
 ) -> dict[str, Any]:
-    """What of both a layer's call takes; nothing if Python cannot inspect it."""
+    """Returns the arguments that a layer's call takes; none if Python cannot inspect the call."""
     if isinstance(layer, BatchNorm):
         return {"train": train, "mask": example_mask}
     try:

@@ -1,1 +1,1 @@
-"""Fully connected networks, and the blocks of which their hidden layers are made."""
+"""Fully connected networks, and the blocks that make their hidden layers."""

@@ -1,4 +1,4 @@
-"""A hidden layer with batch normalization."""
+"""The layers of a hidden layer with batch normalization."""
 
 from collections.abc import Callable
 
@@ -14,24 +14,24 @@ from jaxtricks.regularizers import Dropout
 def batch_norm_block(
     hidden: HiddenLayer, *, axis_name: str | None = None, use_bias: bool = True
 ) -> tuple[Callable[..., Array], ...]:
-    """Returns the layers of a normalized hidden layer: dense, batch norm, activation, dropout.
+    """Makes the layers of a hidden layer with batch norm: dense, batch norm, activation, dropout.
 
-    It is a `block` of `MLP`, which calls it once for each hidden layer; other arguments are given
-    with `functools.partial`.
+    Pass it as the argument `block` of `MLP`, which calls it once for each hidden layer. Set its
+    other arguments with `functools.partial`.
 
     Args:
-        hidden: the sizes and functions of the hidden layer.
-        axis_name: name of a mapped axis over which the batch norm averages its statistics, or None.
-        use_bias: whether the dense layer in front of the batch norm has a bias. The norm subtracts
-            the bias again, so it changes nothing and its gradient is 0.
+        hidden: the size, functions and dtype of the hidden layer.
+        axis_name: name of a mapped axis over which batch norm averages its statistics, or None.
+        use_bias: whether the dense layer has a bias. Batch norm subtracts it again, so that it
+            changes nothing and its gradient is 0.
 
     Returns:
         A dense layer, `normalization.BatchNorm`, the activation and `Dropout`, in the order in
         which they are applied.
 
     Raises:
-        TypeError: `hidden` is not a `HiddenLayer`, `use_bias` not a bool or `axis_name` not a
-            string.
+        TypeError: `hidden` is not a `HiddenLayer`, `use_bias` is not a bool, or `axis_name` is
+            neither a string nor None.
 
     Example:
         >>> import functools, jax

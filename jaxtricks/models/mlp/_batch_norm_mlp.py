@@ -20,17 +20,18 @@ def batch_norm_mlp(
     classes: int = 10,
     dtype: DTypeLike | None = None,
 ) -> MLP:
-    """Returns an MLP of three hidden layers of 100 sigmoid units, each with batch norm.
+    """Returns an MLP with three hidden layers of 100 sigmoid units, each with batch norm.
 
-    The paper trains it on MNIST next to the same network without batch norm, which is
-    `batch_norm_mlp(block=dense_block)`.
+    The paper trains it on MNIST and compares it with the same network without batch norm, which
+    is `batch_norm_mlp(block=dense_block)`.
 
     Args:
-        block: makes the layers of one hidden layer, see `MLP`.
-        kernel_init: initializer of the weights; the paper starts from a normal distribution with a
-            small standard deviation, such as `initializers.gaussian(std=0.01)`.
-        classes: number of logits.
-        dtype: of the computation and the logits, see `MLP`.
+        block: function that makes the layers of one hidden layer; see `MLP`.
+        kernel_init: initializer of the weights, `(key, shape, dtype) -> array`. The paper starts
+            from a normal distribution with a small standard deviation, such as
+            `initializers.gaussian(std=0.01)`.
+        classes: number of logits, at least 1.
+        dtype: dtype of the computation and of the logits; see `MLP`.
 
     Raises:
         TypeError: `classes` is not an integer, a function cannot be called, or `dtype` is not

@@ -24,20 +24,20 @@ def deep_mlp(
     classes: int = 10,
     dtype: DTypeLike | None = None,
 ) -> MLP:
-    """Returns an MLP of equal hidden layers, to see how signals pass through depth.
+    """Returns an MLP with equal hidden layers, to study how signals pass through many layers.
 
-    With the default start the signal shrinks from layer to layer until nothing is left of it; with
-    `block=batch_norm_block` it does not.
+    With the default initial weights the activations shrink from layer to layer until they vanish.
+    With `block=batch_norm_block` they keep their size.
 
     Args:
-        depth: number of hidden layers.
-        width: units of each.
+        depth: number of hidden layers, at least 1.
+        width: number of units of each hidden layer, at least 1.
         activation: activation function of the hidden layers.
-        block: makes the layers of one hidden layer, see `MLP`.
-        kernel_init: initializer of the weights, by default normal with a standard deviation of
-            0.01.
-        classes: number of logits.
-        dtype: of the computation and the logits, see `MLP`.
+        block: function that makes the layers of one hidden layer; see `MLP`.
+        kernel_init: initializer of the weights, `(key, shape, dtype) -> array`; by default normal
+            with a standard deviation of 0.01.
+        classes: number of logits, at least 1.
+        dtype: dtype of the computation and of the logits; see `MLP`.
 
     Raises:
         TypeError: a size is not an integer, a function cannot be called, or `dtype` is not

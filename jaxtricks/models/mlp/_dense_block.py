@@ -1,4 +1,4 @@
-"""A hidden layer without normalization."""
+"""The layers of a hidden layer without normalization."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ from jaxtricks.regularizers import Dropout
 
 
 def dense_block(hidden: HiddenLayer) -> tuple[Callable[..., Array], ...]:
-    """Returns the layers of a plain hidden layer: dense, activation, dropout.
+    """Makes the layers of a plain hidden layer: dense, activation, dropout.
 
-    The default `block` of `MLP`, which calls it once for each hidden layer.
+    It is the default `block` of `MLP`, which calls it once for each hidden layer.
 
     Args:
-        hidden: the sizes and functions of the hidden layer.
+        hidden: the size, functions and dtype of the hidden layer.
 
     Returns:
         A dense layer, the activation and `Dropout`, in the order in which they are applied.
@@ -27,7 +27,7 @@ def dense_block(hidden: HiddenLayer) -> tuple[Callable[..., Array], ...]:
     Example:
         >>> import jax
         >>> from jaxtricks.models import MLP
-        >>> net = MLP((32, 10), block=dense_block)  # what MLP((32, 10)) is
+        >>> net = MLP((32, 10), block=dense_block)  # equal to MLP((32, 10))
         >>> variables = net.init(jax.random.key(0), jax.numpy.ones((1, 64)), train=False)
         >>> sorted(variables["params"])
         ['Dense_0', 'Dense_1']

@@ -1,4 +1,4 @@
-"""What a block is told about one hidden layer."""
+"""The description of one hidden layer of an `MLP`."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,14 +9,15 @@ from jaxtricks._types import DTypeLike, ScalarLike
 
 
 class HiddenLayer(NamedTuple):
-    """One hidden layer of an `MLP`, as its block is told about it.
+    """The description of one hidden layer, which an `MLP` passes to its `block`.
 
     Attributes:
-        features: number of units.
+        features: number of units, at least 1.
         activation: the activation function.
         dropout_rate: probability of dropping a unit, in `[0, 1]`; it may be traced.
         kernel_init: initializer of the weights, `(key, shape, dtype) -> array`.
-        dtype: the dtype in which the layer computes, or None for Flax's promotion.
+        dtype: dtype of the computation. None promotes the dtypes of input and parameters, as Flax
+            does.
     """
 
     features: int

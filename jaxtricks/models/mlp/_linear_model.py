@@ -1,4 +1,4 @@
-"""Logistic regression."""
+"""Logistic regression as a network."""
 
 from jaxtricks._checks import check_integer
 from jaxtricks._types import DTypeLike
@@ -6,17 +6,17 @@ from jaxtricks.models.mlp._mlp import MLP
 
 
 def linear_model(classes: int = 10, *, dtype: DTypeLike | None = None) -> MLP:
-    """Returns an MLP without hidden layers: logits that are linear in the pixels.
+    """Returns an MLP without hidden layers, whose logits are linear in the pixels.
 
-    Trained with cross-entropy it is logistic regression.
+    Trained with cross-entropy, it is logistic regression.
 
     Args:
-        classes: number of logits.
-        dtype: of the computation and the logits, see `MLP`.
+        classes: number of logits, at least 1.
+        dtype: dtype of the computation and of the logits; see `MLP`.
 
     Raises:
         ValueError: `classes` is under 1.
-        TypeError: `classes` is not an integer, or `dtype` not floating.
+        TypeError: `classes` is not an integer, or `dtype` is not floating.
 
     Example:
         >>> linear_model(3).features

@@ -25,37 +25,36 @@ Block = TypeAliasType("Block", Callable[[HiddenLayer], Sequence[Callable[..., Ar
 
 
 class MLP(nn.Module):
-    """A multilayer perceptron: hidden layers, and a dense layer of logits.
+    """Applies a multilayer perceptron: hidden layers, then a dense layer of logits.
 
-    Images are flattened first. What a hidden layer consists of, and in which order, is decided by
-    the `block`: a function that is told the hidden layer's sizes and returns its layers. By default
-    they are dense, activation, dropout (`dense_block`); `batch_norm_block` adds batch norm in front
-    of the activation. Another order is a block of the caller's own, see the second example. Biases
-    start at 0.
+    Images are flattened first. The function `block` makes the layers of each hidden layer and fixes
+    their order: dense, activation, dropout by default (`dense_block`), while `batch_norm_block`
+    adds batch norm before the activation. For another order write a function as in the second
+    example. Biases start at 0.
 
     Attributes:
-        features: units of each layer, the number of logits last.
+        features: number of units of each hidden layer, and last the number of logits; at least 1.
         activation: activation function of the hidden layers.
-        dropout_rates: probability of dropping a unit of each hidden layer, in `[0, 1]`: one rate
-            for all hidden layers, or one for each. Rates may be traced; make the network inside the
-            traced function then. Inputs are not dropped: for that, put `regularizers.Dropout` in
-            front of the layers of a `Sequential`.
-        block: makes the layers of one hidden layer: `HiddenLayer -> [layer, ...]`, Flax modules
-            made in the call or functions of one array. They are applied in turn, and `train` and
-            `example_mask` are handed to those that take them, as in `Sequential`. A function or
-            `functools.partial`; make a partial once, because under `jit` two of the same arguments
-            are different.
+        dropout_rates: probability of dropping a unit of a hidden layer, in `[0, 1]`: one rate for
+            all hidden layers, or one for each. A rate may be traced if the network is made inside
+            the traced function. To drop inputs, put `regularizers.Dropout` before the MLP in a
+            `Sequential`.
+        block: function `HiddenLayer -> [layer, ...]` that makes the layers of one hidden layer: new
+            Flax modules or functions of one array. They are applied, and receive `train` and
+            `example_mask`, as in `Sequential`. It must be hashable: a function, or a
+            `functools.partial` made once, because `jit` compiles again for each new partial.
         kernel_init: initializer of the weights, `(key, shape, dtype) -> array`.
-        dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`; parameters
-            and running statistics are float32 all the same. None follows Flax's promotion of the
-            input with the parameters: float32 for images of float32 and narrower.
+        dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`. Parameters
+            and running statistics stay float32. None promotes the dtype of the images with that of
+            the parameters, as Flax does: float32 for images in float32 or a narrower dtype.
 
     Raises:
-        TypeError: a size is not an integer, `activation`, `block` or `kernel_init` not a function,
-            `block` not hashable, `dtype` not floating, or, when called, `block` returns something
-            other than a sequence of layers, or the images are not floating.
-        ValueError: a size is under 1, a rate is out of range, there are more or fewer rates than
-            hidden layers, or, when called, the rank is not 2 or 4 or `block` returns no layers.
+        TypeError: a size is not an integer, `activation`, `block` or `kernel_init` is not a
+            function, `block` is not hashable, or `dtype` is not floating. When the network is
+            called: `block` does not return a sequence of layers, or the images are not floating.
+        ValueError: a size is under 1, a rate is out of range, or the number of rates is not that of
+            the hidden layers. When the network is called: the images do not have 2 or 4 axes, or
+            `block` returns no layers.
 
     Example:
         >>> import jax
@@ -69,7 +68,7 @@ class MLP(nn.Module):
         >>> net.apply(variables, images, train=False).shape
         (4, 10)
 
-        Batch norm behind the activation, and no dropout:
+        A block with batch norm after the activation, and without dropout:
 
         >>> def norm_last(hidden: HiddenLayer):
         ...     dense = nn.Dense(hidden.features, kernel_init=hidden.kernel_init)
@@ -88,13 +87,13 @@ class MLP(nn.Module):
     def __post_init__(self) -> None:
         check_instance("features", self.features, Sequence)
         if not self.features:
-            raise ValueError("features must not be empty.")
+            raise ValueError(f"features must not be empty, got {self.features!r}.")
         for index, size in enumerate(self.features):
             check_integer(f"features[{index}]", size, low=1)
         rates = self.each_rate()
         if len(rates) != len(self.features) - 1:
             raise ValueError(
-                f"dropout_rates must be one, or one for each of the {len(self.features) - 1} "
+                f"dropout_rates must be one rate, or one for each of the {len(self.features) - 1} "
                 f"hidden layers, got {len(rates)}."
             )
         for rate in rates or (self.dropout_rates,):
@@ -116,9 +115,12 @@ class MLP(nn.Module):
         train: bool,
         example_mask: Bool[Array, " batch"] | None = None,
     ) -> Float[Array, "batch logits"]:
-        """Logits of images `[n, height, width, channels]` or rows `[n, features]`.
+        """Returns the logits of images.
 
-        `example_mask` says which examples count in `BatchNorm`, None all; see `Sequential`.
+        Args:
+            images: floating images `[n, height, width, channels]` or rows `[n, features]`.
+            train: whether dropout and batch norm work as in training.
+            example_mask: which examples count in the statistics of batch norm; None means all.
         """
         check_flag("train", train)
         x = flatten(images)
@@ -131,24 +133,24 @@ class MLP(nn.Module):
         return nn.Dense(logits, kernel_init=self.kernel_init, dtype=self.dtype)(x)
 
     def each_rate(self) -> tuple[ScalarLike, ...]:
-        """The dropout rate of each hidden layer."""
+        """Returns the dropout rate of each hidden layer."""
         if isinstance(self.dropout_rates, Sequence) and not isinstance(self.dropout_rates, str):
             return tuple(self.dropout_rates)
         return (self.dropout_rates,) * (len(self.features) - 1)
 
 
 def check_block(block: object) -> None:
-    """Checks a function that can be hashed, so that networks can be static arguments of `jit`.
+    """Checks a hashable function, so that a network can be a static argument of `jit`.
 
     Raises:
-        TypeError: it cannot be called, or not be hashed.
+        TypeError: `block` cannot be called or hashed, or is a class.
     """
     check_function("block", block)
     if isinstance(block, type):
         raise TypeError(
-            f"block must be a function from a HiddenLayer to layers, got {block.__name__}, a class."
+            f"block must be a function from a HiddenLayer to layers, got class {block.__name__}."
         )
     if not isinstance(block, Hashable):
         raise TypeError(
-            f"block must be hashable, a function or functools.partial, got {shown(block)}."
+            f"block must be a hashable function or functools.partial, got {shown(block)}."
         )

@@ -1,4 +1,4 @@
-"""A fully connected network with dropout in front of the activations."""
+"""A fully connected network with dropout before the activations."""
 
 from collections.abc import Callable
 
@@ -15,18 +15,18 @@ from jaxtricks.regularizers import Dropout
 def pytorch_mlp(
     dropout_rate: ScalarLike = 0.5, *, classes: int = 10, dtype: DTypeLike | None = None
 ) -> MLP:
-    """Returns an MLP of 200 and 200 ReLU units, with dropout in front of each activation.
+    """Returns an MLP with two hidden layers of 200 ReLU units and dropout before each activation.
 
-    In training the order makes no difference to the numbers: ReLU commutes with dropout.
+    ReLU commutes with dropout, so dropout after the activations would give the same numbers.
 
     Args:
-        dropout_rate: of both dropouts, in `[0, 1]`.
-        classes: number of logits.
-        dtype: of the computation and the logits, see `MLP`.
+        dropout_rate: probability of dropping a unit in both dropout layers, in `[0, 1]`.
+        classes: number of logits, at least 1.
+        dtype: dtype of the computation and of the logits; see `MLP`.
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `classes` is not an integer, or `dtype` not floating.
+        TypeError: `classes` is not an integer, or `dtype` is not floating.
 
     Example:
         >>> pytorch_mlp().features
@@ -39,6 +39,6 @@ def pytorch_mlp(
 
 
 def early_dropout_block(hidden: HiddenLayer) -> tuple[Callable[..., Array], ...]:
-    """Dense, dropout, activation."""
+    """Makes the layers of a hidden layer: dense, dropout, activation."""
     dense = nn.Dense(hidden.features, kernel_init=hidden.kernel_init, dtype=hidden.dtype)
     return dense, Dropout(hidden.dropout_rate), hidden.activation

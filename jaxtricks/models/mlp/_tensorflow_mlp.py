@@ -10,18 +10,18 @@ from jaxtricks.models.mlp._mlp import MLP
 def tensorflow_mlp(
     dropout_rate: ScalarLike = 0.5, *, classes: int = 10, dtype: DTypeLike | None = None
 ) -> MLP:
-    """Returns an MLP of 256, 128, 64 and 32 ReLU units, with dropout behind the first two layers.
+    """Returns an MLP of 256, 128, 64 and 32 ReLU units, with dropout after the first two layers.
 
-    Weights start from Glorot's uniform distribution, the default of Keras.
+    The weights start from Glorot's uniform distribution, as in Keras by default.
 
     Args:
-        dropout_rate: of both dropouts, in `[0, 1]`.
-        classes: number of logits.
-        dtype: of the computation and the logits, see `MLP`.
+        dropout_rate: probability of dropping a unit in both dropout layers, in `[0, 1]`.
+        classes: number of logits, at least 1.
+        dtype: dtype of the computation and of the logits; see `MLP`.
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `classes` is not an integer, or `dtype` not floating.
+        TypeError: `classes` is not an integer, or `dtype` is not floating.
 
     Example:
         >>> tensorflow_mlp(0.2).dropout_rates

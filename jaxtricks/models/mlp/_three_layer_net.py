@@ -12,17 +12,17 @@ def three_layer_net(
     classes: int = 10,
     dtype: DTypeLike | None = None,
 ) -> MLP:
-    """Returns an MLP of two equal hidden ReLU layers, each with dropout behind it.
+    """Returns an MLP with two hidden layers of `width` ReLU units, each followed by dropout.
 
     Args:
-        width: units of both hidden layers.
+        width: number of units of each hidden layer, at least 1.
         dropout_rate: probability of dropping a unit, in `[0, 1]`.
-        classes: number of logits.
-        dtype: of the computation and the logits, see `MLP`.
+        classes: number of logits, at least 1.
+        dtype: dtype of the computation and of the logits; see `MLP`.
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: a size is not an integer, or `dtype` not floating.
+        TypeError: a size is not an integer, or `dtype` is not floating.
 
     Example:
         >>> three_layer_net(50).features

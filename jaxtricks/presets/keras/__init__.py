@@ -1,18 +1,18 @@
-r"""`keras.optimizers`, its `schedules`, and `keras.layers.BatchNormalization`: Keras 3's numbers.
+r"""Optimizers, learning-rate schedules and batch normalization with Keras 3's conventions.
 
-Names and defaults are Keras's. Updates agree with Keras's in float64 to 1e-6 of each coordinate's
-largest, rates of schedules to 1e-5 of themselves. `learning_rate` may also
-be a schedule of ours. Every rule takes `weight_decay`, which Keras always decouples: the variables
-shrink by $\alpha_t \lambda$ of themselves besides the rule's step. A decay of an average above 1,
-and one of Adam's of 1, which Keras accepts, are refused. A Python 0 for `momentum` and None for
-`weight_decay` leave that part out; an array or a tracer keeps it in, so that the state's structure
-does not depend on a value.
+Names and defaults are those of Keras. Compared with Keras in float64, the updates of a coordinate
+agree to 1e-6 of its largest update, and learning rates to a relative 1e-5. `learning_rate` may be a
+number or a schedule of this library. Each optimizer takes `weight_decay`, which Keras always
+decouples from the gradient: in addition to the update rule's step, each parameter is reduced by
+$\alpha_t \lambda$ times itself. Decays of averages above 1, and a decay of 1 in Adam, raise an
+error, while Keras accepts them. A Python 0 for `momentum`, or None for `weight_decay`, removes that
+part and its state; an array or a traced value keeps it, whatever its value.
 
-The gradients are clipped by `clipnorm`, `clipvalue` or `global_clipnorm` before the rule; 0 clips
-nothing, as in Keras. With `use_ema` the state holds an average of the parameters,
-`optax.tree.get(state, "average")`, by which `ema_overwrite_frequency` replaces them now and then;
-Keras's `fit` also does so at its end, which here is yours to do. `loss_scale_factor` and
-`gradient_accumulation_steps` (`optimizers.accumulate`) are left out.
+`clipnorm`, `clipvalue` or `global_clipnorm` clip the gradients before the update rule; 0 does not
+clip, as in Keras. With `use_ema` the state holds an exponential moving average of the parameters,
+`optax.tree.get(state, "average")`. Every `ema_overwrite_frequency` updates it replaces the
+parameters. Keras's `fit` also replaces them at its end; here the caller must do so. There is no
+`loss_scale_factor`, and `optimizers.accumulate` takes the place of `gradient_accumulation_steps`.
 """
 
 from jaxtricks.presets.keras._adadelta import adadelta as adadelta

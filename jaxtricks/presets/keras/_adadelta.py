@@ -1,4 +1,4 @@
-"""`keras.optimizers.Adadelta`."""
+"""The optimizer `keras.optimizers.Adadelta`."""
 
 import optax
 
@@ -21,28 +21,31 @@ def adadelta(
     ema_momentum: ScalarLike = 0.99,
     ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`keras.optimizers.Adadelta`: the paper's rule times a learning rate, 0.001 by default.
+    r"""Computes the updates of `keras.optimizers.Adadelta`, the paper's times a learning rate.
 
-    $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$,
-    $x \leftarrow x - \alpha u_t$, with $s$ and $d$ the averages of $g^2$ and $u^2$. The paper has
-    $\alpha = 1$.
+    $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$ and
+    $x \leftarrow x - \alpha u_t$, where $s$ and $d$ are the moving averages of $g^2$ and $u^2$. The
+    paper has $\alpha = 1$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule.
-        rho: $\rho$, in `[0, 1]`, of both averages.
-        epsilon: $\varepsilon \ge 0$, inside both roots.
-        weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
-        clipnorm: largest norm of each leaf's gradient; at most one of the three is not None.
-        clipvalue: largest absolute value of each coordinate of the gradient.
-        global_clipnorm: largest norm of the gradients of all leaves together.
-        use_ema: whether to average the parameters as `presets.keras` says; `update` then needs
+        learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        rho: $\rho$, the decay of both averages, in `[0, 1]`.
+        epsilon: $\varepsilon \ge 0$, inside both square roots.
+        weight_decay: $\lambda \ge 0$, decoupled from the gradient; unless None, `update` needs
             `params`.
-        ema_momentum: the average's decay, in `[0, 1]`.
-        ema_overwrite_frequency: every how many updates the average replaces the parameters.
+        clipnorm: largest norm of the gradient of each leaf, at least 0. At most one of `clipnorm`,
+            `clipvalue` and `global_clipnorm` may be given; None and 0 do not clip.
+        clipvalue: largest absolute value of each coordinate of the gradient, at least 0.
+        global_clipnorm: largest norm of the gradients of all leaves together, at least 0.
+        use_ema: whether to keep an exponential moving average of the parameters in the state, see
+            `presets.keras`; `update` then needs `params`.
+        ema_momentum: decay of that average, in `[0, 1]`.
+        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
+            parameters each time; None for never.
 
     Raises:
-        ValueError: an argument is out of range, or two kinds of clipping are asked for.
-        TypeError: a flag is not a bool.
+        ValueError: an argument is out of range, or two kinds of clipping are given.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp

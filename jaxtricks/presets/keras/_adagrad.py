@@ -1,4 +1,4 @@
-"""`keras.optimizers.Adagrad`."""
+"""The optimizer `keras.optimizers.Adagrad`."""
 
 import optax
 
@@ -21,32 +21,36 @@ def adagrad(
     ema_momentum: ScalarLike = 0.99,
     ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`keras.optimizers.Adagrad`: the sum starts at 0.1, and $\varepsilon$ is inside the root.
+    r"""Computes the updates of `keras.optimizers.Adagrad`, whose sum of squares starts at 0.1.
 
-    $r_t = r_{t-1} + g_t^2$, $x \leftarrow x - \alpha g_t / \sqrt{r_t + \varepsilon}$.
+    $r_t = r_{t-1} + g_t^2$ and $x \leftarrow x - \alpha g_t / \sqrt{r_t + \varepsilon}$, with
+    $\varepsilon$ inside the square root.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule.
-        initial_accumulator_value: $r_0 \ge 0$.
-        epsilon: $\varepsilon \ge 0$; acts like its own root outside.
-        weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
-        clipnorm: largest norm of each leaf's gradient; at most one of the three is not None.
-        clipvalue: largest absolute value of each coordinate of the gradient.
-        global_clipnorm: largest norm of the gradients of all leaves together.
-        use_ema: whether to average the parameters as `presets.keras` says; `update` then needs
+        learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        initial_accumulator_value: $r_0 \ge 0$, the initial sum of squares.
+        epsilon: $\varepsilon \ge 0$, inside the root; acts like $\sqrt\varepsilon$ outside of it.
+        weight_decay: $\lambda \ge 0$, decoupled from the gradient; unless None, `update` needs
             `params`.
-        ema_momentum: the average's decay, in `[0, 1]`.
-        ema_overwrite_frequency: every how many updates the average replaces the parameters.
+        clipnorm: largest norm of the gradient of each leaf, at least 0. At most one of `clipnorm`,
+            `clipvalue` and `global_clipnorm` may be given; None and 0 do not clip.
+        clipvalue: largest absolute value of each coordinate of the gradient, at least 0.
+        global_clipnorm: largest norm of the gradients of all leaves together, at least 0.
+        use_ema: whether to keep an exponential moving average of the parameters in the state, see
+            `presets.keras`; `update` then needs `params`.
+        ema_momentum: decay of that average, in `[0, 1]`.
+        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
+            parameters each time; None for never.
 
     Raises:
-        ValueError: an argument is out of range, or two kinds of clipping are asked for.
-        TypeError: a flag is not a bool.
+        ValueError: an argument is out of range, or two kinds of clipping are given.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
         >>> tx = adagrad(1.0)
         >>> step, _ = tx.update(jnp.array([1.0, 1e-3]), tx.init(jnp.zeros(2)))
-        >>> [round(float(x), 3) for x in step]  # -1.0 twice if the sum began at 0
+        >>> [round(float(x), 3) for x in step]  # [-1.0, -1.0] if the sum started at 0
         [-0.953, -0.003]
 
     References:

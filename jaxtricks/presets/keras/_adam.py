@@ -1,4 +1,4 @@
-"""`keras.optimizers.Adam`."""
+"""The optimizer `keras.optimizers.Adam`."""
 
 import optax
 
@@ -23,29 +23,33 @@ def adam(
     ema_momentum: ScalarLike = 0.99,
     ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`keras.optimizers.Adam`: the paper's $\hat\varepsilon$, added to the *uncorrected* root.
+    r"""Computes the updates of `keras.optimizers.Adam`, with the paper's $\hat\varepsilon$.
 
     $x \leftarrow x - \alpha \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} m_t / (\sqrt{v_t} +
-    \hat\varepsilon)$: at the first step it weighs 31.6 times as much as PyTorch's.
+    \hat\varepsilon)$. Unlike in PyTorch, $\hat\varepsilon$ is added to the square root before its
+    bias correction. In the first step it therefore acts as one 31.6 times as large does in PyTorch.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule.
-        beta_1: $\beta_1$, in `[0, 1)`.
-        beta_2: $\beta_2$, in `[0, 1)`.
+        learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        beta_1: $\beta_1$, the decay of the first moment, in `[0, 1)`.
+        beta_2: $\beta_2$, the decay of the second moment, in `[0, 1)`.
         epsilon: $\hat\varepsilon \ge 0$.
-        amsgrad: whether to divide by the root of the largest $v$ so far.
-        weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
-        clipnorm: largest norm of each leaf's gradient; at most one of the three is not None.
-        clipvalue: largest absolute value of each coordinate of the gradient.
-        global_clipnorm: largest norm of the gradients of all leaves together.
-        use_ema: whether to average the parameters as `presets.keras` says; `update` then needs
+        amsgrad: whether to divide by the square root of the largest $v$ so far.
+        weight_decay: $\lambda \ge 0$, decoupled from the gradient; unless None, `update` needs
             `params`.
-        ema_momentum: the average's decay, in `[0, 1]`.
-        ema_overwrite_frequency: every how many updates the average replaces the parameters.
+        clipnorm: largest norm of the gradient of each leaf, at least 0. At most one of `clipnorm`,
+            `clipvalue` and `global_clipnorm` may be given; None and 0 do not clip.
+        clipvalue: largest absolute value of each coordinate of the gradient, at least 0.
+        global_clipnorm: largest norm of the gradients of all leaves together, at least 0.
+        use_ema: whether to keep an exponential moving average of the parameters in the state, see
+            `presets.keras`; `update` then needs `params`.
+        ema_momentum: decay of that average, in `[0, 1]`.
+        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
+            parameters each time; None for never.
 
     Raises:
-        ValueError: an argument is out of range, or two kinds of clipping are asked for.
-        TypeError: a flag is not a bool.
+        ValueError: an argument is out of range, or two kinds of clipping are given.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""`keras.optimizers.AdamW`."""
+"""The optimizer `keras.optimizers.AdamW`."""
 
 import optax
 
@@ -21,28 +21,31 @@ def adamw(
     ema_momentum: ScalarLike = 0.99,
     ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`keras.optimizers.AdamW`: `adam` with another default decay, as in Keras.
+    r"""Computes the updates of `keras.optimizers.AdamW`: `adam` with a weight decay by default.
 
-    $x \leftarrow (1 - \alpha_t \lambda) x - \alpha_t\, \mathrm{adam}(g)$.
+    $x \leftarrow (1 - \alpha_t \lambda) x - \alpha_t u_t$, where $u_t$ comes from `adam`.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule.
-        weight_decay: $\lambda \ge 0$; `update` needs `params`.
-        beta_1: see `adam`, like all that follow.
-        beta_2: decay of the second moment.
-        epsilon: $\hat\varepsilon$.
-        amsgrad: whether to divide by the root of the largest second moment so far.
-        clipnorm: largest norm of each leaf's gradient; at most one of the three is not None.
-        clipvalue: largest absolute value of each coordinate of the gradient.
-        global_clipnorm: largest norm of the gradients of all leaves together.
-        use_ema: whether to average the parameters as `presets.keras` says; `update` then needs
+        learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        weight_decay: $\lambda \ge 0$, decoupled from the gradient; unless None, `update` needs
             `params`.
-        ema_momentum: the average's decay, in `[0, 1]`.
-        ema_overwrite_frequency: every how many updates the average replaces the parameters.
+        beta_1: $\beta_1$, the decay of the first moment, in `[0, 1)`.
+        beta_2: $\beta_2$, the decay of the second moment, in `[0, 1)`.
+        epsilon: $\hat\varepsilon \ge 0$, as in `adam`.
+        amsgrad: whether to divide by the square root of the largest second moment so far.
+        clipnorm: largest norm of the gradient of each leaf, at least 0. At most one of `clipnorm`,
+            `clipvalue` and `global_clipnorm` may be given; None and 0 do not clip.
+        clipvalue: largest absolute value of each coordinate of the gradient, at least 0.
+        global_clipnorm: largest norm of the gradients of all leaves together, at least 0.
+        use_ema: whether to keep an exponential moving average of the parameters in the state, see
+            `presets.keras`; `update` then needs `params`.
+        ema_momentum: decay of that average, in `[0, 1]`.
+        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
+            parameters each time; None for never.
 
     Raises:
-        ValueError: an argument is out of range, or two kinds of clipping are asked for.
-        TypeError: a flag is not a bool.
+        ValueError: an argument is out of range, or two kinds of clipping are given.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The moving average of the variables that Keras's optimizers keep and may put in their place."""
+"""The exponential moving average of the parameters that Keras's optimizers can keep."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,12 @@ from jaxtricks._types import ScalarLike
 
 
 class AverageState(NamedTuple):
-    """`count`: updates done so far; `average`: of the parameters after each; 0 before the first."""
+    """The state of `average`.
+
+    Attributes:
+        count: number of updates done so far.
+        average: moving average of the parameters, shaped like them; 0 before the first update.
+    """
 
     count: Int[Array, ""]
     average: PyTree
@@ -23,14 +28,14 @@ class AverageState(NamedTuple):
 def average(
     use_ema: bool, momentum: ScalarLike, overwrite_frequency: int | None
 ) -> tuple[optax.GradientTransformationExtraArgs, ...]:
-    r"""Returns the link to put last, after which the updates are final; none without `use_ema`.
+    r"""Returns a transformation that averages the parameters, to put last; none without `use_ema`.
 
-    $a_1 = x_1$, $a_t = \mu a_{t-1} + (1 - \mu) x_t$, and $x_t \leftarrow a_t$ where the frequency
-    divides $t$.
+    $a_1 = x_1$ and $a_t = \mu a_{t-1} + (1 - \mu) x_t$. If `overwrite_frequency` divides $t$, then
+    $x_t \leftarrow a_t$.
 
     Raises:
-        ValueError: `momentum` is not in `[0, 1]`, or the frequency is under 1.
-        TypeError: `use_ema` is not a bool, or the frequency is not an integer.
+        ValueError: `momentum` is not in `[0, 1]`, or `overwrite_frequency` is under 1.
+        TypeError: `use_ema` is not a bool, or `overwrite_frequency` is not an integer.
 
     Example:
         >>> (tx,) = average(True, 0.5, 2)

@@ -1,4 +1,4 @@
-"""`keras.layers.BatchNormalization`."""
+"""The layer `keras.layers.BatchNormalization`."""
 
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._types import ScalarLike
@@ -12,21 +12,30 @@ def batch_normalization(
     center: bool = True,
     scale: bool = True,
 ) -> BatchNorm:
-    r"""`keras.layers.BatchNormalization`: `momentum` is what is *kept*, the variance is biased.
+    r"""Makes a batch-norm layer with the conventions of `keras.layers.BatchNormalization`.
 
-    $\text{moving} \leftarrow m\, \text{moving} + (1 - m) \sigma^2$. The $\epsilon$ is a hundred
-    times PyTorch's, and matters where a feature varies little.
+    $\text{moving} \leftarrow m\, \text{moving} + (1 - m) \sigma^2$, so `momentum` is the share of
+    the moving statistics that an update keeps, and the moving variance is biased. The default
+    $\epsilon$ is a hundred times that of PyTorch, which matters for features that vary little.
 
     Args:
-        axis: of the features.
-        momentum: $m$ in `[0, 1]`.
-        epsilon: $\epsilon \ge 0$, inside the root.
-        center: whether there is a bias.
-        scale: whether there is a scale.
+        axis: the axis or axes of the features.
+        momentum: $m$, in `[0, 1]`.
+        epsilon: $\epsilon \ge 0$, added to the variance before the square root is taken.
+        center: whether to add a bias.
+        scale: whether to multiply by a scale.
+
+    Returns:
+        A `normalization.BatchNorm`, a Flax module that is called with `train`.
 
     Raises:
         ValueError: `epsilon` or `momentum` is out of range.
-        TypeError: `center` or `scale` is not a bool, or `axis` is not an integer.
+        TypeError: `center` or `scale` is not a bool, or `axis` is not an integer or a tuple.
+
+    References:
+        Keras's
+        [`BatchNormalization`](https://keras.io/api/layers/normalization_layers/batch_normalization/);
+        Ioffe and Szegedy, [Batch normalization](https://arxiv.org/abs/1502.03167), 2015.
 
     Example:
         >>> import jax, jax.numpy as jnp

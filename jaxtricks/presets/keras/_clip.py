@@ -1,4 +1,4 @@
-"""Gradients that are cut to a size, as in the base class of Keras's optimizers."""
+"""Gradient clipping as in the base class of Keras's optimizers."""
 
 from collections.abc import Callable
 
@@ -15,10 +15,12 @@ from jaxtricks._types import ScalarLike
 def clip(
     clipnorm: ScalarLike | None, clipvalue: ScalarLike | None, global_clipnorm: ScalarLike | None
 ) -> tuple[optax.GradientTransformationExtraArgs, ...]:
-    """Returns the link to put before the rule; none if all are None or a Python 0.
+    """Returns a transformation that clips, to put first; none if all bounds are None or 0.
+
+    A bound of 0 does not clip. An array or traced value always gives a transformation.
 
     Raises:
-        ValueError: a bound is negative, or two of them are given.
+        ValueError: a bound is negative, or more than one is given.
 
     Example:
         >>> (tx,) = clip(1.0, None, None)
@@ -36,7 +38,7 @@ def clip(
     for name, (bound, _) in given.items():
         check_range(name, bound, low=0.0)
     if len(given) > 1:
-        raise ValueError(f"at most one of {', '.join(kinds)} may be set, got {', '.join(given)}.")
+        raise ValueError(f"at most one of {', '.join(kinds)} may be given, got {', '.join(given)}.")
     return tuple(
         optax.with_extra_args_support(optax.stateless(_bounded(cut, bound)))
         for bound, cut in given.values()
@@ -47,7 +49,7 @@ def clip(
 def _bounded(
     cut: Callable[[PyTree, ScalarLike], PyTree], bound: ScalarLike
 ) -> Callable[[PyTree, PyTree | None], PyTree]:
-    """The gradients after `cut`; with a traced bound of 0 as they are."""
+    """Returns a function that clips gradients by `cut`; a bound of 0 leaves them unchanged."""
 
     def clipped(updates: PyTree, params: PyTree | None) -> PyTree:
         del params
@@ -69,7 +71,7 @@ def _each_norm(updates: PyTree, bound: ScalarLike) -> PyTree:
 
 
 def _norm_of_all(updates: PyTree, bound: ScalarLike) -> PyTree:
-    """A norm that is not finite makes everything NaN, as in Keras."""
+    """Clips by the norm of all leaves; if it is not finite, all results are NaN, as in Keras."""
     leaves = jax.tree.leaves(updates)
     widest = max((leaf.dtype for leaf in leaves), key=lambda d: d.itemsize, default=jnp.float32)
     share = _share([jnp.asarray(leaf, widest) for leaf in leaves], bound) if leaves else 1.0
@@ -77,10 +79,10 @@ def _norm_of_all(updates: PyTree, bound: ScalarLike) -> PyTree:
 
 
 def _share(leaves: list[Array], bound: ScalarLike) -> Float[Array, ""]:
-    """What to multiply by so that the norm is at most `bound`; the squares do not overflow."""
+    """Returns the factor that makes the norm at most `bound`, without overflow in the squares."""
     largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf), initial=0) for leaf in leaves]))
     unit = jnp.where(largest == 0, 1, largest)
     squares = jnp.stack([jnp.sum(jnp.square(leaf / unit)) for leaf in leaves])
-    relative = jnp.sqrt(jnp.sum(squares))  # at least 1, or 0
+    relative = jnp.sqrt(jnp.sum(squares))  # at least 1, or 0 if all are 0
     limit = scalar_like(bound, unit) / unit
     return safe_divide(limit, jnp.maximum(relative, limit))

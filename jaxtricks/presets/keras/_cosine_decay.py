@@ -1,4 +1,4 @@
-"""`keras.optimizers.schedules.CosineDecay`."""
+"""The schedule `keras.optimizers.schedules.CosineDecay`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -17,22 +17,24 @@ def cosine_decay(
     warmup_target: ScalarLike | None = None,
     warmup_steps: int = 0,
 ) -> Schedule:
-    r"""`CosineDecay`: half a cosine wave down to a part of the peak, after a warmup if wanted.
+    r"""Returns Keras's `CosineDecay`: half a cosine wave, after a linear warmup if there is one.
 
-    The peak $p$ is the first rate, or `warmup_target` if there is one, to which the rate rises
-    linearly in `warmup_steps` updates before the $N$ updates of the decay. In those, $\alpha_t =
-    p\, (a + \frac12 (1 - a) (1 + \cos(\pi t / N)))$, and after them $a p$.
+    The decay starts from the peak $p$ and takes $N$ updates, in which the learning rate is
+    $\alpha_t = p\, (a + \frac12 (1 - a) (1 + \cos(\pi t / N)))$; afterwards it is $a p$. Without
+    warmup the peak is the initial learning rate. With warmup it is `warmup_target`, to which the
+    learning rate rises linearly in `warmup_steps` updates, and then $t$ counts from its end.
 
     Args:
-        initial_learning_rate: the rate of the first update, at least 0.
-        decay_steps: $N \ge 1$, without the warmup.
-        alpha: $a$, in `[0, 1]`, the last rate as a part of the peak.
-        warmup_target: $p \ge 0$; None for no warmup.
-        warmup_steps: at least 0; without a target it does not matter, as in Keras.
+        initial_learning_rate: the learning rate of the first update, at least 0.
+        decay_steps: $N \ge 1$, the updates of the decay, without the warmup.
+        alpha: $a$, the last learning rate divided by the peak, in `[0, 1]`.
+        warmup_target: $p \ge 0$, or None for no warmup.
+        warmup_steps: number of updates of the warmup, at least 0; ignored without `warmup_target`,
+            as in Keras.
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: a length is not an integer.
+        TypeError: `decay_steps` or `warmup_steps` is not an integer.
 
     Example:
         >>> rate = cosine_decay(0.0, 2, warmup_target=1.0, warmup_steps=2)

@@ -1,4 +1,4 @@
-"""`keras.optimizers.schedules.CosineDecayRestarts`."""
+"""The schedule `keras.optimizers.schedules.CosineDecayRestarts`."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from jaxtricks._types import ScalarLike
 from jaxtricks.schedules import Schedule
 
 Position = tuple[Array, Float[Array, ""], Float[Array, ""]]
-MOST_CYCLES = 100_000  # in the table of their starts
+MOST_CYCLES = 100_000  # in the table of the counts at which cycles begin
 
 
 def cosine_decay_restarts(
@@ -25,25 +25,25 @@ def cosine_decay_restarts(
     m_mul: ScalarLike = 1.0,
     alpha: ScalarLike = 0.0,
 ) -> Schedule:
-    r"""`CosineDecayRestarts`: half a cosine wave in each cycle, and back up at the next.
+    r"""Returns Keras's `CosineDecayRestarts`: half a cosine wave in each cycle, then a restart.
 
-    In cycle $i$, which is $N t^i$ updates long, and after the part $\tau$ of it, the rate is
-    $\alpha_0 (a + \frac12 (1 - a) m^i (1 + \cos(\pi \tau)))$. With $t = 1.5$ cycles begin between
-    two updates. Keras finds the cycle by a logarithm, and by its rounding is sometimes one update
-    late at a restart; here it is exact.
+    Cycle $i$ is $N t^i$ updates long. When the fraction $\tau$ of it is over, the learning rate is
+    $\alpha_0 (a + \frac12 (1 - a) m^i (1 + \cos(\pi \tau)))$. If $t$ is not an integer, cycles can
+    begin between two updates. Keras computes the cycle from a logarithm, whose rounding error
+    sometimes delays a restart by one update; here the cycle is exact.
 
     Args:
         initial_learning_rate: $\alpha_0 \ge 0$.
-        first_decay_steps: $N \ge 1$.
-        t_mul: $t \ge 1$, how many times longer each cycle is than the last.
-        m_mul: $m \ge 0$, the peak of each cycle by the last one's, but for $a$.
-        alpha: $a$, in `[0, 1]`, the lowest rate by the first.
+        first_decay_steps: $N \ge 1$, the number of updates of the first cycle.
+        t_mul: $t \ge 1$, the length of each cycle divided by that of the one before.
+        m_mul: $m \ge 0$, the height of each cycle above $a$ divided by that of the one before.
+        alpha: $a$, the lowest learning rate divided by the initial one, in `[0, 1]`.
 
     Raises:
         ValueError: an argument is out of range, or `t_mul` is so close to 1 that there would be
             more than 100,000 cycles.
-        TypeError: `first_decay_steps` is not an integer, or it or `t_mul` is traced: they fix the
-            number of cycles.
+        TypeError: `first_decay_steps` is not an integer, or `first_decay_steps` or `t_mul` is
+            traced, because they fix the number of cycles.
 
     Example:
         >>> rate = cosine_decay_restarts(1.0, 2, m_mul=0.5)
@@ -77,8 +77,8 @@ def cosine_decay_restarts(
 
 
 def _starts(first_steps: int, factor: float) -> np.ndarray:
-    """Returns the counts, in float64, at which cycles begin; one is after the last count."""
-    factor = min(factor, 1e30)  # a longer second cycle does not move either
+    """Returns the counts, in float64, at which cycles begin; the last is beyond every int32."""
+    factor = min(factor, 1e30)  # a larger factor gives the same cycles
     cycles = np.log1p(MAX_INT32 / first_steps * (factor - 1)) / np.log(factor)
     if cycles > MOST_CYCLES:
         raise ValueError(
@@ -89,7 +89,7 @@ def _starts(first_steps: int, factor: float) -> np.ndarray:
 
 
 def _in_equal_cycles(count: Array, *, length: ScalarLike) -> Position:
-    """Returns the cycle's number, and the updates that are over and left in it."""
+    """Returns the number of the cycle, and the updates in it that are over and left."""
     length = jnp.asarray(length, count.dtype)
     cycle = jnp.floor_divide(count, length)
     elapsed = count - cycle * length
@@ -97,7 +97,7 @@ def _in_equal_cycles(count: Array, *, length: ScalarLike) -> Position:
 
 
 def _in_growing_cycles(count: Array, *, starts: np.ndarray) -> Position:
-    """Returns the same, given the counts at which cycles begin."""
+    """Returns the same as `_in_equal_cycles`, given the counts at which cycles begin."""
     integer = jnp.issubdtype(count.dtype, jnp.integer)
     kind = jnp.uint32 if integer else jnp.float32
     begins = np.minimum(np.ceil(starts) if integer else starts, 2**32 - 1).astype(kind)
@@ -106,7 +106,7 @@ def _in_growing_cycles(count: Array, *, starts: np.ndarray) -> Position:
     length = jnp.asarray(np.diff(starts), jnp.float32)
     count = jnp.asarray(count, kind)
     cycle = jnp.searchsorted(jnp.asarray(begins), count, side="right") - 1
-    done = jnp.float32(count - floors[cycle]) - part[cycle]  # integers are subtracted as such
+    done = jnp.float32(count - floors[cycle]) - part[cycle]  # integers lose no digits
     left = jnp.float32(floors[cycle + 1] - count) + part[cycle + 1]
     fits = jnp.asarray(starts < 2**32 - 1)[cycle + 1]
     return cycle, done, jnp.where(fits, left, length[cycle] - done)

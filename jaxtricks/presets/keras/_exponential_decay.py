@@ -1,4 +1,4 @@
-"""`keras.optimizers.schedules.ExponentialDecay`."""
+"""The schedule `keras.optimizers.schedules.ExponentialDecay`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -16,13 +16,13 @@ def exponential_decay(
     decay_rate: ScalarLike,
     staircase: bool = False,
 ) -> Schedule:
-    r"""`ExponentialDecay`: $\alpha_t = \alpha_0 r^{t / N}$.
+    r"""Returns the schedule of Keras's `ExponentialDecay`, $\alpha_t = \alpha_0 r^{t / N}$.
 
     Args:
         initial_learning_rate: $\alpha_0 \ge 0$.
-        decay_steps: $N \ge 1$, the updates that multiply the rate by $r$.
-        decay_rate: $r \ge 0$; above 1 the rate grows, without a bound.
-        staircase: whether the exponent is rounded down, so that the rate falls in steps.
+        decay_steps: $N \ge 1$, the number of updates that multiply the learning rate by $r$.
+        decay_rate: $r \ge 0$; above 1 the learning rate grows without bound.
+        staircase: whether to round the exponent down, so that the learning rate falls in steps.
 
     Raises:
         ValueError: an argument is out of range.

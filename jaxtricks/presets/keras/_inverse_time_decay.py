@@ -1,4 +1,4 @@
-"""`keras.optimizers.schedules.InverseTimeDecay`."""
+"""The schedule `keras.optimizers.schedules.InverseTimeDecay`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -15,13 +15,13 @@ def inverse_time_decay(
     decay_rate: ScalarLike,
     staircase: bool = False,
 ) -> Schedule:
-    r"""`InverseTimeDecay`: $\alpha_t = \alpha_0 / (1 + r t / N)$.
+    r"""Returns the schedule of Keras's `InverseTimeDecay`, $\alpha_t = \alpha_0 / (1 + r t / N)$.
 
     Args:
         initial_learning_rate: $\alpha_0 \ge 0$.
-        decay_steps: $N \ge 1$.
+        decay_steps: $N \ge 1$, the number of updates after which $r$ is added once to the divisor.
         decay_rate: $r \ge 0$.
-        staircase: whether $t / N$ is rounded down, so that the rate falls in steps.
+        staircase: whether to round $t / N$ down, so that the learning rate falls in steps.
 
     Raises:
         ValueError: an argument is out of range.

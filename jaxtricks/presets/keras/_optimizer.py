@@ -1,4 +1,4 @@
-"""What the base class `keras.optimizers.Optimizer` does before and after each rule."""
+"""The parts of `keras.optimizers.Optimizer` that come before and after each update rule."""
 
 import optax
 
@@ -22,11 +22,11 @@ def optimizer(
     ema_momentum: ScalarLike,
     ema_overwrite_frequency: int | None,
 ) -> optax.GradientTransformationExtraArgs:
-    """Returns clipping, the rule with its rate, the decay and the average, one after another.
+    """Chains clipping, the update rule with its learning rate, weight decay and averaging.
 
     Raises:
-        ValueError: an argument is out of range, or two kinds of clipping are asked for.
-        TypeError: a flag is not a bool.
+        ValueError: an argument is out of range, or two kinds of clipping are given.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
     """
     return wide_chain(
         *clip(clipnorm, clipvalue, global_clipnorm),

@@ -1,4 +1,4 @@
-"""`keras.optimizers.schedules.PiecewiseConstantDecay`."""
+"""The schedule `keras.optimizers.schedules.PiecewiseConstantDecay`."""
 
 from collections.abc import Sequence
 
@@ -13,18 +13,19 @@ from jaxtricks.schedules import Schedule
 
 
 def piecewise_constant_decay(boundaries: Sequence[int], values: Sequence[ScalarLike]) -> Schedule:
-    r"""`PiecewiseConstantDecay`: one rate after another.
+    r"""Returns Keras's `PiecewiseConstantDecay`: constant between the boundaries.
 
-    $\alpha_t = v_i$ with $i = |\{b : b < t\}|$: the update whose number is a boundary still has the
-    rate before it, which is one update later than in `jaxtricks.schedules.multistep_decay`.
+    $\alpha_t = v_i$ with $i = |\{b : b < t\}|$. At a count that equals a boundary the learning rate
+    is still the one before it, so it changes one update later than in
+    `jaxtricks.schedules.multistep_decay`.
 
     Args:
-        boundaries: increasing numbers of updates, each at least 0.
-        values: the rates, each at least 0, one more than the boundaries.
+        boundaries: numbers of updates in increasing order, each at least 0.
+        values: the learning rates, each at least 0; there is one more than boundaries.
 
     Raises:
         ValueError: a value is negative or not finite, the lengths do not fit, or `boundaries` is
-            empty, unsorted or holds a negative number.
+            empty, not increasing or holds a negative number.
         TypeError: a boundary is not an integer, or a value is not a real scalar.
 
     Example:

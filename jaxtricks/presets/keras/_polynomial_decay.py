@@ -1,4 +1,4 @@
-"""`keras.optimizers.schedules.PolynomialDecay`."""
+"""The schedule `keras.optimizers.schedules.PolynomialDecay`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -17,18 +17,18 @@ def polynomial_decay(
     power: ScalarLike = 1.0,
     cycle: bool = False,
 ) -> Schedule:
-    r"""`PolynomialDecay`: from the first rate to the last by a power of the updates left.
+    r"""Returns Keras's `PolynomialDecay`, a power of the share of the updates that are left.
 
     $\alpha_t = \alpha_N + (\alpha_0 - \alpha_N) (1 - t / N)^p$, and $\alpha_N$ after update $N$.
-    With `cycle`, $N$ is doubled, tripled and so on instead, whenever it is passed: the rate jumps
-    up, each time less high.
+    With `cycle`, $N$ is instead replaced by its first multiple that $t$ has not passed. The
+    learning rate then jumps up after each multiple of $N$, each time to a lower value.
 
     Args:
         initial_learning_rate: $\alpha_0 \ge 0$.
-        decay_steps: $N \ge 1$.
-        end_learning_rate: $\alpha_N \ge 0$.
+        decay_steps: $N \ge 1$, the number of updates of the decay.
+        end_learning_rate: $\alpha_N \ge 0$, the learning rate after update $N$.
         power: $p \ge 0$.
-        cycle: whether the rate rises again after $N$.
+        cycle: whether the learning rate rises again after update $N$.
 
     Raises:
         ValueError: an argument is out of range.
@@ -53,7 +53,7 @@ def polynomial_decay(
     check_flag("cycle", cycle)
 
     def repeated(count: Array) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """The fractions over and left of the first multiple of N that is not passed."""
+        """Returns the fractions over and left of the first multiple of N that is not passed."""
         length = jnp.asarray(decay_steps, count.dtype)
         phase = jnp.remainder(count, length)
         rest = jnp.float32(jnp.where((phase > 0) | (count == 0), length - phase, 0))

@@ -1,4 +1,4 @@
-"""`keras.optimizers.RMSprop`."""
+"""The optimizer `keras.optimizers.RMSprop`."""
 
 import optax
 
@@ -24,30 +24,34 @@ def rmsprop(
     ema_momentum: ScalarLike = 0.99,
     ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`keras.optimizers.RMSprop`: $\varepsilon$ inside the root, the rate inside the velocity.
+    r"""Computes the updates of `keras.optimizers.RMSprop`, with $\varepsilon$ inside the root.
 
     $r_t = \rho r_{t-1} + (1 - \rho) g_t^2$,
-    $v \leftarrow \mu v + \alpha g_t / \sqrt{r_t + \varepsilon}$, $x \leftarrow x - v$. With
-    `centered` the variance $r_t - m_t^2$ stands under the root.
+    $v \leftarrow \mu v + \alpha g_t / \sqrt{r_t + \varepsilon}$ and $x \leftarrow x - v$. The
+    learning rate is part of the velocity $v$. With `centered`, the variance $r_t - m_t^2$ takes the
+    place of $r_t$ under the root, where $m_t$ is the moving average of the gradients.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule.
-        rho: $\rho$, in `[0, 1]`.
-        momentum: $\mu$, in `[0, 1]`.
-        epsilon: $\varepsilon \ge 0$; acts like its own root outside.
-        centered: whether to subtract the square of the mean.
-        weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
-        clipnorm: largest norm of each leaf's gradient; at most one of the three is not None.
-        clipvalue: largest absolute value of each coordinate of the gradient.
-        global_clipnorm: largest norm of the gradients of all leaves together.
-        use_ema: whether to average the parameters as `presets.keras` says; `update` then needs
+        learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        rho: $\rho$, the decay of the averages, in `[0, 1]`.
+        momentum: $\mu$, in `[0, 1]`; a Python 0 leaves the velocity out.
+        epsilon: $\varepsilon \ge 0$, inside the root; acts like $\sqrt\varepsilon$ outside of it.
+        centered: whether to subtract $m_t^2$.
+        weight_decay: $\lambda \ge 0$, decoupled from the gradient; unless None, `update` needs
             `params`.
-        ema_momentum: the average's decay, in `[0, 1]`.
-        ema_overwrite_frequency: every how many updates the average replaces the parameters.
+        clipnorm: largest norm of the gradient of each leaf, at least 0. At most one of `clipnorm`,
+            `clipvalue` and `global_clipnorm` may be given; None and 0 do not clip.
+        clipvalue: largest absolute value of each coordinate of the gradient, at least 0.
+        global_clipnorm: largest norm of the gradients of all leaves together, at least 0.
+        use_ema: whether to keep an exponential moving average of the parameters in the state, see
+            `presets.keras`; `update` then needs `params`.
+        ema_momentum: decay of that average, in `[0, 1]`.
+        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
+            parameters each time; None for never.
 
     Raises:
-        ValueError: an argument is out of range, or two kinds of clipping are asked for.
-        TypeError: a flag is not a bool.
+        ValueError: an argument is out of range, or two kinds of clipping are given.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""`keras.optimizers.SGD`."""
+"""The optimizer `keras.optimizers.SGD`."""
 
 import optax
 
@@ -21,27 +21,31 @@ def sgd(
     ema_momentum: ScalarLike = 0.99,
     ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`keras.optimizers.SGD`: the rate is inside the velocity.
+    r"""Computes the updates of `keras.optimizers.SGD`, whose velocity includes the learning rate.
 
-    $v \leftarrow \mu v - \alpha g$, $x \leftarrow x + v$, or $x \leftarrow x + \mu v - \alpha g$
-    with `nesterov`. After a cut of the rate old gradients keep their old rate, unlike in PyTorch.
+    $v \leftarrow \mu v - \alpha g$ and $x \leftarrow x + v$, or $x \leftarrow x + \mu v - \alpha g$
+    with `nesterov`. When the learning rate changes, past gradients in $v$ keep the learning rate
+    that they had, unlike in PyTorch.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule.
-        momentum: $\mu$, in `[0, 1]`; with 0, `nesterov` changes nothing.
-        nesterov: whether to look ahead.
-        weight_decay: $\lambda \ge 0$, decoupled; unless None, `update` needs `params`.
-        clipnorm: largest norm of each leaf's gradient; at most one of the three is not None.
-        clipvalue: largest absolute value of each coordinate of the gradient.
-        global_clipnorm: largest norm of the gradients of all leaves together.
-        use_ema: whether to average the parameters as `presets.keras` says; `update` then needs
+        learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        momentum: $\mu$, in `[0, 1]`; with 0, `nesterov` has no effect.
+        nesterov: whether to use Nesterov's momentum.
+        weight_decay: $\lambda \ge 0$, decoupled from the gradient; unless None, `update` needs
             `params`.
-        ema_momentum: the average's decay, in `[0, 1]`.
-        ema_overwrite_frequency: every how many updates the average replaces the parameters.
+        clipnorm: largest norm of the gradient of each leaf, at least 0. At most one of `clipnorm`,
+            `clipvalue` and `global_clipnorm` may be given; None and 0 do not clip.
+        clipvalue: largest absolute value of each coordinate of the gradient, at least 0.
+        global_clipnorm: largest norm of the gradients of all leaves together, at least 0.
+        use_ema: whether to keep an exponential moving average of the parameters in the state, see
+            `presets.keras`; `update` then needs `params`.
+        ema_momentum: decay of that average, in `[0, 1]`.
+        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
+            parameters each time; None for never.
 
     Raises:
-        ValueError: an argument is out of range, or two kinds of clipping are asked for.
-        TypeError: a flag is not a bool.
+        ValueError: an argument is out of range, or two kinds of clipping are given.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
@@ -49,7 +53,7 @@ def sgd(
         >>> state = tx.init(jnp.zeros(()))
         >>> for _ in range(3):
         ...     step, state = tx.update(jnp.ones(()), state)
-        ...     print(round(float(step), 4))  # moves on at rate 0
+        ...     print(round(float(step), 4))  # still moves at learning rate 0
         -0.1
         -0.15
         -0.075

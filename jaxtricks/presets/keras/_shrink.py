@@ -1,4 +1,4 @@
-"""Weights that shrink besides the rule's step, as in the base class of Keras's optimizers."""
+"""Decoupled weight decay as in the base class of Keras's optimizers."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,11 @@ from jaxtricks.schedules import ScalarOrSchedule, value_at
 
 
 class ShrinkState(NamedTuple):
-    """`count`: updates done so far."""
+    """The state of `shrink`.
+
+    Attributes:
+        count: number of updates done so far.
+    """
 
     count: Int[Array, ""]
 
@@ -23,10 +27,10 @@ class ShrinkState(NamedTuple):
 def shrink(
     learning_rate: ScalarOrSchedule, weight_decay: ScalarLike | None
 ) -> tuple[optax.GradientTransformationExtraArgs, ...]:
-    r"""Returns the link that adds $-\alpha_t \lambda x$ to a displacement; no link for None.
+    r"""Returns a transformation that adds $-\alpha_t \lambda x$ to the updates; none for None.
 
-    `add_decoupled_decay` does not serve where the rate is inside the velocity: there is no place
-    after the rule and before the rate.
+    `optimizers.add_decoupled_decay` must come after the update rule and before the learning rate.
+    It cannot be used here, because Keras's velocity includes the learning rate.
 
     Raises:
         ValueError: an argument is negative or not finite.

@@ -1,4 +1,4 @@
-"""The velocity of displacements that Keras keeps, with the rate already in them."""
+"""Momentum as in Keras, whose velocity includes the learning rate."""
 
 import optax
 
@@ -10,10 +10,11 @@ from jaxtricks.optimizers import scale_by_momentum
 def velocity(
     momentum: ScalarLike, *, nesterov: bool = False
 ) -> tuple[optax.GradientTransformationExtraArgs, ...]:
-    """Returns the link to put after the rate; none for a Python 0.
+    """Returns the momentum, to put after the learning rate; no transformation for a Python 0.
 
     Raises:
         ValueError: `momentum` is not in `[0, 1]`.
+        TypeError: `nesterov` is not a bool.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,12 +1,12 @@
-"""PyTorch 2.13's optimizers, schedulers and batch norm: its names, defaults and numbers.
+"""Optimizers, learning-rate schedules and batch norm with the conventions of PyTorch 2.13.
 
-Updates agree with PyTorch's in float64 to 1e-6 of each coordinate's largest, rates of schedules to
-1e-5 of themselves. `lr` may also be a schedule of ours. The arguments that only concern speed
-(`foreach`, `fused`, `capturable`, `differentiable`) have no counterpart. A momentum, a dampening or
-a decay of an average above 1, which PyTorch accepts in some rules, is refused. A Python 0 for
-`weight_decay` or `momentum` leaves that part out, as in PyTorch, so that `update` needs no
-parameters; an array or a tracer keeps it in, so that the state's structure does not depend on a
-value.
+Names and defaults are those of PyTorch. Compared with PyTorch in float64, the updates of a
+coordinate agree to 1e-6 of its largest update, and learning rates to a relative 1e-5. `lr` may be a
+number or a schedule of this library. The arguments that only change how PyTorch computes
+(`foreach`, `fused`, `capturable`, `differentiable`) do not exist here. A momentum, a dampening or a
+decay of an average above 1 raises an error, while PyTorch accepts it in some optimizers. A Python 0
+for `weight_decay` or `momentum` removes that part and its state, as in PyTorch, so that `update`
+needs no parameters; an array or a traced value keeps it, whatever its value.
 """
 
 from jaxtricks.presets.torch._adadelta import adadelta as adadelta

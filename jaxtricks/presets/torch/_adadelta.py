@@ -1,4 +1,4 @@
-"""`torch.optim.Adadelta`."""
+"""The optimizer `torch.optim.Adadelta`."""
 
 import optax
 
@@ -17,21 +17,22 @@ def adadelta(
     *,
     maximize: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`torch.optim.Adadelta`: the paper's rule times a learning rate, outside the averages.
+    r"""Computes the updates of `torch.optim.Adadelta`, the paper's times a learning rate.
 
     $g \leftarrow g + \lambda x$,
-    $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$,
-    $x \leftarrow x - \alpha u_t$, with $s$ and $d$ the averages of $g^2$ and $u^2$.
+    $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$ and
+    $x \leftarrow x - \alpha u_t$, where $s$ and $d$ are the moving averages of $g^2$ and $u^2$.
 
     Args:
-        lr: $\alpha \ge 0$, a number or a schedule.
-        rho: $\rho$, in `[0, 1]`, of both averages.
-        eps: $\varepsilon \ge 0$, inside both roots.
-        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
-        maximize: whether to climb.
+        lr: learning rate $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        rho: $\rho$, the decay of both averages, in `[0, 1]`.
+        eps: $\varepsilon \ge 0$, inside both square roots.
+        weight_decay: $\lambda \ge 0$; unless it is a Python 0, `update` needs `params`.
+        maximize: whether to maximize the objective.
 
     Raises:
         ValueError: an argument is out of range.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp

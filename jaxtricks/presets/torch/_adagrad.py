@@ -1,4 +1,4 @@
-"""`torch.optim.Adagrad`."""
+"""The optimizer `torch.optim.Adagrad`."""
 
 import jax.numpy as jnp
 import optax
@@ -20,21 +20,23 @@ def adagrad(
     *,
     maximize: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`torch.optim.Adagrad`: $\varepsilon$ outside the root, and a rate that falls like $1/t$.
+    r"""Computes the updates of `torch.optim.Adagrad`, whose learning rate can fall like $1/t$.
 
-    $g \leftarrow g + \lambda x$, $r_t = r_{t-1} + g_t^2$,
-    $x \leftarrow x - \frac{\alpha}{1 + (t - 1) \eta} g_t / (\sqrt{r_t} + \varepsilon)$, $t$ from 1.
+    $g \leftarrow g + \lambda x$, $r_t = r_{t-1} + g_t^2$ and
+    $x \leftarrow x - \frac{\alpha}{1 + (t - 1) \eta} g_t / (\sqrt{r_t} + \varepsilon)$, where $t$
+    counts from 1. $\varepsilon$ is outside the square root.
 
     Args:
-        lr: $\alpha \ge 0$, a number or a schedule.
-        lr_decay: $\eta \ge 0$.
-        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
-        initial_accumulator_value: $r_0 \ge 0$.
-        eps: $\varepsilon \ge 0$.
-        maximize: whether to climb.
+        lr: learning rate $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        lr_decay: $\eta \ge 0$; with 0 the learning rate is $\alpha$.
+        weight_decay: $\lambda \ge 0$; unless it is a Python 0, `update` needs `params`.
+        initial_accumulator_value: $r_0 \ge 0$, the initial sum of squares.
+        eps: $\varepsilon \ge 0$, outside the square root.
+        maximize: whether to maximize the objective.
 
     Raises:
         ValueError: an argument is out of range.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
@@ -42,7 +44,7 @@ def adagrad(
         >>> state = tx.init(jnp.zeros(()))
         >>> for _ in range(2):
         ...     step, state = tx.update(jnp.array(20.0), state)
-        ...     print(round(float(step), 4))  # 1 / sqrt(2), and half of the rate
+        ...     print(round(float(step), 4))  # 1 / sqrt(2) times half the learning rate
         -0.1
         -0.0354
 

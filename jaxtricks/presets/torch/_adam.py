@@ -1,4 +1,4 @@
-"""`torch.optim.Adam`."""
+"""The optimizer `torch.optim.Adam`."""
 
 import optax
 
@@ -19,32 +19,34 @@ def adam(
     maximize: bool = False,
     decoupled_weight_decay: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`torch.optim.Adam`: both moments corrected, $\varepsilon$ outside the corrected root.
+    r"""Computes the updates of `torch.optim.Adam`, with $\varepsilon$ outside the square root.
 
-    $g \leftarrow g + \lambda x$,
-    $x \leftarrow x - \alpha \hat m_t / (\sqrt{\hat v_t} + \varepsilon)$. The decay goes
-    through the moments, which divide it away: `adamw` keeps it out.
+    $g \leftarrow g + \lambda x$ and
+    $x \leftarrow x - \alpha \hat m_t / (\sqrt{\hat v_t} + \varepsilon)$, with the bias-corrected
+    moments $\hat m$ of $g$ and $\hat v$ of $g^2$. The weight decay is part of the gradient, so the
+    division by $\sqrt{\hat v_t}$ removes its size; in `adamw` the decay bypasses the moments.
 
     Args:
-        lr: $\alpha \ge 0$, a number or a schedule.
-        betas: the decays of the two moments, each in `[0, 1)`.
-        eps: $\varepsilon \ge 0$.
-        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
-        amsgrad: whether to divide by the root of the largest $v$ so far, corrected afterwards.
-        maximize: whether to climb; the weights decay all the same.
-        decoupled_weight_decay: whether to leave the moments alone and shrink the weights by
-            $\alpha_t \lambda$ of themselves, which is `adamw`.
+        lr: learning rate $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        betas: the decays $(\beta_1, \beta_2)$ of the two moments, each in `[0, 1)`.
+        eps: $\varepsilon \ge 0$, outside the square root.
+        weight_decay: $\lambda \ge 0$; unless it is a Python 0, `update` needs `params`.
+        amsgrad: whether to divide by the square root of the largest $v$ so far; the bias of the
+            maximum is corrected.
+        maximize: whether to maximize the objective; the weights still decay.
+        decoupled_weight_decay: whether to reduce the parameters by $\alpha_t \lambda$ times
+            themselves instead of adding the decay to the gradient, as in `adamw`.
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: a flag is not a bool.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
         >>> tx = adam(0.1, weight_decay=0.5)
         >>> params = jnp.array([2.0, -2e-3])
         >>> step, _ = tx.update(jnp.zeros(2), tx.init(params), params)
-        >>> [round(float(x), 3) for x in step]  # the size of the weight is lost
+        >>> [round(float(x), 3) for x in step]  # equal for both sizes of weights
         [-0.1, 0.1]
 
     References:

@@ -1,4 +1,4 @@
-"""`torch.optim.AdamW`."""
+"""The optimizer `torch.optim.AdamW`."""
 
 import optax
 
@@ -16,22 +16,23 @@ def adamw(
     *,
     maximize: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`torch.optim.AdamW`: Adam whose decay does not pass through the moments.
+    r"""Computes the updates of `torch.optim.AdamW`: Adam with decoupled weight decay.
 
     $x \leftarrow (1 - \alpha_t \lambda) x - \alpha_t \hat m_t / (\sqrt{\hat v_t} + \varepsilon)$.
-    The rate multiplies the decay too, so a schedule scales both.
+    The learning rate $\alpha_t$ multiplies the decay too, so a schedule changes both.
 
     Args:
-        lr: $\alpha \ge 0$, a number or a schedule.
-        betas: the decays of the two moments, each in `[0, 1)`.
-        eps: $\varepsilon \ge 0$.
-        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
-        amsgrad: whether to divide by the root of the largest $v$ so far, corrected afterwards.
-        maximize: whether to climb; the weights decay all the same.
+        lr: learning rate $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        betas: the decays $(\beta_1, \beta_2)$ of the two moments, each in `[0, 1)`.
+        eps: $\varepsilon \ge 0$, outside the square root.
+        weight_decay: $\lambda \ge 0$; unless it is a Python 0, `update` needs `params`.
+        amsgrad: whether to divide by the square root of the largest $v$ so far; the bias of the
+            maximum is corrected.
+        maximize: whether to maximize the objective; the weights still decay.
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: a flag is not a bool.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""`torch.nn.BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`."""
+"""The layers `torch.nn.BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`."""
 
 from jaxtricks._checks import check_flag, check_range
 from jaxtricks._types import ScalarLike
@@ -13,24 +13,33 @@ def batch_norm(
     bias: bool = True,
     axis: int | tuple[int, ...] = -1,
 ) -> BatchNorm:
-    r"""`torch.nn.BatchNorm2d`: `momentum` is what is *taken*, the running variance is unbiased.
+    r"""Makes a batch-norm layer with the conventions of `torch.nn.BatchNorm2d`.
 
-    $\text{running} \leftarrow (1 - m) \text{running} + m \frac{N}{N-1} \sigma^2$ for the variance,
-    while the batch itself is divided by its biased one. One layer for all ranks, and no
-    `num_features`, PyTorch's first argument: Flax reads it off the input, and all arguments here
-    are given by name. There is no `track_running_stats=False`
-    and no cumulative average (`momentum=None`).
+    The running variance is updated to $(1 - m) \text{running} + m \frac{N}{N-1} \sigma^2$, so
+    `momentum` is the share of the new value, and the running variance is unbiased. The batch itself
+    is normalized by its biased variance. The layer works for `BatchNorm1d`, `BatchNorm2d` and
+    `BatchNorm3d`. It has no argument `num_features`, because Flax takes the number from the input,
+    so all arguments are keyword-only. There is no `track_running_stats=False` and no cumulative
+    average (`momentum=None`).
 
     Args:
-        eps: $\epsilon \ge 0$, inside the root.
-        momentum: $m$ in `[0, 1]`.
-        affine: whether there are a scale and a bias.
-        bias: False leaves out the bias alone.
-        axis: of the channels: -1 for Flax's images, 1 for PyTorch's.
+        eps: $\epsilon \ge 0$, added to the variance before the square root is taken.
+        momentum: $m$, in `[0, 1]`.
+        affine: whether to multiply by a scale and to add a bias.
+        bias: whether to add a bias if `affine` is True.
+        axis: the axis of the channels: -1 for images as in Flax, 1 for images as in PyTorch.
+
+    Returns:
+        A `normalization.BatchNorm`, a Flax module that is called with `train`.
 
     Raises:
         ValueError: `eps` or `momentum` is out of range.
-        TypeError: `affine` or `bias` is not a bool, or `axis` is not an integer.
+        TypeError: `affine` or `bias` is not a bool, or `axis` is not an integer or a tuple.
+
+    References:
+        PyTorch's
+        [`BatchNorm2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html);
+        Ioffe and Szegedy, [Batch normalization](https://arxiv.org/abs/1502.03167), 2015.
 
     Example:
         >>> import jax, jax.numpy as jnp

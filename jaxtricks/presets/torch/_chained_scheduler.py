@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.ChainedScheduler`."""
+"""The schedule `torch.optim.lr_scheduler.ChainedScheduler`."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,22 @@ from jaxtricks.schedules import Schedule, value_at
 
 
 def chained_scheduler(initial_rate: ScalarLike, schedulers: Sequence[Schedule]) -> Schedule:
-    r"""`ChainedScheduler`: multiplies the rate by what each schedule makes of a rate of 1.
+    r"""Returns PyTorch's `ChainedScheduler`: the initial learning rate times several schedules.
 
-    $\alpha_t = \alpha_0 \prod_i s_i(t)$. In PyTorch the schedulers change the rate one after the
-    other, which is this product for those that multiply it: `constant_lr`, `linear_lr`, `step_lr`,
-    `multistep_lr`, `exponential_lr`, `multiplicative_lr`, `polynomial_lr` until its end. Chained
-    there, the others overwrite the rate (`LambdaLR`, `CyclicLR`, `OneCycleLR`) or add to it
-    (cosines), and what comes out depends on their order; that is not reproduced.
+    $\alpha_t = \alpha_0 \prod_i s_i(t)$. In PyTorch the schedulers change the learning rate one
+    after the other. The result is this product for those that multiply it: `constant_lr`,
+    `linear_lr`, `step_lr`, `multistep_lr`, `exponential_lr`, `multiplicative_lr`, and
+    `polynomial_lr` until its end. Other schedulers overwrite the learning rate (`LambdaLR`,
+    `CyclicLR`, `OneCycleLR`) or add to it (the cosine schedulers), so that PyTorch's result depends
+    on their order; this function does not reproduce that.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        schedulers: $s_0, s_1, \dots$, at least one, each made with an `initial_rate` of 1.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        schedulers: $s_0, s_1, \dots$, one schedule or more, each made with an `initial_rate` of 1.
 
     Raises:
         ValueError: `initial_rate` is out of range, or there is no schedule.
-        TypeError: a schedule is not a function of a count that gives a number.
+        TypeError: a schedule is not a function from a count to a number.
 
     Example:
         >>> from jaxtricks.presets.torch import constant_lr, exponential_lr

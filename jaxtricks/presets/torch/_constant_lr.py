@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.ConstantLR`."""
+"""The schedule `torch.optim.lr_scheduler.ConstantLR`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -12,12 +12,14 @@ from jaxtricks.schedules import Schedule
 def constant_lr(
     initial_rate: ScalarLike, factor: ScalarLike = 1.0 / 3, total_iters: int = 5
 ) -> Schedule:
-    r"""`ConstantLR`: the rate times `factor` before epoch `total_iters`, the rate itself after.
+    r"""Returns PyTorch's `ConstantLR`: multiplies by `factor` in the first `total_iters` epochs.
+
+    $\alpha_t = \alpha_0 f$ for $t < T$, and $\alpha_t = \alpha_0$ afterwards.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        factor: in `(0, 1]`; PyTorch admits 0 and divides by it at `total_iters`.
-        total_iters: at least 0; with 0 the factor stays for ever, as in PyTorch.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        factor: $f$, in `(0, 1]`. PyTorch accepts 0, and then divides by it.
+        total_iters: $T \ge 0$; with 0 the factor always applies, as in PyTorch.
 
     Raises:
         ValueError: an argument is out of range.

@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.CosineAnnealingLR`."""
+"""The schedule `torch.optim.lr_scheduler.CosineAnnealingLR`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -13,16 +13,16 @@ from jaxtricks.schedules import Schedule
 def cosine_annealing_lr(
     initial_rate: ScalarLike, T_max: int, eta_min: ScalarLike = 0.0
 ) -> Schedule:
-    r"""`CosineAnnealingLR`: a cosine wave that rises again after `T_max`, and falls again.
+    r"""Returns PyTorch's `CosineAnnealingLR`: a cosine wave with a period of `2 * T_max` epochs.
 
     $\alpha_t = \eta_{\min} + \frac12 (\alpha_0 - \eta_{\min}) (1 + \cos(\pi t / T_{\max}))$ for all
-    $t$: PyTorch's recursion does not stop at `T_max` but has the period $2 T_{\max}$. To stay at
-    the end use `jaxtricks.schedules.cosine_decay`.
+    $t$. As in PyTorch, the learning rate does not stay at $\eta_{\min}$ after `T_max` but rises
+    again. For a schedule that stays there use `jaxtricks.schedules.cosine_decay`.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        T_max: $T_{\max} \ge 1$, half a period.
-        eta_min: $\eta_{\min} \ge 0$.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        T_max: $T_{\max} \ge 1$, half the period in epochs.
+        eta_min: $\eta_{\min} \ge 0$, the lowest learning rate.
 
     Raises:
         ValueError: an argument is out of range.
@@ -46,7 +46,7 @@ def cosine_annealing_lr(
     def schedule(count: Array) -> Float[Array, ""]:
         half = jnp.asarray(T_max, count.dtype)
         number = jnp.floor_divide(count, half)
-        phase = count - number * half  # an integer: far counts keep their digits
+        phase = count - number * half  # as integers, so that large counts lose no digits
         left = jnp.where(number % 2 == 0, half - phase, phase)
         done = jnp.float32(half - left) / jnp.float32(half)
         return cosine_between(initial_rate, eta_min, done, jnp.float32(left) / jnp.float32(half))

@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`."""
+"""The schedule `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`."""
 
 from jaxtricks._check_static import check_static_integer
 from jaxtricks._checks import check_integer, check_range
@@ -9,16 +9,17 @@ from jaxtricks.schedules import Schedule, cosine_restarts
 def cosine_annealing_warm_restarts(
     initial_rate: ScalarLike, T_0: int, T_mult: int = 1, eta_min: ScalarLike = 0.0
 ) -> Schedule:
-    r"""`CosineAnnealingWarmRestarts`: half a cosine wave, and a jump back to the start.
+    r"""Returns PyTorch's `CosineAnnealingWarmRestarts`: half a cosine wave in each cycle.
 
-    $\alpha = \eta_{\min} + \frac12 (\alpha_0 - \eta_{\min}) (1 + \cos(\pi T_{cur} / T_i))$ in
-    cycles of $T_i = T_0 T_{mult}^i$.
+    $\alpha = \eta_{\min} + \frac12 (\alpha_0 - \eta_{\min}) (1 + \cos(\pi T_{cur} / T_i))$, where
+    cycle $i$ has $T_i = T_0 T_{mult}^i$ epochs and $T_{cur}$ of them are over. Each cycle begins
+    again at $\alpha_0$.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        T_0: the first cycle's length, at least 1.
-        T_mult: how many times longer each cycle is than the last, an integer of at least 1.
-        eta_min: $\eta_{\min} \ge 0$.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        T_0: length of the first cycle in epochs, at least 1.
+        T_mult: length of each cycle divided by that of the one before, an integer, at least 1.
+        eta_min: $\eta_{\min} \ge 0$, the lowest learning rate.
 
     Raises:
         ValueError: an argument is out of range.

@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.CyclicLR`."""
+"""The schedule `torch.optim.lr_scheduler.CyclicLR`."""
 
 from typing import Literal
 
@@ -22,28 +22,28 @@ def cyclic_lr(
     scale_fn: Schedule | None = None,
     scale_mode: Literal["cycle", "iterations"] = "cycle",
 ) -> Schedule:
-    r"""`CyclicLR`: a straight line up from `base_lr` to `max_lr`, one down, and so on.
+    r"""Returns PyTorch's `CyclicLR`: straight lines from `base_lr` to `max_lr` and back.
 
-    $\alpha_t = b + (m - b)\, h_t\, s_t$, where $h_t$ goes from 0 to 1 and back in each cycle. The
-    count is of updates, not epochs. The momentum that PyTorch cycles with the rate
-    (`cycle_momentum`) is not part of it.
+    $\alpha_t = b + (m - b)\, h_t\, s_t$, where $h_t$ goes from 0 to 1 and back in each cycle. $t$
+    counts updates, not epochs. PyTorch can also cycle the momentum (`cycle_momentum`); this
+    schedule does not.
 
     Args:
-        base_lr: $b \ge 0$.
-        max_lr: $m \ge 0$.
-        step_size_up: updates from $b$ to $m$, at least 1.
-        step_size_down: updates back, at least 1; None takes `step_size_up`.
-        mode: the height $s_t$ of the cycles: 1 ("triangular"), half of it at each cycle
-            ("triangular2"), or $\gamma^t$ ("exp_range").
-        gamma: $\gamma \ge 0$.
-        scale_fn: $s_t$ as a function of one's own, instead of `mode`, at least 0. As for
-            `lambda_lr`, its argument is a JAX scalar.
-        scale_mode: whether `scale_fn` takes the number of the cycle, counted from 1, or that of
-            the update, counted from 0.
+        base_lr: $b \ge 0$, the lowest learning rate.
+        max_lr: $m \ge 0$, the learning rate at the top of the first cycle.
+        step_size_up: number of updates from $b$ to $m$, at least 1.
+        step_size_down: number of updates from $m$ to $b$, at least 1; None takes `step_size_up`.
+        mode: the scale $s_t$ of the cycles: `"triangular"` is 1, `"triangular2"` is halved in each
+            cycle, and `"exp_range"` is $\gamma^t$.
+        gamma: $\gamma \ge 0$, for `"exp_range"`.
+        scale_fn: a function that gives $s_t \ge 0$, in place of `mode`. Its argument is a JAX
+            scalar, as in `lambda_lr`.
+        scale_mode: the argument of `scale_fn`: `"cycle"` is the number of the cycle, counted from
+            1; `"iterations"` is the number of the update, counted from 0.
 
     Raises:
-        ValueError: an argument is out of range, or the name of a mode is unknown.
-        TypeError: a length is not an integer, or `scale_fn` is not a function.
+        ValueError: an argument is out of range, or `mode` or `scale_mode` is unknown.
+        TypeError: a number of updates is not an integer, or `scale_fn` is not a function.
 
     Example:
         >>> rate = cyclic_lr(0.0, 1.0, step_size_up=2, mode="triangular2")
@@ -77,7 +77,7 @@ def cyclic_lr(
     def schedule(count: Array) -> Float[Array, ""]:
         up, down = (jnp.asarray(steps, count.dtype) for steps in (step_size_up, step_size_down))
         cycle = jnp.floor_divide(count, up + down)
-        phase = count - cycle * (up + down)  # whole numbers, so that far counts keep their digits
+        phase = count - cycle * (up + down)  # as integers: large counts lose no digits
         rises = phase <= up
         length = jnp.float32(jnp.where(rises, up, down))
         high = jnp.float32(jnp.where(rises, phase, up + down - phase)) / length

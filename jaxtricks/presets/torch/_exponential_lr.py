@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.ExponentialLR`."""
+"""The schedule `torch.optim.lr_scheduler.ExponentialLR`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -11,13 +11,13 @@ from jaxtricks.schedules import Schedule
 
 
 def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:
-    r"""`ExponentialLR`: $\alpha_t = \alpha_0 \gamma^t$.
+    r"""Returns the schedule of PyTorch's `ExponentialLR`, $\alpha_t = \alpha_0 \gamma^t$.
 
-    The rate $\alpha_0 e^{-k t}$ of `jaxtricks.schedules.exponential_decay` has $\gamma = e^{-k}$.
+    `jaxtricks.schedules.exponential_decay` is $\alpha_0 e^{-k t}$, so that $\gamma = e^{-k}$.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        gamma: $\gamma \ge 0$; above 1 the rate grows, without a bound.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        gamma: $\gamma \ge 0$; above 1 the learning rate grows without bound.
 
     Raises:
         ValueError: an argument is out of range.

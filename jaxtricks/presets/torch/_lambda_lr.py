@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.LambdaLR`."""
+"""The schedule `torch.optim.lr_scheduler.LambdaLR`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -10,20 +10,20 @@ from jaxtricks.schedules import Schedule, value_at
 
 
 def lambda_lr(initial_rate: ScalarLike, lr_lambda: Schedule) -> Schedule:
-    r"""`LambdaLR`: $\alpha_t = \alpha_0 \lambda(t)$ with a function of one's own.
+    r"""Returns PyTorch's `LambdaLR`, $\alpha_t = \alpha_0 \lambda(t)$ with a given function.
 
-    A list of functions, which PyTorch takes for several parameter groups, has its counterpart in
-    one optimizer for each group, put together by `optax.partition`.
+    PyTorch also takes a list of functions, one for each parameter group. In place of that, make an
+    optimizer for each group and combine them with `optax.partition`.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        lr_lambda: $\lambda$, a function of the epoch that gives a real scalar. Its argument is a
-            JAX scalar, traced under `jit`: no Python `if` or `int` on it.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        lr_lambda: $\lambda$, a function from the epoch to a real scalar. Its argument is a JAX
+            scalar, which `jit` traces, so it must not use Python's `if` or `int` on it.
 
     Raises:
         ValueError: `initial_rate` is out of range.
-        TypeError: `lr_lambda` is not a function; when the schedule is called, what it gives is no
-            real scalar.
+        TypeError: `lr_lambda` is not a function; when the schedule is called, `lr_lambda` does not
+            return a real scalar.
 
     Example:
         >>> rate = lambda_lr(1.0, lambda epoch: 0.5**epoch)

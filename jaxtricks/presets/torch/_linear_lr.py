@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.LinearLR`."""
+"""The schedule `torch.optim.lr_scheduler.LinearLR`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -16,16 +16,16 @@ def linear_lr(
     end_factor: ScalarLike = 1.0,
     total_iters: int = 5,
 ) -> Schedule:
-    r"""`LinearLR`: a factor on the rate goes from `start_factor` to `end_factor` and stays there.
+    r"""Returns PyTorch's `LinearLR`: a factor goes linearly from `start_factor` to `end_factor`.
 
-    $\alpha_t = \alpha_0 (s + (e - s) \min(t, T) / T)$: with the defaults a warmup over 5 epochs,
-    begun at a third.
+    $\alpha_t = \alpha_0 (s + (e - s) \min(t, T) / T)$. The defaults give a warmup of 5 epochs that
+    begins at a third of the learning rate.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        start_factor: $s$, in `(0, 1]`.
-        end_factor: $e$, in `[0, 1]`.
-        total_iters: $T \ge 0$; with 0 the factor stays at `start_factor`, as in PyTorch.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        start_factor: $s$, the factor at epoch 0, in `(0, 1]`.
+        end_factor: $e$, the factor from epoch $T$ on, in `[0, 1]`.
+        total_iters: $T \ge 0$, in epochs; with 0 the factor stays `start_factor`, as in PyTorch.
 
     Raises:
         ValueError: an argument is out of range.

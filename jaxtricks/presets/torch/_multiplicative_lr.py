@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.MultiplicativeLR`."""
+"""The schedule `torch.optim.lr_scheduler.MultiplicativeLR`."""
 
 from collections.abc import Callable
 
@@ -17,18 +17,18 @@ from jaxtricks.schedules import Schedule
 def multiplicative_lr(
     initial_rate: ScalarLike, lr_lambda: Callable[[int], ScalarLike], *, total_iters: int
 ) -> Schedule:
-    r"""`MultiplicativeLR`: each epoch multiplies the rate by a function of the epoch's number.
+    r"""Returns PyTorch's `MultiplicativeLR`: each epoch multiplies the learning rate by a factor.
 
-    $\alpha_t = \alpha_0 \prod_{i=1}^{\min(t, T)} \lambda(i)$. A product of all factors so far has
-    no formula, so it is tabulated at once up to the last epoch $T$, in float64; the number of
-    epochs is the one argument that PyTorch does not have.
+    $\alpha_t = \alpha_0 \prod_{i=1}^{\min(t, T)} \lambda(i)$. The products have no closed form, so
+    they are computed once, in float64, up to the last epoch $T$, and stored in a table. PyTorch has
+    no argument for $T$.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        lr_lambda: $\lambda$, called with each of the integers 1 to $T$; it gives a real scalar of
-            at least 0. As in PyTorch it is not asked for epoch 0.
-        total_iters: $T \ge 1$, the epochs in the table, 4 bytes each; from $T$ on the rate stays
-            as it is.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        lr_lambda: $\lambda$, a function that is called with each of the integers 1 to $T$ and
+            returns a real scalar, at least 0. As in PyTorch, epoch 0 has no factor.
+        total_iters: $T \ge 1$, the number of epochs in the table, which takes 4 bytes each. From
+            $T$ on the learning rate is constant.
 
     Raises:
         ValueError: an argument or a factor is out of range.
@@ -61,7 +61,7 @@ def multiplicative_lr(
 
 
 def _products(factors: list[ScalarLike]) -> np.ndarray | Array:
-    """Returns the products of the first 0, 1, 2, ... factors; in float64 unless one is traced."""
+    """Returns the products of the first 0, 1, 2, ... factors, in float64 if none is traced."""
     if any(isinstance(factor, jax.core.Tracer) for factor in factors):
         return jnp.cumprod(jnp.stack([jnp.float32(factor) for factor in (1, *factors)]))
     return np.cumprod([1.0, *map(float, factors)])

@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.MultiStepLR`."""
+"""The schedule `torch.optim.lr_scheduler.MultiStepLR`."""
 
 from collections.abc import Sequence
 
@@ -15,17 +15,19 @@ from jaxtricks.schedules import Schedule
 def multistep_lr(
     initial_rate: ScalarLike, milestones: Sequence[int], gamma: ScalarLike = 0.1
 ) -> Schedule:
-    r"""`MultiStepLR`: $\alpha_t = \alpha_0 \gamma^{|\{m : m \le t\}|}$.
+    r"""Returns PyTorch's `MultiStepLR`: each milestone multiplies the learning rate by `gamma`.
+
+    $\alpha_t = \alpha_0 \gamma^{|\{m : m \le t\}|}$ with the milestones $m$.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        milestones: epochs, each at least 0, in any order; one that comes twice cuts twice, and 0
-            cuts the first rate.
-        gamma: $\gamma \ge 0$; above 1 the rate grows at each milestone.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        milestones: epochs, each at least 0, in any order. A milestone that is listed twice acts
+            twice, and a milestone of 0 acts from the first epoch on.
+        gamma: $\gamma \ge 0$; above 1 the learning rate grows at each milestone.
 
     Raises:
         ValueError: an argument is out of range.
-        TypeError: `milestones` is not a sequence, or one is not an integer.
+        TypeError: `milestones` is not a sequence, or a milestone is not an integer.
 
     Example:
         >>> rate = multistep_lr(0.1, [2, 4])

@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.OneCycleLR`."""
+"""The schedule `torch.optim.lr_scheduler.OneCycleLR`."""
 
 from typing import Literal
 
@@ -26,29 +26,30 @@ def one_cycle_lr(
     final_div_factor: ScalarLike = 1e4,
     three_phase: bool = False,
 ) -> Schedule:
-    r"""`OneCycleLR`: up to `max_lr`, then down to far less than the first rate.
+    r"""Returns PyTorch's `OneCycleLR`: rises to `max_lr`, then falls far below the initial value.
 
-    From $\alpha_0 = m / d$ at count 0 to $m$ at count $p T - 1$, and on to $\alpha_0 / d'$ at count
-    $T - 1$, the last update; with `three_phase` back to $\alpha_0$ at count $2 p T - 2$ first. The
-    count is of updates, not epochs. After the last update PyTorch raises an error, and here the
-    rate stays. The momentum that PyTorch cycles against the rate (`cycle_momentum`) is not part
-    of it.
+    The learning rate goes from $\alpha_0 = m / d$ at count 0 to $m$ at count $p T - 1$, and from
+    there to $\alpha_0 / d'$ at count $T - 1$, the last update. With `three_phase` it first falls to
+    $\alpha_0$, at count $2 p T - 2$. It counts updates, not epochs. After the last update the
+    learning rate is constant, while PyTorch raises an error. PyTorch can also cycle the momentum
+    (`cycle_momentum`); this schedule does not.
 
     Args:
-        max_lr: $m \ge 0$.
-        total_steps: $T \ge 1$, or None for `epochs * steps_per_epoch`.
-        epochs: at least 1, used where `total_steps` is None.
-        steps_per_epoch: at least 1, used where `total_steps` is None.
-        pct_start: $p$, in `[0, 1]`: the part of the updates that raises the rate.
-        anneal_strategy: "cos" for half a cosine wave in each phase, "linear" for straight lines.
-        div_factor: $d > 0$.
-        final_div_factor: $d' > 0$.
-        three_phase: whether the fall to $\alpha_0 / d'$ is a third phase.
+        max_lr: $m \ge 0$, the highest learning rate.
+        total_steps: $T \ge 1$, the number of updates; None takes `epochs * steps_per_epoch`.
+        epochs: number of epochs, at least 1; used if `total_steps` is None.
+        steps_per_epoch: number of updates per epoch, at least 1; used if `total_steps` is None.
+        pct_start: $p$, the share of the updates in which the learning rate rises, in `[0, 1]`.
+        anneal_strategy: `"cos"` for half a cosine wave in each phase, `"linear"` for a line.
+        div_factor: $d > 0$, `max_lr` divided by the initial learning rate.
+        final_div_factor: $d' > 0$, the initial learning rate divided by the last.
+        three_phase: whether the fall from $\alpha_0$ to $\alpha_0 / d'$ is a third phase.
 
     Raises:
-        ValueError: an argument is out of range, the name of a strategy is unknown, or neither
+        ValueError: an argument is out of range, `anneal_strategy` is unknown, or neither
             `total_steps` nor both `epochs` and `steps_per_epoch` are given.
-        TypeError: a length is not an integer or is traced, or `three_phase` is not a bool.
+        TypeError: `total_steps`, `epochs` or `steps_per_epoch` is not an integer or is traced, or
+            `three_phase` is not a bool.
 
     Example:
         >>> rate = one_cycle_lr(1.0, 11, pct_start=0.5, anneal_strategy="linear", div_factor=10.0)
@@ -87,7 +88,7 @@ def one_cycle_lr(
     return schedule
 
 
-MAX_EXACT = 2**31 - 128  # the largest int32 that is a float32
+MAX_EXACT = 2**31 - 128  # the largest int32 that float32 holds exactly
 Place = tuple[ScalarLike, ScalarLike]  # a count, as its whole part and its fraction
 
 
@@ -99,7 +100,7 @@ def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | N
     if total_steps is not None:
         return total_steps
     if epochs is None or steps_per_epoch is None:
-        raise ValueError("total_steps must be given, or both epochs and steps_per_epoch.")
+        raise ValueError("total_steps must be given, or both epochs and steps_per_epoch, got None.")
     check_integer("epochs * steps_per_epoch", epochs * steps_per_epoch)
     return epochs * steps_per_epoch
 
@@ -109,7 +110,7 @@ def _at(count: int) -> Place:
 
 
 def _place(pct_start: ScalarLike, total: int, times: int) -> Place:
-    """Returns the count at which the first or second phase ends; in float64 unless it is traced."""
+    """Returns the count at which phase `times` (1 or 2) ends, in float64 if it is not traced."""
     if isinstance(pct_start, jax.core.Tracer):
         end = times * (jnp.float32(pct_start) * total - 1)
         floor = jax.lax.stop_gradient(jnp.floor(end))
@@ -119,14 +120,14 @@ def _place(pct_start: ScalarLike, total: int, times: int) -> Place:
 
 
 def _until(place: Place, count: Array) -> Float[Array, ""]:
-    """Returns the updates from `count` to a place; integers are subtracted as such."""
+    """Returns the updates from `count` to a place, subtracting integers to lose no digits."""
     return jnp.float32(jnp.asarray(place[0], count.dtype) - count) + jnp.float32(place[1])
 
 
 def _between(
     start: ScalarLike, end: ScalarLike, done: Array, left: Array, strategy: str
 ) -> Float[Array, ""]:
-    """Returns the rate in a phase; one without a length is at its end."""
+    """Returns the learning rate in a phase; a phase of length 0 is at its end."""
     length = done + left
     safe = jnp.where(length > 0, length, 1)
     over, ahead = jnp.where(length > 0, done, 1) / safe, jnp.where(length > 0, left, 0) / safe

@@ -1,4 +1,4 @@
-"""The gradient as PyTorch's rules see it, and the rate at the end."""
+"""What PyTorch's optimizers do before and after each update rule."""
 
 import optax
 
@@ -10,7 +10,7 @@ from jaxtricks.schedules import ScalarOrSchedule
 
 
 def left_out(value: ScalarLike) -> bool:
-    """Whether a part is switched off by a Python 0; an array may become another value later.
+    """Whether `value` is a Python 0, which leaves a part out; an array or traced value keeps it.
 
     Example:
         >>> import jax.numpy as jnp
@@ -27,12 +27,14 @@ def penalized(
     weight_decay: ScalarLike,
     maximize: bool,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Returns $x \leftarrow x - \alpha\, \mathrm{rule}(\pm g + \lambda x)$.
+    r"""Chains weight decay, the update rule and the learning rate.
 
-    The sign of the gradient is turned before the decay is added, so `maximize` still decays.
+    $x \leftarrow x - \alpha\, \mathrm{rule}(\pm g + \lambda x)$. `maximize` changes the sign of
+    the gradient before the decay is added, so that the weights still decay.
 
     Raises:
         ValueError: `lr` or `weight_decay` is negative or not finite.
+        TypeError: `maximize` is not a bool.
     """
     if not callable(lr):
         check_range("lr", lr, low=0.0)

@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.PolynomialLR`."""
+"""The schedule `torch.optim.lr_scheduler.PolynomialLR`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -13,11 +13,12 @@ from jaxtricks.schedules import Schedule
 def polynomial_lr(
     initial_rate: ScalarLike, total_iters: int = 5, power: ScalarLike = 1.0
 ) -> Schedule:
-    r"""`PolynomialLR`: $\alpha_t = \alpha_0 (1 - \min(t, T) / T)^p$, 0 from $T$ on.
+    r"""Returns PyTorch's `PolynomialLR`, $\alpha_t = \alpha_0 (1 - \min(t, T) / T)^p$.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        total_iters: $T \ge 0$; with 0 the rate never changes, as in PyTorch.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        total_iters: $T \ge 0$, the number of epochs until the learning rate is 0. With 0 it stays
+            constant, as in PyTorch.
         power: $p \ge 0$; 1 is a straight line, as in BERT.
 
     Raises:

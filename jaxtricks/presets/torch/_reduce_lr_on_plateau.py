@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.ReduceLROnPlateau`."""
+"""The schedule `torch.optim.lr_scheduler.ReduceLROnPlateau`."""
 
 from typing import Literal
 
@@ -20,28 +20,29 @@ def reduce_lr_on_plateau(
     min_lr: ScalarLike = 0,
     eps: ScalarLike = 1e-8,
 ) -> ControlRule:
-    r"""`ReduceLROnPlateau`: a control rule whose output is the rate after each metric.
+    r"""Returns PyTorch's `ReduceLROnPlateau` as a control rule that gives the learning rate.
 
-    A metric is bad unless it is below $b (1 - \theta)$ ("rel") or $b - \theta$ ("abs"), $b$ the
-    best so far. The bad metric number `patience` + 1 in a row cuts the rate to `factor` of itself.
-    "rel" is PyTorch's formula also for a negative $b$, where it takes a slightly worse metric for
-    an improvement: -1.0 after -1.00005 is one. Infinities are compared as numbers, and NaN is bad.
-    `jaxtricks.control.plateau` has a sign-safe default.
+    With `mode="min"` a metric is bad unless it is below $b (1 - \theta)$ (`"rel"`) or $b - \theta$
+    (`"abs"`), where $b$ is the best metric so far. After `patience` + 1 bad metrics in a row the
+    learning rate is multiplied by `factor`. As in PyTorch, `"rel"` is not adapted to a negative
+    $b$, where a slightly worse metric can count as an improvement: -1.0 after -1.00005 does.
+    Infinities are compared as numbers, and NaN is bad. The default of `jaxtricks.control.plateau`
+    is correct for both signs.
 
     Args:
-        initial_rate: the optimizer's `lr`.
-        mode: whether a metric should fall or rise.
-        factor: in `[0, 1)`, the share of the rate that is left; "divide by 10" is 0.1, and 10 is
-            refused, as in PyTorch.
-        patience: how many bad metrics in a row are tolerated, at least 0.
+        initial_rate: the `lr` of the optimizer, at least 0.
+        mode: `"min"` if a good metric is small, `"max"` if it is large.
+        factor: by which the learning rate is multiplied, in `[0, 1)`. To divide by 10 pass 0.1; 10
+            raises an error, as in PyTorch.
+        patience: number of consecutive bad metrics tolerated, at least 0.
         threshold: $\theta \ge 0$.
-        threshold_mode: what `threshold` is relative to.
-        cooldown: for how many metrics after a cut none counts as bad, at least 0.
-        min_lr: the rate does not go below.
-        eps: a cut of `eps` or less is not made.
+        threshold_mode: whether `threshold` is relative to $b$ (`"rel"`) or absolute (`"abs"`).
+        cooldown: number of metrics after a reduction that do not count as bad, at least 0.
+        min_lr: the lowest learning rate, at least 0.
+        eps: a reduction by `eps` or less is not made; at least 0.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or `mode` or `threshold_mode` is unknown.
         TypeError: `patience` or `cooldown` is not an integer.
 
     Example:

@@ -1,4 +1,4 @@
-"""`torch.optim.RMSprop`."""
+"""The optimizer `torch.optim.RMSprop`."""
 
 import optax
 
@@ -19,29 +19,31 @@ def rmsprop(
     *,
     maximize: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`torch.optim.RMSprop`: $\varepsilon$ outside the root, the rate outside the velocity.
+    r"""Computes the updates of `torch.optim.RMSprop`, with $\varepsilon$ outside the square root.
 
     $g \leftarrow g + \lambda x$, $r_t = \beta r_{t-1} + (1 - \beta) g_t^2$,
-    $v_t = \mu v_{t-1} + g_t / (\sqrt{r_t} + \varepsilon)$, $x \leftarrow x - \alpha v_t$. With
-    `centered` the variance $r_t - m_t^2$ stands under the root.
+    $v_t = \mu v_{t-1} + g_t / (\sqrt{r_t} + \varepsilon)$ and $x \leftarrow x - \alpha v_t$. The
+    learning rate is not part of the velocity $v$. With `centered`, the variance $r_t - m_t^2$ takes
+    the place of $r_t$ under the root, where $m_t$ is the moving average of the gradients.
 
     Args:
-        lr: $\alpha \ge 0$, a number or a schedule.
-        alpha: $\beta$, in `[0, 1]`; the decay of the averages, not the rate.
-        eps: $\varepsilon \ge 0$.
-        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
-        momentum: $\mu$, in `[0, 1]`.
-        centered: whether to subtract the square of the mean.
-        maximize: whether to climb.
+        lr: learning rate $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        alpha: $\beta$, the decay of the averages, in `[0, 1]`; not the learning rate.
+        eps: $\varepsilon \ge 0$, outside the square root.
+        weight_decay: $\lambda \ge 0$; unless it is a Python 0, `update` needs `params`.
+        momentum: $\mu$, in `[0, 1]`; a Python 0 leaves the velocity out.
+        centered: whether to subtract $m_t^2$.
+        maximize: whether to maximize the objective.
 
     Raises:
         ValueError: an argument is out of range.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> import jax.numpy as jnp
         >>> tx = rmsprop(0.01)
         >>> step, _ = tx.update(jnp.array([20.0, -1.0]), tx.init(jnp.zeros(2)))
-        >>> [round(float(x), 4) for x in step]  # 10 rates: 1 / sqrt(1 - 0.99)
+        >>> [round(float(x), 4) for x in step]  # lr / sqrt(1 - 0.99)
         [-0.1, 0.1]
 
     References:

@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.SequentialLR`."""
+"""The schedule `torch.optim.lr_scheduler.SequentialLR`."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,21 @@ from jaxtricks.schedules import Schedule, join
 
 
 def sequential_lr(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> Schedule:
-    r"""`SequentialLR`: follows each schedule until the next one's milestone.
+    r"""Returns PyTorch's `SequentialLR`: one schedule after the other, from milestone to milestone.
 
-    $\alpha_t = s_i(t - m_i)$ for $m_i \le t < m_{i+1}$, with $m_0 = 0$: each counts from its own
-    start, and begins with its own `initial_rate`, whatever the one before it has come to.
+    $\alpha_t = s_i(t - m_i)$ for $m_i \le t < m_{i+1}$, with $m_0 = 0$. Each schedule counts from
+    its milestone and begins with its own `initial_rate`, whatever the learning rate was before.
 
     Args:
-        schedulers: $s_0, s_1, \dots$, at least one; any schedules, made with the optimizer's `lr`
-            as their `initial_rate`.
-        milestones: $m_1 < m_2 < \dots$, epochs, each at least 0 and one fewer than the schedules.
+        schedulers: $s_0, s_1, \dots$, one schedule or more, each made with the `lr` of the
+            optimizer as its `initial_rate`.
+        milestones: $m_1 < m_2 < \dots$, epochs, each at least 0; there is one fewer than schedules.
 
     Raises:
-        ValueError: the lengths do not fit, there is no schedule, or the milestones are unsorted or
-            negative.
-        TypeError: a milestone is not an integer, or a schedule is not a function of a count that
-            gives a number.
+        ValueError: the lengths do not fit, there is no schedule, or the milestones are negative or
+            not increasing.
+        TypeError: a milestone is not an integer, or a schedule is not a function from a count to a
+            number.
 
     Example:
         >>> from jaxtricks.presets.torch import exponential_lr, linear_lr

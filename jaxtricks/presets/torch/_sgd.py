@@ -1,4 +1,4 @@
-"""`torch.optim.SGD`."""
+"""The optimizer `torch.optim.SGD`."""
 
 import jax.numpy as jnp
 import optax
@@ -19,23 +19,24 @@ def sgd(
     *,
     maximize: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""`torch.optim.SGD`: the decay joins the gradient, the rate stays outside the velocity.
+    r"""Computes the updates of `torch.optim.SGD`, whose velocity excludes the learning rate.
 
-    $g \leftarrow g + \lambda x$, $v_t = \mu v_{t-1} + (1 - \tau) g_t$ with $v_1 = g_1$ undampened,
+    $g \leftarrow g + \lambda x$, $v_t = \mu v_{t-1} + (1 - \tau) g_t$ with $v_1 = g_1$, and
     $x \leftarrow x - \alpha v_t$, or $x \leftarrow x - \alpha (g_t + \mu v_t)$ with `nesterov`. The
-    decay acts on every parameter, biases included.
+    weight decay is added to the gradient of every parameter, including biases.
 
     Args:
-        lr: $\alpha \ge 0$, a number or a schedule.
-        momentum: $\mu$, in `[0, 1]`; with 0 there is no velocity, and no dampening.
-        dampening: $\tau$, in `[0, 1]`.
-        weight_decay: $\lambda \ge 0$; above 0, `update` needs `params`.
-        nesterov: whether to look ahead; needs momentum and no dampening.
-        maximize: whether to climb.
+        lr: learning rate $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
+        momentum: $\mu$, in `[0, 1]`; with 0 there is neither velocity nor dampening.
+        dampening: $\tau$, in `[0, 1]`; the first step is not dampened.
+        weight_decay: $\lambda \ge 0$; unless it is a Python 0, `update` needs `params`.
+        nesterov: whether to use Nesterov's momentum; `momentum` must be above 0 and `dampening` 0.
+        maximize: whether to maximize the objective.
 
     Raises:
-        ValueError: an argument is out of range, or `nesterov` is given without momentum or with
+        ValueError: an argument is out of range, or `nesterov` is True without momentum or with
             dampening.
+        TypeError: an argument has the wrong type, such as a flag that is not a bool.
 
     Example:
         >>> tx = sgd(0.1, momentum=0.9, dampening=0.5)
@@ -54,7 +55,7 @@ def sgd(
     check_range("dampening", dampening, low=0.0, high=1.0)
     check_flag("nesterov", nesterov)
     if nesterov and left_out(momentum):
-        raise ValueError(f"nesterov needs momentum above 0, got momentum {momentum}.")
+        raise ValueError(f"momentum must be above 0 if nesterov is True, got {momentum}.")
     rule = ()
     if not left_out(momentum):
         if not isinstance(momentum, int | float):

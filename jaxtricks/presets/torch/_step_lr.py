@@ -1,4 +1,4 @@
-"""`torch.optim.lr_scheduler.StepLR`."""
+"""The schedule `torch.optim.lr_scheduler.StepLR`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -11,15 +11,15 @@ from jaxtricks.schedules import Schedule
 
 
 def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -> Schedule:
-    r"""`StepLR`: $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$.
+    r"""Returns PyTorch's `StepLR`, $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$.
 
-    Count 0 is the epoch before the first `scheduler.count()`; the same for all schedules here. For
-    a count of updates and not of epochs, multiply `step_size` by the updates per epoch.
+    As in all schedules here, count 0 is the epoch before the first `scheduler.step()` of PyTorch.
+    To count updates instead of epochs, multiply `step_size` by the number of updates per epoch.
 
     Args:
-        initial_rate: $\alpha_0 \ge 0$, the optimizer's `lr`.
-        step_size: $N \ge 1$.
-        gamma: $\gamma \ge 0$; above 1 the rate grows, without a bound.
+        initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
+        step_size: $N \ge 1$, in epochs.
+        gamma: $\gamma \ge 0$; above 1 the learning rate grows without bound.
 
     Raises:
         ValueError: an argument is out of range.
