@@ -48,7 +48,7 @@ def measure_batch_norm(
     examples: PyTree,
     batch_size: int,
 ) -> dict[str, PyTree]:
-    """Sets the statistics of each batch-norm layer to the mean and variance over all examples.
+    """Computes the mean and variance of each batch-norm layer's input over all examples.
 
     The layers are measured in the order of their calls, with one pass over the examples for each:
     while a layer is measured, the layers before it normalise by the statistics already measured, as
@@ -101,7 +101,7 @@ def measure_batch_norm(
     def one_pass(variables: Any) -> dict[str, Moments]:
         def merged(total: Any, start: Array | int, size: int) -> Any:
             origins = {name: moments.origin for name, moments in total.items()}
-            seen = _inputs(apply, variables, rows(start, size), origins)
+            seen = _input_moments(apply, variables, rows(start, size), origins)
             if seen.keys() != total.keys():
                 raise ValueError(UNSEEN)
             return {name: _merge(total[name], seen[name]) for name in seen}
@@ -109,13 +109,13 @@ def measure_batch_norm(
         def more(total: Any, step: Array) -> tuple[Any, None]:
             return merged(total, step * batch_size, batch_size), None
 
-        total = _inputs(apply, variables, rows(0, batch_size))
+        total = _input_moments(apply, variables, rows(0, batch_size))
         total, _ = jax.lax.scan(more, total, jnp.arange(1, steps))
         return merged(total, steps * batch_size, left) if left else total
 
     state = {name: tree for name, tree in variables.items() if name != "params"}
     order: list[str] = []
-    jax.eval_shape(lambda: order.extend(_inputs(apply, variables, rows(0, batch_size))))
+    jax.eval_shape(lambda: order.extend(_input_moments(apply, variables, rows(0, batch_size))))
     if not order:
         raise ValueError(UNSEEN)
     for name in order:
@@ -133,7 +133,7 @@ def measure_batch_norm(
     return state
 
 
-def _inputs(
+def _input_moments(
     apply: Callable, variables: Any, batch: Any, origins: Mapping[str, Array] | None = None
 ) -> dict[str, Moments]:
     """Computes the moments of each batch-norm layer's input, in the order of the calls.

@@ -29,7 +29,7 @@ def check_examples(
       The other arrays may hold any value in examples of weight 0.
     - Arrays with other names, of any shape.
 
-    Every number must fit into the dtype in which JAX stores it: the label 2^32 would become 0.
+    Every number must fit into the dtype in which JAX stores it: the label `2**32` would become 0.
 
     Args:
         examples: a dict of arrays whose first axis is the example, such as a split from `load`.

@@ -35,7 +35,7 @@ def epoch_order(
 
     Args:
         key: random key of this epoch, such as `jax.random.fold_in(key, epoch)`.
-        size: number of examples, from 1 to 2^31 - 1.
+        size: number of examples, from 1 to `2**31 - 1`.
         batch_size: number of examples per batch, at least 1. With 1 it is per-example SGD, with
             `size` batch gradient descent.
         order: `"reshuffle"` visits each example once in a random order, and `"cyclic"` once in the

@@ -56,7 +56,7 @@ def statistics(
     accurate for values from about 1e-30 to 1e38.
 
     Args:
-        values: a layer's activations or gradients, any shape with 1 to 2^31 - 1 entries.
+        values: a layer's activations or gradients, any shape with 1 to `2**31 - 1` entries.
         quantiles: the quantiles to compute, numbers in `[0, 1]`.
         saturation: distance from `centre` above which an entry counts as saturated, at least 0;
             where tanh is 0.99 its slope is 0.02.
@@ -66,9 +66,9 @@ def statistics(
             also includes its right edge.
 
     Raises:
-        ValueError: `values` is empty or has 2^31 or more entries, `saturation` is negative or not
-            finite, `centre` is not finite, a quantile is not in `[0, 1]`, or `edges` are fewer than
-            two or not increasing.
+        ValueError: `values` is empty or has `2**31` or more entries, `saturation` is negative or
+            not finite, `centre` is not finite, a quantile is not in `[0, 1]`, or `edges` are fewer
+            than two or not increasing.
         TypeError: `values` is not a floating array, or another argument is not real.
 
     Example:
@@ -94,7 +94,8 @@ def statistics(
     x = jax.lax.optimization_barrier(x.astype(wide_dtype(x.dtype)))
     scale = unit_scale(x)[0]
     unit = x / scale
-    mean = jnp.where(jnp.all(x == x[0]), unit[0], jnp.mean(unit))  # jnp.mean of equals is rounded
+    # The mean of equal entries, computed from their sum, may differ from them by rounding.
+    mean = jnp.where(jnp.all(x == x[0]), unit[0], jnp.mean(unit))
     std = jnp.sqrt(jnp.mean(jnp.square(unit - mean)))
     standard = (unit - mean) / jnp.where(std == 0, 1, std)
     return Statistics(

@@ -57,7 +57,7 @@ def watch(
     check_instance("variables", variables, Mapping)
     check_choice("at", at, ("input", "output"))
     check_layers(layers)
-    labels: dict[str, None] = {}  # in the order of the calls; a dict, as some are traced twice
+    labels: dict[str, None] = {}  # in the order of the calls, some of which are traced twice
     kinds: set[str] = set()
 
     def shifted(layer: nn.Module, value: Array | np.ndarray) -> Array:

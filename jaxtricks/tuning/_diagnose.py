@@ -85,8 +85,8 @@ def diagnose(
       there is none) fell by over 3 % of its last value and by over half of the sum of its changes,
       and it is at least 5 % of the chance level.
 
-    A diverged or flat run has no other finding. The other rules need five epochs. Of "decayed too
-    early", "plateau", "underfit" and "still falling" at most one is found.
+    A diverged or flat run has no other finding. The other rules need five epochs. At most one of
+    `"decayed too early"`, `"plateau"`, `"underfit"` and `"still falling"` is found.
 
     Args:
         history: the result of `training.fit` or `training.run`, the list of records that `fit`

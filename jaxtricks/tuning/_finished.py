@@ -84,7 +84,7 @@ class Finished:
             for row, (trial, found) in enumerate(zip(trials, results, strict=True))
         ]
         if self.folder is not None:
-            _json_lines.append(self.folder / name_of_process(jax.process_index()), records)
+            _json_lines.append(self.folder / file_of_process(jax.process_index()), records)
         self.take(records)
 
     def check(self, rung: int, trial: int, results: Results) -> None:
@@ -141,7 +141,7 @@ class Finished:
                 file.unlink(missing_ok=True)
 
 
-def name_of_process(process: int) -> str:
+def file_of_process(process: int) -> str:
     """Gives the name of the file to which a process writes its finished trials."""
     return f"search-{process}.jsonl" if process else NAME
 

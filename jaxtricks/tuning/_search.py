@@ -13,7 +13,7 @@ from jaxtricks._check_increasing import check_increasing
 from jaxtricks._checks import check_flag, check_instance, check_integer, check_key
 from jaxtricks.tuning._check_used import check_used
 from jaxtricks.tuning._rung import Setting, run_rung, survivors, tabulate
-from jaxtricks.tuning._search_folder import check_texts, digest, finished, rows_of_columns
+from jaxtricks.tuning._search_folder import check_texts, digest, open_folder, rows_of_columns
 from jaxtricks.tuning._trials import check_takes, columns, drawn
 
 
@@ -160,7 +160,7 @@ def search(
     lengths = [None] if rungs is None else np.diff([0, *rungs]).tolist()
     alive = list(range(len(rows)))
     searched = digest(key, named, shared, *halving)
-    with finished(folder, searched, rows, resume=resume) as done:
+    with open_folder(folder, searched, rows, resume=resume) as done:
         if any((0, trial) not in done.results for trial in alive):
             check_used(run, hyper_parameters, key, shared, by, lengths)
         for rung in range(len(lengths)):

@@ -27,7 +27,7 @@ Row = dict[str, Any]  # the hyper-parameters of one trial
 
 
 @contextlib.contextmanager
-def finished(
+def open_folder(
     folder: str | os.PathLike[str] | None, search: str, rows: Sequence[Row], *, resume: bool
 ) -> Iterator[Finished]:
     """Opens and locks the folder of a search, and yields its finished trials, to be added to.
@@ -192,7 +192,7 @@ def as_json(value: object) -> Any:
         return repr(value)
     if isinstance(value, frozenset | set):
         return f"{type(value).__name__} of {sorted(str(as_json(one)) for one in value)}"
-    if isinstance(value, tuple | list) and type(value) in (tuple, list):  # no named tuple
+    if isinstance(value, tuple | list) and type(value) in (tuple, list):  # not a named tuple
         return f"{type(value).__name__} of {[as_json(one) for one in value]}"
     if isinstance(value, functools.partial):
         return f"partial of {as_json((value.func, value.args, sorted(value.keywords.items())))}"

@@ -19,7 +19,7 @@ def sobol(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
         key: random key of the scrambling (a linear matrix scramble and a digital shift), which
             makes each point uniformly distributed.
         space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
-        trials: number of points, from 1 to 2^24.
+        trials: number of points, from 1 to `2**24`.
 
     Returns:
         A tree like the space with NumPy arrays of `trials` values, with the dtypes of `sample`.

@@ -101,7 +101,7 @@ def groups(hyper_parameters: PyTree, trials: list[int]) -> dict[tuple[int, ...],
     places = []
     for values in jax.tree.leaves(hyper_parameters):
         if values.dtype == object:
-            kinds = [(repr(value), value) for value in values]  # 1, 1.0 and True are different
+            kinds = [(repr(value), value) for value in values]  # repr distinguishes 1, 1.0 and True
             different: list[Any] = []
             for kind in kinds:
                 if kind not in different:
