@@ -76,7 +76,9 @@ def _shares(weights: Array | Sequence[float] | None, members: int) -> Float[Arra
         return jnp.full(members, 1 / members)
     array = real_array("weights", weights)
     if array.shape != (members,):
-        raise ValueError(f"weights must be {members} numbers, one a member, got {shown(weights)}.")
+        raise ValueError(
+            f"weights must be {members} numbers, one per member, got {shown(weights)}."
+        )
     if not isinstance(weights, jax.core.Tracer):
         values = np.asarray(weights)
         if not (np.all(np.isfinite(values)) and np.all(values >= 0) and np.any(values > 0)):

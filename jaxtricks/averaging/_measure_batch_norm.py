@@ -51,10 +51,10 @@ def measure_batch_norm(
     """Computes the mean and variance of each batch-norm layer's input over all examples.
 
     The layers are measured in the order of their calls, with one pass over the examples for each:
-    while a layer is measured, the layers before it normalise by the statistics already measured, as
-    they do in evaluation. The result is that of one training batch of all examples, but a pass
+    while a layer is measured, the layers before it normalise with the statistics already measured,
+    as they do in evaluation. The result is that of one training batch of all examples, but a pass
     needs only the memory for `batch_size` examples. `recalibrate_batch_norm` takes one pass in
-    total, in which the layers normalise by each batch, and averages the statistics of the batches.
+    total, in which the layers normalise with the statistics of each batch, and averages these.
 
     Args:
         apply: `(variables, batch) -> anything`: runs the model in evaluation mode. Layers inside

@@ -1,4 +1,4 @@
-"""The gradients of a loss by the inputs or outputs of a network's layers."""
+"""The gradients of a loss with respect to the inputs or outputs of a network's layers."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -22,18 +22,18 @@ def layer_gradients(
     layers: Layers = nn.Module,
     **kwargs: Any,
 ) -> OrderedDict[str, Array]:
-    """Computes the gradient of `loss(output)` by the input or output of each layer.
+    """Computes the gradient of `loss(output)` with respect to each layer's input or output.
 
-    It is the gradient that reaches each layer in back-propagation; `jax.grad` gives the gradient by
-    the parameters. The computation takes one forward and one backward pass. Layers with integer
-    values, such as the inputs of `nn.Embed`, have no derivative and are left out.
+    It is the gradient that reaches each layer in back-propagation; `jax.grad` gives the gradient
+    with respect to the parameters. The computation takes one forward and one backward pass. Integer
+    inputs or outputs, such as the inputs of `nn.Embed`, have no derivative and are left out.
 
     Args:
         loss: a function of the model's output whose value is a scalar.
         model: a `flax.linen` module.
         variables: `"params"` and the model's other collections.
         *args: positional arguments of the model's call.
-        at: whether to differentiate by the `"input"` or the `"output"` of each layer.
+        at: whether to differentiate with respect to the `"input"` or `"output"` of each layer.
         layers: the class of layers to include, or a tuple of classes, such as `nn.Dense`.
         **kwargs: further arguments of `model.apply`, such as `train=False`.
 
