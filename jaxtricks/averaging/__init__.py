@@ -1,6 +1,6 @@
-"""Several models as one: averages of parameters, snapshots of a run, averages of predictions.
+"""Averages of a model's parameters, and averages of the predictions of several models.
 
-Parameters are averaged by an `Averager`, updated after every training step with the new parameters.
+An `Averager` averages parameters; update it with the new parameters after every training step.
 """
 
 from jaxtricks.averaging._averager import Averager as Averager

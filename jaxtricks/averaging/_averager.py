@@ -1,4 +1,4 @@
-"""What an averager is: a pair of pure functions that watch the parameters."""
+"""The interface of an averager: a pair of pure functions that process a run's parameters."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,21 +7,22 @@ from jaxtyping import PyTree
 
 
 class Averager(NamedTuple):
-    """A state machine on the parameters, which makes one model, or a few, of a whole run.
+    """A pair of functions that combines the parameters of a training run into an average.
 
-    The state is a pytree of arrays whose structure, shapes and dtypes never change, so an averager
-    can be carried through `scan`, swept with `vmap`, compiled and saved with the parameters.
-    Update it once after every training step, or once an epoch: it counts its own updates.
+    The state is a pytree of arrays whose structure, shapes and dtypes never change. It can be
+    carried through `jax.lax.scan`, mapped with `jax.vmap`, and saved with the parameters.
+    Update it once after every training step, or once per epoch: it counts its own updates.
 
-    Averages are kept in `promote_types(leaf, float32)` and returned in the leaf's own dtype.
-    Average a model's `"params"` only: batch-norm statistics belong to the parameters that they
-    were taken with, so re-estimate them for the average with `recalibrate_batch_norm`. No averager
-    does so by itself.
+    Averages are stored in `promote_types(leaf, float32)` and returned in the dtype of each leaf.
+    Average a model's `"params"` only. Batch-norm statistics fit only the parameters with which
+    they were computed; re-estimate them for the average with `recalibrate_batch_norm`, which no
+    averager calls by itself.
 
     Attributes:
-        init: `init(params) -> state`. Of `params` only the structure, shapes and dtypes count.
-        update: `update(params, state) -> (output, state)`, pure. The output is the average, a tree
-            like `params`; that of `snapshots` is a `Snapshots`.
+        init: `init(params) -> state`. It uses the structure, shapes and dtypes of `params`;
+            `snapshots` also uses the values, to fill its empty slots.
+        update: `update(params, state) -> (output, state)`, a pure function. The output is the
+            average, a tree like `params`; the output of `snapshots` is a `Snapshots`.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The last update of each learning-rate cycle: when to take a snapshot."""
+"""The last update of each learning-rate cycle, which is when to take a snapshot."""
 
 from collections.abc import Callable
 
@@ -10,19 +10,23 @@ from jaxtricks._types import ScalarLike
 
 
 def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike], Bool[Array, ""]]:
-    """Makes `at(count)`: whether update `count`, from 0, is the last one of its cycle.
+    """Makes a function that tells whether update `count` is the last one of its cycle.
 
     The cycles are those of `schedules.cosine_restarts(rate, first_steps, multiplier=multiplier)`:
-    the rate is near its lowest in that update and jumps back in the next. With multiplier 1 it is
-    every `first_steps`-th update. Exact up to the largest int32.
+    in the last update of a cycle the learning rate is near its lowest value, and in the next one it
+    is high again. With `multiplier=1`, every `first_steps`-th update ends a cycle.
 
     Args:
-        first_steps: the first cycle's length, at least 1.
-        multiplier: how many times longer each cycle is than the last, at least 1.
+        first_steps: number of updates in the first cycle, at least 1.
+        multiplier: length of each cycle divided by the length of the cycle before, at least 1.
+
+    Returns:
+        A function of `count`, counted from 0, whose value is a boolean scalar. It is exact for
+        every `count` up to the largest int32.
 
     Raises:
         ValueError: `first_steps` or `multiplier` is under 1.
-        TypeError: one is not an integer.
+        TypeError: `first_steps` or `multiplier` is not an integer.
 
     Example:
         >>> at = cycle_ends(2, multiplier=2)

@@ -19,30 +19,31 @@ def ensemble_predictions(
     average: Literal["probabilities", "logits"] = "probabilities",
     weights: Float[Array, " members"] | Sequence[float] | None = None,
 ) -> Float[Array, "batch classes"]:
-    r"""Averages the members' predictions; returns log-probabilities, `exp` of which sum to 1.
+    r"""Averages the class predictions of several models and returns log-probabilities.
 
-    With shares $w_m$ of the weights, which add up to 1,
-    $\log \sum_m w_m \operatorname{softmax}(z_m)$ ("probabilities"), by log-sum-exp, so that no
-    probability is rounded to 0 on the way, or $\log \operatorname{softmax}(\sum_m w_m z_m)$
-    ("logits"), the normalised geometric mean of the probabilities. A member that is very sure of
-    its class dominates a mean of logits, but not a mean of probabilities.
+    The weights $w_m$ are scaled to add up to 1. With `average="probabilities"` the result is
+    $\log \sum_m w_m \operatorname{softmax}(z_m)$, computed with log-sum-exp so that no probability
+    is rounded to 0 before the logarithm. With `average="logits"` it is
+    $\log \operatorname{softmax}(\sum_m w_m z_m)$, the normalised geometric mean of the
+    probabilities. A member with a probability near 1 dominates a mean of logits, but not a mean of
+    probabilities.
 
-    Members are separately trained models, snapshots of one run, crops of one image, or dropout
-    masks: `jax.vmap` over them gives the logits.
+    The members may be separately trained models, snapshots of one run, crops of one image, or
+    networks with different dropout masks. `jax.vmap` over the members computes the logits.
 
     Args:
-        logits: scores before softmax; log-probabilities will do.
-        average: what is averaged.
-        weights: one per member, at least 0 and not all 0, not necessarily adding up to 1; a member
-            of weight 0 is ignored, whatever it predicts. None gives all the same weight.
+        logits: scores before softmax, `[members, batch, classes]`; log-probabilities work too.
+        average: whether to average `"probabilities"` or `"logits"`.
+        weights: one finite weight per member, at least 0 and not all 0. They need not add up to 1.
+            A member of weight 0 is ignored, even if its logits are NaN. None weighs all equally.
 
     Returns:
-        Log-probabilities in float32 or wider.
+        Log-probabilities `[batch, classes]` in float32 or wider.
 
     Raises:
-        ValueError: `logits` has no member or not three axes, `average` is unknown, or `weights`
-            has another length, a negative or infinite weight, or none above 0.
-        TypeError: `logits` are not real and floating, or `weights` no real numbers.
+        ValueError: `logits` has no member or not three axes, `average` is neither of the two names,
+            or `weights` has another length, a negative or non-finite weight, or no positive one.
+        TypeError: `logits` are not real and floating, or `weights` are not real numbers.
 
     Example:
         >>> logits = jnp.log(jnp.array([[[0.99, 0.01]], [[0.4, 0.6]], [[0.4, 0.6]]]))
@@ -75,7 +76,9 @@ def _shares(weights: Array | Sequence[float] | None, members: int) -> Float[Arra
         return jnp.full(members, 1 / members)
     array = real_array("weights", weights)
     if array.shape != (members,):
-        raise ValueError(f"weights must be one per member, {members}, got {shown(weights)}.")
+        raise ValueError(
+            f"weights must be {members} numbers, one per member, got {shown(weights)}."
+        )
     if not isinstance(weights, jax.core.Tracer):
         values = np.asarray(weights)
         if not (np.all(np.isfinite(values)) and np.all(values >= 0) and np.any(values > 0)):

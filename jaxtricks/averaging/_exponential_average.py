@@ -1,4 +1,4 @@
-"""The parameters' exponential moving average."""
+"""The exponential moving average of the parameters."""
 
 from typing import NamedTuple
 
@@ -15,11 +15,11 @@ from jaxtricks.averaging._averager import Averager
 
 
 class ExponentialAverageState(NamedTuple):
-    """The running average.
+    """The state of `exponential_average`.
 
     Attributes:
-        count: updates so far.
-        average: before debiasing; zeros until the first parameters are averaged.
+        count: number of updates so far.
+        average: the average before debiasing; zeros until the first parameters are averaged.
     """
 
     count: Int[Array, ""]
@@ -33,31 +33,31 @@ def exponential_average(
     warm_start: bool = False,
     start: int | Int[Array, ""] = 0,
 ) -> Averager:
-    r"""Averages the parameters, each update's weight `decay` times that of the next.
+    r"""Computes an exponential moving average of the parameters.
 
-    $m_t = \beta m_{t-1} + (1 - \beta) \theta_t$ with $m_0 = 0$; the average is
-    $m_t / (1 - \beta^t)$, so that the weights add up to 1. It looks back about $1 / (1 - \beta)$
-    updates.
+    $m_t = \beta m_{t-1} + (1 - \beta) \theta_t$ with $m_0 = 0$. The average is
+    $m_t / (1 - \beta^t)$, so that the weights of the parameters add up to 1. The last
+    $1 / (1 - \beta)$ updates or so have most of the weight.
 
-    Batch-norm statistics taken with other parameters do not fit the average: re-estimate them with
-    `recalibrate_batch_norm`, which this averager does not do.
+    Batch-norm statistics computed with other parameters do not fit the average. Re-estimate them
+    with `recalibrate_batch_norm`; this averager does not do so.
 
     Args:
-        decay: $\beta$, in `[0, 1)`; 0 gives the latest parameters. With `warm_start` 1 is allowed
-            and keeps the first.
-        debias: whether to divide by the sum of the weights, $1 - \beta^t$; without, an early
-            average is too small. It makes no difference to a warm start.
-        warm_start: whether the first parameters averaged count in full, $m_1 = \theta_1$ (as in
-            PyTorch's `AveragedModel`), instead of zeros: the weights add up to 1 by themselves,
-            but the oldest parameters keep $\beta^{t-1}$ of them.
-        start: the number of updates before averaging begins, at least 0; until then the average is
-            the latest parameters.
+        decay: $\beta$, in `[0, 1)`; 0 gives the latest parameters. With `warm_start` the value 1 is
+            allowed, and gives the first parameters.
+        debias: whether to divide by the sum of the weights, $1 - \beta^t$. Without the division an
+            early average is too small. With `warm_start` the flag has no effect.
+        warm_start: whether the average starts from the first parameters, $m_1 = \theta_1$ (as in
+            PyTorch's `AveragedModel`), instead of zeros. The weights then add up to 1 without
+            debiasing, and the first parameters have the weight $\beta^{t-1}$.
+        start: number of updates before averaging begins, at least 0. Until then the output is the
+            latest parameters.
 
     Raises:
-        ValueError: `decay` or `start` is out of range; in `update`, `params` has another structure
-            than in `init`.
-        TypeError: `start` is not an integer, or a flag is not a bool; in `init` and `update`, a
-            leaf is not real and floating.
+        ValueError: `decay` or `start` is out of range; in `update`, the structure or shapes of
+            `params` differ from those in `init`.
+        TypeError: `decay` is not a real scalar, `start` is not an integer, or a flag is not a bool;
+            in `init` and `update`, a leaf is not real and floating.
 
     Example:
         >>> for options in ({}, {"debias": False}, {"warm_start": True}):

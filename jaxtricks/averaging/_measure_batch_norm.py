@@ -1,4 +1,4 @@
-"""The batch-norm statistics of the whole training set, layer by layer."""
+"""The batch-norm statistics of a whole data set, measured layer by layer."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -18,16 +18,22 @@ from jaxtricks.averaging._recalibrate_batch_norm import count_batches
 from jaxtricks.normalization import BatchNorm
 
 UNSEEN = (
-    "apply must call a BatchNorm of flax.linen or of jaxtricks whenever it is called; is the model "
-    "one of nnx?"
+    "apply must call a BatchNorm of flax.linen or of jaxtricks in each of its calls; models of "
+    "flax.nnx cannot be measured."
 )
 
 
 class Moments(NamedTuple):
-    """Of values seen so far: how many per feature, their mean, and squares around it.
+    """The first two moments of the values seen so far, one for each feature.
 
-    The mean is counted from `origin`, one of the values: with a deviation of a millionth of the
-    mean, means of batches would differ by roundings.
+    The mean is stored as a difference from `origin`, which is one of the values. Otherwise the
+    rounding of the batch means would exceed a standard deviation of a millionth of the mean.
+
+    Attributes:
+        count: number of values for each feature.
+        origin: the value of each feature that is subtracted first.
+        mean: mean of the values minus `origin`.
+        squares: sum of the squared deviations from the mean.
     """
 
     count: Float[Array, ""]
@@ -42,32 +48,33 @@ def measure_batch_norm(
     examples: PyTree,
     batch_size: int,
 ) -> dict[str, PyTree]:
-    r"""Gives each batch-norm layer the mean and variance of its input over all examples.
+    """Computes the mean and variance of each batch-norm layer's input over all examples.
 
-    The layers before it normalise by *their* statistics of all examples, as they will in the test:
-    the first layer's are taken first, then the second's, one pass over the examples for each. The
-    result is that of one training batch that holds everything, without the memory for it.
-    `recalibrate_batch_norm` takes one pass, and averages what each layer sees when the layers
-    before it normalise by the batch.
+    The layers are measured in the order of their calls, with one pass over the examples for each:
+    while a layer is measured, the layers before it normalise with the statistics already measured,
+    as they do in evaluation. The result is that of one training batch of all examples, but a pass
+    needs only the memory for `batch_size` examples. `recalibrate_batch_norm` takes one pass in
+    total, in which the layers normalise with the statistics of each batch, and averages these.
 
     Args:
         apply: `(variables, batch) -> anything`: runs the model in evaluation mode. Layers inside
-            `nn.remat`, `nn.scan` or `nn.vmap` cannot be measured; build the model without it.
+            `nn.remat`, `nn.scan` or `nn.vmap` cannot be measured; build the model without them.
         variables: `"params"` and the model's other collections.
-        examples: a tree of arrays whose first axis is the example, preprocessed as in the test.
-        batch_size: how many go through the model at once; the numbers do not depend on it. What is
-            left over by whole batches is a smaller one.
+        examples: a tree of arrays whose first axis is the example, preprocessed as in evaluation.
+        batch_size: number of examples that go through the model at once. The result does not depend
+            on it. The last batch may be smaller.
 
     Returns:
-        The collections other than `"params"`, with new statistics of each
+        The collections other than `"params"`, with new statistics for each
         `normalization.BatchNorm` and `flax.linen.BatchNorm`.
 
     Raises:
-        ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
-            number, there are no `"params"`, no layer was found, one is called twice, with a mask,
-            or inside `nn.remat`, `nn.scan` or `nn.vmap`, or `apply` runs it in training mode.
-        TypeError: `batch_size` is not an integer, `variables` not a mapping, or `apply` not a
-            function.
+        ValueError: `batch_size` is under 1 or above the number of examples, the arrays in
+            `examples` differ in length, `variables` has no `"params"`, `apply` calls no batch-norm
+            layer or runs one in training mode, or a layer is called twice, with a mask, or inside
+            `nn.remat`, `nn.scan` or `nn.vmap`.
+        TypeError: `batch_size` is not an integer, `variables` is not a mapping, `apply` is not a
+            function, or a leaf of `examples` is not an array of real numbers.
 
     Example:
         >>> from jaxtricks.normalization import BatchNorm
@@ -94,7 +101,7 @@ def measure_batch_norm(
     def one_pass(variables: Any) -> dict[str, Moments]:
         def merged(total: Any, start: Array | int, size: int) -> Any:
             origins = {name: moments.origin for name, moments in total.items()}
-            seen = _inputs(apply, variables, rows(start, size), origins)
+            seen = _input_moments(apply, variables, rows(start, size), origins)
             if seen.keys() != total.keys():
                 raise ValueError(UNSEEN)
             return {name: _merge(total[name], seen[name]) for name in seen}
@@ -102,13 +109,13 @@ def measure_batch_norm(
         def more(total: Any, step: Array) -> tuple[Any, None]:
             return merged(total, step * batch_size, batch_size), None
 
-        total = _inputs(apply, variables, rows(0, batch_size))
+        total = _input_moments(apply, variables, rows(0, batch_size))
         total, _ = jax.lax.scan(more, total, jnp.arange(1, steps))
         return merged(total, steps * batch_size, left) if left else total
 
     state = {name: tree for name, tree in variables.items() if name != "params"}
     order: list[str] = []
-    jax.eval_shape(lambda: order.extend(_inputs(apply, variables, rows(0, batch_size))))
+    jax.eval_shape(lambda: order.extend(_input_moments(apply, variables, rows(0, batch_size))))
     if not order:
         raise ValueError(UNSEEN)
     for name in order:
@@ -126,12 +133,13 @@ def measure_batch_norm(
     return state
 
 
-def _inputs(
+def _input_moments(
     apply: Callable, variables: Any, batch: Any, origins: Mapping[str, Array] | None = None
 ) -> dict[str, Moments]:
-    """The moments of each batch-norm layer's input, in the order of the calls.
+    """Computes the moments of each batch-norm layer's input, in the order of the calls.
 
-    `origins`: what their means are counted from; by default the first example.
+    `origins` holds the `Moments.origin` of each layer; by default it is taken from the first
+    example.
     """
     found: dict[str, Moments] = {}
     outside = current_trace()
@@ -142,30 +150,33 @@ def _inputs(
             name = "/".join(layer.path)
             if current_trace() != outside:
                 raise ValueError(
-                    f"{name} is inside nn.remat, nn.scan, nn.vmap or another transformation, out "
-                    "of which its input cannot be taken: apply the model without it. nn.remat has "
-                    "the variables of the plain model, nn.scan and nn.vmap have stacks of them."
+                    f"{name} is inside nn.remat, nn.scan, nn.vmap or another transformation, where "
+                    "its input cannot be read: apply the model without the transformation. With "
+                    "nn.remat the variables are those of the plain model; with nn.scan and nn.vmap "
+                    "the variables of several layers are stacked."
                 )
             if name in found:
-                raise ValueError(f"{name} is called twice, and has one set of statistics.")
+                raise ValueError(
+                    f"{name} is called twice, but has one set of statistics: call it once."
+                )
             x, training = _arguments(layer, *args, **kwargs)
             if kwargs.get("mask") is not None:
                 raise ValueError(
                     f"apply must call {name} without a mask: leave out examples that do not count."
                 )
             if training:
-                raise ValueError(f"apply must run {name} in evaluation mode.")
+                raise ValueError(f"apply must run {name} in evaluation mode, got training mode.")
             origin = origins.get(name) if origins else None
             found[name] = _moments(x, statistics_axes(layer.axis, x.ndim), origin)
         return run(*args, **kwargs)
 
-    with nn.intercept_methods(look), jax.disable_jit():  # nn.jit keeps traces, and calls no layer
+    with nn.intercept_methods(look), jax.disable_jit():  # a cached trace of nn.jit calls no layer
         apply(variables, batch)
     return found
 
 
 def _arguments(layer: nn.Module, x: Array, *args: Any, **kwargs: Any) -> tuple[Array, bool]:
-    """The input of a layer's call, and whether it is in training mode."""
+    """Finds the input of a layer's call, and whether the layer runs in training mode."""
     if isinstance(layer, BatchNorm):
         return x, kwargs["train"]
     given = args[0] if args else kwargs.get("use_running_average")
@@ -185,7 +196,7 @@ def _moments(x: Array, axes_of_statistics: tuple[int, ...], origin: Array | None
 
 
 def _merge(a: Moments, b: Moments) -> Moments:
-    """Of both together, counted from the same origin (Chan et al., 1979)."""
+    """Combines the moments of two sets of values that have the same origin (Chan et al., 1979)."""
     count, apart = a.count + b.count, b.mean - a.mean
     mean = a.mean + apart * (b.count / count)
     squares = a.squares + b.squares + jnp.square(apart) * (a.count * b.count / count)

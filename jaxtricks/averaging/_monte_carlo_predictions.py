@@ -1,4 +1,4 @@
-"""Predictions averaged over random masks: dropout left on in evaluation."""
+"""Monte Carlo dropout: predictions averaged over random dropout masks."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -14,11 +14,14 @@ from jaxtricks._wide_dtype import wide_dtype
 
 
 class MonteCarloPredictions(NamedTuple):
-    r"""What the sampled networks say together.
+    r"""The averages that `monte_carlo_predictions` returns, each `[batch, classes]`.
 
-    `arithmetic`: log of the mean probabilities. `geometric`: log of the normalised geometric mean,
-    $\log \operatorname{softmax}$ of the mean scores. `variance`: of the probabilities over the
-    samples, divided by their number less one; NaN of one sample. All `[batch, classes]`.
+    Attributes:
+        arithmetic: logarithm of the mean of the probabilities.
+        geometric: logarithm of the normalised geometric mean of the probabilities, which is
+            $\log \operatorname{softmax}$ of the mean of the logits.
+        variance: variance of the probabilities over the samples, with the divisor `samples - 1`;
+            NaN for one sample.
     """
 
     arithmetic: Float[Array, "batch classes"]
@@ -34,34 +37,35 @@ def monte_carlo_predictions(
     *,
     samples: int,
 ) -> MonteCarloPredictions:
-    r"""Averages the predictions of `samples` networks, each with masks of its own.
+    r"""Averages the predictions of `samples` forward passes with different dropout masks.
 
-    With $p_k = \operatorname{softmax}(z_k)$ of the $k$-th pass, the arithmetic mean is
-    $\frac1K \sum_k p_k$ and the geometric one $\operatorname{softmax}(\frac1K \sum_k z_k)$. The
-    single pass of a network in evaluation (weight scaling) approximates the geometric mean, and is
-    it exactly for a softmax layer behind dropout. The passes run one after another in one compiled
-    loop, so that memory does not grow with their number, unless a gradient is taken.
+    With $p_k = \operatorname{softmax}(z_k)$ in the $k$-th pass, the arithmetic mean is
+    $\frac1K \sum_k p_k$ and the geometric mean is $\operatorname{softmax}(\frac1K \sum_k z_k)$. The
+    single pass of the network in evaluation mode (weight scaling) approximates the geometric mean
+    over all masks; for dropout followed by one softmax layer the two are equal. The passes run one
+    after another in one compiled loop, so memory does not grow with their number, unless a gradient
+    is taken through them.
 
     Args:
         key: split into one key for each pass.
-        apply: `(key, variables, x) -> logits`, the model in *training* mode, as
+        apply: `(key, variables, x) -> logits`: runs the model in training mode, such as
             `lambda key, v, x: model.apply(v, x, train=True, rngs={"dropout": key})`. Batch norm in
-            training mode would normalise by the batch `x`, so a model that has it needs to call
-            its layers with `train` of their own.
-        variables: `"params"` and the model's other collections, handed to `apply`.
-        x: inputs, a tree of arrays, handed to `apply`.
-        samples: $K \ge 1$, how many passes.
+            training mode normalises by the batch `x`; a model with batch norm must therefore run
+            batch norm with `train=False` and dropout with `train=True`.
+        variables: `"params"` and the model's other collections, passed to `apply`.
+        x: inputs, a tree of arrays, passed to `apply`.
+        samples: $K$, the number of passes, at least 1.
 
     Returns:
-        `arithmetic` and `geometric`, the logs of the two mean probabilities, and `variance`, that
-        of the probabilities, divided by the samples less one (NaN of one sample); each
-        `[batch, classes]`, in float32 or wider.
+        The logarithms of both means and the variance of the probabilities, each `[batch, classes]`
+        in float32 or wider.
 
     Raises:
-        ValueError: `samples` is below 1, `key` is an array of keys, there are no `"params"`, or the
-            logits are not `[batch, classes]`.
-        TypeError: `key` is not a typed key, `samples` not an integer, `apply` no function,
-            `variables` no mapping, a leaf of `x` no array of numbers, or the logits not floating.
+        ValueError: `samples` is under 1, `key` is an array of keys, `variables` has no `"params"`,
+            or the logits are not `[batch, classes]`.
+        TypeError: `key` is not a typed key, `samples` is not an integer, `apply` is not a function,
+            `variables` is not a mapping, a leaf of `x` is not an array of real numbers, or the
+            logits are not floating.
 
     Example:
         >>> from jaxtricks.regularizers import dropout
@@ -94,7 +98,7 @@ def monte_carlo_predictions(
         p = jnp.exp(logs)
         change = p - mean
         mean = mean + change / count.astype(zeros.dtype)
-        squares = squares + change * (p - mean)  # Welford's, which loses no digits
+        squares = squares + change * (p - mean)  # Welford's method avoids cancellation
         return (jnp.logaddexp(logsum, logs), scores + logs, mean, squares), None
 
     start = (jnp.full_like(zeros, -jnp.inf), zeros, zeros, zeros)
@@ -108,7 +112,7 @@ def monte_carlo_predictions(
 
 
 def check_logits(logits: Any) -> None:
-    """Checks what a model returns: scores of classes, as an array or its shape and dtype."""
+    """Checks that the output of `apply`, an array or its shape and dtype, is class logits."""
     if not hasattr(logits, "shape") or len(logits.shape) != 2:
         found = getattr(logits, "shape", type(logits).__name__)
         raise ValueError(f"apply must return logits [batch, classes], got {found}.")

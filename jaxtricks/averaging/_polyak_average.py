@@ -1,4 +1,4 @@
-"""The plain mean of the parameters along a run."""
+"""The mean of the parameters of a training run."""
 
 from typing import NamedTuple
 
@@ -14,11 +14,11 @@ from jaxtricks.averaging._averager import Averager
 
 
 class PolyakAverageState(NamedTuple):
-    """The running mean.
+    """The state of `polyak_average`.
 
     Attributes:
-        count: updates so far.
-        average: of the parameters since the start; zeros before it.
+        count: number of updates so far.
+        average: mean of the parameters since averaging began; zeros before that.
     """
 
     count: Int[Array, ""]
@@ -26,21 +26,22 @@ class PolyakAverageState(NamedTuple):
 
 
 def polyak_average(*, start: int | Int[Array, ""] = 0) -> Averager:
-    r"""Averages all parameters from update `start` on, with equal weights.
+    r"""Computes the mean of the parameters of all updates after the first `start` updates.
 
-    $\bar\theta_n = \bar\theta_{n-1} + (\theta_n - \bar\theta_{n-1}) / n$, which is the mean of the
-    $n$ parameters since the start.
+    $\bar\theta_n = \bar\theta_{n-1} + (\theta_n - \bar\theta_{n-1}) / n$ is the mean of the
+    parameters of the first $n$ updates after averaging began.
 
-    Batch-norm statistics taken with other parameters do not fit the average: re-estimate them with
-    `recalibrate_batch_norm`, which this averager does not do.
+    Batch-norm statistics computed with other parameters do not fit the average. Re-estimate them
+    with `recalibrate_batch_norm`; this averager does not do so.
 
     Args:
-        start: the number of updates before averaging begins, at least 0, because early parameters
-            are far from the optimum and keep their weight for ever; until then the average is the
-            latest parameters.
+        start: number of updates before averaging begins, at least 0. Until then the output is the
+            latest parameters. Early parameters are far from the optimum, and the weight of each
+            in the mean is as large as that of a late one.
 
     Raises:
-        ValueError: `start` is negative; in `update`, `params` has another structure than in `init`.
+        ValueError: `start` is negative; in `update`, the structure or shapes of `params` differ
+            from those in `init`.
         TypeError: `start` is not an integer; in `init` and `update`, a leaf is not real and
             floating.
 

@@ -1,4 +1,4 @@
-"""The batch-norm statistics of a model whose weights did not come from training."""
+"""New batch-norm statistics for weights that do not come directly from training."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from jaxtricks._tree_checks import check_real_tree
 from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.normalization import BatchNorm
 
-_PROBE = 2.0**60  # a statistic next to which any batch's own is rounded away
+_PROBE = 2.0**60  # a statistic so large that adding a batch's statistic does not change it
 
 
 def recalibrate_batch_norm(
@@ -27,41 +27,45 @@ def recalibrate_batch_norm(
     *,
     unbiased: bool = False,
 ) -> dict[str, PyTree]:
-    r"""Re-estimates the batch-norm statistics at fixed weights, from training batches.
+    r"""Re-estimates batch-norm statistics for given weights from training batches.
 
-    $\mu = \mathrm{mean}_b\, \mu_b$ and $\sigma^2 = \mathrm{mean}_b\, \sigma_b^2$, every batch
-    weighing the same. Do so for averaged weights: the statistics kept in training belong to other
-    weights. The model runs once over the batches in training mode, where each layer normalises by
-    the batch, so all layers are estimated at once. The next training step may go on from them.
+    The new statistics are means over the batches $b$ with equal weights:
+    $\mu = \mathrm{mean}_b\, \mu_b$ and $\sigma^2 = \mathrm{mean}_b\, \sigma_b^2$. Use it for
+    averaged weights, because the statistics from training belong to other weights. The model runs
+    once over the batches in training mode, where each layer normalises by the batch, so one pass
+    estimates all layers. Training can continue from the new statistics.
 
-    Any layer will do that keeps floating statistics $r$ in the collection `"batch_stats"`, does not
-    use them in training, and moves them by $r \leftarrow d r + (1 - d) b$, such as
-    `flax.linen.BatchNorm`. The keep factor $d$ is found by starting from a huge $r$, next to which
-    $b$ vanishes, and $b$ by starting from 0: it is right to $10^{-7} / (1 - d)$ of itself. A
-    statistic that the model does not move ($d = 1$) stays, and so do whole numbers in the
-    collection. A model without the collection has nothing to estimate: its state comes back as it
-    is, and `apply` is not called.
+    It works for every layer that stores floating statistics $r$ in the collection `"batch_stats"`,
+    does not use them in training, and updates them by $r \leftarrow d r + (1 - d) b$, such as
+    `flax.linen.BatchNorm`. The factor $d$ is found by running a batch from a huge $r$, which makes
+    $b$ negligible; $b$ is found by running each batch from $r = 0$. The relative error of the
+    estimate is about $10^{-7} / (1 - d)$. A statistic that the model does not update ($d = 1$) and
+    integers in the collection stay unchanged. For a model without the collection the other
+    collections are returned unchanged, and `apply` is not called.
 
     Args:
         apply: `(variables, batch) -> model state`: runs the model in training mode and returns the
             collections that it updated.
         variables: `"params"` and the model's other collections.
-        examples: a tree of arrays whose first axis is the example, in random order (batches sorted
-            by class vary too little), preprocessed as in training.
-        batch_size: that of training; what is left over by whole batches is not used.
+        examples: a tree of arrays whose first axis is the example, preprocessed as in training and
+            in random order: within a batch sorted by class the variance is too small.
+        batch_size: the batch size of training. Examples beyond the last full batch are not used.
         unbiased: whether to multiply the variance of each `flax.linen.BatchNorm` and
-            `normalization.BatchNorm` by $N / (N - 1)$, $N$ the values per feature in a batch,
-            unless it does so itself (`unbiased_running_var`). Other layers keep their own
-            convention.
+            `normalization.BatchNorm` by $N / (N - 1)$, where $N$ is the number of values per
+            feature in a batch, unless the layer does so itself (`unbiased_running_var`). The
+            variance of other layers is not changed.
 
     Returns:
         The collections other than `"params"`, with new statistics.
 
     Raises:
-        ValueError: `batch_size` is under 1 or above the number of examples, `examples` differ in
-            number, there are no `"params"`, `apply` returned no `"batch_stats"` or moves no
-            statistic, or `unbiased` finds no layer, one with a single value per feature, or a mask.
-        TypeError: `batch_size` is not an integer, or `apply` did not return a mapping.
+        ValueError: `batch_size` is under 1 or above the number of examples, the arrays in
+            `examples` differ in length, `variables` has no `"params"`, `apply` returns no
+            `"batch_stats"` or updates no statistic, or `unbiased` is set and `apply` calls no
+            batch-norm layer, or calls one with a mask or with a single value per feature.
+        TypeError: `batch_size` is not an integer, `variables` or the result of `apply` is not a
+            mapping, `apply` is not a function, `unbiased` is not a bool, or a leaf of `examples` is
+            not an array of real numbers.
 
     Example:
         >>> class Model(nn.Module):
@@ -117,11 +121,13 @@ def recalibrate_batch_norm(
 
 
 def count_batches(examples: PyTree, batch_size: int) -> int:
-    """How many whole batches there are."""
+    """Counts the full batches in `examples`, whose arrays must have the same length."""
     check_integer("batch_size", batch_size, low=1)
     check_real_tree("examples", examples)
     if not all(map(jnp.ndim, jax.tree.leaves(examples))):
-        raise ValueError(f"examples must have an axis of examples, got {shown(examples)}.")
+        raise ValueError(
+            f"examples must be arrays whose first axis is the example, got {shown(examples)}."
+        )
     sizes = {len(leaf) for leaf in jax.tree.leaves(examples)}
     if len(sizes) != 1:
         raise ValueError(f"examples must be arrays of one length, got lengths {sorted(sizes)}.")
@@ -132,7 +138,7 @@ def count_batches(examples: PyTree, batch_size: int) -> int:
 
 
 def _filled(stats: PyTree, value: float) -> PyTree:
-    """The same tree, every floating statistic at `value`, in float32 or wider."""
+    """Sets every floating statistic of a tree to `value`, in float32 or wider."""
 
     def fill(leaf: Array) -> Array:
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
@@ -143,13 +149,13 @@ def _filled(stats: PyTree, value: float) -> PyTree:
 
 
 def _check_updated(keep: PyTree, old: PyTree) -> None:
-    """Checks that the model moves its statistics; traced ones pass."""
+    """Checks that the model updates a statistic; traced values are not checked."""
     pairs = zip(jax.tree.leaves(keep), jax.tree.leaves(old), strict=True)
     factors_found = [k for k, before in pairs if jnp.issubdtype(before.dtype, jnp.floating)]
     if any(isinstance(k, jax.core.Tracer) for k in factors_found):
         return
     if factors_found and all(np.all(np.asarray(k) == 1) for k in factors_found):
-        raise ValueError("apply must run the model in training mode, got statistics as they were.")
+        raise ValueError("apply must run the model in training mode: it updated no statistic.")
 
 
 def _add(total: Array, new: Array) -> Array:
@@ -157,14 +163,14 @@ def _add(total: Array, new: Array) -> Array:
 
 
 def _statistics(updated: Mapping[str, PyTree]) -> PyTree:
-    check_instance("what apply returned", updated, Mapping)
+    check_instance("the result of apply", updated, Mapping)
     if "batch_stats" not in updated:
         raise ValueError(f'apply must return "batch_stats" too, got {sorted(updated)}.')
     return updated["batch_stats"]
 
 
 def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -> PyTree:
-    """A tree like the statistics: N / (N - 1) at biased variances of batch norms, else 1."""
+    """Makes a tree of factors: N / (N - 1) for each biased batch-norm variance, otherwise 1."""
     factors = jax.tree.map(lambda _: 1.0, variables["batch_stats"])
     flat = traverse_util.flatten_dict(factors)
     found = []
@@ -175,22 +181,24 @@ def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -
             x = args[0] if args else kwargs["x"]
             if kwargs.get("mask") is not None:
                 raise ValueError(
-                    "unbiased needs batch norm without a mask: leave out what does not count."
+                    "unbiased needs batch norm without a mask: leave out examples that do not count"
+                    f" or set unbiased=False; {'/'.join(layer.path)} has a mask."
                 )
             size = x.size // layer.get_variable("batch_stats", "var").size
             if layer.axis_name is not None:
                 size *= jax.lax.axis_size(layer.axis_name)
             if size < 2:
-                raise ValueError(f"unbiased needs two values per feature, got {size}.")
+                raise ValueError(f"unbiased needs at least two values per feature, got {size}.")
             corrected = getattr(layer, "unbiased_running_var", False)
             flat[(*layer.path, "var")] = 1.0 if corrected else size / (size - 1)
             found.append(layer.path)
         return run(*args, **kwargs)
 
-    with nn.intercept_methods(record), jax.disable_jit():  # nn.jit keeps traces, and calls no layer
+    with nn.intercept_methods(record), jax.disable_jit():  # a cached trace of nn.jit calls no layer
         jax.eval_shape(lambda variables: apply(variables, batch(0)), variables)
     if not found:
         raise ValueError(
-            "unbiased found no BatchNorm of flax.linen or of jaxtricks; is the model one of nnx?"
+            "unbiased found no BatchNorm of flax.linen or of jaxtricks; models of flax.nnx do not "
+            "support it."
         )
     return traverse_util.unflatten_dict(flat)

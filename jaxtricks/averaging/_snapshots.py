@@ -1,4 +1,4 @@
-"""Several models for the training time of one: the parameters at the ends of cycles."""
+"""Snapshots of the parameters: several models from one training run."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from jaxtricks.averaging._averager import Averager
 
 
 class Snapshots(NamedTuple):
-    """The kept parameter trees, stacked. The order of the slots is not the order of their age.
+    """The stacked snapshots that `snapshots` returns; a new one takes the slot of the oldest.
 
     Attributes:
-        params: a tree like the parameters, each leaf with a first axis of `capacity` slots. A slot
+        params: a tree like the parameters; each leaf has a first axis of `capacity` slots. A slot
             that is still empty holds the parameters given to `init`.
-        steps: the updates at whose end they were taken, counted from 1; 0 for an empty slot.
-        weights: 1 for each snapshot, 0 for each empty slot; for `ensemble_predictions`.
+        steps: the update after which each snapshot was taken, counted from 1; 0 in an empty slot.
+        weights: 1 for each snapshot and 0 for each empty slot, as `ensemble_predictions` expects.
     """
 
     params: PyTree
@@ -29,7 +29,14 @@ class Snapshots(NamedTuple):
 
 
 class SnapshotsState(NamedTuple):
-    """`count`: updates so far. `taken`: snapshots so far. `params`, `steps`: those kept."""
+    """The state of `snapshots`.
+
+    Attributes:
+        count: number of updates so far.
+        taken: number of snapshots taken so far, including those replaced since.
+        params: as in `Snapshots`.
+        steps: as in `Snapshots`.
+    """
 
     count: Int[Array, ""]
     taken: Int[Array, ""]
@@ -38,27 +45,27 @@ class SnapshotsState(NamedTuple):
 
 
 def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]]) -> Averager:
-    """Keeps the parameters of the last `capacity` updates that `at` chooses.
+    """Keeps the parameters of the latest `capacity` updates for which `at` is true.
 
-    Let each snapshot predict, and average the predictions:
+    Compute the predictions of each snapshot, then average them:
 
         kept, state = averager.update(params, state)
         logits = jax.vmap(lambda params: model.apply({"params": params}, x))(kept.params)
         log_probabilities = ensemble_predictions(logits, weights=kept.weights)
 
-    Each member needs batch-norm statistics of its own: put them in the tree with the parameters, or
-    re-estimate them with `recalibrate_batch_norm`, which this averager does not do.
+    Each snapshot needs batch-norm statistics of its own. Put them in the tree with the parameters,
+    or re-estimate them with `recalibrate_batch_norm`; this averager does not do so.
 
     Args:
-        capacity: trees kept, at least 1; a new one replaces the oldest. The memory is that of
-            `capacity` models.
-        at: whether to keep the parameters after update `count`, counted from 0, a traceable
-            function: `cycle_ends(n)` for every `n` updates, `cycle_ends(n, multiplier=m)` with
-            `schedules.cosine_restarts`.
+        capacity: number of snapshots stored, at least 1. A new snapshot replaces the oldest. They
+            take the memory of `capacity` models.
+        at: a traceable function of `count`, the number of the update counted from 0; it tells
+            whether to keep the parameters of that update. Use `cycle_ends(n)` for every `n`-th
+            update and `cycle_ends(n, multiplier=m)` with `schedules.cosine_restarts`.
 
     Raises:
-        ValueError: `capacity` is under 1; in `update`, `params` has another structure or other
-            shapes than in `init`.
+        ValueError: `capacity` is under 1; in `update`, the structure or shapes of `params` differ
+            from those in `init`.
         TypeError: `capacity` is not an integer, or `at` is not a function.
 
     Example:
@@ -87,7 +94,7 @@ def snapshots(capacity: int, *, at: Callable[[Int[Array, ""]], Bool[Array, ""]])
         count, take = optax.safe_increment(state.count), at(state.count)
         slot = state.taken % capacity
 
-        def put(stack: Array, leaf: Array) -> Array:  # one slot is written, the others stay
+        def put(stack: Array, leaf: Array) -> Array:
             return stack.at[slot].set(jnp.where(take, jnp.asarray(leaf, stack.dtype), stack[slot]))
 
         stack = jax.tree.map(put, state.params, params)

@@ -1,4 +1,4 @@
-"""Data sets as arrays in memory or as streams, their order in an epoch, and their scale."""
+"""Data sets in memory or as streams, the order of an epoch's batches, and preprocessing."""
 
 from jaxtricks.data._check_examples import check_examples as check_examples
 from jaxtricks.data._epoch_order import Order as Order

@@ -1,4 +1,4 @@
-"""What can be wrong with examples, found before anything is compiled."""
+"""Checks of a data set's images, labels and weights, before a program is compiled for them."""
 
 from collections.abc import Mapping
 
@@ -11,30 +11,35 @@ from jaxtricks._check_fits import check_rows_fit
 from jaxtricks._checks import check_instance, check_integer
 
 Values = Shaped[np.ndarray, "n *rest"]
-Numbers = Int[np.ndarray, " n"]  # of the examples that rows belong to
+Numbers = Int[np.ndarray, " n"]  # the number of the example in each row
 
 
 def check_examples(
     examples: Mapping[str, Shaped[jax.Array | np.ndarray, "..."]], *, classes: int | None = None
 ) -> None:
-    """Checks a dict of arrays whose first axis is the example; it changes nothing.
+    """Checks the arrays of a data set, without changing them.
 
-    `"image"` is uint8 `[n, height, width, channels]`, or floating after preprocessing, then also
-    `[n, features]`. `"label"` is whole `[n]`, from 0, or floating `[n, classes]`, each row
-    probabilities. `"weight"` is `[n]`, floating, whole or bool, not negative, and float32 holds the
-    sum. Arrays of other names are only compared in length and searched for NaN and infinities. No
-    number may be one that JAX would change beyond rounding, such as the label 2^32, which becomes
-    0. An example of weight 0 is absent: it may hold anything.
+    These arrays are allowed, all of the same length `n` and with finite values:
+
+    - `"image"`: uint8 `[n, height, width, channels]`, or floating after preprocessing, of the same
+      shape or `[n, features]`.
+    - `"label"`: integer `[n]`, counted from 0, or floating `[n, classes]`, whose rows are
+      probabilities.
+    - `"weight"`: `[n]`, floating, integer or bool, not negative, with a sum that float32 can hold.
+      The other arrays may hold any value in examples of weight 0.
+    - Arrays with other names, of any shape.
+
+    Every number must fit into the dtype in which JAX stores it: the label `2**32` would become 0.
 
     Args:
-        examples: such as one of the splits that `load` gives.
-        classes: how many there are; None checks only that no label is negative.
+        examples: a dict of arrays whose first axis is the example, such as a split from `load`.
+        classes: number of classes, at least 1; None checks only that no label is negative.
 
     Raises:
-        TypeError: something is not an array, or of another type than these.
-        ValueError: there is no example, or lengths, shapes or values are not as above. Floating
-            `[n, height, width, channels]` images of whole numbers up to more than 1 were not
-            preprocessed, and are refused too.
+        TypeError: `examples` is not a mapping, a value is not an array, or a dtype is not allowed.
+        ValueError: there is no example, or a length, shape or value is not as above. Floating
+            images `[n, height, width, channels]` are also refused if their values are nonnegative
+            integers with a maximum above 1, because they were not preprocessed.
 
     Example:
         >>> image = np.zeros((2, 8, 8, 1), np.uint8)
@@ -52,7 +57,9 @@ def check_examples(
             raise TypeError(f"{name} must be an array, got {values!r}.")
         arrays[name] = np.asarray(values)
         if not arrays[name].ndim:
-            raise ValueError(f"{name} must have an axis of examples, got {values!r}.")
+            raise ValueError(
+                f"{name} must be an array whose first axis is the example, got {values!r}."
+            )
     sizes = {name: len(values) for name, values in arrays.items()}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"examples must have arrays of one length, got {sizes}.")
@@ -76,7 +83,7 @@ def check_examples(
 
 
 def check_finite(name: str, values: Values, numbers: Numbers) -> None:
-    """Refuses NaN and infinities."""
+    """Raises an error if a value is NaN or infinite."""
     if is_floating(values):
         where = np.argwhere(~np.isfinite(values))
         if len(where):
@@ -86,7 +93,7 @@ def check_finite(name: str, values: Values, numbers: Numbers) -> None:
 
 
 def check_image(images: Values) -> None:
-    """Refuses images that a model would take for something else."""
+    """Raises an error if images have a wrong dtype or shape, or were not preprocessed."""
     if images.dtype != np.uint8 and not is_floating(images):
         raise TypeError(
             f"image must be uint8 (0 to 255), or floating after preprocessing, got {images.dtype}."
@@ -100,21 +107,21 @@ def check_image(images: Values) -> None:
     if preprocessed and images.ndim == 4 and images.min() >= 0 and images.max() > 1:
         if np.array_equal(images, np.floor(images)):
             raise ValueError(
-                f"image must be preprocessed or uint8, got {images.dtype} with whole numbers up "
-                f"to {images.max()}."
+                f"image must be preprocessed or uint8, got {images.dtype} with integer values up to"
+                f" {images.max()}."
             )
 
 
 def check_label(labels: Values, classes: int | None, numbers: Numbers) -> None:
-    """Refuses labels that are neither whole numbers nor rows of probabilities, or out of range."""
+    """Raises an error if labels are neither classes in range nor rows of probabilities."""
     integer = np.issubdtype(labels.dtype, np.integer)
     if not integer and not is_floating(labels):
-        raise TypeError(f"label must be whole or floating, got {labels.dtype}.")
+        raise TypeError(f"label must be integer or floating, got {labels.dtype}.")
     if labels.ndim != (1 if integer else 2):
-        wanted = "whole [n]" if integer else "whole [n] or floating [n, classes]"
+        wanted = "integer [n]" if integer else "integer [n] or floating [n, classes]"
         raise ValueError(
-            f"label must be {wanted}, got {labels.dtype} {list(labels.shape)}: targets of another "
-            "kind have another name."
+            f"label must be {wanted}, got {labels.dtype} {list(labels.shape)}: give targets of "
+            "another kind another name."
         )
     if integer:
         refuse("label", "not be negative", labels, labels < 0, numbers)
@@ -130,20 +137,20 @@ def check_label(labels: Values, classes: int | None, numbers: Numbers) -> None:
 
 
 def check_weight(weights: Values, numbers: Numbers) -> None:
-    """Refuses weights that are not one number of at least 0 per example, or have no finite sum."""
+    """Raises an error unless weights are `[n]`, at least 0, and have a sum within float32."""
     if not is_floating(weights) and weights.dtype.kind not in "iub":
-        raise TypeError(f"weight must be floating, whole or bool, got {weights.dtype}.")
+        raise TypeError(f"weight must be floating, integer or bool, got {weights.dtype}.")
     if weights.ndim != 1:
         raise ValueError(f"weight must be [n], got the shape {weights.shape}.")
     check_finite("weight", weights, numbers)
     refuse("weight", "not be negative", weights, weights < 0, numbers)
     total = weights.astype(np.float64).sum()
     if total > np.finfo(np.float32).max:
-        raise ValueError(f"weight must have a sum that float32 holds, got {total:g}.")
+        raise ValueError(f"weight must have a sum that float32 can hold, got {total:g}.")
 
 
 def refuse(name: str, rule: str, values: Values, broken: Values, numbers: Numbers) -> None:
-    """Raises with the first value that breaks a rule, if there is one."""
+    """Raises an error that shows the first value for which `broken` is true, if there is one."""
     where = np.flatnonzero(broken)
     if len(where):
         row = where[0]
@@ -151,5 +158,5 @@ def refuse(name: str, rule: str, values: Values, broken: Values, numbers: Number
 
 
 def is_floating(values: Values) -> bool:
-    """Whether these are floats, those of half the width included that NumPy has no kind for."""
+    """Says whether the dtype is floating; unlike NumPy's own test, it knows bfloat16."""
     return bool(jnp.issubdtype(values.dtype, jnp.floating))

@@ -1,4 +1,4 @@
-"""Image files as arrays: PNG and JPEG alone, and no larger than they may be."""
+"""Decoding of PNG and JPEG images into arrays, with a check of their size."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -11,13 +11,15 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def decoder_of(name: str, features: Features) -> Callable[[bytes], np.ndarray]:
-    """Makes a function from a PNG or JPEG file to height x width x channels, like TFDS's own.
+    """Makes a function that decodes a PNG or JPEG file to `[height, width, channels]`.
 
-    Other formats are refused, since Pillow starts programs for some of them. The size that a file
-    states is compared with the data set's before anything is decoded.
+    The result is that of TFDS's decoder. Other formats are refused, since Pillow starts external
+    programs for some of them. The size in the file's header is compared with that of the data set
+    before the pixels are decoded.
 
     Raises:
-        ValueError: by the function: the file is damaged, of another format or of another size.
+        ValueError: when the function is called, the file is damaged, of another format or of
+            another size.
     """
     from PIL import Image
 
@@ -27,8 +29,8 @@ def decoder_of(name: str, features: Features) -> Callable[[bytes], np.ndarray]:
     def decode(encoded: bytes) -> np.ndarray:
         try:
             image = Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG"))
-        except Exception as error:  # headers have no closed list of errors
-            raise ValueError(f"{name} has an image that is no PNG or JPEG: {error}") from error
+        except Exception as error:  # Pillow does not document what it raises for bad headers
+            raise ValueError(f"{name} has an image that is not PNG or JPEG: {error}") from error
         if height not in (None, image.height) or width not in (None, image.width):
             raise ValueError(
                 f"{name} must have images of {height} x {width}, got a file of {image.height} x "
@@ -49,15 +51,15 @@ def decoder_of(name: str, features: Features) -> Callable[[bytes], np.ndarray]:
 
 
 def stack(name: str, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Puts images into one array.
+    """Stacks images into one array.
 
     Raises:
-        ValueError: they have several shapes.
+        ValueError: the images have different shapes.
     """
     shapes = sorted({image.shape for image in images})
     if len(shapes) > 1:
         raise ValueError(
-            f"{name} must have images of one shape, got {shapes[0]} and {shapes[-1]}: read it by "
-            "jaxtricks.data.TfdsSource with a transform that makes them equal."
+            f"{name} must have images of one shape, got {shapes[0]} and {shapes[-1]}: read it with "
+            "jaxtricks.data.TfdsSource and a transform that makes the shapes equal."
         )
     return np.stack(images)

@@ -1,4 +1,4 @@
-"""A copy of those images of a prepared data set that were decoded before."""
+"""A cache file of the decoded images of a prepared data set."""
 
 import contextlib
 import hashlib
@@ -13,16 +13,16 @@ from jaxtyping import Int, Int32, UInt8
 from jaxtricks._checked_file import read_checked, write_checked
 from jaxtricks.data._tfds import prepared_version
 
-FORMAT = 1  # another number makes every older copy unused
+FORMAT = 1  # version of the file format; copies of other versions are not used
 
 
 class Decoded(NamedTuple):
-    """One split: the labels of all examples, and the images of some.
+    """One split: the labels of all examples, and the images of some examples.
 
     Attributes:
-        labels: of every example.
-        places: the numbers of the examples that `images` belong to, ascending.
-        images: in the order of `places`.
+        labels: the labels of all examples.
+        places: the numbers of the examples in `images`, in increasing order.
+        images: the decoded images, in the order of `places`.
     """
 
     labels: Int32[np.ndarray, " n"]
@@ -31,17 +31,22 @@ class Decoded(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """Where the copy of a prepared data set is or would be, and the files it must be made from."""
+    """The file for the decoded copy of a prepared data set, and the identity of its source.
+
+    Attributes:
+        file: path of the copy, which may not exist yet.
+        origin: a SHA-256 sum that identifies the prepared files.
+    """
 
     file: Path
     origin: UInt8[np.ndarray, "32"]
 
 
 def find_copy(name: str, data_dir: str | os.PathLike[str] | None) -> Copy | None:
-    """Names the copy of the newest prepared version of a data set; None if there is no place.
+    """Finds the copy of the newest prepared version of a data set; None without a home folder.
 
-    Its origin is a SHA-256 sum of the data set's name and version, of the name, size and times of
-    every prepared file, and of Pillow's version, since decoders of JPEG may differ.
+    `origin` is a SHA-256 sum of the data set's name and version, of the name, size and times of
+    every prepared file, and of Pillow's version, since its versions may decode JPEG differently.
 
     Raises:
         FileNotFoundError: the data set is not prepared.
@@ -68,17 +73,19 @@ def find_copy(name: str, data_dir: str | os.PathLike[str] | None) -> Copy | None
 
 
 def cache_folder() -> Path:
-    """The folder of all copies. A relative `XDG_CACHE_HOME` is ignored, as its standard demands.
+    """Gives the folder of all copies.
+
+    A relative path in `XDG_CACHE_HOME` is ignored, as the XDG standard requires.
 
     Raises:
-        RuntimeError: it would be in the home folder, which is unknown.
+        RuntimeError: the folder would be in the home folder, which is unknown.
     """
     given = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "jaxtricks"
 
 
 def read_copy(copy: Copy) -> tuple[Decoded, Decoded] | None:
-    """Gives `train` and `test`, or None if there is no intact copy of these prepared files."""
+    """Reads `train` and `test`; None if there is no intact copy of these prepared files."""
     try:
         arrays = read_checked(copy.file)
     except (OSError, ValueError):
@@ -91,7 +98,7 @@ def read_copy(copy: Copy) -> tuple[Decoded, Decoded] | None:
 
 
 def is_consistent(split: Decoded) -> bool:
-    """Whether the arrays of a split fit together."""
+    """Says whether the dtypes, shapes and values of a split's arrays agree with each other."""
     labels, places, images = split
     return bool(
         labels.dtype == np.int32
@@ -106,7 +113,7 @@ def is_consistent(split: Decoded) -> bool:
 
 
 def write_copy(copy: Copy, train: Decoded, test: Decoded) -> None:
-    """Writes or replaces the copy, if that is possible; leaves no part of a file if it is not."""
+    """Writes or replaces the copy; if that fails, no partial file is left and no error raised."""
     arrays = {
         f"{split}_{field}": values
         for split, decoded in (("train", train), ("test", test))

@@ -1,8 +1,8 @@
-"""What the JSON files of a prepared data set say, read as data alone.
+"""The description of a prepared data set, read from its JSON files without running code.
 
-TensorFlow Datasets imports whatever class `features.json` names, and runs it. Here the two features
-that are read are built from a closed list, the others are not looked at, and the names of files are
-made from a closed list of placeholders.
+TensorFlow Datasets imports and runs every class that `features.json` names. This module instead
+accepts one class of image feature and one of label feature, ignores the other features, and allows
+a fixed list of placeholders in file names.
 """
 
 import json
@@ -22,11 +22,11 @@ PLACEHOLDERS = "DATASET|SPLIT|FILEFORMAT|SHARD_INDEX|NUM_SHARDS|SHARD_X_OF_Y"
 
 
 class Features(NamedTuple):
-    """The two features of classified images.
+    """The image and label features of a data set of classified images.
 
     Attributes:
-        shape: height, width and channels, None where they differ.
-        classes: how many there are.
+        shape: height, width and channels; None for a size that differs between images.
+        classes: number of classes.
     """
 
     shape: tuple[int | None, ...]
@@ -34,12 +34,12 @@ class Features(NamedTuple):
 
 
 class Files(NamedTuple):
-    """How the records of a data set lie in files.
+    """The files of a data set and the number of records in each.
 
     Attributes:
-        name: of the data set.
-        file_format: such as `array_record`.
-        splits: the template of the files' names and the number of records in each, by split.
+        name: name of the data set.
+        file_format: file format, such as `array_record`.
+        splits: for each split, the template of its file names and the record count of each file.
     """
 
     name: str
@@ -48,25 +48,28 @@ class Files(NamedTuple):
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """An object of JSON.
+    """Reads a JSON file that holds an object.
 
     Raises:
-        ValueError: the file cannot be read, or is torn.
+        ValueError: the file cannot be read, or does not hold a JSON object.
     """
     try:
         tree = json.loads(read_regular(file, most=MAX_JSON_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{file} is damaged: {error}. Prepare the data set again.") from error
     if not isinstance(tree, dict):
-        raise ValueError(f"{file} is damaged: it holds no object. Prepare the data set again.")
+        raise ValueError(
+            f"{file} is damaged: it must hold an object, got a {type(tree).__name__}. Prepare the "
+            "data set again."
+        )
     return tree
 
 
 def read_features(name: str, directory: Path) -> Features:
-    """The shape of the images and the number of classes.
+    """Reads the shape of the images and the number of classes.
 
     Raises:
-        ValueError: `features.json` is damaged, or the data are no images with classes.
+        ValueError: `features.json` is damaged, or the data set does not hold classified images.
     """
     file = directory / "features.json"
     tree = read_json(file)
@@ -74,30 +77,30 @@ def read_features(name: str, directory: Path) -> Features:
     missing = {"image", "label"} - set(features)
     if missing:
         raise ValueError(
-            f"{name} must be a set of classified images, but has no {sorted(missing)}."
+            f"{name} must be a data set of classified images, but has no {sorted(missing)}."
         )
     image, label = (entry(file, features, feature) for feature in ("image", "label"))
     kind, pixels = image.get("pythonClassName"), image.get("image")
     if kind != IMAGE or not isinstance(pixels, dict) or pixels.get("dtype") != "uint8":
-        raise ValueError(f"{name} must have uint8 images, its feature image is {shown(image)}.")
+        raise ValueError(f"{name} must have uint8 images, got the feature {shown(image)}.")
     kind, counts = label.get("pythonClassName"), label.get("classLabel")
     if kind != LABEL or not isinstance(counts, dict):
-        raise ValueError(
-            f"{name} must have one class per image, its feature label is {shown(label)}."
-        )
+        raise ValueError(f"{name} must have one class per image, got the feature {shown(label)}.")
     sizes = entry(file, pixels, "shape").get("dimensions")
     shape = [integer(file, size) for size in sizes] if isinstance(sizes, list) else []
     classes = integer(file, counts.get("numClasses"))
     if len(shape) != 3 or 0 in shape or classes < 1:
-        raise ValueError(f"{file} is damaged: images are {shape} in {classes} classes.")
+        raise ValueError(
+            f"{file} is damaged: the image shape is {shape}, the number of classes {classes}."
+        )
     return Features(tuple(None if size < 0 else size for size in shape), classes)
 
 
 def read_files(directory: Path) -> Files:
-    """The names and lengths of the files.
+    """Reads the names of the files and the number of records in each.
 
     Raises:
-        ValueError: `dataset_info.json` is damaged, or names files outside of the folder.
+        ValueError: `dataset_info.json` is damaged, or names files outside its folder.
     """
     file = directory / "dataset_info.json"
     tree = read_json(file)
@@ -110,50 +113,56 @@ def read_files(directory: Path) -> Files:
         lengths = split.get("shardLengths", [])
         check_names(file, [name, file_format, split.get("name")], template)
         if not isinstance(lengths, list):
-            raise ValueError(f"{file} is damaged: the lengths of a split are {shown(lengths)}.")
+            raise ValueError(
+                f"{file} is damaged: shardLengths must be a list, got {shown(lengths)}."
+            )
         found[split["name"]] = template, [integer(file, length, low=0) for length in lengths]
     return Files(str(name), str(file_format), found)
 
 
 def check_names(file: Path, names: list[Any], template: Any) -> None:
-    """Checks that no name leads out of the folder.
+    """Checks that every name and the template stay inside the data set's folder.
 
     Raises:
-        ValueError: one may.
+        ValueError: one of them may lead out of the folder.
     """
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(r"[\w+-][\w.+-]{0,99}", name):
-            raise ValueError(f"{file} is damaged: {shown(name)} is no part of a file's name.")
+            raise ValueError(f"{file} is damaged: {shown(name)} is not allowed in a file name.")
     parts = rf"(?:[\w.+-]|\{{(?:{PLACEHOLDERS})\}}){{1,100}}"
     if (
         not isinstance(template, str)
         or not re.fullmatch(rf"{parts}(?:/{parts})*", template)
         or {".", ".."} & set(template.split("/"))
     ):
-        raise ValueError(f"{file} is damaged: {shown(template)} leads out of the folder.")
+        raise ValueError(
+            f"{file} is damaged: {shown(template)} is not a template of file names in its folder."
+        )
 
 
 def entry(file: Path, tree: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """The object under some keys.
+    """Finds the JSON object at a path of keys.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no object at the path.
     """
     inner: Any = tree
     for key in keys:
         inner = inner.get(key) if isinstance(inner, Mapping) else None
     if not isinstance(inner, dict):
-        raise ValueError(f"{file} is damaged: it has no {'.'.join(keys)}.")
+        raise ValueError(f"{file} is damaged: it has no object {'.'.join(keys)}.")
     return inner
 
 
 def integer(file: Path, value: Any, *, low: int = -1) -> int:
-    """A whole number, which JSON of this kind has as text.
+    """Converts an integer, which TFDS writes as text, from a JSON file.
 
     Raises:
-        ValueError: it is none, too small, or larger than any count of TFDS.
+        ValueError: the value is not an integer, is under `low`, or is 2^62 or more.
     """
     digits = isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value)
     if not digits and type(value) is not int or not low <= int(value) < 2**62:
-        raise ValueError(f"{file} is damaged: {shown(value)} is no number from {low}.")
+        raise ValueError(
+            f"{file} is damaged: an integer of at least {low} is needed, got {shown(value)}."
+        )
     return int(value)

@@ -9,17 +9,17 @@ from jaxtricks.data._splits import Split
 
 
 def read_digits() -> Split:
-    """Gives all digits, 8 x 8, their 17 levels of grey spread over 0 to 255.
+    """Reads the 8 x 8 digits and scales their 17 grey levels to the range 0 to 255.
 
-    The same as `sklearn.datasets.load_digits`, whose file this reads: to import scikit-learn takes
-    ten times as long.
+    It reads the file of `sklearn.datasets.load_digits` directly, because importing scikit-learn
+    takes ten times as long.
 
     Raises:
         ImportError: scikit-learn is not installed.
     """
     package = importlib.util.find_spec("sklearn")
     if package is None or package.origin is None:
-        raise ImportError("digits needs scikit-learn: install jaxtricks[data].")
+        raise ImportError("'digits' needs scikit-learn: install jaxtricks[data].")
     table = np.loadtxt(
         Path(package.origin).with_name("datasets") / "data/digits.csv.gz", delimiter=","
     )

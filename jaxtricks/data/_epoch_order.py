@@ -1,4 +1,4 @@
-"""Which examples make up each batch of an epoch."""
+"""The order of the examples in the batches of an epoch."""
 
 from typing import Literal, NamedTuple
 
@@ -10,7 +10,12 @@ from jaxtricks._checks import check_choice, check_integer, check_key
 
 
 class Order(NamedTuple):
-    """One row per step. `indices`: into the examples; `weights`: 1, or 0 for padding."""
+    """The examples of each batch of an epoch, one row per step.
+
+    Attributes:
+        indices: numbers of the examples.
+        weights: 1 for each example, 0 for padding.
+    """
 
     indices: Int32[Array, "steps batch"]
     weights: Float[Array, "steps batch"]
@@ -24,22 +29,29 @@ def epoch_order(
     order: Literal["reshuffle", "cyclic", "with_replacement"] = "reshuffle",
     remainder: Literal["drop", "weight"] = "drop",
 ) -> Order:
-    """Lays out one epoch; scan over the rows.
+    """Chooses the examples of each batch of one epoch.
+
+    The result has one row per step; a training loop can `jax.lax.scan` over it.
 
     Args:
-        key: of this epoch: `fold_in(key, epoch)` makes the order a function of seed and epoch.
-        size: number of examples, at least 1 and at most 2^31 - 1, as places are counted in int32.
-        batch_size: at least 1; 1 is per-example SGD, `size` is batch gradient descent.
-        order: `"reshuffle"` visits each example once in a random order, `"cyclic"` once in their
-            own order (`key` is not used), `"with_replacement"` draws each place independently.
-        remainder: what becomes of the last `size % batch_size` places: `"drop"`, or `"weight"`,
-            a batch padded to full size with examples of weight 0, for a mean that divides by the
-            sum of the weights.
+        key: random key of this epoch, such as `jax.random.fold_in(key, epoch)`.
+        size: number of examples, from 1 to `2**31 - 1`.
+        batch_size: number of examples per batch, at least 1. With 1 it is per-example SGD, with
+            `size` batch gradient descent.
+        order: `"reshuffle"` visits each example once in a random order, and `"cyclic"` once in the
+            order of the data set (`key` is not used); `"with_replacement"` draws each example
+            independently.
+        remainder: what to do with the last `size % batch_size` examples. `"drop"` leaves them out;
+            `"weight"` adds a batch that is padded to full size with examples of weight 0, for a
+            mean that divides by the sum of the weights.
+
+    Returns:
+        Indices and weights, each `[steps, batch_size]`.
 
     Raises:
-        ValueError: a size is under 1 or too large, a name is unknown, or dropping would leave no
-            batch.
-        TypeError: `key` is not a typed key.
+        ValueError: `size` or `batch_size` is under 1 or too large, `order` or `remainder` is none
+            of these names, `key` is an array of keys, or `"drop"` would leave no batch.
+        TypeError: `key` is not a typed key, or `size` or `batch_size` is not an integer.
 
     Example:
         >>> order = epoch_order(jax.random.key(0), 5, 2, order="cyclic", remainder="weight")
@@ -56,12 +68,15 @@ def epoch_order(
     check_choice("order", order, ("reshuffle", "cyclic", "with_replacement"))
     check_choice("remainder", remainder, ("drop", "weight"))
     if remainder == "drop" and batch_size > size:
-        raise ValueError(f"batch_size {batch_size} leaves no whole batch of {size} examples.")
+        raise ValueError(
+            f"batch_size must be at most the {size} examples, got {batch_size}: "
+            'remainder="weight" pads the batch.'
+        )
     steps = size // batch_size if remainder == "drop" else -(-size // batch_size)
     most = jnp.iinfo(jnp.int32).max
     if steps * batch_size > most:
         raise ValueError(
-            f"batch_size must give at most {most} places, got {steps} batches of {batch_size}."
+            f"batch_size must give at most {most} indices, got {steps} batches of {batch_size}."
         )
     if order == "cyclic":
         places = jnp.arange(size, dtype=jnp.int32)

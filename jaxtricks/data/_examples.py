@@ -1,4 +1,4 @@
-"""What examples are, how many there are, and how a batch is taken from them."""
+"""The types of a data set, its number of examples, and how to take a batch from it."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -19,14 +19,14 @@ Arrays = TypeAliasType("Arrays", Mapping[str, Shaped[Array | np.ndarray, "..."]]
 
 @runtime_checkable
 class Source(Protocol):
-    """Examples that need not fit into memory, such as `TfdsSource`."""
+    """The interface of a data set that need not fit into memory, such as `TfdsSource`."""
 
     def __len__(self) -> int:
-        """The number of examples."""
+        """Gives the number of examples."""
         ...
 
     def __getitem__(self, indices: Int[np.ndarray, " n"], /) -> Arrays:
-        """The examples with these numbers, in this order: a dict of arrays."""
+        """Gives the examples with the numbers `indices`, in this order, as a dict of arrays."""
         ...
 
 
@@ -35,14 +35,14 @@ Rows = dict[str, Any]  # arrays, on the host or on the device
 
 
 def count_examples(examples: Examples, *, name: str = "examples") -> int:
-    """The number of examples, at least 1.
+    """Counts the examples of a data set, and checks that there is at least one.
 
     Args:
         examples: a dict of arrays whose first axis is the example, or a `Source`.
-        name: what an error calls them.
+        name: name of the argument in error messages.
 
     Raises:
-        TypeError: `examples` is neither.
+        TypeError: `examples` is neither a dict of arrays nor a `Source`, or `name` is not a string.
         ValueError: there is no example, or the arrays differ in length.
 
     Example:
@@ -66,27 +66,29 @@ def count_examples(examples: Examples, *, name: str = "examples") -> int:
 
 
 def check_source(name: str, examples: object) -> None:
-    """Checks what is not a dict of arrays.
+    """Checks that a data set that is not a dict of arrays is a `Source`.
 
     Raises:
-        TypeError: it is no `Source` either.
+        TypeError: it is not.
     """
     sequence = isinstance(examples, tuple | list | np.ndarray | jax.Array | str)
     if sequence or not isinstance(examples, Source):
         raise TypeError(
-            f"{name} must be a dict of arrays, or have __len__ and __getitem__, "
-            f"got a {type(examples).__name__}."
+            f"{name} must be a dict of arrays, or have __len__ and __getitem__, got a "
+            f"{type(examples).__name__}."
         )
 
 
 def check_rows(name: str, values: object) -> None:
-    """Checks an array with an axis of examples.
+    """Checks that a value is an array of at least one axis, which is the example.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: it is not.
     """
     if not isinstance(values, np.ndarray | jax.Array) or not values.ndim:
-        raise TypeError(f"{name} must be an array with an axis of examples, got {shown(values)}.")
+        raise TypeError(
+            f"{name} must be an array whose first axis is the example, got {shown(values)}."
+        )
 
 
 def take_batch(
@@ -94,22 +96,27 @@ def take_batch(
     indices: Int[Array | np.ndarray, " n"],
     weights: Float[Array | np.ndarray, " n"],
 ) -> Rows:
-    """The examples with these numbers as a batch, with the entry `"weight"`.
+    """Takes the examples with the given numbers as a batch with an entry `"weight"`.
 
-    NumPy indices give NumPy arrays, on the host; JAX indices give JAX arrays, also under `jit`.
+    With NumPy indices the batch holds NumPy arrays on the host; with JAX indices it holds JAX
+    arrays, also under `jax.jit`.
 
     Args:
-        examples: a dict of arrays whose first axis is the example, or, on the host, a `Source`.
-        indices: which examples, each under their number: JAX clips larger ones silently.
-        weights: of the places in the batch, 0 for padding. The examples' own `"weight"`, if they
-            have one, is multiplied by it.
+        examples: a dict of arrays whose first axis is the example, or a `Source`, which needs NumPy
+            indices.
+        indices: numbers of the examples, `[n]`, each from 0 to the number of examples minus 1. JAX
+            silently clips larger ones.
+        weights: weights of the rows of the batch, `[n]`, 0 for padding. If the examples have an
+            entry `"weight"`, the two are multiplied.
+
+    Returns:
+        A dict of arrays with `n` rows, including `"weight"`.
 
     Raises:
-        TypeError: a source does not give a dict, `examples` are neither, or `indices` and `weights`
-            are not arrays.
-        ValueError: a source gives more or fewer rows than there are indices, or has none left to
-            give (StopIteration), or a number of an example does not fit into the dtype in which
-            JAX holds it.
+        TypeError: `examples` is neither a dict of arrays nor a `Source`, a source does not return
+            a dict, `indices` is not an integer array, or `weights` is not a floating array.
+        ValueError: a source returns another number of rows than there are indices, or raises
+            StopIteration, or a value does not fit into the dtype in which JAX stores it.
 
     Example:
         >>> examples = {"label": np.array([5, 6, 7])}
@@ -138,19 +145,19 @@ def take_batch(
 
 
 def read_rows(source: Source, indices: Int[Array | np.ndarray, " n"]) -> Rows:
-    """The rows of a source, each entry with one for each index.
+    """Reads rows from a source, and checks that each array has one row per index.
 
     Raises:
-        TypeError: the source does not give a dict.
-        ValueError: it gives more or fewer rows, or raises StopIteration, which a loop around it
-            would take for its own end.
+        TypeError: the source does not return a dict.
+        ValueError: it returns another number of rows, or raises StopIteration, which a generator
+            that calls it would mistake for its own end.
     """
-    wanted = f"examples must give a row for each of {len(indices)} indices"
+    wanted = f"examples must return a row for each of {len(indices)} indices"
     try:
         rows = source[np.asarray(indices)]
     except StopIteration as error:
         raise ValueError(f"{wanted}, got StopIteration.") from error
-    check_instance("what the examples give", rows, Mapping)
+    check_instance("the result of examples[indices]", rows, Mapping)
     batch = {str(name): np.asarray(values) for name, values in rows.items()}
     lengths = {name: len(values) if values.ndim else None for name, values in batch.items()}
     if set(lengths.values()) != {len(indices)}:

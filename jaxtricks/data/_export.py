@@ -1,4 +1,4 @@
-"""A prepared data set as one file that NumPy alone can read."""
+"""Export of a prepared data set to one file that can be read with NumPy alone."""
 
 import os
 from pathlib import Path
@@ -21,37 +21,41 @@ def export(
     *,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Path:
-    """Writes a prepared data set to `folder/<name>.npz`, for machines without TFDS or a network.
+    """Writes a prepared data set to `folder/<name>.npz`, for machines without TensorFlow Datasets.
 
-    There `load(name, data_dir=folder)`, or `load(name)` with the environment's
-    `JAXTRICKS_DATA_DIR=folder`, gives what it gives here, for each seed and limit: the file holds
-    the whole splits `train` and `test`, uncompressed, and the SHA-256 sum of both. Nothing in it is
-    pickled, and reading it runs no code. It appears when it is complete; an older one is replaced.
+    On the other machine, `load(name, data_dir=folder)`, or `load(name)` with the environment
+    variable `JAXTRICKS_DATA_DIR` set to the folder, returns the same arrays as on this machine for
+    each `seed` and `limit`. The file holds the full splits `train` and `test`, uncompressed, and a
+    SHA-256 sum. Reading it runs no code, because nothing is pickled. The file is renamed to its
+    final name when it is complete; an existing file is replaced.
 
     Args:
-        name: a TensorFlow Datasets name, as in `load`.
-        folder: where to write; made if missing.
-        data_dir: where prepared data sets are, as in `load`.
+        name: a TensorFlow Datasets name, as in `load`; not `"digits"`, which scikit-learn installs
+            on each machine.
+        folder: the folder to write to; it is created if missing.
+        data_dir: the folder of the prepared data sets, as in `load`.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
-        ImportError: a package is missing; the message names the extra.
-        FileNotFoundError: the data set is not prepared; the message has the command that does it.
+        ImportError: a package is missing; the message names the extra to install.
+        FileNotFoundError: the data set is not prepared; the message shows the command to run.
         OSError: the file cannot be written.
-        ValueError: the data are no images with classes or damaged, `name` is digits, which
-            scikit-learn brings to each machine, or the name or a folder is none of this machine's.
-        TypeError: an argument is of another type.
+        ValueError: the data set does not hold classified images or is damaged, `name` is `"digits"`
+            or not a valid name, or a folder is not a local path.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> export("digits", "anywhere")
         Traceback (most recent call last):
-        ValueError: name must be of a prepared data set, got 'digits' of scikit-learn.
+        ValueError: name must be that of a prepared data set, got 'digits', part of scikit-learn.
     """
     check_name(name)
     if name == "digits":
-        raise ValueError("name must be of a prepared data set, got 'digits' of scikit-learn.")
+        raise ValueError(
+            "name must be that of a prepared data set, got 'digits', part of scikit-learn."
+        )
     file = file_in("folder", folder, name)
     splits = read_tfds(name, data_dir, None, np.random.default_rng(0), cache=False)
     arrays = {
@@ -64,13 +68,17 @@ def export(
 
 
 def file_in(argument: str, folder: str | os.PathLike[str], name: str) -> Path:
-    """Where the file of a data set is."""
+    """Gives the path of the exported file of a data set in `folder`."""
     path = local_path(argument, folder) / name
     return path.with_name(f"{path.name}.npz")
 
 
 def exported_file(name: str, data_dir: str | os.PathLike[str] | None) -> Path | None:
-    """The file of a data set in `data_dir`, else in `JAXTRICKS_DATA_DIR`, or None."""
+    """Finds the exported file of a data set in `data_dir` or, if None, in `JAXTRICKS_DATA_DIR`.
+
+    Returns:
+        The path of the file; None if there is none.
+    """
     argument = "JAXTRICKS_DATA_DIR" if data_dir is None else "data_dir"
     folder = os.environ.get(argument) if data_dir is None else data_dir
     if not folder:
@@ -80,11 +88,11 @@ def exported_file(name: str, data_dir: str | os.PathLike[str] | None) -> Path | 
 
 
 def read_exported(file: Path) -> tuple[Split, Split]:
-    """Gives the splits `train` and `test`, proved to be those that were written.
+    """Reads the splits `train` and `test` from an exported file, and checks its SHA-256 sum.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged, or holds no images with classes.
+        ValueError: the file is damaged, or does not hold classified images.
     """
     arrays = read_checked(file)
     splits = []
@@ -100,7 +108,7 @@ def read_exported(file: Path) -> tuple[Split, Split]:
 def wrong_arrays(
     image: Shaped[np.ndarray, "..."] | None, label: Shaped[np.ndarray, "..."] | None
 ) -> str:
-    """What keeps two arrays from being the images and classes of a split; "" if nothing does."""
+    """Describes why two arrays are not the images and labels of a split; "" if they are."""
     if image is None or label is None:
         return "no images or no labels"
     if image.dtype != np.uint8 or image.ndim != 4:

@@ -1,4 +1,4 @@
-"""A data set in memory, in three parts."""
+"""Loading a data set into memory, as three splits."""
 
 import importlib.util
 import os
@@ -24,36 +24,41 @@ def load(
     seed: int = 0,
     cache: bool = True,
 ) -> Splits:
-    """Reads classified images into NumPy arrays.
+    """Loads a data set of classified images into NumPy arrays, split into three parts.
 
-    Decoding the images of a prepared data set is slow, so the decoded ones are kept in the folder
-    `jaxtricks` of the environment's `XDG_CACHE_HOME`, by default `~/.cache`, one file per prepared
-    version. The next call decodes only what is not there yet. A file that is damaged, or was made
-    from other prepared files, is not used but replaced; where the folder cannot be written, nothing
-    is kept. The files may be deleted at any time. They take as much space as the arrays: 56 MB for
-    the whole of MNIST, 185 MB for CIFAR-10.
+    Decoding the images of a prepared data set is slow, so decoded images are stored in the folder
+    `$XDG_CACHE_HOME/jaxtricks`, by default `~/.cache/jaxtricks`, one file per prepared version. The
+    next call decodes only the images that are missing there. A file that is damaged or was made
+    from other prepared files is replaced. If the folder cannot be written, nothing is stored. The
+    files may be deleted at any time. They are as large as the arrays: 56 MB for all of MNIST and
+    185 MB for CIFAR-10.
 
     Args:
-        name: `"digits"`, which comes with scikit-learn, or the TensorFlow Datasets name of images
-            with classes and the splits `train` and `test`, such as `"mnist"`, prepared before.
-        data_dir: where `<name>.npz` is, written by `export`, or else a prepared data set. None
-            takes `<name>.npz` in the environment's `JAXTRICKS_DATA_DIR`, if it is there, or else
-            what is prepared in `TFDS_DATA_DIR`, by default `~/tensorflow_datasets`.
-        validation: how much of the training examples to set apart, a fraction in `[0, 1)` or a
-            number, with every class's share.
-        test: the same for the test examples of digits, which come unsplit; None takes 0.2. It
-            must be None for other data sets.
-        limit: at most so many training (validation included) and so many test examples, each
-            class with its share. Only these are decoded.
-        seed: of every choice. It moves digits' test examples too.
-        cache: whether to use and to write the decoded copy. The result is the same without it.
+        name: `"digits"`, which is part of scikit-learn, or the TensorFlow Datasets name of
+            classified images with the splits `train` and `test`, such as `"mnist"`, which must have
+            been prepared before.
+        data_dir: a folder with `<name>.npz`, written by `export`, or with prepared data sets. None
+            takes `<name>.npz` in the folder `$JAXTRICKS_DATA_DIR` if it exists, and otherwise the
+            data set prepared in `$TFDS_DATA_DIR`, by default `~/tensorflow_datasets`.
+        validation: the part of the training examples to use for validation, stratified by class: a
+            fraction in `[0, 1)`, or a number of examples.
+        test: the part of the digits to use for testing, given in the same way; None takes 0.2. It
+            must be None for other data sets, which have a test split.
+        limit: largest number of training examples (validation included) and of test examples,
+            stratified by class; None takes all. Only these images are decoded.
+        seed: seed of every random choice, at least 0. For digits it also chooses the test examples.
+        cache: whether to use and to write the file of decoded images. The result is the same
+            without it.
+
+    Returns:
+        The splits `train`, `validation` and `test`.
 
     Raises:
-        ImportError: a package is missing; the message names the extra.
-        FileNotFoundError: the data set is not prepared; the message has the command that does it.
-        ValueError: an argument is out of range, the name or the folder is none of this machine's,
-            or the data are of another kind or damaged; the message names the file.
-        TypeError: an argument is of another type.
+        ImportError: a package is missing; the message names the extra to install.
+        FileNotFoundError: the data set is not prepared; the message shows the command to run.
+        ValueError: an argument is out of range, `name` is not a valid name, `data_dir` is not a
+            local path, or the data set is damaged or does not hold classified images.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> digits = load("digits", validation=100)
@@ -91,10 +96,15 @@ def load(
 
 
 def available(name: str, *, data_dir: str | os.PathLike[str] | None = None) -> bool:
-    """Says whether `load(name)` finds its packages and its files. It reads no data.
+    """Says whether `load(name)` would find its packages and its files; it reads no data.
+
+    Args:
+        name: name of the data set, as in `load`.
+        data_dir: folder of the data set, as in `load`.
 
     Raises:
-        TypeError: an argument is of another type.
+        ValueError: `name` is not a valid name, or `data_dir` is not a local path.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> available("mnist", data_dir="/nowhere")

@@ -1,4 +1,4 @@
-"""Classes as rows of probabilities."""
+"""One-hot encoding of class labels."""
 
 import jax
 import jax.numpy as jnp
@@ -13,16 +13,19 @@ from jaxtricks._wide_labels import wide_labels
 def one_hot(
     labels: Integer[Array | np.ndarray, "*batch"], classes: int
 ) -> Float32[Array, "*batch classes"]:
-    """Turns class c into a row with 1 at place c and 0 elsewhere.
+    """Encodes each class label as a row with 1 at the index of the class and 0 elsewhere.
 
     Args:
-        labels: from 0 to `classes - 1`. Under `jit` they are not checked, and one out of range
-            gives a row of zeros.
-        classes: at least 1.
+        labels: integers from 0 to `classes - 1`, any shape. Under `jax.jit` the values are not
+            checked, and a label out of range gives a row of zeros.
+        classes: number of classes, at least 1.
+
+    Returns:
+        The rows, `[..., classes]` in float32.
 
     Raises:
-        TypeError: a label is not whole.
-        ValueError: a label is out of range.
+        TypeError: `labels` is not an integer array, or `classes` is not an integer.
+        ValueError: a label is out of range, `classes` is under 1, or the result would be too large.
 
     Example:
         >>> one_hot(np.array([1, 0]), 3).tolist()
@@ -31,7 +34,7 @@ def one_hot(
     check_integer("classes", classes, low=1)
     array = isinstance(labels, np.ndarray | np.generic | jax.Array)
     if not array or not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"labels must be an array of whole numbers, got {shown(labels)}.")
+        raise TypeError(f"labels must be an array of integers, got {shown(labels)}.")
     if not isinstance(labels, jax.core.Tracer):
         outside = np.asarray(labels)[(np.asarray(labels) < 0) | (np.asarray(labels) >= classes)]
         if outside.size:

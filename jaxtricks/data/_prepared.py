@@ -1,4 +1,4 @@
-"""The records of image classes prepared by TensorFlow Datasets, read without TensorFlow."""
+"""Reading the records of a data set prepared by TensorFlow Datasets, without TensorFlow."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ class Prepared(NamedTuple):
     """A prepared data set of classified images.
 
     Attributes:
-        name: as it was asked for.
-        directory: of the version.
-        features: what a record holds.
-        splits: TFDS's split information by name, which also understands `train[:90%]`.
+        name: name of the data set, as given by the caller.
+        directory: folder of the prepared version.
+        features: image shape and number of classes.
+        splits: TFDS's `SplitDict`, which also accepts names such as `train[:90%]`.
     """
 
     name: str
@@ -29,13 +29,13 @@ class Prepared(NamedTuple):
 
 
 def open_prepared(name: str, data_dir: str | os.PathLike[str] | None) -> Prepared:
-    """Opens a prepared data set of classified images; no class that its files name is imported.
+    """Opens a prepared data set of classified images, without importing classes named in its files.
 
     Raises:
         ImportError: tensorflow-datasets or Pillow is not installed.
         FileNotFoundError: the data set is not prepared.
-        ValueError: it is prepared in a format only TensorFlow reads, has no images with classes, or
-            its description is damaged.
+        ValueError: the data set is prepared in a format that only TensorFlow can read, does not
+            hold classified images, or has a damaged description.
     """
     try:
         import PIL.Image  # noqa: F401
@@ -50,7 +50,8 @@ def open_prepared(name: str, data_dir: str | os.PathLike[str] | None) -> Prepare
     if files.file_format != "array_record":
         raise ValueError(
             f"{directory} is in the format {files.file_format}, which only TensorFlow reads. Move "
-            f"it away. {how_to_prepare(name, directory.parents[name.count('/') + 1])}"
+            "the folder away and prepare the data set again. "
+            f"{how_to_prepare(name, directory.parents[name.count('/') + 1])}"
         )
     features = read_features(name, directory)
     splits = []
@@ -74,7 +75,7 @@ class Records:
     """The serialized records of a split.
 
     Raises:
-        ValueError: a file of it is missing or damaged, or there is no such split or none in it.
+        ValueError: the split does not exist or is empty, or one of its files is missing or damaged.
     """
 
     def __init__(self, prepared: Prepared, split: str):
@@ -84,7 +85,7 @@ class Records:
             instructions = prepared.splits[split].file_instructions
         except (KeyError, ValueError, AssertionError) as error:
             raise ValueError(
-                f"split must be of {sorted(prepared.splits)}, whole or in part, got {split!r}."
+                f"split must be one of {sorted(prepared.splits)} or a part of one, got {split!r}."
             ) from error
         if not instructions:
             raise ValueError(f"split must have examples, got {split!r} of {prepared.directory}.")
@@ -94,11 +95,11 @@ class Records:
         self._name = f"{prepared.directory}, {split}"
 
     def __len__(self) -> int:
-        """The number of records."""
+        """Gives the number of records."""
         return len(self._source)
 
     def at(self, places: Sequence[int] | Int[np.ndarray, " n"]) -> list[bytes]:
-        """The records of some numbers, in their order.
+        """Reads the records with the numbers `places`, in this order.
 
         Raises:
             ValueError: a file is damaged.
@@ -107,21 +108,21 @@ class Records:
             return []
         try:
             return list(self._source.__getitems__([int(place) for place in places]))
-        except (RuntimeError, OSError) as error:  # array_record has no errors of its own
+        except (RuntimeError, OSError) as error:  # array_record defines no exception class
             raise ValueError(f"{self._name}: a file is damaged: {error}") from error
 
 
 def check_records(file: Path, expected: int) -> None:
-    """Checks that a file is one, and holds as many records as its description says.
+    """Checks that a record file exists and holds the expected number of records.
 
     Raises:
-        ValueError: it does not.
+        ValueError: the file is missing or damaged, or holds another number of records.
     """
     from array_record.python.array_record_module import ArrayRecordReader
 
     try:
         if not file.is_file():
-            raise OSError("it is missing or no regular file")
+            raise OSError("it is missing or not a regular file")
         reader = ArrayRecordReader(os.fspath(file))
         found = reader.num_records()
         reader.close()
@@ -129,15 +130,15 @@ def check_records(file: Path, expected: int) -> None:
         raise ValueError(f"{file} is damaged: {error}") from error
     if found != expected:
         raise ValueError(
-            f"{file} is damaged: it has {found} records, dataset_info.json says {expected}."
+            f"{file} is damaged: it has {found} records, but dataset_info.json says {expected}."
         )
 
 
 def label_of(prepared: Prepared, record: bytes) -> int:
-    """The class in a serialized record.
+    """Extracts the class label from a serialized record.
 
     Raises:
-        ValueError: there is none, or it is not one of the data set's classes.
+        ValueError: the record does not hold exactly one label that is a class of the data set.
     """
     values = features_of(prepared, record)["label"].int64_list.value
     if len(values) != 1 or not 0 <= values[0] < prepared.features.classes:
@@ -149,10 +150,10 @@ def label_of(prepared: Prepared, record: bytes) -> int:
 
 
 def image_of(prepared: Prepared, record: bytes) -> bytes:
-    """The encoded image in a serialized record.
+    """Extracts the encoded image from a serialized record.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the record does not hold exactly one image.
     """
     values = features_of(prepared, record)["image"].bytes_list.value
     if len(values) != 1:
@@ -161,15 +162,15 @@ def image_of(prepared: Prepared, record: bytes) -> bytes:
 
 
 def features_of(prepared: Prepared, record: bytes) -> Mapping[str, Any]:
-    """Parses a serialized `tf.train.Example` by the copy of its definition that TFDS has.
+    """Parses a serialized `tf.train.Example`, using TFDS's copy of its definition.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the record cannot be parsed.
     """
     from google.protobuf.message import DecodeError
     from tensorflow_datasets.proto import tf_example_pb2
 
-    proto: Any = tf_example_pb2  # its classes are made at run time
+    proto: Any = tf_example_pb2  # its classes are created at run time, unseen by type checkers
     try:
         return proto.Example.FromString(record).features.feature
     except DecodeError as error:

@@ -1,4 +1,4 @@
-"""Reading in threads of their own, a few results ahead of the one that is needed."""
+"""Reading in background threads, a few results ahead of the consumer."""
 
 import collections
 import time
@@ -9,22 +9,22 @@ from threading import Thread
 from typing import TypeVar
 
 Result = TypeVar("Result")
-PATIENCE = 1.0  # seconds that an abandoned reader waits for reads that have begun
+PATIENCE = 1.0  # seconds to wait for running reads when the generator is closed
 
 
 def read_ahead(
     read: Callable[..., Result], places: Iterable[tuple], *, threads: int, ahead: int
 ) -> Generator[Result, None, None]:
-    """Gives `read(*place)` of each place, in their order.
+    """Yields `read(*place)` for each place, in the order of `places`.
 
-    A read that hangs keeps nobody waiting: whoever gives up, by Ctrl-C or by closing the
-    generator, waits at most a second, and the program may end while a thread still reads.
+    Closing the generator, as Ctrl-C does, waits at most one second for running reads. The threads
+    are daemons, so a read that hangs does not keep the program from ending.
 
     Args:
-        read: called from several threads at once.
-        places: its arguments.
-        threads: that read, at most.
-        ahead: how many results may wait.
+        read: a function that may be called from several threads at once.
+        places: tuples of arguments of `read`.
+        threads: largest number of threads.
+        ahead: largest number of results that wait in memory.
     """
     waiting: collections.deque[Future[Result]] = collections.deque()
     todo: SimpleQueue[tuple[Future[Result], tuple] | None] = SimpleQueue()
@@ -53,7 +53,7 @@ def read_ahead(
 def work(
     read: Callable[..., Result], todo: SimpleQueue[tuple[Future[Result], tuple] | None]
 ) -> None:
-    """What a thread does: reads until it is told None."""
+    """Runs in each thread: takes jobs from the queue and reads, until it takes a None."""
     while (job := todo.get()) is not None:
         future, place = job
         if future.set_running_or_notify_cancel():
@@ -61,4 +61,4 @@ def work(
                 future.set_result(read(*place))
             except BaseException as error:
                 future.set_exception(error)
-        del job, future, place  # the result belongs to whoever asked for it
+        del job, future, place  # so that an idle thread does not keep the result in memory

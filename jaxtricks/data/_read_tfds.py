@@ -1,4 +1,4 @@
-"""The splits of a data set prepared by TensorFlow Datasets, as arrays."""
+"""Reading the splits of a data set prepared by TensorFlow Datasets into arrays."""
 
 import os
 
@@ -20,21 +20,22 @@ def read_tfds(
     *,
     cache: bool,
 ) -> tuple[Split, Split]:
-    """Gives the splits `train` and `test`, at most `limit` examples of each, stratified.
+    """Reads the splits `train` and `test`, with at most `limit` examples each, stratified.
 
     Args:
-        name: of the data set.
-        data_dir: where prepared data sets are, or None for the default.
-        limit: None for all examples.
-        rng: draws which examples.
-        cache: whether to take from the decoded copy what it has, and to add what it lacks. The
-            copy is not used without the packages, so that it changes no error.
+        name: name of the data set.
+        data_dir: folder of the prepared data sets; None for the default.
+        limit: largest number of examples in each split; None for all.
+        rng: chooses the examples.
+        cache: whether to read images from the decoded copy and to add missing ones to it. If a
+            package is missing the copy is not used, so that the error is the same with and without.
 
     Raises:
         ImportError: tensorflow-datasets or Pillow is not installed.
         FileNotFoundError: the data set is not prepared.
-        ValueError: it is prepared in a format only TensorFlow reads, has no images with classes,
-            has no such splits, or images of several sizes, or is damaged.
+        ValueError: the data set is prepared in a format that only TensorFlow can read, does not
+            hold classified images, lacks one of the splits, has images of several sizes, or is
+            damaged.
     """
     copy = find_copy(name, data_dir) if cache and has_packages() else None
     splits = None if copy is None else read_copy(copy)
@@ -58,21 +59,21 @@ def read_tfds(
 
 
 def open_splits(name: str, data_dir: str | os.PathLike[str] | None) -> Prepared:
-    """Opens a prepared data set as `open_prepared` does, and proves that it has both splits."""
+    """Opens a prepared data set with `open_prepared`, and checks that it has both splits."""
     prepared = open_prepared(name, data_dir)
     missing = {"train", "test"} - set(prepared.splits)
     if missing:
         raise ValueError(
-            f"{name} must have the splits train and test, it has no {sorted(missing)}."
+            f"{name} must have the splits train and test, but has no {sorted(missing)}."
         )
     return prepared
 
 
 def read_labels(prepared: Prepared) -> list[Decoded]:
-    """Gives all labels of `train` and `test`, and no image.
+    """Reads all labels of `train` and `test`, and decodes no image.
 
-    A label is inside its record. TFDS takes 1.6 s to make the 60,000 examples of MNIST out of the
-    records; to look for nothing but the label in them takes 0.1 s.
+    For the 60,000 records of MNIST, reading only the labels takes 0.1 s; parsing them with TFDS
+    takes 1.6 s.
     """
     labels = []
     for split in ("train", "test"):
@@ -85,7 +86,7 @@ def read_labels(prepared: Prepared) -> list[Decoded]:
 def add_images(
     prepared: Prepared, split: str, decoded: Decoded, places: Int[np.ndarray, " k"]
 ) -> Decoded:
-    """Decodes the images at some places, which must be none of those that are decoded."""
+    """Decodes the images of the examples `places`, none of which may be decoded already."""
     if not len(places):
         return decoded
     decode = decoder_of(prepared.name, prepared.features)

@@ -1,4 +1,4 @@
-"""Images in another size."""
+"""Resizing of images."""
 
 from typing import Literal
 
@@ -21,20 +21,24 @@ def resize(
     method: Literal["nearest", "linear", "cubic", "lanczos3", "lanczos5"] = "linear",
     antialias: bool = True,
 ) -> Shaped[Array, "n new_height new_width channels"]:
-    """Interpolates images; the type stays.
+    """Resizes images by interpolation, without changing their dtype.
 
     Args:
-        images: uint8 or floating. uint8 is rounded, and what a cubic or Lanczos kernel overshoots
-            is cut to 0 and 255.
-        size: the new height and width.
-        method: the kernel.
-        antialias: whether the kernel widens when an image shrinks, as in Pillow. It does nothing
-            to `"nearest"`.
+        images: uint8 or floating `[n, height, width, channels]`. For uint8 images the result is
+            rounded, and clipped to 0 and 255 where a cubic or Lanczos kernel overshoots.
+        size: the new height and width, each at least 1.
+        method: name of the interpolation kernel.
+        antialias: whether to widen the kernel when an image shrinks, as Pillow does. It has no
+            effect on `"nearest"`.
+
+    Returns:
+        The resized images, `[n, *size, channels]`.
 
     Raises:
-        TypeError: the images are of another type, or `size` is not a pair of integers.
-        ValueError: `size` is under 1, the images have no entries or another rank, or there is no
-            such method.
+        TypeError: `images` is neither uint8 nor floating, `size` is not a pair of integers, or
+            `antialias` is not a bool.
+        ValueError: a size is under 1, `images` is empty or has not four axes, `method` is unknown,
+            or the result would be too large.
 
     Example:
         >>> resize(np.array([0, 100], np.uint8).reshape(1, 1, 2, 1), (1, 4)).ravel().tolist()
@@ -50,7 +54,8 @@ def resize(
         raise TypeError(f"images must be uint8 or floating, got {images.dtype}.")
     if images.ndim != 4 or not images.size:
         raise ValueError(
-            f"images must be [n, height, width, channels] and not empty, got {images.shape}."
+            "images must be [n, height, width, channels] and not empty, got the shape "
+            f"{images.shape}."
         )
     check_pair("size", size)
     for length in size:

@@ -1,4 +1,4 @@
-"""Splitting examples at random, with the same share of every class."""
+"""Random splits of examples, stratified by class."""
 
 from typing import NamedTuple
 
@@ -11,10 +11,15 @@ Split = dict[str, Shaped[np.ndarray, "..."]]
 
 
 class Splits(NamedTuple):
-    """Three disjoint sets: to fit, to choose by, and to report once.
+    """The training, validation and test examples of a data set, which do not overlap.
 
     Each is a dict of arrays: `"image"`, uint8 `[n, height, width, channels]`, and `"label"`, int32
-    `[n]`, the class from 0.
+    `[n]`, the class, counted from 0.
+
+    Attributes:
+        train: examples to train on.
+        validation: examples to choose a model or its settings by.
+        test: examples to evaluate the final model on.
     """
 
     train: Split
@@ -40,16 +45,19 @@ def check_part(name: str, part: object) -> None:
 def divide(
     split: Split, name: str, part: float | int, rng: np.random.Generator
 ) -> tuple[Split, Split]:
-    """Divides a split into what stays and a stratified `part` of it, both in their old order.
+    """Divides a split into the rest and a stratified part, each in the original order.
 
     Args:
         split: the examples.
-        name: of the part, for the message.
-        part: a number of examples below all of them, or a fraction in `[0, 1)`.
-        rng: draws which examples.
+        name: name of the part, for the error message.
+        part: size of the part, a fraction in `[0, 1)` or a number under that of the examples.
+        rng: chooses the examples.
+
+    Returns:
+        The rest and the part.
 
     Raises:
-        ValueError: `part` would be all of them.
+        ValueError: `part` leaves no example.
 
     Example:
         >>> some = {"label": np.array([0, 0, 0, 0, 1, 1], np.int32)}
@@ -67,14 +75,17 @@ def divide(
 
 
 def select(split: Split, mask: Bool[np.ndarray, " n"]) -> Split:
-    """Keeps the examples where `mask` holds."""
+    """Selects the examples for which `mask` is true."""
     return {name: values[mask] for name, values in split.items()}
 
 
 def at_most(
     labels: Int[np.ndarray, " n"], limit: int | None, rng: np.random.Generator
 ) -> Bool[np.ndarray, " n"]:
-    """Marks `limit` examples, a stratified choice, or all if there are no more; then draws none."""
+    """Marks `limit` examples chosen by `stratified_choice`, or all if there are no more than that.
+
+    If it marks all, it draws no random number.
+    """
     if limit is None or limit >= len(labels):
         return np.ones(len(labels), bool)
     return stratified_choice(labels, limit, rng)
@@ -83,7 +94,7 @@ def at_most(
 def stratified_choice(
     labels: Int[np.ndarray, " n"], count: int, rng: np.random.Generator
 ) -> Bool[np.ndarray, " n"]:
-    """Marks `count` examples drawn at random so that each class keeps its share to within one.
+    """Marks `count` random examples; each class keeps its share, to within one example.
 
     Example:
         >>> labels = np.array([0, 0, 0, 0, 1, 1])

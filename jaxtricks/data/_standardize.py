@@ -1,4 +1,4 @@
-"""Inputs with mean 0 and standard deviation 1."""
+"""Standardization of inputs to mean 0 and standard deviation 1."""
 
 import math
 from typing import NamedTuple
@@ -13,20 +13,30 @@ from jaxtricks._wide_dtype import wide_dtype
 
 
 class Standardizer(NamedTuple):
-    """`mean` and `std` of the training examples, of length 1 along the averaged axes."""
+    """An affine map of inputs, as `standardize` and `zero_center` return it.
+
+    Attributes:
+        mean: mean of the training examples; the averaged axes have length 1.
+        std: standard deviation, of the same shape as `mean`.
+
+    Example:
+        >>> scale = Standardizer(mean=jnp.array([2.0]), std=jnp.array([4.0]))
+        >>> scale.apply(jnp.array([10.0])).tolist(), scale.inverse(jnp.array([2.0])).tolist()
+        ([2.0], [10.0])
+    """
 
     mean: Float[Array, "*features"]
     std: Float[Array, "*features"]
 
     def apply(self, x: Shaped[Array, "*shape"] | np.ndarray) -> Float[Array, "*shape"]:
-        """Subtracts the mean and divides by the standard deviation; integers become floats."""
+        """Computes `(x - mean) / std`; integers become floats."""
         x = jnp.asarray(x)
         dtype = jnp.result_type(x, float)
         wide = x.astype(wide_dtype(dtype))
         return ((wide - self.mean.astype(wide.dtype)) / self.std.astype(wide.dtype)).astype(dtype)
 
     def inverse(self, x: Float[Array, "*shape"] | np.ndarray) -> Float[Array, "*shape"]:
-        """Undoes `apply`."""
+        """Computes `x * std + mean`, the inverse of `apply`."""
         x = jnp.asarray(x)
         dtype = jnp.result_type(x, float)
         wide = x.astype(wide_dtype(dtype))
@@ -39,21 +49,25 @@ def standardize(
     axis: int | tuple[int, ...] = 0,
     ddof: int = 0,
 ) -> Standardizer:
-    r"""Measures the mean and standard deviation of training examples: $(x - \mu) / \sigma$.
+    r"""Computes the mean and standard deviation of training examples, for $(x - \mu) / \sigma$.
 
-    Apply the result to validation and test examples too: their own statistics would leak. A
-    feature that is constant, or varies by less than float32 can hold, gets $\sigma = 1$, so that
-    it becomes 0.
+    Apply the result to validation and test examples too; their own statistics would leak
+    information about them. A feature that is constant, or whose standard deviation is too small for
+    float32, gets $\sigma = 1$, so that `apply` maps it to about 0.
 
     Args:
-        examples: the training examples, any real type.
-        axis: what to average over: 0 for each feature its own statistics, `(0, 1, 2)` for one per
-            channel of images.
-        ddof: 1 divides the squares by $n - 1$ instead of $n$.
+        examples: the training examples, of any real dtype.
+        axis: axes to average over: 0 computes separate statistics for each feature, and
+            `(0, 1, 2)` for each channel of images.
+        ddof: the sum of squares is divided by $n$ minus `ddof`, which is at least 0.
+
+    Returns:
+        A `Standardizer`, whose `apply` standardizes examples.
 
     Raises:
-        ValueError: there are too few examples, or they have no such axis.
-        TypeError: the examples are not real numbers.
+        ValueError: there are too few examples, `examples` has no such axis, or `ddof` is negative.
+        TypeError: `examples` are not real numbers, `axis` is neither an integer nor a tuple of
+            integers, or `ddof` is not an integer.
 
     Example:
         >>> scale = standardize(np.array([[0, 7], [4, 7]], np.uint8))
@@ -73,9 +87,13 @@ def standardize(
     for place in axes:
         check_integer("axis", place, low=-values.ndim)
     if not axes or max(axes) >= values.ndim or len({a % values.ndim for a in axes}) < len(axes):
-        raise ValueError(f"axis must name axes of examples, shape {values.shape}, got {axis}.")
+        raise ValueError(
+            f"axis must name axes of examples, whose shape is {values.shape}, got {axis}."
+        )
     if math.prod(values.shape[place] for place in axes) <= ddof:
-        raise ValueError(f"there are too few examples for ddof {ddof}, shape {values.shape}.")
+        raise ValueError(
+            f"examples must have more than {ddof} values along axis, got the shape {values.shape}."
+        )
     mean = np.mean(values, axis=axis, dtype=np.float64, keepdims=True)
     std = np.std(values, axis=axis, dtype=np.float64, keepdims=True, ddof=ddof)
     constant = np.min(values, axis=axis, keepdims=True) == np.max(values, axis=axis, keepdims=True)

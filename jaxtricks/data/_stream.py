@@ -1,4 +1,4 @@
-"""Batches that are read ahead of the step that needs them."""
+"""A stream of batches, read in background threads before they are needed."""
 
 import functools
 from collections.abc import Generator, Iterator
@@ -27,32 +27,36 @@ def stream(
     threads: int = 2,
     ahead: int = 4,
 ) -> Generator[Rows, None, None]:
-    """Reads batches in threads of their own while the device computes.
+    """Reads batches in background threads while the device computes.
 
-    Epoch e has the order `epoch_order(fold_in(key, e), ..., remainder="weight")`, so the batches
-    are the same whatever the number of processes and threads, and a run goes on from any step
-    without reading what came before. Each batch is a dict of NumPy arrays with `"weight"`: 0 where
-    the last batch of an epoch is padded, else 1, or the example's own weight. Ctrl-C does not wait
-    for a read that hangs.
+    Epoch `e` has the order `epoch_order(fold_in(key, e), ..., remainder="weight")`. The batches are
+    therefore the same for every number of processes and threads, and a run can continue from any
+    step without reading the earlier batches. Each batch is a dict of NumPy arrays with an entry
+    `"weight"`: 0 for padding in the last batch of an epoch, otherwise 1 or the example's own
+    weight. Ctrl-C waits at most one second for a running read.
 
     Args:
-        examples: a dict of arrays, or what has `__len__` and `__getitem__(indices) -> dict of rows`
-            and may be called from several threads, such as `TfdsSource`.
-        key: of the whole run.
-        batch_size: of all processes together.
-        epochs: where to end; an epoch has `ceil(examples / batch_size)` steps.
+        examples: a dict of arrays whose first axis is the example, or a `Source` such as
+            `TfdsSource`, which must allow calls from several threads at once.
+        key: random key of the run.
+        batch_size: number of examples per batch, over all processes.
+        epochs: number of epochs, counted from step 0; each has `ceil(examples / batch_size)` steps.
         first_step: the step to begin with, counted from 0 over all epochs.
         order: as in `epoch_order`.
-        process_index: which of `process_count` equal parts of each batch to read, in their order;
-            None takes JAX's, and 0 of 1 without `jax.distributed`.
-        process_count: into how many parts batches are divided; None takes JAX's.
-        threads: that read and decode, each a batch.
-        ahead: how many batches may wait in memory, at least `threads`.
+        process_index: which of the `process_count` equal parts of each batch to read, counted from
+            0; None takes `jax.process_index()`.
+        process_count: number of parts into which batches are divided; None takes
+            `jax.process_count()`.
+        threads: number of threads, each of which reads one batch at a time.
+        ahead: largest number of batches that wait in memory, at least `threads`.
+
+    Returns:
+        A generator of batches.
 
     Raises:
-        ValueError: a number is out of range, the processes cannot divide a batch evenly, or there
-            is no example.
-        TypeError: an argument is of another type.
+        ValueError: a number is out of range, `batch_size` is not a multiple of the number of
+            processes, or there is no example.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> examples = {"label": np.array([5, 6, 7])}
@@ -93,24 +97,25 @@ def order_program(
     batch_size: int,
     order: Literal["reshuffle", "cyclic", "with_replacement"],
 ) -> Order:
-    """The order of the epoch of a number, compiled once."""
+    """Computes the order of the epoch with number `epoch`, as one compiled program."""
     epoch_key = jax.random.fold_in(key, epoch)
     return epoch_order(epoch_key, size, batch_size, order=order, remainder="weight")
 
 
 def rows_of_process(batch_size: int, index: int | None, count: int | None) -> slice:
-    """The rows of each batch that a process reads.
+    """Finds the rows of each batch that a process reads.
 
     Raises:
-        TypeError: a number is not an integer.
-        ValueError: a number is out of range, or the batch cannot be divided evenly.
+        TypeError: `index` or `count` is not an integer.
+        ValueError: `index` or `count` is out of range, or `batch_size` is not a multiple of
+            `count`.
     """
     index = jax.process_index() if index is None else index
     count = jax.process_count() if count is None else count
     check_integer("process_count", count, low=1)
     check_integer("process_index", index, low=0)
     if index >= count:
-        raise ValueError(f"process_index must be under process_count {count}, got {index}.")
+        raise ValueError(f"process_index must be under process_count, {count}, got {index}.")
     if batch_size % count:
         raise ValueError(
             f"batch_size must be a multiple of process_count, {count}, got {batch_size}."

@@ -1,4 +1,4 @@
-"""Where data sets prepared by TensorFlow Datasets are, and what to do where one is not."""
+"""Finding data sets prepared by TensorFlow Datasets, and instructions for preparing one."""
 
 import difflib
 import importlib.util
@@ -14,23 +14,23 @@ PACKAGES = ("tensorflow_datasets", "PIL")
 
 
 def check_name(name: object) -> None:
-    """Checks the name of a data set, which is also that of a folder or file.
+    """Checks the name of a data set, which is also the name of a file or folder.
 
     Raises:
-        TypeError: it is no string.
-        ValueError: it leaves the folder that it is looked for in.
+        TypeError: the name is not a string.
+        ValueError: as a path, the name could lead out of the data folder.
     """
     check_instance("name", name, str)
     parts = str(name).split("/")
     if any(part in ("", ".", "..") or set(part) & {"\\", ":", "\0"} for part in parts):
-        raise ValueError(f"name must be of a data set in the data folder, got {name!r}.")
+        raise ValueError(f"name must be that of a data set in the data folder, got {name!r}.")
 
 
 def prepared_version(name: str, data_dir: str | os.PathLike[str] | None) -> Path:
-    """Finds the newest prepared version of a data set; folders not named `1.0.0` are passed over.
+    """Finds the newest prepared version of a data set, in a folder named like `1.0.0`.
 
     Raises:
-        FileNotFoundError: there is none; the message says how to prepare it.
+        FileNotFoundError: there is no prepared version; the message shows the command to run.
     """
     if data_dir is None:
         folder = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
@@ -45,23 +45,23 @@ def prepared_version(name: str, data_dir: str | os.PathLike[str] | None) -> Path
         exported = os.environ.get("JAXTRICKS_DATA_DIR")
         nor = f", nor is {name}.npz in {exported} (JAXTRICKS_DATA_DIR)" if exported else ""
         raise FileNotFoundError(
-            f"{name} is not prepared in {root}{nor}{hint} If it is elsewhere, say so by data_dir "
-            f"or TFDS_DATA_DIR. {how_to_prepare(name, root)}"
+            f"{name} is not prepared in {root}{nor}{hint} If it is in another folder, set data_dir "
+            f"or TFDS_DATA_DIR to that folder. {how_to_prepare(name, root)}"
         )
     return max(versions, key=lambda path: tuple(int(part) for part in path.name.split(".")))
 
 
 def versions_below(folder: Path, pattern: str = "*.*.*") -> list[Path]:
-    """The folders of prepared versions."""
+    """Finds the folders of prepared versions."""
     files = folder.glob(f"{pattern}/dataset_info.json")
     return [file.parent for file in files if VERSION.fullmatch(file.parent.name)]
 
 
 def how_to_prepare(name: str, root: Path) -> str:
-    """Gives the command that downloads and prepares a data set."""
+    """Writes the instructions for downloading and preparing a data set."""
     return (
-        "To download and prepare it, once, install jaxtricks[prepare] (that one has TensorFlow) "
-        "and run\n"
+        "To download and prepare it, install jaxtricks[prepare] (which includes TensorFlow) and "
+        "run once\n"
         f"python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}', "
         f"data_dir='{root}', file_format='array_record').download_and_prepare()\"\n"
         f"{how_to_carry(name)}"
@@ -69,11 +69,12 @@ def how_to_prepare(name: str, root: Path) -> str:
 
 
 def how_to_carry(name: str) -> str:
-    """Gives the command that makes a file for machines without TensorFlow Datasets."""
+    """Writes the instructions for copying a data set to a machine without TensorFlow Datasets."""
     return (
-        "Or, where it is prepared, run\n"
+        "Or, on a machine where it is prepared, run\n"
         f"python -c \"from jaxtricks import data; data.export('{name}', 'FOLDER')\"\n"
-        "and set JAXTRICKS_DATA_DIR to a copy of FOLDER here; that needs NumPy alone."
+        "copy FOLDER to this machine, and set JAXTRICKS_DATA_DIR to the copy; reading it needs "
+        "only NumPy."
     )
 
 

@@ -1,4 +1,4 @@
-"""Random access to prepared images that need not fit into memory."""
+"""Random access to a prepared data set of images that need not fit into memory."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -13,25 +13,29 @@ from jaxtricks.data._tfds import check_name
 
 
 class TfdsSource:
-    """Reads images of a prepared TensorFlow Datasets split when they are asked for.
+    """Reads the images of a prepared TensorFlow Datasets split from disk on each access.
 
-    `len(source)` is the number of examples, and `source[indices]` gives those of the numbers as
-    `{"image": uint8, "label": int32}`, decoded anew each time. `stream` and `training.fit` take it
-    in place of a dict of arrays. A validation set is cut off by split names; nothing is stratified.
+    `len(source)` is the number of examples. `source[indices]` reads and decodes the examples with
+    these numbers and returns `{"image": uint8, "label": int32}`. `stream` and `training.fit` accept
+    a source in place of a dict of arrays. To set examples aside for validation, give two sources
+    different parts of a split, such as `"train[:90%]"` and `"train[90%:]"`; the parts are not
+    stratified.
 
     Args:
-        name: of images with classes, as in `load`.
-        split: in TFDS's notation, such as `"train"`, `"train[:90%]"` or `"test"`.
-        data_dir: where prepared data sets are; else `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
-        transform: applied to each decoded image `[height, width, channels]`. It must make the
-            shapes equal where they are not, and is a function of the image alone, so that a
-            resumed run sees the same.
+        name: a TensorFlow Datasets name of classified images, as in `load`.
+        split: a split in TFDS's notation, such as `"train"`, `"train[:90%]"` or `"test"`.
+        data_dir: folder of the prepared data sets; None takes `$TFDS_DATA_DIR`, by default
+            `~/tensorflow_datasets`.
+        transform: applied to each decoded image `[height, width, channels]`. If the images differ
+            in shape it must make the shapes equal. It must depend on the image alone, so that a
+            resumed run sees the same images.
 
     Raises:
-        ImportError: a package is missing; the message names the extra.
-        FileNotFoundError: the data set is not prepared; the message has the command that does it.
-        ValueError: it has no images with classes, or no such split, or is damaged.
-        TypeError: an argument is of another type.
+        ImportError: a package is missing; the message names the extra to install.
+        FileNotFoundError: the data set is not prepared; the message shows the command to run.
+        ValueError: `name` is not a valid name, `data_dir` is not a local path, the split does not
+            exist or is empty, or the data set is damaged or does not hold classified images.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> TfdsSource("mnist", "train[:90%]")[[0, 7]]["image"].shape  # doctest: +SKIP
@@ -57,25 +61,26 @@ class TfdsSource:
         self._transform = transform
 
     def __repr__(self) -> str:
-        """The data set and how many examples it has."""
+        """Shows the name of the data set and the number of examples."""
         return f"TfdsSource({self._name!r}, {len(self)} examples)"
 
     def __len__(self) -> int:
-        """The number of examples."""
+        """Gives the number of examples."""
         return len(self._records)
 
     def __getitem__(
         self, indices: Int[np.ndarray, " n"] | Sequence[int]
     ) -> dict[str, Shaped[np.ndarray, "n *rest"]]:
-        """The examples of some numbers, in their order.
+        """Reads the examples with the numbers `indices`, in this order.
 
         Raises:
-            IndexError: a number is negative, or not under `len(self)`.
-            ValueError: the images have several shapes.
+            IndexError: an index is negative, or not under `len(self)`.
+            TypeError: `indices` is not a sequence of integers.
+            ValueError: the images have different shapes, or a file is damaged.
         """
         places = np.asarray(indices)
         if places.ndim != 1 or not np.issubdtype(places.dtype, np.integer) and places.size:
-            raise TypeError(f"indices must be a sequence of numbers, got {indices!r}.")
+            raise TypeError(f"indices must be a sequence of integers, got {indices!r}.")
         if np.any(places < 0) or np.any(places >= len(self)):
             raise IndexError(f"indices must be in [0, {len(self)}), got {indices}.")
         records = self._records.at(places)

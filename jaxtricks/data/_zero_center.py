@@ -1,4 +1,4 @@
-"""Inputs with mean 0."""
+"""Centering of inputs to mean 0."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,17 +10,22 @@ from jaxtricks.data._standardize import Standardizer, standardize
 def zero_center(
     examples: Shaped[Array, "*shape"] | np.ndarray, *, axis: int | tuple[int, ...] = 0
 ) -> Standardizer:
-    r"""Measures the mean of training examples, to be subtracted: $x - \mu$.
+    r"""Computes the mean of training examples, for $x - \mu$.
 
-    Apply the result to validation and test examples too. Its `std` is 1.
+    Apply the result to validation and test examples too; their own means would leak information
+    about them.
 
     Args:
-        examples: the training examples, any real type.
-        axis: what to average over: 0 gives the mean image, `(0, 1, 2)` the mean of each channel.
+        examples: the training examples, of any real dtype.
+        axis: axes to average over: 0 gives the mean image, `(0, 1, 2)` the mean of each channel.
+
+    Returns:
+        A `Standardizer` whose `std` is 1; its `apply` subtracts the mean.
 
     Raises:
-        ValueError: there is no example, or no such axis.
-        TypeError: the examples are not real numbers.
+        ValueError: there is no example, or `examples` has no such axis.
+        TypeError: `examples` are not real numbers, or `axis` is neither an integer nor a tuple of
+            integers.
 
     Example:
         >>> center = zero_center(np.array([[0, 7], [4, 7]], np.uint8))

@@ -1,4 +1,4 @@
-"""What a network does inside: its layers' values and gradients, dead units, curvature."""
+"""Measurements of a network: values and gradients of its layers, dead units, loss curvature."""
 
 from jaxtricks.probes._dead_units import dead_units as dead_units
 from jaxtricks.probes._filter_normalized import filter_normalized as filter_normalized

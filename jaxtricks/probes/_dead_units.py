@@ -1,4 +1,4 @@
-"""Units that no example switches on."""
+"""Dead units: units that are 0 or negative for every example."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -24,29 +24,33 @@ def dead_units(
     layers: Layers = nn.Module,
     **kwargs: Any,
 ) -> OrderedDict[str, Bool[Array, " units"]]:
-    """Tells which units of each layer are at or under 0 for every example and at every position.
+    """Finds the units of each layer that are 0 or negative for all examples and positions.
 
-    Behind a ReLU such a unit passes on nothing, gets no gradient, and stays so unless the layers
-    before it change. It is a matter of a data set, not of a batch: `examples` should be all. A unit
-    that is NaN anywhere is not dead.
+    A ReLU maps the values of such a unit to 0 and gives it no gradient, so the unit stays dead
+    unless the layers before it change. Pass the whole data set as `examples`, because a unit that
+    is inactive for one batch may be active for another. A unit that is NaN for some example is not
+    dead.
 
     Args:
-        model: any Flax module.
-        variables: its collections.
+        model: a `flax.linen` module.
+        variables: `"params"` and the model's other collections.
         examples: `[n, ...]`, the first argument of the model's call.
-        batch_size: how many go through the model at once; the last batch may be smaller.
-        at: "output" looks at pre-activations where the activation is a function, "input" at what
-            the next layer is given.
-        layers: kinds to look at.
-        **kwargs: of `model.apply`, such as `train=False`.
+        batch_size: number of examples that go through the model at once; the last batch may be
+            smaller.
+        at: `"output"` tests the outputs of the layers, which are pre-activations if the activation
+            is a function; `"input"` tests the inputs of the layers.
+        layers: the class of layers to test, or a tuple of classes, such as `nn.Dense`.
+        **kwargs: further arguments of `model.apply`, such as `train=False`.
 
     Returns:
-        For each layer one bool for each entry of the last axis; for a stack of layers in `nn.scan`
-        or `nn.vmap`, see `layer_values`, one row of them for each layer of the stack.
+        For each layer, by name, one bool per entry of the last axis. For layers stacked by
+        `nn.scan` or `nn.vmap` (see `layer_values`), one row of bools for each layer of the stack.
 
     Raises:
-        ValueError: there is no example, `batch_size` is under 1, or as `layer_values`.
-        TypeError: `batch_size` is not an integer, `examples` not an array, or as `layer_values`.
+        ValueError: `examples` is empty or has fewer than two axes, or `batch_size` is under 1; also
+            as in `layer_values`.
+        TypeError: `batch_size` is not an integer, or `examples` is not an array of real numbers;
+            also as in `layer_values`.
 
     Example:
         >>> layer, x = nn.Sequential([nn.Dense(2)]), jnp.array([[1.0], [2.0], [3.0]])
@@ -61,7 +65,9 @@ def dead_units(
     if not isinstance(examples, np.ndarray | jax.Array) or not is_real(examples.dtype):
         raise TypeError(f"examples must be an array of real numbers, got {shown(examples)}.")
     if examples.ndim < 2 or not len(examples):
-        raise ValueError(f"examples must be [n, ...] and not empty, got shape {examples.shape}.")
+        raise ValueError(
+            f"examples must be [n, ...] and not empty, got the shape {examples.shape}."
+        )
 
     def over_zero(x: Array) -> Array:
         return jnp.any(~(x <= 0), axis=tuple(range(x.ndim - 1)))

@@ -1,4 +1,4 @@
-"""Directions in which networks of different scales can be compared."""
+"""Random directions in parameter space, scaled like the parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -10,19 +10,24 @@ from jaxtricks.probes._norm import norm
 
 
 def filter_normalized(key: Key[Array, ""], params: PyTree) -> PyTree:
-    r"""Draws a Gaussian direction and gives each filter of it the norm of the parameters' own.
+    r"""Draws a random direction whose filters have the same norms as those of `params`.
 
-    $d_{i} \leftarrow d_{i} \lVert \theta_{i} \rVert / \lVert d_{i} \rVert$ for each filter $i$, the
-    weights of one output: all axes but the last of a kernel. So a step of 1 along it is as long
-    as the weights, whatever their scale. Leaves with fewer than two axes (biases, norms) get
-    zeros.
+    $d_{i} \leftarrow d_{i} \lVert \theta_{i} \rVert / \lVert d_{i} \rVert$ with Gaussian $d_i$, for
+    each filter $i$. A filter holds the weights of one output: all axes of a kernel but the last.
+    Adding the direction once thus moves each filter by its own norm, so that networks with weights
+    of different scales can be compared. Leaves with fewer than two axes (biases and the scales of
+    normalization layers) get zeros.
 
     Args:
         key: draws the direction.
-        params: of any Flax model; their filters have the outputs on the last axis.
+        params: the parameters of a Flax model, with the outputs on the last axis of each kernel.
+
+    Returns:
+        The direction, a tree like `params`.
 
     Raises:
-        TypeError: `key` is not a typed key, or a parameter not floating.
+        ValueError: `key` is an array of keys.
+        TypeError: `key` is not a typed key, or a parameter is not floating.
 
     Example:
         >>> params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 2.0]]), "bias": jnp.ones(2)}

@@ -1,4 +1,4 @@
-"""The ends of a loss's curvature, without its Hessian."""
+"""The largest and smallest eigenvalues of a loss's Hessian, from Hessian-vector products."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,31 +14,36 @@ from jaxtricks._wide_dtype import wide_dtype
 from jaxtricks.probes._norm import norm
 from jaxtricks.probes._scalar import scalar
 
-ROUNDING = 50  # times the machine epsilon: what is left over of a product that is in the space
+ROUNDING = 50  # a remainder of up to this many machine epsilons counts as 0
 
 
 def hessian_eigenvalues(
     key: Key[Array, ""], loss: Callable[[Any], Array], params: PyTree, *, steps: int = 30
 ) -> Float[Array, " steps"]:
-    r"""Gives the Ritz values of the Hessian after Lanczos' iteration, in increasing order.
+    r"""Approximates eigenvalues of the Hessian of `loss` by Lanczos iteration.
 
-    The last one approaches the largest eigenvalue from below, the first one the smallest from
-    above, and the ends converge first. Each of the `steps` is one product of the Hessian with a
-    vector, at the price of a few gradients; every new direction is made orthogonal to all those
-    before, which takes `steps` copies of the parameters, float32 or wider. Where a product leaves
-    nothing new, as with repeated eigenvalues or few examples, the iteration goes on from another
-    random direction. With as many steps as parameters these are all the eigenvalues.
+    The result holds the Ritz values in increasing order. The last one approaches the largest
+    eigenvalue from below, the first one the smallest eigenvalue from above, and these two converge
+    first. Each step computes one product of the Hessian with a vector, which costs a few gradients,
+    and makes the product orthogonal to all earlier directions. That takes memory for `steps` copies
+    of the parameters in float32 or wider. If no new direction is left, as with repeated eigenvalues
+    or few examples, the iteration continues from another random direction. With as many steps as
+    parameters the result holds all the eigenvalues.
 
     Args:
-        key: draws the first direction.
-        loss: from parameters to a scalar; what it averages over is the caller's choice.
-        params: where the curvature is taken.
-        steps: at most the number of parameters.
+        key: draws the random directions.
+        loss: a function of the parameters whose value is a scalar.
+        params: the parameters at which the Hessian is taken.
+        steps: number of Lanczos steps, from 1 to the number of parameters.
+
+    Returns:
+        `steps` Ritz values, float32 or wider.
 
     Raises:
-        ValueError: `steps` is under 1, or over the number of parameters.
-        TypeError: `steps` is not an integer, `loss` not a function or does not give a scalar, `key`
-            not a typed key, or a parameter not floating.
+        ValueError: `steps` is under 1 or above the number of parameters, `params` is empty, or
+            `key` is an array of keys.
+        TypeError: `steps` is not an integer, `loss` is not a function or its value is not a scalar,
+            `key` is not a typed key, or a parameter is not floating.
 
     Example:
         >>> scales = jnp.array([1.0, 5.0, -2.0])
@@ -67,7 +72,7 @@ def hessian_eigenvalues(
         return jax.random.normal(jax.random.fold_in(key, step), flat.shape, flat.dtype)
 
     def apart(basis: Array, vector: Array) -> Array:
-        for _ in range(2):  # once loses orthogonality to rounding
+        for _ in range(2):  # rounding spoils the orthogonality of a single pass
             along = jnp.matmul(basis, vector, precision="highest")
             vector -= jnp.matmul(along, basis, precision="highest")
         return vector
@@ -93,6 +98,6 @@ def hessian_eigenvalues(
 
 
 def unit(vector: Float[Array, " n"]) -> Float[Array, " n"]:
-    """Of length 1; 0 stays 0."""
+    """Scales a vector to length 1; a zero vector stays zero."""
     length = norm(vector)
     return vector / jnp.where(length > 0, length, 1)

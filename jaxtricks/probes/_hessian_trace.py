@@ -1,4 +1,4 @@
-"""The sum of a loss's curvatures, without its Hessian."""
+"""The trace of a loss's Hessian, from Hessian-vector products."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,21 +17,26 @@ from jaxtricks.probes._scalar import scalar
 def hessian_trace(
     key: Key[Array, ""], loss: Callable[[Any], Array], params: PyTree, *, draws: int = 100
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    r"""Estimates the trace of the Hessian $H$ as the mean of $v^\top H v$, and its standard error.
+    r"""Estimates the trace of the Hessian $H$ of `loss` by Hutchinson's method.
 
-    The entries of $v$ are 1 or -1 with equal probability, so $\mathbb E[v v^\top] = I$. What is off
-    the diagonal makes the error: of a diagonal Hessian one draw is exact.
+    The estimate is the mean of $v^\top H v$ over random vectors $v$, whose entries are 1 or -1 with
+    equal probability, so that $\mathbb E[v v^\top] = I$. Only the off-diagonal entries of $H$ cause
+    an error; for a diagonal Hessian every draw is exact.
 
     Args:
-        key: draws the directions.
-        loss: from parameters to a scalar.
-        params: where the curvature is taken.
-        draws: how many, at least 2; each costs a product of the Hessian with a vector.
+        key: draws the random vectors.
+        loss: a function of the parameters whose value is a scalar.
+        params: the parameters at which the Hessian is taken.
+        draws: number of random vectors, at least 2. Each costs a product of the Hessian with a
+            vector.
+
+    Returns:
+        The estimate and its standard error, scalars in float32 or wider.
 
     Raises:
-        ValueError: `draws` is under 2.
-        TypeError: `draws` is not an integer, `loss` not a function or does not give a scalar, `key`
-            not a typed key, or a parameter not floating.
+        ValueError: `draws` is under 2, or `key` is an array of keys.
+        TypeError: `draws` is not an integer, `loss` is not a function or its value is not a scalar,
+            `key` is not a typed key, or a parameter is not floating.
 
     Example:
         >>> def loss(x):

@@ -1,4 +1,4 @@
-"""How the loss depends on what the layers of a network are given, or give."""
+"""The gradients of a loss with respect to the inputs or outputs of a network's layers."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -22,25 +22,27 @@ def layer_gradients(
     layers: Layers = nn.Module,
     **kwargs: Any,
 ) -> OrderedDict[str, Array]:
-    """Gives the derivative of `loss(output)` by each of `layer_values`, with its name and shape.
+    """Computes the gradient of `loss(output)` with respect to each layer's input or output.
 
-    The gradient that arrives at a layer in back-propagation; that by the parameters is
-    `jax.grad`'s. One forward and one backward pass, after the shapes are found without computing.
-    Whole numbers, such as those that `nn.Embed` is given, have no derivative and are left out.
+    It is the gradient that reaches each layer in back-propagation; `jax.grad` gives the gradient
+    with respect to the parameters. The computation takes one forward and one backward pass. Integer
+    inputs or outputs, such as the inputs of `nn.Embed`, have no derivative and are left out.
 
     Args:
-        loss: from the model's output to a scalar.
-        model: any Flax module.
-        variables: as for `layer_values`.
-        *args: of the model's call.
-        at: "input" or "output" of each layer.
-        layers: kinds to look at.
-        **kwargs: of `model.apply`.
+        loss: a function of the model's output whose value is a scalar.
+        model: a `flax.linen` module.
+        variables: `"params"` and the model's other collections.
+        *args: positional arguments of the model's call.
+        at: whether to differentiate with respect to the `"input"` or `"output"` of each layer.
+        layers: the class of layers to include, or a tuple of classes, such as `nn.Dense`.
+        **kwargs: further arguments of `model.apply`, such as `train=False`.
+
+    Returns:
+        The gradients, with the names, order and shapes of `layer_values`.
 
     Raises:
-        ValueError: as `layer_values`, or there are only whole numbers.
-        TypeError: `loss` is not a function, does not give a scalar, or the model is not a Flax
-            module.
+        ValueError: the values of all layers are integers; also as in `layer_values`.
+        TypeError: `loss` is not a function or its value is not a scalar; also as in `layer_values`.
 
     Example:
         >>> from jaxtricks import models
@@ -64,7 +66,7 @@ def layer_gradients(
     )
     if not shifts:
         names = sorted({label.rpartition("#")[0] for label in shapes})
-        raise ValueError(f"layers are given or give whole numbers only: {names}.")
+        raise ValueError(f"layers must include one with a floating {at}, got integers in {names}.")
 
     def shifted(shifts: OrderedDict[str, Array]) -> Array:
         return loss(watch(model, variables, args, kwargs, shifts=shifts, **places)[0])

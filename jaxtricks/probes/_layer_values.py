@@ -1,4 +1,4 @@
-"""What the layers of a network are given, or give."""
+"""The inputs or outputs of a network's layers."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -18,35 +18,38 @@ def layer_values(
     layers: Layers = nn.Module,
     **kwargs: Any,
 ) -> OrderedDict[str, Array]:
-    """Applies a Flax model and gives the values of its layers, in the order of the calls.
+    """Applies a Flax model and returns the input or output of each of its layers.
 
-    Every module within the model is a layer, blocks of others too; the model itself is none. An
-    input comes where its call begins, an output where it ends: a block's behind those inside it.
+    Every module inside the model counts as a layer, including a block of other layers; the model
+    itself does not count. The model needs no changes. If its activations are functions rather than
+    layers, the outputs of its dense or convolutional layers are the pre-activations, and the inputs
+    of the next layers are the activations. The function is pure: it works under `jax.jit`, and
+    under `jax.vmap` over `variables`.
 
-    The model need not know. A network whose activations are functions, not layers, has its
-    pre-activations as the "output" of its dense or convolutional layers, and its activations as the
-    "input" of the next ones. Pure: it jits, and maps over `variables`.
-
-    Layers inside `nn.jit` and `nn.remat` are layers like others. Those inside `nn.scan` and
-    `nn.vmap` are where that carries the collection `"probes"`, as with `variable_axes={"params": 0,
-    "probes": 0}`: their values are stacked along that axis. Without it they are refused.
+    Layers inside `nn.jit` and `nn.remat` are included. Layers inside `nn.scan` or `nn.vmap` need a
+    transformation that carries the collection `"probes"`, such as one with
+    `variable_axes={"params": 0, "probes": 0}`; their values are then stacked along that axis.
 
     Args:
-        model: any Flax module.
-        variables: `"params"` and its other collections; changes to them are dropped.
-        *args: of the model's call.
-        at: "input", the first argument of each layer's call, or "output".
-        layers: kinds to look at, such as `nn.Dense` or `(nn.Dense, nn.Conv)`.
-        **kwargs: of `model.apply`, such as `train=False` and `rngs`.
+        model: a `flax.linen` module.
+        variables: `"params"` and the model's other collections; changes to them are discarded.
+        *args: positional arguments of the model's call.
+        at: whether to return the `"input"` (the first argument of the layer's call) or the
+            `"output"` of each layer.
+        layers: the class of layers to include, or a tuple of classes, such as
+            `(nn.Dense, nn.Conv)`.
+        **kwargs: further arguments of `model.apply`, such as `train=False` and `rngs`.
 
     Returns:
-        Arrays by the layers' names, `"Dense_0"` or `"Block_1/Conv_0"`; `"Dense_0#0"` and
-        `"Dense_0#1"` if one is called twice.
+        Arrays by the names of the layers, such as `"Dense_0"` or `"Block_1/Conv_0"`; for a layer
+        that is called twice, `"Dense_0#0"` and `"Dense_0#1"`. Inputs are in the order in which the
+        calls begin, outputs in the order in which they end.
 
     Raises:
-        ValueError: there is no such layer, one is inside `nn.scan`, `nn.vmap` or another
-            transformation that does not carry `"probes"`, or `at` is neither.
-        TypeError: the model is not a Flax module, or `layers` not a kind of them.
+        ValueError: no layer matches, a layer is inside a transformation that does not carry
+            `"probes"`, or `at` is neither `"input"` nor `"output"`.
+        TypeError: `model` is not a `flax.linen` module, `variables` is not a mapping, or `layers`
+            is not a class of modules or a tuple of classes.
 
     Example:
         >>> import jax

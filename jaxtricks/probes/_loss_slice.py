@@ -1,4 +1,4 @@
-"""The loss on a plane through the parameters."""
+"""The loss on a two-dimensional plane through the parameters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,19 +19,25 @@ def loss_slice(
     second: PyTree,
     steps: Float[Array, " n"],
 ) -> Float[Array, "n n"]:
-    r"""Gives $L(\theta + s_i d_1 + s_j d_2)$ at row i and column j.
+    r"""Computes the loss on a grid in the plane through `params` along two directions.
+
+    The value at row $i$ and column $j$ is $L(\theta + s_i d_1 + s_j d_2)$.
 
     Args:
-        loss: from parameters to a scalar.
-        params: $\theta$, the middle.
-        first: $d_1$, such as `filter_normalized(key, params)`.
-        second: $d_2$, with another key.
-        steps: $s$, along both.
+        loss: a function $L$ of the parameters whose value is a scalar.
+        params: $\theta$, the parameters at the origin of the plane.
+        first: $d_1$, a tree like `params`, such as `filter_normalized(key, params)`.
+        second: $d_2$, drawn in the same way with another key.
+        steps: $s$, the coordinates of the grid along both directions.
+
+    Returns:
+        The losses, `[n, n]` for `n` steps.
 
     Raises:
-        ValueError: a direction is not shaped like the parameters, or `steps` is not in a row.
-        TypeError: `loss` is not a function or does not give a scalar, a parameter is not floating,
-            or `steps` no floating array.
+        ValueError: the structure or shapes of a direction differ from those of `params`, or `steps`
+            does not have exactly one axis.
+        TypeError: `loss` is not a function or its value is not a scalar, a parameter is not
+            floating, a direction is not real, or `steps` is not a floating array.
 
     Example:
         >>> def loss(x):

@@ -1,4 +1,4 @@
-"""The length of a vector of any scale."""
+"""Vector norms without overflow or underflow."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -9,10 +9,11 @@ from jaxtricks._wide_dtype import wide_dtype
 def unit_scale(
     x: Float[Array, "*shape"], axis: int | tuple[int, ...] | None = None
 ) -> Float[Array, "*scales"]:
-    """The power of 2 next to the largest entry, along axes of length 1 afterwards; 1 for zeros.
+    """Computes a power of 2 near the largest absolute entry along `axis`; 1 if all are zero.
 
-    Dividing by it is exact, and leaves entries of at most 4 whose squares do not overflow. It is
-    neither so large nor so small that its reciprocal would be rounded to 0 or to infinity.
+    Division by it is exact, and leaves entries of at most 4, so that their squares do not overflow.
+    Its exponent is limited so that its reciprocal is neither 0 nor infinite. The reduced axes keep
+    length 1.
 
     Example:
         >>> float(unit_scale(jnp.array([0.1, -3.0]))[0])
@@ -27,9 +28,9 @@ def unit_scale(
 def norm(
     x: Float[Array, "*shape"], axis: int | tuple[int, ...] | None = None
 ) -> Float[Array, "*norms"]:
-    """Root of the sum of squares, float32 or wider, along axes of length 1 afterwards.
+    """Computes the Euclidean norm along `axis`, in float32 or wider, without overflow.
 
-    Squares do not overflow.
+    The reduced axes keep length 1.
 
     Example:
         >>> float(norm(jnp.array([3e30, 4e30]))[0]) == float(jnp.float32(5e30))

@@ -1,4 +1,4 @@
-"""How the values of a layer are distributed."""
+"""Summary statistics of the values of a layer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,19 +16,19 @@ from jaxtricks.probes._norm import unit_scale
 
 
 class Statistics(NamedTuple):
-    """Of all entries of an array, float32 or wider.
+    """Summary statistics of all entries of an array, floating ones in float32 or wider.
 
     Attributes:
-        mean: first moment.
-        std: root of the mean square around the mean (divided by N).
-        rms: root of the mean square.
-        quantiles: as asked for, interpolated linearly.
-        share_saturated: of entries further than `saturation` from `centre`.
-        share_zero: of entries that are exactly 0.
+        mean: mean of the entries.
+        std: standard deviation, with the divisor N.
+        rms: square root of the mean of the squares.
+        quantiles: the requested quantiles, interpolated linearly.
+        share_saturated: share of the entries whose distance from `centre` exceeds `saturation`.
+        share_zero: share of the entries that are exactly 0.
         excess_kurtosis: fourth standardised moment minus 3: 0 for a Gaussian, -1.2 for a uniform
-            distribution, -2 for two equal peaks, 0 if all entries are equal, and NaN if one is not
-            finite.
-        counts: entries in each bin, int32; those outside of all bins are in none.
+            distribution, -2 for two equal peaks, 0 if all entries are equal, and NaN if an entry
+            is not finite.
+        counts: number of entries in each bin, int32; entries outside the bins are not counted.
     """
 
     mean: Float[Array, ""]
@@ -49,25 +49,27 @@ def statistics(
     centre: ScalarLike = 0.0,
     edges: Sequence[float] | Float[Array, " edges"] = tuple(i / 20 for i in range(-20, 21)),
 ) -> Statistics:
-    r"""Summarises the entries of an array, whatever its axes mean; `vmap` for one summary each.
+    """Computes summary statistics of all entries of an array.
 
-    Sums are taken of values divided by a power of 2 next to the largest, so layers that have shrunk
-    to 1e-30 or grown to 1e38 have a deviation and a kurtosis too.
+    All axes are treated alike; use `jax.vmap` for separate statistics along an axis. The sums are
+    computed from values divided by a power of 2 near the largest one, so the results are finite and
+    accurate for values from about 1e-30 to 1e38.
 
     Args:
-        values: a layer's activations or gradients.
-        quantiles: shares in `[0, 1]`.
-        saturation: distance from `centre` over which an entry counts as saturated, at least 0;
-            0.99 is where the slope of tanh is under 0.02.
-        centre: of the activation's range: for a sigmoid 0.5, with a `saturation` of 0.49 or so.
-        edges: of the histogram's bins, increasing; the last bin has its right edge.
+        values: a layer's activations or gradients, any shape with 1 to `2**31 - 1` entries.
+        quantiles: the quantiles to compute, numbers in `[0, 1]`.
+        saturation: distance from `centre` above which an entry counts as saturated, at least 0;
+            where tanh is 0.99 its slope is 0.02.
+        centre: centre of the activation's range: 0 for tanh; 0.5 for a sigmoid, together with a
+            `saturation` of about 0.49.
+        edges: edges of the histogram's bins, increasing. A bin includes its left edge; the last bin
+            also includes its right edge.
 
     Raises:
-        ValueError: there is no entry or there are 2^31 of them, `saturation` is negative or not
-            finite, `centre` is not finite, a share is not in `[0, 1]`, or there are fewer than two
-            edges or they do not increase.
-        TypeError: `values` is not a floating array, or another argument is not of real
-            numbers.
+        ValueError: `values` is empty or has `2**31` or more entries, `saturation` is negative or
+            not finite, `centre` is not finite, a quantile is not in `[0, 1]`, or `edges` are fewer
+            than two or not increasing.
+        TypeError: `values` is not a floating array, or another argument is not real.
 
     Example:
         >>> found = statistics(jnp.array([-1.0, 1.0, 1.0, -1.0]), edges=jnp.array([-1.5, 0.0, 1.5]))
@@ -87,12 +89,13 @@ def statistics(
     _check_edges(edges)
     x = jnp.asarray(values).ravel()
     if not 0 < x.size <= MAX_INT32:
-        raise ValueError(f"values must have 1 to 2^31 - 1 entries, got shape {values.shape}.")
-    # Without the barrier XLA would take minutes to sort a closed-over array while it compiles.
+        raise ValueError(f"values must have 1 to 2^31 - 1 entries, got the shape {values.shape}.")
+    # Without the barrier XLA would sort a constant array at compile time, which takes minutes.
     x = jax.lax.optimization_barrier(x.astype(wide_dtype(x.dtype)))
     scale = unit_scale(x)[0]
     unit = x / scale
-    mean = jnp.where(jnp.all(x == x[0]), unit[0], jnp.mean(unit))  # a sum of many is rounded
+    # The mean of equal entries, computed from their sum, may differ from them by rounding.
+    mean = jnp.where(jnp.all(x == x[0]), unit[0], jnp.mean(unit))
     std = jnp.sqrt(jnp.mean(jnp.square(unit - mean)))
     standard = (unit - mean) / jnp.where(std == 0, 1, std)
     return Statistics(
@@ -112,8 +115,8 @@ def _share(chosen: Bool[Array, " entries"], dtype: np.dtype) -> Float[Array, ""]
 
 
 def _counts(x: Float[Array, " entries"], edges: Float[Array, " edges"]) -> Int[Array, " bins"]:
-    """Whole numbers, because floats of single precision stop counting at 2^24."""
-    places = jnp.searchsorted(edges, x, side="right")  # 0 is in front of all bins
+    """Counts the entries in each bin, in int32, because float32 cannot count beyond 2^24."""
+    places = jnp.searchsorted(edges, x, side="right")  # 0 means below the first edge
     places = jnp.where(x == edges[-1], len(edges) - 1, places)
     return jnp.zeros(len(edges) + 1, jnp.int32).at[places].add(1)[1:-1]
 
@@ -128,6 +131,6 @@ def _check_quantiles(quantiles: object) -> None:
 def _check_edges(edges: object) -> None:
     row = real_array("edges", edges)
     if row.ndim != 1 or len(row) < 2:
-        raise ValueError(f"edges must be two or more in a row, got {shown(edges)}.")
+        raise ValueError(f"edges must be a row of two or more numbers, got {shown(edges)}.")
     if not isinstance(row, jax.core.Tracer) and not np.all(np.diff(row) > 0):
         raise ValueError(f"edges must increase, got {shown(edges)}.")

@@ -1,4 +1,4 @@
-"""Looking at a Flax model's layers from outside."""
+"""Reading and shifting the inputs or outputs of a Flax model's layers."""
 
 import inspect
 import itertools
@@ -22,10 +22,10 @@ ARRAYS = (jax.Array, np.ndarray)
 
 
 class Unshared(str):
-    """A name whose hash is never the same twice.
+    """A string with another hash each time; in a collection filter, it disables nn.jit's cache.
 
-    `nn.jit` keeps the trace of a call by a hash of its layer and of the filters of its collections,
-    and runs a kept trace without calling the layer. With this name in a filter it never does.
+    `nn.jit` caches the trace of a call under a hash of the layer and of the collection filters, and
+    a cached trace runs without calling the layer, so its values could not be read.
     """
 
     __slots__ = ()
@@ -46,17 +46,18 @@ def watch(
     of: Callable[[Array], Array] = lambda value: value,
     shifts: Mapping[str, Array] | None = None,
 ) -> tuple[Any, OrderedDict[str, Array]]:
-    """Applies the model; gives its output and `of` its layers' values, `shifts` added to those.
+    """Applies the model and returns its output and the values of its layers.
 
-    Collections other than the parameters may change, and the changes are dropped. A layer that is
-    called more than once has one value a call, `name#0`, `name#1`. Shifts and values are variables
-    of the layer in the collection "probes", so that Flax's lifted transformations hand them on.
+    The values are inputs or outputs, as `at` says; `shifts` are added to them, and `of` is applied
+    to the result. Collections other than the parameters may change during the call; the changes are
+    discarded. Values are named by call, `name#0`, `name#1`. Shifts and values are variables of the
+    layer in the collection "probes", so that Flax's lifted transformations carry them.
     """
     check_linen("model", model)
     check_instance("variables", variables, Mapping)
     check_choice("at", at, ("input", "output"))
     check_layers(layers)
-    labels: dict[str, None] = {}  # in the order of the calls; some transformations trace twice
+    labels: dict[str, None] = {}  # in the order of the calls, some of which are traced twice
     kinds: set[str] = set()
 
     def shifted(layer: nn.Module, value: Array | np.ndarray) -> Array:
@@ -68,8 +69,8 @@ def watch(
         if not layer.sow("probes", "value", of(value)):
             raise ValueError(
                 f"{name} is a layer inside nn.scan, nn.vmap or another transformation of Flax that "
-                'does not carry the collection "probes": give it variable_axes={"probes": 0, ...}, '
-                "or choose other layers."
+                'does not carry the collection "probes": give the transformation '
+                'variable_axes={"probes": 0, ...}, or choose other layers.'
             )
         labels[f"{name}#{call}"] = None
         return value
@@ -101,8 +102,8 @@ def watch(
         output, state = model.apply(variables, *args, mutable=mutable, **kwargs)
     if not labels:
         raise ValueError(
-            f"model has no layer of {shown(layers)} that is given or gives an array; its layers "
-            f"(it is none of them) are of the kinds {sorted(kinds)}."
+            f"model must have a layer of {shown(layers)} whose {at} is an array, got layers of the "
+            f"classes {sorted(kinds)} (the model itself does not count)."
         )
     sown: dict[str, Any] = traverse_util.flatten_dict(state["probes"], sep="/")
     values = OrderedDict()
@@ -113,24 +114,24 @@ def watch(
 
 
 def check_linen(name: str, model: object) -> None:
-    """Checks for a model whose layers can be looked at from outside.
+    """Checks that a model is a module of flax.linen, whose method calls can be intercepted.
 
     Raises:
-        TypeError: it is not a module of flax.linen.
+        TypeError: it is not.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(
-            f"{name} must be a flax.linen Module, whose layers can be watched, got {shown(model)}."
+            f"{name} must be a flax.linen Module, whose layers can be read, got {shown(model)}."
         )
 
 
 def first_argument(layer: nn.Module) -> str:
-    """Name of what the layer is called with, after itself."""
+    """The name of the first argument of the layer's call; "" if it has none."""
     return (*inspect.signature(type(layer).__call__).parameters, "", "")[1]
 
 
 def check_layers(layers: object) -> None:
-    """Checks one kind of module, or a tuple of kinds.
+    """Checks a class of Flax modules, or a tuple of classes.
 
     Raises:
         TypeError: it is something else, such as a name or an instance.
@@ -138,12 +139,13 @@ def check_layers(layers: object) -> None:
     for kind in layers if isinstance(layers, tuple) else (layers,):
         if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
             raise TypeError(
-                f"layers must be a kind of Flax module or a tuple of kinds, got {shown(layers)}."
+                "layers must be a class of Flax modules or a tuple of classes, got "
+                f"{shown(layers)}."
             )
 
 
 def named(values: Mapping[str, Array]) -> OrderedDict[str, Array]:
-    """Without the number of the call where there is one call."""
+    """Removes the number of the call from the names of layers that are called once."""
     labels = [label.rpartition("#")[0] for label in values]
     return OrderedDict(
         (name if labels.count(name) == 1 else label, value)

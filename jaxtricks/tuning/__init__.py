@@ -1,4 +1,4 @@
-"""Choosing hyper-parameters: checks before a search, spaces to search, and reading the curves."""
+"""Choosing hyper-parameters: checks before a search, search spaces, searches, and diagnosis."""
 
 from jaxtricks.tuning._best import Best as Best
 from jaxtricks.tuning._best import best as best

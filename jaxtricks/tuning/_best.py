@@ -16,11 +16,12 @@ class Best(NamedTuple):
     """The result of `best`.
 
     Attributes:
-        hyper_parameters: of the best trial, the tree of the space with one value at each leaf.
-        trial: its row in the table.
-        score: its result, which chose it and is therefore better than what it will give again.
-        at_edge: "low" or "high" for each hyper-parameter whose value is at that edge of those that
-            were tried, by name.
+        hyper_parameters: those of the best trial, a tree like the space with single values.
+        trial: the row of the best trial in the table.
+        score: the result of the best trial. It was chosen for being the best, so another run with
+            these hyper-parameters will usually be worse; `retrain` measures by how much.
+        at_edge: `"low"` or `"high"`, by name, for each hyper-parameter whose best value is near
+            that end of the values tried.
     """
 
     hyper_parameters: PyTree
@@ -32,21 +33,25 @@ class Best(NamedTuple):
 def best(
     found: Search, *, by: str = "loss", largest: bool = False, edge: ScalarLike = 0.05
 ) -> Best:
-    """Finds the trial with the best result, and says where a wider space should be searched.
+    """Finds the trial with the best result, and reports where to search a wider space.
 
     Args:
-        found: what `search` gave.
-        by: the column that ranks the trials. Those for which it is not finite cannot win, nor those
-            that a search with rungs has ended early.
+        found: the result of `search`.
+        by: the column that ranks the trials. Trials in which it is not finite, and trials that a
+            search with rungs ended early, are not considered.
         largest: whether the largest value is the best, as with an accuracy.
-        edge: a value is at an edge if fewer than this share of the trials have a smaller one, or a
-            larger one; from 0 to 0.5. 0 says nothing; of 20 trials and fewer, 0.05 means the least
-            and the largest. Chance alone puts a hyper-parameter that does not matter there in about
-            a tenth of all searches at 0.05.
+        edge: a value is at an edge if less than this share of the trials have a smaller one, or a
+            larger one; from 0 to 0.5. With 0 no edge is reported; with 0.05 and at most 20 trials
+            only the smallest and the largest value are. With 0.05 a hyper-parameter that has no
+            effect is reported by chance in about a tenth of all searches.
+
+    Returns:
+        The best trial. A hyper-parameter in its `at_edge` may have better values beyond that edge.
 
     Raises:
-        ValueError: there is no column `by`, no trial is finite in it, or `edge` is out of range.
-        TypeError: an argument is of another type.
+        ValueError: there is no column `by`, it is not finite in any trial that was not ended, or
+            `edge` is out of range.
+        TypeError: an argument has a wrong type, or the column `by` does not hold numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -71,7 +76,9 @@ def best(
     scores = np.where(may_win, -scores if largest else scores, np.inf)
     trial = int(np.argmin(scores))
     if not np.isfinite(scores[trial]):
-        raise ValueError(f"by must be finite in a trial that was not ended, got none in {by!r}.")
+        raise ValueError(
+            f"by must be finite in a trial that was not ended early, got no such trial for {by!r}."
+        )
     chosen = jax.tree.map(lambda values: values[trial], found.hyper_parameters)
     ends = {
         name_of(path): edge_of(values, trial, float(edge))
@@ -82,8 +89,11 @@ def best(
 
 
 def edge_of(values: np.ndarray, trial: int, edge: float) -> Literal["low", "high"] | None:
-    """Of which edge hardly any of the values lie beyond; of two values, or of others, none."""
-    if values.dtype == object:  # static ones: widths have an order, activations have none
+    """Finds the end of `values` near which the value of a trial is.
+
+    It is None in the middle, for fewer than three different values, and for values without order.
+    """
+    if values.dtype == object:  # static values: widths have an order, activations have none
         if not all(isinstance(value, int | float) for value in values):
             return None
         ranks = sorted(set(values))

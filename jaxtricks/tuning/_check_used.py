@@ -1,4 +1,4 @@
-"""Whether a run takes every hyper-parameter of a search, and gives what ranks the trials."""
+"""A check that a run uses every hyper-parameter and returns the result that ranks the trials."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,13 +19,14 @@ def check_used(
     by: str,
     lengths: Sequence[int | None],
 ) -> None:
-    """Checks a run by its first trials, before anything is computed.
+    """Checks a run by tracing its first trials, before anything is computed.
 
-    What it gives must depend on each traced hyper-parameter, in some group and rung at least.
-    Whether it does on a static one cannot be seen.
+    Its results must depend on each traced hyper-parameter in at least one group and rung.
+    Dependence on static hyper-parameters cannot be checked.
 
     Raises:
-        ValueError: on one it does not, or there is no result `by`.
+        ValueError: no result depends on a traced hyper-parameter, a result has the name of a
+            hyper-parameter, or there is no result `by`.
     """
     named = columns(hyper_parameters)
     traced = [name for name, values in named.items() if values.dtype != object]
@@ -37,15 +38,15 @@ def check_used(
             raise ValueError(f"by must be one of the results {sorted(results)}, got {by!r}.")
         for name in set(results) & set(named):
             raise ValueError(
-                f"run must name its results otherwise: {name!r} is a hyper-parameter already."
+                f"run must give its results other names than the hyper-parameters, got {name!r}."
             )
         _, used = dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
         unused -= {name for name, is_used in zip(traced, used[1:], strict=False) if is_used}
         if not unused:
             return
     raise ValueError(
-        "space must hold only what changes what run gives, but nothing depends on "
-        f"{shown(min(unused, key=traced.index))}: a misspelt name in run?"
+        "space must hold only hyper-parameters that change the results of run, but nothing depends "
+        f"on {shown(min(unused, key=traced.index))}: look for a misspelt name in run."
     )
 
 
@@ -56,7 +57,7 @@ def programs(
     shared: tuple,
     lengths: Sequence[int | None],
 ) -> Iterator[tuple[Callable[..., Any], tuple]]:
-    """The programs of each group's rungs, and what they are called with."""
+    """Yields the program of each rung of each group, and the arguments of its first trial."""
     count = len(jax.tree.leaves(hyper_parameters)[0])
     for group in groups(hyper_parameters, list(range(count))).values():
         values = [row[0] for row in traced_rows(hyper_parameters, group[:1])]

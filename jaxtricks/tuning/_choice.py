@@ -1,4 +1,4 @@
-"""A hyper-parameter that is one of some values."""
+"""A hyper-parameter with a list of possible values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,22 +12,26 @@ from jaxtricks.tuning._distribution import Options
 
 
 def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
-    """One of some values, all equally probable, for a search space.
+    """Makes a distribution over a list of equally probable values, for a search space.
 
-    Numbers are traced: one program serves them all. What a program cannot be traced over, such as
-    the width of a layer, an activation or the name of a rule, is static: `search` groups the
-    trials by it and compiles a program for each group.
+    Numbers are traced: one compiled program serves all of them. Values that cannot be traced, such
+    as the width of a layer, an activation function or the name of an optimizer, are static:
+    `search` groups the trials by these values and compiles a program for each group.
 
     Args:
-        values: at least one, all different. Static ones are compared by `==`.
-        static: whether they are static; None means that they are unless all are numbers. Widths,
-            depths and whatever else is the shape of an array need True.
+        values: a tuple or list of at least one value, all different. Static ones are compared with
+            `==`.
+        static: whether the values are static; None takes False if all are numbers, and otherwise
+            True. Widths, depths and other numbers that determine the shape of an array need True.
+
+    Returns:
+        A leaf for a search space.
 
     Raises:
-        ValueError: there is no value, two are equal, one is NaN, numbers are demanded and one is
-            none, or one does not fit into the dtype in which JAX holds it.
-        TypeError: `values` is no tuple or list, one is an array, `==` of two does not give a bool,
-            or `static` is not a bool.
+        ValueError: `values` is empty, two values are equal, one is NaN, `static` is False and a
+            value is not a number, or a number does not fit into the dtype in which JAX stores it.
+        TypeError: `values` is not a tuple or list, a value is an array, `==` of two values is not a
+            bool, or `static` is not a bool.
 
     Example:
         >>> choice((0.8, 0.9, 0.99)).static, choice(("sgd", "adam")).static
@@ -36,21 +40,21 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise TypeError(f"values must be a tuple or a list, got {shown(values)}.")
     if not values:
-        raise ValueError("values must hold at least one, got none.")
+        raise ValueError("values must hold at least one value, got none.")
     if any(isinstance(value, np.ndarray | jax.Array) and value.ndim for value in values):
-        raise TypeError(f"values must not be arrays, choose among their places: {shown(values)}.")
+        raise TypeError(f"values must not be arrays, got {shown(values)}: choose an index instead.")
     numbers = all(is_real_number(value) and not np.ndim(value) for value in values)
     if static is not None:
         check_flag("static", static)
         if not static and not numbers:
             raise ValueError(
-                f"static must be True of values that are not numbers: {shown(values)}."
+                f"static must be True for values that are not numbers, got {shown(values)}."
             )
     try:
         equal = any(a is b or a == b for i, a in enumerate(values) for b in values[:i])
-    except ValueError:  # arrays inside of them
+    except ValueError:  # a value contains an array
         raise TypeError(
-            f"values must be such that == says whether two are equal, got {shown(values)}."
+            f"values must be such that == of two of them is a bool, got {shown(values)}."
         ) from None
     if equal:
         raise ValueError(f"values must all be different, got {shown(values)}.")

@@ -1,4 +1,4 @@
-"""Two sets of runs that shared their keys."""
+"""A paired comparison of two settings."""
 
 from typing import Any, NamedTuple
 
@@ -15,11 +15,11 @@ class Comparison(NamedTuple):
     """The result of `compare`.
 
     Attributes:
-        difference: mean of the first less the second.
-        low: lower end of its confidence interval.
-        high: upper end.
-        p: of Student's two-sided test that the mean is 0.
-        pairs: how many there were.
+        difference: mean of the first results minus the second.
+        low: lower end of the confidence interval of the mean difference.
+        high: upper end of the confidence interval.
+        p: p-value of Student's two-sided test that the mean difference is 0.
+        pairs: number of pairs.
     """
 
     difference: float
@@ -30,21 +30,22 @@ class Comparison(NamedTuple):
 
 
 def compare(first: Any, second: Any, *, level: ScalarLike = 0.95) -> Comparison:
-    r"""Compares results of two settings, pair by pair: entry i of both had the same key.
+    r"""Compares the results of two settings in pairs that were run with the same random key.
 
-    What a key does to both, such as easy or hard initial weights, is not part of the differences
-    $d_i$, so the interval $\bar d \pm t_{n-1} s_d / \sqrt n$ is shorter than that of independent
+    With the differences $d_i$ of the $n$ pairs, the confidence interval of their mean is
+    $\bar d \pm t_{n-1} s_d / \sqrt n$. An effect of the key on both results, such as good or bad
+    initial weights, cancels in the differences, so the interval is shorter than for independent
     runs if the results are correlated.
 
     Args:
         first: results of one setting, one for each key, such as `retrain(...).results["loss"]`.
-        second: those of the other, of the same keys in the same order.
-        level: of the interval, between 0 and 1.
+        second: results of the other setting for the same keys in the same order.
+        level: confidence level of the interval, between 0 and 1, both excluded.
 
     Raises:
         ValueError: there are fewer than two pairs, the lengths differ, a result is not finite, or
             `level` is out of range.
-        TypeError: an argument does not hold numbers.
+        TypeError: an argument does not hold real numbers.
 
     Example:
         >>> found = compare([0.30, 0.41, 0.52, 0.61], [0.20, 0.30, 0.40, 0.50])
@@ -56,12 +57,18 @@ def compare(first: Any, second: Any, *, level: ScalarLike = 0.95) -> Comparison:
     for name, given in (("first", first), ("second", second)):
         values[name] = np.asarray(real_array(name, given), float)
         if values[name].ndim != 1 or len(values[name]) < 2:
-            raise ValueError(f"{name} must be one axis of at least two results.")
+            raise ValueError(
+                f"{name} must be one axis of at least two results, got the shape "
+                f"{values[name].shape}."
+            )
         if not np.isfinite(values[name]).all():
-            raise ValueError(f"{name} must be finite: leave out keys that diverged in either.")
+            raise ValueError(
+                f"{name} must be finite, got {values[name][~np.isfinite(values[name])][0]}: leave "
+                "out keys for which a run diverged."
+            )
     if len(values["first"]) != len(values["second"]):
         lengths = {name: len(some) for name, some in values.items()}
-        raise ValueError(f"first and second must be of the same keys, got lengths {lengths}.")
+        raise ValueError(f"first and second must be of the same keys, got the lengths {lengths}.")
     differences = values["first"] - values["second"]
     p = 1.0 if not differences.any() else float(scipy.stats.ttest_1samp(differences, 0).pvalue)
     return Comparison(*interval(differences, level), p, len(differences))

@@ -1,4 +1,4 @@
-"""The curves of a run, from whatever holds them."""
+"""The curves of a run, extracted from any of the objects that hold them."""
 
 import difflib
 import math
@@ -22,7 +22,17 @@ NAMES = (
 
 
 class Curves(NamedTuple):
-    """Curves of one run, one number per epoch; `chance` is the loss without knowledge."""
+    """The curves of one run, one number per epoch.
+
+    Attributes:
+        train: training loss.
+        validation: validation loss, if given.
+        accuracy: training accuracy of the last epoch, if given.
+        gap: training minus validation accuracy of the last epoch, if both are given.
+        rates: learning rate, if given.
+        norms: gradient norm, if given.
+        chance: the loss of a model that gives all classes the same probability.
+    """
 
     train: Float[np.ndarray, " epochs"]
     validation: Float[np.ndarray, " epochs"] | None
@@ -34,7 +44,12 @@ class Curves(NamedTuple):
 
 
 def read_curves(history: Any, classes: int | None) -> Curves:
-    """The curves of anything that `diagnose` takes."""
+    """Extracts the curves from each kind of argument that `diagnose` accepts.
+
+    Raises:
+        TypeError: `history` is of another kind, or a curve does not hold numbers.
+        ValueError: as in `diagnose`.
+    """
     if isinstance(history, Run):
         parts = {"train": history.train, "validation": history.validation}
         history = {f"{part}.{k}": v for part, curves in parts.items() for k, v in curves.items()}
@@ -46,8 +61,11 @@ def read_curves(history: Any, classes: int | None) -> Curves:
         names = set(history[0]) if history else ()
         history = {name: [record.get(name, np.nan) for record in history] for name in names}
     if not isinstance(history, Mapping):
-        raise TypeError(f"history must be a Fit, a Run, curves or records, got {shown(history)}.")
-    if "train.weight" in history:  # NaN in the epochs after a stop
+        raise TypeError(
+            "history must be a Fit, a Run, a dict of curves or a list of records, got "
+            f"{shown(history)}."
+        )
+    if "train.weight" in history:  # it is NaN in the epochs after an early stop
         happened = np.isfinite(np.asarray(curve(history, "train.weight")))
         rows = {name: np.asarray(curve(history, name, len(happened))) for name in history}
         history = {name: values[happened] for name, values in rows.items()}
@@ -56,11 +74,11 @@ def read_curves(history: Any, classes: int | None) -> Curves:
         names = sorted(map(str, history))
         raise ValueError(f"history must have the curve 'train.loss', got {shown(names)}.")
     check_names(history)
-    negative = np.isfinite(train) & (train < -0.01 * np.abs(train[0]))  # not by rounding
+    negative = np.isfinite(train) & (train < -0.01 * np.abs(train[0]))  # more than rounding
     if negative.any():
         raise ValueError(
-            "history['train.loss'] must not be negative, as the rules compare losses by their "
-            f"ratios, got {train[negative][0]:.4g} in epoch {negative.argmax() + 1}."
+            "history['train.loss'] must not be negative, because the rules compare ratios of "
+            f"losses, got {train[negative][0]:.4g} in epoch {negative.argmax() + 1}."
         )
     others = [curve(history, name, len(train)) for name in NAMES[1:]]
     validation, right, validated, rates, norms = others
@@ -73,23 +91,23 @@ def read_curves(history: Any, classes: int | None) -> Curves:
 
 
 def check_names(history: Mapping[str, Any]) -> None:
-    """Checks that no curve is misspelt: its rule would find nothing, and say nothing.
+    """Checks that no name of a curve is misspelt, since the rules ignore unknown names.
 
     Raises:
-        ValueError: one is almost called like one that is missing.
+        ValueError: a name is similar to that of a missing curve.
     """
     for name in NAMES:
         for near in difflib.get_close_matches(name, map(str, history), cutoff=0.9):
             if name not in history and near not in NAMES:
-                raise ValueError(f"history must call the curve {name!r}, got {near!r}.")
+                raise ValueError(f"history must name the curve {name!r}, got {near!r}.")
 
 
 def curve(history: Mapping[str, Any], name: str, length: int | None = None) -> np.ndarray | None:
-    """One curve as an array; None if there is none of that name.
+    """Converts one curve to an array; None if there is no curve of that name.
 
     Raises:
-        TypeError: it does not hold numbers.
-        ValueError: it is no vector, or of another length.
+        TypeError: the curve does not hold numbers.
+        ValueError: the curve is not a vector, or has another length.
     """
     if name not in history:
         return None
@@ -101,6 +119,6 @@ def curve(history: Mapping[str, Any], name: str, length: int | None = None) -> n
         ) from None
     if values.ndim != 1 or (length is not None and len(values) != length):
         raise ValueError(
-            f"history[{name!r}] must have one number per epoch, got shape {values.shape}."
+            f"history[{name!r}] must have one number per epoch, got the shape {values.shape}."
         )
     return values

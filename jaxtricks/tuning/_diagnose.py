@@ -1,4 +1,4 @@
-"""What the curves of a run say about its settings."""
+"""Diagnosis of a training run from its curves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -22,14 +22,14 @@ Name = Literal[
     "still falling",
 ]
 ADVICE: dict[str, str] = {
-    "diverged": "Lower the learning rate, clip the gradient, or warm the rate up.",
-    "dead": "Lower the learning rate, or change the initial weights: no gradient is left.",
+    "diverged": "Lower the learning rate, clip the gradient, or use a learning-rate warmup.",
+    "dead": "Lower the learning rate, or change the initial weights: the gradient has vanished.",
     "rate too low": "Raise the learning rate.",
     "rate too high": "Lower the learning rate.",
     "bad start": "Change the initial weights, or normalise the layers' inputs. If that does not "
-    "help, the gradient does not fit the loss, or labels and inputs are of different rows.",
+    "help, look for a wrong gradient, or for labels in another order than the inputs.",
     "decayed too early": "Decay the learning rate later.",
-    "overfit": "Regularise more, use more data, or stop where the validation loss was least.",
+    "overfit": "Regularise more, use more data, or stop when the validation loss is lowest.",
     "plateau": "Decay the learning rate.",
     "underfit": "Use a larger model, or regularise less.",
     "still falling": "Train for longer.",
@@ -37,12 +37,12 @@ ADVICE: dict[str, str] = {
 
 
 class Finding(NamedTuple):
-    """One rule of `diagnose` that applies.
+    """A rule of `diagnose` that applies to a run.
 
     Attributes:
-        name: what is wrong.
-        because: the numbers that say so.
-        advice: what to do about it.
+        name: the name of the rule, which is what is wrong.
+        because: the numbers on which the finding is based.
+        advice: what to change.
     """
 
     name: Name
@@ -55,61 +55,63 @@ def diagnose(
     *,
     classes: int | None = None,
 ) -> list[Finding]:
-    """Says what is wrong with a run, by its curves, the most urgent first.
+    """Finds what is wrong with a training run from its curves.
 
-    Each rule is a comparison of a few numbers, which the finding repeats. The rules are for losses
-    that are never negative, such as cross-entropy. "Fall" is the loss of a model that knows nothing
-    less the training loss at the end.
+    Each rule compares a few numbers, which the finding repeats. The rules are for losses that are
+    never negative, such as cross-entropy. The chance level is the loss of a model that gives all
+    classes the same probability.
 
-    - "diverged": the training loss is not finite, or one and a half times that of no knowledge.
-    - A loss is flat if it fell by less than a twentieth and accuracy is not over 0.9. If it is, the
-      finding is "dead" if the gradient has vanished. If not, it is "rate too high" if the loss was
-      ever a tenth over that of no knowledge; then "rate too low" if it fell in four epochs of five;
-      then "rate too high" again if it was ever 2 % away from that of no knowledge, because a rate
-      at which nothing is learned any more looks flat, too; and "bad start" otherwise. This takes
-      two epochs, without `classes` five.
-    - "bad start", of a loss that is not flat: the first fifth of the epochs brought less than a
-      twentieth of the fall.
-    - "decayed too early": in the first half of the run the learning rate dropped to a half or less
-      while the loss was falling, and it has fallen less than a fifth as fast since.
-    - "overfit": the validation loss has risen by a tenth of its fall since it was least, while the
-      training loss fell (means over a tenth of the epochs, three at least), or training accuracy is
-      0.1 over validation accuracy.
-    - "plateau": between the halves of the last third the loss fell by less than a twentieth of
-      itself, or by less than it changes in an epoch, and it is over a twentieth of that without
-      knowledge. It goes up and down, by over a hundredth of itself, and the learning rate has not
-      dropped to a fifth.
-    - "underfit": the same, but smoothly or at a rate that has dropped, and the validation loss is
-      no more than a tenth over it.
-    - "still falling": in the last fifth the validation loss fell by over 3 % of itself, and by over
-      half of all that it went up and down, and it is over a twentieth of that without knowledge.
+    - `"diverged"`: the training loss is not finite, or ends above 1.5 times the chance level.
+    - A run is flat if none of its last three training losses is more than 5 % below the chance
+      level and training accuracy is at most 0.9. The first case that applies is the finding:
+      `"dead"` if the gradient has vanished; `"rate too high"` if the loss was ever 10 % above the
+      chance level; `"rate too low"` if it fell in four epochs of five; `"rate too high"` if it was
+      ever 2 % away from the chance level, as with a learning rate that has stopped all learning;
+      else `"bad start"`. This needs two epochs, or five without `classes`.
+    - `"bad start"`, also in runs that are not flat: by the end of the first fifth of the epochs the
+      loss had fallen from the chance level by less than 5 % of its total fall.
+    - `"decayed too early"`: in the first half of the run the learning rate dropped to a half or
+      less while the loss was falling, and since then the loss has fallen less than a fifth as fast.
+    - `"overfit"`: the validation loss has risen from its minimum by 10 % of its fall, while the
+      training loss fell (averaged over a tenth of the epochs, at least three); or training accuracy
+      is more than 0.1 above validation accuracy.
+    - `"plateau"`: between the halves of the last third of the epochs the training loss fell by at
+      most 5 % of its mean there, or by at most its mean change in one epoch, and the mean is at
+      least 5 % of the chance level. That change is over 1 % of the mean, and the learning rate is
+      above a fifth of its maximum.
+    - `"underfit"`: the same fall, but with a smaller change per epoch or a lower learning rate, and
+      a validation loss at most 10 % above the training loss.
+    - `"still falling"`: in the last fifth of the epochs the validation loss (the training loss if
+      there is none) fell by over 3 % of its last value and by over half of the sum of its changes,
+      and it is at least 5 % of the chance level.
 
-    Nothing else is found with "diverged" or a flat loss. All other rules need five epochs. Of
-    "decayed too early", "plateau", "underfit" and "still falling" at most one is found.
+    A diverged or flat run has no other finding. The other rules need five epochs. At most one of
+    `"decayed too early"`, `"plateau"`, `"underfit"` and `"still falling"` is found.
 
     Args:
-        history: what `training.fit` or `training.run` gave, the list of records that `fit` wrote,
-            or a dict of curves by the names that these have: `"train.loss"`, and, if there are any,
+        history: the result of `training.fit` or `training.run`, the list of records that `fit`
+            wrote, or a dict of curves with the same names: `"train.loss"` and, optionally,
             `"validation.loss"`, `"train.accuracy"`, `"validation.accuracy"`,
-            `"train.learning_rate"`, `"train.gradient_norm"`. Cut off the NaN behind the end of a
-            trial that a search with rungs has ended: NaN reads as diverged.
-        classes: how many there are, for the loss without knowledge, its logarithm; None takes the
-            largest loss of the first epoch for it, which a fast start makes too small.
+            `"train.learning_rate"`, `"train.gradient_norm"`. Remove the NaN at the end of a trial
+            that a search with rungs ended, because NaN counts as divergence.
+        classes: number of classes, whose logarithm is the chance level. None takes the larger of
+            the training and validation losses of the first epoch, which is too small if that epoch
+            reduced the loss much.
 
     Returns:
-        Findings; an empty list says that no rule applies, which is what a good run looks like.
+        The findings, the most urgent first; an empty list if no rule applies, as in a good run.
 
     Raises:
-        ValueError: there is no epoch, no `"train.loss"`, curves differ in length, a name is almost
-            one of these, a training loss is negative, or `classes` is under 2.
-        TypeError: an argument is of another type.
+        ValueError: there is no epoch or no `"train.loss"`, curves differ in length, the name of a
+            curve is misspelt, a training loss is negative, or `classes` is under 2.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> epochs = np.arange(20)
         >>> slow = {"train.loss": 2.3 - 0.001 * epochs}
         >>> for finding in diagnose(slow, classes=10):
         ...     print(finding.name, finding.because, sep=": ")
-        rate too low: train.loss is 2.281, without knowledge 2.303; fell in 100 % of the epochs
+        rate too low: train.loss is 2.281, chance level 2.303; it fell in 100 % of the epochs
     """
     if classes is not None:
         check_integer("classes", classes, low=2)
@@ -127,29 +129,27 @@ def finding(name: Name, because: str) -> Finding:
 
 
 def diverged(c: Curves) -> Finding | None:
-    """Not finite, or far over where it began."""
+    """Tests whether the training loss is not finite, or ends far above the chance level."""
     bad = ~np.isfinite(c.train)
     if bad.any():
         return finding("diverged", f"train.loss is {c.train[bad][0]} in epoch {bad.argmax() + 1}")
     if c.train[-1] > 1.5 * c.chance:
-        return finding(
-            "diverged", f"train.loss is {c.train[-1]:.4g}, without knowledge {c.chance:.4g}"
-        )
+        return finding("diverged", f"train.loss is {c.train[-1]:.4g}, chance level {c.chance:.4g}")
     return None
 
 
 def flat(c: Curves, sure: bool) -> Finding | None:
-    """Hardly fallen at all."""
+    """Tests whether the loss stayed near the chance level, and names the probable cause."""
     last, few = float(c.train[-3:].min()), len(c.train) < (2 if sure else 5)
     if last < 0.95 * c.chance or few or (c.accuracy or 0.0) > 0.9:
         return None
-    because = f"train.loss is {last:.4g}, without knowledge {c.chance:.4g}"
+    because = f"train.loss is {last:.4g}, chance level {c.chance:.4g}"
     if c.norms is not None and c.norms[-1] <= 1e-6 * np.nanmax(c.norms):
         return finding("dead", f"{because}; train.gradient_norm is {c.norms[-1]:.2g}")
     down = float(np.mean(np.diff(c.train) < 0))
-    because += f"; fell in {100 * down:.0f} % of the epochs"
+    because += f"; it fell in {100 * down:.0f} % of the epochs"
     if c.train.max() > 1.1 * c.chance:
-        because = f"{because}; was {c.train.max():.4g}"
+        because = f"{because}; its maximum is {c.train.max():.4g}"
         return finding("rate too high", because)
     if down >= 0.8:
         return finding("rate too low", because)
@@ -158,18 +158,18 @@ def flat(c: Curves, sure: bool) -> Finding | None:
 
 
 def bad_start(c: Curves) -> Finding | None:
-    """Flat at first, and then it fell."""
+    """Tests whether the loss was flat at first and fell later."""
     fall = c.chance - c.train[-1]
     late = c.train < c.chance - 0.05 * fall
     epochs = int(late.argmax())
     if epochs < max(2, 0.2 * len(c.train)):
         return None
     because = f"train.loss was {c.train[epochs - 1]:.4g} after {epochs} epochs of {len(c.train)}"
-    return finding("bad start", f"{because}, without knowledge {c.chance:.4g}")
+    return finding("bad start", f"{because}, chance level {c.chance:.4g}")
 
 
 def decayed_too_early(c: Curves) -> Finding | None:
-    """The loss was falling until the rate dropped."""
+    """Tests whether the loss stopped falling when the learning rate dropped."""
     if c.rates is None:
         return None
     drops = np.flatnonzero(c.rates[1:] <= 0.5 * c.rates[:-1]) + 1
@@ -181,12 +181,12 @@ def decayed_too_early(c: Curves) -> Finding | None:
     after = (c.train[drop] - c.train[end - 1]) / (end - 1 - drop)
     if before < 0.01 * (c.chance - c.train[-1]) or after > 0.2 * before:
         return None
-    because = f"train.loss fell by {before:.2g} an epoch before epoch {drop + 1} and by {after:.2g}"
-    return finding("decayed too early", f"{because} after the rate became {c.rates[drop]:.2g}")
+    because = f"train.loss fell by {before:.2g} per epoch before epoch {drop + 1}, by {after:.2g}"
+    return finding("decayed too early", f"{because} since; the rate became {c.rates[drop]:.2g}")
 
 
 def overfit(c: Curves) -> Finding | None:
-    """Validation got worse, or is far behind."""
+    """Tests whether validation got worse, or is much worse than training."""
     if c.validation is not None and np.isfinite(c.validation).all():
         window = max(len(c.train) // 10, 3)
         train, held_back = (means(losses, window) for losses in (c.train, c.validation))
@@ -195,28 +195,28 @@ def overfit(c: Curves) -> Finding | None:
         fall = max(c.chance, c.validation[0]) - held_back[least]
         if risen > 0.1 * fall and train[-1] < train[least]:
             because = f"validation.loss was {held_back[least]:.4g} in the {window} epochs from "
-            because += f"{least + 1} on and is {held_back[-1]:.4g}, though train.loss has fallen"
+            because += f"{least + 1} on and is {held_back[-1]:.4g}, but train.loss has fallen"
             return finding("overfit", because)
     if c.gap is not None and c.gap > 0.1:
-        return finding("overfit", f"train.accuracy is {c.gap:.2f} over validation.accuracy")
+        return finding("overfit", f"train.accuracy is {c.gap:.2f} above validation.accuracy")
     return None
 
 
 def means(losses: np.ndarray, window: int) -> np.ndarray:
-    """Of so many neighbouring epochs each."""
+    """Computes the moving average over `window` epochs."""
     return np.convolve(losses, np.full(window, 1 / window), "valid")
 
 
 def plateau(c: Curves) -> Finding | None:
-    """No progress in the last third, far from 0: by noise, or for want of capacity."""
+    """Tests whether progress has stopped far from 0, because of noise or a lack of capacity."""
     last = c.train[-max(len(c.train) // 3, 3) :]
     half = len(last) // 2
     progress = float(last[:half].mean() - last[half:].mean())
     noise = float(np.abs(np.diff(last)).mean())
     if progress > max(0.05 * last.mean(), noise) or last.mean() < 0.05 * c.chance:
         return None
-    because = f"the last {len(last)} epochs brought train.loss down by {progress:.2g} to"
-    because += f" {last[half:].mean():.4g}, and it changes by {noise:.2g} an epoch"
+    because = f"in the last {len(last)} epochs train.loss fell by {progress:.2g} to"
+    because += f" {last[half:].mean():.4g}, and it changes by {noise:.2g} per epoch"
     decayed = c.rates is not None and c.rates[-1] <= 0.2 * c.rates.max()
     if noise > 0.01 * last.mean() and not decayed:
         return finding("plateau", because)
@@ -226,7 +226,7 @@ def plateau(c: Curves) -> Finding | None:
 
 
 def still_falling(c: Curves) -> Finding | None:
-    """The end is not reached."""
+    """Tests whether the loss was still falling at the end of the run."""
     losses = c.train if c.validation is None else c.validation
     fifth = max(len(losses) // 5, 1)
     lately = losses[-1 - fifth] - losses[-1]
@@ -234,7 +234,5 @@ def still_falling(c: Curves) -> Finding | None:
     if not lately > max(0.03 * losses[-1], path / 2) or losses[-1] < 0.05 * c.chance:
         return None
     name = "train" if c.validation is None else "validation"
-    because = (
-        f"the last {fifth} epochs brought {name}.loss down by {lately:.2g} to {losses[-1]:.4g}"
-    )
+    because = f"in the last {fifth} epochs {name}.loss fell by {lately:.2g} to {losses[-1]:.4g}"
     return finding("still falling", because)

@@ -1,4 +1,4 @@
-"""The values that one hyper-parameter may take."""
+"""The distributions of a single hyper-parameter, which are the leaves of a search space."""
 
 import dataclasses
 import math
@@ -9,23 +9,28 @@ import numpy as np
 
 
 def objects(values: Iterable[Any]) -> np.ndarray:
-    """Static values as an array of objects; NumPy's scalars become Python's."""
+    """Makes an array of objects from static values; NumPy scalars become Python numbers."""
     plain = [value.item() if isinstance(value, np.generic) else value for value in values]
     array = np.empty(len(plain), object)
-    for place, value in enumerate(plain):  # not at once: tuples would become an axis
+    for place, value in enumerate(plain):  # np.array(plain) would make an axis of tuples
         array[place] = value
     return array
 
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """All numbers between two ends, both included; `log_uniform`, `uniform` and `integers` make it.
+    """An interval of numbers in a search space, made by `uniform`, `log_uniform` or `integers`.
 
     Attributes:
-        low: the lower end.
-        high: the upper end, not below it.
-        logarithmic: whether equal ratios are equally probable, not equal differences.
-        integer: whether the numbers are integers.
+        low: the smallest value.
+        high: the largest value, at least `low`.
+        logarithmic: whether the logarithm of the value is distributed uniformly, rather than the
+            value itself.
+        integer: whether the values are integers.
+
+    Example:
+        >>> Interval(1, 100, logarithmic=True).spaced(3).round(3).tolist()
+        [1.0, 10.0, 100.0]
     """
 
     low: int | float
@@ -34,17 +39,20 @@ class Interval:
     integer: bool = False
 
     def at(self, share: np.ndarray) -> np.ndarray:
-        """The values below which these shares of all draws lie, shares from 0 to 1."""
+        """Computes quantiles of the distribution, as float32 or int32; `share` is from 0 to 1."""
         low, high = self.ends()
         values = low + share * (high - low)
         values = np.exp(values) if self.logarithmic else values
         if self.integer:
-            values = np.floor(values)  # an integer owns the interval from it to the next one
+            values = np.floor(values)  # each integer stands for the interval up to the next one
         values = np.clip(values, self.low, self.high)
         return values.astype(np.int32 if self.integer else np.float32)
 
     def spaced(self, points: int) -> np.ndarray:
-        """So many values in even steps, both ends among them; of one the middle."""
+        """Computes `points` evenly spaced values including both ends; for one point, the middle.
+
+        Integers that are equal after rounding appear once.
+        """
         low, high = (self.low, self.high)
         low, high = (math.log(low), math.log(high)) if self.logarithmic else (low, high)
         values = np.linspace(low, high, points) if points > 1 else np.array([(low + high) / 2])
@@ -54,7 +62,7 @@ class Interval:
         return np.unique(values)
 
     def holds(self, values: np.ndarray) -> bool:
-        """Whether all values lie in it, to the rounding of single precision."""
+        """Says whether all values lie in the interval, up to float32 rounding."""
         if self.integer and not np.all(values == np.round(values)):
             return False
         largest = max(abs(self.low), abs(self.high))
@@ -64,12 +72,16 @@ class Interval:
         return bool(np.all((self.low - below <= values) & (values <= self.high + above)))
 
     def ends(self) -> tuple[int | float, int | float]:
-        """Between which the draws are uniform."""
+        """Computes the ends between which the values or their logarithms are uniform."""
         low, high = self.low, self.high + self.integer
         return (math.log(low), math.log(high)) if self.logarithmic else (low, high)
 
     def narrowed(self, values: np.ndarray, margin: float) -> "Interval":
-        """The part of it that holds these values, and `margin` times its length on either side."""
+        """Narrows the interval to the range of `values`, extended on both sides.
+
+        The extension is `margin` times the length of that range, measured in the logarithm if
+        `logarithmic`; it does not leave the interval.
+        """
         least, most = float(np.min(values)), float(np.max(values))
         if self.logarithmic:
             room = margin * math.log(most / least)
@@ -85,42 +97,46 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """One of some values, all equally probable; `choice` makes it.
+    """A list of equally probable values in a search space, made by `choice`.
 
     Attributes:
-        values: what it may be.
-        static: whether each value has a program of its own.
+        values: the possible values.
+        static: whether `search` compiles a separate program for each value.
+
+    Example:
+        >>> Options(("sgd", "adam"), static=True).at(np.array([0.2, 0.7])).tolist()
+        ['sgd', 'adam']
     """
 
     values: tuple[Any, ...]
     static: bool
 
     def at(self, share: np.ndarray) -> np.ndarray:
-        """The values at these shares of their list, shares from 0 to 1."""
+        """Selects the values at fractions `share` of the list, each from 0 to 1."""
         places = np.minimum((share * len(self.values)).astype(int), len(self.values) - 1)
         return self.array()[places]
 
     def spaced(self, points: int) -> np.ndarray:
-        """All of them, whatever `points` is."""
+        """Gives all values; `points` is ignored."""
         del points
         return self.array()
 
     def narrowed(self, values: np.ndarray, margin: float) -> "Options":
-        """Those that are among these values."""
+        """Keeps the options that occur in `values`; `margin` is ignored."""
         del margin
         left = tuple(own for own in self.values if any(self.same(own, one) for one in values))
         return dataclasses.replace(self, values=left)
 
     def holds(self, values: np.ndarray) -> bool:
-        """Whether all values are among them."""
+        """Says whether all of `values` are options."""
         return all(any(self.same(own, one) for own in self.values) for one in values)
 
     def same(self, own: Any, other: Any) -> bool:
-        """Whether two values are equal; numbers that are not static, in single precision."""
+        """Says whether two values are equal; traced numbers are compared in float32."""
         return bool(own == other if self.static else np.float32(own) == np.float32(other))
 
     def array(self) -> np.ndarray:
-        """The values as an array, of objects if they are static."""
+        """Gives the values as an array, with the dtype object if they are static."""
         if not self.static:
             return np.asarray(self.values)
         return objects(self.values)

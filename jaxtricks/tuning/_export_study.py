@@ -1,4 +1,4 @@
-"""A search as a file that optuna reads."""
+"""Export of a search to a file that optuna can read."""
 
 import datetime
 import json
@@ -15,7 +15,7 @@ from jaxtricks.tuning._distribution import Distribution, Interval
 from jaxtricks.tuning._search import Search
 from jaxtricks.tuning._space import leaves
 
-CREATE_STUDY, CREATE_TRIAL = 0, 4  # operations of optuna's journal
+CREATE_STUDY, CREATE_TRIAL = 0, 4  # codes of operations in optuna's journal
 MINIMIZE, MAXIMIZE = 1, 2
 COMPLETE, PRUNED, FAILED = 1, 2, 3
 
@@ -29,28 +29,28 @@ def export_study(
     by: str = "loss",
     largest: bool = False,
 ) -> None:
-    """Writes a search as a study of optuna, for its plots and its importances.
+    """Writes a search to a file as an optuna study, for optuna's plots and importances.
 
-    The file is a journal, which optuna 4 and 5 read:
-    `optuna.load_study(study_name=name, storage=JournalStorage(JournalFileBackend(file)))`. Optuna
-    is not needed to write it. A trial that is not finite has failed; one that a search with rungs
-    has ended is pruned. Where `by` is a curve, its values are intermediate ones, from step 1. Other
-    numbers of the table are user attributes. What optuna has no category for, such as a function,
-    is named by its text.
+    The file is a journal, which optuna 4 and 5 read with
+    `optuna.load_study(study_name=name, storage=JournalStorage(JournalFileBackend(file)))`. Writing
+    it does not need optuna. Trials whose result is not finite have the state "failed"; trials that
+    a search with rungs ended early have the state "pruned". If `by` is a curve, its values become
+    intermediate values, counted from step 1. Other numbers of the table become user attributes.
+    Values that optuna cannot store, such as functions, are replaced by their names.
 
     Args:
-        found: what `search` gave.
-        space: that was searched.
-        file: to write; it must not exist.
-        name: of the study.
-        by: the column that is the study's value.
-        largest: whether the largest is the best.
+        found: the result of `search`.
+        space: the space that was searched.
+        file: the file to write, which must not exist.
+        name: name of the study.
+        by: the column that becomes the value of each trial.
+        largest: whether the largest value is the best.
 
     Raises:
-        ValueError: there is no column `by`, or `space` is not that of the search.
-        TypeError: an argument is of another type.
+        ValueError: there is no column of numbers `by`, or `space` is not that of the search.
+        TypeError: an argument has a wrong type.
         FileExistsError: the file exists.
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
 
     Example:
         >>> import jax, pathlib, tempfile
@@ -77,7 +77,9 @@ def export_study(
         raise ValueError(f"by must be a column of numbers of the table, got {shown(by)}.")
     missing = sorted(set(named) - set(found.table))
     if missing:
-        raise ValueError(f"space must be that of the search, whose table has no {missing[0]!r}.")
+        raise ValueError(
+            f"space must be that of the search, but its table has no column {missing[0]!r}."
+        )
     study = {"study_name": name, "directions": [MAXIMIZE if largest else MINIMIZE]}
     records = [{"op_code": CREATE_STUDY, **study}, *trials(found, named, by)]
     text = "".join(json.dumps({**record, "worker_id": "jaxtricks"}) + "\n" for record in records)
@@ -86,7 +88,7 @@ def export_study(
 
 
 def trials(found: Search, named: dict[str, Distribution], by: str) -> Iterator[dict[str, Any]]:
-    """The journal's record of each trial."""
+    """Yields the journal record of each trial."""
     table, now = found.table, datetime.datetime.now(datetime.UTC).isoformat()
     epochs = table.get("epochs", np.zeros(len(table[by])))
     others = [k for k, v in table.items() if k not in (*named, by, "trial") and v.dtype != object]
@@ -114,14 +116,16 @@ def trials(found: Search, named: dict[str, Distribution], by: str) -> Iterator[d
 
 
 def described(name: str, leaf: Distribution, row: np.ndarray) -> tuple[str, Any]:
-    """A leaf as optuna's distribution, and the value of one trial as that stores it.
+    """Converts a leaf to an optuna distribution, and the value of one trial to its stored form.
 
     Raises:
-        ValueError: the value is not of the leaf.
+        ValueError: the value does not belong to the leaf.
     """
     value = row[0]
     if not leaf.holds(row):
-        raise ValueError(f"space must be that of the search, got {shown(value)} as {name!r}.")
+        raise ValueError(
+            f"space must be that of the search, but its table has {shown(value)} as {name!r}."
+        )
     if not isinstance(leaf, Interval):
         place = next(i for i, own in enumerate(leaf.array()) if own == value)
         kind, attributes = "CategoricalDistribution", {"choices": [plain(v) for v in leaf.values]}
@@ -133,12 +137,12 @@ def described(name: str, leaf: Distribution, row: np.ndarray) -> tuple[str, Any]
         "log": leaf.logarithmic,
         "step": 1 if leaf.integer else None,
     }
-    number = min(max(value.item(), leaf.low), leaf.high)  # float32 rounds past an end
+    number = min(max(value.item(), leaf.low), leaf.high)  # float32 may round beyond an end
     return json.dumps({"name": kind, "attributes": attributes}), number
 
 
 def plain(value: Any) -> Any:
-    """A value of a choice that optuna can hold."""
+    """Converts a value of a `choice` to one that optuna can store."""
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or isinstance(value, bool | int | float | str):
         return value

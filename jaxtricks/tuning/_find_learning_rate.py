@@ -1,4 +1,4 @@
-"""Short runs, one for each learning rate of a grid."""
+"""A learning rate from short runs, one for each learning rate of a grid."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,16 +19,17 @@ RATES = tuple(10.0 ** (half / 2) for half in range(-10, 1))  # 1e-5 to 1
 
 
 class LearningRates(NamedTuple):
-    """What `find_learning_rate` and `sweep_learning_rate` found.
+    """The result of `find_learning_rate` and `sweep_learning_rate`.
 
     Attributes:
-        best: the suggested rate; None if the loss fell at none of them.
-        at_edge: whether it is the lowest or the highest rate that was tried: try others beyond it.
-        rates: those tried, in rising order.
-        losses: loss of each update, in training, before that update; NaN from the first one on
-            that was not finite. `[rates, updates]`, or of a sweep `[rates]`, one update each.
-        scores: what the suggestion is made from, `[rates]`: the mean loss of the last tenth of the
-            updates; of a sweep the smoothed loss. The least one is not always suggested.
+        best: the suggested learning rate; None if the loss fell with none of them.
+        at_edge: whether `best` is the lowest or the highest rate tried; then try rates beyond it.
+        rates: the learning rates tried, in increasing order.
+        losses: training loss before each update; NaN from the first update on that was not finite.
+            From `find_learning_rate` it is `[rates, updates]`; from `sweep_learning_rate`, which
+            makes one update with each rate, it is `[rates]`.
+        scores: the numbers on which `best` is based, `[rates]`: from `find_learning_rate` the mean
+            loss of the last tenth of the updates, from `sweep_learning_rate` the smoothed loss.
     """
 
     best: float | None
@@ -48,24 +49,28 @@ def find_learning_rate(
     updates: int = 100,
     batch_size: int = 100,
 ) -> LearningRates:
-    """Trains for some updates with each rate, and suggests the one with the least loss.
+    """Trains for a few updates with each learning rate, and suggests the one with the lowest loss.
 
-    All runs start from the same variables, which are not changed, see the same batches and draw
-    the same masks. They are one compiled program.
+    All runs start from the same variables, which are not changed, and use the same batches and the
+    same random keys. They run as one compiled program. Only a rate whose final loss is below its
+    first loss can be suggested.
 
     Args:
-        make_trainer: `learning_rate -> trainer`, called once with a traced rate.
-        variables: the model before the first update, from `model.init`.
+        make_trainer: `learning_rate -> trainer`, called once with a traced learning rate.
+        variables: the model's variables before the first update, from `model.init`.
         examples: a dict of arrays whose first axis is the example.
-        key: for the order of the examples and what the model draws.
-        rates: those to try, positive and rising, at least two; by default two a decade from 1e-5
-            to 1.
-        updates: of each run, at least 10; more than an epoch has go through the examples again.
-        batch_size: at least 1 and at most as many as there are examples.
+        key: random key for the order of the examples and for the model's own draws.
+        rates: the learning rates to try, positive and increasing, at least two; by default two per
+            factor of 10 from 1e-5 to 1.
+        updates: number of updates of each run, at least 10; it may span several epochs.
+        batch_size: number of examples per batch, from 1 to the number of examples.
+
+    Returns:
+        The suggested learning rate, and the losses of all runs.
 
     Raises:
-        ValueError: a number is out of its range, or the rates do not rise.
-        TypeError: an argument is of another type, or `make_trainer` gives no trainer.
+        ValueError: a number is out of range, or the rates are not increasing.
+        TypeError: an argument has a wrong type, or `make_trainer` does not return a trainer.
 
     Example:
         >>> import optax
@@ -111,24 +116,24 @@ def find_learning_rate(
 
 
 def made(make_trainer: Callable[[Any], Trainer], rate: Any) -> Trainer:
-    """The trainer of a rate.
+    """Makes the trainer for a learning rate or a schedule.
 
     Raises:
-        TypeError: it is none.
+        TypeError: `make_trainer` does not return a trainer.
     """
     trainer = make_trainer(rate)
     if not isinstance(trainer, Trainer):
-        raise TypeError(f"make_trainer must give a Trainer, got a {type(trainer).__name__}.")
+        raise TypeError(f"make_trainer must return a Trainer, got a {type(trainer).__name__}.")
     return trainer
 
 
 def losses_of(
     trainer: Trainer, variables: Any, examples: Any, order: Order, key: Key[Array, ""]
 ) -> Float[Array, " updates"]:
-    """The loss of each update, NaN from the first one on that was not finite."""
+    """Computes the loss before each update; NaN from the first update on that was not finite."""
     _, metrics = train_epoch(trainer, trainer.init(variables), examples, order, key=key)
     bad = ~jnp.isfinite(metrics["loss"])
-    if "non_finite" in metrics:  # the update before had left something else not finite
+    if "non_finite" in metrics:  # the previous update left a value other than the loss not finite
         bad = bad | jnp.concatenate([jnp.zeros(1, bool), metrics["non_finite"][:-1] > 0])
     return jnp.where(jnp.cumsum(bad) > 0, jnp.nan, metrics["loss"])
 
@@ -136,37 +141,36 @@ def losses_of(
 def order_of_updates(
     key: Key[Array, ""], examples: Mapping[str, Array], updates: int, batch_size: int
 ) -> Order:
-    """The batches of so many updates, through as many epochs as they take.
+    """Chooses the examples of each batch for a number of updates, over several epochs if needed.
 
     Raises:
-        ValueError: there is no example, or the batch is not between one example and all.
+        ValueError: there is no example, or `batch_size` is not from 1 to the number of examples.
     """
     size = count_examples(examples)
     check_integer("batch_size", batch_size, low=1)
     if batch_size > size:
-        raise ValueError(f"batch_size must not be over the {size} examples, got {batch_size}.")
+        raise ValueError(f"batch_size must be at most the {size} examples, got {batch_size}.")
     epochs = -(-updates // (size // batch_size))
     orders = [epoch_order(jax.random.fold_in(key, e), size, batch_size) for e in range(epochs)]
     return jax.tree.map(lambda *rows: jnp.concatenate(rows)[:updates], *orders)
 
 
 def check_rates(rates: object) -> np.ndarray:
-    """The learning rates as an array: positive and rising, at least two.
+    """Checks learning rates and converts them to an array.
 
     Raises:
-        TypeError: they are not numbers.
-        ValueError: they are not one axis of at least two, one is not positive and finite, or they
-            do not rise.
+        TypeError: the rates are not numbers.
+        ValueError: the rates are not a row of at least two positive, finite, increasing numbers.
     """
-    with np.errstate(over="ignore"):  # what is over single precision is named below
+    with np.errstate(over="ignore"):  # values too large for float32 raise the error below
         real_array("rates", rates)
     values = np.asarray(rates, float)
     if values.ndim != 1 or len(values) < 2:
-        raise ValueError(f"rates must be at least two in a row, got {shown(rates)}.")
+        raise ValueError(f"rates must be a row of two or more numbers, got {shown(rates)}.")
     held = np.clip(values, -LARGEST, LARGEST).astype(np.float32)
     inside = (values >= SMALLEST) & (values <= LARGEST)
     if not inside.all() or not (np.diff(held) > 0).all():
         raise ValueError(
-            f"rates must be positive, finite and rising in single precision, got {shown(rates)}."
+            f"rates must be positive, finite and increasing in float32, got {shown(rates)}."
         )
     return values

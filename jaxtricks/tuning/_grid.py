@@ -1,4 +1,4 @@
-"""All combinations of evenly spaced hyper-parameters."""
+"""A grid: all combinations of evenly spaced hyper-parameters."""
 
 import itertools
 import math
@@ -11,27 +11,30 @@ from jaxtricks._checks import check_integer
 from jaxtricks._prefix import expand_prefix
 from jaxtricks.tuning._space import filled, is_distribution, leaves
 
-MOST = 10_000_000  # trials
+MOST = 10_000_000  # largest number of trials
 
 
 def grid(space: PyTree, points: int | PyTree) -> PyTree:
-    """Lays evenly spaced values of every hyper-parameter out as a grid.
+    """Makes all combinations of evenly spaced values of the hyper-parameters.
 
-    Values of `log_uniform` are spaced evenly in their logarithm; the ends are among them. Of
-    `integers` those that coincide after rounding are one. A `choice` has all its values.
+    The values include both ends of each interval. Those of `log_uniform` are spaced evenly in the
+    logarithm. Values of `integers` that are equal after rounding count once. A `choice` contributes
+    all its values.
 
     Args:
         space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
-        points: how many values of each interval, at least 1 (the middle); one number for all, or a
-            tree of numbers like the space (of a `choice` any).
+        points: number of values in each interval, at least 1, where 1 takes the middle; one number
+            for all leaves, or a tree of numbers like the space. For a `choice` it is ignored.
 
     Returns:
-        The tree of the space with NumPy arrays of one value per trial; the last leaf changes first.
+        A tree like the space with NumPy arrays of one value per trial. The last leaf varies
+        fastest.
 
     Raises:
-        ValueError: `points` is under 1 or does not fit the space, which is empty, or there are more
-            than ten million combinations.
-        TypeError: a leaf of the space is no distribution, or a leaf of `points` no integer.
+        ValueError: `points` is under 1 or does not fit the space, the space is empty, or there are
+            more than ten million combinations.
+        TypeError: a leaf of the space is not a distribution, or a leaf of `points` is not an
+            integer.
 
     Example:
         >>> from jaxtricks.tuning import choice, log_uniform
@@ -52,7 +55,7 @@ def grid(space: PyTree, points: int | PyTree) -> PyTree:
 
 
 def leaves_of_points(points: int | PyTree, space: PyTree) -> list[int]:
-    """How many points each leaf of the space has."""
+    """Lists the number of points of each leaf of the space."""
     marked = jax.tree.map(lambda _: 0, space, is_leaf=is_distribution)
     numbers = jax.tree.leaves(expand_prefix("points", points, marked))
     for number in numbers:

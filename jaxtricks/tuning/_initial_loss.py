@@ -1,4 +1,4 @@
-"""The loss before the first update, against that of a model that knows nothing."""
+"""A check of the loss before the first update against the chance level."""
 
 import math
 from typing import Literal, NamedTuple
@@ -13,25 +13,25 @@ from jaxtricks.data import count_examples
 from jaxtricks.training import Trainer, TrainState
 
 ADVICE = {
-    "as expected": "Go on: see whether the model can learn a few examples by heart.",
-    "too high": "The scores of the classes differ too much from the start: make the weights of the "
-    "last layer smaller, or the inputs.",
-    "too low": "The model knows more than it can: look for labels among the inputs, a loss that is "
-    "divided twice, and fewer classes in the data.",
-    "not finite": "Look for labels that are not from 0 to C - 1, for NaN in the inputs, and for a "
-    "logarithm or a division without a bound.",
+    "as expected": "Next, check whether the model can memorise a few examples (check_overfit).",
+    "too high": "The logits differ too much before training: make the weights of the last layer "
+    "smaller, or the inputs.",
+    "too low": "The loss is lower than an untrained model can reach: look for labels among the "
+    "inputs, a loss that is divided twice, and fewer classes in the data.",
+    "not finite": "Look for labels that are not from 0 to C - 1, for NaN in the inputs, for the "
+    "logarithm of 0 and for division by 0.",
 }
 
 
 class InitialLoss(NamedTuple):
-    """What `check_initial_loss` found.
+    """The result of `check_initial_loss`.
 
     Attributes:
-        verdict: how the loss compares with what was expected.
+        verdict: how the loss compares with the expected value.
         loss: mean cross-entropy before the first update, without the penalty.
-        expected: the logarithm of the number of classes.
-        penalty: what the penalty adds; 0 without one.
-        advice: what to do next, one sentence.
+        expected: the expected loss, the logarithm of the number of classes.
+        penalty: the value of the penalty; 0 without one.
+        advice: what to do next, in one sentence.
     """
 
     verdict: Literal["as expected", "too high", "too low", "not finite"]
@@ -50,27 +50,31 @@ def check_initial_loss(
     classes: int,
     tolerance: ScalarLike = 0.5,
 ) -> InitialLoss:
-    r"""Compares the loss before the first update with $\ln C$.
+    r"""Compares the loss before the first update with the chance level $\ln C$.
 
-    A model that knows nothing gives each of $C$ classes the same probability, and its mean
-    cross-entropy is $\ln C$. Scores that are normally distributed with variance $v$, independent
-    of the labels, cost about $v/2$ more, so the tolerance is half the variance that is allowed.
+    A model that gives each of $C$ classes the same probability has the mean cross-entropy $\ln C$.
+    Logits that are normally distributed with variance $v$, independently of the labels, increase it
+    by about $v/2$; the tolerance is thus half the allowed variance.
 
-    The model is called as in training, so dropout draws and batch norm sees the batch. The state is
-    not changed.
+    The model runs in training mode, so dropout is active and batch norm normalises by the batch.
+    The state is not changed.
 
     Args:
-        trainer: from `training.trainer`, with the penalty, if there is one.
-        state: before the first update, from `trainer.init`.
-        batch: some hundred examples; of fewer the mean is less certain.
-        key: for what the model draws.
-        classes: $C \ge 2$, how many classes there are.
-        tolerance: by how much the loss may differ, in nats; above 0.
+        trainer: from `training.trainer`, including the penalty, if there is one.
+        state: the state before the first update, from `trainer.init`.
+        batch: a dict of arrays whose first axis is the example, best with a few hundred examples;
+            with fewer the mean is less certain.
+        key: random key for the model's draws, such as dropout masks.
+        classes: $C$, the number of classes, at least 2.
+        tolerance: largest allowed difference of the loss from $\ln C$, in nats; above 0.
+
+    Returns:
+        The verdict, the numbers compared, and advice.
 
     Raises:
-        ValueError: `classes` is under 2, `tolerance` not above 0, the arrays of the batch differ in
-            length, or the state is that of another rule.
-        TypeError: an argument is of another type.
+        ValueError: `classes` is under 2, `tolerance` is not above 0, the arrays of the batch differ
+            in length, or `state` was made by another trainer.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""A hyper-parameter that counts."""
+"""A hyper-parameter with integer values."""
 
 from jaxtricks._checks import check_flag, check_integer
 from jaxtricks.tuning._distribution import Interval
@@ -6,21 +6,25 @@ from jaxtricks.tuning._uniform import check_ends
 
 
 def integers(low: int, high: int, *, logarithmic: bool = False) -> Interval:
-    """All integers from `low` to `high`, both included, for a search space.
+    """Makes a distribution over the integers from `low` to `high`, for a search space.
 
-    They are traced like other numbers, so they cannot be the shape of anything: for a width or a
-    depth take `choice(values, static=True)`.
+    The integers are traced, so they cannot determine the shape of an array. For a width or a depth
+    use `choice(values, static=True)`.
 
     Args:
-        low: the least one.
-        high: the greatest one, above `low`.
-        logarithmic: whether k has the probability of the numbers from k to k + 1 under
-            `log_uniform(low, high + 1)`, which is close to equal probabilities of equal ratios;
-            `low` must then be at least 1.
+        low: the smallest integer.
+        high: the largest integer, above `low`.
+        logarithmic: False makes all integers equally probable. True gives `k` the probability of
+            the numbers from `k` to `k + 1` under `log_uniform(low, high + 1)`, so that equal ratios
+            are about equally probable; `low` must then be at least 1.
+
+    Returns:
+        A leaf for a search space.
 
     Raises:
-        ValueError: `low` is not below `high`, or one of them is out of the range of int32.
-        TypeError: an end is not an integer, or `logarithmic` not a bool.
+        ValueError: `low` is not below `high`, `low` or `high` is out of the range of int32, or
+            `low` is under 1 with `logarithmic=True`.
+        TypeError: `low` or `high` is not an integer, or `logarithmic` is not a bool.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""A hyper-parameter of which equal ratios are equally probable."""
+"""A hyper-parameter whose logarithm is distributed uniformly."""
 
 from jaxtricks._checks import check_range
 from jaxtricks._types import ScalarLike
@@ -7,19 +7,22 @@ from jaxtricks.tuning._uniform import LARGEST, SMALLEST, check_ends
 
 
 def log_uniform(low: ScalarLike, high: ScalarLike) -> Interval:
-    r"""All numbers from `low` to `high`, their logarithm uniformly, for a search space.
+    r"""Makes a log-uniform distribution from `low` to `high`, for a search space.
 
-    $\log x \sim U(\log \text{low}, \log \text{high})$: each power of ten has the same share of the
-    draws. It suits what multiplies, such as a learning rate or a decay.
+    $\log x \sim U(\log \text{low}, \log \text{high})$, so equal ratios are equally probable. It
+    suits hyper-parameters that act as factors, such as a learning rate or a weight decay.
 
     Args:
         low: the lower end, above 0.
         high: the upper end, above `low`.
 
+    Returns:
+        A leaf for a search space.
+
     Raises:
-        ValueError: an end is not a normal number of single precision above 0, or `low` is not below
-            `high`.
-        TypeError: an end is not a number.
+        ValueError: `low` or `high` is not a positive normal number of float32, or `low` is not
+            below `high`.
+        TypeError: `low` or `high` is not a number.
 
     Example:
         >>> import numpy as np

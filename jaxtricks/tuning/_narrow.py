@@ -1,4 +1,4 @@
-"""From a coarse search to a finer one."""
+"""Narrowing of a search space to the region of the best trials."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,33 +22,33 @@ def narrow(
     largest: bool = False,
     margin: ScalarLike = 0.1,
 ) -> PyTree:
-    """Cuts a search space down to where the best trials of a search are.
+    """Narrows a search space to the region of the best trials, for a second, finer search.
 
-    An interval becomes the one from the least to the greatest of their values, longer by `margin`
-    of itself on both sides, in the logarithm where that is uniform; it never leaves the old one. A
-    `choice` keeps the values that are among them. A hyper-parameter that does not matter is hardly
-    narrowed, because good trials have all its values.
+    Each interval becomes the range of its values in the best trials, extended by `margin` times the
+    length of that range on both sides (in the logarithm for a logarithmic interval), but not beyond
+    the old interval. A `choice` keeps the values that occur in the best trials. A hyper-parameter
+    without effect is hardly narrowed, because its values in the best trials cover the interval.
 
-    If the best value lies at an end of the old space, the fine search cannot find what may lie
-    beyond it: search a wider space first.
+    If the best value is at an end of the old space, search a wider space first; the finer search
+    cannot find values beyond that end.
 
     Args:
-        space: that was searched.
-        table: of the search, with a column for each leaf of the space, such as
-            `"rule.learning_rate"`, and the one that ranks.
-        keep: how many of the best trials, so many that they differ in each interval.
-        by: the column that ranks them. Trials for which it is not finite are left out, and those
-            that a search with rungs trained for longer come first.
-        largest: whether the largest are the best, as with an accuracy.
-        margin: at least 0.
+        space: the space that was searched.
+        table: the `table` of the search, with a column for each leaf of the space, such as
+            `"rule.learning_rate"`, and the column `by`.
+        keep: number of best trials to use, at least 1. They must differ in each interval.
+        by: the column that ranks the trials. Trials in which it is not finite are left out; trials
+            that a search with rungs trained for longer rank first.
+        largest: whether the largest value is the best, as with an accuracy.
+        margin: extension of each interval, as a share of its new length, at least 0.
 
     Returns:
-        The narrowed space, a tree like the old one.
+        The narrowed space, a tree like `space`.
 
     Raises:
-        ValueError: a column is missing or has values outside of the space, fewer than `keep` trials
-            are finite, or the best trials have one value of an interval.
-        TypeError: an argument is of another type.
+        ValueError: a column is missing or has values outside the space, fewer than `keep` trials
+            are finite, or the best trials have only one value of an interval.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> from jaxtricks.tuning import log_uniform
@@ -70,7 +70,7 @@ def narrow(
     scores = np.asarray(table[by], float)
     finite = np.flatnonzero(np.isfinite(scores))
     if len(finite) < keep:
-        raise ValueError(f"keep must not be over the {len(finite)} finite trials, got {keep}.")
+        raise ValueError(f"keep must be at most the {len(finite)} finite trials, got {keep}.")
     epochs = np.asarray(table.get("epochs", np.zeros(len(scores))))[finite]
     order = np.lexsort((-scores[finite] if largest else scores[finite], -epochs))
     best = finite[order[:keep]]
@@ -82,6 +82,8 @@ def narrow(
             raise ValueError(f"table must be of this space, got {shown(values)} as {name!r}.")
         new = leaf.narrowed(values, float(margin))
         if isinstance(new, Interval) and not new.low < new.high:
-            raise ValueError(f"keep must be larger: of {name!r} the best {keep} have one value.")
+            raise ValueError(
+                f"keep must be larger, got {keep}: the best trials have only one value of {name!r}."
+            )
         narrowed.append(new)
     return jax.tree.unflatten(jax.tree.structure(space), narrowed)

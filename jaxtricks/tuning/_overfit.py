@@ -1,4 +1,4 @@
-"""Whether a model can learn a few examples by heart."""
+"""A check that a model can memorise a few examples."""
 
 import functools
 from typing import Literal, NamedTuple
@@ -12,18 +12,18 @@ from jaxtricks._own_state import check_own_state
 from jaxtricks.data import count_examples
 from jaxtricks.training import Trainer, TrainState, evaluate
 
-FLAT, LEARNED, EXPLODED = 0.95, 0.1, 2.0  # of the first loss
-DEAD = 1e-6  # of the largest gradient norm
+FLAT, LEARNED, EXPLODED = 0.95, 0.1, 2.0  # shares of the first loss
+DEAD = 1e-6  # share of the largest gradient norm
 ADVICE = {
-    "learned": "The model can learn these examples: go on with all data.",
+    "learned": "The model can learn these examples: train it with all data.",
     "slow": "The loss falls, but not far enough: allow more updates, or raise the learning rate. "
-    "If it stays slow, see whether a softmax stands in front of a loss that has its own.",
-    "flat": "The loss does not fall, or not any more: raise the learning rate, or lower it if it "
-    "is high. If no rate helps, the gradient does not fit the loss, or labels and inputs are of "
-    "different rows.",
-    "dead": "The loss does not fall and there is no gradient: the units are dead or saturated. "
-    "Lower the learning rate if they were not so at the start, otherwise change the initial "
-    "weights.",
+    "If it stays slow, look for a softmax before a loss that applies softmax itself.",
+    "flat": "The loss does not fall, or has stopped falling: raise the learning rate, or lower it "
+    "if it is high. If no learning rate helps, look for a wrong gradient, or for labels in another "
+    "order than the inputs.",
+    "dead": "The loss does not fall and the gradient has vanished: the units are dead or "
+    "saturated. If they became so in training, lower the learning rate; otherwise change the "
+    "initial weights.",
     "exploded": "The loss exploded: lower the learning rate, or clip the gradient.",
 }
 
@@ -35,17 +35,18 @@ BAD_START = (
 
 
 class Overfit(NamedTuple):
-    """What `check_overfit` found.
+    """The result of `check_overfit`.
 
     Attributes:
-        verdict: what the loss did. "exploded": it is not finite, or the mean of the last ten is
-            over twice the first; "learned": it fell by over a twentieth, and all examples are
-            classified correctly, or, if the loss reports no accuracy, it fell to a tenth; "flat":
-            it was not learned, and fell by less than a twentieth, in all or in the second half of
-            the updates; "dead": flat, and the gradient has vanished; "slow": it is still falling.
-        loss: mean loss of the model at the end, in evaluation.
-        accuracy: its share of correct answers, in evaluation; None if the loss reports none.
-        losses: of each update, in training, before that update.
+        verdict: what the loss did. `"exploded"`: it is not finite, or the mean of its last ten
+            values is over twice the first value. `"learned"`: that mean is at least 5 % below the
+            first value, and all examples are classified correctly or, without an accuracy, the
+            final loss is at most a tenth of the first value. `"slow"`: not learned, but the loss
+            fell by at least 5 % in total, and in the second half of the updates. `"flat"`: it fell
+            by less in one of the two. `"dead"`: flat, and the gradient has vanished.
+        loss: mean loss of the final model in evaluation mode.
+        accuracy: accuracy of the final model in evaluation mode; None if the loss reports none.
+        losses: training loss before each update.
         advice: what to do next.
     """
 
@@ -64,23 +65,26 @@ def check_overfit(
     key: Key[Array, ""],
     updates: int = 500,
 ) -> Overfit:
-    """Trains on a few examples, all of them in each update, and says whether they were learned.
+    """Checks whether a model can memorise a few examples, training on all of them in each update.
 
-    A model that cannot learn about 50 examples by heart will not learn many. Leave out the penalty
-    and dropout, which keep it from doing so. A model that can learn them may still be wrong: it
-    learns random labels as well. The loss must be one that is never negative.
+    A model that cannot memorise about 50 examples will not learn from many. Leave out the penalty
+    and dropout, which prevent memorising. A model that passes may still have a bug: it would also
+    memorise random labels. The loss must be one that is never negative.
 
     Args:
-        trainer: from `training.trainer`, without penalty.
-        state: before the first update, from `trainer.init`; it is not changed.
-        examples: about 50, a dict of arrays whose first axis is the example.
-        key: for what the model draws.
-        updates: how many, at least 10.
+        trainer: from `training.trainer`, without a penalty.
+        state: the state before the first update, from `trainer.init`; it is not changed.
+        examples: a dict of arrays whose first axis is the example, about 50 examples.
+        key: random key for the model's draws.
+        updates: number of updates, at least 10.
+
+    Returns:
+        The verdict, the numbers on which it is based, and advice.
 
     Raises:
-        ValueError: `updates` is under 10, there is no example, the arrays differ in length, the
-            state is that of another rule, or the loss becomes negative.
-        TypeError: an argument is of another type.
+        ValueError: `updates` is under 10, there is no example, the arrays differ in length, `state`
+            was made by another trainer, or the loss becomes negative.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> import jax.numpy as jnp
@@ -109,11 +113,11 @@ def check_overfit(
     loss, accuracy = float(ended["loss"]), ended.get("accuracy")
     accuracy = None if accuracy is None else float(accuracy)
     losses = np.append(metrics["loss"], loss)
-    negative = np.isfinite(losses) & (losses < -0.01 * abs(losses[0]))  # not by rounding
+    negative = np.isfinite(losses) & (losses < -0.01 * abs(losses[0]))  # more than rounding
     if negative.any():
         raise ValueError(
             f"trainer must have a loss that is never negative, got {losses[negative][0]:.4g} after "
-            f"{negative.argmax()} updates: is its sign turned?"
+            f"{negative.argmax()} updates: check its sign."
         )
     verdict = judge(metrics, loss, accuracy)
     advice = ADVICE[verdict] if np.isfinite(metrics["loss"][0]) else BAD_START
@@ -128,7 +132,7 @@ def train(
     examples: dict[str, Array],
     key: Key[Array, ""],
 ) -> tuple[TrainState, dict[str, Array]]:
-    """The state after so many updates with all examples, and the metrics of each."""
+    """Makes `updates` updates with all examples; returns the state and the metrics of each."""
 
     def body(state: TrainState, _: None) -> tuple:
         return trainer.step(state, examples, key)
@@ -137,7 +141,7 @@ def train(
 
 
 def judge(metrics: dict[str, np.ndarray], loss: float, accuracy: float | None) -> str:
-    """The verdict, from the metrics of each update and the model at the end."""
+    """Derives the verdict from the metrics of each update and of the final model."""
     losses = np.asarray(metrics["loss"], float)
     half = len(losses) // 2
     first, middle, last = losses[0], losses[half - 5 : half + 5].mean(), losses[-10:].mean()

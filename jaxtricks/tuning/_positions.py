@@ -1,4 +1,4 @@
-"""Positions of a chunk of trials in a file."""
+"""Storage of the positions of a chunk of trials, from which they can continue, in a file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,22 +13,23 @@ from jaxtricks._checked_file import read_checked, write_checked
 
 
 def write_positions(file: Path, positions: PyTree, search: str) -> None:
-    """Writes a tree of arrays with one row for each trial; the file is whole or not there.
+    """Writes a tree of arrays with one row per trial; no partial file is ever visible.
 
-    It says which search and which file it is, so that another one in its place is noticed.
+    The file also stores the digest of the search and its own name, so that `read_positions` detects
+    another file in its place.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     leaves = {str(i): as_bytes(leaf) for i, leaf in enumerate(jax.tree.leaves(positions))}
     write_checked(file, {"of": owner(file, search), **leaves})
 
 
 def read_positions(file: Path, like: PyTree, search: str) -> PyTree | None:
-    """What `write_positions` wrote, or None if it is lost, damaged or another file.
+    """Reads what `write_positions` wrote; None if the file is missing, damaged or another one.
 
     Args:
-        file: where it is.
+        file: the file to read.
         like: shapes and dtypes of the position of one trial.
         search: the digest of the search.
     """
@@ -44,12 +45,12 @@ def read_positions(file: Path, like: PyTree, search: str) -> PyTree | None:
 
 
 def owner(file: Path, search: str) -> UInt8[np.ndarray, " bytes"]:
-    """Which search a file is of, and which of its files it is."""
+    """Encodes the search that a file belongs to, and the name of the file."""
     return np.frombuffer(f"{search} {file.name}".encode(), np.uint8)
 
 
 def stacked(leaves: Sequence[Any]) -> Any:
-    """One array of the rows, which may lie on different devices."""
+    """Stacks rows, which may be on different devices, to one array."""
     if not is_key(leaves[0]):
         return np.stack([np.asarray(leaf) for leaf in leaves])
     words = np.stack([np.asarray(jax.random.key_data(leaf)) for leaf in leaves])
@@ -61,13 +62,13 @@ def is_key(leaf: Any) -> bool:
 
 
 def as_bytes(leaf: Any) -> UInt8[np.ndarray, "rows bytes"]:
-    """The bytes of each row, in which every dtype can be stored."""
+    """Converts each row to bytes, which works for every dtype and for random keys."""
     values = np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
     return np.frombuffer(values.tobytes(), np.uint8).reshape(len(values), values[0].nbytes)
 
 
 def from_bytes(values: UInt8[np.ndarray, "rows bytes"], like: Any) -> Any:
-    """The rows that these are the bytes of."""
+    """Converts bytes back to rows with the shape and dtype of `like`."""
     form = jax.eval_shape(jax.random.key_data, like) if is_key(like) else like
     rows = np.frombuffer(values.tobytes(), form.dtype).reshape(len(values), *form.shape)
     if not is_key(like):

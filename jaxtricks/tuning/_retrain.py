@@ -1,4 +1,4 @@
-"""Chosen hyper-parameters again, with seeds that did not choose them."""
+"""Training with chosen hyper-parameters again, with new random keys."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -25,10 +25,10 @@ class Retrained(NamedTuple):
     """The result of `retrain`.
 
     Attributes:
-        mean: of the result `by` over the keys.
-        low: lower end of its confidence interval.
-        high: upper end.
-        results: what the runs gave, `[keys]` each, curves `[keys, length]`.
+        mean: mean of the result `by` over the keys.
+        low: lower end of the confidence interval of the mean.
+        high: upper end of the confidence interval.
+        results: the results of the runs by name: numbers as `[keys]`, curves as `[keys, length]`.
     """
 
     mean: float
@@ -47,27 +47,30 @@ def retrain(
     by: str = "loss",
     level: ScalarLike = 0.95,
 ) -> Retrained:
-    r"""Runs chosen hyper-parameters again, once for each key, and gives the mean with an interval.
+    r"""Runs chosen hyper-parameters again with new keys, and estimates their mean result.
 
-    The best result of a search is better than what its hyper-parameters will give again, because
-    luck helped to choose them. The keys given here must not be those of the search. The interval is
-    Student's, $\bar x \pm t_{n-1} s / \sqrt n$.
+    The best result of a search is too good an estimate, because the trial was chosen partly for
+    its luck. So the keys must not be those of the search. The confidence interval is Student's,
+    $\bar x \pm t_{n-1} s / \sqrt n$ for $n$ keys.
 
     Args:
-        keys: at least two.
+        keys: random keys, one for each run, at least two.
         run: as for `search`.
-        hyper_parameters: a tree of single values, such as `best(found).hyper_parameters`. Numbers
-            of NumPy and JAX are traced; Python's, and all else, are static.
+        hyper_parameters: a tree of single values, such as `best(found).hyper_parameters`. NumPy and
+            JAX numbers are traced; Python numbers and all other values are static.
         shared: further arguments of `run`.
-        epochs: to train, of a function for a search with `rungs`, which is called with the position
-            None; of another function None.
-        by: the result of which the mean is taken; of a curve the last value.
-        level: of the interval, between 0 and 1.
+        epochs: for a `run` with `position` and `epochs`, as in a search with `rungs`, the number of
+            epochs to train from the position None; None for other functions.
+        by: the result whose mean is computed; of a curve, the last value.
+        level: confidence level of the interval, between 0 and 1, both excluded.
+
+    Returns:
+        The mean, its confidence interval and the results of all runs.
 
     Raises:
         ValueError: there are fewer than two keys, there is no result `by`, or a number is out of
             range.
-        TypeError: an argument is of another type.
+        TypeError: an argument has a wrong type.
 
     Example:
         >>> def run(key, rate):
@@ -79,7 +82,9 @@ def retrain(
     """
     check_instance("shared", shared, tuple)
     if isinstance(hyper_parameters, Best):
-        raise TypeError("hyper_parameters must be those of a trial, got a Best: give its own.")
+        raise TypeError(
+            "hyper_parameters must be a tree of values, got a Best: give its hyper_parameters."
+        )
     check_instance("by", by, str)
     check_range("level", level, above=0.0, below=1.0)
     if epochs is not None:
@@ -98,10 +103,12 @@ def retrain(
 
 
 def as_row(value: Any) -> np.ndarray:
-    """One value as an array of one: an array's or NumPy's own is traced, another is static.
+    """Converts a value to an array of length 1.
+
+    NumPy and JAX numbers become traced; other values become static, with the dtype object.
 
     Raises:
-        TypeError: it is an array of several, or of something else than numbers.
+        TypeError: the value is an array with axes, or an array of something other than numbers.
     """
     if isinstance(value, np.generic | np.ndarray | jax.Array):
         if value.ndim or not is_real(value.dtype):
@@ -115,7 +122,7 @@ def as_row(value: Any) -> np.ndarray:
 
 
 def interval(values: Float[np.ndarray, " n"], level: ScalarLike) -> tuple[float, float, float]:
-    """The mean and the ends of Student's interval."""
+    """Computes the mean of values and the ends of its Student confidence interval."""
     values = np.asarray(values, float)
     mean, n = float(values.mean()), len(values)
     half = scipy.stats.t.ppf((1 + float(level)) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n)

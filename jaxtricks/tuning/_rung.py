@@ -1,4 +1,4 @@
-"""Trials run for some epochs: all of a search, or those that are left of it."""
+"""The rungs of a search: running its trials for some epochs, and choosing which continue."""
 
 import math
 import sys
@@ -16,7 +16,19 @@ from jaxtricks.tuning._trials import columns, groups, program, traced_rows
 
 
 class Setting(NamedTuple):
-    """What all rungs of a search share; see `search`."""
+    """The arguments that all rungs of a search share; see `search`.
+
+    Attributes:
+        run: the function that is searched.
+        hyper_parameters: the hyper-parameters of all trials.
+        key: the key from which those of the trials are derived.
+        shared: further arguments of `run`.
+        by: the result that ranks the trials.
+        largest: whether its largest value is the best.
+        chunk: number of trials in one call of the program.
+        progress: whether to print a line after each chunk.
+        options: arguments of `training.train_population`.
+    """
 
     run: Callable[..., Any]
     hyper_parameters: PyTree
@@ -38,15 +50,16 @@ def run_rung(
     *,
     again: bool = False,
 ) -> None:
-    """Runs those of the trials that are not finished, in chunks of one program.
+    """Runs the trials that are not finished, in chunks, and adds them to `done`.
 
     Args:
-        setting: of the search.
-        done: what is finished, to which it adds.
-        trials: those of this rung.
-        rung: its number, from 0; those above 0 go on from the positions of the one before.
-        lengths: epochs of each rung, for a run that is told; else None.
-        again: whether to run the finished ones again too, whose positions are lost.
+        setting: the arguments of the search.
+        done: the finished trials.
+        trials: the trials of this rung.
+        rung: number of the rung, from 0; a rung above 0 continues from the positions of the rung
+            before.
+        lengths: number of epochs of each rung; None in a search without rungs.
+        again: whether to run finished trials again, because their positions are lost.
     """
     epochs = lengths[rung]
     for group in groups(setting.hyper_parameters, trials).values():
@@ -70,17 +83,17 @@ def run_rung(
 
 
 def own_part(trials: list[int]) -> list[int]:
-    """Those that this process runs: of two processes every second one."""
+    """Selects the trials that this process runs: with two processes, every second trial."""
     return trials[jax.process_index() :: jax.process_count()]
 
 
 def call_rows(
     setting: Setting, call: Callable[..., Any], rows: list[int], states: PyTree, epochs: int | None
 ) -> tuple[Mapping[str, Any], PyTree]:
-    """The results of a chunk of trials, and their positions, if there are rungs.
+    """Runs a chunk of trials; returns their results and, if there are rungs, their positions.
 
     Raises:
-        ValueError: there is no result that ranks them.
+        ValueError: there is no result `by`.
     """
     keys = keys_of_trials(setting.key, jnp.array(rows, jnp.uint32))
     traced = traced_rows(setting.hyper_parameters, rows)
@@ -95,7 +108,7 @@ def call_rows(
 
 @jax.jit
 def keys_of_trials(key: Key[Array, ""], trials: UInt32[Array, " n"]) -> Key[Array, " n"]:
-    """One for each; not by vmap, under which keys of "rbg" would depend on the chunk."""
+    """Derives a key for each trial, without vmap, which makes "rbg" keys depend on the chunk."""
     return jax.lax.map(lambda trial: jax.random.fold_in(key, trial), trials)
 
 
@@ -104,14 +117,17 @@ def first_rows(tree: PyTree, rows: int) -> PyTree:
 
 
 def shape_of_positions(setting: Setting, trial: int, epochs: int | None) -> PyTree:
-    """Shapes and dtypes of the position of one trial."""
+    """Computes the shapes and dtypes of the position of one trial."""
     first = program(setting.run, setting.hyper_parameters, trial, 0, epochs)
     traced = [leaf[0] for leaf in traced_rows(setting.hyper_parameters, [trial])]
     return jax.eval_shape(first, setting.key, traced, *setting.shared)[1]
 
 
 def even_chunks(trials: list[int], chunk: int) -> list[tuple[list[int], list[int]]]:
-    """The trials in chunks of one length, the last filled with its last: trials, and with those."""
+    """Divides the trials into chunks of one length, as pairs: the trials, and the padded trials.
+
+    The last chunk is padded with its last trial.
+    """
     if not trials:
         return []
     chunks = -(-len(trials) // chunk)
@@ -121,7 +137,7 @@ def even_chunks(trials: list[int], chunk: int) -> list[tuple[list[int], list[int
 
 
 def scores_of(setting: Setting, done: Finished, trials: Sequence[int], rung: int) -> np.ndarray:
-    """Results that rank the trials, the least the best, infinity where one is not finite."""
+    """Gives the scores that rank the trials: the smallest is the best, infinity is not finite."""
     found = [done.results[rung, trial] for trial in trials]
     if any(setting.by not in one for one in found):
         raise ValueError(f"by must be one of the results, got {setting.by!r}.")
@@ -132,14 +148,14 @@ def scores_of(setting: Setting, done: Finished, trials: Sequence[int], rung: int
 def survivors(
     setting: Setting, done: Finished, trials: list[int], rung: int, reduction: int
 ) -> list[int]:
-    """The best of the trials, one in `reduction`, and none that is not finite; in their order."""
+    """Selects the best trials, one in `reduction`, in their order; none that is not finite."""
     scores = scores_of(setting, done, trials, rung)
     best = np.argsort(scores, kind="stable")[: math.ceil(len(trials) / reduction)]
     return [trials[i] for i in sorted(best) if np.isfinite(scores[i])]
 
 
 def report(setting: Setting, done: Finished, trials: list[int], rung: int, rungs: int) -> None:
-    """Prints how many trials of a rung are done, and the best of them, on process 0."""
+    """Prints, on process 0, how many trials of a rung are finished and which is the best."""
     if not setting.progress or jax.process_index():
         return
     finished = [trial for trial in trials if (rung, trial) in done.results]
@@ -160,10 +176,10 @@ def report(setting: Setting, done: Finished, trials: list[int], rung: int, rungs
 def tabulate(
     setting: Setting, done: Finished, rungs: Sequence[int] | None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The table and the curves, each trial by its last rung, its curves by all of them.
+    """Makes the table, from the last rung of each trial, and the curves, from all its rungs.
 
     Raises:
-        ValueError: results differ in names or lengths, or have the name of another column.
+        ValueError: there is no result `by`, or results differ in names or lengths between trials.
     """
     named = columns(setting.hyper_parameters)
     count = len(next(iter(named.values())))
@@ -190,14 +206,14 @@ def tabulate(
             column = np.asarray(ends, None if all(isinstance(v, int) for v in ends) else float)
         except (TypeError, ValueError):
             raise ValueError(
-                f"run must give the same results in all trials, got {name!r} of several lengths."
+                f"run must return the same results in all trials, got {name!r} of several lengths."
             ) from None
         table[name] = column
     return table, curves
 
 
 def joined(parts: list[list[list[float] | None]]) -> np.ndarray:
-    """Curves of all rungs behind each other, NaN where a trial was not run."""
+    """Concatenates the curves of all rungs; NaN where a trial was not run."""
     found = []
     for rung in zip(*parts, strict=True):
         nothing = np.full(max(len(part or ()) for part in rung), np.nan)

@@ -9,23 +9,26 @@ from jaxtricks.tuning._space import filled, leaves, name_sum
 
 
 def sample(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
-    """Draws hyper-parameters, independently of each other.
+    """Draws independent random values of the hyper-parameters in a space.
 
-    Trial i depends on the key, i and the hyper-parameter's name alone: more trials begin with those
-    of fewer, and a further hyper-parameter leaves the draws of the others as they are.
+    The value in trial `i` depends only on the key, on `i` and on the name of the hyper-parameter.
+    So more trials begin with the same values as fewer trials, and a further hyper-parameter in the
+    space does not change the draws of the others.
 
     Args:
-        key: of all draws.
+        key: random key of all draws.
         space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
-        trials: how many, at least 1.
+        trials: number of values, at least 1.
 
     Returns:
-        The tree of the space with NumPy arrays of `trials` values, of float32, int32, what the
-        numbers of a `choice` make, or objects.
+        A tree like the space with NumPy arrays of `trials` values: float32 from `uniform` and
+        `log_uniform`, int32 from `integers`, the dtype of the numbers of a traced `choice`, and
+        objects from a static `choice`.
 
     Raises:
         ValueError: `trials` is under 1, or the space is empty.
-        TypeError: a leaf of the space is no distribution, or `key` no typed key.
+        TypeError: a leaf of the space is not a distribution, `key` is not a typed key, or `trials`
+            is not an integer.
 
     Example:
         >>> from jaxtricks.tuning import choice, log_uniform
@@ -43,7 +46,7 @@ def sample(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
 
 
 def shares(key: Key[Array, ""], name: str, trials: int) -> np.ndarray:
-    """Independent uniform numbers from 0 to 1, both excluded, of 32 bits."""
+    """Draws independent uniform numbers between 0 and 1, both excluded, with 32 random bits."""
     own = jax.random.fold_in(key, name_sum(name))
     bits = bits_of_trials(own, np.arange(trials, dtype=np.uint32))
     return (np.asarray(bits, float) + 0.5) / 2**32
@@ -51,5 +54,5 @@ def shares(key: Key[Array, ""], name: str, trials: int) -> np.ndarray:
 
 @jax.jit
 def bits_of_trials(key: Key[Array, ""], trials: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
-    """32 random bits for each; not by vmap, under which "rbg" draws by how many there are."""
+    """Draws 32 random bits for each trial; "rbg" keys under vmap would depend on their number."""
     return jax.lax.map(lambda i: jax.random.bits(jax.random.fold_in(key, i), (), np.uint32), trials)

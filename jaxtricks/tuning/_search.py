@@ -1,4 +1,4 @@
-"""A search: many runs of one function with the hyper-parameters of a space."""
+"""A hyper-parameter search: many runs of one function with values from a search space."""
 
 import os
 import warnings
@@ -13,7 +13,7 @@ from jaxtricks._check_increasing import check_increasing
 from jaxtricks._checks import check_flag, check_instance, check_integer, check_key
 from jaxtricks.tuning._check_used import check_used
 from jaxtricks.tuning._rung import Setting, run_rung, survivors, tabulate
-from jaxtricks.tuning._search_folder import check_texts, digest, finished, rows_of_columns
+from jaxtricks.tuning._search_folder import check_texts, digest, open_folder, rows_of_columns
 from jaxtricks.tuning._trials import check_takes, columns, drawn
 
 
@@ -21,11 +21,12 @@ class Search(NamedTuple):
     """The result of `search`.
 
     Attributes:
-        table: a column for each hyper-parameter by name, such as "rule.learning_rate", for each
-            number that a run gave, and for the last value of each curve, besides "trial", from 0.
+        table: a dict of columns with one entry per trial: `"trial"`, counted from 0; each
+            hyper-parameter by name, such as `"rule.learning_rate"`; each number that `run`
+            returned; the last value of each curve; with rungs also `"epochs"`.
             `pandas.DataFrame(table)` opens it.
-        curves: the curves that the runs gave, `[trials, length]`.
-        hyper_parameters: those of all trials, the tree of the space with arrays at its leaves.
+        curves: the curves that `run` returned, `[trials, length]` each.
+        hyper_parameters: the hyper-parameters of all trials, a tree like the space with arrays.
     """
 
     table: dict[str, np.ndarray]
@@ -51,68 +52,72 @@ def search(
     mapping: Literal["map", "vmap"] | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> Search:
-    """Calls a function with the hyper-parameters of many trials, and tabulates what it gives.
+    """Runs a function with the hyper-parameters of many trials, and collects the results.
 
-    The calls are `run(key, hyper_parameters, *shared)`, by `training.train_population`: one
-    compiled program for all trials that have the same static hyper-parameters. With
-    `draw_key, run_key = split(key)` the hyper-parameters are `sample(draw_key, space, trials)` and
-    trial i has the key `fold_in(run_key, i)`. What a trial gives depends on nothing else: neither
-    on the other trials, nor on how they are divided, nor on whether the search was interrupted: bit
-    for bit with `mapping="map"` on devices of one kind and setting. To float tolerance with "vmap",
-    and between one CPU device and several, which may divide large sums otherwise: training can
-    widen such a difference. Under "vmap", keys of the generators "rbg" and "unsafe_rbg" draw by the
-    size of the chunk; those of JAX's default do not.
+    The calls are `run(key, hyper_parameters, *shared)`, made by `training.train_population` with
+    one compiled program for all trials with the same static hyper-parameters. With
+    `draw_key, run_key = jax.random.split(key)` the hyper-parameters are
+    `sample(draw_key, space, trials)`, and trial `i` has the key `fold_in(run_key, i)`. The result
+    of a trial depends only on these, not on other trials, the division into calls, or
+    interruptions. With `mapping="map"` on devices of the same kind and settings this holds bit for
+    bit. With `"vmap"`, and between one CPU device and several, results agree up to rounding, which
+    training can amplify. With `"vmap"` and random keys of the generators `"rbg"` or `"unsafe_rbg"`
+    (not JAX's default), the draws also depend on the size of the chunk.
 
-    A trial that diverges gives NaN and costs the others nothing. NaN also stands behind the end of
-    a run that `training.run` has stopped, and would count as divergence: give the best value, or
+    A trial that diverges gives NaN and does not affect the others. The curves of `training.run` are
+    also NaN after an early stop, which would count as divergence: return the best value instead, or
     use `after_stop="last"`.
 
-    With `rungs` the calls are `run(key, hyper_parameters, position, epochs, *shared)`, which gives
-    `(results, position)`: `epochs` is how many more to train, a Python integer, and `position` is
-    None at first and then what the same trial gave before, such as the `position` of
-    `training.run`. Of `rungs=(1, 3, 9)` all trials are trained for one epoch, the best third of
-    them for two more, and the best ninth for six more. Their curves are what they would be without
-    rungs, to the rounding between programs of different lengths, and NaN from where a trial was
-    ended; the column "epochs" says where.
+    With `rungs` (successive halving) the calls are
+    `run(key, hyper_parameters, position, epochs, *shared)`, which must return
+    `(results, position)`. `epochs` is the number of further epochs to train, a Python integer;
+    `position` is None at first, and then what the trial returned last, such as the `position` of
+    `training.run`. With `rungs=(1, 3, 9)` all trials train for one epoch, the best third for two
+    more, and the best ninth for six more. Curves are the same as without rungs, up to rounding, and
+    NaN after the end of a trial, which the column `"epochs"` gives.
 
-    Under `jax.distributed` every process makes the same call, and `folder` must be one that all of
-    them see. The trials are divided among the processes, each writes a file of its own, and all
-    give the whole table. A search goes on with another number of processes than it began with.
+    Under `jax.distributed` every process makes the same call, with a `folder` that all of them see.
+    The trials are divided among the processes, each process writes its own file, and all return the
+    full table. A search may be resumed with another number of processes.
 
     Args:
-        key: of the search.
-        run: pure and traceable. It gives a number, which is the loss, or a dict of numbers and of
-            curves with one axis, such as `{"loss": ..., "accuracy": ...}`.
+        key: random key of the search.
+        run: a pure, traceable function. It returns a number, which is the loss, or a dict of
+            numbers and of curves with one axis, such as `{"loss": ..., "accuracy": ...}`.
         space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
-        trials: how many, or their hyper-parameters, as `sample`, `sobol` and `grid` give them.
-        shared: further arguments of `run`, the same for all: the data, which must not be closed
-            over.
-        by: the result that ranks the trials, for the progress and the warning.
-        largest: whether its largest value is the best, as with an accuracy.
-        rungs: epochs after which trials are ended: successive halving. None runs all to their end.
-        reduction: one in how many goes on after each rung but the last, at least 2; of equals those
-            drawn first. A trial that is not finite does not go on.
-        chunk: trials in one call of the program, at least 1; after each the results are written.
-        folder: where the results are kept, in `search.jsonl`; made if missing. None keeps nothing.
-            Each line has a trial's hyper-parameters and results. Keys, hyper-parameters, data and
-            rungs are compared with those of the file; static values by their text: functions by
-            module and name, others by `repr`. `run` and what it closes over are not: after a change
-            of it, results of the old one would be given back, so take another folder. With `rungs`
-            the folder holds positions too.
-        resume: whether to go on with the search that the folder holds, if it holds one. Without
-            rungs `trials` may be more than before, or fewer: trials that are finished are not run
-            again. A finished search is only read.
-        progress: whether to print a line on standard error after each chunk.
-        mapping: see `training.train_population`.
-        devices: see `training.train_population`.
+        trials: the number of trials, or their hyper-parameters from `sample`, `sobol` or `grid`.
+        shared: further arguments of `run`, the same in all trials. Pass the data here; `run` must
+            not close over it.
+        by: the result that ranks the trials.
+        largest: whether the largest value is the best, as with an accuracy.
+        rungs: increasing total numbers of epochs after each of which the worst trials are ended,
+            except after the last. None trains all trials to their end.
+        reduction: one in this many trials continues after a rung, at least 2; of equal trials those
+            with the lower numbers. A trial that is not finite does not continue.
+        chunk: number of trials in one call of the program, at least 1. Results are written after
+            each call.
+        folder: the folder for the results in `search.jsonl`, one line per trial, created if
+            missing; with `rungs` also for the positions. None stores nothing. On resuming, the key,
+            hyper-parameters, data and rungs must be those in the folder; static values are compared
+            by text, functions by module and name, other values by `repr`. `run` and what it closes
+            over are not compared: after changing `run`, use another folder, or its old results are
+            returned.
+        resume: whether to continue the search in the folder, if there is one. Finished trials are
+            not run again. Without rungs the number of trials may change.
+        progress: whether to print a line to standard error after each chunk.
+        mapping: as in `training.train_population`.
+        devices: as in `training.train_population`.
+
+    Returns:
+        The table of trials, the curves and the hyper-parameters.
 
     Raises:
-        ValueError: a number is out of range, `trials` do not fit the space, nothing that `run`
-            gives depends on a leaf of it, the folder holds another search or `resume` is False,
-            there is no result `by`, the runs give results of different names or lengths, or of the
-            name of a hyper-parameter, or two static values read alike and there is a folder. Of
-            several processes: they do not see one folder, or their arguments differ.
-        TypeError: an argument is of another type, or `run` gives something else.
+        ValueError: a number is out of range; `trials` do not fit the space; no result depends on a
+            leaf of the space; the folder holds another search, or this one and `resume` is False;
+            there is no result `by`; results differ in names or lengths between trials, or have the
+            name of a hyper-parameter; there is a folder and two static values have the same text;
+            or several processes see different folders or pass different arguments.
+        TypeError: an argument has a wrong type, or `run` returns values of another kind.
         RuntimeError: another search is writing to the folder.
         OSError: the folder cannot be used.
 
@@ -146,7 +151,7 @@ def search(
     if folder is not None:
         check_texts(named)
     halving: tuple = ()
-    if rungs is not None:  # who goes on depends on all trials
+    if rungs is not None:  # which trials continue depends on all trials
         halving = (*map(int, rungs), int(reduction), by, bool(largest), rows)
     setting = Setting(
         run, hyper_parameters, run_key, shared, by, largest, chunk, progress,
@@ -155,7 +160,7 @@ def search(
     lengths = [None] if rungs is None else np.diff([0, *rungs]).tolist()
     alive = list(range(len(rows)))
     searched = digest(key, named, shared, *halving)
-    with finished(folder, searched, rows, resume=resume) as done:
+    with open_folder(folder, searched, rows, resume=resume) as done:
         if any((0, trial) not in done.results for trial in alive):
             check_used(run, hyper_parameters, key, shared, by, lengths)
         for rung in range(len(lengths)):
@@ -166,7 +171,10 @@ def search(
                 alive = survivors(setting, done, alive, rung, reduction)
         table, curves = tabulate(setting, done, rungs)
     if not np.isfinite(table[by]).any():
-        warnings.warn(f"none of the {len(table[by])} trials has a finite {by}.", stacklevel=2)
+        warnings.warn(
+            f"none of the {len(table[by])} trials has a finite {by}: look into a single run.",
+            stacklevel=2,
+        )
     return Search(table, curves, hyper_parameters)
 
 
@@ -174,8 +182,8 @@ def check_rungs(rungs: Sequence[int] | None, reduction: int) -> None:
     """Checks the arguments of successive halving.
 
     Raises:
-        ValueError: the rungs are not positive and rising, or `reduction` is under 2.
-        TypeError: they are not integers.
+        ValueError: the rungs are not positive and increasing, or `reduction` is under 2.
+        TypeError: `reduction` or a rung is not an integer.
     """
     check_integer("reduction", reduction, low=2)
     if rungs is not None:

@@ -1,4 +1,4 @@
-"""Draws that fill a search space more evenly than random ones."""
+"""Quasi-random draws, which fill a search space more evenly than random ones."""
 
 import jax
 import numpy as np
@@ -9,24 +9,25 @@ from jaxtricks.tuning._space import filled, leaves
 
 
 def sobol(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
-    """Takes the first points of a scrambled Sobol sequence as hyper-parameters.
+    """Draws hyper-parameters as the first points of a scrambled Sobol sequence.
 
-    They leave no large gaps and no clusters, in all hyper-parameters together. They are most even
-    if their number is a power of 2. More trials begin with those of fewer; unlike with `sample`,
-    a further hyper-parameter changes the draws of the others.
+    The points have no large gaps and no clusters in the space of all hyper-parameters, and are most
+    even if their number is a power of 2. More trials begin with the same points as fewer trials.
+    Unlike with `sample`, a further hyper-parameter in the space changes the draws of the others.
 
     Args:
-        key: of the scrambling, a linear matrix scramble and a digital shift, which makes each point
-            uniformly distributed.
+        key: random key of the scrambling (a linear matrix scramble and a digital shift), which
+            makes each point uniformly distributed.
         space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
-        trials: how many, at least 1.
+        trials: number of points, from 1 to `2**24`.
 
     Returns:
-        The tree of the space with NumPy arrays of `trials` values, as `sample` gives them.
+        A tree like the space with NumPy arrays of `trials` values, with the dtypes of `sample`.
 
     Raises:
-        ValueError: `trials` is under 1, or the space is empty.
-        TypeError: a leaf of the space is no distribution, or `key` no typed key.
+        ValueError: `trials` is out of range, or the space is empty.
+        TypeError: a leaf of the space is not a distribution, `key` is not a typed key, or `trials`
+            is not an integer.
 
     Example:
         >>> from jaxtricks.tuning import uniform

@@ -1,4 +1,4 @@
-"""One run whose learning rate grows in every update, from far too low to far too high."""
+"""A learning rate from one run in which it grows with each update (learning-rate range test)."""
 
 import functools
 import math
@@ -35,31 +35,33 @@ def sweep_learning_rate(
     batch_size: int = 100,
     smoothing: ScalarLike = 0.9,
 ) -> LearningRates:
-    r"""Multiplies the rate by the same factor in every update, and looks at the loss.
+    r"""Runs a learning-rate range test: one short run with a growing learning rate.
 
-    Update $t$ of $T$ has the rate $\alpha_t = \text{low} (\text{high}/\text{low})^{t/(T-1)}$. The
-    losses are smoothed, $m_t = \beta m_{t-1} + (1-\beta) \ell_t$, divided by $1-\beta^{t+1}$. The
-    rate at which the smoothed loss falls most steeply in $\log \alpha$ is suggested, among those
-    before its least value. It costs one run, where `find_learning_rate` costs one for each rate,
-    and is less certain: what a rate does shows after some updates, when it is another one already.
+    Update $t = 0, \dots, T - 1$ has the learning rate
+    $\alpha_t = \text{low} (\text{high}/\text{low})^{t/(T-1)}$. The losses $\ell_t$ are smoothed by
+    $m_t = \beta m_{t-1} + (1-\beta) \ell_t$ with $m_{-1} = 0$, divided by $1-\beta^{t+1}$. The
+    suggestion is the rate at which the smoothed loss falls most steeply in $\log \alpha$, up to its
+    minimum. The test costs one run, while `find_learning_rate` costs one run for each rate. It is
+    less reliable, because the effect of a learning rate shows only after several updates.
 
     Args:
-        make_trainer: `learning_rate -> trainer`, called once, with a schedule.
-        variables: the model before the first update, from `model.init`; it is not changed.
+        make_trainer: `learning_rate -> trainer`, called once with a schedule.
+        variables: the model's variables before the first update, from `model.init`; they are not
+            changed.
         examples: a dict of arrays whose first axis is the example.
-        key: for the order of the examples and what the model draws.
-        low: the first rate, above 0.
-        high: the last one, above `low`.
-        updates: $T \ge 10$; more than an epoch has go through the examples again.
-        batch_size: at least 1 and at most as many as there are examples.
-        smoothing: $\beta$, from 0 to below 1.
+        key: random key for the order of the examples and for the model's own draws.
+        low: the first learning rate, above 0.
+        high: the last learning rate, above `low`.
+        updates: $T$, the number of updates, at least 10; they may span several epochs.
+        batch_size: number of examples per batch, from 1 to the number of examples.
+        smoothing: $\beta$, in `[0, 1)`.
 
     Returns:
-        The rates, losses and smoothed losses (`scores`) of the updates, and the suggestion.
+        The suggested learning rate, and the rates, losses and smoothed losses (`scores`).
 
     Raises:
-        ValueError: a number is out of its range.
-        TypeError: an argument is of another type, or `make_trainer` gives no trainer.
+        ValueError: a number is out of range.
+        TypeError: an argument has a wrong type, or `make_trainer` does not return a trainer.
 
     Example:
         >>> import optax
@@ -109,7 +111,7 @@ def sweep_learning_rate(
 
 
 def smooth(losses: np.ndarray, smoothing: float) -> np.ndarray:
-    """Exponential average with the bias of its start corrected."""
+    """Computes the exponential moving average of the losses, with bias correction."""
     mean, means = 0.0, []
     for t, loss in enumerate(losses):
         mean = smoothing * mean + (1 - smoothing) * float(loss)
@@ -118,7 +120,7 @@ def smooth(losses: np.ndarray, smoothing: float) -> np.ndarray:
 
 
 def steepest(smoothed: np.ndarray) -> int | None:
-    """Where the smoothed loss falls most steeply before its least value; None if it never falls."""
+    """Finds the steepest fall of the smoothed loss before its minimum; None if it never falls."""
     if not np.isfinite(smoothed).any():
         return None
     end = int(np.nanargmin(smoothed))

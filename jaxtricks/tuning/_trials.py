@@ -17,11 +17,11 @@ from jaxtricks.tuning._distribution import Interval, Options, objects
 from jaxtricks.tuning._sample import sample
 from jaxtricks.tuning._space import RESERVED, leaves, name_of
 
-TRACED = object()  # in place of a static value
+TRACED = object()  # marks a traced hyper-parameter in a list of static values
 
 
 def check_takes(run: Callable[..., Any], count: int) -> None:
-    """Checks that `run` is a function that can be called with so many arguments.
+    """Checks that `run` is a function that can be called with `count` arguments.
 
     Raises:
         TypeError: it is not.
@@ -29,24 +29,24 @@ def check_takes(run: Callable[..., Any], count: int) -> None:
     check_function("run", run)
     try:
         signature = inspect.signature(run, follow_wrapped=False)
-    except (ValueError, TypeError):  # some functions do not tell
+    except (ValueError, TypeError):  # some built-in functions have no signature
         return
     try:
         signature.bind(*range(count))
     except TypeError as error:
         raise TypeError(
             "run must take a key, hyper-parameters, with rungs or epochs also a position and a "
-            f"number of epochs, and what is in shared, {count} arguments here: {error}, got "
+            f"number of epochs, and the arguments in shared, {count} arguments here: {error}, got "
             f"run{signature}."
         ) from None
 
 
 def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
-    """The hyper-parameters of all trials: those given, or so many draws.
+    """Gives the hyper-parameters of all trials: draws them if `trials` is a number, or checks them.
 
     Raises:
-        TypeError: a leaf is no array.
-        ValueError: they do not fit the space, lie outside of it, or differ in number.
+        TypeError: a leaf is not an array.
+        ValueError: the given hyper-parameters do not fit the space, or differ in length.
     """
     named = leaves(space)
     if isinstance(trials, int | np.integer) or not jax.tree.leaves(trials):
@@ -68,24 +68,24 @@ def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
     for name, leaf in named.items():
         if not leaf.holds(given[name]):
             raise ValueError(
-                f"trials must lie in the space, got {shown(given[name])} as {name!r} of {leaf}."
+                f"trials must lie in the space, got {shown(given[name])} as {name!r} for {leaf}."
             )
     return jax.tree.unflatten(jax.tree.structure(space), [given[name] for name in named])
 
 
 def columns(trials: PyTree) -> dict[str, np.ndarray]:
-    """The arrays of hyper-parameters by name.
+    """Collects the arrays of hyper-parameters by name.
 
     Raises:
-        TypeError: one is not an array with one axis.
+        TypeError: a leaf is not an array with one axis.
     """
     found = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(trials):
         array = isinstance(leaf, np.ndarray | jax.Array) and leaf.ndim == 1
         if not array or jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             raise TypeError(
-                "trials must be an integer, or a tree of arrays with one value for each trial, as "
-                f"sample, grid and sobol give it, got {shown(leaf)} as {name_of(path)!r}."
+                "trials must be an integer, or a tree of arrays with one value for each trial, such"
+                f" as from sample, grid or sobol, got {shown(leaf)} as {name_of(path)!r}."
             )
         values = np.asarray(leaf)
         found[name_of(path)] = values.astype(values.dtype.newbyteorder("="), copy=False)
@@ -93,15 +93,15 @@ def columns(trials: PyTree) -> dict[str, np.ndarray]:
 
 
 def groups(hyper_parameters: PyTree, trials: list[int]) -> dict[tuple[int, ...], list[int]]:
-    """Those of the trials that share their static hyper-parameters, in order of their first ones.
+    """Groups the trials with equal static hyper-parameters, in the order of their first trials.
 
-    A group's key holds, for each static hyper-parameter, the place of its value among all that
-    the trials have.
+    The key of a group holds, for each static hyper-parameter, the index of its value in the list of
+    different values.
     """
     places = []
     for values in jax.tree.leaves(hyper_parameters):
         if values.dtype == object:
-            kinds = [(repr(value), value) for value in values]  # 1, 1.0 and True are different
+            kinds = [(repr(value), value) for value in values]  # repr distinguishes 1, 1.0 and True
             different: list[Any] = []
             for kind in kinds:
                 if kind not in different:
@@ -116,16 +116,16 @@ def groups(hyper_parameters: PyTree, trials: list[int]) -> dict[tuple[int, ...],
 def program(
     run: Callable[..., Any], hyper_parameters: PyTree, trial: int, rung: int, epochs: int | None
 ) -> Callable[..., Any]:
-    """`run` with the static hyper-parameters of a trial put in: a function of the traced ones.
+    """Makes a function of the traced hyper-parameters, with the static ones of a trial filled in.
 
-    The same function again for the same values, so that nothing is compiled twice.
+    It returns the same function for the same values, so that nothing is compiled twice.
     """
     flat, structure = jax.tree.flatten(hyper_parameters)
     values = [leaf[trial] if leaf.dtype == object else TRACED for leaf in flat]
-    static = tuple((repr(value), value) for value in values)  # 1 and 1.0 are equal and two programs
+    static = tuple((repr(value), value) for value in values)  # 1 == 1.0, but each has its program
     try:
         return cached_program(run, structure, static, rung == 0, epochs)
-    except TypeError:  # a value that has no hash
+    except TypeError:  # a value cannot be hashed
         return cached_program.__wrapped__(run, structure, static, rung == 0, epochs)
 
 
@@ -133,7 +133,7 @@ def program(
 def cached_program(
     run: Callable[..., Any], structure: Any, static: tuple, first: bool, epochs: int | None
 ) -> Callable[..., Any]:
-    """`program` of a tree's structure and its static leaves, each behind its text."""
+    """Makes `program` from the structure of a tree and its static leaves, each with its repr."""
 
     def run_traced(key: Key[Array, ""], traced: list[Array], *shared: Any) -> Any:
         rest = iter(traced)
@@ -147,10 +147,10 @@ def cached_program(
             return results(given)
         if not isinstance(given, tuple) or len(given) != 2:
             raise TypeError(
-                f"run must give (results, position) where there are rungs, got {shown(given)}."
+                f"run must return (results, position) in a search with rungs, got {shown(given)}."
             )
         if given[1] is None:
-            raise TypeError("run must give a position from which it can go on, got None.")
+            raise TypeError("run must return a position from which it can continue, got None.")
         return results(given[0]), given[1]
 
     return run_traced
@@ -158,38 +158,40 @@ def cached_program(
 
 @contextlib.contextmanager
 def advice_on_shapes() -> Iterator[None]:
-    """Adds to JAX's error about a traced number what a search can do about it."""
+    """Adds advice to JAX's error about a traced number that would have to be static."""
     try:
         yield
     except TypeError as error:
         if isinstance(error, jax.errors.ConcretizationTypeError) or "concrete" in str(error):
             error.add_note(
-                "The numbers of a search space are traced. Those that are the shape of an array, "
-                "or that Python must know, are choice(..., static=True)."
+                "Numbers in a search space are traced. Use choice(..., static=True) for those that "
+                "determine the shape of an array, or that Python code branches on."
             )
         raise
 
 
 def traced_rows(hyper_parameters: PyTree, trials: list[int]) -> list[np.ndarray]:
-    """What of the hyper-parameters of these trials is traced."""
+    """Selects the traced hyper-parameters of some trials."""
     return [leaf[trials] for leaf in jax.tree.leaves(hyper_parameters) if leaf.dtype != object]
 
 
 def results(given: Any) -> dict[str, Any]:
-    """The results of a run by name; a number alone is the loss.
+    """Converts the results of a run to a dict of arrays; a single number is the loss.
 
     Raises:
-        TypeError: they are neither a number nor a dict of numbers and vectors.
-        ValueError: one has the name of a column that the table has anyway.
+        TypeError: the results are neither a number nor a dict of numbers and vectors.
+        ValueError: a result has a reserved name.
     """
     found = given if isinstance(given, Mapping) else {"loss": given}
     for name, value in found.items():
         if name in RESERVED:
-            raise ValueError(f"run must give other names than {RESERVED}, got {name!r}.")
+            raise ValueError(
+                f"run must give its results other names than {RESERVED}, got {name!r}."
+            )
         number = is_real_number(value) or getattr(value, "dtype", None) == np.dtype(bool)
         if not isinstance(name, str) or not number or np.ndim(value) > 1 or not np.size(value):
             raise TypeError(
-                "run must give an array of one number, the loss, or a dict of such and of curves "
-                f"with one axis, got {shown(name)}: {shown(value)}."
+                "run must return a number, the loss, or a dict of numbers and of curves with one "
+                f"axis, got {shown(name)}: {shown(value)}."
             )
     return {name: jnp.asarray(value) for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""A hyper-parameter of which equal differences are equally probable."""
+"""A hyper-parameter with a uniform distribution."""
 
 import numpy as np
 
@@ -10,15 +10,18 @@ SMALLEST, LARGEST = map(float, (np.finfo(np.float32).tiny, np.finfo(np.float32).
 
 
 def uniform(low: ScalarLike, high: ScalarLike) -> Interval:
-    """All numbers from `low` to `high`, uniformly, for a search space.
+    """Makes a uniform distribution from `low` to `high`, for a search space.
 
     Args:
         low: the lower end.
         high: the upper end, above `low`.
 
+    Returns:
+        A leaf for a search space.
+
     Raises:
-        ValueError: an end is not finite in single precision, or `low` is not below `high`.
-        TypeError: an end is not a number.
+        ValueError: `low` or `high` is not finite in float32, or `low` is not below `high`.
+        TypeError: `low` or `high` is not a number.
 
     Example:
         >>> uniform(0.0, 0.9).at(np.array([0.0, 0.5, 1.0])).tolist()
@@ -31,10 +34,10 @@ def uniform(low: ScalarLike, high: ScalarLike) -> Interval:
 
 
 def check_ends(low: ScalarLike, high: ScalarLike) -> None:
-    """Checks that an interval is not empty.
+    """Checks that `low` is below `high`.
 
     Raises:
-        ValueError: it is.
+        ValueError: it is not.
     """
     if not float(low) < float(high):
         raise ValueError(f"low must be below high, got {low} and {high}.")

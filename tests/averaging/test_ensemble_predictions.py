@@ -70,7 +70,7 @@ def test_jit_and_vmap_over_weights_agree_and_half_precision_is_widened():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"weights": [1.0, 1.0]}, "weights must be one per member, 3, got"),
+        ({"weights": [1.0, 1.0]}, "weights must be 3 numbers, one per member, got"),
         ({"weights": [1.0, -1.0, 1.0]}, "weights must be finite, at least 0 and not all 0"),
         ({"weights": [0.0, 0.0, 0.0]}, "weights must be finite, at least 0 and not all 0"),
     ],

@@ -94,11 +94,11 @@ def test_bad_key(order):
 @pytest.mark.parametrize(
     "examples, axis, error, message",
     [
-        (3.0, 0, ValueError, "axis must name axes of examples, shape (), got 0"),
-        (SQUARE, 2, ValueError, "axis must name axes of examples, shape (2, 2), got 2"),
+        (3.0, 0, ValueError, "axis must name axes of examples, whose shape is (), got 0"),
+        (SQUARE, 2, ValueError, "axis must name axes of examples, whose shape is (2, 2), got 2"),
         (SQUARE, -3, ValueError, "axis must be at least -2, got -3"),
-        (SQUARE, (), ValueError, "axis must name axes of examples, shape (2, 2), got ()"),
-        (SQUARE, (0, -2), ValueError, "axis must name axes of examples, shape (2, 2), got (0, -2)"),
+        (SQUARE, (), ValueError, "axis must name axes of examples, whose shape is (2, 2), got ()"),
+        (SQUARE, (0, -2), ValueError, "axes of examples, whose shape is (2, 2), got (0, -2)"),
         (SQUARE, None, TypeError, "axis must be an integer, got None"),
         (SQUARE, 1.0, TypeError, "axis must be an integer, got 1.0"),
         (SQUARE, "a", TypeError, "axis must be an integer, got 'a'"),

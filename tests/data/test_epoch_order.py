@@ -65,7 +65,7 @@ def test_every_place_of_a_shuffle_is_uniform():
     [
         ({"size": 0, "batch_size": 1}, "size must be at least 1, got 0"),
         ({"size": 3, "batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"size": 3, "batch_size": 4}, "batch_size 4 leaves no whole batch of 3 examples"),
+        ({"size": 3, "batch_size": 4}, "batch_size must be at most the 3 examples, got 4"),
     ],
 )
 def test_bad_order(arguments, message):

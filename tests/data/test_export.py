@@ -173,7 +173,7 @@ def test_export_makes_the_folder_and_replaces(tiny, tmp_path):
 @pytest.mark.parametrize(
     "arguments, error, message",
     [
-        (("digits", "x"), ValueError, "name must be of a prepared data set, got 'digits'"),
+        (("digits", "x"), ValueError, "of a prepared data set, got 'digits'"),
         (("tiny", "x"), FileNotFoundError, "tiny is not prepared in"),
     ],
 )

@@ -159,7 +159,7 @@ def test_grey_files_in_a_coloured_set_become_coloured(tmp_path):
 
 @pytest.mark.parametrize(
     "feature, message",
-    [("label", "one class per image, its feature label is"), ("image", "must have uint8 images")],
+    [("label", "one class per image, got the feature"), ("image", "must have uint8 images")],
 )
 def test_other_kinds_of_features(feature, message, tmp_path):
     write_tiny(tmp_path, plain=feature)

@@ -138,7 +138,7 @@ def test_files_of_another_template_are_read(folder, version, want):
 )
 @pytest.mark.parametrize("use", [data.load, data.available, data.export])
 def test_a_name_that_leaves_the_data_folder_is_refused(use, name, tmp_path):
-    with pytest.raises(ValueError, match="name must be of a data set in the data folder, got"):
+    with pytest.raises(ValueError, match="name must be that of a data set in the data folder, got"):
         use(name, tmp_path) if use is data.export else use(name, data_dir=tmp_path)
 
 
@@ -243,7 +243,7 @@ def encoded(kind, *, size=(4, 4), mode="RGB"):
 
 @pytest.mark.parametrize("kind", ["EPS", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "PDF"])
 def test_images_are_png_or_jpeg(kind):
-    with pytest.raises(ValueError, match="tiny has an image that is no PNG or JPEG"):
+    with pytest.raises(ValueError, match="tiny has an image that is not PNG or JPEG"):
         decoder_of("tiny", FEATURES)(encoded(kind, size=(16, 16) if kind == "ICO" else (4, 4)))
 
 

@@ -56,7 +56,7 @@ def test_numbers_out_of_range(tiny, index):
 
 
 def test_bad_arguments(tiny, tmp_path):
-    with pytest.raises(ValueError, match=r"split must be of \['test', 'train'\].*got 'trian'"):
+    with pytest.raises(ValueError, match=r"split must be one of \['test', 'train'\].*got 'trian'"):
         data.TfdsSource("tiny", "trian", data_dir=tiny)
     with pytest.raises(FileNotFoundError, match="imagenet2012 is not prepared"):
         data.TfdsSource("imagenet2012", "train", data_dir=tmp_path)

@@ -211,9 +211,9 @@ def test_bad_input_is_named():
             for bad in (jnp.ones(2, int), jnp.ones(2, complex)):
                 with pytest.raises(TypeError, match=f"params.*(got|is) {bad.dtype}"):
                     probe(KEY, jnp.sum, {"w": bad}, **steps)
-            with pytest.raises(TypeError, match="loss must give a scalar, got"):
+            with pytest.raises(TypeError, match="loss must return a scalar, got"):
                 probe(KEY, jnp.tanh, jnp.ones(2), **steps)
-        with pytest.raises(TypeError, match=r"loss must give a scalar, got \("):
+        with pytest.raises(TypeError, match=r"loss must return a scalar, got \("):
             probes.loss_slice(lambda x: (x, x), jnp.ones(2), jnp.ones(2), jnp.ones(2), jnp.ones(3))
 
 

@@ -132,7 +132,7 @@ def test_bad_input_is_named():
         with pytest.raises(ValueError, match=r"edges must increase, got \(1.0, 0.0\)"):
             probes.statistics(jnp.ones(3), edges=(1.0, 0.0))
         for edges in (10, (), (1.0,)):
-            with pytest.raises(ValueError, match="edges must be two or more in a row, got"):
+            with pytest.raises(ValueError, match="edges must be a row of two or more numbers, got"):
                 probes.statistics(jnp.ones(3), edges=edges)
         for values in ([1.0, 2.0], jnp.ones(3, int)):
             with pytest.raises(TypeError, match="values must be a floating array, got"):

@@ -116,7 +116,7 @@ def test_a_source_without_rows_or_with_too_few_is_refused():
     variables = trainer.variables(state)
     for bad, message in (
         ({"examples": None}, "examples must be a dict of arrays.*got a NoneType"),
-        ({"examples": Tuples()}, "what the examples give must be a Mapping, got"),
+        ({"examples": Tuples()}, "examples.indices. must be a Mapping, got"),
         ({"variables": state}, "variables must be a Mapping, got a TrainState"),
         ({"sharding": 3}, "sharding must be a NamedSharding, got 3"),
         ({"trainer": state}, "trainer must be a Trainer, got a TrainState"),

@@ -60,9 +60,9 @@ def main():
         np.savez(folder / f"{name}-{index}.npz", **columns)
     resumed = find((1, 3, 7), folder / "half", resume=True)
     np.save(folder / f"half-{index}.npy", resumed.table["loss"])
-    with pytest.raises(ValueError, match=r"folder must be one that all processes see, but \[1\]"):
+    with pytest.raises(ValueError, match=r"that all processes see, but the processes \[1\]"):
         find(None, folder / "apart" / str(index))
-    with pytest.raises(ValueError, match=r"those of process 0 are not those of \[1\]"):
+    with pytest.raises(ValueError, match=r"those of the processes \[1\] differ"):
         find(None, folder / "other", shared=(np.float32(index),))
     with pytest.raises(ValueError, match="folder must be given to a search of 2 processes"):
         find(None, None)

@@ -96,7 +96,7 @@ def test_what_does_not_fit_is_named(found, tmp_path):
     for change, message in (
         ({"by": "no"}, "by must be a column"),
         ({"by": "activation"}, "by must be a column"),
-        ({"space": {"other": tuning.uniform(0, 1)}}, "whose table has no 'other'"),
+        ({"space": {"other": tuning.uniform(0, 1)}}, "its table has no column 'other'"),
         ({"space": {"layers": tuning.uniform(0, 1)}}, "as 'layers'"),
     ):
         with pytest.raises(ValueError, match=message):

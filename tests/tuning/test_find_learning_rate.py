@@ -138,7 +138,7 @@ def test_other_bad_values_are_named(change, error):
 
 
 def test_what_makes_no_trainer_is_named():
-    with pytest.raises(TypeError, match="make_trainer must give a Trainer"):
+    with pytest.raises(TypeError, match="make_trainer must return a Trainer"):
         find((0.1, 0.2), make=optax.sgd)
     with pytest.raises(ValueError, match="low must be below high"):
         sweep(low=0.1, high=0.01)

@@ -240,8 +240,8 @@ def test_other_rungs_are_another_search(tmp_path):
         ({"rungs": (0, 1)}, ValueError, r"rungs\[0\] must be at least 1"),
         ({"rungs": 3}, TypeError, "rungs"),
         ({"reduction": 1}, ValueError, "reduction must be at least 2"),
-        ({"run": lambda key, t, *rest: (t["rate"], None)}, TypeError, "run must give a position"),
-        ({"run": lambda *arguments: 1.0}, TypeError, r"run must give \(results, position\)"),
+        ({"run": lambda key, t, *rest: (t["rate"], None)}, TypeError, "run must return a position"),
+        ({"run": lambda *arguments: 1.0}, TypeError, r"run must return \(results, position\)"),
     ],
 )
 def test_bad_values_are_named(options, error, message):

@@ -188,7 +188,7 @@ def test_bad_values_are_named(make, error, message):
     [
         ({"loss": [1.0, 2.0]}, 1, "table must have the column 'a'"),
         ({"a": [0.1, 0.2]}, 1, "table must have the column 'loss'"),
-        ({"a": [0.1, 0.2], "loss": [1.0, np.nan]}, 2, "keep must not be over the 1 finite"),
+        ({"a": [0.1, 0.2], "loss": [1.0, np.nan]}, 2, "keep must be at most the 1 finite"),
         ({"a": [0.1, 0.2], "loss": [1.0, 2.0]}, 1, "keep must be larger"),
         ({"a": [3.0, 4.0], "loss": [1.0, 2.0]}, 2, "table must be of this space"),
     ],
