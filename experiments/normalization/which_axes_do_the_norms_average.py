@@ -23,12 +23,6 @@ from jaxtricks.normalization import BatchNorm
 FIGURES = ("F-018",)
 ERRATA = ("E-29", "E-50")
 
-NORMS = {
-    "batch norm": lambda x: trained(BatchNorm(), x),
-    "layer norm": lambda x: plain(nn.LayerNorm(reduction_axes=(1, 2, 3)), x),
-    "instance norm": lambda x: plain(nn.GroupNorm(num_groups=None, group_size=1), x),
-    "group norm": lambda x: plain(nn.GroupNorm(num_groups=2), x),
-}
 # Which of N, (H, W) and C the changed entry reaches; of C: all, one, or a half.
 WANTED = {
     "batch norm": (True, "one"),
@@ -40,11 +34,19 @@ WANTED = {
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """The batch of images: N, H = W, and an even C."""
+    """The batch of images: N, H = W, and C, a multiple of the `groups` of group norm.
+
+    `change`: is added to one entry. `rows` of features with the `deviations` go through E-29's
+    layers.
+    """
 
     examples: int = 4
     side: int = 2
     channels: int = 4
+    groups: int = 2
+    change: float = 10.0
+    rows: int = 200
+    deviations: tuple[float, ...] = (0.1, 1.0, 10.0)
 
 
 SMOKE = Config(examples=2)
@@ -65,13 +67,20 @@ def plain(layer: nn.Module, x: jax.Array) -> Any:
 def run(config: Config) -> dict[str, Any]:
     """Which outputs change with the first input; deviations of features behind E-29's layer."""
     shape = (config.examples, config.side, config.side, config.channels)
+    norms = {
+        "batch norm": lambda x: trained(BatchNorm(), x),
+        "layer norm": lambda x: plain(nn.LayerNorm(reduction_axes=(1, 2, 3)), x),
+        "instance norm": lambda x: plain(nn.GroupNorm(num_groups=None, group_size=1), x),
+        "group norm": lambda x: plain(nn.GroupNorm(num_groups=config.groups), x),
+    }
 
     def measure(key: jax.Array) -> dict[str, Any]:
         x = jax.random.normal(key, shape)
-        other = x.at[0, 0, 0, 0].add(10.0)
-        changed = {name: jnp.abs(norm(x) - norm(other)) > 1e-6 for name, norm in NORMS.items()}
-        rows = jax.random.normal(key, (200, 3)) * jnp.array([[0.1, 1.0, 10.0]])
-        as_height = trained(BatchNorm(), rows.reshape(200, 3, 1, 1)).reshape(rows.shape)
+        other = x.at[0, 0, 0, 0].add(config.change)
+        changed = {name: jnp.abs(norm(x) - norm(other)) > 1e-6 for name, norm in norms.items()}
+        spread = jnp.array([config.deviations])
+        rows = jax.random.normal(key, (config.rows, spread.size)) * spread
+        as_height = trained(BatchNorm(), rows.reshape(*rows.shape, 1, 1)).reshape(rows.shape)
         deviations = [jnp.std(y, axis=0) for y in (trained(BatchNorm(), rows), as_height)]
         return {"changed": changed, "rows": deviations[0], "as_height": deviations[1]}
 
@@ -89,7 +98,7 @@ def reach(changed: np.ndarray) -> tuple[bool, str]:
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """E-50 if batch norm averages over N, H and W of images, and the others over one example;
     E-29 if the 2-D layer leaves features with deviations other than 1, and the 1-D one none."""
-    found = {name: reach(np.asarray(results["changed"][name])) for name in NORMS}
+    found = {name: reach(np.asarray(results["changed"][name])) for name in WANTED}
     text = ", ".join(
         f"{name}: {'all examples' if every else 'one example'}, {channels} of the channels"
         for name, (every, channels) in found.items()
@@ -99,8 +108,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         demonstration(
             "E-29",
             np.allclose(right, 1, atol=0.01) and np.abs(wrong - 1).max() > 0.5,
-            f"deviations of three features behind the 1-D layer {np.round(right, 3).tolist()}, "
-            f"behind the 2-D one {np.round(wrong, 3).tolist()}",
+            f"deviations of {len(right)} features behind the 1-D layer "
+            f"{np.round(right, 3).tolist()}, behind the 2-D one {np.round(wrong, 3).tolist()}",
         ),
         convention("E-50", f"a changed entry reaches: {text}"),
     ]
@@ -109,7 +118,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """The cubes: N to the right, C to the back, positions up."""
     fig, panels = figure(1, 4, width=3.4, height=3.9, subplot_kw={"projection": "3d"})
-    rows: Any = zip(panels, COLOURS, NORMS, strict=False)
+    rows: Any = zip(panels, COLOURS, WANTED, strict=False)
     for axes, colour, name in rows:
         changed = np.asarray(results["changed"][name])
         examples, channels = changed.shape[0], changed.shape[-1]

@@ -28,11 +28,18 @@ STAGES = ("raw", "centred", "centred and scaled")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`images` whose pixels are measured, and points made up; `shown` of each cloud."""
+    """`images` whose pixels are measured, and points made up; `shown` of each cloud.
+
+    The made-up points are normal draws times the matrix `mixing`, about the point `centre`.
+    `pixel`: row and column of the digits' pixel that is measured with its right neighbour.
+    """
 
     data_set: str = "cifar10"
     images: int = 500
     shown: int = 500
+    centre: tuple[float, float] = (2.0, 2.5)
+    mixing: tuple[tuple[float, float], ...] = ((1.5, 0.9), (0.0, 0.4))
+    pixel: tuple[int, int] = (3, 3)
 
 
 SMOKE = Config("digits", images=100, shown=20)
@@ -42,8 +49,8 @@ FULL = Config(images=50_000)
 def run(config: Config) -> dict[str, Any]:
     """Points, means, deviations, ends and the correlation of both clouds after each stage."""
     draws = np.random.default_rng(0).normal(size=(config.images, 2))
-    made_up = [2.0, 2.5] + draws @ [[1.5, 0.9], [0.0, 0.4]]
-    real, names, name = two_features(config.data_set, config.images)
+    made_up = config.centre + draws @ config.mixing
+    real, names, name = two_features(config)
     clouds = {"made up": (made_up, ("feature 1", "feature 2")), name: (real, names)}
     return {
         "data_set": name,
@@ -54,13 +61,15 @@ def run(config: Config) -> dict[str, Any]:
     }
 
 
-def two_features(wanted: str, count: int) -> tuple[np.ndarray, tuple[str, str], str]:
-    """Rows of two features from `count` images, what they are, and the set's name."""
-    name = wanted if data.available(wanted) else "digits"
-    images = data.load(name, limit=count).train["image"] / 255.0
+def two_features(config: Config) -> tuple[np.ndarray, tuple[str, str], str]:
+    """Rows of two features from the images, what they are, and the set's name."""
+    name = config.data_set if data.available(config.data_set) else "digits"
+    images = data.load(name, limit=config.images).train["image"] / 255.0
     if images.shape[-1] == 3:
         return images.reshape(-1, 3)[:, ::2], ("red", "blue"), name
-    return images[:, 3, 3:5, 0], ("pixel (3, 3)", "pixel (3, 4)"), name
+    row, column = config.pixel
+    names = (f"pixel ({row}, {column})", f"pixel ({row}, {column + 1})")
+    return images[:, row, column : column + 2, 0], names, name
 
 
 def stages(cloud: np.ndarray, shown: int) -> dict[str, Any]:
