@@ -11,10 +11,12 @@ eight.
 Command: python -m experiments --only do_curves_tell_what_is_wrong      (CPU, about 20 min)
 """
 
+import ast
 import collections
 import dataclasses
 import hashlib
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,8 @@ FIGURES = ("F-081",)
 CLAIMS = ("C-148",)
 TIER = 3
 NON_FINITE = ("pictured",)
-RULES = "01abee321582fc21911ad054f1bf9f184c195e607aa72609faa624353000c689"
+RULES = "01abee321582fc21911ad054f1bf9f184c195e607aa72609faa624353000c689"  # source, when frozen
+COMPUTED = "6851d54a5d350b239821ddca3c4935a5dd956e39a84ccb3af8c1cee1262baf56"  # by `frozen_rules`
 PLANS = {
     "C-148": Plan(
         effects={"share": 0.5, "points": 0.5},
@@ -81,10 +84,26 @@ FULL = Config()
 
 
 def frozen_rules() -> str:
-    """The SHA-256 of the rules' source, without their prose."""
+    """The SHA-256 of what the rules compute: their source without docstrings and texts."""
     rules = ("diverged", "flat", "bad_start", "decayed_too_early", "overfit", "means", "plateau")
-    source = "".join(inspect.getsource(getattr(_diagnose, r)) for r in (*rules, "still_falling"))
+    source = "".join(bare(getattr(_diagnose, rule)) for rule in (*rules, "still_falling"))
     return hashlib.sha256(source.encode()).hexdigest()
+
+
+def bare(function: Callable[..., Any]) -> str:
+    """A function's source without comments and docstring, and with one text for all texts."""
+
+    class Texts(ast.NodeTransformer):
+        def visit_Constant(self, node: ast.Constant) -> ast.Constant:  # noqa: N802
+            return ast.Constant("text") if isinstance(node.value, str) else node
+
+        def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Constant:  # noqa: N802
+            return ast.Constant("text")
+
+    (definition,) = ast.parse(inspect.getsource(function)).body
+    assert isinstance(definition, ast.FunctionDef)
+    definition.body = definition.body[1:]
+    return ast.unparse(Texts().visit(definition))
 
 
 def run(config: Config, trials: Path) -> dict[str, Any]:
