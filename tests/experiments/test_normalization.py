@@ -8,13 +8,13 @@ import pytest
 from experiments.activations import what_is_a_network_without_activations as linear
 from experiments.normalization import _drift as drift
 from experiments.normalization import _sigmoid_net as sigmoid_net
+from experiments.normalization import _statistics as statistics
 from experiments.normalization import _tuned_starts as starts
 from experiments.normalization import does_batch_norm_replace_regularisation as regularisers
 from experiments.normalization import how_large_a_rate_does_batch_norm_allow as rates
 from experiments.normalization import is_the_corrected_variance_unbiased as unbiased
 from experiments.normalization import what_does_batch_norm_compute as walk
 from experiments.normalization import which_axes_do_the_norms_average as axes
-from experiments.normalization import which_test_statistics_are_best as statistics
 from experiments.normalization._sigmoid_net import NORMED, PLAIN
 
 
@@ -95,6 +95,22 @@ def test_means_are_apart_by_deviations_of_the_whole_set():
     whole = {"mean": jnp.array([1.0, 2.0]), "var": jnp.array([4.0, 1.0])}
     own = {"mean": jnp.array([3.0, 2.0]), "var": jnp.ones(2)}
     assert statistics.apart(own, whole) == pytest.approx(0.5**0.5)
+
+
+def test_a_moving_average_tells_what_the_batches_had():
+    batches = [{statistics.LAST: {"mean": jnp.array([value])}} for value in (2.0, -1.0, 5.0)]
+
+    def loss(params, model_state, batch, keys, *, train):
+        moved = jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, model_state, batch)
+        return jnp.zeros(1), (moved, {})
+
+    stats = jax.tree.map(jnp.ones_like, batches[0])
+    state = {"batch_stats": stats, "seen": statistics.nothing(stats, rows=2)}
+    for batch in batches:
+        step = statistics.recorded(loss, 0.9)
+        state = step({}, state, {"batch_stats": batch}, None, train=True)[1][0]
+    np.testing.assert_allclose(state["seen"]["total"][statistics.LAST]["mean"], 6.0, rtol=1e-5)
+    np.testing.assert_allclose(state["seen"]["means"], [[2.0, 1.1], [-1.0, 0.89]], rtol=1e-5)
 
 
 def test_a_regulariser_gains_less_by_the_difference_of_its_gains():
