@@ -47,13 +47,13 @@ def test_bad_rule(run, tx):
         (3, "must be a function, got 3"),
         (surfaces.banana, "must be a function of (x), got <function banana"),
         (surfaces.saddle, "which takes (angle, offset)"),
-        (surfaces.quadratic, "must give a floating scalar, got Surface(loss="),
+        (surfaces.quadratic, "must return a floating scalar, got Surface(loss="),
         (NOISY, "which takes (key, x)"),
-        (lambda x: x, "must give a floating scalar, got ShapedArray(float32[2])"),
+        (lambda x: x, "must return a floating scalar, got ShapedArray(float32[2])"),
         (lambda x: jnp.sum(x, keepdims=True), "got ShapedArray(float32[1])"),
         (lambda x: jnp.sum(x) * 1j, "got ShapedArray(complex64[])"),
-        (lambda x: 1, "must give a floating scalar, got 1"),
-        (lambda x: None, "must give a floating scalar, got None"),
+        (lambda x: 1, "must return a floating scalar, got 1"),
+        (lambda x: None, "must return a floating scalar, got None"),
     ],
 )
 @pytest.mark.parametrize("run", ["trajectory", "descend"])
@@ -66,7 +66,7 @@ def test_bad_surface(run, surface, message):
     "surface, message",
     [
         (BANANA, "must be a function of (key, x), got Surface("),
-        (lambda key, x: x, "must give a floating scalar, got ShapedArray(float32[2])"),
+        (lambda key, x: x, "must return a floating scalar, got ShapedArray(float32[2])"),
     ],
 )
 def test_bad_surface_with_a_key(surface, message):
@@ -127,15 +127,27 @@ REGRESSIONS = {"targets": surfaces.least_squares, "labels": surfaces.logistic_re
 @pytest.mark.parametrize(
     "inputs, outputs, weights, error, message",
     [
-        (X, Y[:3], None, ValueError, "{} must have one number per row .* got shape (3,)"),
-        (X, X, None, ValueError, "{} must have one number per row .* got shape (4, 2)"),
+        (X, Y[:3], None, ValueError, "{} must have one number for each row .* got the shape (3,)"),
+        (X, X, None, ValueError, "{} must have one number for each row .* got the shape (4, 2)"),
         (X, "a", None, TypeError, "{} must be an array of real numbers, got 'a'"),
         (X, None, None, TypeError, "{} must be an array of real numbers, got None"),
-        (Y, Y, None, ValueError, "inputs must be a matrix and not empty, got shape (4,)"),
-        (X[:0], Y[:0], None, ValueError, "inputs must be a matrix and not empty, got shape (0, 2)"),
+        (Y, Y, None, ValueError, "inputs must be a matrix and not empty, got the shape (4,)"),
+        (
+            X[:0],
+            Y[:0],
+            None,
+            ValueError,
+            "inputs must be a matrix and not empty, got the shape (0, 2)",
+        ),
         (None, Y, None, TypeError, "inputs must be an array of real numbers, got None"),
         (X * 1j, Y, None, TypeError, "inputs must be an array of real numbers, got array([[0.+1.j"),
-        (X, Y, Y[:3], ValueError, "weights must have one number per row .* got shape (3,)"),
+        (
+            X,
+            Y,
+            Y[:3],
+            ValueError,
+            "weights must have one number for each row .* got the shape (3,)",
+        ),
         (X, Y, -Y, ValueError, "weights must be at least 0 and not all 0, got [-1. -1. -1. -1.]"),
         (X, Y, 0 * Y, ValueError, "weights must be at least 0 and not all 0, got [0. 0. 0. 0.]"),
         (X, Y, Y * np.nan, ValueError, "weights must be at least 0 .* got [nan nan nan nan]"),
@@ -181,7 +193,7 @@ def test_weights_may_be_traced():
 
 @pytest.mark.parametrize("curvatures", [None, "a", (), 3.0, {1.0, 2.0}, np.ones((2, 2))])
 def test_no_list_of_curvatures(curvatures):
-    message = f"curvatures must be a list of numbers, got {curvatures!r}"
+    message = f"curvatures must be a list of one or more numbers, got {curvatures!r}"
     with pytest.raises(ValueError, match=re.escape(message)):
         surfaces.quadratic(curvatures)
 
@@ -212,5 +224,7 @@ def test_bad_factory(make, message):
 @pytest.mark.parametrize("covariance", [[1.0, 2.0, 3.0], np.eye(3)])
 def test_covariance_of_another_length(covariance):
     noisy = surfaces.with_gradient_noise(BANANA, covariance)
-    with pytest.raises(ValueError, match=r"covariance has length 3, got x of shape \(2,\)"):
+    with pytest.raises(
+        ValueError, match=r"x must have the length of covariance, 3, got the shape \(2,\)"
+    ):
         noisy(KEY, jnp.ones(2))
