@@ -61,7 +61,7 @@ def ensemble_predictions(
     check_choice("average", average, ("probabilities", "logits"))
     check_floating("logits", logits)
     if logits.ndim != 3 or logits.shape[0] == 0:
-        raise ValueError(f"logits must be [members, batch, classes], got shape {logits.shape}.")
+        raise ValueError(f"logits must be [members, batch, classes], got the shape {logits.shape}.")
     scores = logits.astype(wide_dtype(logits.dtype))
     share = _shares(weights, logits.shape[0])[:, None, None].astype(scores.dtype)
     counts = share > 0

@@ -27,7 +27,7 @@ def observe(value: object) -> Float[Array, ""]:
         TypeError: `value` is not a real scalar.
     """
     if isinstance(value, np.ndarray | jax.Array) and value.ndim != 0:
-        raise ValueError(f"value must be a scalar, got shape {jnp.shape(value)}.")
+        raise ValueError(f"value must be a scalar, got the shape {jnp.shape(value)}.")
     check_scalar("value", value)
     return jnp.asarray(value, jnp.result_type(float))
 

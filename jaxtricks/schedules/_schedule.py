@@ -36,7 +36,9 @@ def value_at(hyper_parameter: ScalarOrSchedule, count: ScalarLike) -> ScalarLike
     value = hyper_parameter(count)
     check_scalar("the value of a schedule", value)
     if jnp.ndim(value):  # a traced value has a shape too
-        raise TypeError(f"the value of a schedule must be a scalar, got shape {jnp.shape(value)}.")
+        raise TypeError(
+            f"the value of a schedule must be a scalar, got the shape {jnp.shape(value)}."
+        )
     return value
 
 

@@ -81,5 +81,7 @@ def test_bad_arguments_are_refused(options, message):
 
 
 def test_no_member_is_refused():
-    with pytest.raises(ValueError, match=r"logits must be \[members, batch, classes\], got shape"):
+    with pytest.raises(
+        ValueError, match=r"logits must be \[members, batch, classes\], got the shape"
+    ):
         ensemble_predictions(LOGITS[:0])

@@ -253,7 +253,7 @@ def test_bad_input_is_named():
             probes.layer_gradients(1.0, net, variables, rows, train=False)
         with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
             probes.dead_units(net, variables, rows, 0, train=False)
-        with pytest.raises(ValueError, match=r"examples must be .* got shape \(0, 32\)"):
+        with pytest.raises(ValueError, match=r"examples must be .* got the shape \(0, 32\)"):
             probes.dead_units(net, variables, rows[:0], 2, train=False)
 
 

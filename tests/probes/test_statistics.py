@@ -123,7 +123,7 @@ def test_it_maps_over_layers_and_saturations():
 @pytest.mark.slow
 def test_bad_input_is_named():
     with untyped():
-        with pytest.raises(ValueError, match=r"values must have 1 to .* got shape \(0, 3\)"):
+        with pytest.raises(ValueError, match=r"values must have 1 to .* got the shape \(0, 3\)"):
             probes.statistics(jnp.ones((0, 3)))
         for share in (5.0, -0.1):
             with pytest.raises(ValueError, match=rf"quantiles\[1\] must be .* got {share}"):

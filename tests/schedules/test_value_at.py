@@ -26,5 +26,5 @@ def test_a_schedule_that_gives_no_number_is_named(value, got):
 
 
 def test_a_traced_schedule_has_a_shape_too():
-    with pytest.raises(TypeError, match=r"must be a scalar, got shape \(2,\)"):
+    with pytest.raises(TypeError, match=r"must be a scalar, got the shape \(2,\)"):
         jax.jit(lambda rates: schedules.value_at(lambda count: rates, 0))(jnp.ones(2))
