@@ -87,18 +87,20 @@ def refuse_smaller(
 def only_names_more(
     script: Script, old: dict[str, Any], config: dict[str, Any], preset: str
 ) -> bool:
-    """Whether the plan is the record's, but for fields that were added to the configuration.
+    """Whether the plans are the record's, but for fields that were added to the configuration.
 
     Such a field may only name what was fixed before: see `refuse_other_results`.
     """
+    named = to_json(config) != old["config"] and holds_all(to_json(config), old["config"])
     same = preset == old["preset"] and old["plans"].keys() <= script.plans.keys()
     return (
-        same
+        named
+        and same
+        and bool(old["plans"])
         and all(
             before["sha256"] == frozen(claim, script.plans[claim], old["config"])["sha256"]
             for claim, before in old["plans"].items()
         )
-        and holds_all(to_json(config), to_json(old["config"]))
     )
 
 
