@@ -7,11 +7,9 @@ import pytest
 
 from experiments.activations import what_is_a_network_without_activations as linear
 from experiments.normalization import _drift as drift
-from experiments.normalization import _sigmoid_net as sigmoid_net
 from experiments.normalization import _statistics as statistics
 from experiments.normalization import _tuned_starts as starts
 from experiments.normalization import does_batch_norm_replace_regularisation as regularisers
-from experiments.normalization import how_large_a_rate_does_batch_norm_allow as rates
 from experiments.normalization import is_the_corrected_variance_unbiased as unbiased
 from experiments.normalization import what_does_batch_norm_compute as walk
 from experiments.normalization import which_axes_do_the_norms_average as axes
@@ -45,11 +43,6 @@ def test_a_changed_entry_reaches_what_the_norm_averages_over(name):
     assert axes.reach(changed) == axes.WANTED[name]
 
 
-def test_steps_to_a_target_are_counted_at_the_marks():
-    errors = np.array([[50.0, 20.0, 9.0, 12.0], [50.0, 40.0, 30.0, 20.0], [5.0, 5.0, 5.0, 5.0]])
-    np.testing.assert_array_equal(sigmoid_net.steps_to(errors, 10.0, 400), [300, np.inf, 100])
-
-
 def percentiles(middle, spread):
     """Of two equal units: `[look, 3, unit]`."""
     rows = np.stack([middle - spread, middle, middle + spread], axis=1)
@@ -73,22 +66,6 @@ def test_choices_take_the_least_mean_and_the_best_deviation():
     rates, best = starts.choices(errors)
     assert rates[0].tolist() == [1, 0] and best[0] == 1
     assert rates.shape == (201, 2) and (best == 1).all()
-
-
-def test_batch_norm_is_sooner_by_the_marks_it_saves():
-    plain = np.array([[[50.0, 40.0, 30.0, 20.0]], [[50.0, 40.0, 30.0, 10.0]]])
-    normed = np.array([[[20.0, 15.0, 15.0, 15.0]], [[50.0, 40.0, 30.0, 12.0]]])
-    results = {PLAIN: {"tuning": plain}, NORMED: {"tuning": normed}}
-    np.testing.assert_array_equal(rates.sooner(results), [[4.0], [1.0]])
-
-
-@pytest.mark.parametrize(
-    "normed, outcome",
-    [((60.0, 70.0), "confirmed"), ((30.0, 40.0), "refuted"), ((45.0, 56.0), "undecided")],
-)
-def test_a_ratio_is_judged_by_its_bounds(normed, outcome):
-    """The plain network's limit lies between 9 and 10."""
-    assert rates.ratio_over_5({NORMED: normed, PLAIN: (9.0, 10.0)}).outcome == outcome
 
 
 def test_means_are_apart_by_deviations_of_the_whole_set():
