@@ -1,5 +1,6 @@
 """What a run or a redraw may not replace: larger runs, other scripts' records, committed plans."""
 
+import functools
 import math
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from experiments.markup import printable
 COMMITTED = Path(__file__).resolve().parents[2] / "paper_figs"
 RANGE = 10_000  # of seeds that belong to one plan: a revised one begins with the next
 REAL_DATA = ("mnist", "cifar10")
-ROUNDING, ABSOLUTE = 1e-5, 1e-9  # by which two runs of the same float32 program may differ
+ROUNDING = (1e-5, 1e-9)  # by which two runs of a float32 program differ, relative or absolute
 
 
 class ReplacementRefused(RuntimeError):
@@ -87,39 +88,43 @@ def refuse_smaller(
 def only_names_more(
     script: Script, old: dict[str, Any], config: dict[str, Any], preset: str
 ) -> bool:
-    """Whether the plan is the record's, but for fields that were added to the configuration.
+    """Whether the plans are the record's, but for fields that were added to the configuration.
 
     Such a field may only name what was fixed before: see `refuse_other_results`.
     """
+    now, then = to_json(config), old["config"]
+    named = now != then and holds_all(now, then, rounding=(0.0, 0.0))
     same = preset == old["preset"] and old["plans"].keys() <= script.plans.keys()
     return (
-        same
+        named
+        and same
+        and bool(old["plans"])
         and all(
             before["sha256"] == frozen(claim, script.plans[claim], old["config"])["sha256"]
             for claim, before in old["plans"].items()
         )
-        and holds_all(to_json(config), to_json(old["config"]))
     )
 
 
-def holds_all(new: Any, old: Any) -> bool:
+def holds_all(new: Any, old: Any, *, rounding: tuple[float, float]) -> bool:
     """Whether all that the old one has is in the new one, which may have more keys.
 
-    Numbers are equal to rounding.
+    Numbers may differ by the first of `rounding`, relative, or by the second.
     """
+    hold = functools.partial(holds_all, rounding=rounding)
     if isinstance(new, dict) and isinstance(old, dict):
-        return all(key in new and holds_all(new[key], value) for key, value in old.items())
+        return all(key in new and hold(new[key], value) for key, value in old.items())
     if isinstance(new, list) and isinstance(old, list):
-        return len(new) == len(old) and all(map(holds_all, new, old))
+        return len(new) == len(old) and all(map(hold, new, old))
     if isinstance(new, float) or isinstance(old, float):
         numbers = isinstance(new, int | float) and isinstance(old, int | float)
-        return numbers and math.isclose(new, old, rel_tol=ROUNDING, abs_tol=ABSOLUTE)
+        return numbers and math.isclose(new, old, rel_tol=rounding[0], abs_tol=rounding[1])
     return new == old
 
 
 def refuse_other_results(script: Script, old: dict[str, Any], results: dict[str, Any]) -> None:
     """A field that only names what was fixed before changes no number of the run."""
-    if not holds_all(to_json(results), to_json(old["results"])):
+    if not holds_all(to_json(results), to_json(old["results"]), rounding=ROUNDING):
         raise ReplacementRefused(
             f"{script.stem}: with the fields that were added to Config the results are others than "
             "those that are committed (--force replaces them; another folder takes a variant)."

@@ -197,6 +197,14 @@ def test_a_field_that_names_what_was_fixed_before_needs_no_new_plan(tmp_path, mo
         run_script(fake_script(Config=lambda: Named(rate=0.2)), "default", tmp_path)
 
 
+def test_the_same_plan_may_be_run_again_and_give_other_numbers(tmp_path, monkeypatch):
+    """As on another CPU."""
+    monkeypatch.setattr(running, "COMMITTED", tmp_path)
+    for value in (1.0, 2.0):
+        run_script(fake_script(lambda c, v=value: {"x": np.full(3, v)}), "default", tmp_path)
+    assert read_record(tmp_path / "question.json")["results"]["x"].tolist() == [2.0] * 3
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
