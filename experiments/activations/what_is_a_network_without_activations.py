@@ -37,44 +37,53 @@ FIGURES = ("F-097",)
 CLAIMS = ("C-131",)
 ERRATA = ("E-86",)
 
-NETS = {
-    "logistic regression": models.linear_model(2),
-    "three linear layers": models.MLP((32, 32, 2), activation=jax.nn.identity),
-    "three layers with ReLU": models.MLP((32, 32, 2)),
-}
-LOGISTIC, LINEAR, RELU = NETS
-RATE = 0.1
-PLANS = {
-    "C-131": Plan(
-        effects={"of the largest logit": 1e-6, "points": 1.0},
-        gates=("pos",),
-        settings={"rate": RATE, "decay": 0.9, "widths": (32, 32, 2), "noise": 0.02},
-    )
-}
+NETS = LOGISTIC, LINEAR, RELU = (
+    "logistic regression", "three linear layers", "three layers with ReLU",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`examples` of each of the two spirals; `grid`: points a side of the picture."""
+    """Each of the two spirals has `examples`, scattered with the standard deviation `noise`.
+
+    The two `hidden` layers have the given widths; all nets have `steps` updates at `rate`, with the
+    momentum `decay`, from 0 to under 1. The picture has `grid` points a side.
+    """
 
     examples: int = 100
     steps: int = 2000
     seed: int = 15_131
     seeds: int = 20
     grid: int = 80
+    hidden: tuple[int, int] = (32, 32)
+    rate: float = 0.1
+    decay: float = 0.9
+    noise: float = 0.02
 
 
 SMOKE = Config(examples=20, steps=20, seeds=2, grid=10)
 FULL = Config(examples=500, steps=20_000, seeds=50)
+PLANS = {
+    "C-131": Plan(
+        effects={"of the largest logit": 1e-6, "points": 1.0},
+        gates=("pos",),
+        settings={
+            "rate": Config.rate,
+            "decay": Config.decay,
+            "widths": (*Config.hidden, 2),
+            "noise": Config.noise,
+        },
+    )
+}
 
 
-def spirals(key: jax.Array, count: int) -> dict[str, jax.Array]:
+def spirals(key: jax.Array, count: int, noise: float) -> dict[str, jax.Array]:
     """Two arms of one turn and a half, with a little noise."""
     turn = jnp.linspace(0.3, 1.5, count) * 2 * jnp.pi
     arm = jnp.stack([turn * jnp.cos(turn), turn * jnp.sin(turn)], axis=1) / (3 * jnp.pi)
     points = jnp.concatenate([arm, -arm])
     return {
-        "image": points + 0.02 * jax.random.normal(key, points.shape),
+        "image": points + noise * jax.random.normal(key, points.shape),
         "label": jnp.repeat(jnp.arange(2), count),
     }
 
@@ -85,8 +94,8 @@ def run(config: Config) -> dict[str, Any]:
     grid = jnp.stack(jnp.meshgrid(side, side), axis=-1).reshape(-1, 2)
 
     def one(net: models.MLP, key: jax.Array) -> dict[str, Any]:
-        batch = spirals(key, config.examples)
-        ours = lab.trainer(net, optimizers.momentum(RATE))
+        batch = spirals(key, config.examples, config.noise)
+        ours = lab.trainer(net, optimizers.momentum(config.rate, decay=config.decay))
         first = ours.init(lab.first_variables(net, key, batch))
         state, _ = jax.lax.scan(
             lambda state, _: (ours.step(state, batch, key)[0], None), first, None, config.steps
@@ -101,15 +110,24 @@ def run(config: Config) -> dict[str, Any]:
         return found
 
     keys = jax.random.split(jax.random.key(config.seed), config.seeds)
+    linear = models.MLP((*config.hidden, 2), activation=jax.nn.identity)
+    nets = models.linear_model(2), linear, models.MLP((*config.hidden, 2))
     found = {}
-    for name, net in NETS.items():
+    for name, net in zip(NETS, nets, strict=True):
         every = functools.partial(jax.lax.map, functools.partial(one, net))
         rows = jax.jit(every)(keys)
         found[name] = {"accuracy": rows["accuracy"], "sheet": rows["sheet"][0]}
+        found[name]["widths"] = net.features
         if name == LINEAR:
             found[name] |= {key: rows[key][0] for key in ("image", "label")}
             found[name]["collapse"] = rows["collapse"]
-    return {"nets": found, "side": side, "steps": config.steps}
+    return {
+        "nets": found,
+        "side": side,
+        "steps": config.steps,
+        "rate": config.rate,
+        "decay": config.decay,
+    }
 
 
 def collapse(params: Any, x: jax.Array, logits: jax.Array) -> jax.Array:
@@ -154,15 +172,17 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     )
     each = ", ".join(f"{name} {values.mean():.1f} %" for name, values in accuracy.items())
     seeds, examples = len(distances), len(nets[LINEAR]["label"])
-    same_weights = NETS[LINEAR].features == NETS[RELU].features
+    widths = nets[RELU]["widths"]
+    same_weights = np.array_equal(nets[LINEAR]["widths"], widths)
+    layers = "layers of {}, {} and {}".format(*widths)
     return [
         all_of(
             "C-131",
             [one_matrix, equal],
             gates=[control],
-            scope=f"two spirals of {examples} points together, {seeds} draws, layers of 32, 32 and "
-            f"2, momentum 0.9 at rate {RATE}, {results['steps']} updates of all points at once, "
-            "float32, accuracy on the points of the training",
+            scope=f"two spirals of {examples} points together, {seeds} draws, {layers}, "
+            f"momentum {results['decay']} at rate {results['rate']}, {results['steps']} updates of "
+            "all points at once, float32, accuracy on the points of the training",
             beside=[f"mean accuracies: {each}"],
         ),
         demonstration(

@@ -44,28 +44,15 @@ from jaxtricks.surfaces import least_squares, random_sparse_features
 FIGURES = ("F-096",)
 CLAIMS = ("C-031",)
 METHODS = ("gradient descent", "adagrad")
-FEATURES, RAREST = 50, 10
-TASKS = ((0.1, 10), (0.1, 100), (1.0, 10), (1.0, 100))  # noise, batch
-FREQUENCIES = 0.5 / np.arange(1, FEATURES + 1)
-PLANS = {
-    "C-031": Plan(
-        effects={"slope": 0.1, "log10 of the error": 0.05},
-        gates=("equal sizes", "nest"),
-        settings={
-            "tasks (noise, batch)": TASKS,
-            "features": FEATURES,
-            "rarest": RAREST,
-            "nest": "rates chosen on tuning seeds by the judged error, inside the grid; "
-            "the choice is resampled 200 times and its variance added",
-        },
-        revised="A first run left out the variance of the chosen rates; these seeds are new.",
-    )
-}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`examples`: of each seed's data; `rates`: of the grid, from 0.001 to 100."""
+    """Each of `tasks` is the noise of the targets, as a standard deviation, and the batch size.
+
+    Each seed's data are `examples` with `features`, of which the last `rarest` are judged. Both
+    rules have `steps` updates at each of `rates` rates from `lowest` to `highest`.
+    """
 
     seed: int = 35_031
     tuning_seed: int = 25_031
@@ -74,15 +61,35 @@ class Config:
     examples: int = 2000
     steps: int = 400
     rates: int = 21
+    lowest: float = 1e-3
+    highest: float = 100.0
+    features: int = 50
+    rarest: int = 10
+    tasks: tuple[tuple[float, int], ...] = ((0.1, 10), (0.1, 100), (1.0, 10), (1.0, 100))
 
 
 SMOKE = Config(seeds=5, tuning_seeds=2, examples=200, steps=50, rates=5)
 FULL = Config(seeds=100, tuning_seeds=50, rates=41)
+PLANS = {
+    "C-031": Plan(
+        effects={"slope": 0.1, "log10 of the error": 0.05},
+        gates=("equal sizes", "nest"),
+        settings={
+            "tasks (noise, batch)": Config.tasks,
+            "features": Config.features,
+            "rarest": Config.rarest,
+            "nest": "rates chosen on tuning seeds by the judged error, inside the grid; "
+            "the choice is resampled 200 times and its variance added",
+        },
+        revised="A first run left out the variance of the chosen rates; these seeds are new.",
+    )
+}
 
 
 def run(config: Config) -> dict[str, Any]:
     """By method and task: the chosen rate, squared errors of the weights, effective rates."""
-    found = {name: [compete(name, task, config) for task in TASKS] for name in METHODS}
+    found = {name: [compete(name, task, config) for task in config.tasks] for name in METHODS}
+    frequencies = 0.5 / np.arange(1, config.features + 1)
 
     def every(key: str) -> dict[str, np.ndarray]:
         return {name: np.array([row[key] for row in rows]) for name, rows in found.items()}
@@ -93,9 +100,12 @@ def run(config: Config) -> dict[str, Any]:
         "edge": every("edge"),
         "errors": every("errors"),
         "resampled": every("resampled"),
-        "slopes": np.array([[slope(row) for row in task] for task in effective]),
+        "slopes": np.array([[slope(frequencies, row) for row in task] for task in effective]),
         "relative": effective / effective[..., :1],
         "sizes": found["adagrad"][0]["sizes"],
+        "tasks": config.tasks,
+        "frequencies": frequencies,
+        "rarest": config.rarest,
         "examples": config.examples,
         "updates": config.steps,
     }
@@ -103,10 +113,10 @@ def run(config: Config) -> dict[str, Any]:
 
 def compete(name: str, task: tuple[float, int], config: Config) -> dict[str, Any]:
     """Chooses the rate on the tuning seeds, and runs it on the judged ones."""
-    grid = np.logspace(-3, 2, config.rates, dtype=np.float32)
+    grid = np.logspace(*np.log10((config.lowest, config.highest)), config.rates, dtype=np.float32)
     compiled = jax.jit(race, static_argnums=(0, 3, 4, 5))
     tuning = compiled(name, grid, config.tuning_seed, config.tuning_seeds, task, config)[0]
-    scores = np.log10(rare(np.asarray(tuning)))
+    scores = np.log10(rare(np.asarray(tuning), config.rarest))
     best = int(np.argmin(scores.mean(axis=1)))
     again = [int(np.argmin(scores[:, draw].mean(axis=1))) for draw in resamples(scores.shape[1])]
     judged = compiled(name, grid, config.seed, config.seeds, task, config)
@@ -115,20 +125,20 @@ def compete(name: str, task: tuple[float, int], config: Config) -> dict[str, Any
         "rate": grid[best],
         "edge": best in (0, config.rates - 1),
         "errors": errors[best],
-        "resampled": np.log10(rare(errors)).mean(axis=1)[again],
+        "resampled": np.log10(rare(errors, config.rarest)).mean(axis=1)[again],
         "effective": np.asarray(effective_learning_rate(grid[best], squares[best])),
         "sizes": np.asarray(judged[2]),
     }
 
 
-def rare(errors: np.ndarray) -> np.ndarray:
+def rare(errors: np.ndarray, rarest: int) -> np.ndarray:
     """Mean squared error of the rarest features' weights."""
-    return errors[..., -RAREST:].mean(axis=-1)
+    return errors[..., -rarest:].mean(axis=-1)
 
 
-def slope(effective: np.ndarray) -> float:
+def slope(frequencies: np.ndarray, effective: np.ndarray) -> float:
     """Of log effective rate in log frequency."""
-    return float(np.polyfit(np.log(FREQUENCIES), np.log(effective), 1)[0])
+    return float(np.polyfit(np.log(frequencies), np.log(effective), 1)[0])
 
 
 def race(
@@ -139,7 +149,7 @@ def race(
 
     def one(rate: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         data_key, batch_key = jax.random.split(key)
-        data = random_sparse_features(data_key, config.examples, FEATURES, noise=noise)
+        data = random_sparse_features(data_key, config.examples, config.features, noise=noise)
         shape = (config.steps, batch)
         batches = jax.random.randint(batch_key, shape, 0, config.examples)
         tx = rule(name, rate)
@@ -151,14 +161,14 @@ def race(
             updates, state = tx.update(gradient, state)
             return (optax.apply_updates(weights, updates), state, squares + gradient**2), None
 
-        zero = jnp.zeros(FEATURES)
+        zero = jnp.zeros(config.features)
         (weights, _, squares), _ = jax.lax.scan(body, (zero, tx.init(zero), zero), batches)
         error = jnp.nan_to_num((weights - data.weights) ** 2, nan=1e30)
         return jnp.minimum(error, 1e30), squares
 
     keys = jax.random.split(jax.random.key(seed), seeds)
     errors, squares = jax.vmap(jax.vmap(one, (None, 0)), (0, None))(rates, keys)
-    sizes = random_sparse_features(keys[0], config.examples, FEATURES).inputs.max(axis=0)
+    sizes = random_sparse_features(keys[0], config.examples, config.features).inputs.max(axis=0)
     return errors, squares, sizes
 
 
@@ -173,7 +183,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             claimed="down",
             panel="c",
         )
-        for task, estimate in zip(TASKS, ratios(results), strict=True)
+        for task, estimate in zip(results["tasks"], ratios(results), strict=True)
     ]
     law = tolerance(
         "slope of log rate in log frequency",
@@ -187,8 +197,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         all_of(
             "C-031",
             [law, part_of(gains, "any")],
-            scope=f"linear regression on {FEATURES} features, {results['examples']} examples, "
-            f"{results['updates']} updates, float32",
+            scope=f"linear regression on {len(results['frequencies'])} features, "
+            f"{results['examples']} examples, {results['updates']} updates, float32",
             gates=[
                 Gate(
                     "equal sizes",
@@ -214,7 +224,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def ratios(results: dict[str, Any]) -> list[Estimate]:
     """log10 of the rare weights' error with AdaGrad over gradient descent's, by task."""
-    errors = {name: np.log10(rare(results["errors"][name])) for name in METHODS}
+    errors = {name: np.log10(rare(results["errors"][name], results["rarest"])) for name in METHODS}
     again = results["resampled"]
     spread = np.var(again["adagrad"] - again["gradient descent"], axis=1)
     difference = errors["adagrad"] - errors["gradient descent"]
@@ -226,17 +236,18 @@ def ratios(results: dict[str, Any]) -> list[Estimate]:
 
 def text(task: tuple[float, int]) -> str:
     """The task in words."""
-    return f"noise {task[0]:g}, batch {task[1]}"
+    return f"noise {task[0]:g}, batch {task[1]:g}"
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """Rates by frequency in all tasks; errors by frequency in the first; the ratio of errors."""
     fig, (ratio, error, gain) = figure(1, 3, width=5.0, height=4.6)
-    for i, task in enumerate(TASKS):
+    frequencies = results["frequencies"]
+    for i, task in enumerate(results["tasks"]):
         values = np.array([interval(column) for column in results["relative"][i].T]).T
-        band(ratio, FREQUENCIES, *values, color=COLOURS[i], label=text(task))
-    law = np.sqrt(FREQUENCIES[0] / FREQUENCIES)
-    ratio.plot(FREQUENCIES, law, "k:", label=r"law $f^{-1/2}$")
+        band(ratio, frequencies, *values, color=COLOURS[i], label=text(task))
+    law = np.sqrt(frequencies[0] / frequencies)
+    ratio.plot(frequencies, law, "k:", label=r"law $f^{-1/2}$")
     ratio.set(xscale="log", yscale="log", xlabel="frequency of the feature")
     ratio.set_ylabel("effective rate / that of feature 1")
     ratio.set_title(f"AdaGrad's rates ({results['slopes'].shape[1]} seeds, mean and 95 %)")
@@ -255,28 +266,30 @@ def draw(results: dict[str, Any]) -> Figure:
 
 def draw_errors(axes: Axes, results: dict[str, Any]) -> None:
     """Geometric means over the seeds, in the first task."""
+    frequencies, rarest = results["frequencies"], results["rarest"]
     for name in METHODS:
         logs = np.log10(results["errors"][name][0])
         values = 10 ** np.array([interval(column) for column in logs.T]).T
         label = f"{name}, tuned rate {results['rates'][name][0]:.3g}"
-        band(axes, FREQUENCIES, *values, **(method(name) | {"label": label}))
-    axes.axvspan(FREQUENCIES[-1], FREQUENCIES[-RAREST], color="grey", alpha=0.15, lw=0)
-    axes.set(yscale="log", ylim=(4e-6, None), xlabel="frequency of the feature (grey: rarest 10)")
+        band(axes, frequencies, *values, **(method(name) | {"label": label}))
+    axes.axvspan(frequencies[-1], frequencies[-rarest], color="grey", alpha=0.15, lw=0)
+    axes.set(yscale="log", ylim=(4e-6, None))
+    axes.set_xlabel(f"frequency of the feature (grey: rarest {rarest})")
     axes.set_ylabel("squared error of its weight")
-    axes.set_title(f"{text(TASKS[0])} (mean and 95 %)")
+    axes.set_title(f"{text(results['tasks'][0])} (mean and 95 %)")
     axes.legend(loc="lower left")
 
 
 def draw_gains(axes: Axes, results: dict[str, Any]) -> None:
     """AdaGrad's error of the rarest weights over gradient descent's, by task."""
-    rows = np.arange(len(TASKS))[::-1]
+    rows = np.arange(len(results["tasks"]))[::-1]
     for row, found, colour in zip(rows, ratios(results), COLOURS, strict=False):
         centre, low, high = 10 ** np.array([found.value, found.low, found.high])
         axes.plot([low, high], [row, row], color=colour, linewidth=3)
         axes.plot(centre, row, "o", color=colour, markersize=8)
     axes.axvline(1, color="black", linestyle=":", linewidth=1)
-    axes.set_yticks(rows, [text(task).replace(", ", "\n") for task in TASKS])
+    axes.set_yticks(rows, [text(task).replace(", ", "\n") for task in results["tasks"]])
     axes.set(xscale="log", xlabel="error with AdaGrad / with gradient descent", ylim=(-0.5, 3.5))
     axes.set_xticks([0.8, 1, 1.2, 1.5, 2], ["0.8", "1", "1.2", "1.5", "2"])
     axes.minorticks_off()
-    axes.set_title("The rarest 10 features' weights, 95 %")
+    axes.set_title(f"The rarest {results['rarest']} features' weights, 95 %")

@@ -12,6 +12,7 @@ Command: python -m experiments --only does_adagrad_give_steep_axes_smaller_rates
 """
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -35,44 +36,60 @@ from experiments.engine import (
     paired,
     surface_grid,
 )
-from experiments.lab.scenes import RATES, ZIGZAG_RATE, rule, valley
+from experiments.lab.scenes import RATES, VALLEY_START, ZIGZAG_RATE, rule, valley
 from jaxtricks import surfaces
 from jaxtricks.optimizers import effective_learning_rate
 
 FIGURES = ("F-029",)
 CLAIMS = ("C-027",)
 ERRATA = ("E-68",)
+TUNED = ("gradient descent", "adagrad")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """On the valley both rules have `path_steps` updates from `start`, at `descent_rate` and at
+    AdaGrad's `rate`.
+
+    The correlations are those of `seeds` starts and rotations in `dimensions`, after `updates` at
+    `rate`, with curvatures from 1 to `largest_curvature`; `controls` is the number of round bowls.
+    In the tuning there are `rates` rates from `lowest` to `highest`, and `steps` updates at most to
+    come within the share `tolerance` of the start's distance.
+    """
+
+    seed: int = 15_027
+    tuning_seed: int = 1
+    seeds: int = 20
+    path_steps: int = 60
+    start: tuple[float, float] = VALLEY_START
+    descent_rate: float = ZIGZAG_RATE
+    rate: float = RATES["adagrad"]
+    dimensions: int = 10
+    largest_curvature: float = 1000.0
+    updates: int = 100
+    controls: int = 400
+    steps: int = 4000
+    rates: int = 16
+    lowest: float = 1e-4
+    highest: float = 10.0
+    tolerance: float = 0.01
+    condition_numbers: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)
+
+
+SMOKE = Config(seeds=10, steps=300, rates=6, condition_numbers=(1.0, 30.0))
+FULL = Config(seeds=100, steps=20_000, rates=31)
 PLANS = {
     "C-027": Plan(
         effects={"correlation": 0.1},
         gates=("pos",),
         settings={
             "problem": "quadratics of 10 dimensions, curvatures 1 to 1000, normal starts",
-            "updates": 100,
-            "rate": RATES["adagrad"],
+            "updates": Config.updates,
+            "rate": Config.rate,
             "control": "400 round bowls; curvatures as labels; mean correlation inside the effect",
         },
     )
 }
-CONTROLS = 400
-TUNED = ("gradient descent", "adagrad")
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """`path_steps`, `steps`: on the valley, in the tuning; `seeds`: starts and rotations."""
-
-    seed: int = 15_027
-    tuning_seed: int = 1
-    seeds: int = 20
-    path_steps: int = 60
-    steps: int = 4000
-    rates: int = 16
-    condition_numbers: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)
-
-
-SMOKE = Config(seeds=10, steps=300, rates=6, condition_numbers=(1.0, 30.0))
-FULL = Config(seeds=100, steps=20_000, rates=31)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -82,17 +99,20 @@ def run(config: Config) -> dict[str, Any]:
         **jax.jit(measure, static_argnums=2)(config.seed, config.tuning_seed, config),
         "condition_numbers": config.condition_numbers,
         "budget": config.steps,
+        "rates": (config.descent_rate, config.rate),
+        "tolerance": config.tolerance,
+        "updates": config.updates,
     }
 
 
 def measure(many_seed: jax.Array, tuning_seed: jax.Array, config: Config) -> dict[str, Any]:
     """All that is computed."""
-    start = jnp.array(valley().start)
+    start = jnp.array(config.start)
     descent = surfaces.trajectory(
-        rule("gradient descent", ZIGZAG_RATE), valley(), start, config.path_steps
+        rule("gradient descent", config.descent_rate), valley(), start, config.path_steps
     )
-    path = surfaces.trajectory(rule("adagrad"), valley(), start, config.path_steps)
-    rates = effective_learning_rate(RATES["adagrad"], jnp.cumsum(path.gradients**2, axis=0))
+    path = surfaces.trajectory(rule("adagrad", config.rate), valley(), start, config.path_steps)
+    rates = effective_learning_rate(config.rate, jnp.cumsum(path.gradients**2, axis=0))
     starts = jax.random.normal(jax.random.key(tuning_seed), (config.seeds // 2, 2))
     return {
         "paths": {"gradient descent": descent.points, "adagrad": path.points},
@@ -104,7 +124,7 @@ def measure(many_seed: jax.Array, tuning_seed: jax.Array, config: Config) -> dic
         "root_ratio": jnp.sqrt(
             jnp.sum(path.gradients[:, 1] ** 2) / jnp.sum(path.gradients[:, 0] ** 2)
         ),
-        "many": in_ten_dimensions(many_seed, config),
+        "many": in_many_dimensions(many_seed, config),
         "steps_to_tolerance": {name: tuned(name, starts, config) for name in TUNED},
     }
 
@@ -115,27 +135,31 @@ def path_ratio(points: jax.Array) -> jax.Array:
     return length / jnp.linalg.norm(points[-1] - points[0])
 
 
-def in_ten_dimensions(seed: jax.Array, config: Config) -> dict[str, jax.Array]:
+def in_many_dimensions(seed: jax.Array, config: Config) -> dict[str, jax.Array]:
     """Rates along the Hessian's eigenvectors, these on the axes or turned at random."""
-    curvatures = jnp.logspace(0, 3, 10)
+    size = config.dimensions
+    curvatures = jnp.logspace(0, math.log10(config.largest_curvature), size)
 
     def one(start: jax.Array, basis: jax.Array, bowl: jax.Array) -> tuple[jax.Array, jax.Array]:
         path = surfaces.trajectory(
-            rule("adagrad"), lambda x: 0.5 * jnp.sum(bowl * (basis.T @ x) ** 2), start, 100
+            rule("adagrad", config.rate),
+            lambda x: 0.5 * jnp.sum(bowl * (basis.T @ x) ** 2),
+            start,
+            config.updates,
         )
-        rates = effective_learning_rate(RATES["adagrad"], jnp.sum(path.gradients**2, axis=0))
+        rates = effective_learning_rate(config.rate, jnp.sum(path.gradients**2, axis=0))
         along = jnp.sum(basis**2 * rates[:, None], axis=0)
         return along, jnp.corrcoef(jnp.log(curvatures), jnp.log(along))[0, 1]
 
     start_key, turn_key, control_key = jax.random.split(jax.random.key(seed), 3)
-    starts = jax.random.normal(start_key, (config.seeds, 10))
-    bases = jnp.linalg.qr(jax.random.normal(turn_key, (config.seeds, 10, 10)))[0]
-    both = jnp.stack([jnp.broadcast_to(jnp.eye(10), bases.shape), bases])
+    starts = jax.random.normal(start_key, (config.seeds, size))
+    bases = jnp.linalg.qr(jax.random.normal(turn_key, (config.seeds, size, size)))[0]
+    both = jnp.stack([jnp.broadcast_to(jnp.eye(size), bases.shape), bases])
     rates, correlations = jax.vmap(jax.vmap(one, (0, 0, None)), (None, 0, None))(
         starts, both, curvatures
     )
-    others = jax.random.normal(control_key, (CONTROLS, 10))
-    round_bowl = jax.vmap(one, (0, None, None))(others, jnp.eye(10), jnp.ones(10))[1]
+    others = jax.random.normal(control_key, (config.controls, size))
+    round_bowl = jax.vmap(one, (0, None, None))(others, jnp.eye(size), jnp.ones(size))[1]
     return {
         "curvatures": curvatures,
         "on_axes": rates[0, :20],
@@ -147,19 +171,19 @@ def in_ten_dimensions(seed: jax.Array, config: Config) -> dict[str, jax.Array]:
 
 
 def tuned(name: str, starts: jax.Array, config: Config) -> jax.Array:
-    """Fewest steps, over the rates, after which the distance stays under 1 % of the start's; the
-    mean over the starts, one number a condition number."""
+    """Fewest steps, over the rates, after which the distance stays under a share of the start's;
+    the mean over the starts, one number a condition number."""
 
     def needed(condition_number: jax.Array, rate: jax.Array, start: jax.Array) -> jax.Array:
         bowl = surfaces.quadratic(jnp.stack([jnp.ones([]), condition_number]))
         points = surfaces.trajectory(rule(name, rate), bowl.loss, start, config.steps).points
-        outside = ~(jnp.linalg.norm(points, axis=1) < 0.01 * jnp.linalg.norm(start))
+        outside = ~(jnp.linalg.norm(points, axis=1) < config.tolerance * jnp.linalg.norm(start))
         return jnp.max(jnp.where(outside, jnp.arange(1, config.steps + 2), 0))
 
     per_start = jax.vmap(needed, (None, None, 0))
     per_rate = jax.vmap(per_start, (None, 0, None))
     per_number = jax.vmap(per_rate, (0, None, None))
-    rates = jnp.logspace(-4, 1, config.rates)
+    rates = jnp.logspace(math.log10(config.lowest), math.log10(config.highest), config.rates)
     steps = per_number(jnp.array(config.condition_numbers), rates, starts)
     return jnp.min(jnp.mean(steps, axis=2), axis=1)
 
@@ -186,8 +210,9 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                     ("turned_correlation", "turned at random"),
                 )
             ],
-            scope="quadratics of 10 dimensions, curvatures 1 to 1000, normal starts, 100 updates "
-            f"of AdaGrad at rate {RATES['adagrad']}, float32",
+            scope=f"quadratics of {many['curvatures'].size} dimensions, curvatures 1 to "
+            f"{many['curvatures'][-1]:g}, normal starts, {results['updates']} updates of AdaGrad "
+            f"at rate {results['rates'][1]}, float32",
             gates=[round_bowls(many["round_correlation"])],
             beside=[
                 f"valley of condition number 20: the flat axis' rate is {first / second:.1f} times "
@@ -221,8 +246,9 @@ def count(steps: float, results: dict[str, Any]) -> str:
 def draw(results: dict[str, Any]) -> Figure:
     """From above; rates against curvature; what it is good for."""
     fig, (above, curvature, benefit) = figure(1, 3, width=5.4, height=4.8)
-    draw_surface(above, results["grid"], start=valley().start, optimum=(0, 0), bar=False)
-    for name, rate in zip(TUNED, (ZIGZAG_RATE, RATES["adagrad"]), strict=True):
+    start = results["paths"]["adagrad"][0]
+    draw_surface(above, results["grid"], start=start, optimum=(0, 0), bar=False)
+    for name, rate in zip(TUNED, results["rates"], strict=True):
         points = results["paths"][name]
         ratio = results["straightness"][name]
         draw_path(above, points, name, label=f"{name}, rate {rate}: {ratio:.2f} × straight")
@@ -235,7 +261,8 @@ def draw(results: dict[str, Any]) -> Figure:
             results["condition_numbers"], results["steps_to_tolerance"][name], marker="o",
             **method(name),
         )  # fmt: skip
-    benefit.set(xlabel="condition number", ylabel="steps to 1 % of the start")
+    benefit.set(xlabel="condition number")
+    benefit.set_ylabel(f"steps to {100 * results['tolerance']:g} % of the start")
     starts = len(results["many"]["on_axes"]) // 2
     benefit.set_title(f"Both tuned, mean of {starts} starts")
     benefit.legend()
@@ -255,6 +282,8 @@ def draw_curvature(axes: Axes, many: dict[str, Any]) -> None:
             label=f"{text}: correlation {corr:.2f}",
         )  # fmt: skip
     axes.set(xlabel="curvature along the eigenvector", ylabel="effective rate")
-    axes.set_title(f"10 dimensions, {len(many['on_axes'])} seeds (line: median)")
+    axes.set_title(
+        f"{many['curvatures'].size} dimensions, {len(many['on_axes'])} seeds (line: median)"
+    )
     axes.legend(loc="upper right")
     axes.set_ylim(top=10)

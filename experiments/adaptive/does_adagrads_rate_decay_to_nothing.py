@@ -36,7 +36,7 @@ from experiments.engine import (
     method,
     tolerance,
 )
-from experiments.lab.scenes import valley
+from experiments.lab.scenes import VALLEY_START, valley
 from jaxtricks import optimizers
 from jaxtricks.optimizers import effective_learning_rate
 
@@ -44,51 +44,61 @@ FIGURES = ("F-030",)
 CLAIMS = ("C-028", "C-032")
 ERRATA = ("E-69", "E-70")
 METHODS = ("adagrad", "rmsprop")
-NOTES_RATE = 0.01
-PLANS = {
-    "C-028": Plan(
-        effects={"exponent": 0.05},
-        gates=("pos",),
-        settings={"rate": NOTES_RATE, "gradients": "1, and 1 + N(0, 1)"},
-    ),
-    "C-032": Plan(
-        effects={"exponent": 0.02, "AdaGrad's exponents": 0.05},
-        gates=("pos",),
-        settings={"rate": NOTES_RATE, "decay": 0.9, "gradients": "1, and valley + N(0, 1)"},
-    ),
-}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`steps`: a power of 10."""
+    """Each rule has `steps` updates, a power of 10, at `rate`; RMSProp's `decay` is in [0, 1).
+
+    `noise` is the standard deviation of the gradients' noise, and the valley's descent begins at
+    `start`.
+    """
 
     seed: int = 15_028
     seeds: int = 20
     steps: int = 100_000
+    rate: float = 0.01
+    decay: float = 0.9
+    noise: float = 1.0
+    start: tuple[float, float] = VALLEY_START
 
 
 SMOKE = Config(seeds=5, steps=1000)
 FULL = Config(seeds=40, steps=1_000_000)
+PLANS = {
+    "C-028": Plan(
+        effects={"exponent": 0.05},
+        gates=("pos",),
+        settings={"rate": Config.rate, "gradients": "1, and 1 + N(0, 1)"},
+    ),
+    "C-032": Plan(
+        effects={"exponent": 0.02, "AdaGrad's exponents": 0.05},
+        gates=("pos",),
+        settings={
+            "rate": Config.rate,
+            "decay": Config.decay,
+            "gradients": "1, and valley + N(0, 1)",
+        },
+    ),
+}
 
 
 def run(config: Config) -> dict[str, Any]:
     """Effective rates and ways at the shown steps, and exponents by seed."""
     shown = np.unique(np.logspace(0, np.log10(config.steps), 60).astype(int))
-    return {"shown": shown, "steps": config.steps, **measure(shown, config)}
+    return {"shown": shown, "steps": config.steps, "rate": config.rate, **measure(shown, config)}
 
 
 @functools.partial(jax.jit, static_argnums=1)
 def measure(shown: jax.Array, config: Config) -> dict[str, Any]:
     """All numbers, in one program."""
     noise_key, valley_key, sign_key = jax.random.split(jax.random.key(config.seed), 3)
-    steady = {name: constant_gradient(name, config.steps) for name in METHODS}
-    noise = 1 + jax.random.normal(noise_key, (config.seeds, config.steps))
-    noisy = jax.vmap(lambda gradients: travel("adagrad", gradients))(noise)
+    steady = {name: constant_gradient(name, config) for name in METHODS}
+    noise = 1 + config.noise * jax.random.normal(noise_key, (config.seeds, config.steps))
+    noisy = jax.vmap(lambda gradients: travel("adagrad", gradients, config))(noise)
     keys = jax.random.split(valley_key, config.seeds)
     descent = {
-        name: jax.vmap(lambda key, name=name: descend(name, key, config.steps))(keys)
-        for name in METHODS
+        name: jax.vmap(lambda key, name=name: descend(name, key, config))(keys) for name in METHODS
     }
     signs = jax.random.normal(sign_key, (1000, 1000))
     return {
@@ -113,9 +123,10 @@ def exponent(values: jax.Array) -> jax.Array:
     return jnp.sum(time * jnp.log(values[steps // 10 - 1 :])) / jnp.sum(time**2)
 
 
-def make(name: str) -> optax.GradientTransformationExtraArgs:
-    """The rule; with RMSProp's usual decay 0.9."""
-    return {"adagrad": optimizers.adagrad, "rmsprop": optimizers.rmsprop}[name](NOTES_RATE)
+def make(name: str, config: Config) -> optax.GradientTransformationExtraArgs:
+    """The rule."""
+    rate, decay = config.rate, config.decay
+    return optimizers.adagrad(rate) if name == "adagrad" else optimizers.rmsprop(rate, decay=decay)
 
 
 def squares(name: str, state: Any) -> jax.Array:
@@ -123,35 +134,36 @@ def squares(name: str, state: Any) -> jax.Array:
     return state[0].sum_of_squares if name == "adagrad" else state[0].nu
 
 
-def constant_gradient(name: str, steps: int) -> tuple[jax.Array, jax.Array]:
+def constant_gradient(name: str, config: Config) -> tuple[jax.Array, jax.Array]:
     """Effective rate and way covered after each step, the gradient being 1 throughout."""
-    return travel(name, jnp.ones(steps))
+    return travel(name, jnp.ones(config.steps), config)
 
 
-def travel(name: str, gradients: jax.Array) -> tuple[jax.Array, jax.Array]:
+def travel(name: str, gradients: jax.Array, config: Config) -> tuple[jax.Array, jax.Array]:
     """Effective rate and length of the way after each step, whatever is reached."""
-    rule = make(name)
+    rule = make(name, config)
 
     def body(carry: Any, gradient: jax.Array) -> Any:
         way, state = carry
         update, state = rule.update(gradient, state)
         way = way + jnp.abs(update)
-        return (way, state), (effective_learning_rate(NOTES_RATE, squares(name, state)), way)
+        return (way, state), (effective_learning_rate(config.rate, squares(name, state)), way)
 
     return jax.lax.scan(body, (jnp.zeros([]), rule.init(jnp.zeros([]))), gradients)[1]
 
 
-def descend(name: str, key: jax.Array, steps: int) -> jax.Array:
+def descend(name: str, key: jax.Array, config: Config) -> jax.Array:
     """Effective rate of the flat axis at each step of a noisy descent of the valley."""
-    rule = make(name)
+    rule = make(name, config)
 
     def body(carry: Any, noise: jax.Array) -> Any:
         x, state = carry
         update, state = rule.update(jax.grad(valley())(x) + noise, state)
-        return (x + update, state), effective_learning_rate(NOTES_RATE, squares(name, state))[0]
+        return (x + update, state), effective_learning_rate(config.rate, squares(name, state))[0]
 
-    start = jnp.array(valley().start, float)
-    return jax.lax.scan(body, (start, rule.init(start)), jax.random.normal(key, (steps, 2)))[1]
+    start = jnp.array(config.start, float)
+    noise = config.noise * jax.random.normal(key, (config.steps, 2))
+    return jax.lax.scan(body, (start, rule.init(start)), noise)[1]
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -166,8 +178,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
             "E-70",
             bool(abs(growth - 10) < 0.3),
             f"Under a constant gradient AdaGrad has covered {way[-1]:.2f} after {steps} steps "
-            f"(2 alpha sqrt(T) = {2 * NOTES_RATE * steps**0.5:.2f}), {growth:.1f} times the way of "
-            "a hundredth of them",
+            f"(2 alpha sqrt(T) = {2 * results['rate'] * steps**0.5:.2f}), {growth:.1f} times the "
+            "way of a hundredth of them",
             panel="b",
         ),
         demonstration(
@@ -241,7 +253,7 @@ def mends(results: dict[str, Any]) -> Verdict:
 
 def scope(results: dict[str, Any]) -> str:
     """What both claims share."""
-    return f"rate {NOTES_RATE}, {results['steps']} updates, float32"
+    return f"rate {results['rate']}, {results['steps']} updates, float32"
 
 
 def draw(results: dict[str, Any]) -> Figure:
@@ -250,7 +262,7 @@ def draw(results: dict[str, Any]) -> Figure:
     for name in METHODS:
         rates.loglog(results["shown"], results["effective"][name], **method(name))
         way.loglog(results["shown"], results["way"][name], **method(name))
-    law = 2 * NOTES_RATE * np.sqrt(results["shown"])
+    law = 2 * results["rate"] * np.sqrt(results["shown"])
     way.loglog(results["shown"], law, "k:", label=r"law $2 \alpha \sqrt{t}$")
     rates.set(xlabel="step", ylabel="effective rate", title="Gradient 1 throughout")
     way.set(xlabel="step", ylabel="way covered", title="Its way: slower, without limit")

@@ -62,7 +62,11 @@ PLANS = {
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`long`: steps of the ratio; `b1`, `b2`: the grid; `octaves`: of rates, from `lowest` on."""
+    """Adam has the decays `adam`, the control has `control`, and the grid has `b1` and `b2`.
+
+    The ratio is followed for `long` steps. The network has `hidden` units and `steps` updates of
+    `batch_size` examples, at rates from `lowest` on over so many `octaves`.
+    """
 
     seed: int = 15_037
     seeds: int = 20
@@ -72,6 +76,10 @@ class Config:
     lowest: float = 0.01
     octaves: int = 8
     steps: int = 100
+    adam: tuple[float, float] = (0.9, 0.999)
+    control: tuple[float, float] = (0.99, 0.999)
+    hidden: int = 64
+    batch_size: int = 64
 
 
 SMOKE = Config(seeds=5, octaves=2, steps=20)
@@ -92,11 +100,15 @@ def run(config: Config) -> dict[str, Any]:
     return {
         "data_set": "digits",
         "constant": constant[:100],
-        "reverse": np.asarray(ratios(jnp.ones(100), 0.99, 0.999)),
+        "reverse": np.asarray(ratios(jnp.ones(100), *config.control)),
         "maximum": np.max(constant),
         "maximum_at": np.argmax(constant) + 1,
         "under_one_percent": np.argmax(constant < 1.01) + 1,
         "noisy": noisy,
+        "adam": config.adam,
+        "control": config.control,
+        "network": (images.shape[1], config.hidden, 10),
+        "batch_size": config.batch_size,
         "b1": config.b1,
         "b2": config.b2,
         "first_ratio": grid[..., 0],
@@ -114,8 +126,8 @@ def all_ratios(seed: jax.Array, config: Config) -> tuple[jax.Array, ...]:
     per_b2 = jax.vmap(lambda a, b: ratios(jnp.ones(100), a, b), (None, 0))
     grid = jax.vmap(per_b2, (0, None))(jnp.array(config.b1), jnp.array(config.b2))
     noise = jax.random.normal(jax.random.key(seed), (config.seeds, 50))
-    noisy = jax.vmap(lambda n: ratios(1 + n, 0.9, 0.999))(noise)
-    return grid, ratios(jnp.ones(config.long), 0.9, 0.999), noisy
+    noisy = jax.vmap(lambda n: ratios(1 + n, *config.adam))(noise)
+    return grid, ratios(jnp.ones(config.long), *config.adam), noisy
 
 
 def ratios(gradients: jax.Array, b1: jax.Array | float, b2: jax.Array | float) -> jax.Array:
@@ -136,9 +148,11 @@ def ratios(gradients: jax.Array, b1: jax.Array | float, b2: jax.Array | float) -
 def draw_seed(key: jax.Array, config: Config, examples: int) -> tuple[Any, jax.Array]:
     """He-initialised weights, and the examples of each mini-batch."""
     keys = jax.random.split(key, 3)
-    first = jax.random.normal(keys[0], (64, 64)) * (2 / 64) ** 0.5
-    second = jax.random.normal(keys[1], (64, 10)) / 8
-    return (first, second), jax.random.randint(keys[2], (config.steps, 64), 0, examples)
+    first = jax.random.normal(keys[0], (64, config.hidden)) * (2 / 64) ** 0.5
+    second = jax.random.normal(keys[1], (config.hidden, 10)) / config.hidden**0.5
+    return (first, second), jax.random.randint(
+        keys[2], (config.steps, config.batch_size), 0, examples
+    )
 
 
 def train(
@@ -153,7 +167,7 @@ def train(
         return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
 
     def one(correct: bool, rate: jax.Array, params: Any, batches: jax.Array) -> jax.Array:
-        tx = adam(rate, bias_correction=correct)
+        tx = adam(rate, b1=config.adam[0], b2=config.adam[1], bias_correction=correct)
 
         def body(carry: Any, batch: jax.Array) -> Any:
             params, state = carry
@@ -205,7 +219,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def prevents(results: dict[str, Any]) -> Verdict:
     """C-037, with its controls."""
     effects = PLANS["C-037"].effects
-    reverse = results["reverse"][0]
+    reverse, control = results["reverse"][0], [f"{decay:g}" for decay in results["control"]]
+    (b1, b2), network = results["adam"], "-".join(f"{width}" for width in results["network"])
     best = {key: largest_usable(results, key) for key in ("True", "False")}
     ends = max(np.isin(row, (-1, 0, len(results["rates"]) - 1)).mean() for row in best.values())
     rates = {key: results["rates"][np.median(row).astype(int)] for key, row in best.items()}
@@ -226,10 +241,15 @@ def prevents(results: dict[str, Any]) -> Verdict:
                 panel="c",
             ),
         ],
-        scope=f"decays 0.9 and 0.999; a constant gradient; a 64-64-10 network on all "
-        f"{results['examples']} training digits, {results['updates']} updates, batch 64, float32",
+        scope=f"decays {b1:g} and {b2:g}; a constant gradient; a {network} network on all "
+        f"{results['examples']} training digits, {results['updates']} updates, batch "
+        f"{results['batch_size']}, float32",
         gates=[
-            Gate("pos", bool(reverse < 1), f"at (0.99, 0.999) the first ratio is {reverse:.3f}"),
+            Gate(
+                "pos",
+                bool(reverse < 1),
+                f"at ({', '.join(control)}) the first ratio is {reverse:.3f}",
+            ),
             Gate("R-32", bool(ends <= 0.2), f"{100 * ends:.0f} % of an arm's seeds at an end"),
         ],
         beside=[
@@ -265,17 +285,18 @@ def draw(results: dict[str, Any]) -> Figure:
 
 
 def draw_ratio(axes: Axes, results: dict[str, Any]) -> None:
-    """At (0.9, 0.999), constant and noisy gradient, and the law."""
+    """At Adam's decays, constant and noisy gradient, and the law."""
+    b1, b2 = results["adam"]
     t = np.arange(1, 51)
     axes.plot(t, results["constant"][:50], "o", ms=5, color=RIGHT, label="constant gradient")
     axes.plot(
         t[::3], np.median(results["noisy"], axis=0)[::3], "x", ms=7, mew=1.5, color=COLOURS[4],
         label="gradient 1 + N(0, 1), median",
     )  # fmt: skip
-    law = (1 - 0.9**t) / np.sqrt(1 - 0.999**t)
+    law = (1 - b1**t) / np.sqrt(1 - b2**t)
     axes.plot(t, law, "k:", label=r"law $(1-\beta_1^t)/\sqrt{1-\beta_2^t}$")
     axes.set(xlabel="step $t$", ylabel="step without / with correction", ylim=(0, 10))
-    axes.set_title(r"Adam, $\beta = (0.9, 0.999)$")
+    axes.set_title(rf"Adam, $\beta = ({b1:g}, {b2:g})$")
     axes.legend(loc="upper right", fontsize=10)
 
 

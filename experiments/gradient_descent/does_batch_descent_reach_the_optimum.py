@@ -34,7 +34,7 @@ from experiments.engine import (
     surface_grid,
     under,
 )
-from experiments.lab.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
+from experiments.lab.scenes import LINE_RATE, LINE_START, LINE_VIEW, line_fit
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-011",)
@@ -51,13 +51,18 @@ PROBLEMS = ("linear", "logistic")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`fractions`: rates as shares of 2 / L*; `steps`: updates; `path_steps`: of the picture."""
+    """`fractions` are rates as shares of 2 / L*, each for `steps` updates.
+
+    The drawn path begins at `start`, an intercept and a slope, and has `path_steps` at `rate`.
+    """
 
     fractions: tuple[float, ...] = (
         0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.01, 1.05, 1.1, 1.3, 1.5,
     )  # fmt: skip
     steps: int = 400
     path_steps: int = 60
+    start: tuple[float, float] = LINE_START
+    rate: float = LINE_RATE
 
 
 SMOKE = Config(fractions=(0.1, 0.99, 1.01, 1.05, 1.5), steps=100)
@@ -77,8 +82,8 @@ def run(config: Config) -> dict[str, Any]:
         return surfaces.logistic_regression(jnp.asarray(inputs), jnp.asarray(labels))(theta)
 
     def descend() -> surfaces.Trajectory:
-        rule = optimizers.gradient_descent(LINE_RATE)
-        return surfaces.trajectory(rule, line, jnp.asarray(line_start()), config.path_steps)
+        rule = optimizers.gradient_descent(config.rate)
+        return surfaces.trajectory(rule, line, jnp.array(config.start), config.path_steps)
 
     path = jax.jit(descend)()
     with jax.enable_x64(True):
@@ -88,7 +93,7 @@ def run(config: Config) -> dict[str, Any]:
         "path": path.points,
         "losses": path.losses,
         "optimum": np.linalg.lstsq(inputs, targets)[0],
-        "rate": LINE_RATE,
+        "rate": config.rate,
         "fractions": config.fractions,
         "steps": config.steps,
         **rates,

@@ -30,19 +30,12 @@ from experiments.engine import (
     paired,
     surface_grid,
 )
-from experiments.lab.scenes import LINE_RATE, LINE_VIEW, line_fit, line_start
+from experiments.lab.scenes import LINE_RATE, LINE_START, LINE_VIEW, line_fit
 from jaxtricks import optimizers, surfaces
 from jaxtricks.data import epoch_order
 
 FIGURES = ("F-012",)
 CLAIMS = ("C-008",)
-PLANS = {
-    "C-008": Plan(
-        effects={"path over displacement": 0.05, "full batch's at most": 1.1},
-        gates=("full batch",),
-        settings={"examples": 64, "rate": LINE_RATE},
-    )
-}
 ORDERS: tuple[Literal["cyclic", "reshuffle", "with_replacement"], ...] = (
     "cyclic",
     "reshuffle",
@@ -52,7 +45,10 @@ ORDERS: tuple[Literal["cyclic", "reshuffle", "with_replacement"], ...] = (
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`steps`: updates of each path, whatever B; `ends`: descents of `epochs`, at each rate."""
+    """Each path has `steps` updates from `start`, an intercept and a slope, at `rate`, whatever B.
+
+    At each of `rates` there are `ends` descents of `epochs`, by one example at a time.
+    """
 
     seed: int = 15_008
     seeds: int = 20
@@ -61,10 +57,19 @@ class Config:
     rates: tuple[float, ...] = (0.005, 0.01, 0.02, 0.04, 0.08)
     epochs: int = 40
     ends: int = 200
+    start: tuple[float, float] = LINE_START
+    rate: float = LINE_RATE
 
 
 SMOKE = Config(seeds=5, batch_sizes=(1, 8, 64), steps=64, rates=(0.01, 0.04), epochs=15, ends=20)
 FULL = Config(seeds=200, epochs=100, ends=1000)
+PLANS = {
+    "C-008": Plan(
+        effects={"path over displacement": 0.05, "full batch's at most": 1.1},
+        gates=("full batch",),
+        settings={"examples": 64, "rate": Config.rate},
+    )
+}
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -73,7 +78,7 @@ def run(config: Config) -> dict[str, Any]:
     return {
         "grid": surface_grid(line, LINE_VIEW),
         **measured,
-        "rate": LINE_RATE,
+        "rate": config.rate,
         "steps": config.steps,
         "batch_sizes": config.batch_sizes,
         "rates": config.rates,
@@ -90,8 +95,8 @@ def measure(seed: jax.Array, config: Config) -> dict[str, Any]:
     """All that is computed."""
     inputs, targets = map(jnp.asarray, line_fit())
     surface = surfaces.least_squares(inputs, targets)
-    start = jnp.asarray(line_start(), inputs.dtype)
-    rule = optimizers.gradient_descent(LINE_RATE)
+    start = jnp.array(config.start, inputs.dtype)
+    rule = optimizers.gradient_descent(config.rate)
     size = len(targets)
     paths_key, ends_key = jax.random.split(jax.random.key(seed))
     keys = jax.random.split(paths_key, config.seeds)
@@ -110,7 +115,7 @@ def measure(seed: jax.Array, config: Config) -> dict[str, Any]:
     ratios = jax.vmap(jax.vmap(ratio, (None, 0)), (0, None))
     return {
         "batch_path": surfaces.trajectory(rule, surface, start, size).points,
-        "single_path": follow(jnp.arange(size)[:, None], jnp.asarray(LINE_RATE), start),
+        "single_path": follow(jnp.arange(size)[:, None], jnp.asarray(config.rate), start),
         "optimum": surface.optimum,
         "ratios": ratios(keys, jnp.array(config.batch_sizes)),
         "distances": distances(surface.optimum, ends_key, config),

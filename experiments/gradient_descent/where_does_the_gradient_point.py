@@ -33,7 +33,7 @@ from experiments.engine import (
     tolerance,
 )
 from experiments.engine import method as look
-from experiments.lab.scenes import RATES, rule, valley
+from experiments.lab.scenes import RATES, VALLEY_START, rule, valley
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-034",)
@@ -45,18 +45,28 @@ PLANS = {
         settings={"rate": RATES["gradient descent"], "surface": "quadratic (1, 20)"},
     )
 }
-CURVATURES, ANGLE, RATE = (1.0, 3.0), math.pi / 6, 0.16
 METHODS = ("gradient descent", "adagrad", "rmsprop", "adam")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`seeds`: streams of mini-batch noise; `steps`: updates watched for C-026."""
+    """For C-026 `steps` updates of each method are watched, from `start` and at its rate of
+    `rates`, under `seeds` streams of gradient noise of the given `variance`.
+
+    The drawn steps are those at `bowl_rate` from `bowl_start`, on a quadratic of two `curvatures`
+    that is turned by `angle` degrees.
+    """
 
     seed: int = 15_026
     seeds: int = 20
     steps: int = 40
     variance: float = 1.0
+    start: tuple[float, float] = VALLEY_START
+    rates: tuple[tuple[str, float], ...] = tuple((name, RATES[name]) for name in METHODS)
+    curvatures: tuple[float, float] = (1.0, 3.0)
+    angle: float = 30.0
+    bowl_start: tuple[float, float] = (-2.4, 0.9)
+    bowl_rate: float = 0.16
 
 
 SMOKE = Config(seeds=2, steps=10)
@@ -67,15 +77,18 @@ def run(config: Config) -> dict[str, Any]:
     """Three steps on a bowl, and -update / gradient of each weight on the shared valley."""
     found = jax.device_get(jax.jit(measure, static_argnums=1)(config.seed, config))
     steps, (points, gradients, updates) = found
-    bowl = surfaces.quadratic(CURVATURES, angle=ANGLE)
+    bowl = surfaces.quadratic(config.curvatures, angle=math.radians(config.angle))
+    roots = root_axes(config.curvatures, config.angle)
     return {
         "grid": surface_grid(bowl, ((-2.9, 0.7), (-1.2, 1.5))),
         "points": points,
         "gradients": gradients,
-        "deviations": [off_right_angle(p, u) for p, u in zip(points, updates, strict=False)],
+        "deviations": [off_right_angle(roots, p, u) for p, u in zip(points, updates, strict=False)],
         "spread": {name: spread(name, ratios) for name, ratios in steps.items()},
         "ratios": {name: ratios[0] for name, ratios in steps.items()},
-        "rate": RATES["gradient descent"],
+        "rate": dict(config.rates)["gradient descent"],
+        "curvatures": config.curvatures,
+        "angle": config.angle,
         "seeds": config.seeds,
         "steps": config.steps,
     }
@@ -84,18 +97,19 @@ def run(config: Config) -> dict[str, Any]:
 def measure(seed: jax.Array, config: Config) -> tuple[dict[str, jax.Array], tuple[jax.Array, ...]]:
     """-update / gradient by method, [seed, step, weight]; the path on the bowl."""
     noisy = surfaces.with_gradient_noise(valley(), config.variance)
-    start = jnp.array(valley().start, jnp.float32)
+    start = jnp.array(config.start, jnp.float32)
 
     def ratios(key: jax.Array) -> dict[str, jax.Array]:
         seen = {
-            name: surfaces.trajectory(rule(name), noisy, start, config.steps, key=key)
-            for name in METHODS
+            name: surfaces.trajectory(rule(name, rate), noisy, start, config.steps, key=key)
+            for name, rate in config.rates
         }
         return {name: -path.updates / path.gradients for name, path in seen.items()}
 
     keys = jax.random.split(jax.random.key(seed), config.seeds)
-    bowl, descent = surfaces.quadratic(CURVATURES, angle=ANGLE), optimizers.gradient_descent(RATE)
-    path = surfaces.trajectory(descent, bowl, jnp.array([-2.4, 0.9]), steps=3)
+    bowl = surfaces.quadratic(config.curvatures, angle=math.radians(config.angle))
+    descent = optimizers.gradient_descent(config.bowl_rate)
+    path = surfaces.trajectory(descent, bowl, jnp.array(config.bowl_start), steps=3)
     return jax.vmap(ratios)(keys), (path.points, path.gradients, path.updates)
 
 
@@ -105,10 +119,17 @@ def spread(name: str, ratios: np.ndarray) -> np.floating:
     return np.max(differences) if name == "gradient descent" else np.median(differences)
 
 
-def off_right_angle(point: np.ndarray, update: np.ndarray) -> float:
+def root_axes(curvatures: tuple[float, float], degrees: float) -> tuple[np.ndarray, np.ndarray]:
+    """The turned axes of a quadratic as columns, and the roots of its curvatures along them."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[cos, -sin], [sin, cos]]), np.sqrt(np.array(curvatures))
+
+
+def off_right_angle(
+    roots: tuple[np.ndarray, np.ndarray], point: np.ndarray, update: np.ndarray
+) -> float:
     """Degrees between a step and the normal of its contour, an ellipse with axes ~ h^(-1/2)."""
-    cos, sin = math.cos(ANGLE), math.sin(ANGLE)
-    turn, root = np.array([[cos, -sin], [sin, cos]]), np.sqrt(np.array(CURVATURES))
+    turn, root = roots
     across, along = (turn.T @ point) * root
     tangent = turn @ (np.array([-along, across]) / root)
     cosine = tangent @ update / np.linalg.norm(tangent) / np.linalg.norm(update)
@@ -161,12 +182,11 @@ def draw_steps(axes: Axes, results: dict[str, Any]) -> None:
     names = r"$\theta_1$", r"$\theta_2$"
     draw_surface(axes, grid, start=points[0], optimum=(0, 0), names=names)
     ellipse = np.linspace(0, 2 * np.pi, 200)
-    cos, sin = math.cos(ANGLE), math.sin(ANGLE)
-    turn, root = np.array([[cos, -sin], [sin, cos]]), np.sqrt(np.array(CURVATURES))[:, None]
+    turn, root = root_axes(results["curvatures"], results["angle"])
     for point in points[:3]:
-        radius = np.linalg.norm((turn.T @ point) * root[:, 0])
+        radius = np.linalg.norm((turn.T @ point) * root)
         circle = radius * np.array([np.cos(ellipse), np.sin(ellipse)])
-        axes.plot(*(turn @ (circle / root)), "k-", lw=0.8)
+        axes.plot(*(turn @ (circle / root[:, None])), "k-", lw=0.8)
     draw_path(axes, points, "gradient descent")
     halo = [withStroke(linewidth=2, foreground="white")]
     for number, (here, there) in enumerate(zip(points, points[1:], strict=False), start=1):

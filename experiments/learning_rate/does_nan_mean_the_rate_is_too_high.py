@@ -40,9 +40,6 @@ CLAIMS = ("C-045",)
 ERRATA = ("E-95",)
 TIER = 2
 
-SIZES = (64, 64, 64, 64, 10)
-EXPONENTS = (-4.0, 3.0)  # of the search's rates
-LOWER = 10.0 ** -np.arange(5)  # the rate itself and four lower ones
 NAMES = (
     "the rate alone",
     "log 0",
@@ -50,7 +47,6 @@ NAMES = (
     "one NaN pixel",
     "weights x 10",
 )
-EPOCH = 40
 PLANS = {
     "C-045": Plan(
         effects={"share": 0.5, "share of the control": 0.95},
@@ -58,7 +54,7 @@ PLANS = {
         settings={
             "search": "rates 1e-4 to 1e3, log-uniform; each cause in a fifth of the runs",
             "causes": NAMES,
-            "net": SIZES,
+            "net": (64, 64, 64, 64, 10),
             "batch": mlp.BATCH,
             "cured": "at 1e-1 ... 1e-4 times the rate, same seed: no NaN, and the last epoch's "
             "mean loss under half the first",
@@ -86,9 +82,17 @@ CAUSES = Cause(
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`runs`: of the search with each cause; `steps`: of every run."""
+    """`runs`: of the search with each cause; `steps`: of every run; `sizes` of the net's layers.
+
+    `exponents`: of 10, the ends of the search's rates. `factors`: of the lower rates that are tried
+    as a cure. `last`: updates whose mean loss is the last one, at most half the run.
+    """
 
     runs: int = 40
+    sizes: tuple[int, ...] = (64, 64, 64, 64, 10)
+    exponents: tuple[float, float] = (-4.0, 3.0)
+    factors: tuple[float, ...] = (1e-1, 1e-2, 1e-3, 1e-4)
+    last: int = 40
     steps: int = 300
     seed: int = 15_045
 
@@ -103,18 +107,18 @@ def run(config: Config) -> dict[str, Any]:
     fit = mlp.examples(data.load("digits").train)
     rate_key, run_key = jax.random.split(jax.random.key(config.seed))
     shape = (len(NAMES), config.runs)
-    low, high = EXPONENTS
+    low, high = config.exponents
     rates = 10 ** jax.random.uniform(rate_key, shape, minval=low, maxval=high)
     keys = jax.random.split(run_key, shape)
-    lower = jnp.asarray(LOWER, jnp.float32)
+    factors = jnp.asarray((1.0, *config.factors), jnp.float32)
     sound = jax.tree.map(lambda values: values[0], CAUSES)
 
     def runs_of(cause: Cause, keys: jax.Array, rates: jax.Array) -> dict[str, jax.Array]:
         def search(key: jax.Array, rate: jax.Array) -> dict[str, jax.Array]:
-            nan, learns = jax.vmap(
-                lambda factor: trained(fit, cause, key, rate * factor, config.steps)
-            )(lower)
-            twin = trained(fit, sound, key, rate, config.steps)[1]
+            nan, learns = jax.vmap(lambda factor: trained(fit, cause, key, rate * factor, config))(
+                factors
+            )
+            twin = trained(fit, sound, key, rate, config)[1]
             return {"nan": nan[0], "cured": jnp.any(learns[1:]), "sound learns": twin}
 
         return jax.vmap(search)(keys, rates)
@@ -126,13 +130,14 @@ def run(config: Config) -> dict[str, Any]:
         "data_set": "digits",
         "examples": len(fit.y),
         "steps": config.steps,
+        "sizes": config.sizes,
         "rate": rates,
         **{name: values.astype(int) for name, values in found.items()},
     }
 
 
 def trained(
-    fit: mlp.Examples, cause: Cause, key: jax.Array, rate: jax.Array, steps: int
+    fit: mlp.Examples, cause: Cause, key: jax.Array, rate: jax.Array, config: Config
 ) -> tuple[jax.Array, jax.Array]:
     """Whether a loss of the run was NaN, and whether it trained without."""
 
@@ -143,9 +148,9 @@ def trained(
     some = fit._replace(x=fit.x.at[0, 0].set(cause.first_pixel))
     tx = optimizers.gradient_descent(rate)
     losses = mlp.train(
-        tx, key, some, steps, sizes=SIZES, gain=cause.gain, criterion=criterion
+        tx, key, some, config.steps, sizes=config.sizes, gain=cause.gain, criterion=criterion
     ).losses
-    last = jnp.mean(losses[-min(EPOCH, steps // 2) :])
+    last = jnp.mean(losses[-min(config.last, config.steps // 2) :])
     return jnp.any(jnp.isnan(losses)), jnp.all(jnp.isfinite(losses)) & (last < losses[0] / 2)
 
 
@@ -197,9 +202,10 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         "C-045",
         [part],
         gates=[gate],
-        scope=f"digits, {results['examples']:,} examples, ReLU net {'-'.join(map(str, SIZES))}, "
-        f"SGD, batches of {mlp.BATCH}, {results['steps']:.0f} updates, rates 1e-4 to 1e3, five "
-        "causes in a fifth of the runs each, float32",
+        scope=f"digits, {results['examples']:,} examples, ReLU net "
+        f"{'-'.join(map(str, results['sizes']))}, SGD, batches of {mlp.BATCH}, "
+        f"{results['steps']:.0f} updates, rates 1e-4 to 1e3, five causes in a fifth of the "
+        "runs each, float32",
         beside=[
             "cured of NaN runs by cause: "
             + ", ".join(

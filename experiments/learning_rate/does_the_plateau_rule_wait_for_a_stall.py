@@ -9,6 +9,7 @@ Command: python -m experiments --only does_the_plateau_rule_wait_for_a_stall    
 """
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -48,15 +49,22 @@ PLANS = {
 
 # Made by PyTorch itself, with `python -m tests.golden.generate torch`.
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden" / "torch.json"
-PATIENCE = 10
 NAMES = {"falling": "falls", "flat": "is flat", "falls, then stalls": "falls, then stalls"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`epochs`: of the three losses made for the purpose."""
+    """`epochs`: of the three losses made for the purpose, and the `patience` tried on them.
+
+    `rate`: the first one; `falls`: what multiplies, every epoch from 2 on, the falling loss and
+    the one that stalls at `floor`.
+    """
 
     epochs: int = 60
+    patience: int = 10
+    rate: float = 0.1
+    falls: tuple[float, float] = (0.97, 0.93)
+    floor: float = 0.5
 
 
 SMOKE = Config()
@@ -67,13 +75,15 @@ def run(config: Config) -> dict[str, Any]:
     """Our rates beside PyTorch's, and the rates for three losses with both factors."""
     golden = json.loads(GOLDEN.read_text())
     epochs = np.arange(config.epochs, dtype=np.float32)
+    steady, sooner = np.float32(config.falls)
     losses = {
-        "falling": 2 * np.float32(0.97) ** epochs,
+        "falling": 2 * steady**epochs,
         "flat": np.ones_like(epochs),
-        "falls, then stalls": np.maximum(2 * np.float32(0.93) ** epochs, 0.5),
+        "falls, then stalls": np.maximum(2 * sooner**epochs, config.floor),
     }
-    ours, tenth, half = follow_all(np.stack(list(losses.values())))
+    ours, tenth, half = follow_all(np.stack(list(losses.values())), config)
     return {
+        "patience": config.patience,
         "torch": golden["versions"]["torch"],
         "ours": ours,
         "theirs": golden["plateaus"],
@@ -93,14 +103,17 @@ def rejects(factor: float) -> bool:
     return False
 
 
-@jax.jit
-def follow_all(losses: jax.Array) -> tuple[list[jax.Array], jax.Array, jax.Array]:
+@functools.partial(jax.jit, static_argnums=1)
+def follow_all(losses: jax.Array, config: Config) -> tuple[list[jax.Array], jax.Array, jax.Array]:
     """PyTorch's cases; the losses with the default factor, and with a half."""
     cases = [
         follow(presets.reduce_lr_on_plateau(**case.arguments), jnp.array(metrics))
         for case, metrics in PLATEAUS
     ]
-    tenth, half = presets.reduce_lr_on_plateau(0.1), presets.reduce_lr_on_plateau(0.1, factor=0.5)
+    tenth, half = (
+        presets.reduce_lr_on_plateau(config.rate, patience=config.patience, factor=factor)
+        for factor in (0.1, 0.5)
+    )
     over_losses = jax.vmap(follow, (None, 0))
     return cases, over_losses(tenth, losses), over_losses(half, losses)
 
@@ -133,7 +146,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         name: int(cuts(tenth[name])[0]) - stall(losses[name]) + 1
         for name in ("flat", "falls, then stalls")
     }
-    falling = len(cuts(tenth["falling"]))
+    falling, patience = len(cuts(tenth["falling"])), int(results["patience"])
     parts = [
         tolerance(
             f"relative distance of the rates from those of PyTorch {results['torch']} in "
@@ -148,14 +161,14 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
         ),
         holds(
             f"first cut at bad epoch {bad['flat']} of a flat loss and {bad['falls, then stalls']} "
-            f"of one that stalls, claimed patience + 1 = {PATIENCE + 1}",
-            set(bad.values()) == {PATIENCE + 1},
+            f"of one that stalls, claimed patience + 1 = {patience + 1}",
+            set(bad.values()) == {patience + 1},
             panel="b",
         ),
     ]
     gate = Gate("factor", bool(results["rejected"]), "factors of 1 and 2 are rejected")
     scope = (
-        f"ReduceLROnPlateau's rule, patience {PATIENCE} and factor 0.1, on made losses of "
+        f"ReduceLROnPlateau's rule, patience {patience} and factor 0.1, on made losses of "
         f"{len(losses['flat'])} epochs and {len(pairs)} sequences with all its options, float32"
     )
     return [all_of("C-049", parts, gates=[gate], scope=scope), halves(results)]
@@ -184,7 +197,7 @@ def draw(results: dict[str, Any]) -> Figure:
         panel.step(epochs, half, "--", where="post", color=LITERAL, label="rate, halved (001:45)")
         panel.set(yscale="log", ylim=(1e-7, 30), xlabel="epoch", ylabel="learning rate")
         panel.set_yticks(10.0 ** np.arange(-7, 0, 2))
-        cut = f"cut at bad epoch {PATIENCE + 1}" if len(cuts(tenth)) else "no cut"
+        cut = f"cut at bad epoch {results['patience'] + 1:.0f}" if len(cuts(tenth)) else "no cut"
         panel.set_title(f"the loss {NAMES[name]}: {cut}")
         draw_loss(panel.twinx(), loss)
     axes[0].plot([], [], ".", color="grey", label="loss, better than ever")

@@ -30,14 +30,21 @@ FIGURES = ("F-005",)
 # Made by PyTorch itself, with `python -m tests.golden.generate torch`; the first case is
 # `ReduceLROnPlateau` as it comes (rate 0.1, patience 10), stepped with a loss of 1 forty times.
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden" / "torch.json"
-RATE, BATCH, HIDDEN = 0.1, 32, 32
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`first`: epoch (from 0) with which the plateau begins; `length`: epochs that it lasts."""
+    """`first`: epoch (from 0) with which the plateau begins; `length`: epochs that it lasts.
+
+    `rate`, which every cut multiplies by `factor`, between 0 and 1; `batch`: examples of an update;
+    `hidden`: units of the one hidden layer; `count`: images of MNIST.
+    """
 
     patiences: tuple[int, ...] = (3, 6, 10)
+    rate: float = 0.1
+    factor: float = 0.1
+    batch: int = 32
+    hidden: int = 32
     first: int = 6
     length: int = 24
     epochs: int = 40
@@ -55,7 +62,7 @@ def run(config: Config) -> dict[str, Any]:
     patiences = np.repeat(np.int32(config.patiences), config.seeds)
     keys = jnp.tile(jax.random.split(jax.random.key(0), config.seeds), len(config.patiences))
     traces = training.train_population(
-        trainer(config, -(-len(fit["label"]) // BATCH)), keys, patiences, shared=(fit, held)
+        trainer(config, -(-len(fit["label"]) // config.batch)), keys, patiences, shared=(fit, held)
     )
     shape = (len(config.patiences), config.seeds, config.epochs)
     golden = json.loads(GOLDEN.read_text())
@@ -64,6 +71,8 @@ def run(config: Config) -> dict[str, Any]:
         "patiences": config.patiences,
         "first": config.first,
         "length": config.length,
+        "rate": config.rate,
+        "factor": config.factor,
         "torch": golden["versions"]["torch"],
         "golden": golden["plateaus"][0],
         **{key: values.reshape(shape) for key, values in traces.items()},
@@ -72,14 +81,14 @@ def run(config: Config) -> dict[str, Any]:
 
 def trainer(config: Config, steps: int) -> Any:
     """Makes `run(key, patience, fit, held)`, with `steps` updates an epoch."""
-    model = models.MLP((HIDDEN, 10))
+    model = models.MLP((config.hidden, 10))
     planted = steps * jnp.array([config.first, config.first + config.length])
 
     def gate(count: jax.Array) -> jax.Array:
         return jnp.where((count >= planted[0]) & (count < planted[1]), 0.0, 1.0)
 
     # the planted 0 is a link of its own, so that the rate reported is the rule's
-    tx = optax.chain(optimizers.gradient_descent(RATE), optax.scale_by_schedule(gate))
+    tx = optax.chain(optimizers.gradient_descent(config.rate), optax.scale_by_schedule(gate))
     ours = lab.trainer(model, tx)
 
     def one(
@@ -88,8 +97,8 @@ def trainer(config: Config, steps: int) -> Any:
         init_key, run_key = jax.random.split(key)
         state = ours.init(lab.first_variables(model, init_key, fit))
         ended = training.run(
-            ours, state, fit, held, key=run_key,
-            epochs=config.epochs, batch_size=BATCH, plateau=control.plateau(patience=patience),
+            ours, state, fit, held, key=run_key, epochs=config.epochs, batch_size=config.batch,
+            plateau=control.plateau(config.factor, patience=patience),
         )  # fmt: skip
         return {"losses": ended.validation["loss"], "rates": ended.train["learning_rate"]}
 
@@ -117,7 +126,9 @@ def draw(results: dict[str, Any]) -> Figure:
         look = {"color": colour, "ls": line, "label": f"patience {patience:.0f}"}
         rows = np.array([interval(column) for column in losses.T])
         band(loss, np.arange(len(rows)), *rows.T, **look)
-        draw_rates(rate, rates, cut_epochs(int(patience), int(first), int(length)), look)
+        cuts = cut_epochs(int(patience), int(first), int(length))
+        law = results["rate"] * results["factor"] ** np.arange(1, len(cuts) + 1)
+        draw_rates(rate, rates, cuts, law, look)
     theirs = results["golden"][: int(length) + 1]
     version = results["torch"].partition("+")[0]
     rate.plot(
@@ -137,10 +148,11 @@ def draw(results: dict[str, Any]) -> Figure:
     return fig
 
 
-def draw_rates(axes: Axes, rates: np.ndarray, cuts: np.ndarray, look: dict[str, Any]) -> None:
+def draw_rates(
+    axes: Axes, rates: np.ndarray, cuts: np.ndarray, law: np.ndarray, look: dict[str, Any]
+) -> None:
     """Rate of every epoch and seed, and where the law puts the cuts."""
     epochs = np.arange(rates.shape[1])
     axes.step(epochs, rates[0], where="mid", **look)
     axes.step(epochs, rates[1:].T, where="mid", **look | {"label": None})
-    law = RATE * 0.1 ** np.arange(1, len(cuts) + 1)
     axes.plot(cuts + 1, law, "o", color=look["color"], mfc="none", ms=8)

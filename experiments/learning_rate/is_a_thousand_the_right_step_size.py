@@ -33,15 +33,21 @@ from jaxtricks import data, optimizers, schedules
 CLAIMS = ("C-051",)
 PLANS = {"C-051": Plan()}
 
-FIRST_RATES = (0.1, 1.0)
 LECTURES = (1000, 10_000)
-EPOCH = 40
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`step_sizes`: iterations from cut to cut; `budgets`: iterations at which runs are read."""
+    """`rates`: two first rates; `factor`: of every cut; `step_sizes`: iterations from cut to cut.
 
+    `budgets`: iterations at which runs are read, by the mean over the last `window` of them, at
+    most the least budget. `hidden`: units of every hidden layer.
+    """
+
+    rates: tuple[float, float] = (0.1, 1.0)
+    factor: float = 0.1
+    window: int = 40
+    hidden: tuple[int, ...] = (64,)
     step_sizes: tuple[int, ...] = (30, 100, 300, 1000, 3000, 10_000)
     budgets: tuple[int, ...] = (100, 300, 1000, 3000)
     seeds: int = 5
@@ -60,27 +66,30 @@ def run(config: Config) -> dict[str, Any]:
     """Losses [first rate, step size, seed, budget]: one training serves all budgets."""
     fit = mlp.examples(data.load("digits").train)
     ends = np.array(config.budgets)
+    sizes = (fit.x.shape[1], *config.hidden, 10)
 
     def one(rate: jax.Array, fall: jax.Array, key: jax.Array) -> jax.Array:
         tx = optimizers.gradient_descent(lambda count: rate * fall[count])
-        losses = mlp.train(tx, key, fit, max(config.budgets)).losses
+        losses = mlp.train(tx, key, fit, max(config.budgets), sizes=sizes).losses
         sums = jnp.append(0.0, jnp.cumsum(losses))
-        return (sums[ends] - sums[ends - EPOCH]) / EPOCH
+        return (sums[ends] - sums[ends - config.window]) / config.window
 
     @jax.jit
     def train_all() -> jax.Array:
         counts = jnp.arange(max(config.budgets))
         falls = [
-            jax.vmap(schedules.step_decay(1.0, size, factor=0.1))(counts)
+            jax.vmap(schedules.step_decay(1.0, size, factor=config.factor))(counts)
             for size in config.step_sizes
         ]
         keys = jax.random.split(jax.random.key(config.seed), config.seeds)
         over_sizes = jax.vmap(jax.vmap(one, (None, None, 0)), (None, 0, None))
         over_both = jax.vmap(over_sizes, (0, None, None))
-        return over_both(jnp.array(FIRST_RATES), jnp.stack(falls), keys)
+        return over_both(jnp.array(config.rates), jnp.stack(falls), keys)
 
     return {
         "data_set": "digits",
+        "rates": config.rates,
+        "factor": config.factor,
         "step_sizes": config.step_sizes,
         "budgets": config.budgets,
         "losses": train_all(),
@@ -90,7 +99,7 @@ def run(config: Config) -> dict[str, Any]:
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """A report of usage without a unit is not judged; the best sizes are printed."""
     sizes, beside = results["step_sizes"], []
-    for rate, losses in zip(FIRST_RATES, results["losses"], strict=True):
+    for rate, losses in zip(results["rates"], results["losses"], strict=True):
         for budget, means in zip(results["budgets"], losses.mean(axis=1).T, strict=True):
             near = [f"{size:,}" for size in sizes[means <= 1.05 * means.min()]]
             beside.append(
@@ -116,8 +125,8 @@ def draw(results: dict[str, Any]) -> Figure:
         ticks = (30, 100, 300, 1000, 3000, 10_000)
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.minorticks_off()
-    rate, other = FIRST_RATES
-    panels[0].set_title(f"from rate {rate:g}, divided by 10 at each cut")
+    rate, other = results["rates"]
+    panels[0].set_title(f"from rate {rate:g}, divided by {1 / results['factor']:g} at each cut")
     panels[1].set_title(f"from rate {other:g}; mean and 95 % of {seeds} seeds")
     panels[0].set_ylabel(f"training loss at the stop / nats, {data_name(results['data_set'])}")
     panels[0].legend(title="stopped after / iterations", loc="lower left")

@@ -25,71 +25,89 @@ from jaxtricks import schedules
 
 FIGURES = ("F-054", "F-057", "F-058", "F-059")
 
-TOTAL = 100
-POINTS = (1, 10, 25, 50, 99)
-RESTART, WARMUP = 25, 20
-
-# Name: the schedule, and the lecture's formula of t.
-GALLERY: dict[str, tuple[schedules.Schedule, Callable[[int], float]]] = {
-    "step": (schedules.step_decay(1.0, 30), lambda t: 10.0 ** -(t // 30)),
-    "exponential": (schedules.exponential_decay(1.0, 0.05), lambda t: math.exp(-0.05 * t)),
-    "1/t": (schedules.inverse_time_decay(1.0, 0.05), lambda t: 1 / (1 + 0.05 * t)),
-    "cosine": (
-        schedules.cosine_decay(1.0, TOTAL),
-        lambda t: (1 + math.cos(math.pi * t / TOTAL)) / 2,
-    ),
-    "inverse sqrt": (schedules.inverse_sqrt_decay(1.0), lambda t: 1 / math.sqrt(t)),
-    "linear": (schedules.linear_decay(1.0, TOTAL), lambda t: 1 - t / TOTAL),
-    "warmup": (schedules.linear_warmup(1.0, WARMUP), lambda t: min(t / WARMUP, 1.0)),
-    "warm restarts": (
-        schedules.cosine_restarts(1.0, RESTART),
-        lambda t: (1 + math.cos(math.pi * (t % RESTART) / RESTART)) / 2,
-    ),
-}
 FROM_ONE = ("inverse sqrt", "warmup")
-TRANSFORMERS = ((512, 4000), (512, 8000), (256, 4000), (1024, 4000))
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`noam_steps`: how far the Transformer's curves go."""
+    """Every decay begins with the rate 1, and those that end do so after `total` updates.
 
+    `points`: the lecture's t at which values are kept. `step`: updates from cut to cut. `decay`:
+    strength of the exponential and of the 1/t decay. `warmup`, `restart`: updates of the warmup and
+    of a cycle. `transformers`: width and warmup steps of each curve, which has `noam_steps`.
+    """
+
+    total: int = 100
+    points: tuple[int, ...] = (1, 10, 25, 50, 99)
+    step: int = 30
+    decay: float = 0.05
+    warmup: int = 20
+    restart: int = 25
+    transformers: tuple[tuple[int, int], ...] = (512, 4000), (512, 8000), (256, 4000), (1024, 4000)
     noam_steps: int = 20_000
 
 
 SMOKE = Config()
 FULL = Config()
 
+Row = tuple[schedules.Schedule, Callable[[int], float]]
+
+
+def rows(config: Config) -> dict[str, Row]:
+    """By name: the schedule, and the lecture's formula of t."""
+    total, decay, warmup, restart = config.total, config.decay, config.warmup, config.restart
+    return {
+        "step": (schedules.step_decay(1.0, config.step), lambda t: 10.0 ** -(t // config.step)),
+        "exponential": (schedules.exponential_decay(1.0, decay), lambda t: math.exp(-decay * t)),
+        "1/t": (schedules.inverse_time_decay(1.0, decay), lambda t: 1 / (1 + decay * t)),
+        "cosine": (
+            schedules.cosine_decay(1.0, total),
+            lambda t: (1 + math.cos(math.pi * t / total)) / 2,
+        ),
+        "inverse sqrt": (schedules.inverse_sqrt_decay(1.0), lambda t: 1 / math.sqrt(t)),
+        "linear": (schedules.linear_decay(1.0, total), lambda t: 1 - t / total),
+        "warmup": (schedules.linear_warmup(1.0, warmup), lambda t: min(t / warmup, 1.0)),
+        "warm restarts": (
+            schedules.cosine_restarts(1.0, restart),
+            lambda t: (1 + math.cos(math.pi * (t % restart) / restart)) / 2,
+        ),
+    }
+
 
 def run(config: Config) -> dict[str, Any]:
     """The curves, five values of each with the formula's, and the Transformer's peaks."""
-    curves, noam = all_curves(config.noam_steps)
-    places = {name: np.array(POINTS) - (name in FROM_ONE) for name in GALLERY}
+    gallery = rows(config)
+    curves, noam = all_curves(gallery, config)
     return {
-        "curves": list(curves.values()),
-        "points": POINTS,
-        "values": [curve[places[name]] for name, curve in curves.items()],
-        "formulas": [[formula(t) for t in POINTS] for _, formula in GALLERY.values()],
+        "names": list(gallery),
+        "curves": curves,
+        "points": config.points,
+        "values": [
+            curve[np.array(config.points) - (name in FROM_ONE)]
+            for name, curve in zip(gallery, curves, strict=True)
+        ],
+        "formulas": [[formula(t) for t in config.points] for _, formula in gallery.values()],
+        "transformers": config.transformers,
         "noam_steps": np.arange(0, config.noam_steps, 100) + 1,
         "noam": noam[:, ::100],
         "peak_rates": noam.max(axis=1),
         "peak_steps": noam.argmax(axis=1) + 1,
-        "peak_formulas": [1 / math.sqrt(d * w) for d, w in TRANSFORMERS],
+        "peak_formulas": [1 / math.sqrt(d * w) for d, w in config.transformers],
     }
 
 
-def all_curves(noam_steps: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The gallery by name, and the Transformer's curves `[setting, step]`."""
+def all_curves(gallery: dict[str, Row], config: Config) -> tuple[list[np.ndarray], np.ndarray]:
+    """The gallery's curves, and the Transformer's `[setting, step]`."""
 
     @jax.jit
     def evaluate() -> tuple[list[jax.Array], list[jax.Array]]:
-        short, long = jnp.arange(TOTAL + 1), jnp.arange(noam_steps)
-        gallery = [jax.vmap(schedule)(short) for schedule, _ in GALLERY.values()]
-        return gallery, [jax.vmap(schedules.noam(d, warmup_steps=w))(long) for d, w in TRANSFORMERS]
+        short, long = jnp.arange(config.total + 1), jnp.arange(config.noam_steps)
+        noam = [schedules.noam(d, warmup_steps=w) for d, w in config.transformers]
+        curves = [jax.vmap(schedule)(short) for schedule, _ in gallery.values()]
+        return curves, [jax.vmap(schedule)(long) for schedule in noam]
 
-    gallery, noam = evaluate()
-    named = dict(zip(GALLERY, map(np.asarray, gallery), strict=True))
-    return named, np.stack(noam)
+    curves, noam = evaluate()
+    return [np.asarray(curve) for curve in curves], np.stack(noam)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -101,42 +119,43 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 def draw(results: dict[str, Any]) -> Figure:
     """The gallery on one axis, the cosine, the straight line, the Transformer."""
     fig, (gallery, noam, cosine, line) = figure(2, 2, width=5.4, height=4.0)
-    t = np.arange(TOTAL + 1)
-    for i, (name, curve) in enumerate(zip(GALLERY, results["curves"], strict=True)):
+    names = results["names"]
+    for i, (name, curve) in enumerate(zip(names, results["curves"], strict=True)):
         colour = COLOURS[i]
         drawstyle = "steps-post" if name == "step" else "default"
-        gallery.plot(t, curve, color=colour, drawstyle=drawstyle, label=name)
+        gallery.plot(curve, color=colour, drawstyle=drawstyle, label=name)
         where = np.array(results["points"]) - (name in FROM_ONE)
         gallery.plot(where, results["formulas"][i], "o", color=colour, ms=4, mec="white", mew=0.4)
     gallery.set(xlabel="update", ylabel=r"rate / $\alpha_0$", ylim=(-0.03, 1.75))
     gallery.legend(ncol=2, loc="upper center")
     gallery.set_title("all on one axis (dots: the printed formulas)")
-    names = list(GALLERY)
-    draw_one(cosine, t, results["curves"][names.index("cosine")], "cosine")
-    draw_one(line, t, results["curves"][names.index("linear")], "linear")
+    for axes, name in ((cosine, "cosine"), (line, "linear")):
+        place = names.index(name)
+        draw_one(axes, results["curves"][place], name, COLOURS[place])
     draw_noam(noam, results)
     return fig
 
 
-def draw_one(axes: Axes, t: np.ndarray, curve: np.ndarray, name: str) -> None:
+def draw_one(axes: Axes, curve: np.ndarray, name: str, colour: str) -> None:
     """One decay from alpha_0 to 0, its middle and its end marked."""
     formula = {
         "cosine": r"$\alpha_t = \frac{1}{2}\alpha_0 (1 + \cos(\pi t / T))$",
         "linear": r"$\alpha_t = \alpha_0 (1 - t / T)$",
     }[name]
-    axes.plot(t, curve, color=COLOURS[list(GALLERY).index(name)], label=formula)
-    for at, mark in ((TOTAL // 2, "s"), (TOTAL, "o")):
+    total = len(curve) - 1
+    axes.plot(curve, color=colour, label=formula)
+    for at, mark in ((total // 2, "s"), (total, "o")):
         label = f"t = {at}: {abs(curve[at]):.2g}"
-        axes.plot(t[at], curve[at], mark, color="black", ms=6, clip_on=False, label=label)
+        axes.plot(at, curve[at], mark, color="black", ms=6, clip_on=False, label=label)
     axes.set(xlabel="t", ylabel=r"rate / $\alpha_0$", ylim=(-0.03, 1.05))
     source = "cosine decay" if name == "cosine" else "linear decay (BERT, without its warmup)"
-    axes.set_title(f"{source}, T = {TOTAL}")
+    axes.set_title(f"{source}, T = {total}")
     axes.legend(loc="upper right")
 
 
 def draw_noam(axes: Axes, results: dict[str, Any]) -> None:
     """The Transformer's schedule for several widths and warmups, peaks marked."""
-    for i, ((d, w), curve) in enumerate(zip(TRANSFORMERS, results["noam"], strict=True)):
+    for i, ((d, w), curve) in enumerate(zip(results["transformers"], results["noam"], strict=True)):
         label = f"d = {d}, w = {w:,}: peak {results['peak_rates'][i]:.6f}"
         look = "--" if i == 1 else "-"  # it joins the first curve after its warmup
         axes.plot(results["noam_steps"], curve, look, color=COLOURS[i], label=label)

@@ -25,14 +25,19 @@ FIGURES = ("F-004",)
 NON_FINITE = ("losses",)
 
 NAMES = ("low", "good", "high", "very high")
-RATES = {"mnist": (0.003, 0.3, 1.0, 10.0), "digits": (0.01, 0.3, 3.0, 10.0)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`examples`: of MNIST at most; `epochs`: of training."""
+    """`examples`: of MNIST at most; `hidden`: units of every hidden layer; `epochs`: of training.
+
+    The four rates rise: those of MNIST, and those of the digits that stand in for it.
+    """
 
     examples: int = 10_000
+    hidden: tuple[int, ...] = (64,)
+    rates: tuple[float, float, float, float] = (0.003, 0.3, 1.0, 10.0)
+    digits_rates: tuple[float, float, float, float] = (0.01, 0.3, 3.0, 10.0)
     epochs: int = 8
     seeds: int = 3
 
@@ -46,7 +51,8 @@ def run(config: Config) -> dict[str, Any]:
     name = "mnist" if data.available("mnist") else "digits"
     fit = mlp.examples(data.load(name, limit=config.examples).train)
     count = len(fit.y) // mlp.BATCH
-    sizes = (fit.x.shape[1], 64, 10)
+    sizes = (fit.x.shape[1], *config.hidden, 10)
+    rates = config.rates if name == "mnist" else config.digits_rates
 
     def one(key: jax.Array, rate: jax.Array) -> jax.Array:
         tx = optimizers.gradient_descent(rate)
@@ -56,9 +62,9 @@ def run(config: Config) -> dict[str, Any]:
     @jax.jit
     def train_all() -> jax.Array:
         keys = jax.random.split(jax.random.key(0), config.seeds)
-        return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(keys, jnp.array(RATES[name]))
+        return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(keys, jnp.array(rates))
 
-    return {"data_set": name, "examples": len(fit.y), "rates": RATES[name], "losses": train_all()}
+    return {"data_set": name, "examples": len(fit.y), "rates": rates, "losses": train_all()}
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -19,7 +19,6 @@ OCTAVES = {
     "index": (1.0, 0.25, 0.25, 0.0625, 0.0625, 0.0156, 0.0156, 0.0039, 0.0039, 0.001),
     "loss": (1.0, 0.25, 0.25, 0.25, 0.25, 0.25, 0.125, 0.125, 0.125, 0.125),
 }
-GRADIENT = 1e-6  # where a run ends, as for `does_it_zigzag_in_a_valley`
 LEAST = 1e-12
 
 
@@ -82,8 +81,13 @@ def edges(name: str, grid: np.ndarray, best: int) -> tuple[str, ...]:
 
 
 @jax.jit
-def zigzags(grid: jax.Array, keys: jax.Array, kappa: float, limit: int) -> dict[str, jax.Array]:
-    """Log10 steps, log10 index and the largest step across, `[trial, seed]`."""
+def zigzags(
+    grid: jax.Array, keys: jax.Array, kappa: float, limit: int, tolerance: float
+) -> dict[str, jax.Array]:
+    """Log10 steps, log10 index and the largest step across, `[trial, seed]`.
+
+    A run ends, as in `does_it_zigzag_in_a_valley`, where the gradient is under the tolerance.
+    """
     curvatures = jnp.stack([jnp.ones(()), jnp.asarray(kappa, float)])
 
     def one(log2: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
@@ -99,7 +103,7 @@ def zigzags(grid: jax.Array, keys: jax.Array, kappa: float, limit: int) -> dict[
             x, state, length, across, small, steps = carry
             update, state = rule.update(curvatures * x, state)
             x = x + update
-            met = jnp.linalg.norm(curvatures * x) < GRADIENT
+            met = jnp.linalg.norm(curvatures * x) < tolerance
             length, across = length + jnp.linalg.norm(update), jnp.maximum(across, abs(update[1]))
             return x, state, length, across, jnp.where(met, small + 1, 0), steps + 1
 

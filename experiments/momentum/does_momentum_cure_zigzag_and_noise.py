@@ -41,44 +41,28 @@ from experiments.engine import (
     resamples,
     surface_grid,
 )
-from experiments.lab.scenes import DECAY, RATES, rotated_valley
-from experiments.momentum._zigzag import (
-    GRADIENT,
-    NAMES,
-    OCTAVES,
-    in_theory,
-    noisy_losses,
-    tune,
-    zigzags,
-)
+from experiments.lab.scenes import DECAY, RATES, ROTATED_START, rotated_valley
+from experiments.momentum._zigzag import NAMES, OCTAVES, in_theory, noisy_losses, tune, zigzags
 from jaxtricks import optimizers, surfaces
 
 FIGURES = ("F-024",)
 CLAIMS = ("C-013",)
 ERRATA = ("E-85",)
 
-NOISE = 1.0
 METRICS = {
     "index": ("path length over distance", "b"),
     "loss": ("loss under noise", "c"),
 }
-PLANS = {
-    "C-013": Plan(
-        effects={"log10 index": 0.1, "log10 loss": 0.1},
-        gates=("nest", "edge", "pos"),
-        settings={"noise": NOISE, "gradient": GRADIENT, "octaves": OCTAVES,
-                  "resamples": len(resamples(1))},
-        revised="the first run ended at 1e-6 of the first gradient and the second found descent's "
-        "rate only to a hundredth, which is not the number of the other zig-zags (R-31, R-34); in "
-        "the first and third winners lay at an end of a window, which is now repeated (R-24)",
-    )
-}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`condition_numbers`: judged; `seeds`: starts without noise; `noisy_...`: of the runs with
-    noise; `path_steps`: drawn."""
+    """At each of `condition_numbers` there are `seeds` starts without noise, whose runs end where
+    the gradient is under `tolerance`; and `noisy_seeds` runs of `noisy_steps` with gradient `noise`
+    of that standard deviation. As many as `tuning_seeds` and `noisy_tuning_seeds` are to tune.
+
+    The drawn paths have `path_steps` from `start` at `rate`; momentum's `decay` is in [0, 1).
+    """
 
     condition_numbers: tuple[float, ...] = (10.0, 100.0, 1000.0)
     seeds: int = 20
@@ -88,10 +72,26 @@ class Config:
     noisy_steps: int = 200
     path_steps: int = 200
     seed: int = 45_013
+    noise: float = 1.0
+    tolerance: float = 1e-6
+    start: tuple[float, float] = ROTATED_START
+    rate: float = RATES["momentum"]
+    decay: float = DECAY
 
 
 SMOKE = Config((10.0,), 5, 5, 5, 5, 60, 60)
 FULL = Config((10.0, 30.0, 100.0, 300.0, 1000.0), 100, 30, 4000, 400)
+PLANS = {
+    "C-013": Plan(
+        effects={"log10 index": 0.1, "log10 loss": 0.1},
+        gates=("nest", "edge", "pos"),
+        settings={"noise": Config.noise, "gradient": Config.tolerance, "octaves": OCTAVES,
+                  "resamples": len(resamples(1))},
+        revised="the first run ended at 1e-6 of the first gradient and the second found descent's "
+        "rate only to a hundredth, which is not the number of the other zig-zags (R-31, R-34); in "
+        "the first and third winners lay at an end of a window, which is now repeated (R-24)",
+    )
+}  # fmt: skip
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -100,38 +100,40 @@ def run(config: Config) -> dict[str, Any]:
     with jax.enable_x64(True):
         key = jax.random.key(config.seed)
         found = [at_kappa(kappa, key, config) for kappa in kappas]
-        paths = {name: noisy_path(decay, key, config.path_steps)
-                 for name, decay in zip(NAMES, (0.0, DECAY), strict=True)}  # fmt: skip
+        paths = {name: noisy_path(decay, key, config)
+                 for name, decay in zip(NAMES, (0.0, config.decay), strict=True)}  # fmt: skip
     return {
         "grid": surface_grid(rotated_valley()),
         "paths": paths,
         "condition_numbers": kappas,
         "noisy_steps": config.noisy_steps,
+        "rate": config.rate,
+        "decay": config.decay,
         **{key: np.array([row[key] for row in found]) for key in found[0]},
     }
 
 
-def noisy_path(decay: float, key: jax.Array, steps: int) -> jax.Array:
-    """On the lecture's contour: shared start and rate, gradient noise N(0, I)."""
-    noisy = surfaces.with_gradient_noise(rotated_valley(), NOISE)
-    start = jnp.array(rotated_valley().start)
-    rule = optimizers.momentum(RATES["momentum"], decay=decay)
-    return surfaces.trajectory(rule, noisy, start, steps, key=key).points
+def noisy_path(decay: float, key: jax.Array, config: Config) -> jax.Array:
+    """On the lecture's contour: shared start and rate, normal gradient noise."""
+    noisy = surfaces.with_gradient_noise(rotated_valley(), config.noise**2)
+    rule, start = optimizers.momentum(config.rate, decay=decay), jnp.array(config.start)
+    return surfaces.trajectory(rule, noisy, start, config.path_steps, key=key).points
 
 
 def at_kappa(kappa: float, key: jax.Array, config: Config) -> dict[str, Any]:
     """Tunes both rules for both metrics; `[rule, seed]`."""
-    noise, limit = 0.0 if kappa == 1 else NOISE, int(20 * kappa + 200)
+    noise, limit = 0.0 if kappa == 1 else config.noise, int(20 * kappa + 200)
     sizes = (config.tuning_seeds, config.seeds, config.noisy_tuning_seeds, config.noisy_seeds)
     keys = [jax.random.split(k, n) for k, n in zip(jax.random.split(key, 4), sizes, strict=True)]
     runs = {
-        "index": (*keys[:2], lambda grid, keys: zigzags(grid, keys, kappa, limit)),
+        "index": (*keys[:2], lambda grid, keys: zigzags(grid, keys, kappa, limit,
+                                                        config.tolerance)),
         "loss": (*keys[2:], lambda grid, keys: noisy_losses(grid, keys, kappa, noise,
                                                             steps=config.noisy_steps)),
     }  # fmt: skip
     row: dict[str, Any] = {
         "index in theory": [
-            zigzags(grid, keys[1], kappa, limit)["index"][0].mean()
+            zigzags(grid, keys[1], kappa, limit, config.tolerance)["index"][0].mean()
             for grid in in_theory(kappa).values()
         ]
     }
@@ -230,7 +232,7 @@ def draw(results: dict[str, Any]) -> Figure:
                  logarithmic=True, bar=False)  # fmt: skip
     for name in NAMES[::-1]:
         draw_path(above, paths[name], name)
-    above.set_title(rf"noisy, rate 0.02, $\rho$ = {DECAY}; yellow = lower")
+    above.set_title(rf"noisy, rate {results['rate']}, $\rho$ = {results['decay']}; yellow = lower")
     above.legend(loc="lower right", frameon=True)
     draw_metric(index, results, "index")
     theory = 10 ** results["index in theory"][1:, 1]

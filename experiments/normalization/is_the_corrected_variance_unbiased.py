@@ -42,7 +42,6 @@ PLANS = {
     )
 }
 
-VARIANCE = 4.0
 LAYERS = {
     "biased": BatchNorm(decay=0.0),
     "times N / (N - 1)": BatchNorm(decay=0.0, unbiased_running_var=True),
@@ -53,8 +52,13 @@ LOOKS = {BIASED: (LITERAL, "o"), UNBIASED: (RIGHT, "s")}
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`batches` of every size, each with `features` features, in `seeds` groups."""
+    """`batches` of every size, each with `features` features, in `seeds` groups.
 
+    Each feature is normal, with the true `mean` and `variance`.
+    """
+
+    mean: float = 3.0
+    variance: float = 4.0
     sizes: tuple[int, ...] = (2, 4, 8, 16, 32, 64)
     batches: int = 200
     features: int = 200
@@ -71,7 +75,7 @@ def run(config: Config) -> dict[str, Any]:
 
     def one(key: jax.Array, size: int, layer: BatchNorm) -> jax.Array:
         def stored(key: jax.Array) -> jax.Array:
-            x = 3 + VARIANCE**0.5 * jax.random.normal(key, (size, config.features))
+            x = config.mean + config.variance**0.5 * jax.random.normal(key, (size, config.features))
             variables = layer.init(key, x, train=False)
             _, state = layer.apply(variables, x, train=True, mutable=["batch_stats"])
             return state["batch_stats"]["var"]
@@ -84,7 +88,9 @@ def run(config: Config) -> dict[str, Any]:
                for n in config.sizes]
         for name, layer in LAYERS.items()
     }  # fmt: skip
-    return {"sizes": config.sizes, "means": means, "draws": config.batches * config.features}
+    true = {"mean": config.mean, "variance": config.variance}
+    draws = config.batches * config.features
+    return {"sizes": config.sizes, "means": means, "draws": draws, **true}
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
@@ -109,7 +115,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
                 )
             ],
             scope=f"batches of {', '.join(f'{n:.0f}' for n in results['sizes'])} examples from "
-            f"N(3, 4), {groups} groups of {results['draws']} variances at each size, float32",
+            f"N({results['mean']:g}, {results['variance']:g}), {groups} groups of "
+            f"{results['draws']} variances at each size, float32",
             gates=[
                 Gate(
                     "biased one is (N - 1) / N",
@@ -128,7 +135,7 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
 
 def relative(results: dict[str, Any], name: str) -> list[Estimate]:
     """Mean estimate over the true variance at each size, with its interval over the groups."""
-    return [mean(np.asarray(values) / VARIANCE) for values in results["means"][name]]
+    return [mean(np.asarray(values) / results["variance"]) for values in results["means"][name]]
 
 
 def laws(results: dict[str, Any]) -> np.ndarray:
@@ -150,8 +157,8 @@ def draw(results: dict[str, Any]) -> Figure:
     both.set(title=f"Mean and 95 % of {seeds} groups", ylim=(0.45, 1.08))
     both.set_ylabel("mean estimate / true variance")
     both.legend(loc="lower right")
-    errors = [100 * (np.asarray(rows) / VARIANCE - 1) for rows in results["means"][UNBIASED]]
-    points(close, sizes, [mean(row) for row in errors], UNBIASED)
+    means = np.asarray(results["means"][UNBIASED]) / results["variance"]
+    points(close, sizes, [mean(100 * (row - 1)) for row in means], UNBIASED)
     within = 100 * PLANS["C-109"].effects["corrected over the truth"]
     close.axhspan(-within, within, color="grey", alpha=0.15, lw=0)
     close.axhline(0, color="black", lw=0.8, ls="--")

@@ -40,9 +40,6 @@ FIGURES = ("F-050",)
 CLAIMS = ("C-111", "C-112")
 ERRATA = ("E-51", "E-77")
 
-BATCH = np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 20.0], [6.0, 40.0]], np.float32)
-EPS = 1e-5
-GAMMA, BETA = np.array([2.0, 0.5], np.float32), np.array([0.0, 1.0], np.float32)
 PLANS = {
     "C-111": Plan({"restored": 1e-6}, ("scale 1 fails",)),
     "C-112": Plan({"kurtosis": 0.5}, ("Gaussian input",)),
@@ -51,8 +48,17 @@ PLANS = {
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`examples` of the distribution with two peaks, at -1 and 1, 0.05 wide."""
+    """`examples` of the distribution with two peaks, at -1 and 1, `width` wide.
 
+    `batch`: the rows of the walk, whose two features are scaled by `gamma` and shifted by `beta`.
+    `eps`: is added to every variance.
+    """
+
+    batch: tuple[tuple[float, float], ...] = (1.0, 10.0), (2.0, 30.0), (3.0, 20.0), (6.0, 40.0)
+    gamma: tuple[float, float] = (2.0, 0.5)
+    beta: tuple[float, float] = (0.0, 1.0)
+    eps: float = 1e-5
+    width: float = 0.05
     examples: int = 2000
     seeds: int = 10
     seed: int = 15_112
@@ -64,7 +70,8 @@ FULL = Config(examples=100_000, seeds=50)
 
 def run(config: Config) -> dict[str, Any]:
     """Every line of the algorithm; the restored batch; kurtosis and values before and after."""
-    layer, x = BatchNorm(eps=EPS), jnp.asarray(BATCH)
+    layer = BatchNorm(eps=config.eps)
+    x, gamma, beta = (jnp.array(rows) for rows in (config.batch, config.gamma, config.beta))
     mean, var = jnp.mean(x, axis=0), jnp.var(x, axis=0)
     stats = {"mean": jnp.zeros(2), "var": jnp.ones(2)}
 
@@ -77,7 +84,7 @@ def run(config: Config) -> dict[str, Any]:
     def peaks(key: jax.Array) -> tuple[jax.Array, ...]:
         keys = jax.random.split(key, 3)
         side = jax.random.rademacher(keys[0], (config.examples, 2), jnp.float32)
-        x = side + 0.05 * jax.random.normal(keys[1], side.shape)
+        x = side + config.width * jax.random.normal(keys[1], side.shape)
         y = output(one, 3 * x + 5)
         z = output(one, jax.random.normal(keys[2], side.shape))
         kurtosis = [probes.statistics(values[:, 0]).excess_kurtosis for values in (x, y, z)]
@@ -87,9 +94,10 @@ def run(config: Config) -> dict[str, Any]:
         jax.random.split(jax.random.key(config.seed), config.seeds)
     )
     return {
-        "x": BATCH, "mean": mean, "var": var, "normalised": output(one, x),
-        "output": output({"scale": jnp.asarray(GAMMA), "bias": jnp.asarray(BETA)}, x),
-        "restored": output(undo_batch_norm(mean, var, eps=EPS), x),
+        "x": x, "gamma": gamma, "beta": beta, "eps": config.eps,
+        "mean": mean, "var": var, "normalised": output(one, x),
+        "output": output({"scale": gamma, "bias": beta}, x),
+        "restored": output(undo_batch_norm(mean, var, eps=config.eps), x),
         "kurtosis": kurtosis[:, :2], "gaussian": kurtosis[:, 2], "examples": config.examples,
         "before": before[0], "after": after[0],
     }  # fmt: skip
@@ -98,9 +106,10 @@ def run(config: Config) -> dict[str, Any]:
 def judge(results: dict[str, Any]) -> list[Verdict]:
     """E-51 is a matter of names; E-77 if the kurtosis behind is that before (to 0.01) and no
     Gaussian's."""
-    size = np.abs(BATCH).max()
-    error = np.abs(results["restored"] - BATCH).max() / size
-    unscaled = np.abs(results["normalised"] + results["mean"] - BATCH).max() / size
+    x = results["x"]
+    size = np.abs(x).max()
+    error = np.abs(results["restored"] - x).max() / size
+    unscaled = np.abs(results["normalised"] + results["mean"] - x).max() / size
     restored = PLANS["C-111"].effects["restored"]
     before, after = results["kurtosis"].T
     gaussian = PLANS["C-112"].effects["kurtosis"]
@@ -169,7 +178,8 @@ def draw_walk(axes: Axes, results: dict[str, Any]) -> None:
         np.asarray(results[name], float)
         for name in ("x", "mean", "var", "normalised", "output", "restored")
     )
-    deviation = np.sqrt(var + EPS)
+    gamma, beta, eps = results["gamma"], results["beta"], results["eps"]
+    deviation = np.sqrt(var + eps)
     boxes = {
         (0.0, 0.0): ("input $x$", x),
         (3.0, 0.0): ("centred", x - mean[None]),
@@ -182,7 +192,7 @@ def draw_walk(axes: Axes, results: dict[str, Any]) -> None:
     steps = (
         ((1.5, 0.0), (3.0, 0.0), f"$- \\mu$\n$\\mu$ = {pair(mean)}"),
         ((4.5, 0.0), (6.0, 0.0), f"$/ \\sqrt{{\\sigma^2 + \\epsilon}}$\n$\\sigma^2$ = {pair(var)}"),
-        ((7.5, 0.3), (9.0, 1.45), f"$\\gamma$ = {pair(GAMMA)}\n$\\beta$ = {pair(BETA)}"),
+        ((7.5, 0.3), (9.0, 1.45), f"$\\gamma$ = {pair(gamma)}\n$\\beta$ = {pair(beta)}"),
         ((7.5, -0.3), (9.0, -1.45), f"$\\gamma$ = {pair(deviation)}\n$\\beta$ = $\\mu$"),
     )
     for begin, end, told in steps:
@@ -199,7 +209,7 @@ def draw_walk(axes: Axes, results: dict[str, Any]) -> None:
             fontsize=10.5,
         )
     axes.set(xlim=(-0.2, 10.7), ylim=(-2.75, 2.75))
-    axes.set_title(f"four examples with two features, $\\epsilon$ = {EPS:.5f}")
+    axes.set_title(f"four examples with two features, $\\epsilon$ = {eps:.5f}")
     axes.set_axis_off()
 
 

@@ -100,11 +100,11 @@ def test_slopes_of_the_slow_places():
 def test_a_step_along_the_contour_is_90_degrees_off():
     """On the axis of the bowl the contour runs across it."""
     script = where_does_the_gradient_point
-    axis = np.array([math.cos(script.ANGLE), math.sin(script.ANGLE)])
-    across = np.array([-axis[1], axis[0]])
-    assert script.off_right_angle(axis, -axis) == pytest.approx(0, abs=1e-5)
-    assert script.off_right_angle(axis, across) == pytest.approx(90, abs=1e-5)
-    assert script.off_right_angle(axis, across - axis) == pytest.approx(45, abs=1e-5)
+    roots = script.root_axes((1.0, 3.0), 30.0)
+    axis, across = np.array([3**0.5, 1.0]) / 2, np.array([-1.0, 3**0.5]) / 2
+    assert script.off_right_angle(roots, axis, -axis) == pytest.approx(0, abs=1e-5)
+    assert script.off_right_angle(roots, axis, across) == pytest.approx(90, abs=1e-5)
+    assert script.off_right_angle(roots, axis, across - axis) == pytest.approx(45, abs=1e-5)
 
 
 @pytest.mark.slow

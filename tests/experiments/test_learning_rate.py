@@ -28,7 +28,7 @@ def test_gallery_has_the_printed_formulas_values():
 
 def test_cosine_is_half_in_the_middle_and_the_line_ends_at_zero():
     results = gallery.run(gallery.SMOKE)
-    curves = dict(zip(gallery.GALLERY, np.asarray(results["curves"]), strict=True))
+    curves = dict(zip(results["names"], np.asarray(results["curves"]), strict=True))
     assert curves["cosine"][[0, 50, 100]] == pytest.approx([1, 0.5, 0], abs=1e-6)
     assert curves["linear"][[0, 50, 100]] == pytest.approx([1, 0.5, 0], abs=1e-7)
 
