@@ -133,7 +133,7 @@ def off_right_angle(
     across, along = (turn.T @ point) * root
     tangent = turn @ (np.array([-along, across]) / root)
     cosine = tangent @ update / np.linalg.norm(tangent) / np.linalg.norm(update)
-    return float(np.degrees(np.arcsin(abs(cosine))))
+    return float(np.degrees(np.arcsin(min(abs(cosine), 1.0))))
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

@@ -28,7 +28,9 @@ def test_ratio_of_adams_steps_does_not_depend_on_the_gradients(b1, b2):
 
 def test_adagrads_rate_and_way_under_a_constant_gradient():
     """0.01 / sqrt(t), and its sum."""
-    rates, way = does_adagrads_rate_decay_to_nothing.constant_gradient("adagrad", 100)
+    rates, way = does_adagrads_rate_decay_to_nothing.constant_gradient(
+        "adagrad", does_adagrads_rate_decay_to_nothing.Config(steps=100)
+    )
     want = 0.01 / np.sqrt(np.arange(1, 101))
     np.testing.assert_allclose(rates, want, rtol=1e-5)
     np.testing.assert_allclose(way, np.cumsum(want), rtol=1e-5)

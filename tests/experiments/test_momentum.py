@@ -56,7 +56,7 @@ def test_the_drawn_path_of_nesterovs_rule_is_that_of_its_weights():
 
 def test_a_round_bowl_gives_the_zigzag_index_one():
     grid, keys = jnp.array([[-1.0, 0.0]]), jax.random.split(jax.random.key(0), 3)
-    found = _zigzag.zigzags(grid, keys, 1.0, 100)
+    found = _zigzag.zigzags(grid, keys, 1.0, 100, 1e-6)
     np.testing.assert_allclose(found["index"], 0, atol=1e-6)
     np.testing.assert_allclose(found["steps"], np.log10(20), rtol=1e-6)
 
