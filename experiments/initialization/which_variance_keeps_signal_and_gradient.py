@@ -42,13 +42,11 @@ CLAIMS = ("C-094",)
 ERRATA = ("E-08", "E-10", "E-56")
 TIER = 2
 
-SIGMA2, GAMMA2 = 0.04, 2.0  # of weights and inputs in the notes' derivation, mean 0 or 1
-OUTPUTS = 1000  # sums a draw
 PLANS = {
     "C-094": Plan(
         effects={"gain": 0.05},
         gates=("pos",),
-        settings={"variance of weights": SIGMA2, "of inputs": GAMMA2, "sums a draw": OUTPUTS},
+        settings={"variance of weights": 0.04, "of inputs": 2.0, "sums a draw": 1000},
     )
 }
 STARTS = {
@@ -65,9 +63,13 @@ SIDES = ("forward", "backward")
 class Config:
     """`draws` of every layer's weights, with `examples` inputs each.
 
-    `inputs`: N of the sums; `equal`: widths of square layers; `sizes`: of the unequal ones.
+    `inputs`: N of the sums; `equal`: widths of square layers; `sizes`: of the unequal ones. The
+    `outputs` sums of a draw have weights of the variance `sigma2` and inputs of `gamma2`.
     """
 
+    sigma2: float = 0.04
+    gamma2: float = 2.0
+    outputs: int = 1000
     inputs: tuple[int, ...] = (10, 100, 500)
     equal: tuple[int, ...] = (64, 256)
     sizes: tuple[int, ...] = (784, 256, 128, 64, 32, 10)
@@ -99,17 +101,18 @@ def run(config: Config) -> dict[str, Any]:
 
     found = jax.jit(lambda keys: jax.lax.map(one, keys))(keys)
     found = jax.tree.map(lambda values: np.round(np.asarray(values, float), 4), found)
-    fixed = {name: getattr(config, name) for name in ("inputs", "sizes", "examples", "draws")}
+    kept = ("inputs", "sizes", "examples", "draws", "sigma2", "gamma2")
+    fixed = {name: getattr(config, name) for name in kept}
     return {**fixed, "equal_widths": config.equal, **found}
 
 
 def one_sum(key: jax.Array, inputs: int, config: Config) -> jax.Array:
     """Variance of N weighted inputs over N sigma^2 gamma^2, inputs of mean 0 and of mean 1."""
     keys = jax.random.split(key, 2)
-    weights = SIGMA2**0.5 * jax.random.normal(keys[0], (inputs, OUTPUTS))
-    x = GAMMA2**0.5 * jax.random.normal(keys[1], (config.examples, inputs))
+    weights = config.sigma2**0.5 * jax.random.normal(keys[0], (inputs, config.outputs))
+    x = config.gamma2**0.5 * jax.random.normal(keys[1], (config.examples, inputs))
     squares = jnp.stack([jnp.mean(jnp.square((x + shift) @ weights)) for shift in (0.0, 1.0)])
-    return squares / (inputs * SIGMA2 * GAMMA2)
+    return squares / (inputs * config.sigma2 * config.gamma2)
 
 
 def gains(key: jax.Array, draw: Any, shape: tuple[int, int], config: Config) -> jax.Array:
@@ -135,8 +138,8 @@ def judge(results: dict[str, Any]) -> list[Verdict]:
     """C-094 if the law holds and Xavier keeps both variances; the errata by what goes wrong."""
     shapes = unequal_shapes(results)
     gains = results["gains"]["Xavier"].mean(axis=0)
-    largest = results["inputs"][-1]
-    product, printed = largest * SIGMA2 * GAMMA2, largest * (SIGMA2 + GAMMA2)
+    largest, sigma2, gamma2 = results["inputs"][-1], results["sigma2"], results["gamma2"]
+    product, printed = largest * sigma2 * gamma2, largest * (sigma2 + gamma2)
     zero, one = product * results["sums"][:, -1].mean(axis=0)
     relu = {name: rows[:, -1].mean() for name, rows in results["relu"].items()}
     right, literal = HE
