@@ -113,7 +113,8 @@ def run(config: Config) -> dict[str, Any]:
 
 def compete(name: str, task: tuple[float, int], config: Config) -> dict[str, Any]:
     """Chooses the rate on the tuning seeds, and runs it on the judged ones."""
-    grid = np.logspace(*np.log10((config.lowest, config.highest)), config.rates, dtype=np.float32)
+    low, high = np.log10(config.lowest), np.log10(config.highest)
+    grid = np.logspace(low, high, config.rates, dtype=np.float32)
     compiled = jax.jit(race, static_argnums=(0, 3, 4, 5))
     tuning = compiled(name, grid, config.tuning_seed, config.tuning_seeds, task, config)[0]
     scores = np.log10(rare(np.asarray(tuning), config.rarest))

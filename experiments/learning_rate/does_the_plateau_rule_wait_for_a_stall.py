@@ -75,7 +75,7 @@ def run(config: Config) -> dict[str, Any]:
     """Our rates beside PyTorch's, and the rates for three losses with both factors."""
     golden = json.loads(GOLDEN.read_text())
     epochs = np.arange(config.epochs, dtype=np.float32)
-    steady, sooner = np.float32(config.falls)
+    steady, sooner = map(np.float32, config.falls)
     losses = {
         "falling": 2 * steady**epochs,
         "flat": np.ones_like(epochs),

@@ -18,12 +18,12 @@ from experiments.normalization._sigmoid_net import NORMED, PLAIN
 
 @pytest.mark.slow
 def test_the_walk_is_algorithm_1_in_double_precision():
-    results = walk.run(walk.SMOKE)
-    x = walk.BATCH.astype(np.float64)
-    normalised = (x - x.mean(0)) / np.sqrt(x.var(0) + walk.EPS)
+    results, config = walk.run(walk.SMOKE), walk.SMOKE
+    x, gamma, beta = (np.array(rows) for rows in (config.batch, config.gamma, config.beta))
+    normalised = (x - x.mean(0)) / np.sqrt(x.var(0) + config.eps)
     np.testing.assert_allclose(results["normalised"], normalised, atol=1e-6)
-    np.testing.assert_allclose(results["output"], walk.GAMMA * normalised + walk.BETA, atol=1e-6)
-    np.testing.assert_allclose(results["restored"], walk.BATCH, rtol=1e-6)
+    np.testing.assert_allclose(results["output"], gamma * normalised + beta, atol=1e-6)
+    np.testing.assert_allclose(results["restored"], x, rtol=1e-6)
     assert jnp.shape(results["kurtosis"]) == (2, 2)
 
 
