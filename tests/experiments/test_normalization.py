@@ -14,6 +14,7 @@ from experiments.normalization import is_the_corrected_variance_unbiased as unbi
 from experiments.normalization import what_does_batch_norm_compute as walk
 from experiments.normalization import which_axes_do_the_norms_average as axes
 from experiments.normalization._sigmoid_net import NORMED, PLAIN
+from jaxtricks import models
 
 
 @pytest.mark.slow
@@ -113,8 +114,9 @@ def test_a_regulariser_gains_less_by_the_difference_of_its_gains():
 
 @pytest.mark.slow
 def test_one_matrix_replaces_linear_layers_and_no_others():
-    for name, small in ((linear.LINEAR, True), (linear.RELU, False)):
-        net, x = linear.NETS[name], jax.random.normal(jax.random.key(0), (20, 2))
+    x = jax.random.normal(jax.random.key(0), (20, 2))
+    for activation, small in ((jax.nn.identity, True), (jax.nn.relu, False)):
+        net = models.MLP((8, 8, 2), activation=activation)
         params = net.init(jax.random.key(1), x, train=False)["params"]
         apart = linear.collapse(params, x, net.apply({"params": params}, x, train=False))
         assert (apart < 1e-5) == small
