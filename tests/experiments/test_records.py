@@ -127,7 +127,7 @@ def test_zigzag_is_one_number():
             jnp.array(start), jnp.array(kappa), 1e-6, 10_000
         )
         best = jnp.log2(jnp.array([[2 / (1 + kappa), 1.0]]))
-        tuned = float(_zigzag.zigzags(best, key[None], kappa, 10_000)["index"][0, 0])
+        tuned = float(_zigzag.zigzags(best, key[None], kappa, 10_000, 1e-6)["index"][0, 0])
     table = np.diag(np.sqrt([2.0, 2 * kappa]))  # of two examples: curvatures 1 and kappa
     config = do_unscaled_features_cause_zigzag.Config()
     whole = do_unscaled_features_cause_zigzag.detour(table, -table @ start, config)[0]

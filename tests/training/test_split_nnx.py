@@ -96,7 +96,7 @@ def test_it_learns_with_the_statistics_of_its_average_estimated_anew():
     hidden = average["params"]["hidden"]
     want = jnp.mean(rows @ hidden["kernel"] + hidden["bias"][None], axis=0)
     np.testing.assert_allclose(statistics["batch_stats"]["norm"]["mean"], want, rtol=1e-4)
-    with pytest.raises(ValueError, match="is the model one of nnx"):
+    with pytest.raises(ValueError, match="models of flax.nnx cannot be measured"):
         averaging.measure_batch_norm(
             lambda v, x: apply(v, x, train=False, rngs={}), average, images, 16
         )
