@@ -92,8 +92,8 @@ def standardize(
         )
     if math.prod(values.shape[place] for place in axes) <= ddof:
         raise ValueError(
-            f"ddof must be less than the number of values along axis, got {ddof} for examples of "
-            f"the shape {values.shape}."
+            f"examples must have more than ddof = {ddof} values along axis, got the shape "
+            f"{values.shape}."
         )
     mean = np.mean(values, axis=axis, dtype=np.float64, keepdims=True)
     std = np.std(values, axis=axis, dtype=np.float64, keepdims=True, ddof=ddof)

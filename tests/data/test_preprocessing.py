@@ -93,7 +93,11 @@ def test_one_hot_is_rows_of_the_identity():
         (lambda x: data.resize(x[:0], (5, 5)), ValueError, r"not empty, got .* \(0, 12, 10"),
         (lambda x: data.resize(x.astype(int), (5, 5)), TypeError, "uint8 or floating, got int"),
         (lambda x: data.zero_center(x, axis=4), ValueError, "axis must name axes .* got 4"),
-        (lambda x: data.zero_center(x[:0]), ValueError, "ddof must be less than the number of values"),
+        (
+            lambda x: data.zero_center(x[:0]),
+            ValueError,
+            "examples must have more than ddof = 0 values",
+        ),
         (lambda x: data.one_hot(np.array([0, 3]), 3), ValueError, r"in \[0, 3\), got 3"),
         (lambda x: data.one_hot(np.array([-1]), 3), ValueError, r"in \[0, 3\), got -1"),
         (
