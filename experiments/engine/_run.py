@@ -98,6 +98,8 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
         refuse_smaller(script, old, data_set=str(record["data_set"]))
     readable = from_json(to_json(results))
     verdicts = judged(script, readable)
+    if old and named_anew:
+        refuse_other_outcomes(old, verdicts)
     record["rule"] = script.rule
     record["plans"] = plans
     record["verdicts"] = [dataclasses.asdict(verdict) for verdict in verdicts]

@@ -211,6 +211,7 @@ def test_the_same_plan_may_be_run_again_and_give_other_numbers(tmp_path, monkeyp
         ({"run": lambda c: {"x": np.full(3, 2.0)}}, "the results are others than those"),
         ({"run": lambda c: {"x": np.full(3, 1.0001)}}, "the results are others than those"),
         ({"run": lambda c: {"y": np.full(3, 1.0)}}, "the results are others than those"),
+        ({"judge": lambda _: [judged(holding=False)]}, "was confirmed and would be refuted"),
         ({"PLANS": {"C-001": Plan({"rise": 0.1}, ("pos",))}}, "by another plan"),
         ({"Config": lambda: Named(value=2.0)}, "by another plan"),
     ],
