@@ -39,6 +39,7 @@ from experiments.engine import (
     over,
     paired,
 )
+from experiments.lab.rates import usable
 from jaxtricks.data import load
 from jaxtricks.optimizers import adam, scale_by_adam
 
@@ -188,9 +189,9 @@ def train(
 
 def largest_usable(results: dict[str, Any], key: str) -> np.ndarray:
     """Number of the largest usable rate, by seed; -1 where none is."""
-    usable = results["last"][key] < 0.5 * results["first"]
-    numbers = np.arange(len(usable))[:, None]
-    return np.where(usable, numbers, -1).max(axis=0)
+    trained = usable(results["first"], results["last"][key])
+    numbers = np.arange(len(trained))[:, None]
+    return np.where(trained, numbers, -1).max(axis=0)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:

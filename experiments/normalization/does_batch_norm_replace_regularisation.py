@@ -2,12 +2,12 @@
 
 The lecture (004:533). A ReLU network on 1,000 images of MNIST averaged to 14 x 14, drawn anew by
 each seed, a fifth of them with random labels, with batch norm and without; with dropout, with L2,
-and with neither. Without such labels L2 gains nothing there, and then batch norm cannot lessen it.
-For each of the six the learning rate, and the drop rate or the strength of L2, are the best of 24
-random draws, by validation error on other seeds. C-108: dropout must lower the test error by more
-points without batch norm than with it, and so must L2 (0.3 point matters). Both must gain 0.5 point
-or more without batch norm. That both networks are good ones shows on 4,000 images with right
-labels, after which they must get 93 % of the test right.
+and with neither. In the pilots L2 gained nothing without such labels, and then batch norm cannot
+lessen it. For each of the six the learning rate, and the drop rate or the strength of L2, are the
+best of 24 random draws, by validation error on other seeds. C-108: dropout must lower the test
+error by more points without batch norm than with it, and so must L2 (0.3 point matters). Both must
+gain 0.5 point or more without batch norm. That both networks are good ones shows on 4,000 images
+with right labels, after which they must get 93 % of the test right.
 
 Command: python -m experiments --only does_batch_norm_replace_regularisation    (CPU, about 25 min)
 """
