@@ -2,7 +2,7 @@
 
 Examples:
     python -m experiments                         all default figures into ./figures
-    python -m experiments --tier 2                and those that take minutes each
+    python -m experiments --tier 2                and those that take up to ten minutes each
     python -m experiments --tier 3                and the long studies, which go on after a kill
     python -m experiments --list                  what there is
     python -m experiments --only C-013 --only F-038
@@ -42,7 +42,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         type=int,
         choices=(1, 2, 3),
         default=1,
-        help="2: also scripts that take minutes; 3: also long studies, of hours",
+        help="2: also scripts of up to ten minutes; 3: also long studies, of hours",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument(

@@ -43,6 +43,7 @@ from jaxtricks.surfaces import least_squares, random_sparse_features
 
 FIGURES = ("F-096",)
 CLAIMS = ("C-031",)
+TIER = 2
 METHODS = ("gradient descent", "adagrad")
 
 

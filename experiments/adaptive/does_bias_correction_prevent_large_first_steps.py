@@ -46,6 +46,7 @@ from jaxtricks.optimizers import adam, scale_by_adam
 FIGURES = ("F-033",)
 CLAIMS = ("C-037",)
 ERRATA = ("E-64",)
+TIER = 2
 PLANS = {
     "C-037": Plan(
         effects={"step ratio over 1": 0.01, "octaves": 0.25},

@@ -39,6 +39,7 @@ from jaxtricks import data, models, optimizers, training
 
 FIGURES = ("F-013",)
 CLAIMS = ("C-002", "C-004")
+TIER = 2
 
 PRICES = {  # as printed, 000:129-177: yuan, and gigabytes where it says
     "GTX1060": (1789, ()),

@@ -43,6 +43,7 @@ from jaxtricks.data import epoch_order
 
 FIGURES = ("F-020",)
 CLAIMS = ("C-006",)
+TIER = 2
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,7 @@ from jaxtricks.regularizers import scale_weights
 FIGURES = ("F-063",)
 CLAIMS = ("C-072", "C-073")
 ERRATA = ("E-06",)
+TIER = 2
 
 RATES = (0.25, 0.5)
 ERRATUM_RATES = (0.2, 0.25, 0.5, 0.75, 0.8)

@@ -29,6 +29,7 @@ from jaxtricks.averaging import monte_carlo_predictions
 from jaxtricks.regularizers import Dropout
 
 FIGURES = ("F-064",)
+TIER = 2
 
 RATE, BATCH, LEARNING_RATE, SHOWN = 0.5, 32, 0.03, 4
 

@@ -82,9 +82,9 @@ class Script:
 
     @property
     def tier(self) -> int:
-        """1: part of the main job, which has 5 minutes for all figures; 2: left out of it, because
-        it takes minutes, or ten seconds and has no figure; 3: a study of over ten minutes, which
-        goes on after a kill."""
+        """1: part of the main job, which has 5 minutes for all; 2: left out of it, because it takes
+        over 20 seconds, or 10 and has no figure; 3: a study of over ten minutes, which goes on
+        after a kill. Animations of the notes' figures stay in the main job."""
         return getattr(self.module, "TIER", 1)
 
     @property

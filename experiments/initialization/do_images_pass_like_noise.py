@@ -19,6 +19,7 @@ from experiments.initialization import _ten_layers as ten_layers
 from jaxtricks import data
 
 FIGURES = ("F-017",)
+TIER = 2
 
 NAMES = ("N(0, 0.01), tanh", "N(0, 1), tanh", "Xavier, tanh", "He, ReLU")
 

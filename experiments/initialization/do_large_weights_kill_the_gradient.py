@@ -30,6 +30,7 @@ from jaxtricks import data, models, optimizers, training
 FIGURES = ("F-043",)
 CLAIMS = ("C-092", "C-093")
 ERRATA = ("E-54",)
+TIER = 2
 
 LARGE, XAVIER, SMALL = NAMES = ("N(0, 1), tanh", "Xavier, tanh", "N(0, 0.01), tanh")
 STARTS = {name: ten_layers.ARMS[name].initializer for name in NAMES}

@@ -21,6 +21,7 @@ from experiments.initialization import _ten_layers as ten_layers
 FIGURES = ("F-042",)
 CLAIMS = ("C-091",)
 ERRATA = ("E-09",)
+TIER = 2
 PLANS = {
     "C-091": Plan(
         effects={"log10 of layer 10 over 1": -2.0, "Xavier's": -1.0},

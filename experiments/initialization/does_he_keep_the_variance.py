@@ -42,6 +42,7 @@ from jaxtricks import initializers
 FIGURES = ("F-045", "F-046")
 CLAIMS = ("C-097", "C-098")
 ERRATA = ("E-07",)
+TIER = 2
 PLANS = {
     "C-097": Plan(
         effects={"log10 of layer 10 over 1": -1.0, "He's": 0.1},

@@ -19,6 +19,7 @@ from experiments.initialization import _ten_layers as ten_layers
 from experiments.initialization._ten_layers import ARMS, Config
 
 FIGURES = ("F-048",)
+TIER = 2
 
 SMOKE, FULL = ten_layers.SMOKE, ten_layers.FULL
 GAP = 0.072  # between names, as a share of the panel's height

@@ -38,6 +38,7 @@ from jaxtricks import models, optimizers, schedules
 from jaxtricks.averaging import cycle_ends
 
 CLAIMS = ("C-054",)
+TIER = 2
 PEAK, LOW, FIRST, CYCLES = 0.5, 0.005, 50, 4
 SHAPES = ((2, 1.0), (1, 0.5))  # factors of the cycles' lengths, and of both ends
 SHORT = 1e-3  # of an update before a cycle's end: the last that still belongs to it

@@ -40,6 +40,7 @@ from jaxtricks import data, optimizers, surfaces
 FIGURES = ("F-003",)
 CLAIMS = ("C-044",)
 ERRATA = ("E-90",)
+TIER = 2
 
 CURVATURES = (1.0, 20.0)  # the valley's
 STEEPEST = CURVATURES[1]

@@ -31,6 +31,7 @@ from experiments.lab import small_mlp as mlp
 from jaxtricks import data, optimizers, schedules
 
 CLAIMS = ("C-051",)
+TIER = 2
 PLANS = {"C-051": Plan()}
 
 LECTURES = (1000, 10_000)

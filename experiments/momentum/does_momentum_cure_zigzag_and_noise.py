@@ -48,6 +48,7 @@ from jaxtricks import optimizers, surfaces
 FIGURES = ("F-024",)
 CLAIMS = ("C-013",)
 ERRATA = ("E-85",)
+TIER = 2
 
 METRICS = {
     "index": ("path length over distance", "b"),

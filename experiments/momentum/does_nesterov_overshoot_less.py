@@ -54,6 +54,7 @@ from jaxtricks import surfaces
 FIGURES = ("F-027",)
 CLAIMS = ("C-022",)
 ERRATA = ("E-62",)
+TIER = 2
 
 PLANS = {
     "C-022": Plan(

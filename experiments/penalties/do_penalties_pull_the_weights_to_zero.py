@@ -42,6 +42,7 @@ from jaxtricks import schedules
 
 FIGURES = ("F-062",)
 CLAIMS = ("C-064",)
+TIER = 2
 
 NORMS = {"L1": 1, "L2": 2}
 EXAMPLES, FEATURES = 100, 30

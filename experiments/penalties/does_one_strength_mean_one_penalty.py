@@ -24,6 +24,7 @@ from experiments.engine import COLOURS, LITERAL, RIGHT, Verdict, demonstration, 
 from jaxtricks import optimizers, regularizers, surfaces
 
 ERRATA = ("E-22", "E-23")
+TIER = 2
 
 REDUCTIONS = {"sum": jnp.sum, "mean": jnp.mean}
 EXACT, CLEAR = 1e-9, 0.01

@@ -24,6 +24,7 @@ from jaxtricks import data, models, training, tuning
 
 FIGURES = ("F-075",)
 CLAIMS = ("C-142",)
+TIER = 2
 PLANS = {
     "C-142": Plan(
         effects={"loss": 1e-3, "large": 0.1},
