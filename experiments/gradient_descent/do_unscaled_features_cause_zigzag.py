@@ -30,7 +30,7 @@ from experiments.engine import (
     figure,
     usually,
 )
-from experiments.gradient_descent._tables import TABLES, read_table
+from experiments.lab.tables import TABLES, read_table
 from jaxtricks.data import standardize
 
 CLAIMS = ("C-025",)

@@ -9,6 +9,7 @@ from experiments.lab.race import Rule as Rule
 from experiments.lab.race import best as best
 from experiments.lab.race import held_back as held_back
 from experiments.lab.race import over as over
+from experiments.lab.race import prepared as prepared
 from experiments.lab.race import racer as racer
 from experiments.lab.race import tested as tested
 from experiments.lab.race import tune as tune

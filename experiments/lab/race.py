@@ -81,6 +81,17 @@ def tested(
         one = {name: np.asarray(values)[[trial]] for name, values in trials.items()}
         return {name: values[0] for name, values in over(run, one, judged, shared).items()}
 
+    return prepared(trials, losses, on_judged)
+
+
+def prepared(trials: Any, losses: np.ndarray, on_judged: Callable[[int], Any]) -> dict[str, Any]:
+    """As `tested`, where trials are run on the judged seeds each in its own way.
+
+    Args:
+        trials: hyper-parameters, a dict of arrays whose first axis is the trials.
+        losses: what is to be small, shape [trial, tuning seed].
+        on_judged: `trial -> results`, a dict of arrays whose first axis is the judged seeds.
+    """
     written = np.asarray(from_json(to_json(losses)))  # of equals `best` chooses the same one
     others = choose(written, trials, on_judged).others
     numbers = sorted(others)

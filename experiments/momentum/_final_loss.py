@@ -1,13 +1,10 @@
 """Where a noisy run ends, without keeping its path: for sweeps over many runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-
-from experiments.engine import Arm, tune
 
 DIVERGED = 1e6
 
@@ -39,36 +36,3 @@ def final_loss(
     (_, _, total), _ = jax.lax.scan(advance, first, jnp.arange(steps))
     loss = total / tail
     return jnp.where(jnp.isfinite(loss), jnp.minimum(loss, DIVERGED), DIVERGED)
-
-
-def at_best_rates(
-    key: jax.Array,
-    rule: Callable[[jax.Array, jax.Array], optax.GradientTransformation],
-    memories: Sequence[float],
-    rates: np.ndarray,
-    noisy: Callable[[jax.Array, jax.Array], jax.Array],
-    clean: Callable[[jax.Array], jax.Array],
-    start: jax.Array,
-    *,
-    steps: int,
-    tail: int,
-    tuning_seeds: int,
-    seeds: int,
-) -> dict[str, np.ndarray]:
-    """Tunes the rate of `rule(rate, memory)` for every memory, by `final_loss`.
-
-    Gives the mean losses of the "tuning" `[memory, rate]`, the "best rate" `[memory]` and, there,
-    the "loss" `[memory, seed]` on fresh seeds.
-    """
-
-    @jax.jit
-    def loss(key: jax.Array, trial: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return final_loss(rule(*trial), noisy, clean, start, key, steps=steps, tail=tail)
-
-    arms = {memory: Arm(loss, (rates, np.full_like(rates, memory))) for memory in memories}
-    tuned = tune(key, arms, tuning_seeds=tuning_seeds, seeds=seeds).values()
-    return {
-        "tuning": np.array([arm.tuning.mean(axis=1) for arm in tuned]),
-        "best rate": np.array([rates[arm.best] for arm in tuned]),
-        "loss": np.array([arm.tested for arm in tuned]),
-    }

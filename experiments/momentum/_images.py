@@ -23,14 +23,3 @@ def small_digit_table(count: int) -> tuple[jax.Array, jax.Array, str]:
     scaled = np.asarray(data.standardize(pixels).apply(pixels))
     inputs = np.concatenate([scaled, np.ones((len(scaled), 1), np.float32)], axis=1)
     return jnp.asarray(inputs), jnp.asarray(labels > 4, float), name
-
-
-def minibatch_loss(inputs: jax.Array, labels: jax.Array, batch_size: int):
-    """`(key, theta) -> loss` of logistic regression on examples drawn with replacement."""
-
-    def loss(key: jax.Array, theta: jax.Array) -> jax.Array:
-        rows = jax.random.randint(key, (batch_size,), 0, len(labels))
-        logits = inputs[rows] @ theta
-        return jnp.mean(jax.nn.softplus(logits) - labels[rows] * logits)
-
-    return loss

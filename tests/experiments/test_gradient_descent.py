@@ -11,7 +11,6 @@ import pytest
 from experiments.gradient_descent import (
     _low_gradient_points,
     _slow_places,
-    _tables,
     are_saddles_everywhere,
     do_unscaled_features_cause_zigzag,
     how_noisy_is_a_minibatch_path,
@@ -20,6 +19,7 @@ from experiments.gradient_descent import (
     where_does_descent_stand_still,
     where_does_the_gradient_point,
 )
+from experiments.lab import tables
 from experiments.lab.scenes import line_fit
 
 
@@ -159,6 +159,6 @@ def test_features_of_equal_range_make_no_detour():
 @pytest.mark.parametrize("name, shape", [("titanic", (1045, 6)), ("zoo", (101, 16))])
 def test_tables_have_numbers_only(name, shape):
     """Words of more than two kinds, names and columns that are mostly missing are left out."""
-    inputs, target = _tables.read_table(name)
+    inputs, target = tables.read_table(name)
     assert inputs.shape == shape and np.isfinite(inputs).all()
     assert target.mean() == pytest.approx(0, abs=1e-9) and target.std() == pytest.approx(1)
