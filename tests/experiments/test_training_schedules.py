@@ -2,16 +2,12 @@
 
 import re
 
-import jax
 import numpy as np
 import pytest
 
-from experiments import lab
 from experiments.learning_rate import can_too_high_a_first_rate_make_the_loss_grow as growing
 from experiments.learning_rate import do_decaying_schedules_beat_the_best_constant_rate as decaying
 from experiments.learning_rate import does_cutting_the_rate_make_the_loss_jump as cutting
-from experiments.learning_rate import does_warmup_permit_larger_rates as warmup
-from jaxtricks import models
 
 
 def test_every_decaying_shape_begins_at_one_and_never_rises():
@@ -58,40 +54,7 @@ def test_windows_are_means_of_their_blocks():
     np.testing.assert_allclose(cutting.windows(blocks), 5 * np.arange(32) + 2)
 
 
-def test_warmups_reach_the_peak_after_their_length():
-    peaks = np.array([0.4, 0.8], np.float32)
-    tables = np.asarray(warmup.rate_tables(peaks, 50, 5, 20))
-    none, short, long, constant = np.split(tables, [2, 4, 6])
-    np.testing.assert_allclose(none, np.repeat(peaks[:, None], 50, axis=1))
-    np.testing.assert_allclose(short[:, [0, 3, 4, 49]], peaks[:, None] * [0.2, 0.8, 1, 1])
-    np.testing.assert_allclose(long[:, [0, 9, 19, 49]], peaks[:, None] * [0.05, 0.5, 1, 1])
-    np.testing.assert_allclose(constant[0, [0, 19, 20]], [0.0125, 0.0125, 0.8])
-
-
 def test_slope_of_an_exponential_is_its_exponent_and_the_ceiling_counts_as_risen():
     losses = np.minimum(10.0 ** (0.25 * np.arange(21)), growing.WORST)[None]
     assert growing.slopes(losses) == pytest.approx(0.25)
     assert growing.rises(np.array([[1.0, 2.0, 1.0, 1e6, 1e6]])) == pytest.approx(0.75)
-
-
-def test_the_rate_above_all_that_train_is_too_high():
-    ends = {0.2: 2.2, 0.4: 0.3, 0.8: 1.0, 1.6: 2.3}  # the smallest is only slow
-    arm = {"early": np.full((4, 1, 20), 2.4), "end": np.array([*ends.values()])[:, None]}
-    assert warmup.trains(arm)[:, 0].tolist() == [False, True, True, False]
-    assert warmup.too_high({"none": arm}) == 3
-    assert warmup.largest_peak(arm, np.array([*ends])) == pytest.approx([0.8])
-
-
-@pytest.mark.slow
-def test_standing_still_both_batch_sizes_see_the_same_examples():
-    """At rate 0 the means of 8 small batches are those of the large one, on the same weights."""
-    fit, _, test, _ = lab.split("digits", 2500, validation=0)
-    rates, model = np.zeros(4, np.float32), models.MLP((8, 10))
-    train = jax.jit(warmup.train, static_argnames=("model", "batch", "parts"))
-    runs = [
-        train(jax.random.key(2), rates, fit, test, model=model, batch=256 // parts, parts=parts)
-        for parts in (8, 1)
-    ]
-    for name in runs[0]:
-        np.testing.assert_allclose(runs[0][name], runs[1][name], rtol=1e-5, err_msg=name)
-    assert len(set(np.asarray(runs[0]["early"]).tolist())) == 4

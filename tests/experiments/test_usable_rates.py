@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from experiments.lab import rates
+from experiments.learning_rate import _warmups as warmups
+from experiments.learning_rate import does_warmup_permit_larger_rates as warm
+from experiments.learning_rate._warmups import KINDS, LINEAR, NONE, Budget
 from experiments.normalization import _rate_runs as runs
 from experiments.normalization import how_large_a_rate_does_batch_norm_allow as norm
 from experiments.normalization._sigmoid_net import NORMED, PLAIN
@@ -121,3 +124,38 @@ def test_a_run_that_never_arrives_is_judged_by_ranks():
     steps[0] = 10_000
     (part,) = [p for v in norm.judge(planted(normed=steps)) for p in v.parts if "best" in p.text]
     assert part.estimate == pytest.approx(np.log10(700 / 1500), abs=0.02)  # the mean is -0.21
+
+
+def test_warmups_reach_the_peak_after_their_length():
+    none, constant, linear = (warmups.table(kind, 0.8, Budget(8, 50, 20), 0.0125) for kind in KINDS)
+    np.testing.assert_allclose(none, np.full(50, 0.8), rtol=1e-6)
+    np.testing.assert_allclose(constant, [0.0125] * 20 + [0.8] * 30, rtol=1e-6)
+    np.testing.assert_allclose(linear[[0, 9, 19, 20, 49]], [0.04, 0.4, 0.8, 0.8, 0.8], rtol=1e-6)
+
+
+def warmed(octaves):
+    """Results in which a linear warmup gains so many octaves."""
+    limits = np.linspace(1.4, 1.6, SEEDS)
+    arms = {NONE: grid(limits), LINEAR: grid(limits[::-1] + octaves)}
+    found = {"errors": np.full((SEEDS, 4), 5.0), "test": np.full(SEEDS, 6.0)}
+    names = [f"{kind}, {place}" for kind in KINDS for place in (warm.JUDGE, warm.GOYAL)]
+    return {
+        "data_set": "mnist",
+        "images": 4000,
+        "config": dataclasses.asdict(warm.Config()),
+        "grid": {kind: arm | {"test": arm["last"]} for kind, arm in arms.items()},
+        "high": warm.too_high(arms[NONE]),
+        "rule": 0.8,
+        "curves": dict.fromkeys([*names, warm.SMALL], found),
+    }
+
+
+@pytest.mark.parametrize(
+    "octaves, outcome",
+    [(1.0, "confirmed"), (0.0, "no difference"), (-0.5, "refuted"), (2.5, "undecided")],
+)
+def test_warmup_is_judged_by_the_octaves_it_gains(octaves, outcome):
+    results = warmed(octaves)
+    (verdict,) = warm.judge(results)
+    assert verdict.outcome == outcome
+    assert results["high"] > 2 ** rates.largest_usable(results["grid"][NONE]).max()
