@@ -118,10 +118,10 @@ def mean_activation(
     The estimate is $\frac{1}{S} \sum_{s \le S} a(u_s)$ with $u_s \sim N(\mu, \sigma^2)$, drawn
     independently for each unit. With the moments of `drop_connect_moments` this is the inference of
     the DropConnect paper, which estimates the mean of $a$ over all masks. Evaluation with the mean
-    weights gives $a$ of the mean instead, which is at most that mean if $a$ is convex, as ReLU is.
-    Two errors remain. One is the standard error of the estimate, which is the standard deviation of
-    $a(u)$ divided by $\sqrt{S}$. The other is that the units are not exactly normally distributed;
-    it falls with the number of inputs.
+    weights instead gives $a$ of the mean output, which is at most the mean of $a$ if $a$ is convex,
+    as ReLU is. Two errors remain. One is the standard error of the estimate, which is the standard
+    deviation of $a(u)$ divided by $\sqrt{S}$. The other is that the units are not exactly normally
+    distributed; it falls with the number of inputs.
 
     Args:
         key: random key of the samples.

@@ -20,9 +20,8 @@ def scale_weights(variables: Mapping[str, PyTree], rates: Mapping[str, Any]) -> 
     multiply the unit are scaled by $1 - p$. The network without dropout layers then computes what
     the network with `Dropout(p, inverted=False)` computes in evaluation. In `models.Sequential` the
     layers are named by their positions, so removing a dropout layer would rename those after it.
-    There keep the dropout layers with a rate of 0; with the old rate they would scale a second
-    time. Biases are not scaled, because they have no input to drop. A network with inverted dropout
-    needs no scaling.
+    Set its rate to 0 there instead; with the old rate it would scale a second time. Biases are not
+    scaled, because they have no input to drop. A network with inverted dropout needs no scaling.
 
     Args:
         variables: Flax's variables, with the collection `"params"`.
