@@ -61,8 +61,8 @@ def retrain(
             JAX numbers are traced; Python numbers and all other values are static.
         shared: further arguments of `run`.
         epochs: the number of epochs to train, if `run` takes `position` and `epochs` as in a search
-            with `rungs`; the call is `run(key, hyper_parameters, None, epochs, *shared)`. None if
-            `run` takes no such arguments.
+            with `rungs`; the call is `run(key, hyper_parameters, None, epochs, *shared)` and
+            returns `(results, position)`. None if `run` takes no such arguments.
         by: the name of the result whose mean is computed; of a curve, the last value counts.
         level: confidence level of the interval, between 0 and 1, both excluded.
 

@@ -102,10 +102,11 @@ def search(
             after each call.
         folder: the folder for the results, created if missing. They are in `search.jsonl`, one line
             per trial; with `rungs` the folder also holds the positions of the trials. None stores
-            nothing. On resuming, the key, hyper-parameters, `shared` and rungs must be those of the
-            search in the folder; static values are compared by text, functions by module and name,
-            other values by `repr`. `run` and what it closes over are not compared: after changing
-            `run`, use another folder, or the results of the old function are returned.
+            nothing. On resuming, the key, hyper-parameters, `shared` and `rungs` must be those of
+            the search in the folder, and with `rungs` also `by`, `largest` and `reduction`. Static
+            values are compared by text, functions by module and name, other values by `repr`. `run`
+            and what it closes over are not compared: after changing `run`, use another folder, or
+            the results of the old function are returned.
         resume: whether to continue the search in the folder, if there is one. Finished trials are
             not run again. Without rungs the number of trials may change.
         progress: whether to print a line to standard error after each chunk.
