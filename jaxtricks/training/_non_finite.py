@@ -37,7 +37,7 @@ class NonFiniteError(FloatingPointError):
         super().__init__(
             f"{place}; learning rate {rate}. The error's `state` is {state_is}. The learning rate "
             "may be too high, or an example may be wrong: a label that is negative or not below "
-            "the number of logits makes the loss NaN; `classes` of `fit` finds such labels."
+            "the number of logits makes the loss NaN; `fit(..., classes=...)` finds such labels."
         )
         self.step = step
         self.learning_rate = learning_rate

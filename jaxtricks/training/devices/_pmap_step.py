@@ -23,7 +23,7 @@ from jaxtricks.training.devices._sharding import (
 
 
 def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) -> TrainStep:
-    """Compiles a step by `jax.pmap`: each device has a share of the batch and its own draws.
+    """Compiles a step by `jax.pmap`: each device has its own part of the batch and random draws.
 
     Pass the whole batch, without an axis of devices: the step divides its rows. Gradients and
     metrics are summed over the devices. Batch-norm statistics are those of the whole batch only if

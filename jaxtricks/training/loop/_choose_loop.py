@@ -11,8 +11,8 @@ def choose_loop(program: Any) -> Literal["scan", "host"]:
     One `jax.lax.scan` per epoch is faster, with one exception: on a CPU the gradient of XLA's own
     convolution (`jax.lax.conv_general_dilated`, which `flax.linen.Conv` uses) is many times slower
     inside a loop than outside. The numbers are in `paper_figs/performance.md`. The exception does
-    not concern `models.Conv`, which avoids that operation on a CPU. Both ways give the same
-    results.
+    not concern `models.Conv`, which by default avoids that operation on a CPU. Both ways give the
+    same results.
 
     Args:
         program: the traced step, from `jax.make_jaxpr(step)(state, batch, key)`.

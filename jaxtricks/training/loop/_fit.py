@@ -97,9 +97,10 @@ def fit(
         plateau: a control rule that sets the factor by which updates are multiplied, such as
             `control.plateau()`.
         stopping: a control rule that ends the run, such as `control.early_stopping(5)`; it must
-            observe a single metric. If a run that it has ended is resumed, nothing is trained, and
-            a warning says so. None means `control.keep_best()`, which never ends the run; for an
-            accuracy pass `control.keep_best(mode="max")`.
+            observe a single metric, unlike `control.progress_quotient`. If a run that it has ended
+            is resumed, nothing is trained, and a warning says so. None means `control.keep_best()`
+            in the mode of `plateau`, which never ends the run; for an accuracy without `plateau`
+            pass `control.keep_best(mode="max")`.
         monitor: the name of the validation metric that both rules observe and that chooses the best
             checkpoint. It is compared in float32: a relative change below 6e-8 counts as none.
         loop: `"scan"` runs an epoch as one program on examples that are on the device; `"host"`
