@@ -36,6 +36,7 @@ from experiments.engine._results import (
     write_record,
 )
 from experiments.engine._script import Script
+from experiments.engine._trials import seconds_so_far
 
 OUR_PAGES = {
     "README.md": rb"\A# Ledger",
@@ -71,11 +72,12 @@ def run_script(script: Script, preset: str, out: Path, *, force: bool = False) -
         named_anew = only_names_more(script, old, dataclasses.asdict(config), preset)
         if not named_anew:
             refuse_other_plans(script, old, plans, preset)
+    earlier = seconds_so_far(script.trials(out, config))
     compile_before, start = _compile_seconds[0], time.perf_counter()
     results = script.run(config, out)
     if not isinstance(results, dict):
         raise TypeError(f"{script.name}: run must return a dict, got {results!r}.")
-    wall = time.perf_counter() - start
+    wall = earlier + time.perf_counter() - start
     check_finite(results, script.non_finite)
     if old and named_anew:
         refuse_other_results(script, old, results)

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ def finish(
     """Runs the trials that are not in the file yet, and gives the results of all by name.
 
     Every finished trial is a line, on the disk before the next begins: its name, the SHA-256 of its
-    settings, its results, and the SHA-256 of these. A torn or damaged line is run again, and so is
-    a trial whose settings have changed.
+    settings, its results, the SHA-256 of these, and the seconds that it took. A torn or damaged
+    line is run again, and so is a trial whose settings have changed.
 
     A script whose `run(config, trials)` takes a path gets one in the output folder, another for
     every configuration; the file is deleted when the record is written. The code is no part of what
@@ -52,14 +53,20 @@ def finish(
     keys = {name: (name, _hash(settings)) for name, settings in trials.items()}
     for name, key in keys.items():
         if key not in done:
+            start = time.perf_counter()
             done[key] = to_json(run(trials[name]))
-            _append(path, name, key[1], done[key])
+            _append(path, name, key[1], done[key], time.perf_counter() - start)
     return {name: from_json(done[key]) for name, key in keys.items()}
 
 
-def _append(path: Path, name: str, settings: str, results: Any) -> None:
-    sha256 = _hash(results)
-    line = {"trial": name, "settings": settings, "results": results, "sha256": sha256}
+def seconds_so_far(path: Path) -> float:
+    """Seconds that the finished trials of a study took, in this run or in earlier ones."""
+    return sum(row["seconds"] for row in _whole_lines(path))
+
+
+def _append(path: Path, name: str, settings: str, results: Any, seconds: float) -> None:
+    line = {"trial": name, "settings": settings, "results": results, "sha256": _hash(results)}
+    line["seconds"] = round(seconds, 2)
     whole = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")  # the last one was torn
     with path.open("a", encoding="utf-8") as file:
         file.write("\n" * whole + json.dumps(line, ensure_ascii=False) + "\n")
@@ -68,16 +75,18 @@ def _append(path: Path, name: str, settings: str, results: Any) -> None:
 
 
 def _read(path: Path) -> dict[tuple[str, str], Any]:
-    done = {}
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    for line in lines:
+    return {(row["trial"], row["settings"]): row["results"] for row in _whole_lines(path)}
+
+
+def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines that are neither torn nor damaged."""
+    for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
             row = json.loads(line)
-            if row["sha256"] == _hash(row["results"]):
-                done[row["trial"], row["settings"]] = row["results"]
+            if row["sha256"] == _hash(row["results"]) and {"trial", "settings"} <= row.keys():
+                yield row | {"seconds": float(row.get("seconds", 0))}
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-    return done
 
 
 def _hash(value: Any) -> str:

@@ -15,6 +15,7 @@ from experiments.lab.race import tune as tune
 from experiments.lab.recipes import Recipe as Recipe
 from experiments.lab.recipes import large_fully_connected as large_fully_connected
 from experiments.lab.recipes import small_data as small_data
+from experiments.lab.starts import one_of as one_of
 from experiments.lab.train import error_at_once as error_at_once
 from experiments.lab.train import first_variables as first_variables
 from experiments.lab.train import measure as measure

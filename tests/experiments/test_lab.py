@@ -261,3 +261,10 @@ def test_equal_losses_are_chosen_alike_before_and_after_they_are_written():
     arm = lab.tested(run, trials, losses, judged=keys)
     found = lab.best(from_json(to_json(arm)))
     assert found.best == 0 and set(found.others) == set(map(int, arm["numbers"]))
+
+
+def test_one_of_several_starts_is_the_start_of_that_number():
+    starts = [jax.nn.initializers.constant(2.0), jax.nn.initializers.normal(1.0)]
+    draw = jax.jit(lambda number: lab.one_of(starts, number)(KEYS[0], (3, 4), jnp.float32))
+    for number, start in enumerate(starts):
+        np.testing.assert_allclose(draw(number), start(KEYS[0], (3, 4), jnp.float32), rtol=1e-6)
