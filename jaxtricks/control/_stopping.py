@@ -134,4 +134,7 @@ def stopping(
 
 def _check_variables(variables: PyTree | None, keep_best: bool) -> None:
     if keep_best and variables is None:
-        raise ValueError("variables must be given to keep the best model; or set keep_best=False.")
+        raise ValueError(
+            "variables must be given to keep the best model "
+            "(a stopping rule with keep_best=False needs none)."
+        )

@@ -37,6 +37,7 @@ def fan_out(
     Raises:
         ValueError: `gain` is negative or not finite, `distribution` is unknown, or `groups` is less
             than 1; when the initializer is called, the shape is not that of a kernel (see `fans`).
+        TypeError: `groups`, or an axis of the kernel, is traced or not an integer.
 
     Example:
         >>> import jax

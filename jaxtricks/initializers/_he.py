@@ -46,6 +46,7 @@ def he(
         ValueError: `mode` or `distribution` is unknown, `negative_slope` is not finite, or `groups`
             is less than 1; when the initializer is called, the shape is not that of a kernel (see
             `fans`).
+        TypeError: `groups`, or an axis of the kernel, is traced or not an integer.
 
     Example:
         >>> import jax

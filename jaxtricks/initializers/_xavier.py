@@ -44,6 +44,7 @@ def xavier(
     Raises:
         ValueError: `gain` is negative or not finite, `distribution` is unknown, or `groups` is less
             than 1; when the initializer is called, the shape is not that of a kernel (see `fans`).
+        TypeError: `groups`, or an axis of the kernel, is traced or not an integer.
 
     Example:
         >>> import jax
