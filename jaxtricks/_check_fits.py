@@ -18,7 +18,8 @@ def check_rows_fit(rows: Mapping[str, Any], *, numbers: Any = None) -> None:
 
     Args:
         rows: a dict of arrays, or of trees of arrays, whose first axis is the example.
-        numbers: the numbers of the examples in the rows, for the message; None counts the rows.
+        numbers: for each row, the number of its example in the data set, for the message; with
+            None, the message names the number of the row.
 
     Raises:
         ValueError: a value does not fit; the message names the value and its example.

@@ -17,10 +17,11 @@ from jaxtricks._regular_file import read_regular
 
 
 def write_checked(file: Path, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
-    """Writes arrays and their SHA-256 checksum to an uncompressed `.npz` file; makes its folder.
+    """Writes arrays and their SHA-256 checksum to an uncompressed `.npz` file.
 
-    The file gets its name only when it is complete, and then replaces an older file. A process
-    that is killed while it writes leaves a file of another name, which nothing reads.
+    Its folder is made if it is missing. The file gets its name only when it is complete, and then
+    replaces an older file. A process that is killed while it writes leaves a file of another name,
+    which nothing reads.
 
     Raises:
         OSError: the file cannot be written; an older file is kept.

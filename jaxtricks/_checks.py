@@ -120,7 +120,7 @@ def check_pair(name: str, value: object) -> None:
     """Checks a tuple or list of two elements.
 
     Raises:
-        TypeError: `value` is not one.
+        TypeError: `value` is not a tuple or list, or has another number of elements.
 
     Example:
         >>> check_pair("betas", 0.9)
@@ -136,8 +136,8 @@ def check_integer(
 ) -> None:
     """Checks an integer within bounds; a tracer passes.
 
-    Numbers of updates or examples and sizes of arrays are at most the largest int32, because JAX
-    counts in int32, and a larger array ends the process instead of raising an error.
+    The default of `high` is the largest int32, because JAX counts updates and examples in int32,
+    and a larger array would end the process instead of raising an error.
 
     Raises:
         TypeError: `value` is not an integer; a float such as 3.0 is refused.

@@ -2,8 +2,8 @@
 
 Plain float32 gives `0.99997**300_000` with an error of 0.6 %, because the rounding error of 0.99997
 is raised to the same power; counts over `2**24` are rounded too. Here a count is split into two
-numbers that float32 holds exactly, and a base known in float64 into a float32 number near it and
-the factor that remains.
+numbers that float32 holds exactly. A base that is known in float64 is split into a float32 number
+near it and the remaining factor.
 """
 
 import jax

@@ -12,18 +12,18 @@ from jaxtricks._types import ArrayLike, ScalarLike
 
 
 def counted(formula: Callable[[Array], ScalarLike]) -> Callable[[ArrayLike], Float[Array, "..."]]:
-    """Makes a schedule from a formula for one count. The schedule checks counts and takes arrays.
+    """Makes a schedule from a formula for one count, the number of finished updates.
 
-    The formula receives a scalar, which is int32 or float32 whatever the dtype of the count. The
-    schedule returns float32 in the shape of the count; for an array, it applies the formula to
-    each entry.
+    The schedule checks its argument, which may be an array of counts. The formula receives a
+    scalar, which is int32 or float32 whatever the dtype of the count. The schedule returns float32
+    in the shape of the count; for an array, it applies the formula to each entry.
 
     Raises:
         TypeError: when the schedule is called, the count is not a real number or an array of real
             numbers; lists are refused.
         ValueError: when the schedule is called, a count is negative, above the largest int32 or
             NaN. Integer JAX arrays are not checked, because reading one would wait for the device;
-            larger integers count as the largest int32.
+            in them, a count above the largest int32 is replaced by the largest int32.
 
     Example:
         >>> rate = counted(lambda count: 0.5**count)

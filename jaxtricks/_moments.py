@@ -81,7 +81,7 @@ def average(moment: PyTree, updates: PyTree, decay: ScalarLike) -> PyTree:
     reason is that 0.999 itself is off by 1.3e-8 in float32, which adds up to 1e-5 of $m$ in a
     thousand updates. Where $g - m$ is infinite, because a square overflowed or two huge numbers
     have opposite signs, the plain sum is used, which has no $\infty - \infty$. An infinite second
-    moment then stays infinite, and the rule divides by it.
+    moment then stays infinite instead of becoming NaN, and the rule can divide by it.
     """
     decay = scalar(decay)
     return weighted_mean(moment, updates, share=1 - decay, decay=decay)

@@ -8,9 +8,9 @@ from jaxtricks._tree_checks import check_same_tree
 
 
 def check_own_state(name: str, trainer: Any, state: Any) -> None:
-    """Checks that the optimizer state in `state` is one of the update rule of `trainer`.
+    """Checks that the optimizer state in `state` has the form that the trainer's optimizer makes.
 
-    The state of another update rule would raise an unclear error inside the rule.
+    The state of another optimizer would raise an unclear error inside the optimizer.
 
     Raises:
         ValueError: the optimizer state has another structure or other shapes than the one that

@@ -14,7 +14,9 @@ Mask = TypeAliasType("Mask", PyTree | Callable[[PyTree], PyTree] | None)
 
 
 def expand_prefix(name: str, prefix: PyTree, tree: PyTree) -> PyTree:
-    """Returns a tree like `tree`, each leaf replaced by the leaf of `prefix` at or above its place.
+    """Returns a tree like `tree` in which each leaf has the value that `prefix` gives it.
+
+    A leaf of `prefix` gives its value to all leaves of `tree` at or below the same path.
 
     Raises:
         ValueError: `prefix`, called `name` in the message, is not a prefix of `tree`.

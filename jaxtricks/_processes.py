@@ -1,4 +1,4 @@
-"""Functions that all processes of `jax.distributed` call together; one process works too."""
+"""Functions that all processes of `jax.distributed` call together, also if there is only one."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The fractions of a number of updates that are over and left, and curves between two values."""
+"""How much of a number of updates is over and how much is left, and curves between two values."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -9,11 +9,11 @@ from jaxtricks._types import ScalarLike
 def cosine_between(
     initial: ScalarLike, final: ScalarLike, done: Float[Array, "*dims"], left: Float[Array, "*dims"]
 ) -> Float[Array, "*dims"]:
-    """Returns half a cosine wave from `initial` to `final`, at the fractions `done` and `left`.
+    """Returns half a cosine wave from `initial`, where `done` is 0, to `final`, where it is 1.
 
     It is `final + (initial - final) * (1 + cos(pi * done)) / 2`. It is computed with the weights
     `sin(pi / 2 * left)**2` and `sin(pi / 2 * done)**2`, because the formula with differences loses
-    digits near the end.
+    digits near the end. `progress` computes `done` and `left`, which is 1 - `done`.
 
     Example:
         >>> done = jnp.array([0.0, 0.25, 0.5, 1.0])
@@ -31,7 +31,7 @@ def polynomial_between(
     left: Float[Array, "*dims"],
     power: ScalarLike,
 ) -> Float[Array, "*dims"]:
-    """Returns `final + (initial - final) * left**power`, at the fractions `done` and `left`.
+    """Returns `final + (initial - final) * left**power`; `done` and `left` are from `progress`.
 
     It is computed as `initial * left**power + final * (1 - left**power)`, and the second weight is
     computed without the difference, which would lose digits.
@@ -51,10 +51,11 @@ def polynomial_between(
 
 
 def progress(count: Array, total: ScalarLike) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Returns the fractions of `total` that are over and left at `count`; their sum is 1.
+    """Returns which fraction of `total` updates is over at `count`, and which is left.
 
-    The number of updates left is computed in integers, so that both fractions keep all their digits
-    at both ends, while `1 - done` would lose digits. If `total` is 0, everything is over.
+    Their sum is 1. The number of updates left is computed in integers, so that both fractions keep
+    all their digits at both ends, while `1 - done` would lose digits. If `total` is 0, everything
+    is over.
 
     Example:
         >>> [tuple(map(float, progress(jnp.int32(count), 4))) for count in (0, 1, 4, 9)]

@@ -1,4 +1,4 @@
-"""The axes along which the statistics of a normalization layer vary."""
+"""The axes along which the statistics of a normalization layer vary, such as the channels."""
 
 
 def statistics_axes(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from jaxtricks._types import ScalarLike
 
 
 def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike], Bool[Array, ""]]:
-    """Makes a function that tells whether update `count` is the last one of its cycle.
+    """Makes a function that tells whether an update is the last one of its learning-rate cycle.
 
     The cycles are those of `schedules.cosine_restarts(rate, first_steps, multiplier=multiplier)`:
     in the last update of a cycle the learning rate is near its lowest value, and in the next one it
@@ -21,8 +21,8 @@ def cycle_ends(first_steps: int, *, multiplier: int = 1) -> Callable[[ScalarLike
         multiplier: length of each cycle divided by the length of the cycle before, at least 1.
 
     Returns:
-        A function of `count`, counted from 0, whose value is a boolean scalar. It is exact for
-        every `count` up to the largest int32.
+        A function of `count`, the number of the update counted from 0, whose value is a boolean
+        scalar. It is exact for every `count` up to the largest int32.
 
     Raises:
         ValueError: `first_steps` or `multiplier` is under 1.

@@ -51,7 +51,7 @@ def exponential_average(
             PyTorch's `AveragedModel`), instead of zeros. The weights then add up to 1 without
             debiasing, and the first parameters have the weight $\beta^{t-1}$.
         start: number of updates before averaging begins, at least 0. Until then the output is the
-            latest parameters.
+            latest parameters; $t$ counts the updates after that.
 
     Raises:
         ValueError: `decay` or `start` is out of range; in `update`, the structure or shapes of

@@ -47,7 +47,7 @@ def monte_carlo_predictions(
     is taken through them.
 
     Args:
-        key: split into one key for each pass.
+        key: a typed random key, which is split into one key for each pass.
         apply: `(key, variables, x) -> logits`: runs the model in training mode, such as
             `lambda key, v, x: model.apply(v, x, train=True, rngs={"dropout": key})`. Batch norm in
             training mode normalises by the batch `x`; a model with batch norm must therefore run

@@ -30,25 +30,26 @@ def recalibrate_batch_norm(
     r"""Re-estimates batch-norm statistics for given weights from training batches.
 
     The new statistics are means over the batches $b$ with equal weights:
-    $\mu = \mathrm{mean}_b\, \mu_b$ and $\sigma^2 = \mathrm{mean}_b\, \sigma_b^2$. Use it for
+    $\mu = \mathrm{mean}_b\, \mu_b$ and $\sigma^2 = \mathrm{mean}_b\, \sigma_b^2$. Use this for
     averaged weights, because the statistics from training belong to other weights. The model runs
     once over the batches in training mode, where each layer normalises by the batch, so one pass
-    estimates all layers. Training can continue from the new statistics.
+    estimates the statistics of all layers. Training can continue from the new statistics.
 
     It works for every layer that stores floating statistics $r$ in the collection `"batch_stats"`,
-    does not use them in training, and updates them by $r \leftarrow d r + (1 - d) b$, such as
-    `flax.linen.BatchNorm`. The factor $d$ is found by running a batch from a huge $r$, which makes
-    $b$ negligible; $b$ is found by running each batch from $r = 0$. The relative error of the
-    estimate is about $10^{-7} / (1 - d)$. A statistic that the model does not update ($d = 1$) and
-    integers in the collection stay unchanged. For a model without the collection the other
-    collections are returned unchanged, and `apply` is not called.
+    does not use them in training, and updates them by $r \leftarrow d r + (1 - d) s$ with the
+    statistic $s$ of the batch, such as `flax.linen.BatchNorm`. The factor $d$ is found by running
+    the first batch from a huge $r$, which makes $s$ negligible; each $s$ is found by running its
+    batch from $r = 0$. The relative error of the estimate is about $10^{-7} / (1 - d)$. Statistics
+    that the model does not update ($d = 1$) and integers in the collection stay unchanged. If there
+    is no collection `"batch_stats"`, the other collections are returned unchanged, and `apply` is
+    not called.
 
     Args:
         apply: `(variables, batch) -> model state`: runs the model in training mode and returns the
             collections that it updated.
         variables: `"params"` and the model's other collections.
         examples: a tree of arrays whose first axis is the example, preprocessed as in training and
-            in random order: within a batch sorted by class the variance is too small.
+            in random order: if they are sorted by class, the variance within a batch is too small.
         batch_size: the batch size of training. Examples beyond the last full batch are not used.
         unbiased: whether to multiply the variance of each `flax.linen.BatchNorm` and
             `normalization.BatchNorm` by $N / (N - 1)$, where $N$ is the number of values per
@@ -198,7 +199,7 @@ def _bessel(apply: Callable, variables: Mapping[str, PyTree], batch: Callable) -
         jax.eval_shape(lambda variables: apply(variables, batch(0)), variables)
     if not found:
         raise ValueError(
-            "unbiased found no BatchNorm of flax.linen or of jaxtricks; models of flax.nnx do not "
-            "support it."
+            "unbiased found no BatchNorm of flax.linen or of jaxtricks to correct; models of "
+            "flax.nnx do not support unbiased=True."
         )
     return traverse_util.unflatten_dict(flat)

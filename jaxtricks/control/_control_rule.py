@@ -9,9 +9,9 @@ from jaxtyping import PyTree
 class ControlRule(NamedTuple):
     """A state machine that watches a metric, as a pair of pure functions.
 
-    It does what callbacks do by changing objects. Its state is a pytree of arrays whose structure,
-    shapes and dtypes never change, so a rule can be carried through `scan`, run many times with
-    `vmap`, compiled, and saved with the parameters.
+    It does the work of a callback, but changes no object. Its state is a pytree of arrays whose
+    structure, shapes and dtypes never change. A rule can therefore run inside `jit`, `scan` and
+    `vmap`, and its state can be saved with the parameters.
 
     Attributes:
         init: `init(variables=None) -> state`. A rule that keeps the best model needs the

@@ -22,8 +22,8 @@ def early_stopping(
 ) -> ControlRule:
     r"""Stops after more than `patience` observations in a row without a new best.
 
-    A new best is better than the previous best by more than `min_delta`.
-    `update(value, state, variables)` returns whether to stop, and a `StoppingState` with
+    A new best is better than the previous best by more than `min_delta`; any other observation is
+    bad. `update(value, state, variables)` returns whether to stop, and a `StoppingState` with
     `best_value`, `best_observation` and `best_variables`. Use the best model and not the last one,
     which has been trained for `patience` + 1 observations more, or train again for
     `best_observation` epochs.
@@ -31,14 +31,14 @@ def early_stopping(
     Args:
         patience: number of bad observations in a row that are tolerated, at least 0. With 0 the
             first observation that is not a new best stops the run. Keras stops at bad observation
-            number `patience`, so give one less here (its 0 acts like its 1).
+            number `patience`, so give one less here than there. In Keras, 0 acts like 1.
         min_delta: $\delta$, at least 0.
         threshold_mode: the margin by which a new best must beat the best value so far, $b$:
             $\delta$ ("abs"), $\delta |b|$ ("signed"), or $\delta b$ ("rel", whose sign is wrong
             where $b < 0$, as in PyTorch's `ReduceLROnPlateau`).
-        start_from: number of first observations that are ignored, at least 0: none of them is bad
-            or becomes the best. If no more follow, `best_observation` is 0, and the best variables
-            are those given to `init`. Keras calls it `start_from_epoch`.
+        start_from: number of observations at the start that are ignored, at least 0: none of them
+            is bad or becomes the best. If the run ends with them, `best_observation` is 0, and the
+            best variables are those given to `init`. Keras calls it `start_from_epoch`.
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
         keep_best: whether the state stores the best variables, which are as large as the model. If
             False, `variables` are not needed.

@@ -24,16 +24,16 @@ def loss_percent(progress: Progress) -> Float[Array, ""]:
 
 
 def generalization_loss(alpha: ScalarLike, *, keep_best: bool = True) -> ControlRule:
-    r"""Stops when the validation error is over `alpha` percent above its lowest: Prechelt's GL.
+    r"""Stops if the validation error is more than `alpha` percent above its lowest: Prechelt's GL.
 
     The generalization loss is $GL(t) = 100\, (E_{va}(t) / E_{opt}(t) - 1)$, in percent, where
     $E_{opt}(t)$ is the lowest validation error up to $t$. `update(error, state, variables)` returns
     whether to stop, and a `StoppingState`, as `early_stopping` does.
 
-    Errors must be at least 0: with a negative best the ratio would fall as the error rises, and the
-    rule would never stop. A concrete negative error is refused. A traced error cannot be checked,
-    so under `jit` the output for a negative one is meaningless. An error that is NaN or infinite
-    after a finite one counts as an infinite loss and stops the run.
+    Errors must be at least 0: with a negative lowest error the ratio would fall as the error rises,
+    and the rule would never stop. A negative error raises a `ValueError`. A traced error cannot be
+    checked, so under `jit` the output for a negative one is meaningless. An error that is NaN or
+    infinite after a finite one counts as an infinite generalization loss and stops the run.
 
     Args:
         alpha: the largest generalization loss tolerated, in percent, at least 0; the values in the

@@ -12,7 +12,8 @@ from jaxtricks.control._stopping import Progress, stopping
 def keep_best(*, mode: Mode = "min") -> ControlRule:
     """Remembers the model with the best metric and never stops the run.
 
-    `update(value, state, variables)` returns False and a `StoppingState`, as `early_stopping` does.
+    `update(value, state, variables)` returns False, which means not to stop, and a `StoppingState`
+    with `best_value`, `best_observation` and `best_variables`.
 
     Args:
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).

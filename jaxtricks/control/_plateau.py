@@ -43,9 +43,9 @@ def plateau(
 ) -> ControlRule:
     r"""Lowers the learning rate, or a scale of it, when a metric has stopped improving.
 
-    `update(value, state)` returns the current learning rate or scale, and the state. An observation
-    $v$ is better than the best so far, $b$, if $v < b - \theta |b|$; otherwise it is bad. When
-    there have been *more* than `patience` bad observations in a row, the learning rate is
+    `update(value, state)` returns the current learning rate or scale, and the state. By default an
+    observation $v$ is better than the best so far, $b$, if $v < b - \theta |b|$; otherwise it is
+    bad. When there have been *more* than `patience` bad observations in a row, the learning rate is
     multiplied by `factor`, as in PyTorch. Keras and `optax.contrib.reduce_on_plateau` do so at bad
     observation number `patience`, so give one less here than there.
 
@@ -56,12 +56,12 @@ def plateau(
             With the learning rate itself, the rule is PyTorch's `ReduceLROnPlateau`, with its
             `min_value` (`min_lr`) and `eps` in the same unit.
         min_value: the lowest value that a cut leads to, at least 0.
-        eps: cuts by no more than this are skipped, at least 0.
+        eps: a cut that would lower the value by no more than this is skipped; at least 0.
         mode: whether a small metric is good ("min", a loss) or a large one ("max", an accuracy).
         threshold: $\theta \ge 0$.
-        threshold_mode: the margin, which is $\theta |b|$ ("signed"), $\theta$ ("abs"), or
-            $\theta b$ ("rel", the formula of PyTorch, which takes a slightly worse value of a
-            negative metric for a better one).
+        threshold_mode: the margin by which an observation must beat the best: $\theta |b|$
+            ("signed"), $\theta$ ("abs"), or $\theta b$ ("rel", the formula of PyTorch, which takes
+            a slightly worse value of a negative metric for a better one).
         cooldown: number of observations after a cut that do not count as bad, at least 0.
         finite_only: whether an infinite metric is always bad. False compares it as a number, as
             PyTorch does: minus infinity is then the best possible loss, and nothing improves on it.

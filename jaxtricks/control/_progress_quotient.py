@@ -25,11 +25,11 @@ class TrainingStrip(NamedTuple):
 def progress_quotient(
     alpha: ScalarLike, strip: int | Int[Array, ""], *, keep_best: bool = True
 ) -> ControlRule:
-    r"""Stops when the generalization loss is over `alpha` times the progress: Prechelt's PQ.
+    r"""Stops if the generalization loss exceeds `alpha` times the progress: Prechelt's PQ.
 
-    A strip is $k$ observations in a row, and the rule can stop at the end of a strip. The progress
-    $P_k(t) = 1000\, (\sum_{t'} E_{tr}(t') / (k \min_{t'} E_{tr}(t')) - 1)$ over the last $k$
-    observations says, in thousandths, how far the mean training error of the strip is above its
+    A strip is $k$ observations in a row, and the rule can stop only at the end of a strip. The
+    progress $P_k(t) = 1000\, (\sum_{t'} E_{tr}(t') / (k \min_{t'} E_{tr}(t')) - 1)$ over the last
+    $k$ observations says, in thousandths, how far the mean training error of the strip is above its
     lowest: it is large while the error falls or jumps, and near 0 at the end of training. The rule
     stops when $GL(t) > \alpha P_k(t)$, with $GL$ in percent as in `generalization_loss`. While
     training still progresses fast, the model may recover from a generalization loss.
@@ -37,14 +37,15 @@ def progress_quotient(
     The observed value is a pair: `update((validation, training), state, variables)` returns whether
     to stop, and a `StoppingState`, as `early_stopping` does.
 
-    Errors must be at least 0, as in `generalization_loss`: concrete negative errors are refused,
-    and for traced ones the output is meaningless. A validation error that is NaN or infinite at the
-    end of a strip, after a finite one, stops the run. With a training error that is NaN, the strip
-    has no $P_k$ and never stops the run.
+    Errors must be at least 0, as in `generalization_loss`: a negative error raises a `ValueError`,
+    but a traced one cannot be checked and makes the output meaningless. A validation error that is
+    NaN or infinite at the end of a strip, after a finite one, stops the run. If a training error is
+    NaN, its strip has no $P_k$ and stops the run only if the generalization loss is infinite.
 
     Args:
         alpha: the factor of the progress, at least 0; the values in the paper run from 0.5 to 3.
-        strip: $k \ge 1$; 5 in the paper. With 1 there is no progress, so any loss stops the run.
+        strip: $k \ge 1$, the number of observations in a strip; 5 in the paper. With 1 the progress
+            is always 0, so any generalization loss above 0 stops the run.
         keep_best: whether the state stores the best variables.
 
     Raises:

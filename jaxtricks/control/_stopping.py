@@ -28,8 +28,8 @@ class StoppingState(NamedTuple):
             there is one. With one observation per epoch it is the best epoch.
         best_variables: the variables at that observation; None if they are not kept.
         count: number of observations so far.
-        stopped: whether the rule has stopped the run. After that the state does not change, so a
-            run that continues, as one of many in a `vmap`, ends in the state at its stop.
+        stopped: whether the rule has stopped the run. After that the state does not change, even
+            if the run continues, as one of many in a `vmap` does.
         memory: further state of the particular rule.
     """
 
@@ -134,4 +134,7 @@ def stopping(
 
 def _check_variables(variables: PyTree | None, keep_best: bool) -> None:
     if keep_best and variables is None:
-        raise ValueError("variables must be given to keep the best model; or set keep_best=False.")
+        raise ValueError(
+            "variables must be given to keep the best model "
+            "(a stopping rule with keep_best=False needs none)."
+        )

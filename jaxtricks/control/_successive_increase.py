@@ -31,10 +31,11 @@ def successive_increase(
 ) -> ControlRule:
     r"""Stops when the error has risen over each of the last `times` strips: Prechelt's UP.
 
-    $UP_s$ stops at $t$ if $UP_{s-1}$ stops at $t - k$ and $E_{va}(t) > E_{va}(t - k)$. It is
-    evaluated at the end of each strip of $k$ observations, and the first strip has nothing to
-    compare with. How large the error is does not matter, only that it keeps rising. NaN counts as
-    infinite. `update(error, state, variables)` returns whether to stop, and a `StoppingState`, as
+    A strip is $k$ observations in a row. At the end of each strip but the first, the validation
+    error $E_{va}$ is compared with that at the end of the strip before. $UP_1$ stops at $t$ if
+    $E_{va}(t) > E_{va}(t - k)$, and $UP_s$ does if also $UP_{s-1}$ stops at $t - k$. How large the
+    error is does not matter, only that it keeps rising. NaN counts as infinite.
+    `update(error, state, variables)` returns whether to stop, and a `StoppingState`, as
     `early_stopping` does.
 
     Args:

@@ -21,8 +21,8 @@ def check_examples(
 
     These arrays are allowed, all of the same length `n` and with finite values:
 
-    - `"image"`: uint8 `[n, height, width, channels]`, or floating after preprocessing, of the same
-      shape or `[n, features]`.
+    - `"image"`: uint8 `[n, height, width, channels]`, or, after preprocessing, floating
+      `[n, height, width, channels]` or `[n, features]`.
     - `"label"`: integer `[n]`, counted from 0, or floating `[n, classes]`, whose rows are
       probabilities.
     - `"weight"`: `[n]`, floating, integer or bool, not negative, with a sum that float32 can hold.
@@ -38,8 +38,8 @@ def check_examples(
     Raises:
         TypeError: `examples` is not a mapping, a value is not an array, or a dtype is not allowed.
         ValueError: there is no example, or a length, shape or value is not as above. Floating
-            images `[n, height, width, channels]` are also refused if their values are nonnegative
-            integers with a maximum above 1, because they were not preprocessed.
+            images `[n, height, width, channels]` are also refused if all their values are whole
+            numbers of at least 0 with a maximum above 1, because such images were not preprocessed.
 
     Example:
         >>> image = np.zeros((2, 8, 8, 1), np.uint8)

@@ -13,7 +13,7 @@ class Order(NamedTuple):
     """The examples of each batch of an epoch, one row per step.
 
     Attributes:
-        indices: numbers of the examples.
+        indices: numbers of the examples, counted from 0.
         weights: 1 for each example, 0 for padding.
     """
 
@@ -36,8 +36,8 @@ def epoch_order(
     Args:
         key: random key of this epoch, such as `jax.random.fold_in(key, epoch)`.
         size: number of examples, from 1 to `2**31 - 1`.
-        batch_size: number of examples per batch, at least 1. With 1 it is per-example SGD, with
-            `size` batch gradient descent.
+        batch_size: number of examples per batch, at least 1. With 1 the training is per-example
+            SGD, with `size` it is full-batch gradient descent.
         order: `"reshuffle"` visits each example once in a random order, and `"cyclic"` once in the
             order of the data set (`key` is not used); `"with_replacement"` draws each example
             independently.
@@ -49,8 +49,8 @@ def epoch_order(
         Indices and weights, each `[steps, batch_size]`.
 
     Raises:
-        ValueError: `size` or `batch_size` is under 1 or too large, `order` or `remainder` is none
-            of these names, `key` is an array of keys, or `"drop"` would leave no batch.
+        ValueError: `size` or `batch_size` is under 1 or too large, `order` or `remainder` is not
+            one of the names above, `key` is an array of keys, or `"drop"` would leave no batch.
         TypeError: `key` is not a typed key, or `size` or `batch_size` is not an integer.
 
     Example:

@@ -96,7 +96,7 @@ def take_batch(
     indices: Int[Array | np.ndarray, " n"],
     weights: Float[Array | np.ndarray, " n"],
 ) -> Rows:
-    """Takes the examples with the given numbers as a batch with an entry `"weight"`.
+    """Takes the examples with the given numbers from a data set, and adds an entry `"weight"`.
 
     With NumPy indices the batch holds NumPy arrays on the host; with JAX indices it holds JAX
     arrays, also under `jax.jit`.
@@ -104,10 +104,10 @@ def take_batch(
     Args:
         examples: a dict of arrays whose first axis is the example, or a `Source`, which needs NumPy
             indices.
-        indices: numbers of the examples, `[n]`, each from 0 to the number of examples minus 1. JAX
-            silently clips larger ones.
+        indices: numbers of the examples, `[n]`, each from 0 to the number of examples minus 1. With
+            JAX indices, larger ones are silently clipped.
         weights: weights of the rows of the batch, `[n]`, 0 for padding. If the examples have an
-            entry `"weight"`, the two are multiplied.
+            entry `"weight"`, the weights are multiplied by it.
 
     Returns:
         A dict of arrays with `n` rows, including `"weight"`.

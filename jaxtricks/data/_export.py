@@ -23,15 +23,16 @@ def export(
 ) -> Path:
     """Writes a prepared data set to `folder/<name>.npz`, for machines without TensorFlow Datasets.
 
-    On the other machine, `load(name, data_dir=folder)`, or `load(name)` with the environment
-    variable `JAXTRICKS_DATA_DIR` set to the folder, returns the same arrays as on this machine for
-    each `seed` and `limit`. The file holds the full splits `train` and `test`, uncompressed, and a
-    SHA-256 sum. Reading it runs no code, because nothing is pickled. The file is renamed to its
-    final name when it is complete; an existing file is replaced.
+    A data set is prepared once TensorFlow Datasets has downloaded it and written its own files, by
+    `download_and_prepare`. On the other machine, `load(name, data_dir=folder)`, or `load(name)`
+    with the environment variable `JAXTRICKS_DATA_DIR` set to the folder, returns the same arrays as
+    on this machine for each `seed` and `limit`. The file holds the full splits `train` and `test`,
+    uncompressed, and a SHA-256 sum. Reading it runs no code, because nothing is pickled. The file
+    is renamed to its final name when it is complete; an existing file is replaced.
 
     Args:
-        name: a TensorFlow Datasets name, as in `load`; not `"digits"`, which scikit-learn installs
-            on each machine.
+        name: a TensorFlow Datasets name, as in `load`; not `"digits"`, which is installed with
+            scikit-learn on each machine.
         folder: the folder to write to; it is created if missing.
         data_dir: the folder of the prepared data sets, as in `load`.
 

@@ -26,26 +26,28 @@ def load(
 ) -> Splits:
     """Loads a data set of classified images into NumPy arrays, split into three parts.
 
-    Decoding the images of a prepared data set is slow, so decoded images are stored in the folder
-    `$XDG_CACHE_HOME/jaxtricks`, by default `~/.cache/jaxtricks`, one file per prepared version. The
-    next call decodes only the images that are missing there. A file that is damaged or was made
-    from other prepared files is replaced. If the folder cannot be written, nothing is stored. The
-    files may be deleted at any time. They are as large as the arrays: 56 MB for all of MNIST and
-    185 MB for CIFAR-10.
+    Decoding the images of a data set from TensorFlow Datasets is slow, so decoded images are stored
+    in the folder `$XDG_CACHE_HOME/jaxtricks`, by default `~/.cache/jaxtricks`, one file per data
+    set and version. The next call decodes only the images that are missing there. A stored file
+    that is damaged, or that does not belong to the data set's present files, is replaced. If the
+    folder cannot be written, nothing is stored. The stored files may be deleted at any time. They
+    are as large as the arrays: 56 MB for all of MNIST and 185 MB for CIFAR-10.
 
     Args:
-        name: `"digits"`, which is part of scikit-learn, or the TensorFlow Datasets name of
-            classified images with the splits `train` and `test`, such as `"mnist"`, which must have
-            been prepared before.
+        name: `"digits"`, which is part of scikit-learn, or the TensorFlow Datasets name of a data
+            set of classified images with the splits `train` and `test`, such as `"mnist"`. Such a
+            data set must have been prepared before, by the `download_and_prepare` of TensorFlow
+            Datasets; the error that is raised otherwise shows the command.
         data_dir: a folder with `<name>.npz`, written by `export`, or with prepared data sets. None
-            takes `<name>.npz` in the folder `$JAXTRICKS_DATA_DIR` if it exists, and otherwise the
+            means `<name>.npz` in the folder `$JAXTRICKS_DATA_DIR` if it exists, and otherwise the
             data set prepared in `$TFDS_DATA_DIR`, by default `~/tensorflow_datasets`.
         validation: the part of the training examples to use for validation, stratified by class: a
             fraction in `[0, 1)`, or a number of examples.
-        test: the part of the digits to use for testing, given in the same way; None takes 0.2. It
-            must be None for other data sets, which have a test split.
+        test: the part of the digits to use for testing, stratified by class: a fraction in
+            `[0, 1)`, or a number of examples; None means 0.2. It must be None for other data sets,
+            which have a test split.
         limit: largest number of training examples (validation included) and of test examples,
-            stratified by class; None takes all. Only these images are decoded.
+            stratified by class; None means all. Only these images are decoded.
         seed: seed of every random choice, at least 0. For digits it also chooses the test examples.
         cache: whether to use and to write the file of decoded images. The result is the same
             without it.

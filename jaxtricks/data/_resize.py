@@ -25,7 +25,7 @@ def resize(
 
     Args:
         images: uint8 or floating `[n, height, width, channels]`. For uint8 images the result is
-            rounded, and clipped to 0 and 255 where a cubic or Lanczos kernel overshoots.
+            rounded, and clipped to `[0, 255]` where a cubic or Lanczos kernel overshoots.
         size: the new height and width, each at least 1.
         method: name of the interpolation kernel.
         antialias: whether to widen the kernel when an image shrinks, as Pillow does. It has no
@@ -37,8 +37,8 @@ def resize(
     Raises:
         TypeError: `images` is neither uint8 nor floating, `size` is not a pair of integers, or
             `antialias` is not a bool.
-        ValueError: a size is under 1, `images` is empty or has not four axes, `method` is unknown,
-            or the result would be too large.
+        ValueError: a size is under 1, `images` is empty or does not have four axes, `method` is
+            unknown, or the result would be too large.
 
     Example:
         >>> resize(np.array([0, 100], np.uint8).reshape(1, 1, 2, 1), (1, 4)).ravel().tolist()

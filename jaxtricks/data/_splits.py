@@ -82,7 +82,7 @@ def select(split: Split, mask: Bool[np.ndarray, " n"]) -> Split:
 def at_most(
     labels: Int[np.ndarray, " n"], limit: int | None, rng: np.random.Generator
 ) -> Bool[np.ndarray, " n"]:
-    """Marks `limit` examples chosen by `stratified_choice`, or all if there are no more than that.
+    """Marks `limit` examples chosen by `stratified_choice`, or all if there are at most `limit`.
 
     If it marks all, it draws no random number.
     """

@@ -13,11 +13,12 @@ from jaxtricks._wide_dtype import wide_dtype
 
 
 class Standardizer(NamedTuple):
-    """An affine map of inputs, as `standardize` and `zero_center` return it.
+    """The map `(x - mean) / std` of inputs, with its inverse: from `standardize` or `zero_center`.
 
     Attributes:
         mean: mean of the training examples; the averaged axes have length 1.
-        std: standard deviation, of the same shape as `mean`.
+        std: standard deviation of the training examples, or 1 where it is not used, of the same
+            shape as `mean`.
 
     Example:
         >>> scale = Standardizer(mean=jnp.array([2.0]), std=jnp.array([4.0]))
@@ -59,7 +60,8 @@ def standardize(
         examples: the training examples, of any real dtype.
         axis: axes to average over: 0 computes separate statistics for each feature, and
             `(0, 1, 2)` for each channel of images.
-        ddof: the sum of squares is divided by $n$ minus `ddof`, which is at least 0.
+        ddof: "delta degrees of freedom", an integer of at least 0: for $n$ values the sum of
+            squared deviations is divided by $n$ minus `ddof`.
 
     Returns:
         A `Standardizer`, whose `apply` standardizes examples.

@@ -33,29 +33,30 @@ def stream(
     therefore the same for every number of processes and threads, and a run can continue from any
     step without reading the earlier batches. Each batch is a dict of NumPy arrays with an entry
     `"weight"`: 0 for padding in the last batch of an epoch, otherwise 1 or the example's own
-    weight. Ctrl-C waits at most one second for a running read.
+    weight. After Ctrl-C the program waits at most one second for a read that is still running.
 
     Args:
         examples: a dict of arrays whose first axis is the example, or a `Source` such as
             `TfdsSource`, which must allow calls from several threads at once.
         key: random key of the run.
         batch_size: number of examples per batch, over all processes.
-        epochs: number of epochs, counted from step 0; each has `ceil(examples / batch_size)` steps.
+        epochs: total number of epochs, including those before `first_step`. Each epoch has
+            `ceil(n / batch_size)` steps for `n` examples.
         first_step: the step to begin with, counted from 0 over all epochs.
         order: as in `epoch_order`.
         process_index: which of the `process_count` equal parts of each batch to read, counted from
-            0; None takes `jax.process_index()`.
-        process_count: number of parts into which batches are divided; None takes
+            0; None means `jax.process_index()`.
+        process_count: number of parts into which each batch is divided; None means
             `jax.process_count()`.
         threads: number of threads, each of which reads one batch at a time.
-        ahead: largest number of batches that wait in memory, at least `threads`.
+        ahead: largest number of batches that are read ahead and kept in memory, at least `threads`.
 
     Returns:
-        A generator of batches.
+        A generator of batches: of each batch, the part of this process.
 
     Raises:
-        ValueError: a number is out of range, `batch_size` is not a multiple of the number of
-            processes, or there is no example.
+        ValueError: a number is out of range, `batch_size` is not a multiple of `process_count`,
+            there is no example, or the arrays of `examples` differ in length.
         TypeError: an argument has a wrong type.
 
     Example:

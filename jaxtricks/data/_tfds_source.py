@@ -15,20 +15,22 @@ from jaxtricks.data._tfds import check_name
 class TfdsSource:
     """Reads the images of a prepared TensorFlow Datasets split from disk on each access.
 
-    `len(source)` is the number of examples. `source[indices]` reads and decodes the examples with
-    these numbers and returns `{"image": uint8, "label": int32}`. `stream` and `training.fit` accept
-    a source in place of a dict of arrays. To set examples aside for validation, give two sources
-    different parts of a split, such as `"train[:90%]"` and `"train[90%:]"`; the parts are not
-    stratified.
+    A data set is prepared once TensorFlow Datasets has downloaded it and written its own files, by
+    `download_and_prepare`. `len(source)` is the number of examples. `source[indices]` reads and
+    decodes the examples with these numbers and returns `{"image": uint8, "label": int32}`. `stream`
+    and `training.fit` accept a source in place of a dict of arrays. To set examples aside for
+    validation, give two sources different parts of a split, such as `"train[:90%]"` and
+    `"train[90%:]"`; the parts are not stratified.
 
     Args:
-        name: a TensorFlow Datasets name of classified images, as in `load`.
+        name: the TensorFlow Datasets name of a data set of classified images, such as `"mnist"`.
         split: a split in TFDS's notation, such as `"train"`, `"train[:90%]"` or `"test"`.
-        data_dir: folder of the prepared data sets; None takes `$TFDS_DATA_DIR`, by default
+        data_dir: folder of the prepared data sets; None means `$TFDS_DATA_DIR`, by default
             `~/tensorflow_datasets`.
-        transform: applied to each decoded image `[height, width, channels]`. If the images differ
-            in shape it must make the shapes equal. It must depend on the image alone, so that a
-            resumed run sees the same images.
+        transform: a function applied to each decoded image, a uint8 array
+            `[height, width, channels]`. If the images differ in shape, it must make the shapes
+            equal. Its result must depend on the image alone, so that a resumed run sees the same
+            images. None leaves the images unchanged.
 
     Raises:
         ImportError: a package is missing; the message names the extra to install.

@@ -10,10 +10,10 @@ from jaxtricks._prefix import Mask, expand_mask
 def copy_pretrained(params: PyTree, pretrained: PyTree, *, mask: Mask = None) -> PyTree:
     """Copies the leaves where `mask` is True from `pretrained`, by name, and keeps the others.
 
-    Choose layers by name, `{"Dense_0": True, "Dense_1": False}`, or by depth: the mask of all
+    Choose layers by name, `mask={"Dense_0": True, "Dense_1": False}`, or by depth: the mask of all
     layers but the last is `jax.tree.map(lambda depth: depth > 0, optimizers.layer_depth(params))`.
-    Layers that are not copied may be missing from `pretrained` or have other shapes, such as a head
-    for other classes.
+    Layers that are not copied may be missing from `pretrained` or have other shapes there, as an
+    output layer for other classes has.
 
     Args:
         params: fresh parameters of the model.

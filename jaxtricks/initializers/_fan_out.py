@@ -17,9 +17,11 @@ def fan_out(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> Initializer:
-    r"""Draws weights with variance $g^2 / N_\text{out}$, which keeps the variance of the gradient.
+    r"""Makes an initializer with variance $g^2 / N_\text{out}$, which keeps that of the gradient.
 
-    The gradient that a linear layer passes back has $g^2$ times the variance that it receives.
+    The weights have mean 0 and variance $g^2 / N_\text{out}$, where $N_\text{out}$ is the number of
+    outputs of each input (see `fans`). The gradient with respect to the input of a linear layer
+    then has $g^2$ times the variance of the gradient with respect to its output.
 
     Args:
         gain: $g$, at least 0.
@@ -34,7 +36,8 @@ def fan_out(
 
     Raises:
         ValueError: `gain` is negative or not finite, `distribution` is unknown, or `groups` is less
-            than 1. The initializer raises it if the shape is not that of a kernel (see `fans`).
+            than 1; when the initializer is called, the shape is not that of a kernel (see `fans`).
+        TypeError: `groups`, or an axis of the kernel, is traced or not an integer.
 
     Example:
         >>> import jax

@@ -20,7 +20,7 @@ def fans(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> tuple[float, float]:
-    r"""Counts the inputs of each output of a kernel (fan in), and the reverse (fan out).
+    r"""Counts the inputs of each output (fan in) and the outputs of each input (fan out).
 
     A kernel has the axes `[*window, in, out]`. $N_\text{in} = \prod \text{window} \cdot \text{in}$
     and $N_\text{out} = \prod \text{window} \cdot \text{out} / \text{groups}$: the kernel of a
@@ -28,10 +28,11 @@ def fans(
     groups. With strides an input reaches fewer outputs than this counts, which the literature
     ignores too.
 
-    Other orders of the axes are given as to `jax.nn.initializers`; the axes that are not named are
-    the window. The kernel of `nn.ConvTranspose(transpose_kernel=True)` is `[*window, out, in]`. The
-    kernel of `nn.Embed` is `[in, out]`, but only one input counts at a time. For that reason Flax
-    initializes it with `out_axis=0`, which makes the fan in `out`.
+    For another order of the axes pass `in_axis`, `out_axis` and `batch_axis`, which mean the same
+    as in `jax.nn.initializers`; the remaining axes are the window. The kernel of
+    `nn.ConvTranspose(transpose_kernel=True)` is `[*window, out, in]`. The kernel of `nn.Embed` is
+    `[in, out]`, but only one input counts at a time. For that reason Flax initializes it with
+    `out_axis=0`, so that $N_\text{in}$ is the size of `out`.
 
     Args:
         shape: shape of the kernel: `(in, out)` for a dense layer,
@@ -45,9 +46,9 @@ def fans(
         The pair of $N_\text{in}$ and $N_\text{out}$.
 
     Raises:
-        ValueError: the shape has fewer than two axes, an axis is smaller than 1, `groups` is less
-            than 1 or does not divide the outputs, or `in_axis`, `out_axis` or `batch_axis` is not
-            an axis of the shape or names one twice.
+        ValueError: the shape has fewer than two axes or a size under 1, `groups` is less than 1 or
+            does not divide the outputs, or `in_axis`, `out_axis` or `batch_axis` is not an axis of
+            the shape or names one twice.
         TypeError: the shape is not a sequence, or a number is traced or not an integer.
 
     Example:

@@ -9,12 +9,12 @@ from jaxtricks._types import ScalarLike
 
 
 def gaussian(*, std: ScalarLike | None = None, var: ScalarLike | None = None) -> Initializer:
-    r"""Draws weights from $\mathcal N(0, \sigma^2)$, whatever the size of the layer.
+    r"""Makes an initializer that draws from $\mathcal N(0, \sigma^2)$, whatever the layer's size.
 
-    Texts write "N(0, 0.01)" for a standard deviation of 0.01 and for a variance of 0.01, whose
-    standard deviations differ tenfold. In ten tanh layers of 500 units the standard deviation 0.01
-    makes the values shrink to 0, but the variance 0.01 does not. Here the name of the argument says
-    which one is meant.
+    Some texts write "N(0, 0.01)" for a standard deviation of 0.01, others for a variance of 0.01,
+    which is a standard deviation of 0.1. In ten tanh layers of 500 units the standard deviation
+    0.01 makes the values shrink to 0, but the variance 0.01 does not. Here the name of the argument
+    says which one is meant.
 
     Args:
         std: $\sigma$, at least 0. Exactly one of `std` and `var` must be given.

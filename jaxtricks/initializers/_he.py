@@ -20,15 +20,18 @@ def he(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> Initializer:
-    r"""Draws weights with variance $\frac{2}{1 + a^2} / N$, for a ReLU of slope $a$ below 0.
+    r"""Makes an initializer for ReLU or leaky ReLU, with variance $\frac{2}{1 + a^2} / N$.
 
-    The output of such a unit has $\frac{1 + a^2}{2}$ of the mean square of its input. $N$ is
-    $N_\text{in}$, which keeps the mean square of the signal; $N_\text{out}$, which keeps that of
-    the gradient; or, as a compromise, the mean of the two, which gives the variance
-    $4 / (N_\text{in} + N_\text{out})$ for $a = 0$.
+    $a$ is the slope of the activation for negative inputs. Its output has $\frac{1 + a^2}{2}$ times
+    the mean square of its input. $N$ is $N_\text{in}$, the number of inputs of each output, which
+    keeps the mean square of the signal; $N_\text{out}$, the number of outputs of each input, which
+    keeps that of the gradient; or, as a compromise, the mean of the two, which gives the variance
+    $4 / (N_\text{in} + N_\text{out})$ for $a = 0$. `fans` computes $N_\text{in}$ and
+    $N_\text{out}$.
 
     Args:
-        mode: $N$: "fan_in" or "fan_out" as in He et al., or "fan_avg", their mean.
+        mode: which $N$ to use: "fan_in" ($N_\text{in}$) or "fan_out" ($N_\text{out}$) as in He et
+            al., or "fan_avg", their mean.
         distribution: "normal", "uniform" or "truncated_normal".
         negative_slope: $a$; 0 for ReLU, 1 for no activation.
         groups: number of groups of a grouped convolution, Flax's `feature_group_count`, which
@@ -41,8 +44,9 @@ def he(
 
     Raises:
         ValueError: `mode` or `distribution` is unknown, `negative_slope` is not finite, or `groups`
-            is less than 1. The initializer raises it if the shape is not that of a kernel (see
+            is less than 1; when the initializer is called, the shape is not that of a kernel (see
             `fans`).
+        TypeError: `groups`, or an axis of the kernel, is traced or not an integer.
 
     Example:
         >>> import jax

@@ -17,11 +17,13 @@ def lecun(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> Initializer:
-    r"""Draws weights with variance $g^2 / N_\text{in}$, which keeps the variance of the signal.
+    r"""Makes an initializer with variance $g^2 / N_\text{in}$, which keeps that of the signal.
 
-    The output of a linear layer has $g^2$ times the variance of its input.
+    The weights have mean 0 and variance $g^2 / N_\text{in}$, where $N_\text{in}$ is the number of
+    inputs of each output (see `fans`). The output of a linear layer then has $g^2$ times the
+    variance of its input. The gain $\sqrt{1/3}$ with the distribution "uniform" gives
     $U(\pm 1 / \sqrt{N_\text{in}})$, which Glorot and Bengio call "commonly used" and PyTorch uses
-    for dense layers, is the gain $\sqrt{1/3}$ with the distribution "uniform".
+    for dense layers.
 
     Args:
         gain: $g$, at least 0.
@@ -35,7 +37,8 @@ def lecun(
 
     Raises:
         ValueError: `gain` is negative or not finite, `distribution` is unknown, or `groups` is less
-            than 1. The initializer raises it if the shape is not that of a kernel (see `fans`).
+            than 1; when the initializer is called, the shape is not that of a kernel (see `fans`).
+        TypeError: `groups`, or an axis of the kernel, is traced or not an integer.
 
     Example:
         >>> import jax

@@ -17,15 +17,17 @@ def xavier(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
 ) -> Initializer:
-    r"""Draws weights with variance $g^2 \cdot 2 / (N_\text{in} + N_\text{out})$, as tanh needs.
+    r"""Makes an initializer for tanh, with variance $g^2 \cdot 2 / (N_\text{in} + N_\text{out})$.
 
-    A linear layer keeps the variance of the signal if $N_\text{in} \sigma^2 = 1$, and that of the
-    gradient if $N_\text{out} \sigma^2 = 1$. Both hold only if the fans are equal. This variance is
-    the compromise: the variance of the signal is multiplied by
+    $N_\text{in}$ is the number of inputs of each output, and $N_\text{out}$ the number of outputs
+    of each input (see `fans`). With weights of variance $\sigma^2$ a linear layer keeps the
+    variance of the signal if $N_\text{in} \sigma^2 = 1$, and that of the gradient if
+    $N_\text{out} \sigma^2 = 1$. Both hold only if $N_\text{in} = N_\text{out}$. The variance above
+    is a compromise: with $g = 1$ the variance of the signal is multiplied by
     $2 N_\text{in} / (N_\text{in} + N_\text{out})$, and that of the gradient by
     $2 N_\text{out} / (N_\text{in} + N_\text{out})$. It is meant for activations with slope 1 at 0
-    and mean 0, such as tanh. The sigmoid has slope 1/4 and a mean of 1/2, and ReLU, which halves
-    the mean square, needs twice the variance: see `he`.
+    and mean 0, such as tanh. It does not fit the sigmoid, which has slope 1/4 and mean 1/2. ReLU
+    halves the mean square and so needs twice the variance: see `he`.
 
     Args:
         gain: $g$, at least 0.
@@ -41,7 +43,8 @@ def xavier(
 
     Raises:
         ValueError: `gain` is negative or not finite, `distribution` is unknown, or `groups` is less
-            than 1. The initializer raises it if the shape is not that of a kernel (see `fans`).
+            than 1; when the initializer is called, the shape is not that of a kernel (see `fans`).
+        TypeError: `groups`, or an axis of the kernel, is traced or not an integer.
 
     Example:
         >>> import jax

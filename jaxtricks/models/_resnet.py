@@ -29,15 +29,16 @@ class ResNet(nn.Module):
         depth: number of layers with weights, 6n + 2, such as 8, 14, 20, 32, 44, 56 and 110.
         width: number of channels of the first stage, at least 1.
         classes: number of logits, at least 1.
-        axis_name: name of a mapped axis over which batch norm averages its statistics, or None.
+        axis_name: name of a mapped axis (`pmap`, `vmap`, `shard_map`) over which batch norm
+            averages its statistics, or None.
         algorithm: how the convolutions are computed; see `Conv`.
         dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`. Parameters
             and running statistics stay float32. None promotes the dtype of the images with that of
             the parameters, as Flax does: float32 for images in float32 or a narrower dtype.
 
     Raises:
-        TypeError: a size is not an integer or `dtype` is not floating; when the network is called,
-            the images are not floating.
+        TypeError: a size is not an integer, `axis_name` is not a string, or `dtype` is not
+            floating; when the network is called, the images are not floating.
         ValueError: a size is under 1, `depth` is not 6n + 2, or `algorithm` is unknown; when the
             network is called, the images do not have four axes.
 
@@ -85,7 +86,9 @@ class ResNet(nn.Module):
 
         Args:
             images: floating images `[n, height, width, channels]`.
-            train: whether batch norm works as in training.
+            train: whether batch norm normalizes by the batch and updates its running statistics,
+                for which `apply` needs `mutable=["batch_stats"]`. If False, batch norm normalizes
+                by the running statistics.
             example_mask: which examples count in the statistics of batch norm; None means all.
         """
         check_flag("train", train)

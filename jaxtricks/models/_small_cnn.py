@@ -28,15 +28,17 @@ class SmallCNN(nn.Module):
         classes: number of logits, at least 1.
         dropout_rate: probability of dropping a unit of the dense layer, in `[0, 1]`.
         batch_norm: whether batch norm follows each convolution, before the activation.
-        axis_name: name of a mapped axis over which batch norm averages its statistics, or None.
+        axis_name: name of a mapped axis (`pmap`, `vmap`, `shard_map`) over which batch norm
+            averages its statistics, or None.
         algorithm: how the convolutions are computed; see `Conv`.
         dtype: dtype of the computation and of the logits, such as `jax.numpy.bfloat16`. Parameters
             and running statistics stay float32. None promotes the dtype of the images with that of
             the parameters, as Flax does: float32 for images in float32 or a narrower dtype.
 
     Raises:
-        TypeError: a size is not an integer, `batch_norm` is not a bool, or `dtype` is not floating;
-            when the network is called, the images are not floating.
+        TypeError: a size is not an integer, `batch_norm` is not a bool, `axis_name` is not a
+            string, or `dtype` is not floating; when the network is called, the images are not
+            floating.
         ValueError: a size is under 1, `dropout_rate` is out of range, or `algorithm` is unknown;
             when the network is called, the images do not have four axes or are too small.
 
@@ -88,7 +90,9 @@ class SmallCNN(nn.Module):
 
         Args:
             images: floating images `[n, height, width, channels]`.
-            train: whether dropout and batch norm work as in training.
+            train: whether dropout and batch norm work as in training. `apply` then needs
+                `rngs={"dropout": key}` if there is dropout, and `mutable=["batch_stats"]` if there
+                is batch norm.
             example_mask: which examples count in the statistics of batch norm; None means all.
         """
         check_flag("train", train)

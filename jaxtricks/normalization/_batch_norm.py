@@ -40,9 +40,9 @@ class BatchNorm(nn.Module):
     Under `jit` with a sharded batch the statistics are those of the whole batch. Under `pmap` or
     `vmap` they are those of the whole batch only if `axis_name` names the mapped axis.
 
-    With a `mask`, only the values where it is True count, and $N$ is their number, so that padding
-    has no effect. The output at the other values is $\beta$. If fewer than two values count, the
-    running statistics do not change.
+    With a `mask` in training, only the values where it is True count, and $N$ is their number, so
+    that padding has no effect. The output at the other values is $\beta$. If fewer than two values
+    count, the running statistics do not change. Evaluation ignores the mask.
 
     Attributes:
         decay: share of the running statistics that an update keeps, in `[0, 1]`. PyTorch's
@@ -58,8 +58,8 @@ class BatchNorm(nn.Module):
         bias_init: initializer of $\beta$, `(key, shape, dtype) -> array`; by default 0.
         axis: the axis or axes along which the statistics vary; the mean and variance are taken over
             all other axes. -1 is for rows `[n, features]` and for images with channels last, 1 for
-            images with channels first, and `(-3, -2, -1)` gives each pixel its own statistics.
-            Statistics and parameters have the shape of these axes.
+            images with channels first, and `(-3, -2, -1)` gives each channel of each pixel its own
+            statistics. Statistics and parameters have the sizes of these axes as their shape.
         dtype: dtype of the output; None returns the input's dtype. The statistics of a batch are
             computed in float32, or in `dtype` (or the input's dtype) if that is wider. Running
             statistics and parameters are float32.
@@ -68,9 +68,9 @@ class BatchNorm(nn.Module):
         TypeError: an attribute has the wrong type; when the layer is called, the input is not a
             floating array, `train` is not a bool, or `mask` is not boolean.
         ValueError: `decay` or `eps` is out of range. When the layer is called: `axis` or `mask`
-            does not fit the input, the input has other features than the running statistics, a
-            feature has fewer than two values in training (their variance would be 0), or
-            `axis_name` is not the name of a mapped axis.
+            does not fit the input, the number of features differs from that of the running
+            statistics, a feature has fewer than two values in training (their variance would be 0),
+            or `axis_name` is not the name of a mapped axis.
 
     Example:
         >>> layer = BatchNorm(decay=0.5, unbiased_running_var=True)
@@ -121,8 +121,9 @@ class BatchNorm(nn.Module):
         Args:
             x: the input.
             train: whether to normalize by the batch and to update the running statistics.
-            mask: which values count in training; None means all. It is `[batch]`, or has one axis
-                for each axis of the input other than `axis`, such as `[batch, time]`.
+            mask: a boolean array, True for the values that count in training; None means all. Its
+                shape is `[batch]`, or has one axis for each axis of the input other than `axis`,
+                such as `[batch, time]`.
         """
         check_floating("x", x)
         check_flag("train", train)

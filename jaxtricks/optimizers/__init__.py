@@ -1,7 +1,7 @@
 """Optimizers, penalties and wrappers as gradient transformations of optax.
 
-`scale_by_adam` is the update rule alone, and `adam` is the rule followed by the learning rate; the
-other names follow the same pattern.
+`scale_by_adam` is the update rule alone, and `adam` is the rule followed by the learning rate. The
+names of AdaDelta, AdaGrad, momentum and RMSProp follow the same pattern.
 
 As in optax, a chain passes the extra arguments of `update(updates, state, params, **extra_args)`,
 such as `value` and `weight`, to every transformation, and each uses the arguments that it knows. A

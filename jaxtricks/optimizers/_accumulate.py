@@ -45,15 +45,16 @@ def accumulate(
     *,
     weighting: Literal["example", "batch"] = "example",
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Makes one update of `tx` from the mean of `every` gradients, $\sum_k n_k g_k / \sum_k n_k$.
+    r"""Collects as many gradients as `every` says, and makes one update of `tx` from their mean.
 
-    The last of `every` calls makes the update; at the others the updates are 0 and the state of
-    `tx` does not change. `update` takes `weight`, the number $n_k$ of examples over which $g_k$ is
-    the mean (1 by default), and passes all other extra arguments to `tx`. With these weights,
-    batches of any sizes give the gradient of the mean over all their examples. With equal weights,
-    as in `optax.MultiSteps`, each example of a smaller last batch would count more than the others.
-    A gradient of weight 0 is ignored, even if it is NaN; if all `every` gradients have weight 0,
-    there is no update.
+    With `every=4`, for example, each fourth call makes an update; the other calls return updates
+    of 0 and do not change the state of `tx`. The mean of the gradients $g_k$ is
+    $\sum_k n_k g_k / \sum_k n_k$, where $n_k$ is the argument `weight` of `update`: the number of
+    examples over which $g_k$ is a mean (1 by default). All other extra arguments are passed to
+    `tx`. With these weights, batches of any sizes give the gradient of the mean loss over all their
+    examples. With equal weights, as in `optax.MultiSteps`, each example of a smaller last batch
+    would count more than the others. A gradient of weight 0 is ignored, even if it is NaN; if all
+    the gradients of an update have weight 0, the update is left out.
 
     The other extra arguments have an effect only in the call that makes the update: pass a metric
     for `scale_by_plateau` in that call.
@@ -61,24 +62,24 @@ def accumulate(
     `optax.tree.get(state, "has_updated")` says whether the last call made an update. Average the
     parameters or write a log only then.
 
-    The update of `tx` is computed at every call and then used or discarded. It is cheap compared
-    with a gradient, and the same program runs under `vmap`, in `scan` and on many devices. Batch
-    statistics, such as those of batch norm, are still those of each batch.
+    The update of `tx` is computed at every call and then used or discarded. This costs little
+    compared with a gradient, and so the same program runs under `vmap`, in `scan` and on many
+    devices. Batch norm still computes its statistics from each batch alone.
 
     Args:
         tx: the complete optimizer, with its learning rate. A schedule in it counts updates, not
             batches.
         every: number of gradients per update, at least 1. It may be a function from the number of
-            updates made so far to the number of gradients of the next update, for a batch size that
-            grows while the learning rate stays constant. The value of this function is rounded
-            down, and values below 1 count as 1.
+            updates made so far to the number of gradients for the next update, with which the batch
+            size can grow while the learning rate stays constant. The value of this function is
+            rounded down, and values below 1 count as 1.
         weighting: "example" uses `weight`. "batch" ignores it and takes the plain mean of the
             gradients, as `optax.MultiSteps` does, which is right if the gradients are not means
             over examples.
 
     Raises:
-        ValueError: `every` is less than 1, `weighting` is unknown, a weight is negative, or the
-            updates do not match the parameters.
+        ValueError: `every` is less than 1, `weighting` is unknown, a weight is negative or not
+            finite, or the updates do not match the parameters.
         TypeError: `tx` is not a gradient transformation, `every` is neither an integer nor a
             function, or a leaf is not floating-point.
 

@@ -45,7 +45,7 @@ def scale_by_adadelta(
 
     The step is $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$ with
     $s_t = \rho s_{t-1} + (1 - \rho) g_t^2$ and $d_t = \rho d_{t-1} + (1 - \rho) u_t^2$. Both
-    averages start at 0 and are not bias-corrected. $d$ averages the steps before they are
+    averages start at 0 and are not bias-corrected. The steps that $d$ averages are not yet
     multiplied by a learning rate.
 
     Args:

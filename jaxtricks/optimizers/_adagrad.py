@@ -32,7 +32,7 @@ def scale_by_adagrad(
     eps_inside: bool = False,
     initial_accumulator: ScalarLike = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Divides each gradient by the root of the sum of all its squares so far: the AdaGrad rule.
+    r"""Divides gradients by the root of the sum of all squared gradients: the AdaGrad rule.
 
     The step is $g_t / (\sqrt{r_t} + \varepsilon)$ with $r_t = r_{t-1} + g_t^2$. Steep directions
     get a small effective learning rate and flat directions a large one. $r$ only grows, so the
@@ -43,9 +43,9 @@ def scale_by_adagrad(
 
     Args:
         eps: $\varepsilon \ge 0$. With 0, a coordinate whose gradients were all 0 has the update 0.
-        eps_inside: whether to add $\varepsilon$ under the root, $\sqrt{r + \varepsilon}$, where it
-            acts like $\sqrt\varepsilon$ outside. The paper and PyTorch add it outside, optax and
-            Keras inside.
+        eps_inside: whether to add $\varepsilon$ under the root, $\sqrt{r + \varepsilon}$. There it
+            has the effect that $\sqrt\varepsilon$ has outside. The paper and PyTorch add it
+            outside, optax and Keras inside.
         initial_accumulator: $r_0 \ge 0$ of every coordinate. It is 0 in PyTorch, and 0.1 in optax
             and Keras, which shortens the first step under a gradient of 1 from 1 to 0.953.
 
@@ -110,6 +110,7 @@ def adagrad(
 
     Raises:
         ValueError: a hyper-parameter is out of range.
+        TypeError: `eps_inside` is not a bool.
 
     Example:
         >>> tx = adagrad(0.01)

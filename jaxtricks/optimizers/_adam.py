@@ -1,4 +1,4 @@
-"""Adam: the moving average of the gradients over the root of that of their squares."""
+"""Adam: a moving average of the gradients, divided by the root of one of their squares."""
 
 from typing import NamedTuple
 
@@ -56,27 +56,29 @@ def scale_by_adam(
     r"""Scales the gradients by the Adam rule, $\hat m_t / (\sqrt{\hat v_t} + \varepsilon)$.
 
     The moments are $m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t$ and
-    $v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2$, bias-corrected $\hat m_t = m_t / (1 - \beta_1^t)$
-    and $\hat v_t = v_t / (1 - \beta_2^t)$, with $t$ counted from 1.
+    $v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2$. The bias correction turns them into
+    $\hat m_t = m_t / (1 - \beta_1^t)$ and $\hat v_t = v_t / (1 - \beta_2^t)$, with $t$ counted
+    from 1.
 
     Args:
         b1: $\beta_1$, in `[0, 1)`, a number or a schedule.
         b2: $\beta_2$, in `[0, 1)`, a number or a schedule.
         eps: $\varepsilon \ge 0$. With 0, a coordinate whose gradients were all 0 has the update 0.
-        eps_inside: whether to add $\varepsilon$ under the root, $\sqrt{\hat v + \varepsilon}$,
-            where it acts like $\sqrt\varepsilon$ outside.
+        eps_inside: whether to add $\varepsilon$ under the root, $\sqrt{\hat v + \varepsilon}$.
+            There it has the effect that $\sqrt\varepsilon$ has outside.
         eps_hat: whether to add $\varepsilon$ to the root of the *uncorrected* second moment, as in
             section 2 of the paper and in Keras: $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t) \cdot m_t /
             (\sqrt{v_t} + \varepsilon)$. With `eps_inside` it is added to $v_t$ under this root.
-        bias_correction: whether to correct both moments. Without, the first step at the default
-            decays is 3.16 times larger.
+        bias_correction: whether to correct both moments. Without the correction, the first step at
+            the default decays is 3.16 times as large.
         amsgrad: whether to divide by the root of the largest $v$ of each coordinate so far, which
             never falls. As in PyTorch and Keras, the maximum is taken before the bias correction;
             optax takes it after.
         mu_dtype: dtype in which $m$ is stored, such as `jax.numpy.bfloat16`, which saves a quarter
-            of the state. None means float32 or wider. $m$ is rounded after each update, and the
-            update itself uses the unrounded $m$. $v$ is always stored in float32 or wider, because
-            at $\beta_2 = 0.999$ bfloat16 would round its changes away.
+            of the state. None means float32, or the dtype of the parameters if it is wider. $m$ is
+            rounded after each update, and the update itself uses the unrounded $m$. $v$ is always
+            stored in float32 or wider, because at $\beta_2 = 0.999$ bfloat16 would round its
+            changes away.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.
@@ -165,6 +167,7 @@ def adam(
 
     Raises:
         ValueError: a hyper-parameter is out of range.
+        TypeError: a boolean argument is not a bool, or `mu_dtype` is not a floating dtype.
 
     Example:
         >>> tx = adam(1e-3)

@@ -27,8 +27,8 @@ class AdamToSgdState(NamedTuple):
             `adam.count - sgd_step`, counted from 0.
         velocity: velocity of SGD; 0 before the switch.
         control: state of the control rule; `()` if `when` is a number.
-        learning_rate: learning rate of the last update, Adam's or SGD's. Before any update it is
-            Adam's learning rate for the first.
+        learning_rate: learning rate of the last update, Adam's or SGD's. Before the first update it
+            is Adam's learning rate for that update.
     """
 
     adam: AdamState
@@ -68,25 +68,27 @@ def adam_to_sgd(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Optimizes with Adam up to a switch, and with SGD and momentum after it.
 
-    The step of SGD is $v \leftarrow \rho v + g$, $x \leftarrow x - \alpha v$. Both steps are
-    computed at every update and one is selected, so a `vmap` over `when` compares many switches in
-    one program. The switch is never undone.
+    The step of SGD is $v \leftarrow \rho v + g$, $x \leftarrow x - \alpha v$. Each update computes
+    the step of Adam and that of SGD and uses one of them, so a `vmap` over `when` compares many
+    switches in one program. The switch is never undone.
 
     Args:
-        learning_rate: learning rate of Adam, at least 0, a number or a schedule of all updates.
+        learning_rate: learning rate of Adam, at least 0, a number or a schedule that counts all
+            updates.
         when: number of updates that Adam makes (an integer, which may be traced; with 0, SGD makes
             all), or a control rule that says when to stop Adam, such as `control.early_stopping`.
-            The rule observes `update(..., value=...)`, which is a pair for `progress_quotient`;
-            None means no observation. The update at which the rule says stop is already made by
-            SGD.
+            The rule observes the metric that `update` gets as the argument `value`; for
+            `progress_quotient` this is a pair, and None means no observation. If the rule says stop
+            in a call, SGD makes the update of that call already.
         sgd_learning_rate: learning rate of SGD, at least 0, a number or a schedule that counts from
             the switch.
         momentum: $\rho$ in `[0, 1]`, a number or a schedule that counts from the switch.
-        velocity: initial velocity of SGD. "reset" is zero. "carry" is Adam's corrected first moment
-            in the form $\hat m_t (1 - \rho^t) / (1 - \rho)$ after $t$ updates of Adam. The factor
-            turns an average of gradients into the sum that SGD keeps: this is the velocity that SGD
-            would have after the same gradients, exactly so if $\rho = \beta_1$ or if the gradients
-            were constant. It does not depend on any learning rate.
+        velocity: initial velocity of SGD. "reset" is zero. "carry" is a multiple of Adam's
+            bias-corrected first moment: $\hat m_t (1 - \rho^t) / (1 - \rho)$ after $t$ updates of
+            Adam. The factor turns an average of gradients into the sum that SGD keeps. The product
+            is an estimate of the velocity that SGD would have after the same gradients, and is
+            exact if $\rho = \beta_1$ or if the gradients were constant. It does not depend on any
+            learning rate.
         b1: decay of the first moment; see `scale_by_adam` for this and the arguments below.
         b2: decay of the second moment.
         eps: $\varepsilon$, added to the root of the second moment.
@@ -154,7 +156,8 @@ def adam_to_sgd(
         kind = jnp.result_type(should_stop)
         if not jnp.issubdtype(kind, jnp.bool_):
             raise TypeError(
-                f"when must output a bool, as control.early_stopping does, got the output {kind}."
+                "when must output a bool, as control.early_stopping does, got an output of dtype "
+                f"{kind}."
             )
         return state.switched | should_stop, control
 

@@ -50,6 +50,7 @@ def adamw(
 
     Raises:
         ValueError: a hyper-parameter is out of range, or `update` gets no `params`.
+        TypeError: a boolean argument is not a bool, or `mu_dtype` is not a floating dtype.
 
     Example:
         >>> import jax.numpy as jnp

@@ -12,14 +12,15 @@ def add_decoupled_decay(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Adds decoupled weight decay, $\lambda w$, to the output of an update rule.
 
-    After the learning rate this is $w \leftarrow (1 - \alpha \lambda) w - \alpha u$. The place in
-    the chain matters: put it after the rule and before the learning rate, as in
+    With $u$ the output of the rule and $\alpha$ the learning rate, the step of the whole chain is
+    $w \leftarrow (1 - \alpha \lambda) w - \alpha u$. The place in the chain matters: put this
+    transformation after the rule and before the learning rate, as in
     `optax.chain(scale_by_adam(), add_decoupled_decay(0.01), gradient_descent(1e-3))`, which is
     AdamW. Before the rule the same term would be `add_l2`. After the learning rate nothing would
     reverse its sign, and the weights would grow. `update` needs the argument `params`.
 
-    A rule with the learning rate inside its velocity has no such place, because its output is
-    already a displacement of the parameters.
+    An optimizer whose velocity contains the learning rate, such as `momentum` with `lr_inside`, has
+    no such place: the output of its rule is already a displacement of the parameters.
 
     Args:
         strength: $\lambda \ge 0$, a number or a schedule. Each step shrinks the weights by the

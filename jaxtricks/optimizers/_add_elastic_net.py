@@ -17,9 +17,9 @@ def add_elastic_net(
     r"""Adds the gradient of the elastic net, $\lambda \sum (|w| + \beta w^2)$, to the updates.
 
     The updates become $g + \lambda (\mathrm{sign}(w) + 2 \beta w)$; at $w = 0$ the added term is 0.
-    Unlike in scikit-learn, the square has no factor $\frac12$, and the two weights do not add up to
-    1. Put it first in the chain, so that the rule sees the gradient of the penalised loss. `update`
-    needs the argument `params`.
+    Unlike in scikit-learn, the square has no factor $\frac12$, and the coefficients of the two
+    terms do not add up to $\lambda$. Put this transformation first in the chain, so that the update
+    rule sees the gradient of the penalised loss. `update` needs the argument `params`.
 
     Args:
         strength: $\lambda \ge 0$, a number or a schedule.

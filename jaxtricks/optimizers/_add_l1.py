@@ -14,9 +14,10 @@ def add_l1(
     r"""Adds the gradient of the L1 penalty $\lambda \sum |w|$ to the updates.
 
     The updates become $g + \lambda \, \mathrm{sign}(w)$; at $w = 0$ the added term is 0, one of the
-    subgradients there. Weights come close to 0 and then jump from one side of it to the other, but
-    hardly ever become exactly 0. For exact zeros use `proximal_l1`. Put it first in the chain, so
-    that the rule sees the gradient of the penalised loss. `update` needs the argument `params`.
+    subgradients there. Put this transformation first in the chain, so that the update rule sees the
+    gradient of the penalised loss. `update` needs the argument `params`. Weights come close to 0
+    and then jump from one side of it to the other, but hardly ever become exactly 0. For exact
+    zeros use `proximal_l1` instead.
 
     Args:
         strength: $\lambda \ge 0$, a number or a schedule, for a loss that is a mean over examples.

@@ -13,16 +13,16 @@ def add_l2(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Adds $\lambda w$, the gradient of the L2 penalty $\frac\lambda2 \sum w^2$, to the updates.
 
-    This is *coupled* weight decay. Put it first in the chain: the rule then sees the gradient of
-    the penalised loss and treats the decay like any gradient. Under plain gradient descent it is
-    the same as `add_decoupled_decay`, but momentum accumulates it in the velocity, and an adaptive
-    rule divides it by the root of the second moment.
+    This is *coupled* weight decay. Put it first in the chain: the update rule then sees the
+    gradient of the penalised loss and treats the decay like any gradient. Under plain gradient
+    descent it is the same as `add_decoupled_decay`, but momentum accumulates it in the velocity,
+    and an adaptive rule divides it by the root of the second moment.
     `optax.chain(add_l2(weight_decay), momentum(...))` is `torch.optim.SGD`, which penalises all
     parameters. `update` needs the argument `params`.
 
     Args:
         strength: $\lambda \ge 0$, a number or a schedule.
-        half: whether the penalty has the factor $\frac12$. Without, it is $\lambda \sum w^2$ with
+        half: whether the penalty has the factor $\frac12$. If False, it is $\lambda \sum w^2$ with
             the gradient $2 \lambda w$: twice the decay at the same strength.
         mask: which parameters to penalise: a tree of bools (or a prefix of the parameters' tree),
             or a function of the parameters that returns one, such as `weights_only`. None means

@@ -24,9 +24,9 @@ def effective_learning_rate(
     Args:
         learning_rate: $\alpha \ge 0$.
         second_moment: a pytree of $r \ge 0$: the `sum_of_squares` in the state of AdaGrad, or the
-            `nu` in that of RMSProp or Adam. With bias correction, divide `nu` by $1 - \beta_2^t$
-            first.
-        eps: the rule's own $\varepsilon \ge 0$. With 0, the result is 0 where $r = 0$.
+            `nu` in that of RMSProp or Adam. If the rule corrects the bias, divide `nu` by
+            $1 - \beta_2^t$ first, where $t$ is the number of updates so far.
+        eps: $\varepsilon \ge 0$ of the rule. With 0, the result is 0 where $r = 0$.
         eps_inside: whether the rule adds $\varepsilon$ under the root:
             $\alpha / \sqrt{r + \varepsilon}$.
 

@@ -17,14 +17,14 @@ def freeze(tx: optax.GradientTransformation, mask: Mask) -> optax.GradientTransf
     NaN in their gradients has no effect, and no moments are kept for them. Their updates are 0.
     This is `requires_grad=False` in PyTorch; as there, the running statistics of a batch norm are
     not parameters and still change. To train frozen parameters again later, begin with a new state.
-    A trainer still counts a NaN in a frozen parameter itself in the metric `"non_finite"`;
-    `training.trainer(trainable=)` leaves out the parameters that are not trained.
+    If a frozen parameter itself is NaN, a trainer still counts it in the metric `"non_finite"`. The
+    argument `trainable` of `training.trainer` leaves parameters that are not trained out of it.
 
     Args:
         tx: the complete optimizer, with its learning rate.
         mask: which parameters to freeze: a tree of bools (or a prefix of the parameters' tree, such
             as one bool for a whole layer), or a function that returns one. The function receives
-            the parameters or the updates, which have the same names. None means all.
+            the parameters or the updates, which have the same names. None freezes all.
 
     Raises:
         ValueError: the mask does not fit the parameters or the updates.

@@ -26,12 +26,13 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
 
     Put it last in the chain, after the learning rate, weight decay and `max_norm`. It does not
     change what the rules before it compute: they update the moments of a dropped unit as for a
-    gradient of 0, and its next update starts from these moments. A weight vector that is frozen in
-    part may be longer than the limit of `max_norm` until its next update.
+    gradient of 0, and the next update of the unit starts from these moments. If only some of the
+    weights of a vector are frozen, the vector may be longer than the limit of `max_norm` until its
+    next update.
 
     A wrapper that changes the updates afterwards, such as `optax.contrib.schedule_free`, moves
-    frozen parameters. A wrapper that does not pass on extra arguments cannot be used around it: in
-    optax these are `lookahead`, and `MultiSteps` inside a chain or through its
+    frozen parameters. A wrapper around the chain must pass on extra arguments. In optax,
+    `lookahead` does not, nor does `MultiSteps` inside a chain or through its
     `gradient_transformation()`. If several batches make one update, as in `accumulate`, only the
     `keep` given with the last batch has an effect: it must be 0 for the units that every batch has
     dropped. Put `full_precision` around the whole chain.
@@ -60,8 +61,9 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
         ['0.710', '0.710']
         ['0.439', '0.710']
 
-        In training, the loss passes on which units the dropout of its model has dropped: in this
-        batch of one example, four of the eight hidden units.
+        With a trainer, the loss makes `keep` from the masks of its model's dropout, by the function
+        `extra_args`. In this batch of one example, dropout drops four of the eight hidden units;
+        the result is 1 for each unit whose weights to the next layer have not changed.
 
         >>> from jaxtricks import models, optimizers, regularizers, training
         >>> def of_dropout(params, masks, weight):
@@ -102,7 +104,7 @@ def freeze_dropped() -> optax.GradientTransformationExtraArgs:
         check_updates(updates, params)
         if keep is None:
             raise ValueError(
-                "keep must be given: call update(..., keep=tree), or in a trainer give "
+                "keep must be given: call update(..., keep=tree), or with a trainer give "
                 "classification_loss the argument extra_args; keep=True freezes nothing."
             )
         every = jax.tree.map(lambda k: True if k is None else k, keep, is_leaf=lambda k: k is None)

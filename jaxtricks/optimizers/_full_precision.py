@@ -35,13 +35,15 @@ def full_precision(tx: optax.GradientTransformation) -> optax.GradientTransforma
     parameters in float32 or wider, so it makes the updates of a float32 run with the same
     gradients. Parameters in float32 or wider are updated as by `tx` itself.
 
-    $x_{t-1} + u_t$ is exactly $\mathrm{round}(w_t)$ if $u_t$ fits into its dtype, which is that of
-    the gradient. This holds if the parameter at most doubles or halves. Otherwise the sum is off by
-    at most the rounding of $u_t$ ($2^{-9}$ of it in bfloat16), and the next update corrects it.
+    $x_{t-1} + u_t$ is exactly $\mathrm{round}(w_t)$ if the dtype of the gradient, in which $u_t$ is
+    returned, represents $u_t$ without rounding. This holds if the parameter at most doubles or
+    halves. Otherwise the sum is off by at most the rounding of $u_t$ ($2^{-9}$ of it in bfloat16),
+    and the next update corrects it.
+
     Because the parameters follow the copy, any other change of the updates or parameters (by a
     later transformation in a chain, a projection, or restored weights) is undone by the next
-    update. For that reason `update` takes `learning_rate_scale`, a factor of the steps of `tx`:
-    `training.trainer` passes the factor that a control rule has set.
+    update. To scale the steps of `tx`, give `update` the factor `learning_rate_scale`, as
+    `training.trainer` does with the factor that a control rule has set.
 
     Args:
         tx: the complete optimizer, with its learning rate and weight decay.

@@ -18,7 +18,7 @@ class GradientDescentState(NamedTuple):
 
     Attributes:
         count: number of updates made so far.
-        learning_rate: learning rate of the last update; before any update, that of the first.
+        learning_rate: learning rate of the last update; before the first update, that of the first.
     """
 
     count: Int[Array, ""]
@@ -28,9 +28,9 @@ class GradientDescentState(NamedTuple):
 def gradient_descent(learning_rate: ScalarOrSchedule) -> optax.GradientTransformationExtraArgs:
     r"""Multiplies the updates by minus the learning rate: $u_t = -\alpha_t g_t$.
 
-    The same learning rate applies to every coordinate. Every named optimizer of this library
-    contains this step. Whether $g$ is the gradient of a mean or of a sum over examples depends on
-    the loss, not on this rule.
+    The same learning rate applies to every coordinate. Optimizers such as `adam` and `momentum`
+    chain their update rule with this transformation. Whether $g$ is the gradient of a mean or of a
+    sum over examples depends on the loss, not on this rule.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule; the first update uses `schedule(0)`.

@@ -23,20 +23,20 @@ def keep_present(
     kernel of the layer before, its bias, and its row of the kernel of the layer after. A weight
     from unit $i$ to unit $j$ is therefore updated if both are present, $k_{ij} = u_i u_j$. If the
     layer after reads a flattened image, it has a row for each position and channel, channel last,
-    and the rows of a dropped channel stay the same at all positions. Between the two layers of a
-    pair there may only be operations that treat each unit by itself, such as an activation or a
-    pooling. A layer norm, for example, mixes the units.
+    and the rows of a dropped channel stay the same at all positions. Between the two layers there
+    may only be operations that treat each unit by itself, such as an activation or a pooling. A
+    layer norm, for example, mixes the units.
 
     Args:
         params: the parameters of a Flax model, by layers. The units of a layer are the last axis of
             all its arrays, and the last axis but one of the kernel of the layer after.
         units: maps a layer and the layer after it, such as `("Dense_0", "Dense_1")`, to the units
             between them that are present: an array of one bool for each unit, or of one bool for
-            all, such as `present_units` returns. A layer inside others is named by its path,
-            `"Block_0/Dense_0"`. If the first name is None, only the kernel of the second layer is
-            masked, as for inputs and for a further layer that reads the same units. If the second
-            name is None, only the arrays of the first layer are masked, as for a batch norm between
-            two layers: `("BatchNorm_0", None)`.
+            all, such as `regularizers.present_units` returns. A layer inside others is named by its
+            path, `"Block_0/Dense_0"`. If the first name is None, only the kernel of the second
+            layer is masked; use this for dropped inputs, and for a further layer that reads the
+            same units. If the second name is None, only the arrays of the first layer are masked;
+            use this for a batch norm between two layers: `("BatchNorm_0", None)`.
 
     Returns:
         A tree like `params`: bools that broadcast to the array, for each array that holds

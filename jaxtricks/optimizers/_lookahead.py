@@ -13,7 +13,7 @@ from jaxtricks._types import ScalarLike
 def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTree:
     r"""Computes the look-ahead point $\tilde x = x + \rho v$, to which the velocity alone leads.
 
-    Nesterov's momentum in its first form takes the gradient at this look-ahead point and is
+    Nesterov's momentum in its usual form takes the gradient at this look-ahead point and is
     ordinary momentum otherwise:
 
         velocity = optax.tree.get(state, "velocity")  # momentum(rate, decay=decay, lr_inside=True)
@@ -25,8 +25,8 @@ def lookahead_point(params: PyTree, velocity: PyTree, decay: ScalarLike) -> PyTr
 
     Args:
         params: $x$.
-        velocity: $v$, a displacement, with the learning rate and the sign of a step in it. Multiply
-            the velocity of a momentum with `lr_inside=False` by $-\alpha$ first.
+        velocity: $v$, a displacement: it contains the learning rate and the minus sign of a step.
+            Multiply the velocity of `momentum` with `lr_inside=False` by $-\alpha$ first.
         decay: $\rho$, in `[0, 1]`.
 
     Raises:

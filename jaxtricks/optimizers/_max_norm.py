@@ -21,17 +21,17 @@ def max_norm(
     $z_j \min(1, c / \lVert z_j \rVert_2)$, the nearest point of the ball with radius $c$. Unlike a
     penalty, the projection does not change shorter vectors, and it bounds the weights at any
     learning rate. Put it last in the chain; only `freeze_dropped` comes after it. `update` needs
-    the argument `params`. The update is added to the old weights, so the norm is exact up to their
-    rounding. If a plateau rule of a trainer scales the step, a vector that is too long is shortened
-    only in part at each update.
+    the argument `params`. Because the new weights are the sum of the old weights and the update,
+    their norm may exceed `limit` by the rounding of this sum. If a trainer scales the updates by a
+    plateau rule, a vector that is too long is shortened only in part at each update.
 
     Args:
         limit: $c \ge 0$, the largest norm. 3 or 4 are usual together with dropout; with 0 all
             weights become 0. It may be traced.
         axis: the axis of a parameter that counts the units; the norm is over all its other axes. -1
             is right for the kernels of Flax's `Dense` (inputs, units) and `Conv` (height, width,
-            inputs, units). With one axis a parameter has one number per unit, whose
-            absolute value is limited, like that of a scalar.
+            inputs, units). A parameter with one axis has one number per unit, whose absolute value
+            is limited, as is that of a scalar.
         mask: which parameters to limit: a tree of bools (or a prefix of the parameters' tree), or a
             function of the parameters that returns one, such as `weights_only`, which excludes
             biases. None means all.

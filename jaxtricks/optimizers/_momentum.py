@@ -47,12 +47,13 @@ def scale_by_momentum(
         decay: $\rho$, in `[0, 1]`, a number or a schedule; at 1 the velocity is the plain sum.
         dampening: $\tau$, in `[0, 1]`.
         dampen_first: whether $\tau$ also acts on the first gradient; in PyTorch it does not.
-        nesterov: whether to return $g_t + \rho v_t$ instead, the step of `nesterov` on the
-            look-ahead point. It needs a dampening of 0.
+        nesterov: whether to return $g_t + \rho v_t$ instead. This is the step of the optimizer
+            `nesterov`, whose parameters are the look-ahead point. It needs a dampening of 0.
         initial_velocity: $v_0$ of every coordinate.
         mu_dtype: dtype in which $v$ is stored, such as `jax.numpy.bfloat16`, which halves the
-            state. None means float32 or wider. $v$ is rounded after each update, and the update
-            itself uses the unrounded $v$. At `decay` 1 small gradients would be rounded away.
+            state. None means float32, or the dtype of the parameters if it is wider. $v$ is rounded
+            after each update, and the update itself uses the unrounded $v$. Do not use bfloat16
+            with a `decay` of 1, because it would round small gradients away.
 
     Raises:
         ValueError: `decay` or `dampening` is out of range, `nesterov` is combined with a dampening,
@@ -138,14 +139,14 @@ def momentum(
         lr_inside: whether the learning rate multiplies the gradient before it enters the velocity.
         dampening: $\tau$, in `[0, 1]`; see `scale_by_momentum` for this and the arguments below.
         dampen_first: whether $\tau$ also acts on the first gradient.
-        nesterov: whether to take the step on the look-ahead point.
-        initial_velocity: $v_0$. With `lr_inside` it is a displacement, with the learning rate and
-            the sign of a step in it.
+        nesterov: whether to take the step of the optimizer `nesterov`.
+        initial_velocity: $v_0$. With `lr_inside` it is a displacement: it contains the learning
+            rate and the minus sign of a step.
         mu_dtype: dtype in which the velocity is stored.
 
     Raises:
-        ValueError: a hyper-parameter is out of range.
-        TypeError: a boolean argument is not a bool.
+        ValueError: a hyper-parameter is out of range, or `nesterov` is combined with a dampening.
+        TypeError: a boolean argument is not a bool, or `mu_dtype` is not a floating dtype.
 
     Example:
         >>> tx = momentum(0.1, decay=0.9)

@@ -9,21 +9,21 @@ from jaxtricks.schedules import ScalarOrSchedule
 def nesterov(
     learning_rate: ScalarOrSchedule, *, decay: ScalarOrSchedule = 0.9, lr_inside: bool = True
 ) -> optax.GradientTransformationExtraArgs:
-    r"""The optimizer with Nesterov's momentum, whose parameters are the look-ahead point.
+    r"""The optimizer with Nesterov's momentum; its parameters are the look-ahead point.
 
     The parameters are $\tilde x = x + \rho v$, and an update is $v' = \rho v - \alpha g(\tilde x)$,
     $\tilde x' = \tilde x + v' + \rho (v' - v)$. Because $v' - \rho v = -\alpha g$, the step is
     $\rho v' - \alpha g$, that of `scale_by_momentum(nesterov=True)`. In exact arithmetic the points
-    are those of the first form, $v \leftarrow \rho v - \alpha \nabla f(x + \rho v)$,
+    are those of the usual form, $v \leftarrow \rho v - \alpha \nabla f(x + \rho v)$,
     $x \leftarrow x + v$ (see `lookahead_point`), even if $\alpha$ changes, as long as $\rho$ is
-    constant. `base_point` computes $x$.
+    constant. `base_point` computes $x$ from the parameters and the velocity.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule.
         decay: $\rho$, in `[0, 1]`, a number or a schedule.
         lr_inside: whether the learning rate multiplies the gradient before it enters the velocity.
-            False multiplies the velocity, as PyTorch and optax do, which is the same while $\alpha$
-            is constant.
+            If False, it multiplies the velocity, as in PyTorch and optax; the steps are the same
+            while $\alpha$ is constant.
 
     Raises:
         ValueError: a hyper-parameter is out of range.

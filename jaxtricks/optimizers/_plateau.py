@@ -29,23 +29,25 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
     r"""Multiplies the updates by the output $s_t$ of a control rule, which watches a metric.
 
     `update(updates, state, params, value=loss)` shows the metric to the rule and scales by the
-    rule's new output. Without `value` nothing is observed and the current scale is used. So a
-    metric that is computed once an epoch is passed at one update of the epoch, and a wrapper that
-    drops extra arguments does no harm. The loss of one batch is too noisy to show a plateau: pass a
-    validation metric or a mean over batches.
+    rule's new output. Without `value` nothing is observed and the current scale is used, so pass a
+    metric that is computed once an epoch at one update of the epoch. If a wrapper drops extra
+    arguments, there is no error, but the rule observes nothing. The loss of one batch is too noisy
+    to show a plateau: pass a validation metric or a mean over batches.
 
-    Inside a `scan`, `value` must be given at every update or at none. Scan over all updates of an
-    epoch but the first, or run the rule once an epoch outside and pass its output as the learning
-    rate.
+    Inside a `scan`, `value` must be given at every update or at none. To observe once an epoch,
+    make the first update of the epoch with `value` before the `scan` over the others. Or call the
+    control rule itself once an epoch, outside the `scan`, and pass its output as the learning rate.
 
     Args:
         rule: a control rule whose output is the scale, such as `control.plateau()`, whose output
-            begins at 1. If the output begins at the learning rate, it replaces the learning rate:
-            put `optax.scale(-1)` after this transformation.
+            begins at 1. A rule whose output is the learning rate itself, such as
+            `control.plateau(initial=0.1)`, needs `optax.scale(-1)` after this transformation, and
+            no other learning rate.
 
     Raises:
-        TypeError: `rule` is not a `control.ControlRule` of functions, its output is not
-            floating-point (that of a stopping rule is a bool), or a leaf is not floating-point.
+        TypeError: `rule` is not a `control.ControlRule`, a field of it is not a function, its
+            output is not floating-point (that of a stopping rule is a bool), or a leaf is not
+            floating-point.
 
     Example:
         >>> from jaxtricks.control import plateau
@@ -69,7 +71,7 @@ def scale_by_plateau(rule: ControlRule) -> optax.GradientTransformationExtraArgs
         scale, control = rule.update(None, rule.init(params), params)
         if not jnp.issubdtype(jnp.result_type(scale), jnp.floating):
             raise TypeError(
-                "rule must output a scale, as control.plateau does, got the output "
+                "rule must output a scale, as control.plateau does, got an output of dtype "
                 f"{jnp.result_type(scale)}."
             )
         return PlateauScaleState(jnp.array(scale), control)  # a copy: the state may be donated

@@ -38,11 +38,13 @@ def proximal_l1(
     as the learning rate instead.
 
     *Do not use it after an adaptive rule.* A rule that gives each coordinate its own learning rate
-    needs a threshold for each coordinate: with $u = -\alpha D g$ this threshold solves
-    the problem of strength $\lambda / D_i$ on coordinate $i$.
+    needs a threshold for each coordinate, but this one is the same for all. After a step
+    $u = -\alpha D g$ with a diagonal matrix $D$, it penalises coordinate $i$ with the strength
+    $\lambda / D_i$ instead of $\lambda$.
 
     Args:
-        learning_rate: $\alpha \ge 0$, a number or a schedule: that of the step before.
+        learning_rate: $\alpha \ge 0$, a number or a schedule: the learning rate of the step before
+            this transformation.
         strength: $\lambda \ge 0$.
         mask: which parameters to penalise: a tree of bools (or a prefix of the parameters' tree),
             or a function of the parameters that returns one, such as `weights_only`. None means

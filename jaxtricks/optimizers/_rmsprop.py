@@ -1,4 +1,4 @@
-"""RMSProp: the gradient over the root of the moving average of its squares."""
+"""RMSProp: the gradient, divided by the root of the moving average of its squares."""
 
 from functools import partial
 from typing import NamedTuple
@@ -58,31 +58,32 @@ def scale_by_rmsprop(
     keep_gradient: bool = False,
     initial_accumulator: ScalarLike = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Divides each gradient by the root of the moving average of its squares: the RMSProp rule.
+    r"""Divides gradients by the root of the moving average of their squares: the RMSProp rule.
 
     The step is $g_t / (\sqrt{r_t} + \varepsilon)$ with $r_t = \rho r_{t-1} + (1 - \rho) g_t^2$.
-    Without bias correction the first step is $1 / \sqrt{1 - \rho}$ times as large as later ones:
-    3.16 at 0.9, 10 at 0.99.
+    Under a constant gradient and without bias correction, the first step is $1 / \sqrt{1 - \rho}$
+    times as large as the steps become later: 3.16 times at $\rho = 0.9$, 10 times at 0.99.
 
     Args:
         decay: $\rho$, in `[0, 1]`, a number or a schedule. At 1, which `bias_correction` does not
             allow, $r$ stays $r_0$.
         eps: $\varepsilon \ge 0$. With 0, a coordinate whose gradients were all 0 has the update 0.
-        eps_inside: whether to add $\varepsilon$ under the root, $\sqrt{r + \varepsilon}$, where it
-            acts like $\sqrt\varepsilon$ outside. The lecture and PyTorch add it outside, Keras and,
-            by default, optax inside.
+        eps_inside: whether to add $\varepsilon$ under the root, $\sqrt{r + \varepsilon}$. There it
+            has the effect that $\sqrt\varepsilon$ has outside. The lecture and PyTorch add it
+            outside, Keras and, by default, optax inside.
         bias_correction: whether to divide the averages by $1 - \rho^t$, with $t$ counted from 1.
         centered: whether to use the variance $r_t - m_t^2$ in place of $r_t$, with
             $m_t = \rho m_{t-1} + (1 - \rho) g_t$. This difference would lose all its digits where
             gradients hardly change (PyTorch's root can be NaN there), so the variance itself is
             stored: $\sigma_t^2 = \rho \sigma_{t-1}^2 + (1 - \rho) d_t^2 / \rho$ with
-            $d_t = g_t - m_t$, which is accurate to a rounding of the gradient. Together with
+            $d_t = g_t - m_t$. The error of $d_t$ is about a rounding of the gradient. Together with
             `bias_correction` the first variance is 0, and the first step is $g / \varepsilon$:
-            200,000 for a gradient of 0.02 at the default $\varepsilon$, times the learning rate.
-            Set an `initial_accumulator` above 0 with that pair, or use only one of the two.
-        keep_gradient: whether to compute $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$ instead, which is
-            accurate to a rounding of itself. It needs `centered` and a third moment, and an update
-            takes several times as long. The presets use it.
+            200,000 for a gradient of 0.02 at the default $\varepsilon$, times the learning rate. If
+            you set both, set an `initial_accumulator` above 0 too.
+        keep_gradient: whether to compute $d_t = \rho ((g_t - g_{t-1}) + d_{t-1})$ instead, whose
+            error is only about a rounding of $d_t$ itself. It needs `centered`, the state stores
+            three trees like the parameters instead of two, and an update takes several times as
+            long. The centered RMSProp of `presets.torch` and `presets.keras` uses it.
         initial_accumulator: $r_0 \ge 0$ of every coordinate.
 
     Raises:
@@ -204,8 +205,8 @@ def rmsprop(
         momentum: decay of the velocity of the scaled gradients, in `[0, 1]`, a number or a
             schedule. None is plain RMSProp; 0 makes the same updates, with a velocity in the state.
         lr_inside: whether the learning rate multiplies the scaled gradient before it enters the
-            velocity (Keras, optax) or multiplies the velocity (PyTorch). The two are the same while
-            the learning rate is constant.
+            velocity, as in Keras and optax. If False, it multiplies the velocity, as in PyTorch.
+            The steps are the same while the learning rate is constant.
         eps: $\varepsilon$; see `scale_by_rmsprop` for this and the arguments below.
         eps_inside: whether to add $\varepsilon$ under the root: False in PyTorch, True in Keras.
         bias_correction: whether to correct the averages.
@@ -215,7 +216,9 @@ def rmsprop(
         initial_accumulator: $r_0$.
 
     Raises:
-        ValueError: a hyper-parameter is out of range.
+        ValueError: a hyper-parameter is out of range, or `keep_gradient` is given without
+            `centered`.
+        TypeError: a boolean argument is not a bool.
 
     Example:
         >>> pytorch = rmsprop(0.01, decay=0.99, eps=1e-8)

@@ -31,11 +31,12 @@ class SwatsState(NamedTuple):
             updates.
         rate_average: $\lambda$, moving average of the projected learning rates, before bias
             correction.
-        sgd_rate: $\lambda_k / (1 - \beta_2^k)$ before the switch, and $\Lambda$ after it.
+        sgd_rate: the bias-corrected average, $\lambda_k / (1 - \beta_2^k)$. After the switch it
+            keeps the value that it had then, $\Lambda$.
         switch_step: number of updates that Adam made; -1 before the switch.
         velocity: velocity of SGD; 0 before the switch.
-        learning_rate: learning rate of the last update, Adam's or SGD's. Before any update it is
-            Adam's learning rate for the first.
+        learning_rate: learning rate of the last update: Adam's, or $(1 - \beta_1) \Lambda$ for SGD.
+            Before the first update it is Adam's learning rate for that update.
     """
 
     adam: AdamState
@@ -85,14 +86,14 @@ def swats(
 
     Args:
         learning_rate: learning rate of Adam, at least 0, a number or a schedule. The learning rate
-            of SGD does not follow this schedule. To make that decay too, put
+            of SGD does not follow this schedule. To make it decay too, put
             `optax.scale_by_schedule` after `swats`.
         b1: $\beta_1$, in `[0, 1)`, also the momentum of SGD.
         b2: $\beta_2$, in `[0, 1)`, also the decay of $\lambda$.
         eps: $\varepsilon \ge 0$ of Adam, added to the uncorrected root as in the paper
             (`scale_by_adam(eps_hat=True)`).
-        tolerance: the distance of the projected learning rate from its average below which the
-            switch happens, at least 0; with 0 it never happens.
+        tolerance: at least 0. The switch happens when the distance of the projected learning rate
+            from its average is less than this; with 0 it never happens.
 
     Raises:
         ValueError: a hyper-parameter is out of range, or the updates do not match the parameters.

@@ -21,7 +21,7 @@ def weights_only(params: PyTree, *, exclude: Collection[str] = ()) -> PyTree:
 
     - `bias`, `biases`, `b`, `beta`, `gamma`, `offset` and `scale` are not weights. Neither are
       names such as `in_proj_bias` or `b1`, or the lengths that PyTorch's weight normalisation
-      stores.
+      stores (`weight_g`, `original0`).
     - `kernel`, `w`, `weights` and `embedding` are weights, unless they are scalars.
     - `weight` is not a weight in a module whose name says that it normalises (`layer_norm`, `bn1`).
     - Any other parameter, `weight` included, is a weight if it has at least two axes. The scales in
@@ -33,16 +33,16 @@ def weights_only(params: PyTree, *, exclude: Collection[str] = ()) -> PyTree:
     mask.
 
     Args:
-        params: the parameters. The boxes that Flax's partitioning and nnx put around a parameter do
-            not count as names, and neither do numbers.
+        params: the parameters. The name `value`, which the boxes of Flax's partitioning and nnx add
+            to the path of a parameter, does not count as its name, and neither do numbers.
         exclude: further names to mark with False, of parameters or of whole modules. Pass the mask
             as `functools.partial(weights_only, exclude=("embedding",))`.
 
     Raises:
         TypeError: `exclude` is a single string, or holds anything else than strings.
-        ValueError: `params` is a single array, which has no name. `optax.inject_hyperparams` calls
-            the mask with a single array unless its argument `static_args` lists `mask`, because it
-            takes any function for a schedule.
+        ValueError: `params` is a single array, which has no name. `optax.inject_hyperparams` takes
+            a mask function for a schedule and calls it with a single array; prevent this by
+            listing `mask` in its argument `static_args`.
 
     Example:
         >>> weights_only({"Dense_0": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}})

@@ -26,10 +26,11 @@ def dead_units(
 ) -> OrderedDict[str, Bool[Array, " units"]]:
     """Finds the units of each layer that are 0 or negative for all examples and positions.
 
-    A ReLU maps the values of such a unit to 0 and gives it no gradient, so the unit stays dead
-    unless the layers before it change. Pass the whole data set as `examples`, because a unit that
-    is inactive for one batch may be active for another. A unit that is NaN for some example is not
-    dead.
+    A unit is an entry of the last axis of a layer's values; its positions are the other axes but
+    the first, such as height and width in a convolution. A ReLU maps the values of a dead unit to 0
+    and gives it no gradient, so the unit stays dead unless the layers before it change. Pass the
+    whole data set as `examples`, because a unit that is inactive for one batch may be active for
+    another. A unit that is NaN for some example is not dead.
 
     Args:
         model: a `flax.linen` module.
@@ -37,13 +38,14 @@ def dead_units(
         examples: `[n, ...]`, the first argument of the model's call.
         batch_size: number of examples that go through the model at once; the last batch may be
             smaller.
-        at: `"output"` tests the outputs of the layers, which are pre-activations if the activation
-            is a function; `"input"` tests the inputs of the layers.
-        layers: the class of layers to test, or a tuple of classes, such as `nn.Dense`.
+        at: `"output"` tests the outputs of the layers, which are pre-activations if the model
+            applies its activations as functions, not as modules; `"input"` tests the inputs of the
+            layers.
+        layers: the class of layers to test, such as `nn.Dense`, or a tuple of classes.
         **kwargs: further arguments of `model.apply`, such as `train=False`.
 
     Returns:
-        For each layer, by name, one bool per entry of the last axis. For layers stacked by
+        For each layer, by name, one bool per unit, True if the unit is dead. For layers stacked by
         `nn.scan` or `nn.vmap` (see `layer_values`), one row of bools for each layer of the stack.
 
     Raises:

@@ -12,14 +12,14 @@ from jaxtricks.probes._norm import norm
 def filter_normalized(key: Key[Array, ""], params: PyTree) -> PyTree:
     r"""Draws a random direction whose filters have the same norms as those of `params`.
 
-    $d_{i} \leftarrow d_{i} \lVert \theta_{i} \rVert / \lVert d_{i} \rVert$ with Gaussian $d_i$, for
-    each filter $i$. A filter holds the weights of one output: all axes of a kernel but the last.
-    Adding the direction once thus moves each filter by its own norm, so that networks with weights
-    of different scales can be compared. Leaves with fewer than two axes (biases and the scales of
-    normalization layers) get zeros.
+    For each filter $i$ with weights $\theta_i$ the direction is
+    $d_{i} \lVert \theta_{i} \rVert / \lVert d_{i} \rVert$ with Gaussian $d_i$. A filter holds the
+    weights of one output: all axes of a kernel but the last. Adding the direction once thus moves
+    each filter by its own norm, so that networks with weights of different scales can be compared.
+    Leaves with fewer than two axes (biases and the scales of normalization layers) get zeros.
 
     Args:
-        key: draws the direction.
+        key: random key for the direction.
         params: the parameters of a Flax model, with the outputs on the last axis of each kernel.
 
     Returns:

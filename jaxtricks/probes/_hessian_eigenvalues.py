@@ -22,16 +22,17 @@ def hessian_eigenvalues(
 ) -> Float[Array, " steps"]:
     r"""Approximates eigenvalues of the Hessian of `loss` by Lanczos iteration.
 
-    The result holds the Ritz values in increasing order. The last one approaches the largest
-    eigenvalue from below, the first one the smallest eigenvalue from above, and these two converge
-    first. Each step computes one product of the Hessian with a vector, which costs a few gradients,
-    and makes the product orthogonal to all earlier directions. That takes memory for `steps` copies
-    of the parameters in float32 or wider. If no new direction is left, as with repeated eigenvalues
-    or few examples, the iteration continues from another random direction. With as many steps as
-    parameters the result holds all the eigenvalues.
+    The result holds the approximations, called Ritz values, in increasing order. With more steps
+    the last one approaches the largest eigenvalue from below and the first one the smallest
+    eigenvalue from above; these two converge first. Each step computes one product of the Hessian
+    with a vector, which costs a few gradients, and makes the product orthogonal to all earlier
+    directions. That takes memory for `steps` copies of the parameters in float32 or wider. If no
+    new direction is left, as with repeated eigenvalues or few examples, the iteration continues
+    from another random direction. With as many steps as parameters the result holds all the
+    eigenvalues.
 
     Args:
-        key: draws the random directions.
+        key: random key for the directions.
         loss: a function of the parameters whose value is a scalar.
         params: the parameters at which the Hessian is taken.
         steps: number of Lanczos steps, from 1 to the number of parameters.

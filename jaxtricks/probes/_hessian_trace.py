@@ -24,7 +24,7 @@ def hessian_trace(
     an error; for a diagonal Hessian every draw is exact.
 
     Args:
-        key: draws the random vectors.
+        key: random key for the vectors.
         loss: a function of the parameters whose value is a scalar.
         params: the parameters at which the Hessian is taken.
         draws: number of random vectors, at least 2. Each costs a product of the Hessian with a

@@ -24,9 +24,10 @@ def layer_gradients(
 ) -> OrderedDict[str, Array]:
     """Computes the gradient of `loss(output)` with respect to each layer's input or output.
 
-    It is the gradient that reaches each layer in back-propagation; `jax.grad` gives the gradient
-    with respect to the parameters. The computation takes one forward and one backward pass. Integer
-    inputs or outputs, such as the inputs of `nn.Embed`, have no derivative and are left out.
+    This is the gradient that reaches each layer in back-propagation, unlike the gradient with
+    respect to the parameters, which `jax.grad` gives. The computation takes one forward and one
+    backward pass. Integer inputs or outputs, such as the inputs of `nn.Embed`, have no derivative
+    and are left out.
 
     Args:
         loss: a function of the model's output whose value is a scalar.
@@ -34,14 +35,14 @@ def layer_gradients(
         variables: `"params"` and the model's other collections.
         *args: positional arguments of the model's call.
         at: whether to differentiate with respect to the `"input"` or `"output"` of each layer.
-        layers: the class of layers to include, or a tuple of classes, such as `nn.Dense`.
+        layers: the class of layers to include, such as `nn.Dense`, or a tuple of classes.
         **kwargs: further arguments of `model.apply`, such as `train=False`.
 
     Returns:
-        The gradients, with the names, order and shapes of `layer_values`.
+        The gradients, with the same names, order and shapes as the values from `layer_values`.
 
     Raises:
-        ValueError: the values of all layers are integers; also as in `layer_values`.
+        ValueError: no included layer has floating values; also as in `layer_values`.
         TypeError: `loss` is not a function or its value is not a scalar; also as in `layer_values`.
 
     Example:

@@ -27,8 +27,9 @@ def layer_values(
     under `jax.vmap` over `variables`.
 
     Layers inside `nn.jit` and `nn.remat` are included. Layers inside `nn.scan` or `nn.vmap` need a
-    transformation that carries the collection `"probes"`, such as one with
-    `variable_axes={"params": 0, "probes": 0}`; their values are then stacked along that axis.
+    transformation that carries the collection `"probes"`, in which this function stores the values,
+    such as one with `variable_axes={"params": 0, "probes": 0}`. The values of the layers are then
+    stacked along that axis.
 
     Args:
         model: a `flax.linen` module.
@@ -41,9 +42,9 @@ def layer_values(
         **kwargs: further arguments of `model.apply`, such as `train=False` and `rngs`.
 
     Returns:
-        Arrays by the names of the layers, such as `"Dense_0"` or `"Block_1/Conv_0"`; for a layer
-        that is called twice, `"Dense_0#0"` and `"Dense_0#1"`. Inputs are in the order in which the
-        calls begin, outputs in the order in which they end.
+        Arrays by the names of the layers, such as `"Dense_0"` or `"Block_1/Conv_0"`. A layer that
+        is called twice has two arrays, named such as `"Dense_0#0"` and `"Dense_0#1"`. Inputs are in
+        the order in which the calls begin, outputs in the order in which the calls end.
 
     Raises:
         ValueError: no layer matches, a layer is inside a transformation that does not carry

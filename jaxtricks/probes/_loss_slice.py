@@ -27,7 +27,7 @@ def loss_slice(
         loss: a function $L$ of the parameters whose value is a scalar.
         params: $\theta$, the parameters at the origin of the plane.
         first: $d_1$, a tree like `params`, such as `filter_normalized(key, params)`.
-        second: $d_2$, drawn in the same way with another key.
+        second: $d_2$, a tree like `params`, such as one drawn in the same way with another key.
         steps: $s$, the coordinates of the grid along both directions.
 
     Returns:

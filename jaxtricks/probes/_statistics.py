@@ -16,15 +16,15 @@ from jaxtricks.probes._norm import unit_scale
 
 
 class Statistics(NamedTuple):
-    """Summary statistics of all entries of an array, floating ones in float32 or wider.
+    """Summary statistics of all entries of an array; all but `counts` are float32 or wider.
 
     Attributes:
         mean: mean of the entries.
         std: standard deviation, with the divisor N.
         rms: square root of the mean of the squares.
         quantiles: the requested quantiles, interpolated linearly.
-        share_saturated: share of the entries whose distance from `centre` exceeds `saturation`.
-        share_zero: share of the entries that are exactly 0.
+        share_saturated: fraction of the entries whose distance from `centre` exceeds `saturation`.
+        share_zero: fraction of the entries that are exactly 0.
         excess_kurtosis: fourth standardised moment minus 3: 0 for a Gaussian, -1.2 for a uniform
             distribution, -2 for two equal peaks, 0 if all entries are equal, and NaN if an entry
             is not finite.
@@ -51,15 +51,15 @@ def statistics(
 ) -> Statistics:
     """Computes summary statistics of all entries of an array.
 
-    All axes are treated alike; use `jax.vmap` for separate statistics along an axis. The sums are
-    computed from values divided by a power of 2 near the largest one, so the results are finite and
-    accurate for values from about 1e-30 to 1e38.
+    Entries of all axes are pooled; use `jax.vmap` for separate statistics along an axis. Sums are
+    computed after a division by a power of 2 near the largest absolute value, so the results are
+    finite and accurate for absolute values from about 1e-30 to 1e38.
 
     Args:
         values: a layer's activations or gradients, any shape with 1 to `2**31 - 1` entries.
         quantiles: the quantiles to compute, numbers in `[0, 1]`.
-        saturation: distance from `centre` above which an entry counts as saturated, at least 0;
-            where tanh is 0.99 its slope is 0.02.
+        saturation: distance from `centre` above which an entry counts as saturated, at least 0. The
+            default suits tanh: where tanh is 0.99, its slope is 0.02.
         centre: centre of the activation's range: 0 for tanh; 0.5 for a sigmoid, together with a
             `saturation` of about 0.49.
         edges: edges of the histogram's bins, increasing. A bin includes its left edge; the last bin

@@ -70,7 +70,7 @@ def watch(
             raise ValueError(
                 f"{name} is a layer inside nn.scan, nn.vmap or another transformation of Flax that "
                 'does not carry the collection "probes": give the transformation '
-                'variable_axes={"probes": 0, ...}, or choose other layers.'
+                'variable_axes={"probes": 0, ...}, or leave its class out of layers.'
             )
         labels[f"{name}#{call}"] = None
         return value
@@ -126,7 +126,7 @@ def check_linen(name: str, model: object) -> None:
 
 
 def first_argument(layer: nn.Module) -> str:
-    """The name of the first argument of the layer's call; "" if it has none."""
+    """Finds the name of the first argument of the layer's call; "" if it has none."""
     return (*inspect.signature(type(layer).__call__).parameters, "", "")[1]
 
 

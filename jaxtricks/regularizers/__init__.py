@@ -1,4 +1,4 @@
-"""Regularizers: penalties to add to a loss, and random layers, each with its pure function."""
+"""Regularizers: penalties to add to a loss, and random layers, each also as a pure function."""
 
 from jaxtricks.regularizers._alpha_dropout import AlphaDropout as AlphaDropout
 from jaxtricks.regularizers._alpha_dropout import alpha_dropout as alpha_dropout

@@ -19,15 +19,17 @@ def alpha_dropout(
     r"""Sets each entry to SELU's limit with probability `rate`, then restores mean and variance.
 
     $y_i = a (r_i x_i + (1 - r_i) \alpha') + b$ with $r_i \sim \mathrm{Bernoulli}(q)$, $q = 1 - p$,
-    $\alpha' = -\lambda \alpha \approx -1.758$, $a = (q + \alpha'^2 q p)^{-1/2}$ and
-    $b = -a p \alpha'$. Inputs with mean 0 and variance 1, which SELU produces, keep both. If the
-    rate is 1, the result is 0, as in PyTorch.
+    $a = (q + \alpha'^2 q p)^{-1/2}$ and $b = -a p \alpha'$. The number
+    $\alpha' = -\lambda \alpha \approx -1.758$ is the limit of SELU at minus infinity. Inputs with
+    mean 0 and variance 1, as SELU is made to produce, give a result with mean 0 and variance 1. If
+    the rate is 1, the result is 0, as in PyTorch.
 
     Args:
-        key: random key of the mask, which is that of `dropout` for the same key, shape and rate.
+        key: random key of the mask. With the same key, shape and rate, `dropout` drops the same
+            entries.
         x: activations of any shape.
         rate: $p$, the probability of dropping an entry, in `[0, 1]`, rounded to a multiple of
-            $2^{-16}$; it may be traced.
+            $2^{-16}$. It may be traced; the result is NaN if a traced rate is out of range.
 
     Returns:
         An array of the shape and dtype of `x`.
@@ -64,7 +66,8 @@ class AlphaDropout(RandomLayer):
     """Applies `alpha_dropout` in training and returns its input unchanged in evaluation.
 
     Put it after `jax.nn.selu`, in a network whose weights start with variance `1 / inputs`
-    (`initializers.lecun`). It draws its random keys as `Dropout` does.
+    (`initializers.lecun`). Training needs a random key, which `apply` takes as
+    `rngs={"dropout": key}`; see `Dropout`.
 
     Attributes:
         rate: probability of dropping an entry, in `[0, 1]`. At 0 the layer needs no key.

@@ -25,10 +25,11 @@ def drop_connect(
     r"""Multiplies inputs by a matrix of weights, each dropped (set to 0) with probability `rate`.
 
     $y = x\,(M \circ W) / (1 - p)$, where $M_{ij} \sim \mathrm{Bernoulli}(1 - p)$ is drawn for each
-    weight. The expected value is $x W$, so evaluation uses the weights as they are. Dropout drops a
-    unit with all its connections; DropConnect drops single connections of a unit. The gradient of
-    a dropped weight is 0. The paper does not divide in training; it multiplies the weights by
-    $1 - p$ in evaluation. The probability is rounded as in `dropout`.
+    weight and $\circ$ multiplies entry by entry. The expected value is $x W$, so evaluation uses
+    the weights as they are. Dropout drops a unit with all its connections; DropConnect drops single
+    connections of a unit. The gradient of a dropped weight is 0. The paper does not divide by
+    $1 - p$ in training; its evaluation therefore uses $1 - p$ times the weights. $1 - p$ is rounded
+    to a multiple of $2^{-16}$, as in `dropout`.
 
     The function `drop_connect` of EfficientNet's code and of older versions of timm does something
     else: it leaves out whole branches of a residual network, as `stochastic_depth` does.
@@ -37,15 +38,16 @@ def drop_connect(
     draws and a product with its own weights. On a CPU the examples are computed one after the other
     and the gradient draws their masks again, so memory holds one mask at a time. For a batch of 128
     and 800 × 800 weights, forward and backward took 25 times the CPU time of a dense layer at a
-    rate of 0.5, and 130 times at 0.1, which has more binary digits. On other devices the examples
-    are computed together, which needs memory for `batch * inputs * features` weights, 330 MB in
-    this case. One mask for the whole batch took 1.2 times the time of a dense layer.
+    rate of 0.5. At 0.1 they took 130 times, because more random bits are drawn for a probability
+    with more binary digits. On other devices the examples are computed together, which needs memory
+    for `batch * inputs * features` weights, 330 MB in this case. One mask for the whole batch took
+    1.2 times the time of a dense layer.
 
     Args:
         key: random key of the masks; the same key, shapes and rate give the same masks on all
             devices.
-        x: the inputs. With a mask for each example, the first axis is the batch. Axes between the
-            first and the last, such as positions, share the mask of their example.
+        x: the inputs. With a mask for each example, the first axis is the batch. All positions
+            along the axes between the first and the last share the mask of their example.
         kernel: the weights.
         rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced. At 1 the
             result is 0.
@@ -55,8 +57,8 @@ def drop_connect(
         The products, in the dtype of `x`.
 
     Raises:
-        ValueError: `rate` is out of range, the shapes of `x` and `kernel` do not fit, or `key` is
-            an array of keys.
+        ValueError: `rate` is out of range, the shapes of `x` and `kernel` do not fit, `x` has no
+            batch axis although `per_example` is True, or `key` is an array of keys.
         TypeError: `key` is not a typed key, `x` or `kernel` is not a floating array, or
             `per_example` is not a bool.
 
@@ -93,22 +95,24 @@ class DropConnectDense(DropConnectLayer):
     `flax.linen.Dense`: `"kernel"` `[inputs, features]` and `"bias"` `[features]`, both float32.
     Biases are never dropped; the paper drops them too.
 
-    The layer draws its random keys and sows its masks as `Dropout` does. A sown mask has a batch
-    axis, of size 1 if one mask serves all examples, followed by the axes of the kernel.
+    Training needs a random key, which `apply` takes as `rngs={"dropout": key}`, and sows the mask
+    in the collection `"masks"` if that is mutable; see `Dropout`. A sown mask has a batch axis, of
+    size 1 if one mask serves all examples, followed by the axes of the kernel.
 
     Attributes:
         features: number of units, at least 1.
         rate: probability of dropping a weight, in `[0, 1]`. At 0 the layer needs no key. At 1
-            training and Gaussian inference return the biases, through the activation; mean
-            inference ignores the rate, as `Dropout` does.
+            training and Gaussian inference return the activation of the biases. Evaluation with
+            `inference="mean"` ignores the rate.
         per_example: whether each example of the first axis has its own mask, as in the paper. See
             `drop_connect` for the cost.
         activation: a function that keeps the shape, applied to the output, or None for no
-            activation. Gaussian inference needs it here, not after the layer.
+            activation. Gaussian inference needs the activation here, not after the layer, because
+            it averages activations.
         inference: what evaluation does: `"mean"` uses the weights as they are; `"gaussian"` draws
             samples, so it needs a key in evaluation too.
-        samples: number of samples of each unit in Gaussian inference, at least 1; the time grows in
-            proportion.
+        samples: number of samples of each unit in Gaussian inference, at least 1. The time of
+            evaluation grows in proportion to it.
         use_bias: whether to add a bias, which starts at 0.
         kernel_init: initializer of the kernel, `(key, shape, dtype) -> array`.
         dtype: dtype of the computation and of the output. None returns the input's dtype, and
@@ -119,7 +123,8 @@ class DropConnectDense(DropConnectLayer):
     Raises:
         ValueError: a number is out of range, `inference` is unknown, `rng_collection` is
             `"params"`, or Gaussian inference has no activation. When the layer is called: the input
-            has no last axis or no entries along it, or `rngs` lacks a key that the layer needs.
+            has no last axis or no entries along it, the input has no batch axis although
+            `per_example` is True, or `rngs` lacks a key that the layer needs.
         TypeError: an attribute has the wrong type; when the layer is called, `train` is not a bool
             or the input is not a floating array.
 

@@ -26,24 +26,26 @@ def drop_connect_conv(
 ) -> Float[Array, "batch rows columns features"]:
     r"""Convolves images with a kernel whose weights are each dropped with probability `rate`.
 
-    $y = x * (M \circ W) / (1 - p)$ with a mask $M$ of the kernel's shape. The expected value is
-    $x * W$. All positions of an image share the mask, as they share the weights. The images are
-    padded with zeros ("SAME"). `drop_connect` is the same for dense layers.
+    $y = x * (M \circ W) / (1 - p)$ with a mask $M$ of the kernel's shape, where $*$ is the
+    convolution and $\circ$ multiplies entry by entry. The expected value is $x * W$. All positions
+    of an image share the mask, as they share the weights. The images are padded with zeros
+    ("SAME"). `drop_connect` is the same for dense layers.
 
     Args:
         key: random key of the masks; the same key, shapes and rate give the same masks on all
             devices.
         x: the images.
-        kernel: the weights.
+        kernel: the weights; the axes `down` and `right` are the rows and columns of the window.
         rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced. At 1 the
             result is 0.
         per_example: whether each image has its own mask; otherwise one mask serves all.
         strides: pixels between neighbouring outputs, at least 1: one number, or `(down, right)`.
         algorithm: how the convolution is computed; the results are equal up to rounding.
             `"patches"` copies the patches and computes matrix products, `"native"` is XLA's
-            convolution. None chooses patches on a CPU, where the gradient of XLA's convolution is
-            slow inside loops (as in `models.Conv`), and if each image has its own mask, where XLA's
-            grouped convolution took over 100 times as long as patches; otherwise native.
+            convolution. None chooses `"native"`, with two exceptions. It chooses `"patches"` on a
+            CPU, where the gradient of XLA's convolution is slow inside loops (see `models.Conv`),
+            and if each image has its own mask, because XLA's grouped convolution then took over 100
+            times as long.
 
     Returns:
         The outputs, in the dtype of `x`.
@@ -82,7 +84,7 @@ class DropConnectConv(DropConnectLayer):
     """Applies a convolution, whose weights `drop_connect_conv` drops in training.
 
     The images are padded with zeros ("SAME"). The parameters are those of `flax.linen.Conv`:
-    `"kernel"` `[down, right, channel, features]` and `"bias"` `[features]`, both float32. Random
+    `"kernel"` `[rows, columns, channel, features]` and `"bias"` `[features]`, both float32. Random
     keys, sown masks and both kinds of inference work as in `DropConnectDense`.
 
     Attributes:
@@ -92,7 +94,8 @@ class DropConnectConv(DropConnectLayer):
         per_example: whether each image has its own mask.
         strides: pixels between neighbouring outputs, at least 1: one number, or `(down, right)`.
         activation: a function that keeps the shape, applied to the output, or None for no
-            activation. Gaussian inference needs it here, not after the layer.
+            activation. Gaussian inference needs the activation here, not after the layer, because
+            it averages activations.
         inference: what evaluation does: `"mean"` uses the weights as they are; `"gaussian"` draws
             samples, so it needs a key in evaluation too.
         samples: number of samples of each unit in Gaussian inference, at least 1.

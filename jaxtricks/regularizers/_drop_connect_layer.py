@@ -45,8 +45,8 @@ class DropConnectLayer(nn.Module):
         check_choice("inference", self.inference, ("mean", "gaussian"))
         if self.inference == "gaussian" and self.activation is None:
             raise ValueError(
-                "activation must be a function if inference is 'gaussian', which averages its "
-                "values, got None."
+                "activation must be a function if inference is 'gaussian', because the layer then "
+                "averages activations, got None."
             )
         check_integer("samples", self.samples, low=1)
         check_flag("use_bias", self.use_bias)

@@ -23,10 +23,11 @@ def drop_connect_moments(
     r"""Returns the mean and the variance of the output of `drop_connect` over all masks.
 
     The mean is $x W$ and the variance $\frac{p}{1-p} (x \circ x)(W \circ W)$, where $\circ$
-    multiplies entry by entry. The paper does not divide the kept weights, and its $p$ is the
-    probability of keeping a weight, here $q = 1 - p$. Its mean $q\,x W$ and its variance
-    $q (1 - q) (x \circ x)(W \circ W)$ are the moments here with weights $q W$. The rate is rounded
-    as in `dropout`. At rate 1 the output is always 0, so both moments are 0.
+    multiplies entry by entry. The paper does not divide the kept weights by $1 - p$, and its $p$ is
+    the probability of keeping a weight, here $q = 1 - p$. Its mean $q\,x W$ and its variance
+    $q (1 - q) (x \circ x)(W \circ W)$ are what this function returns for the weights $q W$. $1 - p$
+    is rounded to a multiple of $2^{-16}$, as in `dropout`. At rate 1 the output is always 0, so
+    both moments are 0.
 
     Args:
         x: the inputs, with any number of axes.
@@ -72,7 +73,7 @@ def drop_connect_conv_moments(
 
     Args:
         x: the images.
-        kernel: the weights.
+        kernel: the weights; the axes `down` and `right` are the rows and columns of the window.
         rate: $p$, the probability of dropping a weight, in `[0, 1]`; it may be traced. At 1 both
             moments are 0.
         strides: pixels between neighbouring outputs, at least 1: one number, or `(down, right)`.
@@ -114,20 +115,21 @@ def mean_activation(
 ) -> Float[Array, "*shape"]:
     r"""Estimates by sampling the mean activation of units that are normally distributed.
 
-    It is $\frac{1}{S} \sum_{s \le S} a(u_s)$ with $u_s \sim N(\mu, \sigma^2)$, drawn independently
-    for each unit. With the moments of `drop_connect_moments` this is the inference of the paper,
-    which estimates the mean of $a$ over all masks. Evaluation with the mean weights gives $a$ of
-    the mean instead, which is smaller if $a$ is convex, as ReLU is. Two errors remain: the standard
-    error of the estimate, which is the standard deviation of $a(u)$ divided by $\sqrt{S}$, and the
-    distance of the units from a normal distribution, which falls with the number of inputs.
+    The estimate is $\frac{1}{S} \sum_{s \le S} a(u_s)$ with $u_s \sim N(\mu, \sigma^2)$, drawn
+    independently for each unit. With the moments of `drop_connect_moments` this is the inference of
+    the DropConnect paper, which estimates the mean of $a$ over all masks. Evaluation with the mean
+    weights instead gives $a$ of the mean output, which is at most the mean of $a$ if $a$ is convex,
+    as ReLU is. Two errors remain. One is the standard error of the estimate, which is the standard
+    deviation of $a(u)$ divided by $\sqrt{S}$. The other is that the units are not exactly normally
+    distributed; it falls with the number of inputs.
 
     Args:
         key: random key of the samples.
         mean: $\mu$, including the biases.
         variance: $\sigma^2$, at least 0; a negative variance gives NaN.
         activation: $a$, a function that keeps the shape.
-        samples: $S$, at least 1. They are drawn one after the other, so their number does not
-            change the memory used, unless a gradient is taken.
+        samples: $S$, the number of samples, at least 1. The samples are drawn one after the other,
+            so their number does not change the memory used, unless a gradient is taken.
 
     Returns:
         An array of the shape and dtype of `mean`.

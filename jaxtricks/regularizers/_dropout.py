@@ -97,12 +97,15 @@ def masked(
 
 
 class Dropout(RandomLayer):
-    """Applies `dropout` in training, and returns the input or `1 - rate` times it in evaluation.
+    """Applies `dropout` in training. Evaluation returns the input, or `1 - rate` times the input.
+
+    Evaluation multiplies by `1 - rate` only if `inverted` is False.
 
     Each layer, and each call of a layer, draws its own mask with a key of the random stream
-    `rng_collection`, which `apply` takes as `rngs={"dropout": key}`. The stream `"params"` never
-    replaces it, so initialise a model with `train=False`, or give `init` a key for the stream too.
-    Old-style keys (`jax.random.PRNGKey`) are accepted.
+    `rng_collection`, which `apply` takes as `rngs={"dropout": key}`. If that key is missing, the
+    layer raises an error, while Flax's `Dropout` would draw from the stream `"params"`. So
+    initialise a model with `train=False`, or give `init` a key for the stream too. Old-style keys
+    (`jax.random.PRNGKey`) are accepted.
 
     In training the layer sows its mask, True where an entry is kept, in the collection `"masks"`,
     if `apply` has `"masks"` among its `mutable` collections. The mask has size 1 along axes whose
@@ -113,8 +116,9 @@ class Dropout(RandomLayer):
         mask_axes: the axes along which entries are dropped independently, or None for all axes; see
             `dropout`.
         inverted: whether training divides the kept entries by `1 - rate`. False is standard
-            dropout: training only drops, and evaluation multiplies by `1 - rate`. In place of that,
-            `scale_weights` can scale the weights of the next layer once.
+            dropout: training only drops, and evaluation multiplies by `1 - rate`. To avoid this
+            multiplication in evaluation, scale the weights of the next layer once with
+            `scale_weights`.
         rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:

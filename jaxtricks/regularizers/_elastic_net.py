@@ -16,10 +16,9 @@ def elastic_net(
 ) -> Float[Array, ""]:
     r"""Returns the elastic-net penalty $\lambda \sum (|w| + \beta w^2)$, to be added to a loss.
 
-    `optimizers.add_elastic_net` adds its gradient. The square has no factor $\frac12$, and the two
-    terms are not weighted by shares of one number as in scikit-learn, whose penalty
-    $\alpha (\rho |w| + \frac{1 - \rho}2 w^2)$ has $\lambda = \alpha \rho$ and
-    $\beta = (1 - \rho) / (2 \rho)$.
+    `optimizers.add_elastic_net` adds its gradient to the updates. The square has no factor
+    $\frac12$. The penalty of scikit-learn, $\alpha (\rho |w| + \frac{1 - \rho}2 w^2)$, is the same
+    with $\lambda = \alpha \rho$ and $\beta = (1 - \rho) / (2 \rho)$.
 
     Args:
         params: a tree of weights, which are floating arrays.

@@ -34,33 +34,36 @@ def fractional_max_pool(
     rows apart; columns are divided in the same way. Disjoint regions reach from row $b_{i-1}$ to
     row $b_i - 1$, with $b_M = N$. Overlapping regions reach to row $b_i$, which the next region
     shares, with $b_M = N - 1$. The number of regions is $M = \lceil b_M / \alpha \rceil$.
-    Random borders are a shuffled sequence of steps of 1 and 2. Pseudo-random borders are
+    Between random borders the steps of 1 and 2 are in random order. Pseudo-random borders are
     $b_i = \lfloor \beta (i + u) \rfloor - \lfloor \beta u \rfloor$ with $\beta = b_M / M$ and one
     random number $u$; they spread the steps evenly and distort the image less. Each example draws
     its own borders, which all its channels share.
 
     In PyTorch's `FractionalMaxPool2d` the regions start at the same sequence of rows, with
-    $b_{M-1} = N - K$, but each has the size $K$ (`kernel_size`) and channels draw their own.
+    $b_{M-1} = N - K$, but each region has the size $K$ (`kernel_size`), and each channel draws its
+    own regions.
 
     Args:
-        key: random key of the regions. None gives the pseudo-random regions of $u = 1/2$, for use
-            in evaluation.
+        key: random key of the regions. None gives the pseudo-random regions of $u = 1/2$ for use in
+            evaluation, whatever `pseudo_random` is.
         x: the images.
         ratio: $\alpha$, the factor by which images shrink, in `(1, 2]`: one number, or a pair for
             height and width. With 2, disjoint regions and even sizes it is ordinary 2x2 pooling.
         overlapping: whether neighbouring regions share a row or a column.
-        pseudo_random: whether the borders are pseudo-random, not random.
-        return_indices: whether to return the position of each maximum in its channel too, as
-            `row * width + column`; among equal entries, of the first.
+        pseudo_random: whether the borders are pseudo-random, as defined above, instead of random.
+        return_indices: whether to return also the index of each maximum,
+            `row * width + column` in its channel. If several entries of a region are the largest,
+            it is the index of the first.
 
     Returns:
         The maxima in the dtype of `x`, and the indices if `return_indices` is True. The gradient
         of a maximum goes to the first largest entry of its region.
 
     Raises:
-        ValueError: a ratio is out of range, or `x` does not have four axes, a row and a column.
+        ValueError: a ratio is out of range, `x` does not have four axes, or an image has no rows or
+            no columns.
         TypeError: `key` is neither a typed key nor None, `x` is not a floating array, `ratio` is
-            neither a number nor a pair of numbers, or a flag is not a bool.
+            neither a number nor a pair of numbers or is traced, or a flag is not a bool.
 
     Example:
         >>> x = jnp.arange(25.0).reshape(1, 5, 5, 1)
@@ -164,12 +167,13 @@ def _pool(
 class FractionalMaxPool(nn.Module):
     """Applies `fractional_max_pool`, with random regions in training and fixed ones in evaluation.
 
-    It draws its random keys as `Dropout` does.
+    Training needs a random key, which `apply` takes as `rngs={"dropout": key}`; see `Dropout`.
 
     Attributes:
         ratio: factor by which height and width shrink, in `(1, 2]`: one number, or a pair.
         overlapping: whether neighbouring regions share a row or a column.
-        pseudo_random: whether the borders are pseudo-random, not random.
+        pseudo_random: whether the borders in training are pseudo-random instead of random; see
+            `fractional_max_pool`.
         rng_collection: name of the random stream that gives the keys; not `"params"`.
 
     Raises:

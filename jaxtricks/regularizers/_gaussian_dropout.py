@@ -18,14 +18,14 @@ def gaussian_dropout(
     r"""Multiplies each entry by a random number from the normal distribution $N(1, p / (1 - p))$.
 
     $y_i = s_i x_i$ with $s_i \sim N(1, p / (1 - p))$ has the mean $x_i$ and the variance
-    $x_i^2 p / (1 - p)$, as has inverted dropout with the same rate, but no entry becomes 0.
-    Evaluation needs no rescaling.
+    $x_i^2 p / (1 - p)$. Inverted dropout with the rate $p$ has the same mean and variance, but here
+    no entry becomes 0. Evaluation needs no rescaling.
 
     Args:
         key: random key of the factors.
         x: activations of any shape.
-        rate: $p$, in `[0, 1)`; it may be traced. The standard deviation of the factors is
-            $\sqrt{p / (1 - p)}$.
+        rate: $p$, in `[0, 1)`, the rate of the inverted dropout with the same variance; it may be
+            traced. The standard deviation of the factors is $\sqrt{p / (1 - p)}$.
 
     Returns:
         An array of the shape and dtype of `x`.
@@ -66,7 +66,7 @@ def check_rate(rate: ScalarLike) -> None:
 class GaussianDropout(RandomLayer):
     """Applies `gaussian_dropout` in training and returns its input unchanged in evaluation.
 
-    It draws its random keys as `Dropout` does.
+    Training needs a random key, which `apply` takes as `rngs={"dropout": key}`; see `Dropout`.
 
     Attributes:
         rate: $p$, in `[0, 1)`; see `gaussian_dropout`. At 0 the layer needs no key.

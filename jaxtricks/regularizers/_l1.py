@@ -13,8 +13,8 @@ def l1(params: PyTree, strength: ScalarLike, *, mask: Mask = None) -> Float[Arra
     r"""Returns the L1 penalty $\lambda \sum |w|$, to be added to a loss.
 
     Its gradient is $\lambda \, \mathrm{sign}(w)$, which is 0 at $w = 0$; `optimizers.add_l1` adds
-    it to the updates. With this gradient weights come near 0 but seldom reach it;
-    `optimizers.proximal_l1` sets weights to exactly 0.
+    it to the updates. With this gradient weights come near 0 but seldom become exactly 0;
+    `optimizers.proximal_l1` sets small weights to exactly 0.
 
     Args:
         params: a tree of weights, which are floating arrays.

@@ -19,15 +19,17 @@ def present_units(
 
     $u_j = \bigvee_i\,(w_i \neq 0) \wedge r_{ij}$, where $r$ is the mask and $w$ the weights of the
     examples. A unit is missing from the whole update only if every example of nonzero weight drops
-    it at every position. If each of $n$ examples draws its own mask, the probability is $p^n$, so
-    it happens in batches of a few examples, or where the whole batch shares a mask.
+    it at every position. If each of $n$ examples draws its own mask with the dropout rate $p$, the
+    probability of this is $p^n$. So it happens in batches of a few examples, or where the whole
+    batch shares a mask. `optimizers.keep_present` takes the result in its argument `units`.
 
     Args:
-        masks: the masks that one `Dropout` layer has sown, such as `sown["masks"]["Dropout_0"]`: an
-            array `[batch, ..., units]`, True where an entry is kept, or a tree of such arrays, one
-            for each call of the layer; a unit counts as kept if one call keeps it. An axis along
-            which entries share a draw has size 1. `nn.scan` and `nn.vmap` stack the masks of
-            several layers: pass those of one layer at a time.
+        masks: the masks that one `Dropout` layer has sown, such as `sown["masks"]["Dropout_0"]` of
+            `y, sown = model.apply(..., train=True, mutable=["masks"])`. They are an array
+            `[batch, ..., units]`, True where an entry is kept, or a tree of such arrays, one for
+            each call of the layer; a unit counts as kept if one call keeps it. An axis along which
+            entries share a draw has size 1. `nn.scan` and `nn.vmap` stack the masks of several
+            layers: pass those of one layer at a time.
         weight: the weight of each example, `[batch]`; examples of weight 0 are ignored.
 
     Returns:
@@ -50,7 +52,7 @@ def present_units(
     """
     counts = real_array("weight", weight) != 0
     if counts.ndim != 1:
-        raise ValueError(f"weight must have one axis, that of the examples, got {counts.ndim}.")
+        raise ValueError(f"weight must have one axis, the examples, got {counts.ndim} axes.")
     leaves = tree_leaves_with_path(masks)
     layers = {tuple(key.key for key in path if isinstance(key, DictKey)) for path, _ in leaves}
     if len(layers) > 1:

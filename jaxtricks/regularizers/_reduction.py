@@ -7,9 +7,10 @@ from jaxtricks._types import ScalarLike
 def strength_for_mean(strength: ScalarLike, examples: int) -> ScalarLike:
     r"""Converts the strength of a penalty from a sum to a mean of losses: $\lambda / N$.
 
-    $\sum_i L_i + \lambda R$ is $N$ times $\frac1N \sum_i L_i + \frac\lambda N R$, so both have the
-    same minimum. The gradient of the second is $N$ times smaller; plain gradient descent
-    takes the same steps if its learning rate is $N$ times as large.
+    With the losses $L_i$ and the penalty $R$, the sum $\sum_i L_i + \lambda R$ is $N$ times the
+    mean $\frac1N \sum_i L_i + \frac\lambda N R$, so both have the same minimum. The gradient of the
+    mean is $N$ times smaller; plain gradient descent takes the same steps if its learning rate is
+    $N$ times as large.
 
     Args:
         strength: $\lambda \ge 0$, the strength of a penalty added to the sum of the losses; it may
@@ -36,7 +37,7 @@ def strength_for_sum(strength: ScalarLike, examples: int) -> ScalarLike:
     Args:
         strength: $\lambda \ge 0$, the strength of a penalty added to the mean of the losses; it may
             be traced.
-        examples: $N \ge 1$, the number of losses in the sum: the size of the data set or the batch.
+        examples: $N \ge 1$, the number of losses in the mean: the size of the data set or batch.
 
     Raises:
         ValueError: `strength` is negative or not finite, or `examples` is under 1.

@@ -18,10 +18,10 @@ def scale_weights(variables: Mapping[str, PyTree], rates: Mapping[str, Any]) -> 
 
     Training drops a unit with probability $p$ and evaluation never does, so the weights that
     multiply the unit are scaled by $1 - p$. The network without dropout layers then computes what
-    the network with `Dropout(p, inverted=False)` computes in evaluation. Where Flax numbers the
-    layers, as in `models.Sequential`, keep the dropout layers with a rate of 0 instead of removing
-    them; with the old rate they would scale a second time. Biases are not scaled, because they
-    have no input to drop. A network with inverted dropout needs no scaling.
+    the network with `Dropout(p, inverted=False)` computes in evaluation. In `models.Sequential` the
+    layers are named by their positions, so removing a dropout layer would rename those after it.
+    Set its rate to 0 there instead; with the old rate it would scale a second time. Biases are not
+    scaled, because they have no input to drop. A network with inverted dropout needs no scaling.
 
     Args:
         variables: Flax's variables, with the collection `"params"`.

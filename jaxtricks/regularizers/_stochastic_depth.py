@@ -52,12 +52,13 @@ def stochastic_depth(
 
 
 class StochasticDepth(nn.Module):
-    """Applies `stochastic_depth` in training; in evaluation it does not draw.
+    """Applies `stochastic_depth` in training; evaluation leaves no branch out.
 
     Evaluation returns the input, or `1 - rate` times the input if `inverted` is False. Put the
     layer after the last layer of a residual branch, as in
-    `h + StochasticDepth(0.1)(branch(h), train=train)`. It draws its random keys and sows its masks
-    as `Dropout` does. EfficientNet's `drop_connect` is this layer, not `DropConnectDense`.
+    `h + StochasticDepth(0.1)(branch(h), train=train)`. Training needs a random key, which `apply`
+    takes as `rngs={"dropout": key}`, and sows the mask in the collection `"masks"` if that is
+    mutable; see `Dropout`. EfficientNet's `drop_connect` is this layer, not `DropConnectDense`.
 
     Attributes:
         rate: probability of leaving the branch out, in `[0, 1]`. At 0 the layer needs no key.

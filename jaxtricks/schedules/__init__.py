@@ -2,16 +2,17 @@
 
 The first update has the learning rate `schedule(0)`. Formulas whose time starts at 1 use
 `count + 1` and say so. Every length is a number of updates, so a number of epochs is multiplied by
-the updates per epoch: "divide by 10 after 30 epochs" is `step_decay(0.1, 30 * steps_per_epoch)`. If
-it is called once an epoch with the number of the epoch, the same function counts epochs.
+the updates per epoch: "divide by 10 after 30 epochs" is `step_decay(0.1, 30 * steps_per_epoch)`. A
+schedule that is called once an epoch, with the number of the epoch, has its lengths in epochs.
 
 A count may be a fraction, a traced value, or a NumPy or JAX array, for example for a plot or a
 table: the value of a schedule at an array is the array of its values. Values are float32, and their
-relative error against the formula in float64 is at most 1e-5 at every count up to 2^31 - 1 (below
-1e-30 of the peak, the error is at most 1e-35 of the peak). For `polynomial_decay` and the exponent
-of `cosine_decay` this holds for powers of up to 50, because a power multiplies the rounding of its
-base. Traced hyper-parameters, for example under `jax.vmap`, are rounded to float32 before the
-formula. Lengths may be traced too, unless the docstring says otherwise.
+relative error against the formula in float64 is at most 1e-5 at every count up to 2^31 - 1 (for a
+value below 1e-30 of the peak, the error is at most 1e-35 of the peak). For `polynomial_decay` and
+the exponent of `cosine_decay` this holds for powers of up to 50, because a power multiplies the
+rounding error of its base. Traced hyper-parameters, for example under `jax.vmap`, are rounded to
+float32 before the formula is computed. Lengths may be traced too, unless the docstring says
+otherwise.
 """
 
 from jaxtricks.schedules._constant import constant as constant

@@ -21,14 +21,15 @@ def cosine_decay(
     r"""Lowers the learning rate from `initial` to `final` along half a cosine wave.
 
     $\alpha_t = \alpha_T + (\alpha_0 - \alpha_T) (\frac12 + \frac12 \cos(\pi t / T))^p$ for
-    $t \le T$, and $\alpha_T$ after that: it falls slowly, then fast, then slowly.
+    $t \le T$, and $\alpha_T$ after that. The learning rate falls slowly, then fast, then slowly.
 
     Args:
         initial: $\alpha_0$, the learning rate of the first update, at least 0.
         total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at once.
         final: $\alpha_T$, at least 0.
-        exponent: $p > 0$; 1 is the cosine itself, and a larger exponent falls sooner. It is the
-            exponent of `optax.cosine_decay_schedule`, whose `alpha` is $\alpha_T / \alpha_0$.
+        exponent: $p > 0$. 1 is the cosine itself; with a larger exponent the learning rate falls
+            sooner. It is the `exponent` of `optax.cosine_decay_schedule`, whose `alpha` is
+            $\alpha_T / \alpha_0$.
 
     Raises:
         ValueError: a learning rate is negative or not finite, `total_steps` is negative, or

@@ -23,19 +23,22 @@ def cosine_restarts(
 ) -> Schedule:
     r"""Lowers the learning rate along half a cosine wave, and restarts it at each new cycle.
 
-    In cycle $i$, which is $T_i = T_0 m^i$ updates long, the learning rate $T_\mathrm{cur}$ updates
-    after its start is $\eta_t = \eta_{\min}^i + \frac12 (\eta_{\max}^i - \eta_{\min}^i) (1 +
-    \cos(\pi T_\mathrm{cur} / T_i))$. Restarts happen at exact updates, up to the largest int32,
-    because they are computed with integers. A count may be a fraction, for example of an epoch, as
-    in the paper. The last update of a cycle is one step short of $\eta_{\min}^i$.
+    Cycle $i$, counted from 0, is $T_i = T_0 m^i$ updates long. At $T_\mathrm{cur}$ updates after
+    the start of the cycle, the learning rate is $\eta_t = \eta_{\min}^i +
+    \frac12 (\eta_{\max}^i - \eta_{\min}^i) (1 + \cos(\pi T_\mathrm{cur} / T_i))$. Restarts happen
+    at exact updates, up to the largest int32, because they are computed with integers. A count may
+    be a fraction, for example of an epoch, as in the paper. The last update of a cycle does not
+    quite reach $\eta_{\min}^i$, because the formula reaches it only one update later.
 
     Args:
         initial: $\eta_{\max}^0$, the learning rate of the first update, at least 0.
         first_steps: $T_0 \ge 1$, the length of the first cycle.
         multiplier: $m \ge 1$, an integer: each cycle is $m$ times as long as the one before.
         final: $\eta_{\min}^0$, the lower end of the first cycle, at least 0.
-        peak_factor: $\eta_{\max}^{i+1} / \eta_{\max}^i$, in `(0, 1]`.
-        final_factor: $\eta_{\min}^{i+1} / \eta_{\min}^i$, in `(0, 1]`.
+        peak_factor: the peak of a cycle divided by that of the cycle before,
+            $\eta_{\max}^{i+1} / \eta_{\max}^i$, in `(0, 1]`.
+        final_factor: the lower end of a cycle divided by that of the cycle before,
+            $\eta_{\min}^{i+1} / \eta_{\min}^i$, in `(0, 1]`.
 
     Raises:
         ValueError: a learning rate is negative or not finite, a factor is outside `(0, 1]`, or

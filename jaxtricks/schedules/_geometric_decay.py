@@ -13,14 +13,14 @@ from jaxtricks.schedules._schedule import Schedule
 def geometric_decay(initial: ScalarLike, final: ScalarLike, total_steps: int) -> Schedule:
     r"""Multiplies the learning rate by the same ratio at every update, from `initial` to `final`.
 
-    $\alpha_t = \alpha_0^{1 - t/T} \alpha_T^{t/T}$ for $t \le T$, and $\alpha_T$ after that. This is
-    `exponential_decay` with the decay rate $k = \ln(\alpha_0 / \alpha_T) / T$, given by its two
-    ends, which are exact.
+    $\alpha_t = \alpha_0^{1 - t/T} \alpha_T^{t/T}$ for $t \le T$, and $\alpha_T$ after that. Up to
+    $T$ this is `exponential_decay` with the decay rate $k = \ln(\alpha_0 / \alpha_T) / T$, but the
+    arguments are the two end values, which it takes exactly.
 
     Args:
         initial: $\alpha_0 > 0$, the learning rate of the first update.
         final: $\alpha_T > 0$. If it is larger than `initial`, the learning rate rises, as in a
-            range test.
+            learning-rate range test.
         total_steps: $T \ge 0$, the count at which `final` is reached; with 0 it is reached at once.
 
     Raises:

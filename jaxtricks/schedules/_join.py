@@ -21,8 +21,8 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
     Args:
         schedules: $s_0, s_1, \dots$, at least one.
         boundaries: $b_1 < b_2 < \dots$, integers of at least 0, one fewer than the schedules.
-            Update number $b_i$, counted from 0, is the first of $s_i$. With $b_1 = 0$ the first
-            schedule has no updates.
+            Update number $b_i$, counted from 0, is the first that uses $s_i$. With $b_1 = 0$ the
+            first schedule has no updates.
 
     Raises:
         ValueError: the number of boundaries does not fit, or `boundaries` is unsorted or holds a

@@ -14,8 +14,8 @@ def linear_decay(initial: ScalarLike, total_steps: int, *, final: ScalarLike = 0
     r"""Lowers the learning rate by the same amount at every update, from `initial` to `final`.
 
     $\alpha_t = \alpha_0 (1 - t / T) + \alpha_T t / T$ for $t \le T$, and $\alpha_T$ after that. The
-    remaining updates, $T - t$, are computed as an integer, so the last learning rates keep all
-    their digits. BERT warms up first:
+    number of remaining updates, $T - t$, is computed as an integer, so even the small learning
+    rates at the end are accurate. The paper of BERT has a linear warmup before the decay:
     `with_warmup(linear_decay(peak, total - warmup), warmup, start="zero")`, which refuses a warmup
     longer than the total.
 

@@ -18,12 +18,12 @@ def linear_warmup(
 ) -> Schedule:
     r"""Raises the learning rate by equal amounts at every update up to `peak`, and keeps it there.
 
-    $\alpha_t = \alpha_0 t / n$ for $t \le n$, and $\alpha_0$ after that. `start` says whether $t$
-    counts from 1 or from 0; the two schedules are one update apart.
+    The learning rate is $\alpha_0 t / n$ for $t \le n$, and $\alpha_0$ after that. `start` says
+    whether $t$ is 1 or 0 at the first update; the two schedules are one update apart.
 
     Args:
         peak: $\alpha_0$, the learning rate after the warmup, at least 0.
-        warmup_steps: $n \ge 0$; with 0 the learning rate is always `peak`.
+        warmup_steps: $n \ge 0$, the number of updates; with 0 the learning rate is always `peak`.
         start: "first_step": $t$ = count + 1, so the first learning rate is $\alpha_0 / n$, and
             count $n - 1$ has the peak. "zero": $t$ = count, so the first learning rate is 0,
             and count $n$ has the peak.

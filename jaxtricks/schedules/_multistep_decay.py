@@ -23,15 +23,15 @@ def multistep_decay(
     r"""Multiplies the learning rate by `factor` at each of the `boundaries`.
 
     $\alpha_t = \alpha_0 \gamma^{|\{b : b \le t\}|}$, but not below `final`. Update number $b$,
-    counted from 0, is the first with the smaller learning rate. Counts and boundaries are compared
-    as integers.
+    counted from 0, is the first with the smaller learning rate. An integer count is compared with
+    the boundaries as an integer, so each cut happens at its exact update.
 
     He et al. trained on CIFAR-10 with `multistep_decay(0.1, (32_000, 48_000))` for 64,000 updates.
-    A shorter run keeps the proportions 32 : 48 : 64.
+    For a shorter run, keep the proportions 32 : 48 : 64.
 
     Args:
         initial: $\alpha_0$, the learning rate of the first update, at least 0.
-        boundaries: increasing numbers of updates, each at least 1.
+        boundaries: increasing counts of updates, integers of at least 1.
         factor: $\gamma$, in `(0, 1]`; 1 changes nothing.
         final: the lowest learning rate, at least 0.
 

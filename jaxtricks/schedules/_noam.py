@@ -14,8 +14,8 @@ from jaxtricks.schedules._schedule import Schedule
 def noam(model_size: int, *, warmup_steps: int = 4000, scale: ScalarLike = 1.0) -> Schedule:
     r"""Raises the learning rate linearly, then lowers it as one over the square root of the time.
 
-    $\alpha_t = c\, d^{-1/2} \min(t^{-1/2},\, t\, w^{-3/2})$ with $t$ = count + 1. The two parts
-    meet in the peak, at $t = w$, where the learning rate is $c\, (d w)^{-1/2}$.
+    The learning rate is $c\, d^{-1/2} \min(t^{-1/2},\, t\, w^{-3/2})$ with $t$ = `count` + 1. Its
+    peak is $c\, (d w)^{-1/2}$, at $t = w$.
 
     Args:
         model_size: $d \ge 1$, the width of the model.

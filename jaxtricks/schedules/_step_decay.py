@@ -19,13 +19,13 @@ def step_decay(
 ) -> Schedule:
     r"""Multiplies the learning rate by `factor` after every `every_steps` updates.
 
-    $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$, but not below `final`. The division is an
-    integer division, so each cut happens at its exact update.
+    $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$, but not below `final`. The division of an
+    integer count is an integer division, so each cut happens at its exact update.
 
     This is PyTorch's `StepLR(step_size=N, gamma)` with `scheduler.step()` called *after* each
-    epoch. Code written for PyTorch before 1.1 calls it before the epoch, and with later versions
-    cuts one epoch early, at 29, 59 and 89 instead of 30, 60 and 90. That schedule is
-    `lambda count: rate(count + steps_per_epoch)`.
+    epoch. Code written for PyTorch before 1.1 calls it *before* each epoch. Later versions of
+    PyTorch then cut one epoch early, at 29, 59 and 89 instead of 30, 60 and 90. With `rate` the
+    result of `step_decay`, that early schedule is `lambda count: rate(count + steps_per_epoch)`.
 
     Args:
         initial: $\alpha_0$, the learning rate of the first `every_steps` updates, at least 0.

@@ -18,12 +18,13 @@ def with_warmup(
     r"""Raises the learning rate linearly to `schedule(0)`, then follows `schedule` from its start.
 
     $\alpha_t = s(0)\, w_t$ for $t < n$, then $s(t - n)$, where $w$ is `linear_warmup` with the peak
-    1. There is no jump at $t = n$, and no part of `schedule` is skipped. If a total includes the
-    warmup, write `with_warmup(cosine_decay(peak, total - warmup), warmup)`.
+    1. There is no jump at $t = n$, and no part of `schedule` is skipped. If the total number of
+    updates includes the warmup, write
+    `with_warmup(cosine_decay(peak, total - warmup), warmup)`.
 
     Args:
         schedule: $s$, whose first value is the peak.
-        warmup_steps: $n \ge 0$; with 0 the result is `schedule` itself.
+        warmup_steps: $n \ge 0$; with 0 the values are those of `schedule` alone.
         start: whether the first learning rate is $s(0) / n$ ("first_step") or 0 ("zero"); see
             `linear_warmup`.
 
@@ -39,8 +40,8 @@ def with_warmup(
 
     References:
         Goyal et al., [Accurate, large minibatch SGD](https://arxiv.org/abs/1706.02677), 2017,
-        section 2.2. BERT's code differs: its decay counts the warmup too, so the learning rate
-        drops at the end of the warmup.
+        section 2.2. In the code of BERT, the decay starts at the first update and not at the end of
+        the warmup, so at that end the learning rate drops from its peak.
     """
     check_instance("schedule", schedule, Callable)
     ramp = linear_warmup(1.0, warmup_steps, start=start)

@@ -9,8 +9,8 @@ from jaxtricks.surfaces._surface import Surface
 def banana() -> Surface:
     r"""Makes the surface $f(x, y) = (1 - x)^2 + 20 (3 y - x^2)^2$, with its minimum at $(1, 1/3)$.
 
-    It is a stretched form of Rosenbrock's valley, from Goh's interactive demonstration of momentum,
-    which takes 150 steps from `start` with a learning rate of 0.003.
+    It is a stretched form of Rosenbrock's valley. Goh's interactive demonstration of momentum uses
+    it, with 150 steps from `start` and a learning rate of 0.003.
 
     Example:
         >>> import jax

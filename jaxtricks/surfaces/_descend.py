@@ -38,13 +38,15 @@ def descend(
     tolerance: ScalarLike,
     max_steps: int | Int[Array, ""],
 ) -> Descent:
-    """Takes steps by `tx` until the norm of the gradient is below `tolerance`, or for `max_steps`.
+    """Takes steps by `tx` until the norm of the gradient is below `tolerance`, at most `max_steps`.
 
-    The run has converged if `gradient_norm < tolerance`. A gradient that is NaN also stops it;
-    `gradient_norm` is then NaN. Under `vmap` each run stops after its own number of steps.
+    The run has converged if `gradient_norm < tolerance` in the result. A gradient that is NaN also
+    stops the run; `gradient_norm` is then NaN. Under `vmap` each run stops after its own number of
+    steps.
 
     Args:
-        tx: the update rule; it receives the loss as the argument `value`.
+        tx: the update rule, an optax gradient transformation; its `update` receives the loss as the
+            argument `value`.
         surface: the objective, a function `x -> scalar`.
         start: the first point, an array or a tree of arrays.
         tolerance: the norm of the gradient below which to stop, at least 0.

@@ -13,13 +13,15 @@ TILT_OF_ONE_WELL = 8 / (3 * math.sqrt(3))
 
 
 def double_well(tilt: ScalarLike = 0.5) -> Surface:
-    r"""Makes the curve $f(x) = (x^2 - 1)^2 - c x$, with wells near -1 and 1; the right is deeper.
+    r"""Makes the curve $f(x) = (x^2 - 1)^2 - c x$, with wells near -1 and 1.
 
-    From `start`, on the left slope, gradient descent stops in the left well, while enough momentum
-    carries it over the hill. The optimum is the largest root of $f' = 0$, by Viète's formula.
+    If $c > 0$ the right well is deeper. From `start`, on the left slope, gradient descent stops in
+    the left well, while enough momentum carries it over the hill. The optimum is the largest root
+    of $f' = 0$, by Viète's formula.
 
     Args:
-        tilt: $c$, in $[0, 8 / 3^{3/2})$; from 1.5396 on there is no left well. It may be traced.
+        tilt: $c$, at least 0 and below $8 / 3^{3/2}$, about 1.5396, where the left well vanishes.
+            It may be traced.
 
     Raises:
         ValueError: `tilt` is out of range.

@@ -14,8 +14,9 @@ def random_goe(key: Key[Array, ""], dimension: int) -> Float[Array, "n n"]:
     $A = (G + G^T) / \sqrt 2$ with standard normal entries of $G$. The entries of $A$ have variance
     1 off the diagonal and 2 on it. For large $n$ the eigenvalues fill $\pm 2 \sqrt n$. All
     eigenvalues are positive with probability $1/2$, $(2 - \sqrt 2)/4$ and
-    $(\pi - 2 \sqrt 2)/(4 \pi)$ for $n$ = 1, 2 and 3, and about $3^{-n^2/4}$ for large $n$. If $A$
-    is a model of the Hessian at a critical point, almost every critical point is a saddle.
+    $(\pi - 2 \sqrt 2)/(4 \pi)$ for $n$ = 1, 2 and 3, and about $3^{-n^2/4}$ for large $n$. So if
+    $A$ is a model of the Hessian at a critical point, almost every critical point of a function of
+    many variables is a saddle.
 
     Args:
         key: a random key.

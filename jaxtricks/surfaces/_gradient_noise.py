@@ -21,15 +21,15 @@ def with_gradient_noise(
 ) -> Callable[[Key[Array, ""], Array], Float[Array, ""]]:
     r"""Makes a function `(key, x) -> loss` with the noisy gradient $\nabla f(x) + \varepsilon$.
 
-    $\varepsilon \sim N(0, \Sigma / B)$ is the noise of the mean gradient of $B$ examples that are
-    drawn with replacement. Here its distribution is the same at each point. The loss itself is
-    $f(x)$ without noise.
+    $\varepsilon \sim N(0, \Sigma / B)$ models the noise of the mean gradient of $B$ examples that
+    are drawn with replacement. Unlike in training, its distribution is the same at each point. The
+    loss itself is $f(x)$ without noise.
 
     Args:
         surface: the objective $f$, a function `x -> scalar` of an array.
         covariance: $\Sigma$, the covariance of the gradient of one example: a number (times the
             identity), a list of variances, or a symmetric positive semidefinite matrix.
-        batch_size: $B > 0$; it may be traced.
+        batch_size: $B$, above 0; it need not be an integer, and may be traced.
 
     Raises:
         ValueError: a variance is negative, the matrix is not square, symmetric and positive
@@ -92,7 +92,7 @@ def _covariance_root(covariance: ArrayLike | Sequence[ScalarLike]) -> Array:
 
 
 def _is_covariance(matrix: np.ndarray) -> bool:
-    """Whether a matrix is symmetric and positive semidefinite, up to rounding.
+    """Says whether a matrix is symmetric and positive semidefinite, up to rounding.
 
     It uses NumPy, because `jnp` functions of constants are traced under `jit`.
     """

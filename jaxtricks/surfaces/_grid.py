@@ -33,7 +33,7 @@ def grid(
     Args:
         surface: a surface whose points have shape `(2,)`.
         size: number of points per axis, at least 2.
-        view: the rectangle, `((xmin, xmax), (ymin, ymax))`; None takes `surface.view`.
+        view: the rectangle, `((xmin, xmax), (ymin, ymax))`; None means `surface.view`.
 
     Raises:
         ValueError: the surface is not two-dimensional, there is no view, an interval of the view is

@@ -21,19 +21,20 @@ def least_squares(
     reduction: Reduction = "mean",
     half: bool = True,
 ) -> Surface:
-    r"""Makes $J(\theta) = \frac1{2m} \sum_i (\hat y_i - y_i)^2$ with $\hat y_i = x_i^T \theta$.
+    r"""Makes the least-squares objective $J(\theta) = \frac1{2m} \sum_i (x_i^T \theta - y_i)^2$.
 
-    Its gradient is $\frac1m \sum_i (\hat y_i - y_i) x_i$. For the objective of a mini-batch, call
-    the function inside a training step with the rows of the batch.
+    The sum is over the $m$ examples. The gradient is $\frac1m \sum_i (\hat y_i - y_i) x_i$ with the
+    predictions $\hat y_i = x_i^T \theta$. For the objective of a mini-batch, call this function
+    inside a training step with the rows of the batch.
 
     Args:
         inputs: $x_i$, `[examples, features]`; integers are converted to floats. For an intercept
             append a column of ones.
         targets: $y_i$, `[examples]`.
-        weights: the weight of each example, `[examples]`, at least 0 and not all 0; None is 1. Rows
-            of weight 0 can fill up a smaller batch.
-        reduction: `"mean"` divides by the sum of the weights; `"sum"` does not, so that the
-            gradient and the largest stable learning rate depend on $m$.
+        weights: the weight of each example, `[examples]`, at least 0 and not all 0; None gives each
+            the weight 1. Rows of weight 0 can pad a batch that is too small.
+        reduction: `"mean"` divides by the sum of the weights, which is $m$ without weights; `"sum"`
+            does not, so that the gradient and the largest stable learning rate depend on $m$.
         half: whether to multiply by $\frac12$.
 
     Raises:

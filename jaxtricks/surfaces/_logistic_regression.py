@@ -19,15 +19,17 @@ def logistic_regression(
 ) -> Surface:
     r"""Makes the mean cross-entropy between $\hat y_i = \sigma(x_i^T \theta)$ and labels $y_i$.
 
-    $J(\theta) = -\frac1m \sum_i (y_i \log \hat y_i + (1 - y_i) \log (1 - \hat y_i))$ has the
-    gradient $\frac1m \sum_i (\hat y_i - y_i) x_i$, as has `least_squares`. The optimum has no
-    closed form, and does not exist if a plane separates the classes.
+    $J(\theta) = -\frac1m \sum_i (y_i \log \hat y_i + (1 - y_i) \log (1 - \hat y_i))$ for $m$
+    examples. The gradient $\frac1m \sum_i (\hat y_i - y_i) x_i$ has the same form as for
+    `least_squares`. The optimum has no closed form, and does not exist if a plane separates the
+    classes.
 
     Args:
         inputs: $x_i$, `[examples, features]`; for an intercept append a column of ones.
         labels: $y_i$, `[examples]`, in `[0, 1]`.
-        weights: the weight of each example, `[examples]`, at least 0 and not all 0; None is 1.
-        reduction: `"mean"` or `"sum"`; see `least_squares`.
+        weights: the weight of each example, `[examples]`, at least 0 and not all 0; None gives each
+            the weight 1.
+        reduction: `"mean"` divides by the sum of the weights; `"sum"` does not.
 
     Raises:
         ValueError: `reduction` is unknown, a label is out of range, the shapes do not fit, there

@@ -18,18 +18,19 @@ def quadratic(
 ) -> Surface:
     r"""Makes the surface $f(w) = \frac12 \sum_i h_i w_i^2$, in any number of dimensions.
 
-    A step of gradient descent multiplies coordinate $i$ by $1 - \alpha h_i$. It converges if the
-    learning rate is $\alpha < 2 / h_{max}$, and then slowly in directions where $h$ is small. The
-    condition number is $\kappa = h_{max} / h_{min}$.
+    A step of gradient descent with the learning rate $\alpha$ multiplies coordinate $i$ by
+    $1 - \alpha h_i$. Gradient descent converges if $\alpha < 2 / h_{max}$, but slowly in directions
+    in which $h$ is small. The condition number is $\kappa = h_{max} / h_{min}$.
 
     Args:
         curvatures: $h$, one number for each dimension, at least 0. A curvature of 0 gives a flat
             direction; `saddle` has a negative curvature.
-        angle: angle in radians by which to turn the bowl, in two dimensions only.
+        angle: angle in radians by which to turn the bowl counter-clockwise, together with its
+            start; other than 0 only in two dimensions.
 
     Raises:
         ValueError: `curvatures` is not a list of numbers or is empty, a curvature is negative, or
-            `angle` is not 0 and there are not two curvatures.
+            `angle` is not 0 although there are not two curvatures.
 
     Example:
         >>> bowl = quadratic((1.0, 20.0))
@@ -52,7 +53,7 @@ def quadratic(
     dimension = len(curvatures)
     turned = isinstance(angle, jax.core.Tracer) or float(angle) != 0
     if turned and dimension != 2:
-        raise ValueError(f"angle must be 0 for {dimension} curvatures, not 2, got {angle}.")
+        raise ValueError(f"angle must be 0 unless there are 2 curvatures, got {angle}.")
 
     def loss(x: Float[Array, " n"]) -> Float[Array, ""]:
         w = rotate(x, -angle) if turned else x

@@ -17,8 +17,9 @@ def saddle(*, angle: ScalarLike = 0.0, offset: ScalarLike = 0.01) -> Surface:
     $\alpha$ is the learning rate.
 
     Args:
-        angle: angle in radians by which to turn the saddle together with the start.
-        offset: $y_0$, the distance of the start from the x axis. From a start on the axis, gradient
+        angle: angle in radians by which to turn the saddle counter-clockwise, together with its
+            start.
+        offset: $y_0$ of the start $(1, y_0)$, before turning. From a start with $y_0 = 0$ gradient
             descent ends at the saddle. If the angle is not 0, float32 loses offsets under 1e-7.
 
     Raises:

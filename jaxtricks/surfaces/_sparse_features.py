@@ -18,7 +18,8 @@ class SparseFeatures(NamedTuple):
         inputs: `[examples, features]`, 1 where a feature is present and 0 elsewhere.
         targets: `[examples]`, the inputs times the true weights, plus noise.
         weights: `[features]`, the true weights.
-        frequencies: `[features]`, the probability that each feature is present, in falling order.
+        frequencies: `[features]`, the probability that each feature is present in an example; it
+            falls, or stays equal, from each feature to the next.
     """
 
     inputs: Float[Array, "examples features"]
@@ -46,9 +47,9 @@ def random_sparse_features(
         key: a random key.
         examples: number of examples, at least 1.
         features: number of features, at least 1.
-        exponent: $s \ge 0$; 1 is Zipf's law, and 0 makes all features equally frequent.
+        exponent: $s$, at least 0; 1 is Zipf's law, and 0 makes all features equally frequent.
         highest: $c$, the probability of the first feature, in `[0, 1]`.
-        noise: standard deviation of the noise that is added to $x^T w$, at least 0.
+        noise: standard deviation of the Gaussian noise that is added to the targets, at least 0.
 
     Raises:
         ValueError: an argument is out of range, or `inputs` would have more than $2^{40}$ entries.

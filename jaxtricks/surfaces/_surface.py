@@ -17,17 +17,19 @@ Interval = tuple[float, float]
 class Surface(NamedTuple):
     """An objective function. Calling it returns the loss at a point.
 
-    Its arrays have the dtype that is JAX's default for floats when the surface is made. The loss is
-    computed in the dtype of the point. A surface cannot be an argument of a jitted function,
-    because `loss` is not an array: let the jitted function close over it.
+    The arrays in it have JAX's default dtype for floats at the time when the surface is made. The
+    loss is computed in the dtype of the point. A surface cannot be an argument of a jitted
+    function, because `loss` is not an array: let the jitted function close over the surface.
 
     Attributes:
         loss: the function from a point to a scalar.
-        start: a point from which the properties of the surface show. Points have its shape, which
-            is `()` in one dimension.
-        optimum: the global minimum. None if there is none, or if it has no closed form.
+        start: the point from which to start an update rule, chosen so that its path shows what is
+            special about the surface. All points have the shape of `start`, which is `()` in one
+            dimension.
+        optimum: the point of the global minimum. None if there is none, or if it has no closed
+            form.
         view: the rectangle to draw, `((xmin, xmax), (ymin, ymax))`; in one dimension $y$ is the
-            loss. None for objectives made from data, and for more than two dimensions.
+            loss. None for objectives made from data, and in other than one or two dimensions.
     """
 
     loss: Callable[[PyTree], Float[Array, ""]]

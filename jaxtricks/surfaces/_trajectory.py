@@ -41,17 +41,19 @@ def trajectory(
 ) -> Trajectory:
     """Takes `steps` steps by `tx` from `start`, and returns all points, gradients and updates.
 
-    It is one `lax.scan`, so `vmap` over starts, keys and hyper-parameters compiles once; make an
-    update rule with mapped hyper-parameters inside the mapped function. Everything is computed in
-    the dtype of `start`.
+    The steps are one `lax.scan`, so `vmap` over starts, keys and hyper-parameters compiles once. To
+    map over the hyper-parameters of an update rule, make the rule inside the mapped function.
+    Everything is computed in the dtype of `start`.
 
     Args:
-        tx: the update rule; it receives the loss as the argument `value`.
-        surface: the objective: a function `x -> scalar`, or `(key, x) -> scalar` with a `key`.
+        tx: the update rule, an optax gradient transformation; its `update` receives the loss as the
+            argument `value`.
+        surface: the objective: a function `x -> scalar` or, if `key` is given,
+            `(key, x) -> scalar`.
         start: the first point, an array or a tree of arrays.
         steps: the number of steps, at least 1.
-        key: a random key, or None. Step t receives `fold_in(key, t)`, and the loss of the last
-            point receives `fold_in(key, steps)`.
+        key: a random key, or None. In step t the surface receives `fold_in(key, t)`, and for the
+            loss at the last point `fold_in(key, steps)`.
 
     Raises:
         ValueError: `steps` is under 1, or `start` does not fit the surface.

@@ -12,10 +12,12 @@ from jaxtricks.surfaces._surface import Surface
 def two_valleys(tilt: ScalarLike = 0.5, *, floor: ScalarLike = 0.1) -> Surface:
     r"""Makes the surface $f(x, y) = (x^2 - 1)^2 - c x + \frac12 h y^2$, with two parallel valleys.
 
-    In the direction $x$ it is the curve of `double_well`, and along the valleys a parabola.
+    In the direction $x$, across the valleys, it is the curve of `double_well`; in the direction
+    $y$, along the valleys, it is a parabola.
 
     Args:
-        tilt: $c$, in $[0, 8 / 3^{3/2})$; see `double_well`.
+        tilt: $c$, at least 0 and below $8 / 3^{3/2}$, about 1.5396, where the left valley vanishes.
+            If it is above 0 the right valley is deeper.
         floor: $h > 0$, the curvature along the valleys.
 
     Raises:

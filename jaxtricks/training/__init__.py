@@ -1,8 +1,9 @@
-"""Training of models: steps, epochs, whole runs, populations of runs, checkpoints and devices.
+"""Training of models: steps, epochs, whole runs, many runs at once, checkpoints and devices.
 
 `trainer` makes the train step and the evaluation from a loss and a gradient transformation. `fit`
-trains for several epochs, with files from which a run can be resumed; `run` does the same as one
-pure function, which `train_population` calls for many trials.
+trains for several epochs and can write files from which the run is resumed later. `run` trains in
+the same way, but is one pure function without files, which `train_population` can call for many
+trials in one program.
 """
 
 from jaxtricks.training._apply import Apply as Apply

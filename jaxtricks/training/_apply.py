@@ -16,12 +16,13 @@ class Apply(Protocol):
     """A function that calls a model which is not a Flax linen module.
 
     The signature is `(variables, inputs, *, train, rngs) -> (outputs, model_state)`. `variables` is
-    a dict of `"params"` and the model's other collections. `rngs` maps the name of each random
-    stream to a key in training, and is empty in evaluation. `model_state` is a dict of the other
-    collections after the call, `{}` if there are none.
+    a dict of `"params"` and the model's other collections. In training, `rngs` maps the name of
+    each random stream to a random key; in evaluation, it is empty. `model_state` is a dict of the
+    collections except `"params"`, as they are after the call; `{}` if there are none.
 
     If the function has a parameter named `example_mask`, it also receives a boolean array
-    `[batch]`, True for each example whose weight is not 0, or None if every example counts.
+    `[batch]`, True for each example whose `"weight"` in the batch is not 0. It receives None if the
+    batch has no weights, as in `predict`.
     """
 
     def __call__(

@@ -29,7 +29,7 @@ class Control(NamedTuple):
 
     @property
     def mode(self) -> str:
-        """Whether a small metric is good (`"min"`) or a large one (`"max"`)."""
+        """Whether a smaller metric is better (`"min"`) or a larger one (`"max"`)."""
         rules = [rule for rule in (self.plateau, self.stopping) if rule is not None]
         return rules[0].mode if rules else "min"
 
@@ -37,12 +37,14 @@ class Control(NamedTuple):
 class Position(NamedTuple):
     """The complete state of a run after an epoch, from which the run can be continued.
 
-    `fit` stores it in its checkpoints.
+    `fit` stores it in its checkpoints, and `run` accepts it as `start`.
 
     Attributes:
         state: the `TrainState`.
-        plateau: the state of the plateau rule; None without such a rule.
-        stopping: the state of the stopping rule; None without such a rule.
+        plateau: the state of the control rule that `fit` or `run` got as `plateau`; None without
+            such a rule.
+        stopping: the state of the control rule that `fit` or `run` got as `stopping`; None without
+            such a rule.
         epoch: the number of finished epochs, int32.
     """
 
@@ -66,7 +68,7 @@ def begin(trainer: Trainer, control: Control, state: TrainState) -> Position:
 def observe(
     trainer: Trainer, control: Control, position: Position, value: ScalarLike
 ) -> tuple[Position, Bool[Array, ""]]:
-    """Ends an epoch: both rules observe the metric.
+    """Ends an epoch: passes the metric to both rules, and counts the epoch as finished.
 
     Returns:
         The new position, and whether to stop.

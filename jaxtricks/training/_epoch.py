@@ -28,10 +28,10 @@ def train_epoch(
     """Trains for one epoch: one step for each row of `order`, as one `jax.lax.scan`.
 
     Call it under `jax.jit` and donate the state. The examples are neither copied nor converted as a
-    whole: each step gathers its own rows. After the first non-finite step (its metric
-    `"non_finite"` is above 0) the state is frozen at its value before that step, so `state.step` is
-    the number of that step, counted from 0. A trainer with `diagnostics=False` never freezes the
-    state.
+    whole: each step gathers its own rows. After the first step whose metric `"non_finite"` is above
+    0 (see `trainer`), the state is frozen at its value before that step for the rest of the epoch,
+    and `state.step` is the number of that step, counted from 0. A trainer with `diagnostics=False`
+    never freezes the state.
 
     Args:
         trainer: the trainer whose `step` is called.
@@ -39,14 +39,16 @@ def train_epoch(
         examples: a dict of arrays whose first axis is the example.
         order: which examples each step uses, from `data.epoch_order`.
         key: the random key of the whole run; each step folds `state.step` into it.
-        unroll: how many steps one iteration of the loop holds; `True` means all of them. The
-            numbers are the same, but compilation takes longer. On a CPU the gradient of a native
-            convolution was 19 times slower inside a loop (see `choose_loop`).
+        unroll: how many steps one iteration of the compiled loop holds; `True` means all of them.
+            The results are the same, but compilation takes longer. On a CPU the gradient of
+            `jax.lax.conv_general_dilated` was 19 times slower inside a loop than outside (see
+            `choose_loop`).
         sharding: the sharding of a batch, to divide it among devices; None leaves the choice to the
             compiler.
 
     Returns:
-        The state after the epoch, and the metrics of each step as arrays `[steps]`.
+        The state after the epoch, and the metrics of each step as arrays `[steps]`. Once the state
+        is frozen, the metrics are those of steps taken from the frozen state.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -100,8 +102,9 @@ def numbered_epoch(
 ) -> tuple[TrainState, Metrics]:
     """Trains for epoch `number`, counted from 0, in the way that `fit` and `run` share.
 
-    With `order_key, step_key = split(key)` the order of the epoch is
-    `epoch_order(fold_in(order_key, number))`, and step t draws from `fold_in(step_key, t)`.
+    With `order_key, step_key = split(key)`, the order of the epoch is
+    `epoch_order(fold_in(order_key, number))`, and the step at `state.step == t` draws from
+    `fold_in(step_key, t)`.
 
     Returns:
         The state after the epoch, and the means of its metrics.
@@ -113,7 +116,7 @@ def numbered_epoch(
 
 
 def order_of(key: Key[Array, ""], number: Int[Array, ""], size: int, batch_size: int) -> Order:
-    """Returns the order of epoch `number` for the key of a run; every example counts once."""
+    """Returns the order of epoch `number`, given the key of the run; every example counts once."""
     order_key, _ = jax.random.split(key)
     epoch_key = jax.random.fold_in(order_key, number)
     return epoch_order(epoch_key, size, batch_size, remainder="weight")

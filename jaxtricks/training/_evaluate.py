@@ -33,13 +33,16 @@ def evaluate(
 ) -> dict[str, Any]:
     """Returns the weighted means of the loss and of each metric over all examples.
 
-    A dict of arrays is evaluated by one compiled program; this also works under `jit` and `vmap`. A
-    data source, which may be larger than memory, is read batch by batch in threads, and each
-    process reads only its own rows. The last batch is padded with examples of weight 0.
+    The weights are the entry `"weight"` of the examples, or 1 without that entry. A dict of arrays
+    is evaluated by one compiled program; this also works under `jit` and `vmap`. A data source,
+    which may be larger than memory, is read batch by batch in threads; if `sharding` spans several
+    processes, each reads only the rows of its own devices. The last batch is padded with examples
+    of weight 0.
 
     Args:
         trainer: the trainer whose `evaluate` is called.
-        variables: the model, such as `trainer.variables(state)` or the `best_variables` of `fit`.
+        variables: the variables of the model, such as `trainer.variables(state)` or the
+            `best_variables` of the result of `fit`.
         examples: a dict of arrays whose first axis is the example, or a data source such as
             `data.TfdsSource`.
         batch_size: the number of examples per batch, at least 1; if it is larger than the number of
@@ -48,12 +51,13 @@ def evaluate(
 
     Returns:
         A dict with one number for each metric, `"loss"` among them: JAX arrays, or NumPy numbers
-        for a data source.
+        for a data source. The numbers are NaN if the sum of the weights is 0 or infinite.
 
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: there are no examples, the arrays differ in length, `batch_size` is below 1, a
-            number does not fit into the dtype to which JAX converts it, or there are no `"params"`.
+            number does not fit into the dtype to which JAX converts it, or `variables` has no
+            `"params"`.
 
     Example:
         >>> import optax

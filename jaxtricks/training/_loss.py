@@ -25,13 +25,14 @@ class Loss(Protocol):
 
     `(params, model_state, batch, keys, *, train) -> (losses, (model_state, metrics))`
 
-    `losses` and every metric are arrays `[batch]`. `keys` maps the names of the random streams to
-    keys in training, and is empty in evaluation. `classification_loss` makes such a function from a
-    model.
+    `params` and `model_state` are the parameters and the other variables of the model, as in
+    `TrainState`; the returned `model_state` is the one after the call. `losses` and every metric
+    are arrays `[batch]`. In training, `keys` maps the name of each random stream to a random key;
+    in evaluation, it is empty. `classification_loss` makes such a function from a model.
 
     The entry `metrics["extra_args"]`, if there is one, is not a metric but a dict, which is passed
-    to the `update` of the gradient transformation as keyword arguments. An optimizer can so use
-    what only the model knows, such as the masks of dropout.
+    to the `update` of the gradient transformation as keyword arguments. In this way an optimizer
+    can use what only the model knows, such as the masks of dropout.
     """
 
     def __call__(
@@ -120,8 +121,8 @@ def split_output(given: Any) -> tuple[Any, PyTree, dict[str, Any], dict[str, Any
     check_instance('metrics["extra_args"]', extra_args, Mapping)
     if "value" in extra_args:
         raise ValueError(
-            "extra_args of the loss must not name 'value', by which the step passes the mean loss "
-            f"of the batch, got {sorted(map(str, extra_args))}."
+            "extra_args of the loss must not hold 'value', because the step passes the mean loss "
+            f"of the batch to tx.update by that name, got {sorted(map(str, extra_args))}."
         )
     return losses, model_state, metrics, dict(extra_args)
 

@@ -12,12 +12,12 @@ SMALL = 1024  # the most entries of an optimizer's array that is compared with i
 
 
 class NonFiniteError(FloatingPointError):
-    """Raised when a step, or the monitored validation metric, gives NaN or an infinity.
+    """Raised by `fit` when a step gives NaN or an infinity, or the monitored metric is one.
 
     Attributes:
         step: how many updates were finished before the step, or before the validation.
-        learning_rate: the learning rate of the last step; None if the update rule does not report
-            it.
+        learning_rate: the learning rate of that step, or of the last step before the validation;
+            None if the metrics of a step do not include it (see `trainer`).
         path: the path of the first array in the state with an entry that the step made NaN or
             infinite, parameters first, such as `.params['Dense_0']['kernel']`; None if only the
             loss, the penalty or the gradient is not finite. For a validation metric it is
@@ -36,8 +36,8 @@ class NonFiniteError(FloatingPointError):
             state_is = "the state that was validated"
         super().__init__(
             f"{place}; learning rate {rate}. The error's `state` is {state_is}. The learning rate "
-            "may be too high, or an example is wrong: a label that is not below the number of "
-            "logits gives the loss NaN, and the argument `classes` of `fit` finds it."
+            "may be too high, or an example may be wrong: a label that is negative or not below "
+            "the number of logits makes the loss NaN; `fit(..., classes=...)` finds such labels."
         )
         self.step = step
         self.learning_rate = learning_rate

@@ -26,23 +26,24 @@ def train_population(
     chunk: int | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> PyTree:
-    """Runs a function for every trial of a population, all in one compiled program.
+    """Calls a function for many trials, each with its own key, all in one compiled program.
 
     Each call is `run(key, hyper_parameters, *shared)` or, with `states`,
     `run(key, hyper_parameters, state, *shared)`. If `run` returns the `position` of `training.run`,
-    a later call can pass these positions as `states`: the curves continue where they ended, up to
-    the rounding differences between programs of different lengths.
+    a later call can pass these positions as `states`, and `run` passes its own on as `start`: the
+    runs continue where they ended, up to the rounding differences between programs of different
+    lengths.
 
     The trials are divided among the devices. On each device, `"map"` runs them one after another,
-    and `"vmap"` runs all at once, or `chunk` of them at a time. Trial i sees only `keys[i]` and row
-    i, so its results do not depend on how the trials are ordered, divided or restarted. With
-    `"map"` this holds bit for bit. With `"vmap"`, and between one CPU device and several, it holds
-    to float tolerance, because large sums may be divided differently; training can amplify such a
-    difference.
+    and `"vmap"` runs all at once, or `chunk` of them at a time. Trial i sees only `keys[i]`, row i
+    of `hyper_parameters` and `states`, and `shared`, so its results do not depend on the order of
+    the trials or on how they are divided among devices and calls. With `"map"` this holds bit for
+    bit. With `"vmap"`, and between one CPU device and several, it holds up to rounding, because
+    large sums may be divided differently; training can amplify such a difference.
 
     A run that stops early (`training.run` with a stopping rule) ends at once with `"map"`; with
     `"vmap"` its state is frozen while the other runs continue. A second call with the same function
-    objects and shapes compiles nothing.
+    object `run` and the same shapes compiles nothing.
 
     Args:
         run: a pure function that JAX can trace, such as one that makes its trainer and calls
@@ -51,13 +52,13 @@ def train_population(
         hyper_parameters: a tree of arrays whose first axis is the trial.
         states: a tree of arrays whose first axis is the trial, such as the positions that an
             earlier call returned; with None, `run` gets no state.
-        shared: a tuple of further arguments, the same for all trials. Pass the data here: `run`
-            must not close over them.
+        shared: a tuple of further arguments, the same for all trials. Pass the data here: arrays
+            over which `run` closes would be compiled into the program as constants.
         mapping: `"map"`, `"vmap"`, or None for `"map"` on CPUs and `"vmap"` on accelerators. On a
             CPU the matrix products of one trial already use the whole core, and one `vmap` over all
             trials is about half as fast.
-        chunk: how many trials `"vmap"` runs at a time, to limit memory; None means all of a
-            device's.
+        chunk: how many trials `"vmap"` runs at a time on each device, to limit memory; None means
+            all trials of the device.
         devices: the devices to use; None means all devices of this process. A CPU counts as one
             device unless `jax_num_cpu_devices` is set, for example to the number of cores, before
             JAX is first used.
@@ -67,7 +68,8 @@ def train_population(
 
     Raises:
         ValueError: there are no trials, `keys`, `hyper_parameters` and `states` differ in length,
-            `mapping` is unknown, `chunk` is below 1, or a device belongs to another process.
+            `mapping` is unknown, `chunk` is below 1, `devices` is empty, or a device belongs to
+            another process.
         TypeError: `keys` are not typed keys, a leaf of `hyper_parameters` or `states` has no axis
             of trials, `run` is not a function, `shared` is not a tuple, or `devices` is not a
             sequence.

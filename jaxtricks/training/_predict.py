@@ -33,8 +33,10 @@ def predict(
     needed. Batches are read in threads while the device computes.
 
     Args:
-        trainer: a trainer whose loss has `predict`, as `classification_loss` does.
-        variables: the model, such as `trainer.variables(state)` or the `best_variables` of `fit`.
+        trainer: a trainer whose loss is a `ModelLoss`, such as `classification_loss` makes, or
+            another function with an attribute `predict`.
+        variables: the variables of the model, such as `trainer.variables(state)` or the
+            `best_variables` of the result of `fit`.
         examples: a dict of arrays whose first axis is the example, or a data source such as
             `data.TfdsSource`.
         batch_size: the number of examples per batch, at least 1; if it is larger than the number of
@@ -47,7 +49,7 @@ def predict(
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: the trainer's loss has no `predict`, there are no examples, the arrays differ in
-            length, `batch_size` is below 1, or there are no `"params"`.
+            length, `batch_size` is below 1, or `variables` has no `"params"`.
 
     Example:
         >>> import optax
@@ -66,8 +68,9 @@ def predict(
         check_instance("sharding", sharding, NamedSharding)
     if trainer.predict is None:
         raise ValueError(
-            "trainer must have a loss with predict, such as classification_loss, got one without: "
-            "a wrapped loss is training.ModelLoss(your_loss, wrapped.predict, wrapped.prepare)."
+            "trainer must have a loss with predict, such as that of classification_loss, got a "
+            "loss without it: if your_loss calls such a loss, named inner, pass "
+            "training.ModelLoss(your_loss, inner.predict, inner.prepare) to trainer."
         )
     size = count_examples(examples)
     options = {"batch_size": padded_size(batch_size, size, sharding), "epochs": 1}

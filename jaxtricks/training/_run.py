@@ -34,14 +34,15 @@ class Run(NamedTuple):
 
     Attributes:
         position: the state of training, the states of the control rules and the number of finished
-            epochs. `run` can continue from it.
+            epochs. A later call of `run` can continue from it.
         train: for each metric its means over the training batches, float32 `[epochs]`, see
             `mean_over_steps`.
         validation: for each metric its value on the validation examples after each epoch, float32
             `[epochs]`.
         state: the state after the last epoch that was trained.
-        epochs: the number of epochs trained in total.
-        best_variables: the model with the best validation metric; None without a stopping rule.
+        epochs: the number of epochs trained in total, including those before `start`.
+        best_variables: the variables with the best validation metric; None without a stopping rule
+            that keeps them. If no epoch has become the best yet, they are those at the start.
     """
 
     position: Position
@@ -55,7 +56,7 @@ class Run(NamedTuple):
 
     @property
     def epochs(self) -> Int32[Array, ""]:
-        """The number of epochs trained in total."""
+        """The number of epochs trained in total, including those before `start`."""
         return self.position.epoch
 
     @property
@@ -81,18 +82,22 @@ def run(
     """Trains for some epochs, with validation after each, as one pure function.
 
     It can be called under `jit`, `vmap` and `lax.map`. With `order_key, step_key = split(key)`, the
-    order of epoch e is `epoch_order(fold_in(order_key, e))` and step t draws from
-    `fold_in(step_key, t)`. `fit` does the same and gives the same numbers. A run that was stopped
-    skips its remaining epochs; under `vmap` its state is frozen while the other runs continue.
+    order of epoch e, counted from 0, is `epoch_order(fold_in(order_key, e))`, and the step at
+    `state.step == t` draws from `fold_in(step_key, t)`. `fit` does the same and gives the same
+    numbers. Where `fit` raises `NonFiniteError`, `run` continues: after a step that gives NaN or an
+    infinity the state is frozen for the rest of that epoch, as in `train_epoch`. A run that was
+    stopped skips its remaining epochs; under `vmap` its state is frozen while the other runs
+    continue.
 
     Args:
         trainer: from `trainer`.
         start: the state before the first epoch, from `trainer.init`, or the `position` of an
             earlier run with the same arguments and key, which is continued.
         train: the training examples: a dict of arrays whose first axis is the example.
-        validation: the validation examples, likewise.
+        validation: the validation examples, in the same form.
         key: the random key of the whole run.
-        epochs: how many epochs to train at most, at least 1; epochs before `start` do not count.
+        epochs: the number of epochs to train in this call, at least 1; a stopping rule may end the
+            run earlier. Epochs before `start` do not count.
         batch_size: the number of examples per batch, in training and validation: at least 1 and at
             most the number of training examples. The last batch of an epoch is padded with examples
             of weight 0.
@@ -100,10 +105,11 @@ def run(
             `control.plateau()`.
         stopping: a control rule that returns whether to stop, such as `control.early_stopping(5)`;
             its state keeps the best model. With None no best model is kept.
-        monitor: the validation metric that both rules observe. It is compared in float32, where a
-            relative change below 6e-8 counts as none.
-        after_stop: what the curves hold for the epochs after a stop: NaN (`"nan"`) or the last
-            value (`"last"`). If the run had stopped before this call, they are NaN in both cases.
+        monitor: the name of the validation metric that both rules observe. It is compared in
+            float32, where a relative change below 6e-8 counts as none.
+        after_stop: what the arrays in `train` and `validation` of the result hold for the epochs
+            after a stop: NaN (`"nan"`) or the last value (`"last"`). If the run had stopped before
+            this call, they hold NaN in both cases.
 
     Raises:
         ValueError: `epochs` or `batch_size` is out of range, arrays differ in length, a number does

@@ -16,12 +16,13 @@ from jaxtricks.training._apply import Apply
 def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
     """Splits a Flax nnx module into its variables and a function that calls it.
 
-    The variables are a dict of nested dicts of arrays: `"params"`, and, if the module has such
-    variables, `"batch_stats"` and `"other"`. The function calls a copy of the module, in `train()`
-    or in `eval()` mode, so the module itself never changes. In training each random stream of each
-    layer gets its own key, made from the trainer's key of the same name (`"dropout"` for
-    `nnx.Rngs(dropout=...)`), or from the key of the trainer's first stream if there is none of that
-    name.
+    The variables are a dict of nested dicts of arrays: `"params"` and, if the module has such
+    variables, `"batch_stats"` and `"other"`, which holds all types but `nnx.Param`, `nnx.BatchStat`
+    and random states. The function calls a copy of the module, in `train()` or in `eval()` mode, so
+    the module itself never changes. In training, each random stream of each layer gets its own key.
+    It is made from the key of the same name in `rngs` (`"dropout"` for `nnx.Rngs(dropout=...)`), or
+    from the first key in `rngs` if none has that name. A trainer passes one key for each name in
+    its `rng_streams`.
 
     Args:
         model: an `nnx.Module` that is called with the inputs alone.
@@ -31,8 +32,8 @@ def split_nnx(model: Any) -> tuple[dict[str, PyTree], Apply]:
 
     Raises:
         TypeError: `model` is not an `nnx.Module`.
-        ValueError: the function is called in training, and the module has random streams but the
-            trainer has none.
+        ValueError: when the returned function is called in training, the module has random streams,
+            but `rngs` is empty.
 
     Example:
         >>> from flax import nnx

@@ -29,9 +29,9 @@ class TrainState:
     """The state that a train step takes and returns; change a field by `dataclasses.replace`.
 
     The types of the fields do not name shapes, because `vmap` adds an axis to all of them.
-    `flax.serialization.to_bytes(state)` and `from_bytes(template, data)` write and read a state
-    without typed random keys. `from_bytes` does not compare shapes with the template;
-    `training.restore` does and is better suited to runs.
+    `flax.serialization.to_bytes(state)` and `from_bytes(template, data)` write and read a state,
+    unless it holds typed random keys. `from_bytes` does not compare shapes with the template;
+    `training.save` and `training.restore` do, and they keep typed random keys.
 
     Attributes:
         step: the number of finished updates, int32; the next update uses `schedule(step)`.
@@ -39,8 +39,8 @@ class TrainState:
         model_state: the model's other variables, such as `{"batch_stats": ...}`; `{}` if it has
             none.
         opt_state: the state of the gradient transformation.
-        learning_rate_scale: the factor of every update, float32. A control rule sets it between
-            epochs, without a new compilation.
+        learning_rate_scale: the factor by which every update is multiplied, float32. A control rule
+            sets it between epochs, without a new compilation.
         average: an `Averaged` if the trainer has an averager, else None.
     """
 
@@ -88,8 +88,8 @@ def check_state(name: str, state: object, *kinds: type) -> None:
 def variables(state: TrainState) -> dict[str, PyTree]:
     """Returns the variables for `model.apply`: the last parameters and the other variables.
 
-    If a trainer has an averager, its own `variables(state)` returns the average of the parameters
-    instead.
+    `trainer.variables(state)` of a `Trainer` with an averager returns the average of the parameters
+    instead, unless its `evaluate_average` is False.
 
     Args:
         state: a `TrainState`.

@@ -117,10 +117,11 @@ def gradients_in_parts(
     mass: Float[Array, ""],
     key: Key[Array, ""],
 ) -> tuple[PyTree, PyTree, Metrics, dict[str, Any]]:
-    """Sums gradients and metrics over equal parts of the batch, passing on the model's state.
+    """Sums gradients and metrics over equal parts of the batch, one part after another.
 
-    Of n parts, part k has the examples k, k + n, k + 2n and so on. If the batch is divided among
-    devices, each part has a share on each device, and no example has to move.
+    Each part starts with the model's state that the part before returned. Of n parts, part k has
+    the examples k, k + n, k + 2n and so on. If the batch is divided among devices, each part has a
+    share on each device, and no example has to move.
 
     Raises:
         ValueError: the batch cannot be divided into `settings.accumulate` equal parts.
@@ -171,7 +172,9 @@ def mean_of_part(
     mass: Float[Array, ""],
     key: Key[Array, ""],
 ) -> Any:
-    """Returns a part's share of the batch's mean loss, the model's state, metrics and arguments.
+    """Returns a part's share of the batch's mean loss, and the other results of the loss function.
+
+    These are the model's state, the part's shares of the metrics, and arguments for `tx.update`.
 
     Raises:
         ValueError: the loss returns extra arguments, and the batch is in parts or on a mapped axis.
@@ -182,7 +185,8 @@ def mean_of_part(
     if extra_args and (settings.accumulate > 1 or settings.axis_name is not None):
         raise ValueError(
             "extra_args of the loss belong to one whole batch: use accumulate=1 and "
-            f"axis_name=None, got {settings.accumulate} and {settings.axis_name!r}."
+            f"axis_name=None, got accumulate={settings.accumulate} and "
+            f"axis_name={settings.axis_name!r}."
         )
     sums = weighted_sums(losses, metrics, part["weight"] / mass)
     return sums["loss"], (model_state, sums, extra_args)
@@ -202,10 +206,11 @@ def check_scalar_penalty(penalty: Callable[[PyTree], Float[Array, ""]], params: 
 def next_average(
     averager: Averager | None, params: PyTree, before: Averaged | None
 ) -> Averaged | None:
-    """Updates the average by the new parameters; returns None if there is no averager.
+    """Updates the average with the new parameters; None if neither trainer nor state has one.
 
     Raises:
-        ValueError: the state has no average, or that of another averager, or there is no averager.
+        ValueError: only one of the trainer and the state has an average, or the average of the
+            state is that of another averager.
     """
     if averager is None and before is None:
         return None

@@ -47,10 +47,10 @@ class Trainer(NamedTuple):
         evaluate: `evaluate(variables, batch) -> sums`, the weighted sums of the loss and the
             metrics over the batch, and `"weight"`, the sum of the weights. The sums of several
             batches can be added.
-        variables: `variables(state) -> variables`, the model that is validated and kept as the
-            best. If there is an averager, its parameters are the average.
+        variables: `variables(state) -> variables` of the model that is validated and kept as the
+            best. With an averager, `"params"` is the average unless `evaluate_average` is False.
         predict: `predict(variables, batch) -> outputs` of the model in evaluation; None if the loss
-            has no `predict`. That of `classification_loss` has one.
+            has no `predict`. The loss that `classification_loss` makes has one.
         axis_name: the name of the mapped axis that `step` sums over, for `pmap_step`; else None.
     """
 
@@ -79,63 +79,66 @@ def trainer(
     r"""Makes a trainer from a loss function and a gradient transformation.
 
     The gradient is that of $\sum_i w_i \ell_i / \sum_i w_i + R(\theta)$. The sums are over the
-    whole batch, even if it is divided among devices, so ragged and padded batches are exact. The
-    weights are `batch["weight"]`, or 1 without that entry. An example of weight 0 is ignored,
-    whatever it holds, even NaN: the model sees a copy of the first other example in its place, and
-    its loss and metrics do not count. Stream s in part p of step t (see `accumulate`) draws from
-    `fold_in(fold_in(fold_in(key, t), p), s)`.
+    whole batch, even if it is divided among devices, so the means over padded batches are exact.
+    The weights are `batch["weight"]`, or 1 without that entry. An example of weight 0 is ignored,
+    whatever it holds, even NaN: the model sees a copy of the first example of nonzero weight in its
+    place, and its loss and metrics do not count. In step t, the random stream `rng_streams[s]`
+    draws from `fold_in(fold_in(fold_in(key, t), p), s)` for part p of the batch (see `accumulate`).
 
     The metrics of a step are weighted means over the batch: `"loss"` (without the penalty) and the
     metrics of `loss`. The step adds:
 
     - `"penalty"`, if there is one;
-    - `"learning_rate"`, if the state of `tx` stores it, as that of this library's optimizers and of
-      `optax.inject_hyperparams` does; it is multiplied by `state.learning_rate_scale`;
+    - `"learning_rate"`, if the state of `tx` stores it, as the optimizers of this library and
+      `optax.inject_hyperparams` do; it is multiplied by `state.learning_rate_scale`;
     - `"weight"`, the sum of the weights;
     - `"gradient_norm"`, the Euclidean norm of the gradient;
-    - `"non_finite"`, the number of NaN and infinite entries in the loss, the penalty, the gradient
-      and the new parameters, and of those that this step made in the states of the model, `tx` and
-      the averager. In arrays of more than 1,024 entries in the states of `tx` and the averager,
-      every such entry counts in every step.
+    - `"non_finite"`, the number of NaN and infinite entries in the loss, the weight, the penalty,
+      the gradient and the new parameters, plus the number of entries in the states of the model,
+      `tx` and the averager that became NaN or infinite in this step. In arrays of more than 1,024
+      entries in the states of `tx` and the averager, old NaN and infinities count too.
 
     The last two leave out the parameters that are not trained.
 
     JAX keeps the compiled programs of a trainer as long as the process lives: 10 to 20 MB for each
-    trainer that `fit` has run. To make trainers in a loop, call `jax.clear_caches()` now and then,
-    or make one trainer and change only data: the state, its hyper-parameters and the key.
+    trainer that `fit` has run. If you make trainers in a loop, call `jax.clear_caches()` now and
+    then, or make one trainer and change only the state, its hyper-parameters and the key.
 
     Args:
         loss: a function that returns one loss per example, see `Loss`.
-        tx: the complete gradient transformation. Chain clipping in front of it
-            (`optax.clip_by_global_norm`), inside `optimizers.freeze` if that is used. Its `update`
-            receives the mean loss of the batch as `value`, and the `extra_args` of the loss.
-        averager: is updated with the parameters after every step, such as
-            `averaging.exponential_average(0.999)`; its average is `state.average.output`. Batch
-            statistics are not averaged: the state holds those of the last parameters, and
-            `averaging.recalibrate_batch_norm` computes those of the average.
+        tx: the complete gradient transformation, including the learning rate. Put clipping in front
+            with `optax.chain`; if `optimizers.freeze` is used, it goes around that chain. `update`
+            of `tx` receives the mean loss of the batch as `value`, and the `extra_args` of the
+            loss, as keyword arguments.
+        averager: averages the parameters after every step, such as
+            `averaging.exponential_average(0.999)`; the average is `state.average.output`.
+            Batch-norm statistics are not averaged: the state holds those of the last parameters,
+            and `averaging.recalibrate_batch_norm` computes those of the average.
         evaluate_average: whether the average, if there is an averager, is the model that is
             validated and kept as the best. Set False for `averaging.snapshots`, which has no
             average.
-        penalty: $R$, a function from the parameters to one number, which is added once, whatever
-            the number of devices or parts.
+        penalty: $R$, a function from the parameters to one number, which is added to the loss once,
+            whatever the number of devices or parts.
         accumulate: the number of equal parts in which the batch goes through the model, one after
-            another, to save memory. Part k of n has the examples k, k + n, k + 2n and so on, so
-            each device computes a share of each part if the number of its examples is divisible by
-            n. Batch statistics are those of each part, and each part draws its own masks.
+            another, to save memory; there is still one update per batch. Part k of n has the
+            examples k, k + n, k + 2n and so on, so each device computes a share of each part if the
+            number of its examples is divisible by n. Batch-norm statistics are computed for each
+            part, and each part draws its own dropout masks.
         augment: `(key, batch) -> batch`, applied to each training batch on the device, with a new
             key for each step, and never in evaluation. It receives the batch after the
             preprocessing of `classification_loss`: images are floating, and `"weight"` is present.
         rng_streams: the names of the random streams that the model draws from; `"params"` is
             refused.
         diagnostics: whether to report `"gradient_norm"` and `"non_finite"`, which `fit` needs.
-            Small models in large populations are faster without; NaN then shows only in the losses.
+            Without them, small models train faster in `train_population`, but only the losses then
+            show NaN.
         axis_name: the name of the mapped axis under `pmap_step`; else None.
         trainable: which parameters are trained, like `requires_grad` in PyTorch: a tree of bools, a
             prefix of it (one bool for a whole layer), or a function from the parameters to such
             a tree; None trains all. The others get no gradient, so clipping, norms, weight decay
-            and the state of `tx` leave them out. `optimizers.freeze` does the same inside `tx`
-            alone, and there True means frozen; here no gradient is computed, and True means
-            trained. The running statistics of batch norm are not parameters: both update them.
+            and the state of `tx` leave them out. `optimizers.freeze` keeps parameters fixed too,
+            but their gradient is still computed, and there True means frozen. The running
+            statistics of batch norm are not parameters and are updated in both cases.
 
     Raises:
         TypeError: `tx` is not a gradient transformation, `averager` is not an averager, a function

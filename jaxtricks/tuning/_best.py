@@ -16,12 +16,14 @@ class Best(NamedTuple):
     """The result of `best`.
 
     Attributes:
-        hyper_parameters: those of the best trial, a tree like the space with single values.
+        hyper_parameters: the hyper-parameters of the best trial: a tree like the search space, with
+            one value at each leaf.
         trial: the row of the best trial in the table.
-        score: the result of the best trial. It was chosen for being the best, so another run with
-            these hyper-parameters will usually be worse; `retrain` measures by how much.
-        at_edge: `"low"` or `"high"`, by name, for each hyper-parameter whose best value is near
-            that end of the values tried.
+        score: the value of the column `by` in the best trial. The trial was chosen for this value,
+            so further runs with its hyper-parameters will usually give a worse one; `retrain`
+            measures how much worse.
+        at_edge: the hyper-parameters whose best value is near an end of the values that were tried:
+            a dict from their names, which are their columns in the table, to `"low"` or `"high"`.
     """
 
     hyper_parameters: PyTree
@@ -33,24 +35,25 @@ class Best(NamedTuple):
 def best(
     found: Search, *, by: str = "loss", largest: bool = False, edge: ScalarLike = 0.05
 ) -> Best:
-    """Finds the trial with the best result, and reports where to search a wider space.
+    """Finds the best trial of a search, and the hyper-parameters that need a wider search space.
 
     Args:
         found: the result of `search`.
-        by: the column that ranks the trials. Trials in which it is not finite, and trials that a
-            search with rungs ended early, are not considered.
+        by: the column of `found.table` that ranks the trials. Trials whose value in it is not
+            finite, and trials that a search with `rungs` ended early, are not considered.
         largest: whether the largest value is the best, as with an accuracy.
-        edge: a value is at an edge if less than this share of the trials have a smaller one, or a
-            larger one; from 0 to 0.5. With 0 no edge is reported; with 0.05 and at most 20 trials
-            only the smallest and the largest value are. With 0.05 a hyper-parameter that has no
-            effect is reported by chance in about a tenth of all searches.
+        edge: a fraction of the trials, from 0 to 0.5. The best value of a hyper-parameter is at an
+            edge if less than this fraction of the trials have a smaller value, or a larger one.
+            With 0 no edge is reported; with 0.05 and at most 20 trials, only the smallest and the
+            largest value are edges. With 0.05 a hyper-parameter that has no effect is reported by
+            chance in about a tenth of all searches.
 
     Returns:
         The best trial. A hyper-parameter in its `at_edge` may have better values beyond that edge.
 
     Raises:
-        ValueError: there is no column `by`, it is not finite in any trial that was not ended, or
-            `edge` is out of range.
+        ValueError: there is no column `by`, no trial that ran to its end has a finite value in it,
+            or `edge` is out of range.
         TypeError: an argument has a wrong type, or the column `by` does not hold numbers.
 
     Example:
@@ -77,7 +80,7 @@ def best(
     trial = int(np.argmin(scores))
     if not np.isfinite(scores[trial]):
         raise ValueError(
-            f"by must be finite in a trial that was not ended early, got no such trial for {by!r}."
+            f"by must be finite in at least one trial that ran to its end, got none for {by!r}."
         )
     chosen = jax.tree.map(lambda values: values[trial], found.hyper_parameters)
     ends = {
@@ -91,7 +94,8 @@ def best(
 def edge_of(values: np.ndarray, trial: int, edge: float) -> Literal["low", "high"] | None:
     """Finds the end of `values` near which the value of a trial is.
 
-    It is None in the middle, for fewer than three different values, and for values without order.
+    The result is None if the value is in the middle, if there are fewer than three different
+    values, or if the values have no order.
     """
     if values.dtype == object:  # static values: widths have an order, activations have none
         if not all(isinstance(value, int | float) for value in values):

@@ -19,17 +19,18 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
     `search` groups the trials by these values and compiles a program for each group.
 
     Args:
-        values: a tuple or list of at least one value, all different. Static ones are compared with
-            `==`.
-        static: whether the values are static; None takes False if all are numbers, and otherwise
+        values: a tuple or list of at least one value, all different. Static values are compared
+            with `==`.
+        static: whether the values are static; None means False if all are numbers, and otherwise
             True. Widths, depths and other numbers that determine the shape of an array need True.
 
     Returns:
         A leaf for a search space.
 
     Raises:
-        ValueError: `values` is empty, two values are equal, one is NaN, `static` is False and a
-            value is not a number, or a number does not fit into the dtype in which JAX stores it.
+        ValueError: `values` is empty, two values are equal, one is NaN, a value is not a number
+            although `static` is False, or a number does not fit into the dtype in which JAX stores
+            it.
         TypeError: `values` is not a tuple or list, a value is an array, `==` of two values is not a
             bool, or `static` is not a bool.
 
@@ -42,7 +43,10 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
     if not values:
         raise ValueError("values must hold at least one value, got none.")
     if any(isinstance(value, np.ndarray | jax.Array) and value.ndim for value in values):
-        raise TypeError(f"values must not be arrays, got {shown(values)}: choose an index instead.")
+        raise TypeError(
+            f"values must not be arrays, got {shown(values)}: choose among indices instead, and "
+            "select the array in run."
+        )
     numbers = all(is_real_number(value) and not np.ndim(value) for value in values)
     if static is not None:
         check_flag("static", static)
@@ -54,7 +58,7 @@ def choice(values: Sequence[Any], *, static: bool | None = None) -> Options:
         equal = any(a is b or a == b for i, a in enumerate(values) for b in values[:i])
     except ValueError:  # a value contains an array
         raise TypeError(
-            f"values must be such that == of two of them is a bool, got {shown(values)}."
+            f"values must be such that == of two of them gives a bool, got {shown(values)}."
         ) from None
     if equal:
         raise ValueError(f"values must all be different, got {shown(values)}.")

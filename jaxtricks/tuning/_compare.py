@@ -15,10 +15,11 @@ class Comparison(NamedTuple):
     """The result of `compare`.
 
     Attributes:
-        difference: mean of the first results minus the second.
+        difference: mean over the pairs of the first result minus the second result.
         low: lower end of the confidence interval of the mean difference.
         high: upper end of the confidence interval.
-        p: p-value of Student's two-sided test that the mean difference is 0.
+        p: p-value of Student's two-sided test of the hypothesis that the mean difference is 0; it
+            is 1 if the two results are equal in all pairs.
         pairs: number of pairs.
     """
 
@@ -32,13 +33,14 @@ class Comparison(NamedTuple):
 def compare(first: Any, second: Any, *, level: ScalarLike = 0.95) -> Comparison:
     r"""Compares the results of two settings in pairs that were run with the same random key.
 
-    With the differences $d_i$ of the $n$ pairs, the confidence interval of their mean is
+    For $n$ pairs with the differences $d_i$, the confidence interval of the mean difference is
     $\bar d \pm t_{n-1} s_d / \sqrt n$. An effect of the key on both results, such as good or bad
     initial weights, cancels in the differences, so the interval is shorter than for independent
     runs if the results are correlated.
 
     Args:
-        first: results of one setting, one for each key, such as `retrain(...).results["loss"]`.
+        first: results of one setting (of the hyper-parameters or anything else), one for each key,
+            such as `retrain(...).results["loss"]`.
         second: results of the other setting for the same keys in the same order.
         level: confidence level of the interval, between 0 and 1, both excluded.
 
@@ -58,7 +60,7 @@ def compare(first: Any, second: Any, *, level: ScalarLike = 0.95) -> Comparison:
         values[name] = np.asarray(real_array(name, given), float)
         if values[name].ndim != 1 or len(values[name]) < 2:
             raise ValueError(
-                f"{name} must be one axis of at least two results, got the shape "
+                f"{name} must have one axis, of at least two results, got the shape "
                 f"{values[name].shape}."
             )
         if not np.isfinite(values[name]).all():
@@ -68,7 +70,9 @@ def compare(first: Any, second: Any, *, level: ScalarLike = 0.95) -> Comparison:
             )
     if len(values["first"]) != len(values["second"]):
         lengths = {name: len(some) for name, some in values.items()}
-        raise ValueError(f"first and second must be of the same keys, got the lengths {lengths}.")
+        raise ValueError(
+            f"first and second must be results for the same keys, got the lengths {lengths}."
+        )
     differences = values["first"] - values["second"]
     p = 1.0 if not differences.any() else float(scipy.stats.ttest_1samp(differences, 0).pvalue)
     return Comparison(*interval(differences, level), p, len(differences))

@@ -99,7 +99,7 @@ def check_names(history: Mapping[str, Any]) -> None:
     for name in NAMES:
         for near in difflib.get_close_matches(name, map(str, history), cutoff=0.9):
             if name not in history and near not in NAMES:
-                raise ValueError(f"history must name the curve {name!r}, got {near!r}.")
+                raise ValueError(f"history must call this curve {name!r}, got {near!r}.")
 
 
 def curve(history: Mapping[str, Any], name: str, length: int | None = None) -> np.ndarray | None:

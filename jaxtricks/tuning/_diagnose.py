@@ -40,8 +40,8 @@ class Finding(NamedTuple):
     """A rule of `diagnose` that applies to a run.
 
     Attributes:
-        name: the name of the rule, which is what is wrong.
-        because: the numbers on which the finding is based.
+        name: the name of the rule, which says what is wrong.
+        because: a sentence with the numbers on which the finding is based.
         advice: what to change.
     """
 
@@ -57,46 +57,52 @@ def diagnose(
 ) -> list[Finding]:
     """Finds what is wrong with a training run from its curves.
 
-    Each rule compares a few numbers, which the finding repeats. The rules are for losses that are
-    never negative, such as cross-entropy. The chance level is the loss of a model that gives all
-    classes the same probability.
+    Each rule compares a few numbers, which are repeated in the finding. The rules are for losses
+    that are never negative, such as cross-entropy. The chance level is the loss of a model that
+    gives all classes the same probability.
 
-    - `"diverged"`: the training loss is not finite, or ends above 1.5 times the chance level.
+    - `"diverged"`: a training loss is not finite, or the last one is above 1.5 times the chance
+      level.
     - A run is flat if none of its last three training losses is more than 5 % below the chance
-      level and training accuracy is at most 0.9. The first case that applies is the finding:
-      `"dead"` if the gradient has vanished; `"rate too high"` if the loss was ever 10 % above the
-      chance level; `"rate too low"` if it fell in four epochs of five; `"rate too high"` if it was
-      ever 2 % away from the chance level, as with a learning rate that has stopped all learning;
-      else `"bad start"`. This needs two epochs, or five without `classes`.
+      level and its last training accuracy, if known, is at most 0.9. Its finding is the first of
+      these that applies: `"dead"` if the last gradient norm is at most 1e-6 of the largest one;
+      `"rate too high"` if the loss was ever more than 10 % above the chance level; `"rate too low"`
+      if the loss fell in at least 80 % of the epochs; `"rate too high"` if the loss was ever more
+      than 2 % away from the chance level, which happens if a high learning rate has stopped all
+      learning; otherwise `"bad start"`. Only a run of at least two epochs can be flat; without
+      `classes`, only one of at least five.
     - `"bad start"`, also in runs that are not flat: by the end of the first fifth of the epochs the
-      loss had fallen from the chance level by less than 5 % of its total fall.
-    - `"decayed too early"`: in the first half of the run the learning rate dropped to a half or
-      less while the loss was falling, and since then the loss has fallen less than a fifth as fast.
-    - `"overfit"`: the validation loss has risen from its minimum by 10 % of its fall, while the
-      training loss fell (averaged over a tenth of the epochs, at least three); or training accuracy
-      is more than 0.1 above validation accuracy.
-    - `"plateau"`: between the halves of the last third of the epochs the training loss fell by at
-      most 5 % of its mean there, or by at most its mean change in one epoch, and the mean is at
-      least 5 % of the chance level. That change is over 1 % of the mean, and the learning rate is
-      above a fifth of its maximum.
-    - `"underfit"`: the same fall, but with a smaller change per epoch or a lower learning rate, and
-      a validation loss at most 10 % above the training loss.
+      training loss had made less than 5 % of its fall from the chance level to its last value.
+    - `"decayed too early"`: in the first half of the run, while the training loss was falling, the
+      learning rate dropped to a half or less from one epoch to the next, and in the next five
+      epochs the loss fell at most a fifth as fast per epoch as in the five epochs before.
+    - `"overfit"`: since its minimum the validation loss has risen by more than 10 % of its fall up
+      to the minimum, while the training loss fell, both averaged over a tenth of the epochs, at
+      least three; or the last training accuracy is more than 0.1 above the validation accuracy.
+    - `"plateau"`: the training loss has stopped falling but still fluctuates. It has stopped if,
+      from the first to the second half of the last third of the epochs, its mean fell by at most
+      5 % of the mean of that third or at most the mean absolute change per epoch, and the mean is
+      at least 5 % of the chance level. It fluctuates if the mean absolute change is over 1 % of the
+      mean. The last learning rate, if known, must be above a fifth of its maximum.
+    - `"underfit"`: the training loss has stopped falling in the same sense, but it fluctuates less
+      or the learning rate is lower; and the last validation loss, if there is one, is at most 10 %
+      above the training loss.
     - `"still falling"`: in the last fifth of the epochs the validation loss (the training loss if
-      there is none) fell by over 3 % of its last value and by over half of the sum of its changes,
-      and it is at least 5 % of the chance level.
+      there is none) fell by over 3 % of its last value and by over half of the sum of its absolute
+      changes, and its last value is at least 5 % of the chance level.
 
-    A diverged or flat run has no other finding. The other rules need five epochs. At most one of
-    `"decayed too early"`, `"plateau"`, `"underfit"` and `"still falling"` is found.
+    A diverged or flat run has no other finding. The other rules need five epochs. A run has at most
+    one of `"decayed too early"`, `"plateau"`, `"underfit"` and `"still falling"`.
 
     Args:
         history: the result of `training.fit` or `training.run`, the list of records that `fit`
             wrote, or a dict of curves with the same names: `"train.loss"` and, optionally,
             `"validation.loss"`, `"train.accuracy"`, `"validation.accuracy"`,
-            `"train.learning_rate"`, `"train.gradient_norm"`. Remove the NaN at the end of a trial
-            that a search with rungs ended, because NaN counts as divergence.
-        classes: number of classes, whose logarithm is the chance level. None takes the larger of
-            the training and validation losses of the first epoch, which is too small if that epoch
-            reduced the loss much.
+            `"train.learning_rate"`, `"train.gradient_norm"`. If `search` with `rungs` ended a trial
+            early, remove the NaN at the end of its curves, because NaN counts as divergence.
+        classes: number of classes, whose logarithm is the chance level. With None the chance level
+            is taken to be the larger of the training and validation losses of the first epoch,
+            which is too small if that epoch reduced the loss much.
 
     Returns:
         The findings, the most urgent first; an empty list if no rule applies, as in a good run.
@@ -182,11 +188,11 @@ def decayed_too_early(c: Curves) -> Finding | None:
     if before < 0.01 * (c.chance - c.train[-1]) or after > 0.2 * before:
         return None
     because = f"train.loss fell by {before:.2g} per epoch before epoch {drop + 1}, by {after:.2g}"
-    return finding("decayed too early", f"{because} since; the rate became {c.rates[drop]:.2g}")
+    return finding("decayed too early", f"{because} after it; the rate became {c.rates[drop]:.2g}")
 
 
 def overfit(c: Curves) -> Finding | None:
-    """Tests whether validation got worse, or is much worse than training."""
+    """Tests whether the validation loss rose, or validation accuracy is far below training's."""
     if c.validation is not None and np.isfinite(c.validation).all():
         window = max(len(c.train) // 10, 3)
         train, held_back = (means(losses, window) for losses in (c.train, c.validation))

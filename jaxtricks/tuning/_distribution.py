@@ -39,7 +39,7 @@ class Interval:
     integer: bool = False
 
     def at(self, share: np.ndarray) -> np.ndarray:
-        """Computes quantiles of the distribution, as float32 or int32; `share` is from 0 to 1."""
+        """Computes quantiles of the distribution, float32 or int32, for probabilities `share`."""
         low, high = self.ends()
         values = low + share * (high - low)
         values = np.exp(values) if self.logarithmic else values
@@ -51,7 +51,8 @@ class Interval:
     def spaced(self, points: int) -> np.ndarray:
         """Computes `points` evenly spaced values including both ends; for one point, the middle.
 
-        Integers that are equal after rounding appear once.
+        They are evenly spaced in the logarithm if `logarithmic`. Integers that are equal after
+        rounding appear once.
         """
         low, high = (self.low, self.high)
         low, high = (math.log(low), math.log(high)) if self.logarithmic else (low, high)
@@ -72,7 +73,10 @@ class Interval:
         return bool(np.all((self.low - below <= values) & (values <= self.high + above)))
 
     def ends(self) -> tuple[int | float, int | float]:
-        """Computes the ends between which the values or their logarithms are uniform."""
+        """Computes the ends between which the values, or their logarithms, are uniform.
+
+        For integers, which are rounded down, the upper end is `high + 1`.
+        """
         low, high = self.low, self.high + self.integer
         return (math.log(low), math.log(high)) if self.logarithmic else (low, high)
 
@@ -80,7 +84,7 @@ class Interval:
         """Narrows the interval to the range of `values`, extended on both sides.
 
         The extension is `margin` times the length of that range, measured in the logarithm if
-        `logarithmic`; it does not leave the interval.
+        `logarithmic`. The result never reaches beyond this interval.
         """
         least, most = float(np.min(values)), float(np.max(values))
         if self.logarithmic:
@@ -101,7 +105,7 @@ class Options:
 
     Attributes:
         values: the possible values.
-        static: whether `search` compiles a separate program for each value.
+        static: whether `search` compiles a separate program for each value, rather than tracing it.
 
     Example:
         >>> Options(("sgd", "adam"), static=True).at(np.array([0.2, 0.7])).tolist()
@@ -112,12 +116,12 @@ class Options:
     static: bool
 
     def at(self, share: np.ndarray) -> np.ndarray:
-        """Selects the values at fractions `share` of the list, each from 0 to 1."""
+        """Selects the values at the relative positions `share` in the list, each from 0 to 1."""
         places = np.minimum((share * len(self.values)).astype(int), len(self.values) - 1)
         return self.array()[places]
 
     def spaced(self, points: int) -> np.ndarray:
-        """Gives all values; `points` is ignored."""
+        """Gives all values as an array; `points` is ignored."""
         del points
         return self.array()
 

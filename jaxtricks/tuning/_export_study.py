@@ -29,25 +29,27 @@ def export_study(
     by: str = "loss",
     largest: bool = False,
 ) -> None:
-    """Writes a search to a file as an optuna study, for optuna's plots and importances.
+    """Writes a search to a file as an optuna study, for optuna's plots and parameter importances.
 
-    The file is a journal, which optuna 4 and 5 read with
+    The file is an optuna journal, which optuna 4 and 5 read with
     `optuna.load_study(study_name=name, storage=JournalStorage(JournalFileBackend(file)))`. Writing
-    it does not need optuna. Trials whose result is not finite have the state "failed"; trials that
-    a search with rungs ended early have the state "pruned". If `by` is a curve, its values become
-    intermediate values, counted from step 1. Other numbers of the table become user attributes.
-    Values that optuna cannot store, such as functions, are replaced by their names.
+    the file does not need optuna. Trials whose value `by` is not finite have the state "failed";
+    trials that a search with `rungs` ended early have the state "pruned". If `by` is a curve, its
+    values become intermediate values, counted from step 1. Other columns of numbers become user
+    attributes. Hyper-parameters that optuna cannot store, such as functions, are replaced by their
+    names.
 
     Args:
         found: the result of `search`.
         space: the space that was searched.
         file: the file to write, which must not exist.
         name: name of the study.
-        by: the column that becomes the value of each trial.
+        by: the column of `found.table` that becomes the value of each trial.
         largest: whether the largest value is the best.
 
     Raises:
-        ValueError: there is no column of numbers `by`, or `space` is not that of the search.
+        ValueError: there is no column `by`, it does not hold numbers, or `space` is not that of the
+            search.
         TypeError: an argument has a wrong type.
         FileExistsError: the file exists.
         OSError: the file cannot be written.

@@ -22,12 +22,12 @@ class LearningRates(NamedTuple):
     """The result of `find_learning_rate` and `sweep_learning_rate`.
 
     Attributes:
-        best: the suggested learning rate; None if the loss fell with none of them.
+        best: the suggested learning rate; None if the loss did not fall with any rate.
         at_edge: whether `best` is the lowest or the highest rate tried; then try rates beyond it.
         rates: the learning rates tried, in increasing order.
-        losses: training loss before each update; NaN from the first update on that was not finite.
-            From `find_learning_rate` it is `[rates, updates]`; from `sweep_learning_rate`, which
-            makes one update with each rate, it is `[rates]`.
+        losses: training loss before each update; NaN from the first non-finite update on. The shape
+            is `[rates, updates]` from `find_learning_rate`, and `[rates]` from
+            `sweep_learning_rate`, which makes one update with each rate.
         scores: the numbers on which `best` is based, `[rates]`: from `find_learning_rate` the mean
             loss of the last tenth of the updates, from `sweep_learning_rate` the smoothed loss.
     """
@@ -52,24 +52,27 @@ def find_learning_rate(
     """Trains for a few updates with each learning rate, and suggests the one with the lowest loss.
 
     All runs start from the same variables, which are not changed, and use the same batches and the
-    same random keys. They run as one compiled program. Only a rate whose final loss is below its
-    first loss can be suggested.
+    same random keys. They run as one compiled program. The loss that is compared is the mean over
+    the last tenth of the updates. A rate with which it is not below the loss before the first
+    update is not suggested.
 
     Args:
-        make_trainer: `learning_rate -> trainer`, called once with a traced learning rate.
+        make_trainer: a function from a learning rate to a trainer (`training.trainer`), called once
+            with a traced learning rate.
         variables: the model's variables before the first update, from `model.init`.
         examples: a dict of arrays whose first axis is the example.
         key: random key for the order of the examples and for the model's own draws.
         rates: the learning rates to try, positive and increasing, at least two; by default two per
             factor of 10 from 1e-5 to 1.
-        updates: number of updates of each run, at least 10; it may span several epochs.
+        updates: number of updates of each run, at least 10; they may take several epochs.
         batch_size: number of examples per batch, from 1 to the number of examples.
 
     Returns:
         The suggested learning rate, and the losses of all runs.
 
     Raises:
-        ValueError: a number is out of range, or the rates are not increasing.
+        ValueError: a number is out of range, the rates are not increasing, there is no example, or
+            the arrays of `examples` differ in length.
         TypeError: an argument has a wrong type, or `make_trainer` does not return a trainer.
 
     Example:
@@ -130,7 +133,7 @@ def made(make_trainer: Callable[[Any], Trainer], rate: Any) -> Trainer:
 def losses_of(
     trainer: Trainer, variables: Any, examples: Any, order: Order, key: Key[Array, ""]
 ) -> Float[Array, " updates"]:
-    """Computes the loss before each update; NaN from the first update on that was not finite."""
+    """Computes the loss before each update; NaN from the first non-finite update on."""
     _, metrics = train_epoch(trainer, trainer.init(variables), examples, order, key=key)
     bad = ~jnp.isfinite(metrics["loss"])
     if "non_finite" in metrics:  # the previous update left a value other than the loss not finite

@@ -23,12 +23,12 @@ def grid(space: PyTree, points: int | PyTree) -> PyTree:
 
     Args:
         space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
-        points: number of values in each interval, at least 1, where 1 takes the middle; one number
+        points: number of values of each interval, at least 1, where 1 takes the middle: one number
             for all leaves, or a tree of numbers like the space. For a `choice` it is ignored.
 
     Returns:
-        A tree like the space with NumPy arrays of one value per trial. The last leaf varies
-        fastest.
+        A tree like the space, whose leaves are NumPy arrays with one value for each combination.
+        The last leaf varies fastest.
 
     Raises:
         ValueError: `points` is under 1 or does not fit the space, the space is empty, or there are

@@ -17,7 +17,7 @@ ADVICE = {
     "too high": "The logits differ too much before training: make the weights of the last layer "
     "smaller, or the inputs.",
     "too low": "The loss is lower than an untrained model can reach: look for labels among the "
-    "inputs, a loss that is divided twice, and fewer classes in the data.",
+    "inputs, a loss that is averaged twice, and data with fewer classes.",
     "not finite": "Look for labels that are not from 0 to C - 1, for NaN in the inputs, for the "
     "logarithm of 0 and for division by 0.",
 }
@@ -28,9 +28,9 @@ class InitialLoss(NamedTuple):
 
     Attributes:
         verdict: how the loss compares with the expected value.
-        loss: mean cross-entropy before the first update, without the penalty.
+        loss: mean cross-entropy before the first update, without the trainer's penalty.
         expected: the expected loss, the logarithm of the number of classes.
-        penalty: the value of the penalty; 0 without one.
+        penalty: the value of the trainer's penalty, such as an L2 penalty; 0 if it has none.
         advice: what to do next, in one sentence.
     """
 
@@ -60,13 +60,14 @@ def check_initial_loss(
     The state is not changed.
 
     Args:
-        trainer: from `training.trainer`, including the penalty, if there is one.
+        trainer: from `training.trainer`. A penalty may be included; it is reported apart.
         state: the state before the first update, from `trainer.init`.
-        batch: a dict of arrays whose first axis is the example, best with a few hundred examples;
+        batch: a dict of arrays whose first axis is the example. A few hundred examples are enough;
             with fewer the mean is less certain.
         key: random key for the model's draws, such as dropout masks.
         classes: $C$, the number of classes, at least 2.
-        tolerance: largest allowed difference of the loss from $\ln C$, in nats; above 0.
+        tolerance: largest difference between the loss and $\ln C$, in nats, that counts as
+            expected; above 0.
 
     Returns:
         The verdict, the numbers compared, and advice.

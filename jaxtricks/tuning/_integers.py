@@ -15,8 +15,8 @@ def integers(low: int, high: int, *, logarithmic: bool = False) -> Interval:
         low: the smallest integer.
         high: the largest integer, above `low`.
         logarithmic: False makes all integers equally probable. True gives `k` the probability of
-            the numbers from `k` to `k + 1` under `log_uniform(low, high + 1)`, so that equal ratios
-            are about equally probable; `low` must then be at least 1.
+            the numbers from `k` to `k + 1` under `log_uniform(low, high + 1)`, so that each factor
+            of 10 is about equally probable; `low` must then be at least 1.
 
     Returns:
         A leaf for a search space.

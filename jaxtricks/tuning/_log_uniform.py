@@ -9,8 +9,9 @@ from jaxtricks.tuning._uniform import LARGEST, SMALLEST, check_ends
 def log_uniform(low: ScalarLike, high: ScalarLike) -> Interval:
     r"""Makes a log-uniform distribution from `low` to `high`, for a search space.
 
-    $\log x \sim U(\log \text{low}, \log \text{high})$, so equal ratios are equally probable. It
-    suits hyper-parameters that act as factors, such as a learning rate or a weight decay.
+    $\log x \sim U(\log \text{low}, \log \text{high})$, so a value between 0.001 and 0.01 is as
+    probable as one between 0.01 and 0.1. This suits hyper-parameters that act as factors, such as a
+    learning rate or a weight decay.
 
     Args:
         low: the lower end, above 0.

@@ -24,10 +24,11 @@ def narrow(
 ) -> PyTree:
     """Narrows a search space to the region of the best trials, for a second, finer search.
 
-    Each interval becomes the range of its values in the best trials, extended by `margin` times the
-    length of that range on both sides (in the logarithm for a logarithmic interval), but not beyond
-    the old interval. A `choice` keeps the values that occur in the best trials. A hyper-parameter
-    without effect is hardly narrowed, because its values in the best trials cover the interval.
+    Each interval is replaced by the range of its values in the best trials. This range is extended
+    on both sides by `margin` times its length (in the logarithm for a logarithmic interval), but
+    not beyond the old interval. A `choice` keeps the values that occur in the best trials. A
+    hyper-parameter without effect is hardly narrowed, because its values in the best trials cover
+    the interval.
 
     If the best value is at an end of the old space, search a wider space first; the finer search
     cannot find values beyond that end.
@@ -36,18 +37,19 @@ def narrow(
         space: the space that was searched.
         table: the `table` of the search, with a column for each leaf of the space, such as
             `"rule.learning_rate"`, and the column `by`.
-        keep: number of best trials to use, at least 1. They must differ in each interval.
-        by: the column that ranks the trials. Trials in which it is not finite are left out; trials
-            that a search with rungs trained for longer rank first.
+        keep: number of best trials to use, at least 1. It must be so large that these trials have
+            at least two values of each interval.
+        by: the column that ranks the trials. Trials whose value in it is not finite are left out;
+            trials that a search with `rungs` trained for longer rank first.
         largest: whether the largest value is the best, as with an accuracy.
-        margin: extension of each interval, as a share of its new length, at least 0.
+        margin: extension on each side, as a fraction of the range of the best trials, at least 0.
 
     Returns:
         The narrowed space, a tree like `space`.
 
     Raises:
         ValueError: a column is missing or has values outside the space, fewer than `keep` trials
-            are finite, or the best trials have only one value of an interval.
+            have a finite value in `by`, or the best trials have only one value of an interval.
         TypeError: an argument has a wrong type.
 
     Example:
@@ -70,7 +72,9 @@ def narrow(
     scores = np.asarray(table[by], float)
     finite = np.flatnonzero(np.isfinite(scores))
     if len(finite) < keep:
-        raise ValueError(f"keep must be at most the {len(finite)} finite trials, got {keep}.")
+        raise ValueError(
+            f"keep must be at most the {len(finite)} trials with a finite {by}, got {keep}."
+        )
     epochs = np.asarray(table.get("epochs", np.zeros(len(scores))))[finite]
     order = np.lexsort((-scores[finite] if largest else scores[finite], -epochs))
     best = finite[order[:keep]]
@@ -79,7 +83,9 @@ def narrow(
         static = isinstance(leaf, Options) and leaf.static
         values = (objects(table[name]) if static else np.asarray(table[name]))[best]
         if not leaf.holds(values):
-            raise ValueError(f"table must be of this space, got {shown(values)} as {name!r}.")
+            raise ValueError(
+                f"table must be that of a search of this space, got {shown(values)} as {name!r}."
+            )
         new = leaf.narrowed(values, float(margin))
         if isinstance(new, Interval) and not new.low < new.high:
             raise ValueError(

@@ -38,14 +38,15 @@ class Overfit(NamedTuple):
     """The result of `check_overfit`.
 
     Attributes:
-        verdict: what the loss did. `"exploded"`: it is not finite, or the mean of its last ten
-            values is over twice the first value. `"learned"`: that mean is at least 5 % below the
-            first value, and all examples are classified correctly or, without an accuracy, the
-            final loss is at most a tenth of the first value. `"slow"`: not learned, but the loss
-            fell by at least 5 % in total, and in the second half of the updates. `"flat"`: it fell
-            by less in one of the two. `"dead"`: flat, and the gradient has vanished.
+        verdict: the first of these that applies. `"exploded"`: a loss is not finite, or the mean of
+            the last ten in `losses` is over twice the first one. `"learned"`: that mean is at least
+            5 % below the first one, and `accuracy` is 1 or, if it is None, `loss` is at most a
+            tenth of the first one. `"slow"`: that mean is at least 5 % below the first one and at
+            least 5 % below the mean of ten losses around the middle of the updates. `"dead"`: the
+            last gradient norm is at most 1e-6 of the largest one. `"flat"`: none of these.
         loss: mean loss of the final model in evaluation mode.
-        accuracy: accuracy of the final model in evaluation mode; None if the loss reports none.
+        accuracy: accuracy of the final model in evaluation mode; None if the loss function of the
+            trainer reports no accuracy.
         losses: training loss before each update.
         advice: what to do next.
     """
@@ -67,15 +68,15 @@ def check_overfit(
 ) -> Overfit:
     """Checks whether a model can memorise a few examples, training on all of them in each update.
 
-    A model that cannot memorise about 50 examples will not learn from many. Leave out the penalty
-    and dropout, which prevent memorising. A model that passes may still have a bug: it would also
+    A model that cannot memorise about 50 examples will not learn from many. Leave out penalties and
+    dropout, which prevent memorising. A model that passes may still have a bug: it would also
     memorise random labels. The loss must be one that is never negative.
 
     Args:
         trainer: from `training.trainer`, without a penalty.
         state: the state before the first update, from `trainer.init`; it is not changed.
         examples: a dict of arrays whose first axis is the example, about 50 examples.
-        key: random key for the model's draws.
+        key: random key for the model's draws, such as dropout masks.
         updates: number of updates, at least 10.
 
     Returns:
@@ -83,7 +84,7 @@ def check_overfit(
 
     Raises:
         ValueError: `updates` is under 10, there is no example, the arrays differ in length, `state`
-            was made by another trainer, or the loss becomes negative.
+            was made by another trainer, or a loss is negative.
         TypeError: an argument has a wrong type.
 
     Example:

@@ -49,27 +49,29 @@ def retrain(
 ) -> Retrained:
     r"""Runs chosen hyper-parameters again with new keys, and estimates their mean result.
 
-    The best result of a search is too good an estimate, because the trial was chosen partly for
-    its luck. So the keys must not be those of the search. The confidence interval is Student's,
+    The best result of a search is too good an estimate, because the trial was chosen partly for the
+    luck of its key. So use keys that the search did not use. The confidence interval is Student's,
     $\bar x \pm t_{n-1} s / \sqrt n$ for $n$ keys.
 
     Args:
         keys: random keys, one for each run, at least two.
-        run: as for `search`.
+        run: the function to run, as for `search`: `run(key, hyper_parameters, *shared)` returns a
+            number, which is the loss, or a dict of numbers and of curves with one axis.
         hyper_parameters: a tree of single values, such as `best(found).hyper_parameters`. NumPy and
             JAX numbers are traced; Python numbers and all other values are static.
         shared: further arguments of `run`.
-        epochs: for a `run` with `position` and `epochs`, as in a search with `rungs`, the number of
-            epochs to train from the position None; None for other functions.
-        by: the result whose mean is computed; of a curve, the last value.
+        epochs: the number of epochs to train, if `run` takes `position` and `epochs` as in a search
+            with `rungs`; the call is `run(key, hyper_parameters, None, epochs, *shared)` and
+            returns `(results, position)`. None if `run` takes no such arguments.
+        by: the name of the result whose mean is computed; of a curve, the last value counts.
         level: confidence level of the interval, between 0 and 1, both excluded.
 
     Returns:
         The mean, its confidence interval and the results of all runs.
 
     Raises:
-        ValueError: there are fewer than two keys, there is no result `by`, or a number is out of
-            range.
+        ValueError: there are fewer than two keys, there is no result `by`, or `epochs` or `level`
+            is out of range.
         TypeError: an argument has a wrong type.
 
     Example:
@@ -83,7 +85,7 @@ def retrain(
     check_instance("shared", shared, tuple)
     if isinstance(hyper_parameters, Best):
         raise TypeError(
-            "hyper_parameters must be a tree of values, got a Best: give its hyper_parameters."
+            "hyper_parameters must be a tree of values, got a Best: pass its hyper_parameters."
         )
     check_instance("by", by, str)
     check_range("level", level, above=0.0, below=1.0)

@@ -137,7 +137,7 @@ def even_chunks(trials: list[int], chunk: int) -> list[tuple[list[int], list[int
 
 
 def scores_of(setting: Setting, done: Finished, trials: Sequence[int], rung: int) -> np.ndarray:
-    """Gives the scores that rank the trials: the smallest is the best, infinity is not finite."""
+    """Gives the scores that rank the trials, smallest first; infinity for a non-finite result."""
     found = [done.results[rung, trial] for trial in trials]
     if any(setting.by not in one for one in found):
         raise ValueError(f"by must be one of the results, got {setting.by!r}.")
@@ -148,7 +148,7 @@ def scores_of(setting: Setting, done: Finished, trials: Sequence[int], rung: int
 def survivors(
     setting: Setting, done: Finished, trials: list[int], rung: int, reduction: int
 ) -> list[int]:
-    """Selects the best trials, one in `reduction`, in their order; none that is not finite."""
+    """Selects the best finite trials, one in `reduction`, in the order of their numbers."""
     scores = scores_of(setting, done, trials, rung)
     best = np.argsort(scores, kind="stable")[: math.ceil(len(trials) / reduction)]
     return [trials[i] for i in sorted(best) if np.isfinite(scores[i])]

@@ -11,14 +11,14 @@ from jaxtricks.tuning._space import filled, leaves, name_sum
 def sample(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
     """Draws independent random values of the hyper-parameters in a space.
 
-    The value in trial `i` depends only on the key, on `i` and on the name of the hyper-parameter.
-    So more trials begin with the same values as fewer trials, and a further hyper-parameter in the
-    space does not change the draws of the others.
+    The value in trial `i` depends only on the key, on `i` and on the hyper-parameter's name and
+    distribution. So the first values stay the same if `trials` is raised, and a further
+    hyper-parameter in the space does not change the draws of the others.
 
     Args:
         key: random key of all draws.
         space: a tree of `log_uniform`, `uniform`, `integers` and `choice`.
-        trials: number of values, at least 1.
+        trials: number of values of each hyper-parameter, at least 1.
 
     Returns:
         A tree like the space with NumPy arrays of `trials` values: float32 from `uniform` and

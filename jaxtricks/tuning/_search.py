@@ -22,10 +22,11 @@ class Search(NamedTuple):
 
     Attributes:
         table: a dict of columns with one entry per trial: `"trial"`, counted from 0; each
-            hyper-parameter by name, such as `"rule.learning_rate"`; each number that `run`
-            returned; the last value of each curve; with rungs also `"epochs"`.
-            `pandas.DataFrame(table)` opens it.
-        curves: the curves that `run` returned, `[trials, length]` each.
+            hyper-parameter by name; each number that `run` returned; the last value of each curve;
+            with rungs also `"epochs"`, the number of epochs that the trial was trained. The name of
+            a hyper-parameter is its path in the space, such as `"rule.learning_rate"`, or `"value"`
+            if the space is a single distribution. `pandas.DataFrame(table)` makes a data frame.
+        curves: the curves that `run` returned, by name, `[trials, length]` each.
         hyper_parameters: the hyper-parameters of all trials, a tree like the space with arrays.
     """
 
@@ -55,30 +56,32 @@ def search(
     """Runs a function with the hyper-parameters of many trials, and collects the results.
 
     The calls are `run(key, hyper_parameters, *shared)`, made by `training.train_population` with
-    one compiled program for all trials with the same static hyper-parameters. With
+    one compiled program for all trials with the same static hyper-parameters (see `choice`). With
     `draw_key, run_key = jax.random.split(key)` the hyper-parameters are
     `sample(draw_key, space, trials)`, and trial `i` has the key `fold_in(run_key, i)`. The result
-    of a trial depends only on these, not on other trials, the division into calls, or
-    interruptions. With `mapping="map"` on devices of the same kind and settings this holds bit for
-    bit. With `"vmap"`, and between one CPU device and several, results agree up to rounding, which
-    training can amplify. With `"vmap"` and random keys of the generators `"rbg"` or `"unsafe_rbg"`
-    (not JAX's default), the draws also depend on the size of the chunk.
+    of a trial depends only on its key, its hyper-parameters and `shared`, not on other trials, the
+    division into calls, or interruptions. With `mapping="map"` on devices of the same kind and
+    settings this holds bit for bit. With `"vmap"`, and between one CPU device and several, results
+    agree up to rounding, which training can amplify. With `"vmap"` and random keys of the
+    generators `"rbg"` or `"unsafe_rbg"` (not JAX's default), the draws inside `run` also depend on
+    `chunk`.
 
-    A trial that diverges gives NaN and does not affect the others. The curves of `training.run` are
-    also NaN after an early stop, which would count as divergence: return the best value instead, or
-    use `after_stop="last"`.
+    A trial that diverges gives NaN and does not affect the others. After an early stop, the curves
+    of `training.run` are NaN too, which would count as divergence: let `run` return the best value
+    instead, or call `training.run` with `after_stop="last"`.
 
     With `rungs` (successive halving) the calls are
     `run(key, hyper_parameters, position, epochs, *shared)`, which must return
     `(results, position)`. `epochs` is the number of further epochs to train, a Python integer;
     `position` is None at first, and then what the trial returned last, such as the `position` of
     `training.run`. With `rungs=(1, 3, 9)` all trials train for one epoch, the best third for two
-    more, and the best ninth for six more. Curves are the same as without rungs, up to rounding, and
-    NaN after the end of a trial, which the column `"epochs"` gives.
+    more, and the best ninth for six more. The curves of a trial are the same as without rungs, up
+    to rounding, and NaN in the epochs after its end. The column `"epochs"` of the table gives the
+    number of epochs that each trial was trained.
 
-    Under `jax.distributed` every process makes the same call, with a `folder` that all of them see.
-    The trials are divided among the processes, each process writes its own file, and all return the
-    full table. A search may be resumed with another number of processes.
+    Under `jax.distributed` every process must make the same call, with a `folder` that all of them
+    see. The trials are divided among the processes, each process writes its own file, and all
+    return the full table. A search may be resumed with another number of processes.
 
     Args:
         key: random key of the search.
@@ -88,35 +91,40 @@ def search(
         trials: the number of trials, or their hyper-parameters from `sample`, `sobol` or `grid`.
         shared: further arguments of `run`, the same in all trials. Pass the data here; `run` must
             not close over it.
-        by: the result that ranks the trials.
+        by: the name of the result that ranks the trials; of a curve, the last value counts.
         largest: whether the largest value is the best, as with an accuracy.
-        rungs: increasing total numbers of epochs after each of which the worst trials are ended,
-            except after the last. None trains all trials to their end.
-        reduction: one in this many trials continues after a rung, at least 2; of equal trials those
-            with the lower numbers. A trial that is not finite does not continue.
-        chunk: number of trials in one call of the program, at least 1. Results are written after
-            each call.
-        folder: the folder for the results in `search.jsonl`, one line per trial, created if
-            missing; with `rungs` also for the positions. None stores nothing. On resuming, the key,
-            hyper-parameters, data and rungs must be those in the folder; static values are compared
-            by text, functions by module and name, other values by `repr`. `run` and what it closes
-            over are not compared: after changing `run`, use another folder, or its old results are
-            returned.
+        rungs: increasing numbers of epochs, counted from the start of training. After each of them
+            but the last, only the best trials continue. None trains all trials to their end.
+        reduction: after each rung, the best `1 / reduction` of its trials continue, rounded up; an
+            integer of at least 2. Of equal trials those with the lower numbers continue. A trial
+            whose result `by` is not finite never continues.
+        chunk: largest number of trials in one call of the program, at least 1. Results are written
+            after each call.
+        folder: the folder for the results, created if missing. They are in `search.jsonl`, one line
+            per trial; with `rungs` the folder also holds the positions of the trials. None stores
+            nothing. On resuming, the key, hyper-parameters, `shared` and `rungs` must be those of
+            the search in the folder, and with `rungs` also `by`, `largest` and `reduction`. Static
+            values are compared by text, functions by module and name, other values by `repr`. `run`
+            and what it closes over are not compared: after changing `run`, use another folder, or
+            the results of the old function are returned.
         resume: whether to continue the search in the folder, if there is one. Finished trials are
             not run again. Without rungs the number of trials may change.
         progress: whether to print a line to standard error after each chunk.
-        mapping: as in `training.train_population`.
-        devices: as in `training.train_population`.
+        mapping: how each device runs its trials of a chunk: `"map"` one after another, `"vmap"` all
+            at once. None means `"map"` on CPUs and `"vmap"` on accelerators.
+        devices: the devices among which the trials are divided; None means all devices of this
+            process.
 
     Returns:
         The table of trials, the curves and the hyper-parameters.
 
     Raises:
-        ValueError: a number is out of range; `trials` do not fit the space; no result depends on a
-            leaf of the space; the folder holds another search, or this one and `resume` is False;
-            there is no result `by`; results differ in names or lengths between trials, or have the
-            name of a hyper-parameter; there is a folder and two static values have the same text;
-            or several processes see different folders or pass different arguments.
+        ValueError: a number is out of range; `trials` do not fit the space; there is a leaf of the
+            space on which no result depends; the folder holds another search, or holds this one and
+            `resume` is False; there is no result `by`; results differ in names or lengths between
+            trials, or have the name of a hyper-parameter; two static values have the same text, if
+            there is a folder; or several processes see different folders or pass different
+            arguments.
         TypeError: an argument has a wrong type, or `run` returns values of another kind.
         RuntimeError: another search is writing to the folder.
         OSError: the folder cannot be used.
@@ -172,7 +180,7 @@ def search(
         table, curves = tabulate(setting, done, rungs)
     if not np.isfinite(table[by]).any():
         warnings.warn(
-            f"none of the {len(table[by])} trials has a finite {by}: look into a single run.",
+            f"none of the {len(table[by])} trials has a finite {by}: check a single run.",
             stacklevel=2,
         )
     return Search(table, curves, hyper_parameters)

@@ -91,8 +91,8 @@ def check_search(folder: Path, search: str, rows: Sequence[Row], *, resume: bool
     if {record.get("search") for record in records} - {search}:
         raise ValueError(
             f"folder {os.fspath(folder)!r} holds another search: the key, the names or dtypes of "
-            "the hyper-parameters, the data, the precision, the rungs or (with rungs) the trials "
-            "differ, or its header is damaged. Use another folder."
+            "the hyper-parameters, shared, the precision, rungs or (with rungs) the trials, by, "
+            "largest or reduction differ, or its header is damaged. Use another folder."
         )
     for record in records:
         trial = record.get("trial", len(rows))

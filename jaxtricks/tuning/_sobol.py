@@ -11,9 +11,10 @@ from jaxtricks.tuning._space import filled, leaves
 def sobol(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
     """Draws hyper-parameters as the first points of a scrambled Sobol sequence.
 
-    The points have no large gaps and no clusters in the space of all hyper-parameters, and are most
-    even if their number is a power of 2. More trials begin with the same points as fewer trials.
-    Unlike with `sample`, a further hyper-parameter in the space changes the draws of the others.
+    The points leave no large gaps and form no clusters in the space of all hyper-parameters. They
+    are spread most evenly if their number is a power of 2. The first points stay the same if
+    `trials` is raised. Unlike with `sample`, a further hyper-parameter in the space changes the
+    draws of the others.
 
     Args:
         key: random key of the scrambling (a linear matrix scramble and a digital shift), which
@@ -22,7 +23,8 @@ def sobol(key: Key[Array, ""], space: PyTree, trials: int) -> PyTree:
         trials: number of points, from 1 to `2**24`.
 
     Returns:
-        A tree like the space with NumPy arrays of `trials` values, with the dtypes of `sample`.
+        A tree like the space with NumPy arrays of `trials` values, with the same dtypes as from
+        `sample`.
 
     Raises:
         ValueError: `trials` is out of range, or the space is empty.

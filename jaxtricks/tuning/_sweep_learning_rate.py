@@ -40,27 +40,30 @@ def sweep_learning_rate(
     Update $t = 0, \dots, T - 1$ has the learning rate
     $\alpha_t = \text{low} (\text{high}/\text{low})^{t/(T-1)}$. The losses $\ell_t$ are smoothed by
     $m_t = \beta m_{t-1} + (1-\beta) \ell_t$ with $m_{-1} = 0$, divided by $1-\beta^{t+1}$. The
-    suggestion is the rate at which the smoothed loss falls most steeply in $\log \alpha$, up to its
-    minimum. The test costs one run, while `find_learning_rate` costs one run for each rate. It is
-    less reliable, because the effect of a learning rate shows only after several updates.
+    suggestion is the rate at which the smoothed loss falls most steeply in $\log \alpha$, among the
+    updates up to its minimum. The test costs one run, while `find_learning_rate` costs one run for
+    each rate. But the test is less reliable, because the effect of a learning rate shows only after
+    several updates.
 
     Args:
-        make_trainer: `learning_rate -> trainer`, called once with a schedule.
+        make_trainer: a function from a learning rate to a trainer (`training.trainer`), called once
+            with a schedule as the learning rate.
         variables: the model's variables before the first update, from `model.init`; they are not
             changed.
         examples: a dict of arrays whose first axis is the example.
         key: random key for the order of the examples and for the model's own draws.
         low: the first learning rate, above 0.
         high: the last learning rate, above `low`.
-        updates: $T$, the number of updates, at least 10; they may span several epochs.
+        updates: $T$, the number of updates, at least 10; they may take several epochs.
         batch_size: number of examples per batch, from 1 to the number of examples.
-        smoothing: $\beta$, in `[0, 1)`.
+        smoothing: $\beta$, in `[0, 1)`; 0 does not smooth.
 
     Returns:
         The suggested learning rate, and the rates, losses and smoothed losses (`scores`).
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: a number is out of range, there is no example, or the arrays of `examples`
+            differ in length.
         TypeError: an argument has a wrong type, or `make_trainer` does not return a trainer.
 
     Example:

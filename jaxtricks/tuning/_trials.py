@@ -35,14 +35,14 @@ def check_takes(run: Callable[..., Any], count: int) -> None:
         signature.bind(*range(count))
     except TypeError as error:
         raise TypeError(
-            "run must take a key, hyper-parameters, with rungs or epochs also a position and a "
-            f"number of epochs, and the arguments in shared, {count} arguments here: {error}, got "
-            f"run{signature}."
+            "run must take a key, the hyper-parameters, then (with rungs or epochs) a position and "
+            f"a number of epochs, then the arguments in shared, {count} arguments here: {error}, "
+            f"got run{signature}."
         ) from None
 
 
 def drawn(key: Key[Array, ""], space: PyTree, trials: int | PyTree) -> PyTree:
-    """Gives the hyper-parameters of all trials: draws them if `trials` is a number, or checks them.
+    """Gives the hyper-parameters of all trials: draws them if `trials` is a number, else checks it.
 
     Raises:
         TypeError: a leaf is not an array.
@@ -93,7 +93,7 @@ def columns(trials: PyTree) -> dict[str, np.ndarray]:
 
 
 def groups(hyper_parameters: PyTree, trials: list[int]) -> dict[tuple[int, ...], list[int]]:
-    """Groups the trials with equal static hyper-parameters, in the order of their first trials.
+    """Groups the trials with equal static hyper-parameters; the group of the first trial is first.
 
     The key of a group holds, for each static hyper-parameter, the index of its value in the list of
     different values.

@@ -200,7 +200,7 @@ def test_what_is_no_control_rule_is_refused(when, message):
 
 def test_a_rule_that_does_not_stop_is_refused():
     tx = switching(plateau(0.1, patience=2))
-    with pytest.raises(TypeError, match="when must output a bool, .* got the output float32"):
+    with pytest.raises(TypeError, match="when must output a bool, .* output of dtype float32"):
         tx.update(jnp.ones(2), tx.init(jnp.zeros(2)), value=1.0)
 
 

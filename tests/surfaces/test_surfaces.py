@@ -131,7 +131,7 @@ def test_angle_may_be_an_array_while_tracing():
         ((1.0, -2.0), 0.0, r"curvatures\[1\] must be in \[0.0, inf\), got -2.0"),
         ((), 0.0, "curvatures must be a list of one or more numbers"),
         (np.ones((2, 2)), 0.0, "curvatures must be a list of one or more numbers"),
-        ((1.0,), 0.1, "angle must be 0 for 1 curvatures, not 2, got 0.1"),
+        ((1.0,), 0.1, "angle must be 0 unless there are 2 curvatures, got 0.1"),
     ],
 )
 def test_bad_quadratic(curvatures, angle, message):

@@ -47,7 +47,7 @@ def test_a_part_comes_back_as_from_the_whole(folder, part, want):
 @pytest.mark.parametrize("part", ["['b']", "['a", "a", "['a']['y']"])
 def test_a_part_that_is_not_there_is_refused(folder, part):
     known = "['a'], ['ab'], ['keys'], ['list']"
-    message = f"part must be a path in the checkpoint, below {known}, got {part!r}"
+    message = f"a path in the checkpoint that begins with one of {known}, got {part!r}"
     with pytest.raises(ValueError, match=re.escape(message)):
         training.restore(folder, TREE["a"], part=part)
 

@@ -188,9 +188,9 @@ def test_bad_values_are_named(make, error, message):
     [
         ({"loss": [1.0, 2.0]}, 1, "table must have the column 'a'"),
         ({"a": [0.1, 0.2]}, 1, "table must have the column 'loss'"),
-        ({"a": [0.1, 0.2], "loss": [1.0, np.nan]}, 2, "keep must be at most the 1 finite"),
+        ({"a": [0.1, 0.2], "loss": [1.0, np.nan]}, 2, "keep must be at most the 1 trials"),
         ({"a": [0.1, 0.2], "loss": [1.0, 2.0]}, 1, "keep must be larger"),
-        ({"a": [3.0, 4.0], "loss": [1.0, 2.0]}, 2, "table must be of this space"),
+        ({"a": [3.0, 4.0], "loss": [1.0, 2.0]}, 2, "of a search of this space"),
     ],
 )
 def test_bad_tables_are_named(table, keep, message):
@@ -201,7 +201,7 @@ def test_bad_tables_are_named(table, keep, message):
 @pytest.mark.parametrize("value", [0.0, -1e-7, 1e-9])
 def test_a_value_below_a_logarithmic_interval_is_not_of_it(value):
     table = {"a": [value, 0.1], "loss": [1.0, 2.0]}
-    with pytest.raises(ValueError, match="table must be of this space"):
+    with pytest.raises(ValueError, match="of a search of this space"):
         tuning.narrow({"a": tuning.log_uniform(1e-7, 1.0)}, table, 2)
 
 

@@ -39,7 +39,7 @@ def check_images(images: Shaped[Array, "..."], *, ranks: tuple[int, ...]) -> Non
     array = isinstance(images, np.ndarray | jax.Array)
     if not array or not jnp.issubdtype(images.dtype, jnp.floating):
         raise TypeError(
-            f"images must be a floating array, got {shown(images)}: preprocess them first."
+            f"images must be a floating array, got {shown(images)}: convert them to floats first."
         )
     if images.ndim not in ranks or not images.size:
         names = {2: "[n, features]", 4: "[n, height, width, channels]"}

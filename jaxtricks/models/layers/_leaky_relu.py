@@ -12,7 +12,7 @@ from jaxtricks._types import ScalarLike
 def leaky_relu(x: Real[Array, "*shape"], *, slope: ScalarLike = 0.1) -> Float[Array, "*shape"]:
     r"""Applies leaky ReLU: returns $x$ above 0 and $a x$ below 0, which is $\max(a x, x)$.
 
-    The default slope is 0.1. Those of `jax.nn.leaky_relu`, Flax and PyTorch are 0.01, of Keras 0.3.
+    The default slope is 0.1. In `jax.nn.leaky_relu`, Flax and PyTorch it is 0.01, in Keras 0.3.
 
     Args:
         x: finite numbers, in any shape; integers are converted to floats.

@@ -14,14 +14,14 @@ from jaxtricks.normalization import BatchNorm
 class Sequential(nn.Module):
     """Applies layers one after another, and passes `train` and `example_mask` to them.
 
-    A layer receives `train` if its call has a parameter of that name, and `example_mask`, which
-    says which examples count, if its call has that one. `normalization.BatchNorm` receives
-    `example_mask` as its parameter `mask`; the parameter `mask` of other layers is not set. Flax
-    modules and plain functions can be mixed. Each layer draws its own random numbers. Use
-    `regularizers.Dropout` and `normalization.BatchNorm` instead of Flax's layers, which take
-    `deterministic` and `use_running_average` in place of `train`.
+    A layer receives `train` or `example_mask` if its call has a parameter of that name.
+    `example_mask` says which examples count in the statistics of batch norm.
+    `normalization.BatchNorm` receives it as its parameter `mask`; the parameter `mask` of other
+    layers is not set. Flax modules and plain functions can be mixed. Each layer draws its own
+    random numbers. Use `regularizers.Dropout` and `normalization.BatchNorm` instead of Flax's
+    layers, which take `deterministic` and `use_running_average` in place of `train`.
 
-    It has no `dtype`, because each layer has its own.
+    `Sequential` has no attribute `dtype`, because each layer has its own.
 
     Attributes:
         layers: Flax modules or functions of one array, at least one.
@@ -56,7 +56,9 @@ class Sequential(nn.Module):
 
         Args:
             x: the input of the first layer.
-            train: whether the layers work as in training.
+            train: whether the layers work as in training. `apply` then needs the random keys that
+                the layers draw from, such as `rngs={"dropout": key}`, and
+                `mutable=["batch_stats"]` if there is batch norm.
             example_mask: which examples count in the statistics of batch norm; None means all.
         """
         check_flag("train", train)

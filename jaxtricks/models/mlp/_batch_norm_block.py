@@ -16,14 +16,15 @@ def batch_norm_block(
 ) -> tuple[Callable[..., Array], ...]:
     """Makes the layers of a hidden layer with batch norm: dense, batch norm, activation, dropout.
 
-    Pass it as the argument `block` of `MLP`, which calls it once for each hidden layer. Set its
-    other arguments with `functools.partial`.
+    Pass it as the argument `block` of `MLP`, which calls it once for each hidden layer. To set
+    `axis_name` or `use_bias`, pass a `functools.partial`, as in the example.
 
     Args:
         hidden: the size, functions and dtype of the hidden layer.
-        axis_name: name of a mapped axis over which batch norm averages its statistics, or None.
-        use_bias: whether the dense layer has a bias. Batch norm subtracts it again, so that it
-            changes nothing and its gradient is 0.
+        axis_name: name of a mapped axis (`pmap`, `vmap`, `shard_map`) over which batch norm
+            averages its statistics, or None.
+        use_bias: whether the dense layer has a bias. In training batch norm subtracts the bias
+            again, so the bias does not change the output and its gradient is 0.
 
     Returns:
         A dense layer, `normalization.BatchNorm`, the activation and `Dropout`, in the order in

@@ -16,8 +16,8 @@ class HiddenLayer(NamedTuple):
         activation: the activation function.
         dropout_rate: probability of dropping a unit, in `[0, 1]`; it may be traced.
         kernel_init: initializer of the weights, `(key, shape, dtype) -> array`.
-        dtype: dtype of the computation. None promotes the dtypes of input and parameters, as Flax
-            does.
+        dtype: dtype of the computation. None promotes the dtype of the input with that of the
+            parameters, as Flax does.
     """
 
     features: int

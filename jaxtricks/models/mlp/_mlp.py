@@ -119,7 +119,9 @@ class MLP(nn.Module):
 
         Args:
             images: floating images `[n, height, width, channels]` or rows `[n, features]`.
-            train: whether dropout and batch norm work as in training.
+            train: whether dropout and batch norm work as in training. `apply` then needs
+                `rngs={"dropout": key}` if there is dropout, and `mutable=["batch_stats"]` if there
+                is batch norm.
             example_mask: which examples count in the statistics of batch norm; None means all.
         """
         check_flag("train", train)

@@ -10,7 +10,7 @@ part and its state; an array or a traced value keeps it, whatever its value.
 
 `clipnorm`, `clipvalue` or `global_clipnorm` clip the gradients before the update rule; 0 does not
 clip, as in Keras. With `use_ema` the state holds an exponential moving average of the parameters,
-`optax.tree.get(state, "average")`. Every `ema_overwrite_frequency` updates it replaces the
+`optax.tree.get(state, "average")`. Every `ema_overwrite_frequency` updates the average replaces the
 parameters. Keras's `fit` also replaces them at its end; here the caller must do so. There is no
 `loss_scale_factor`, and `optimizers.accumulate` takes the place of `gradient_accumulation_steps`.
 """

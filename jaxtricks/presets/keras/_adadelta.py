@@ -21,11 +21,11 @@ def adadelta(
     ema_momentum: ScalarLike = 0.99,
     ema_overwrite_frequency: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Computes the updates of `keras.optimizers.Adadelta`, the paper's times a learning rate.
+    r"""Computes the updates of `keras.optimizers.Adadelta`: the paper's update times a rate.
 
     $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$ and
-    $x \leftarrow x - \alpha u_t$, where $s$ and $d$ are the moving averages of $g^2$ and $u^2$. The
-    paper has $\alpha = 1$.
+    $x \leftarrow x - \alpha u_t$, where $s$ and $d$ are the moving averages of $g^2$ and $u^2$, and
+    $\alpha$ is the learning rate. The paper has $\alpha = 1$.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
@@ -40,8 +40,8 @@ def adadelta(
         use_ema: whether to keep an exponential moving average of the parameters in the state, see
             `presets.keras`; `update` then needs `params`.
         ema_momentum: decay of that average, in `[0, 1]`.
-        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
-            parameters each time; None for never.
+        ema_overwrite_frequency: number of updates, at least 1, from one replacement of the
+            parameters by the average to the next; None for no replacement.
 
     Raises:
         ValueError: an argument is out of range, or two kinds of clipping are given.

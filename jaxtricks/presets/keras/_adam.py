@@ -26,8 +26,10 @@ def adam(
     r"""Computes the updates of `keras.optimizers.Adam`, with the paper's $\hat\varepsilon$.
 
     $x \leftarrow x - \alpha \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} m_t / (\sqrt{v_t} +
-    \hat\varepsilon)$. Unlike in PyTorch, $\hat\varepsilon$ is added to the square root before its
-    bias correction. In the first step it therefore acts as one 31.6 times as large does in PyTorch.
+    \hat\varepsilon)$ with the moving averages $m_t$ of $g$ and $v_t$ of $g^2$, where $t$ counts
+    from 1. Unlike in PyTorch, $\hat\varepsilon$ is added to the square root before its bias
+    correction. In the first step, with the default $\beta_2$, $\hat\varepsilon$ therefore has the
+    effect of an $\varepsilon$ in PyTorch that is 31.6 times as large.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
@@ -44,8 +46,8 @@ def adam(
         use_ema: whether to keep an exponential moving average of the parameters in the state, see
             `presets.keras`; `update` then needs `params`.
         ema_momentum: decay of that average, in `[0, 1]`.
-        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
-            parameters each time; None for never.
+        ema_overwrite_frequency: number of updates, at least 1, from one replacement of the
+            parameters by the average to the next; None for no replacement.
 
     Raises:
         ValueError: an argument is out of range, or two kinds of clipping are given.

@@ -23,7 +23,8 @@ def adamw(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Computes the updates of `keras.optimizers.AdamW`: `adam` with a weight decay by default.
 
-    $x \leftarrow (1 - \alpha_t \lambda) x - \alpha_t u_t$, where $u_t$ comes from `adam`.
+    $x \leftarrow (1 - \alpha_t \lambda) x - \alpha_t u_t$, where $-\alpha_t u_t$ is the update of
+    `adam` without weight decay.
 
     Args:
         learning_rate: $\alpha \ge 0$, a number or a schedule `count -> learning rate`.
@@ -40,8 +41,8 @@ def adamw(
         use_ema: whether to keep an exponential moving average of the parameters in the state, see
             `presets.keras`; `update` then needs `params`.
         ema_momentum: decay of that average, in `[0, 1]`.
-        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
-            parameters each time; None for never.
+        ema_overwrite_frequency: number of updates, at least 1, from one replacement of the
+            parameters by the average to the next; None for no replacement.
 
     Raises:
         ValueError: an argument is out of range, or two kinds of clipping are given.

@@ -21,8 +21,9 @@ def cosine_decay(
 
     The decay starts from the peak $p$ and takes $N$ updates, in which the learning rate is
     $\alpha_t = p\, (a + \frac12 (1 - a) (1 + \cos(\pi t / N)))$; afterwards it is $a p$. Without
-    warmup the peak is the initial learning rate. With warmup it is `warmup_target`, to which the
-    learning rate rises linearly in `warmup_steps` updates, and then $t$ counts from its end.
+    warmup the peak is the initial learning rate. With warmup the peak is `warmup_target`, to which
+    the learning rate rises linearly in `warmup_steps` updates, and $t$ counts from the end of the
+    warmup.
 
     Args:
         initial_learning_rate: the learning rate of the first update, at least 0.

@@ -36,7 +36,8 @@ def cosine_decay_restarts(
         initial_learning_rate: $\alpha_0 \ge 0$.
         first_decay_steps: $N \ge 1$, the number of updates of the first cycle.
         t_mul: $t \ge 1$, the length of each cycle divided by that of the one before.
-        m_mul: $m \ge 0$, the height of each cycle above $a$ divided by that of the one before.
+        m_mul: $m \ge 0$, the height of each cycle divided by that of the one before; the height is
+            measured from the lowest learning rate, $\alpha_0 a$.
         alpha: $a$, the lowest learning rate divided by the initial one, in `[0, 1]`.
 
     Raises:

@@ -19,7 +19,7 @@ def inverse_time_decay(
 
     Args:
         initial_learning_rate: $\alpha_0 \ge 0$.
-        decay_steps: $N \ge 1$, the number of updates after which $r$ is added once to the divisor.
+        decay_steps: $N \ge 1$, the number of updates in which the divisor grows by $r$.
         decay_rate: $r \ge 0$.
         staircase: whether to round $t / N$ down, so that the learning rate falls in steps.
 

@@ -15,9 +15,9 @@ from jaxtricks.schedules import Schedule
 def piecewise_constant_decay(boundaries: Sequence[int], values: Sequence[ScalarLike]) -> Schedule:
     r"""Returns Keras's `PiecewiseConstantDecay`: constant between the boundaries.
 
-    $\alpha_t = v_i$ with $i = |\{b : b < t\}|$. At a count that equals a boundary the learning rate
-    is still the one before it, so it changes one update later than in
-    `jaxtricks.schedules.multistep_decay`.
+    $\alpha_t = v_i$, where $i$ is the number of boundaries below $t$. At a count that equals a
+    boundary the learning rate is still the one before the boundary, so it changes one update later
+    than in `jaxtricks.schedules.multistep_decay`.
 
     Args:
         boundaries: numbers of updates in increasing order, each at least 0.

@@ -19,9 +19,10 @@ def polynomial_decay(
 ) -> Schedule:
     r"""Returns Keras's `PolynomialDecay`, a power of the share of the updates that are left.
 
-    $\alpha_t = \alpha_N + (\alpha_0 - \alpha_N) (1 - t / N)^p$, and $\alpha_N$ after update $N$.
-    With `cycle`, $N$ is instead replaced by its first multiple that $t$ has not passed. The
-    learning rate then jumps up after each multiple of $N$, each time to a lower value.
+    $\alpha_t = \alpha_N + (\alpha_0 - \alpha_N) (1 - t / N)^p$ for $t \le N$, and
+    $\alpha_t = \alpha_N$ afterwards. With `cycle`, the formula holds for all $t$, but in $t / N$
+    the first multiple of $N$ that $t$ has not passed takes the place of $N$. The learning rate then
+    jumps up after each multiple of $N$, each time to a lower value.
 
     Args:
         initial_learning_rate: $\alpha_0 \ge 0$.

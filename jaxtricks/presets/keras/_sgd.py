@@ -40,8 +40,8 @@ def sgd(
         use_ema: whether to keep an exponential moving average of the parameters in the state, see
             `presets.keras`; `update` then needs `params`.
         ema_momentum: decay of that average, in `[0, 1]`.
-        ema_overwrite_frequency: number of updates, at least 1, after which the average replaces the
-            parameters each time; None for never.
+        ema_overwrite_frequency: number of updates, at least 1, from one replacement of the
+            parameters by the average to the next; None for no replacement.
 
     Raises:
         ValueError: an argument is out of range, or two kinds of clipping are given.

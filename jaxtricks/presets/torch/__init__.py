@@ -2,11 +2,13 @@
 
 Names and defaults are those of PyTorch. Compared with PyTorch in float64, the updates of a
 coordinate agree to 1e-6 of its largest update, and learning rates to a relative 1e-5. `lr` may be a
-number or a schedule of this library. The arguments that only change how PyTorch computes
+number or a schedule of this library. An optimizer calls its schedule with the number of the update,
+so lengths that PyTorch gives in epochs must then be multiplied by the updates per epoch, as in
+`step_lr(0.05, 30 * updates_per_epoch)`. The arguments that only change how PyTorch computes
 (`foreach`, `fused`, `capturable`, `differentiable`) do not exist here. A momentum, a dampening or a
 decay of an average above 1 raises an error, while PyTorch accepts it in some optimizers. A Python 0
-for `weight_decay` or `momentum` removes that part and its state, as in PyTorch, so that `update`
-needs no parameters; an array or a traced value keeps it, whatever its value.
+for `weight_decay` or `momentum` removes that part and its state, as in PyTorch; without weight
+decay `update` needs no parameters. An array or a traced value keeps the part, whatever its value.
 """
 
 from jaxtricks.presets.torch._adadelta import adadelta as adadelta

@@ -17,7 +17,7 @@ def adadelta(
     *,
     maximize: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Computes the updates of `torch.optim.Adadelta`, the paper's times a learning rate.
+    r"""Computes the updates of `torch.optim.Adadelta`: the paper's update times a learning rate.
 
     $g \leftarrow g + \lambda x$,
     $u_t = g_t \sqrt{d_{t-1} + \varepsilon} / \sqrt{s_t + \varepsilon}$ and

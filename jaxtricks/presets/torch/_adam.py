@@ -23,8 +23,9 @@ def adam(
 
     $g \leftarrow g + \lambda x$ and
     $x \leftarrow x - \alpha \hat m_t / (\sqrt{\hat v_t} + \varepsilon)$, with the bias-corrected
-    moments $\hat m$ of $g$ and $\hat v$ of $g^2$. The weight decay is part of the gradient, so the
-    division by $\sqrt{\hat v_t}$ removes its size; in `adamw` the decay bypasses the moments.
+    moments $\hat m$ of $g$ and $\hat v$ of $g^2$. The weight decay is part of the gradient, so it
+    is divided by $\sqrt{\hat v_t}$ too and is no longer proportional to the weight. In `adamw` the
+    decay bypasses the moments.
 
     Args:
         lr: learning rate $\alpha \ge 0$, a number or a schedule `count -> learning rate`.

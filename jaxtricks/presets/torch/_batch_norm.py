@@ -17,17 +17,18 @@ def batch_norm(
 
     The running variance is updated to $(1 - m) \text{running} + m \frac{N}{N-1} \sigma^2$, so
     `momentum` is the share of the new value, and the running variance is unbiased. The batch itself
-    is normalized by its biased variance. The layer works for `BatchNorm1d`, `BatchNorm2d` and
-    `BatchNorm3d`. It has no argument `num_features`, because Flax takes the number from the input,
-    so all arguments are keyword-only. There is no `track_running_stats=False` and no cumulative
-    average (`momentum=None`).
+    is normalized by its biased variance. The layer takes the place of `BatchNorm1d`, `BatchNorm2d`
+    and `BatchNorm3d`. It has no argument `num_features`, because Flax takes the number from the
+    input, so all arguments are keyword-only. There is no `track_running_stats=False` and no
+    cumulative average (`momentum=None`).
 
     Args:
         eps: $\epsilon \ge 0$, added to the variance before the square root is taken.
         momentum: $m$, in `[0, 1]`.
         affine: whether to multiply by a scale and to add a bias.
         bias: whether to add a bias if `affine` is True.
-        axis: the axis of the channels: -1 for images as in Flax, 1 for images as in PyTorch.
+        axis: the axis of the channels: -1 for images with channels last, as in Flax, 1 for images
+            with channels first, as in PyTorch.
 
     Returns:
         A `normalization.BatchNorm`, a Flax module that is called with `train`.

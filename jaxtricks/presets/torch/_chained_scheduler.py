@@ -19,7 +19,8 @@ def chained_scheduler(initial_rate: ScalarLike, schedulers: Sequence[Schedule]) 
     `linear_lr`, `step_lr`, `multistep_lr`, `exponential_lr`, `multiplicative_lr`, and
     `polynomial_lr` until its end. Other schedulers overwrite the learning rate (`LambdaLR`,
     `CyclicLR`, `OneCycleLR`) or add to it (the cosine schedulers), so that PyTorch's result depends
-    on their order; this function does not reproduce that.
+    on their order; this function does not reproduce that. $t$ counts epochs, or updates if the
+    schedule is the `lr` of an optimizer: see `step_lr`.
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.

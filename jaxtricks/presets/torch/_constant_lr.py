@@ -14,12 +14,13 @@ def constant_lr(
 ) -> Schedule:
     r"""Returns PyTorch's `ConstantLR`: multiplies by `factor` in the first `total_iters` epochs.
 
-    $\alpha_t = \alpha_0 f$ for $t < T$, and $\alpha_t = \alpha_0$ afterwards.
+    $\alpha_t = \alpha_0 f$ for $t < T$, and $\alpha_t = \alpha_0$ afterwards. $t$ counts epochs, or
+    updates if the schedule is the `lr` of an optimizer: see `step_lr`.
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
         factor: $f$, in `(0, 1]`. PyTorch accepts 0, and then divides by it.
-        total_iters: $T \ge 0$; with 0 the factor always applies, as in PyTorch.
+        total_iters: $T \ge 0$, in epochs; with 0 the factor always applies, as in PyTorch.
 
     Raises:
         ValueError: an argument is out of range.

@@ -17,7 +17,8 @@ def cosine_annealing_lr(
 
     $\alpha_t = \eta_{\min} + \frac12 (\alpha_0 - \eta_{\min}) (1 + \cos(\pi t / T_{\max}))$ for all
     $t$. As in PyTorch, the learning rate does not stay at $\eta_{\min}$ after `T_max` but rises
-    again. For a schedule that stays there use `jaxtricks.schedules.cosine_decay`.
+    again. For a schedule that stays there use `jaxtricks.schedules.cosine_decay`. $t$ counts
+    epochs, or updates if the schedule is the `lr` of an optimizer: see `step_lr`.
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.

@@ -13,7 +13,8 @@ def cosine_annealing_warm_restarts(
 
     $\alpha = \eta_{\min} + \frac12 (\alpha_0 - \eta_{\min}) (1 + \cos(\pi T_{cur} / T_i))$, where
     cycle $i$ has $T_i = T_0 T_{mult}^i$ epochs and $T_{cur}$ of them are over. Each cycle begins
-    again at $\alpha_0$.
+    again at $\alpha_0$. If the schedule is the `lr` of an optimizer, it counts updates instead of
+    epochs: see `step_lr`.
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.

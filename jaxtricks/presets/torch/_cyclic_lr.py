@@ -24,17 +24,17 @@ def cyclic_lr(
 ) -> Schedule:
     r"""Returns PyTorch's `CyclicLR`: straight lines from `base_lr` to `max_lr` and back.
 
-    $\alpha_t = b + (m - b)\, h_t\, s_t$, where $h_t$ goes from 0 to 1 and back in each cycle. $t$
-    counts updates, not epochs. PyTorch can also cycle the momentum (`cycle_momentum`); this
-    schedule does not.
+    $\alpha_t = b + (m - b)\, h_t\, s_t$, where $h_t$ goes from 0 to 1 and back in each cycle, and
+    $s_t$ is a scale of the height that `mode` or `scale_fn` gives. $t$ counts updates, not epochs.
+    PyTorch can also cycle the momentum (`cycle_momentum`); this schedule does not.
 
     Args:
         base_lr: $b \ge 0$, the lowest learning rate.
         max_lr: $m \ge 0$, the learning rate at the top of the first cycle.
         step_size_up: number of updates from $b$ to $m$, at least 1.
         step_size_down: number of updates from $m$ to $b$, at least 1; None takes `step_size_up`.
-        mode: the scale $s_t$ of the cycles: `"triangular"` is 1, `"triangular2"` is halved in each
-            cycle, and `"exp_range"` is $\gamma^t$.
+        mode: the scale $s_t$: 1 for `"triangular"`, 1 in the first cycle and then halved from cycle
+            to cycle for `"triangular2"`, and $\gamma^t$ for `"exp_range"`.
         gamma: $\gamma \ge 0$, for `"exp_range"`.
         scale_fn: a function that gives $s_t \ge 0$, in place of `mode`. Its argument is a JAX
             scalar, as in `lambda_lr`.

@@ -13,6 +13,7 @@ from jaxtricks.schedules import Schedule
 def exponential_lr(initial_rate: ScalarLike, gamma: ScalarLike) -> Schedule:
     r"""Returns the schedule of PyTorch's `ExponentialLR`, $\alpha_t = \alpha_0 \gamma^t$.
 
+    $t$ counts epochs, or updates if the schedule is the `lr` of an optimizer: see `step_lr`.
     `jaxtricks.schedules.exponential_decay` is $\alpha_0 e^{-k t}$, so that $\gamma = e^{-k}$.
 
     Args:

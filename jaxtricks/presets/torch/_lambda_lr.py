@@ -12,6 +12,7 @@ from jaxtricks.schedules import Schedule, value_at
 def lambda_lr(initial_rate: ScalarLike, lr_lambda: Schedule) -> Schedule:
     r"""Returns PyTorch's `LambdaLR`, $\alpha_t = \alpha_0 \lambda(t)$ with a given function.
 
+    $t$ counts epochs, or updates if the schedule is the `lr` of an optimizer: see `step_lr`.
     PyTorch also takes a list of functions, one for each parameter group. In place of that, make an
     optimizer for each group and combine them with `optax.partition`.
 

@@ -19,7 +19,8 @@ def linear_lr(
     r"""Returns PyTorch's `LinearLR`: a factor goes linearly from `start_factor` to `end_factor`.
 
     $\alpha_t = \alpha_0 (s + (e - s) \min(t, T) / T)$. The defaults give a warmup of 5 epochs that
-    begins at a third of the learning rate.
+    begins at a third of the learning rate. $t$ counts epochs, or updates if the schedule is the
+    `lr` of an optimizer: see `step_lr`.
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.

@@ -21,7 +21,8 @@ def multiplicative_lr(
 
     $\alpha_t = \alpha_0 \prod_{i=1}^{\min(t, T)} \lambda(i)$. The products have no closed form, so
     they are computed once, in float64, up to the last epoch $T$, and stored in a table. PyTorch has
-    no argument for $T$.
+    no argument for $T$. $t$ counts epochs, or updates if the schedule is the `lr` of an optimizer:
+    see `step_lr`.
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.

@@ -17,7 +17,8 @@ def multistep_lr(
 ) -> Schedule:
     r"""Returns PyTorch's `MultiStepLR`: each milestone multiplies the learning rate by `gamma`.
 
-    $\alpha_t = \alpha_0 \gamma^{|\{m : m \le t\}|}$ with the milestones $m$.
+    $\alpha_t = \alpha_0 \gamma^k$, where $k$ is the number of milestones that are at most $t$. $t$
+    counts epochs, or updates if the schedule is the `lr` of an optimizer: see `step_lr`.
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.

@@ -30,9 +30,9 @@ def one_cycle_lr(
 
     The learning rate goes from $\alpha_0 = m / d$ at count 0 to $m$ at count $p T - 1$, and from
     there to $\alpha_0 / d'$ at count $T - 1$, the last update. With `three_phase` it first falls to
-    $\alpha_0$, at count $2 p T - 2$. It counts updates, not epochs. After the last update the
-    learning rate is constant, while PyTorch raises an error. PyTorch can also cycle the momentum
-    (`cycle_momentum`); this schedule does not.
+    $\alpha_0$, at count $2 p T - 2$. The count is that of updates, not of epochs. After the last
+    update the learning rate is constant, while PyTorch raises an error. PyTorch can also cycle the
+    momentum (`cycle_momentum`); this schedule does not.
 
     Args:
         max_lr: $m \ge 0$, the highest learning rate.

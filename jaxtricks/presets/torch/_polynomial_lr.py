@@ -15,6 +15,8 @@ def polynomial_lr(
 ) -> Schedule:
     r"""Returns PyTorch's `PolynomialLR`, $\alpha_t = \alpha_0 (1 - \min(t, T) / T)^p$.
 
+    $t$ counts epochs, or updates if the schedule is the `lr` of an optimizer: see `step_lr`.
+
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.
         total_iters: $T \ge 0$, the number of epochs until the learning rate is 0. With 0 it stays

@@ -22,18 +22,22 @@ def reduce_lr_on_plateau(
 ) -> ControlRule:
     r"""Returns PyTorch's `ReduceLROnPlateau` as a control rule that gives the learning rate.
 
+    A control rule is a pair of functions, `init()` and `update(metric, state)`; `update` returns
+    the learning rate and the next state (see `jaxtricks.control.ControlRule`).
+
     With `mode="min"` a metric is bad unless it is below $b (1 - \theta)$ (`"rel"`) or $b - \theta$
-    (`"abs"`), where $b$ is the best metric so far. After `patience` + 1 bad metrics in a row the
-    learning rate is multiplied by `factor`. As in PyTorch, `"rel"` is not adapted to a negative
-    $b$, where a slightly worse metric can count as an improvement: -1.0 after -1.00005 does.
-    Infinities are compared as numbers, and NaN is bad. The default of `jaxtricks.control.plateau`
-    is correct for both signs.
+    (`"abs"`), where $b$ is the best metric so far. With `mode="max"` it is bad unless it is above
+    $b (1 + \theta)$ or $b + \theta$. After `patience` + 1 bad metrics in a row the learning rate is
+    multiplied by `factor`. As in PyTorch, `"rel"` is not adapted to a negative $b$, where a
+    slightly worse metric can count as an improvement: with `mode="min"`, -1.0 after -1.00005 does.
+    `jaxtricks.control.plateau` is by default correct for both signs. Infinities are compared as
+    numbers, and NaN is bad.
 
     Args:
         initial_rate: the `lr` of the optimizer, at least 0.
         mode: `"min"` if a good metric is small, `"max"` if it is large.
-        factor: by which the learning rate is multiplied, in `[0, 1)`. To divide by 10 pass 0.1; 10
-            raises an error, as in PyTorch.
+        factor: number by which the learning rate is multiplied, in `[0, 1)`. To divide by 10 pass
+            0.1; 10 raises an error, as in PyTorch.
         patience: number of consecutive bad metrics tolerated, at least 0.
         threshold: $\theta \ge 0$.
         threshold_mode: whether `threshold` is relative to $b$ (`"rel"`) or absolute (`"abs"`).

@@ -11,7 +11,8 @@ def sequential_lr(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> 
     r"""Returns PyTorch's `SequentialLR`: one schedule after the other, from milestone to milestone.
 
     $\alpha_t = s_i(t - m_i)$ for $m_i \le t < m_{i+1}$, with $m_0 = 0$. Each schedule counts from
-    its milestone and begins with its own `initial_rate`, whatever the learning rate was before.
+    its milestone and begins with its own `initial_rate`, whatever the learning rate was before. $t$
+    counts epochs, or updates if the schedule is the `lr` of an optimizer: see `step_lr`.
 
     Args:
         schedulers: $s_0, s_1, \dots$, one schedule or more, each made with the `lr` of the

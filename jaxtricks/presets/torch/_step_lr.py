@@ -13,8 +13,9 @@ from jaxtricks.schedules import Schedule
 def step_lr(initial_rate: ScalarLike, step_size: int, gamma: ScalarLike = 0.1) -> Schedule:
     r"""Returns PyTorch's `StepLR`, $\alpha_t = \alpha_0 \gamma^{\lfloor t / N \rfloor}$.
 
-    As in all schedules here, count 0 is the epoch before the first `scheduler.step()` of PyTorch.
-    To count updates instead of epochs, multiply `step_size` by the number of updates per epoch.
+    As in all schedules here, $t = 0$ is the epoch before the first `scheduler.step()` of PyTorch.
+    If the schedule is the `lr` of an optimizer, $t$ counts updates instead of epochs; then multiply
+    `step_size` by the number of updates per epoch.
 
     Args:
         initial_rate: $\alpha_0 \ge 0$, the `lr` of the optimizer; it may be traced.

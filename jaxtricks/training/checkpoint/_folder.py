@@ -4,9 +4,9 @@ A disk fault or a person may have changed the files. When old checkpoints are re
 restored, only intact checkpoints count; damaged ones that are found are not removed.
 
 A checkpoint is a folder named by its step. It is written under a temporary name and renamed when
-all of it is on the disk; it is renamed again before it is removed. So a kill at any moment leaves
-only whole checkpoints, some of them named `*.replaced`, and folders named `*.tmp`, which the next
-save removes.
+all of it is on the disk; it is renamed again before it is removed. Therefore a kill at any moment
+leaves whole checkpoints, one of them perhaps named `*.replaced`, and perhaps folders named `*.tmp`,
+which the next save removes.
 """
 
 import itertools
@@ -181,7 +181,7 @@ def find(folder: Path) -> tuple[list[Checkpoint], list[str]]:
 
 
 def newest_first(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
-    """Sorts by the order of saving: a run that went back to an earlier step saves newer ones."""
+    """Sorts by the order of saving, not by step, because a run may go back to an earlier step."""
     return sorted(checkpoints, key=lambda c: c.meta["sequence"], reverse=True)
 
 

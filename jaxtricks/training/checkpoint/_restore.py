@@ -29,16 +29,19 @@ from jaxtricks.training.checkpoint._stored_tree import (
 
 
 class NoIntactCheckpoint(RuntimeError):
-    """Raised if all checkpoints of a folder are damaged; says what is wrong with each of them."""
+    """Raised if all checkpoints of a folder are damaged; its message says what is wrong with each.
+
+    It is raised by `restore`, and by `fit` with `resume=True`.
+    """
 
 
 class Restored(NamedTuple):
     """The result of `restore`.
 
     Attributes:
-        tree: the saved tree, with the shapes, dtypes and placement of `like`.
-        step: the step at which it was saved.
-        metric: the metric with which it was saved, or None.
+        tree: the saved tree, with the shapes and dtypes of `like`, on the devices of `like`.
+        step: the `step` that was passed to `save`.
+        metric: the `metric` that was passed to `save`, or None.
         skipped: for each damaged checkpoint that was skipped, its folder and what is wrong with it.
     """
 
@@ -59,9 +62,9 @@ def restore(
     """Reads the newest or the best checkpoint whose files are all intact, bit for bit.
 
     All its files are compared with their SHA-256 sums before any array is read. A damaged
-    checkpoint is skipped with a warning; nothing is removed. Files are read as JSON and as numbers,
-    so none can run code. The sums find damage by a disk or a broken copy, but they are not
-    signatures: whoever can write to the folder can write other numbers with matching sums.
+    checkpoint is skipped with a warning; nothing is removed. Files are read as JSON and as arrays
+    of numbers, so no file can run code. The sums reveal damage by a disk or a broken copy, but they
+    are not signatures: whoever can write to the folder can write other numbers with matching sums.
 
     Args:
         folder: the folder that was passed to `save`.
@@ -71,8 +74,9 @@ def restore(
         which: `"latest"` for the newest, in the order of saving, or `"best"` for the one with the
             best metric.
         part: the path of the subtree to read, as `jax.tree_util.keystr` writes it; `like` then
-            describes that subtree. "" reads the whole tree. In the checkpoints of `fit`, `".state"`
-            is the train state, `".stopping.best_variables"` holds the best variables and
+            describes that subtree. "" reads the whole tree. The checkpoints of `fit` are in the
+            subfolder `checkpoints` of its folder, and each holds a `Position`: `".state"` is the
+            train state, `".stopping.best_variables"` holds the best variables and
             `".state.average.output"` the averaged parameters.
 
     Returns:
@@ -83,9 +87,10 @@ def restore(
         ImportError: orbax is not installed.
         NoIntactCheckpoint: all checkpoints are damaged.
         ValueError: the configuration or the tree differs from the saved one (the message says
-            where), there is no such `part`, or the best is wanted and no checkpoint has a finite
-            metric.
-        TypeError: `part` is not a string.
+            where), there is no such `part`, `which` is unknown, or the best is wanted and no
+            checkpoint has a finite metric.
+        TypeError: `folder` is not a path, `part` is not a string, a leaf of `like` is not an array,
+            or JSON cannot represent `configuration`.
 
     Example:
         >>> import tempfile
@@ -127,8 +132,8 @@ def restore(
         return Restored(tree, checkpoint.meta["step"], checkpoint.meta["metric"], tuple(skipped))
     if skipped:
         raise NoIntactCheckpoint(
-            f"all checkpoints in {folder} are damaged, put back a copy or use another folder: "
-            f"{'; '.join(skipped)}."
+            f"all checkpoints in {folder} are damaged: {'; '.join(skipped)}. Put back an intact "
+            "copy, or use another folder."
         )
     below = place / "checkpoints"
     hint = f": the checkpoints of `fit` are in {below}" if below.is_dir() else ""

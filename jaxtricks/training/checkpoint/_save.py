@@ -45,18 +45,20 @@ def save(
     The checkpoint is the folder `<step>` in `folder`, its step written with 8 digits. `save`
     returns when every byte is on the disk. A kill at any moment leaves the earlier checkpoints
     whole. A checkpoint of the same step is replaced. With several processes all of them must call
-    it, with one folder that all can see. A metric that is not finite is never the best.
+    `save`, with one folder that all can see. A checkpoint whose metric is NaN or infinite is never
+    the best.
 
     Before an old checkpoint is removed, those that stay are read and compared with their SHA-256
-    sums. Damaged checkpoints do not count towards `keep` or as the best, and those that are found
-    are not removed. If something cannot be removed, such as a file in use, a warning names it, and
-    the next save tries again.
+    sums. Damaged checkpoints do not count towards `keep` or as the best, and those that this
+    comparison finds are not removed. If something cannot be removed, such as a file in use, a
+    warning names it, and the next save tries again.
 
     Args:
         folder: the folder of the run's checkpoints; it is made if it is missing.
         tree: arrays, typed keys, numbers and None in any containers that JAX knows.
-        step: the number of finished updates.
-        metric: the number by which the best checkpoint is chosen; None makes it never the best.
+        step: the number of finished updates, at least 0.
+        metric: the number by which the best checkpoint is chosen; with None, this checkpoint is
+            never the best.
         mode: whether a smaller (`"min"`) or a larger metric (`"max"`) is better.
         configuration: a dict that JSON can represent, which `restore` compares.
         keep: how many of the newest checkpoints stay, at least 1.
@@ -67,7 +69,7 @@ def save(
     Raises:
         ImportError: orbax is not installed.
         OSError: the checkpoint cannot be written; the earlier ones are intact.
-        TypeError: a leaf is not an array, or `configuration` cannot be written as JSON.
+        TypeError: a leaf is not an array, or JSON cannot represent `configuration`.
         ValueError: `step` or `keep` is out of range, `mode` is unknown, or the tree holds no array.
 
     Example:

@@ -53,7 +53,7 @@ def describe_leaf(name: str, leaf: Any) -> dict:
 def of_part(description: list[dict], part: str) -> list[dict]:
     """Returns the leaves below the path `part`, with their paths relative to it.
 
-    `part` must end where a path gets its next key.
+    `part` must end where a key of a path ends, not within a key.
 
     Raises:
         ValueError: there is no leaf below `part`.
@@ -66,7 +66,9 @@ def of_part(description: list[dict], part: str) -> list[dict]:
     if not below:
         heads = dict.fromkeys(re.split(r"(?<=.)(?=[.[])", leaf["path"])[0] for leaf in description)
         names = ", ".join(heads)
-        raise ValueError(f"part must be a path in the checkpoint, below {names}, got {part!r}.")
+        raise ValueError(
+            f"part must be a path in the checkpoint that begins with one of {names}, got {part!r}."
+        )
     return below
 
 
@@ -146,7 +148,7 @@ def read_tree(path: Path, like: PyTree, description: list[dict], part: str) -> P
 
 
 def check_read(saved: dict, got: Any, wanted: Any) -> None:
-    """Checks what orbax read for one leaf; for a missing leaf it returns what it was given.
+    """Checks what orbax read for one leaf; if a leaf is missing, orbax returns `wanted` itself.
 
     Raises:
         DamagedCheckpoint: the leaf is missing or differs from the description; the message names

@@ -27,8 +27,8 @@ def jit_step(trainer: Trainer) -> TrainStep:
 
     Raises:
         TypeError: `trainer` is not a trainer.
-        ValueError: the step sums over a mapped axis; or, when the step is called, a number of the
-            batch does not fit into the dtype to which JAX converts it.
+        ValueError: the trainer has an `axis_name`, which is for `pmap_step`; or, when the step is
+            called, a number of the batch does not fit into the dtype to which JAX converts it.
 
     Example:
         >>> import jax.numpy as jnp, numpy as np, optax

@@ -23,12 +23,14 @@ from jaxtricks.training.devices._sharding import (
 
 
 def pmap_step(trainer: Trainer, *, devices: Sequence[jax.Device] | None = None) -> TrainStep:
-    """Maps a step over devices, each with its share of the batch and its own random draws.
+    """Compiles a step by `jax.pmap`: each device has its own part of the batch and random draws.
 
-    Gradients and sums are added up over the trainer's mapped axis, as are the statistics of a batch
-    norm with the same axis name. State and metrics are the same on every device and are returned
-    once. The state passed to the step is donated; arrays that occur twice in it, and NumPy arrays,
-    are copied first.
+    Pass the whole batch, without an axis of devices: the step divides its rows. Gradients and
+    metrics are summed over the devices. Batch-norm statistics are those of the whole batch only if
+    the layer has the `axis_name` of the trainer. State and metrics are the same on every device and
+    are passed and returned without an axis of devices. The state passed to the step is donated: its
+    arrays cannot be used afterwards. Arrays that occur twice in it, and NumPy arrays, are copied
+    first.
 
     Args:
         trainer: a trainer with an `axis_name`.

@@ -25,11 +25,12 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
     """Compiles a step for several devices: each holds the whole state and a part of the batch.
 
     Sums, gradients, batch-norm statistics and random draws are those of the whole batch, as on one
-    device: the compiler adds the communication. Use it for several devices, and for several
-    processes, whose batches come from `place_batch`.
+    device: the compiler adds the communication. Use it for several devices of one process or of
+    several processes. With several processes, pass batches from `place_batch`, and a state whose
+    arrays have the sharding `replicated(sharding)`.
 
-    The state passed to the step is donated, including arrays of the caller that already lie on
-    these devices. Arrays that occur twice in it, and NumPy arrays, are copied first.
+    The state passed to the step is donated: its arrays that already lie on these devices cannot be
+    used afterwards. Arrays that occur twice in it, and NumPy arrays, are copied first.
 
     Args:
         trainer: a trainer with `axis_name=None`.
@@ -40,9 +41,9 @@ def shard_step(trainer: Trainer, sharding: NamedSharding) -> TrainStep:
 
     Raises:
         TypeError: `trainer` is not a trainer, or `sharding` is not a `NamedSharding`.
-        ValueError: the step sums over a mapped axis; or, when the step is called, the batch cannot
-            be divided among the devices, or a number in it does not fit into the dtype to which JAX
-            converts it.
+        ValueError: the trainer has an `axis_name`, which is for `pmap_step`; or, when the step is
+            called, the batch cannot be divided among the devices, or a number in it does not fit
+            into the dtype to which JAX converts it.
 
     Example:
         >>> import numpy as np, optax

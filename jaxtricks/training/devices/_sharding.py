@@ -35,7 +35,7 @@ def replicated(sharding: NamedSharding) -> NamedSharding:
     """Makes the sharding that keeps a whole copy of every array on each device.
 
     Args:
-        sharding: whose devices are used, from `data_sharding`.
+        sharding: a sharding from `data_sharding`; its devices are used.
 
     Raises:
         TypeError: `sharding` is not a `NamedSharding`.
@@ -54,7 +54,7 @@ def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
     Args:
         batch: a tree of arrays with the rows of this process: all rows if there is one process,
             otherwise the rows for the devices of this process, in the order of the devices. A
-            number without an axis of examples goes to each device.
+            single number, which has no axis of examples, is copied to each device.
         sharding: from `data_sharding`.
 
     Returns:
@@ -62,8 +62,8 @@ def place_batch(batch: PyTree, sharding: NamedSharding) -> PyTree:
 
     Raises:
         TypeError: `sharding` is not a `NamedSharding`, or a leaf is not an array of real numbers.
-        ValueError: the rows cannot be divided equally, or a number in them does not fit into the
-            dtype to which JAX converts it.
+        ValueError: the rows cannot be divided equally among the devices of this process, or a
+            number in them does not fit into the dtype to which JAX converts it.
 
     Example:
         >>> placed = place_batch({"x": np.arange(4.0)}, data_sharding(jax.devices()[:1]))

@@ -34,7 +34,7 @@ def check_settings(
         numbers: arguments that must be integers of at least 1.
         loop: the argument `loop`.
         sharding: the argument `sharding`.
-        files: arguments that need a folder, if there is none.
+        files: arguments that need a folder; pass them only if there is no folder.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -8,16 +8,17 @@ import jax
 def choose_loop(program: Any) -> Literal["scan", "host"]:
     """Chooses between one program per epoch and a compiled step that is called from Python.
 
-    One scan per epoch is faster, with one exception: on a CPU the gradient of a native convolution
-    is many times slower inside a loop than outside (`paper_figs/performance.md` has the numbers;
-    this library's `models.Conv` computes it in another way there). The results are the same in both
-    ways.
+    One `jax.lax.scan` per epoch is faster, with one exception: on a CPU the gradient of XLA's own
+    convolution (`jax.lax.conv_general_dilated`, which `flax.linen.Conv` uses) is many times slower
+    inside a loop than outside. The numbers are in `paper_figs/performance.md`. The exception does
+    not concern `models.Conv`, which by default avoids that operation on a CPU. Both ways give the
+    same results.
 
     Args:
         program: the traced step, from `jax.make_jaxpr(step)(state, batch, key)`.
 
     Returns:
-        `"host"` for a step with a native convolution on a CPU, else `"scan"`.
+        `"host"` for a step with XLA's own convolution on a CPU, else `"scan"`.
 
     Example:
         >>> program = jax.make_jaxpr(lambda state, batch, key: (state + batch, {}))(1.0, 2.0, None)

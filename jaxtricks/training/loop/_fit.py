@@ -62,22 +62,24 @@ def fit(
 ) -> Fit:
     """Trains for some epochs, with validation after each, and can save and resume the run.
 
-    With `order_key, step_key = split(key)`, the order of epoch e is
-    `epoch_order(fold_in(order_key, e))` and step t draws from `fold_in(step_key, t)`. `run` does
-    the same and gives the same numbers. Every example counts once in each epoch and in each
-    validation: the last batch is padded with examples of weight 0. The caller's state can be
-    used afterwards. A second run of the same trainer compiles nothing; a new trainer does, and its
-    programs stay in memory, see `trainer`.
+    With `order_key, step_key = split(key)`, the order of epoch e, counted from 0, is
+    `epoch_order(fold_in(order_key, e))`, and the step at `state.step == t` draws from
+    `fold_in(step_key, t)`. `run` does the same and gives the same numbers.
+    Every example counts once in each epoch and in each validation: the last batch is padded with
+    examples of weight 0. The state that you pass is copied, so it can be used afterwards. A second
+    run of the same trainer compiles nothing; a new trainer does, and its programs stay in memory,
+    see `trainer`.
 
     With an averager, validation, the control rules and the best model use the average of the
     parameters, unless the trainer has `evaluate_average=False`.
 
-    In `folder`, `history.jsonl` has one line per epoch, and `checkpoints` holds the last and the
-    best position. With `resume=True` a run that was killed continues, bit for bit on the same
-    devices and versions. Lines of epochs after the checkpoint are cut off first, and a warning
-    names the epochs whose lines are damaged or lost. After Ctrl-C everything that was saved
-    remains. One run at a time writes to a folder: the file `lock` keeps other runs out while it
-    runs.
+    In `folder`, `history.jsonl` has one line per epoch, and `checkpoints` holds the newest two and
+    the best of the checkpoints, each a `Position`. With `resume=True` a run that was killed
+    continues from the newest one; on the same devices and versions it gives the same numbers, bit
+    for bit, as without the interruption. History lines of epochs after that checkpoint are removed
+    first, and a warning names the epochs whose lines are damaged or lost. After Ctrl-C everything
+    that was saved remains. Only one run at a time can write to a folder: the file `lock` keeps
+    others out.
 
     Args:
         trainer: from `trainer`. A trainer with an `axis_name` runs under `pmap_step` on the devices
@@ -86,45 +88,47 @@ def fit(
         train: the training examples: a dict of arrays or, unless `loop="scan"`, a data source with
             `__len__` and `__getitem__(indices) -> dict of rows`, for data larger than memory, which
             `data.stream` reads.
-        validation: the validation examples, likewise.
+        validation: the validation examples, in either form.
         key: the random key of the whole run.
-        epochs: the number of epochs in total, at least 1. It may grow when a run is resumed; a run
-            that already has as many is returned as it ended.
+        epochs: the number of epochs in total, at least 1. It may grow when a run is resumed; if the
+            run already has that many epochs, nothing is trained and its result is returned.
         batch_size: the number of examples per batch, in training and validation, at most the number
             of training examples; with several processes, the number in all of them together.
         plateau: a control rule that sets the factor by which updates are multiplied, such as
             `control.plateau()`.
         stopping: a control rule that ends the run, such as `control.early_stopping(5)`; it must
-            observe a single metric. A run that it has ended stays ended when it is resumed, with a
-            warning. None means `control.keep_best()`; for an accuracy pass
-            `control.keep_best(mode="max")`.
-        monitor: the validation metric that both rules observe and that chooses the best checkpoint.
-            It is compared in float32, where a relative change below 6e-8 counts as none.
+            observe a single metric, unlike `control.progress_quotient`. If a run that it has ended
+            is resumed, nothing is trained, and a warning says so. None means `control.keep_best()`
+            in the mode of `plateau`, which never ends the run; for an accuracy without `plateau`
+            pass `control.keep_best(mode="max")`.
+        monitor: the name of the validation metric that both rules observe and that chooses the best
+            checkpoint. It is compared in float32: a relative change below 6e-8 counts as none.
         loop: `"scan"` runs an epoch as one program on examples that are on the device; `"host"`
-            reads each batch on the host and calls a compiled step. None means the choice of
-            `choose_loop`, and `"host"` for examples that are not arrays.
+            reads each batch on the host and calls a compiled step. None means `"host"` for a data
+            source or a trainer with an `axis_name`, and otherwise the choice of `choose_loop`.
         sharding: from `data_sharding`, to divide batches among devices. With several processes each
             reads only its own rows.
-        classes: the number of classes, to check the labels; None only checks that no label is
-            negative.
+        classes: the number of classes, to check that every label is below it; with None, only
+            negative labels are refused.
         folder: the folder of the run's files, on this machine's file system and seen by all
             processes; `~` is the home folder. None writes nothing.
         resume: whether to continue the run in the folder; a run without a checkpoint starts anew.
         save_every: the number of epochs between checkpoints; the last epoch always has one.
         configuration: a dict that JSON can represent, which must be the same when the run is
             resumed, such as the settings of the model, the optimizer and the control rules. The
-            batch size, the key, the examples, the shapes of the state and the kinds of `plateau`
-            and `stopping` are always compared.
+            batch size, the key, `monitor`, the examples (of a data source, their number and the
+            first batch), the shapes of the state and the kinds of `plateau` and `stopping` are
+            always compared.
         on_epoch: called as `on_epoch(epoch, state, record)` after each epoch, counted from 1,
-            before anything is written about it. It returns None, True to end the run, or a dict of
-            metrics: numbers, or arrays, which TensorBoard shows as histograms of their finite
-            entries. They are added to the record, so also to the history and the event files;
-            changing `record` itself is an error. The history writes NaN and infinities as Python's
-            `json` does. With several processes, all must return the same. The next epoch donates
-            `state`: copy what you keep.
-        progress: whether to show a bar on a terminal if tqdm is installed, else a line for each
-            epoch on standard error.
-        tensorboard: whether to write event files into the subfolder `tensorboard`.
+            before anything is written about it. `record` is what the history will hold, see `Fit`;
+            changing it is an error. The function returns None, True to end the run, or a dict of
+            metrics, which are added to the history and the TensorBoard files: numbers, or arrays,
+            which TensorBoard shows as histograms of their finite entries. The history writes NaN
+            and infinities as Python's `json` does. With several processes, all must return the
+            same. The next epoch donates `state`: copy what you keep.
+        progress: whether to report each epoch on standard error: by a bar if that is a terminal and
+            tqdm is installed, else by a line.
+        tensorboard: whether to write TensorBoard files into the subfolder `tensorboard`.
 
     Returns:
         The last state, the best variables and the history, see `Fit`.

@@ -103,7 +103,7 @@ def host_loop(
 
         for metrics in fetch_behind(advance()):
             history.append(metrics)
-            if metrics["non_finite"]:  # known two steps late: repeat up to it
+            if metrics["non_finite"]:  # known two steps late: repeat the steps before that one
                 state = start
                 for batch in itertools.islice(batches(number, 0), len(history) - 1):
                     state, _ = compiled(state, batch, step_key)
@@ -140,7 +140,7 @@ def step_program(
     step: Int[Array, ""],
     key: Key[Array, ""],
 ) -> TrainState:
-    """Trains for one step of such an epoch."""
+    """Trains for one step of an epoch, numbered as in `Loop.redo`."""
     trainer, batch_size, sharding = settings
     order = order_of(key, number, count_examples(examples), batch_size)
     batch = take_batch(examples, order.indices[step], order.weights[step])

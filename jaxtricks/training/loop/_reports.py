@@ -58,7 +58,7 @@ def say(line: str) -> None:
 def event_files(
     folder: str | os.PathLike[str] | None, step: int, *, write: bool
 ) -> Iterator[Report]:
-    """Writes TensorBoard curves; of a run that is resumed, later points written before are hidden.
+    """Writes TensorBoard curves; if a run is resumed, hides the points after its checkpoint.
 
     Args:
         folder: the folder of the run; the files are in its subfolder `tensorboard`.

@@ -14,14 +14,16 @@ class Fit(NamedTuple):
 
     Attributes:
         position: the last state and the states of the control rules, as checkpoints hold them.
-        history: the records of the epochs, as `history.jsonl` holds them. Epochs whose lines were
-            damaged or lost before the run was resumed are missing.
+        history: one dict per epoch, as `history.jsonl` holds them: `"epoch"`, counted from 1,
+            `"step"`, the number of finished updates, `"seconds"`, the metrics, such as
+            `"train.loss"` and `"validation.loss"`, and what `on_epoch` added. Epochs whose lines
+            were damaged or lost before the run was resumed are missing.
         state: the state after the last epoch.
-        best_variables: the model with the best validation metric, or None.
-        best_epoch: the epoch with the best validation metric, or None. Both are also None if the
-            stopping rule has not observed an epoch yet, as with
-            `control.early_stopping(start_from=)`.
-        epochs: the number of epochs trained in total.
+        best_variables: the variables with the best validation metric, or None.
+        best_epoch: the epoch with the best validation metric, counted from 1, or None. Both are
+            None if the stopping rule does not keep them, or if no epoch has become the best yet,
+            as during the first epochs with `control.early_stopping(start_from=...)`.
+        epochs: the number of epochs trained in total, including those before an interruption.
     """
 
     position: Position
@@ -36,7 +38,7 @@ class Fit(NamedTuple):
     def best_variables(self) -> PyTree:
         """The variables with the best validation metric, for `model.apply` and `evaluate`.
 
-        None if the stopping rule does not keep them, or has not observed an epoch.
+        None if the stopping rule does not keep them, or if no epoch has become the best yet.
         """
         seen = getattr(self.position.stopping, "best_observation", None) != 0
         return getattr(self.position.stopping, "best_variables", None) if seen else None
@@ -46,7 +48,7 @@ class Fit(NamedTuple):
         """The epoch with the best validation metric, counted from 1.
 
         To retrain on all examples, train for this number of epochs. None if the stopping rule does
-        not count its observations, or has not observed an epoch.
+        not keep it, or if no epoch has become the best yet.
         """
         return int(getattr(self.position.stopping, "best_observation", None) or 0) or None
 

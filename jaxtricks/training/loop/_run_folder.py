@@ -73,9 +73,10 @@ class RunFolder:
             yield
 
     def restore(self, start: Position) -> tuple[Position, list[Record]]:
-        """Returns the newest intact checkpoint and the history up to it, or `start` without one.
+        """Returns the position of the newest intact checkpoint and the history up to it.
 
-        Lost or damaged lines of the history cost only the metrics of their epochs.
+        If there is no checkpoint, the position is `start`. Lost or damaged lines of the history
+        cost only the metrics of their epochs.
 
         Raises:
             NoIntactCheckpoint: all checkpoints are damaged.

@@ -38,9 +38,10 @@ def classification_loss(
 
     The loss is $-\sum_c q_c \log p_c$ times the class weight of the label, where $q$ is the label's
     one-hot row, mixed with the uniform distribution by `label_smoothing`. It is computed by
-    log-sum-exp, so it stays finite if logits differ much. The batch holds `"image"` and `"label"`:
-    integers `[batch]`, or class probabilities `[batch, classes]`, as mixing makes them. An integer
-    label out of range makes the loss and metrics of its example NaN, which stops a run.
+    log-sum-exp, so it stays finite if logits differ much. The batch holds `"image"` and `"label"`.
+    Labels are integers `[batch]`, or class probabilities `[batch, classes]`, such as mixup makes.
+    An integer label out of range makes the loss and metrics of its example NaN, for which `fit`
+    raises an error.
 
     Give an example without a label (PyTorch's `ignore_index=-100`) the weight 0; its label may then
     be anything, and the mean is over the other examples:
@@ -53,23 +54,23 @@ def classification_loss(
             `train` by keyword, or a function as `Apply` describes it, such as `split_nnx` makes of
             a `flax.nnx` module. If its call has a parameter `example_mask`, as this library's
             models do, it receives a bool for each example, False for weight 0, so that batch norm
-            can leave such examples out. Other models see the first other example once more in place
-            of each example of weight 0, and their batch statistics count it.
+            can leave such examples out. Other models see a copy of the first example of nonzero
+            weight in place of each example of weight 0, and their batch statistics count the copy.
         preprocess: applied to the images first, inside the step. None divides integers by 255 and
             leaves floats as they are.
         label_smoothing: $\epsilon$ in `[0, 1)`: $q = (1 - \epsilon)\,\mathrm{onehot} + \epsilon/C$,
             over the $C$ classes whose logits are not minus infinity.
         class_weights: one number per class, at least 0, by which the loss of an example with that
-            label is multiplied. The mean over a batch still divides by the number of examples
-            (PyTorch divides by the sum of the weights).
-        top_k: for each number k in it, a metric such as `"top_5_accuracy"` is added to
-            `"accuracy"`; k is at most the number of classes.
+            label is multiplied; for class probabilities, their weighted sum. The mean over a batch
+            still divides by the number of examples (PyTorch divides by the sum of the weights).
+        top_k: for each number k in it, the loss also returns a metric such as `"top_5_accuracy"`; k
+            is at most the number of classes.
         extra_args: `(params, masks, weight) -> dict`, called in training only; its result is passed
             to the `update` of `tx` as keyword arguments. `masks` is the collection `"masks"` that
             the layers have sown in this call, by the layers' names in Flax:
             `{"Dropout_0": {"keep": (mask,)}}` for an `MLP`, `"layers_4"` for the fifth layer of a
-            `Sequential`. `weight` is the weight of each example. A trainer refuses it with
-            `accumulate` above 1 and under `pmap`, because it needs the whole batch. See
+            `Sequential`. `weight` is the weight of each example. A trainer with `accumulate` above
+            1 or an `axis_name` refuses it, because it needs the whole batch. See
             `optimizers.freeze_dropped`.
 
     Returns:
@@ -81,7 +82,7 @@ def classification_loss(
             integers.
         ValueError: an argument is out of range, or, when the loss is traced, a batch has no images
             or labels, the labels have the wrong dtype or shape, the number of class weights is not
-            the number of classes, or a `top_k` is larger than it.
+            the number of classes, or a number in `top_k` is larger than it.
 
     Example:
         >>> class Doubled(nn.Module):
@@ -180,14 +181,15 @@ def check_shapes(
     """Checks labels, class weights and `top_k` against the number of classes of the logits.
 
     Raises:
-        ValueError: there are no labels, the number of class weights is not `classes`, or a `top_k`
-            is larger than it.
+        ValueError: there are no labels, the number of class weights is not `classes`, or a number
+            in `top_k` is larger than `classes`.
     """
     if "label" not in batch:
         raise ValueError(f'batch must hold "image" and "label", got {sorted(batch)}.')
     if weights is not None and weights.shape != (classes,):
         raise ValueError(
-            f"class_weights must be one for each of {classes} classes, got {list(weights.shape)}."
+            f"class_weights must be one number for each of {classes} classes, got an array of the "
+            f"shape {list(weights.shape)}."
         )
     for k in top_k:
         if k > classes:
