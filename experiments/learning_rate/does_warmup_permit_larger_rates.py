@@ -192,8 +192,8 @@ def draw(results: dict[str, Any]) -> Figure:
     high.set_title(f"batch {config['judged']['batch']:,.0f}, rate {results['high']:.2g}")
     rule.set_xlabel("update, or as many images seen")
     high.set_xlabel("update")
-    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.22), "ncols": 2}
-    rule.legend(title=f"mean and 95 % of {seeds} seeds, also in b", **place)
+    title = f"mean and 95 % of {seeds} seeds, also in b"
+    rule.legend(title=title, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
     for kind in JUDGED:
         arm, look = grid[kind], LOOKS[kind]
         ends.plot(arm["rates"].T, arm["last"].T, color=look["color"], lw=0.8, alpha=0.7)
