@@ -1,164 +1,218 @@
 """Which batch sizes are sensible?
 
-000:120-121: "not single usually; batch = 16, 32, 64, 128". A 196-64-10 ReLU net on MNIST averaged
-to 14 x 14 (digits where it is not prepared), gradient descent, to a loss of 0.3 on the first 1,024
-training examples, looked at after every update or eighth of an epoch. Each batch size chooses from
-the same nine rates by the epochs of the same tuning seeds; time = epochs on fresh paired seeds
-times the shortest measured epoch, on one device. C-005: (a) single examples take longer than the
-quickest of 16 to 128; (b) each of 16 to 128 takes less than twice the time of the quickest size of
-all. Seconds belong to the device named in the ledger; epochs do not. Four sizes had
-been timed with one seed, to size the run, before the rule was written.
+000:120-121: "not single usually; batch = 16, 32, 64, 128". The settings are twelve small real tasks
+(see `lab.tasks`), without batch norm, which single examples cannot have. In each, plain gradient
+descent runs until the loss of the training set is at a target at two looks one after another; the
+updates from one look to the next are an eighth of an octave. Every batch size chooses its rate, and
+the listed ones their best size, by the seconds of five other seeds: updates times the seconds of
+one, measured apart from the compilation. C-005: single examples must usually take longer than the
+best of 16, 32, 64 and 128 by half an octave: in over half of the settings.
 
-Command: python -m experiments --only which_batch_sizes_are_sensible      (CPU, about 45 s)
+Command: python -m experiments --only which_batch_sizes_are_sensible      (CPU, about 40 min)
 """
 
 import dataclasses
+import functools
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.batches._race import epoch_seconds, racer, tune_and_race
-from experiments.engine import COLOURS, data_name, figure, interval
-from experiments.engine.before import Verdict, combine, paired
-from experiments.networks import read_images
+from experiments import lab
+from experiments.batches._seconds import Racer, race, seconds
+from experiments.engine import (
+    COLOURS,
+    Estimate,
+    Gate,
+    Plan,
+    Verdict,
+    all_of,
+    data_name,
+    figure,
+    finish,
+    not_saturated,
+    usually,
+)
+from experiments.lab import tasks
+from experiments.lab.tasks import LISTED, SMALL_TASKS, TASKS, Task
 
 FIGURES = ()
 CLAIMS = ("C-005",)
 ALONE = True  # it measures seconds
-TIER = 2
-
-NON_FINITE = ("tuning",)
-USUAL = (16, 128)
-PASSES = 10  # per example of a batch: no size makes more than 10 N updates
+TIER = 3
+SINGLE = "single"
+ARMS = (SINGLE, LISTED)  # single examples, and the sizes of the lecture
+PLANS = {
+    "C-005": Plan(
+        effects={"octaves": 0.5},
+        gates=("sat", "nest", "edge"),
+        settings={
+            "seconds": "updates times the seconds of an update, the shortest of the repeats, "
+            "measured once for each judged seed and once to choose by",
+            "target": "loss of the whole training set at two looks, of which the first counts",
+            "choice": "rate and listed size by the mean log2 of the seconds on tuning seeds, "
+            "resampled 200 times",
+            "rates": "by factors of 2 from the lowest times the root of the batch size",
+        },
+    )
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`count`: examples; `limit`: epochs at most, or 10 B if that is less."""
+    """`targets`: of each task; `tried`: rates of each size; `limit`: epochs at most, and `fewest`
+    times the batch size if that is less; `timed`: examples of the updates whose seconds are
+    measured.
+    """
 
-    batch_sizes: tuple[int, ...] = (1, 4, 16, 32, 64, 128, 256, 1024, 4096)
-    rates: tuple[float, ...] = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
-    count: int = 4096
-    target: float = 0.3
-    limit: int = 400
-    seeds: int = 5
-    tuning_seeds: int = 2
-    repeats: int = 25
+    tasks: tuple[Task, ...] = tuple(dataclasses.replace(task, batch_norm=False) for task in TASKS)
+    targets: tuple[float, ...] = (0.1,) * 4 + (0.2,) * 4 + (0.05,) * 2 + (0.1,) * 2
+    sizes: tuple[int, ...] = (16, 32, 64, 128)
+    lowest: float = 0.005
+    tried: int = 10
+    limit: int = 100
+    fewest: int = 20
+    timed: int = 8192
+    repeats: int = 5
+    seed: int = 11_005
+    seeds: int = 10
+    tuning_seeds: int = 5
 
 
 SMOKE = Config(
-    batch_sizes=(1, 16, 128), rates=(0.1, 0.5), count=256, target=2.0, limit=100, seeds=2,
-    tuning_seeds=1, repeats=1,
+    tasks=SMALL_TASKS, targets=(0.5,) * 12, sizes=(16, 128), tried=3, limit=20, timed=512,
+    repeats=1, seeds=2, tuning_seeds=2,
 )  # fmt: skip
-FULL = Config(
-    batch_sizes=(1, 4, 16, 32, 64, 128, 256, 1024, 4096, 16_384),
-    count=53_760, limit=2000, seeds=20, tuning_seeds=3,
-)  # fmt: skip
+FULL = Config()
 
 
-def run(config: Config) -> dict[str, Any]:
-    """Epochs `[batch size, seed]`, seconds of an epoch, and the chosen rates."""
-    (fit, _, _), name = read_images("mnist", config.count, validation=0)
-    sizes = [size for size in config.batch_sizes if size <= len(fit["label"])]
-    keys = list(jax.random.split(jax.random.key(0), config.seeds + config.tuning_seeds))
-    rates, tuning, epochs, seconds = [], [], [], []
-    for size in sizes:
-        runner = racer(fit, size)
-        tuned = tune_and_race(
-            runner, rates=config.rates, near=rates[-1] if rates else 0.1, target=config.target,
-            limit=min(config.limit, PASSES * size), tuning_keys=keys[config.seeds :],
-            keys=keys[: config.seeds],
-        )  # fmt: skip
-        rates.append(tuned.rate)
-        tuning.append(tuned.totals)
-        epochs.append(tuned.epochs)
-        seconds.append(epoch_seconds(runner, tuned.rate, config.repeats))
-    return {
-        "data_set": name,
-        "examples": len(fit["label"]),
-        "device": jax.devices()[0].platform,
-        "batch_sizes": sizes,
-        "target": config.target,
-        "grid": config.rates,
-        "rates": rates,
-        "tuning": tuning,
-        "epochs": epochs,
-        "seconds": seconds,
+def run(config: Config, trials: Path) -> dict[str, Any]:
+    """Both arms of every setting, and the seconds of an update."""
+    settings = tasks.numbered(config.tasks)
+    places = {
+        name: (dataclasses.asdict(task), target)
+        for (name, task), target in zip(settings.items(), config.targets, strict=True)
     }
+    found = finish(trials, places, lambda place: judged(config, Task(**place[0]), place[1]))
+    return {"data_set": tasks.data_set(found), "settings": found, "sizes": config.sizes}
+
+
+def judged(config: Config, task: Task, target: float) -> dict[str, Any]:
+    """What tuning found in one setting."""
+    keys = jax.random.split(jax.random.key(config.seed), config.seeds + config.tuning_seeds)
+    own, tuning = keys[: config.seeds], keys[config.seeds :]
+    sizes = np.array([1, *config.sizes])
+    racers = [Racer(task, size, min(config.limit, config.fewest * size)) for size in sizes.tolist()]
+    clocks = np.array([timed(config, racer) for racer in racers])  # [size, judged seed and one]
+    shared = (tasks.data_of(task.data_set).examples, target)
+
+    def raced(place: int, numbers: np.ndarray, keys: jax.Array) -> dict[str, np.ndarray]:
+        rates = config.lowest * 2.0**numbers * np.sqrt(sizes[place])
+        return lab.over(race(racers[place]), {"rate": np.float32(rates)}, keys, shared)
+
+    def time_of(place: int, octaves: np.ndarray, clock: np.ndarray) -> np.ndarray:
+        return octaves + np.log2(racers[place].limit * clock)
+
+    numbers = np.arange(config.tried)
+    losses = [
+        time_of(place, raced(place, numbers, tuning)["octaves"], clocks[place, -1])
+        for place in range(len(sizes))
+    ]
+
+    def on_judged(first: int, trial: int) -> dict[str, np.ndarray]:
+        more, number = divmod(trial, config.tried)
+        found = raced(first + more, np.array([number]), own)
+        found = {name: values[0] for name, values in found.items()}
+        log_time = time_of(first + more, found["octaves"], clocks[first + more, :-1])
+        return {**found, "log2 seconds": log_time}
+
+    arms = {}
+    for name, places in ((SINGLE, [0]), (LISTED, range(1, len(sizes)))):
+        tried = {"rate number": np.tile(numbers, len(places))}
+        rows = np.concatenate([losses[place] for place in places])
+        arms[name] = lab.prepared(tried, rows, functools.partial(on_judged, places[0]))
+    return {"data_set": tasks.data_of(task.data_set).name, "seconds": clocks, **arms}
+
+
+def timed(config: Config, racer: Racer) -> np.ndarray:
+    """Seconds of an update, once for each judged seed and once to choose by."""
+    updates = min(max(config.timed // racer.size, 1), racer.limit)
+    return seconds(racer, updates=updates, repeats=config.repeats, times=config.seeds + 1)
 
 
 def judge(results: dict[str, Any]) -> list[Verdict]:
-    """Single examples are slower than the quickest usual size; no usual size is twice as slow."""
-    sizes = np.asarray(results["batch_sizes"])
-    times = np.asarray(results["epochs"]) * np.asarray(results["seconds"])[:, None]
-    usual = (sizes >= USUAL[0]) & (sizes <= USUAL[1])
-    means = times.mean(axis=1)
-    best = int(np.argmin(means))
-    best_usual = int(np.argmin(np.where(usual, means, np.inf)))
-    text = (
-        f"{results['data_set']}, {results['device']}: B = 1 takes {means[0]:.3g} s "
-        f"({np.mean(results['epochs'][0]):.2f} epochs), B = {sizes[best_usual]:.0f} "
-        f"{means[best_usual]:.3g} s, log2 ratio"
+    """The share of settings where single examples take clearly longer."""
+    settings, effect = results["settings"], PLANS["C-005"].effects["octaves"]
+    found = {name: longer(setting) for name, setting in settings.items()}
+    part = usually(
+        "log2 of the seconds of single examples over those of the best listed size",
+        list(found.values()),
+        effect=effect,
+        claimed="up",
+        panel="a",
     )
-    parts = [paired("C-005", np.log2(times[0] / times[best_usual]), text, claimed="positive")]
-    for i in np.flatnonzero(usual):
-        text = (
-            f"B = {sizes[i]:.0f} takes {means[i]:.3g} s, {means[i] / means[best]:.2f} times the "
-            f"quickest (B = {sizes[best]:.0f}), log2 ratio less 1"
-        )
-        slower = np.log2(times[i] / times[best]) - 1
-        parts.append(paired("C-005", slower, text, claimed="negative"))
-    slowest = int(np.argmax(means))
-    verdict = combine("C-005", parts)
-    text = f"{verdict.measured}; slowest: B = {sizes[slowest]:.0f} with {means[slowest]:.3g} s"
-    return [dataclasses.replace(verdict, measured=text)]
+    winners = {
+        f"{name}, {arm}": lab.best(setting[arm], name=arm)
+        for name, setting in settings.items()
+        for arm in ARMS
+    }
+    octaves = {name: tuned.tested["octaves"] for name, tuned in winners.items()}
+    step = max(float(np.max(tuned.tested["step"])) for tuned in winners.values())
+    gates = [
+        not_saturated(octaves, bounds=[0.0], step=step, effect=effect),
+        Gate("nest", None, "chosen on other seeds; the choice is resampled"),
+        tasks.inside(winners, "rate number"),
+    ]
+    beside = [
+        f"{name}: {one.value:.2f} [{one.low:.2f}, {one.high:.2f}] with batches of "
+        f"{chosen_size(results, settings[name]):g}"
+        for name, one in found.items()
+    ]
+    scope = (
+        f"{len(settings)} settings: {'; '.join(settings)}; plain gradient descent at a constant "
+        "rate in one compiled loop on a CPU, float32"
+    )
+    return [all_of("C-005", [part], scope=scope, gates=gates, beside=beside)]
+
+
+def longer(setting: dict[str, Any]) -> Estimate:
+    """Octaves of time that single examples take more than the best listed size."""
+    return tasks.more("log2 seconds", *(lab.best(setting[arm], name=arm) for arm in ARMS))
+
+
+def chosen_size(results: dict[str, Any], setting: dict[str, Any]) -> float:
+    """The listed size that the tuning seeds choose."""
+    tried = len(np.asarray(setting[SINGLE]["losses"]))
+    return np.asarray(results["sizes"])[lab.best(setting[LISTED]).best // tried]
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Epochs and time to the target, and the rates, against the batch size."""
-    fig, (epochs, seconds, rates) = figure(1, 3, width=5.2, height=4.6)
-    sizes, rows = np.asarray(results["batch_sizes"]), np.asarray(results["epochs"])
-    draw_rows(epochs, sizes, rows, "epochs to the target")
-    draw_rows(seconds, sizes, 1000 * rows * results["seconds"][:, None], "time to the target / ms")
-    seconds.axvspan(*USUAL, color="grey", alpha=0.15, label='"16, 32, 64, 128"')
-    seconds.legend(loc="upper left")
-    name, examples = data_name(results["data_set"]), results["examples"]
-    epochs.set_title(f"{name}, {examples:.0f} examples, to a loss of {results['target']}")
-    seconds.set_title(f"{results['device'].upper()}: mean and 95 % of {rows.shape[1]} seeds")
-    rates.loglog(sizes, results["rates"], "o-", color=COLOURS[0], label="chosen")
-    law = results["rates"][0] * np.array([1.0, 32.0])
-    rates.plot([1, 32], law, ":", color="black", label=r"$\propto B$")
-    for edge in (results["grid"][0], results["grid"][-1]):
-        rates.axhline(edge, color="grey", ls="--", lw=1)
-    rates.set(ylabel="learning rate", title="Tuned rate (dashed: ends of the grid)")
-    rates.legend(loc="center right")
-    log_sizes(rates, sizes)
-    plain_ticks(rates, (0.01, 0.03, 0.1, 0.3, 1, 3))
+    """How much longer single examples take, and the time of every size at its best rate."""
+    settings, sizes = results["settings"], [1, *np.asarray(results["sizes"])]
+    fig, (ratios, times) = figure(1, 2, width=6.4, height=5.4)
+    effect = PLANS["C-005"].effects["octaves"]
+    found = {name: longer(setting) for name, setting in settings.items()}
+    tasks.draw_lost(ratios, found)
+    ratios.axvline(0, color="black", lw=0.8)
+    ratios.axvline(effect, color="black", lw=0.8, ls="--", label=f"{effect:g} octave")
+    ratios.set_xlabel("log2 of the seconds, single examples over the best listed size")
+    ratios.set_title(f"mean and 95 % of {next(iter(found.values())).n} seeds")
+    ratios.legend(loc="lower right")
+    names = list(dict.fromkeys(setting["data_set"] for setting in settings.values()))
+    for setting in settings.values():
+        rows = np.concatenate([np.asarray(setting[arm]["losses"]).mean(axis=1) for arm in ARMS])
+        least = rows.reshape(len(sizes), -1).min(axis=1)
+        number = names.index(setting["data_set"])
+        look = {"color": COLOURS[number], "marker": tasks.MARKERS[number], "lw": 1}
+        times.plot(sizes, least - least.min(), **look)
+    for number, name in enumerate(names):
+        look = {"color": COLOURS[number], "marker": tasks.MARKERS[number], "lw": 1}
+        times.plot([], [], label=data_name(name), **look)
+    times.set_xscale("log", base=2)
+    times.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    times.set(xlabel="batch size", ylabel="log2 of the seconds over the setting's least")
+    times.set_title("tuning seeds, each size at its best rate")
+    times.legend(loc="best")
     return fig
-
-
-def draw_rows(axes: Axes, sizes: np.ndarray, rows: np.ndarray, label: str) -> None:
-    """Mean and interval of each size's seeds."""
-    means, lows, highs = np.array([interval(row) for row in rows]).T
-    bars = [means - lows, highs - means]
-    axes.errorbar(sizes, means, bars, fmt="o-", capsize=4, color=COLOURS[0])
-    axes.set(yscale="log", ylabel=label)
-    log_sizes(axes, sizes)
-    plain_ticks(axes, (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000))
-
-
-def plain_ticks(axes: Axes, ticks: tuple[float, ...]) -> None:
-    """Those of the vertical axis that lie within it, as plain numbers."""
-    low, high = axes.get_ylim()
-    shown = [tick for tick in ticks if low <= tick <= high]
-    axes.set_yticks(shown, [f"{tick:g}" for tick in shown])
-    axes.yaxis.minorticks_off()
-
-
-def log_sizes(axes: Axes, sizes: np.ndarray) -> None:
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes], rotation=60)
-    axes.set_xlabel("batch size B")

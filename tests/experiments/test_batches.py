@@ -1,6 +1,5 @@
 """Numbers of the batch experiments that have a closed form."""
 
-import dataclasses
 import itertools
 import math
 
@@ -12,7 +11,6 @@ import pytest
 from experiments.batches import _memory as memory
 from experiments.batches import does_the_loop_test_on_training_data as loop
 from experiments.batches import is_the_batch_gradient_unbiased as unbiased
-from experiments.batches._race import tune_and_race
 from experiments.lab.to_target import racer
 from jaxtricks import data, models, optimizers, surfaces, training
 
@@ -65,27 +63,6 @@ def test_keeping_all_gradients_costs_a_gradient_per_part_and_gives_the_same_upda
     steps = ours.step, memory.keep_all(loss, rule, 8)
     full, kept = (jax.jit(step)(state, examples, jax.random.key(0))[0] for step in steps)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), kept.params, full.params)
-
-
-@dataclasses.dataclass
-class Table:
-    """Stands for a racer: the epochs of each rate and key are given."""
-
-    epochs: dict
-
-    def race(self, key, rate, target, limit):
-        needed = self.epochs[rate][key]
-        return (needed if needed <= limit else math.inf), [target]
-
-
-@pytest.mark.parametrize("near", [0.1, 1.0, 10.0])
-def test_giving_up_changes_no_winner(near):
-    table = Table({0.1: [9, 9, 7], 1.0: [2, 8, 3], 10.0: [5, 4, 6], 100.0: [1, math.inf, 1]})
-    found = tune_and_race(
-        table, rates=list(table.epochs), near=near, tuning_keys=[0, 1], keys=[2], target=0.5,
-        limit=50,
-    )  # fmt: skip
-    assert (found.rate, found.epochs, min(found.totals)) == (10.0, [6], 9)
 
 
 @pytest.mark.slow
