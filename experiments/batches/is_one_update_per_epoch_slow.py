@@ -41,7 +41,7 @@ from experiments.engine import (
     tune,
 )
 from experiments.lab.to_target import Racer, racer
-from experiments.performance._timing import interleaved
+from experiments.performance.timing import interleaved
 
 FIGURES = ("F-014",)
 CLAIMS = ("C-003",)

@@ -37,7 +37,7 @@ from experiments.engine import (
     ordered,
     tolerance,
 )
-from experiments.momentum._images import small_digit_table
+from experiments.lab.digit_table import small_digit_table
 from jaxtricks import surfaces
 from jaxtricks.data import epoch_order
 

@@ -8,7 +8,7 @@ the listed ones their best size, by the seconds of five other seeds: updates tim
 one, measured apart from the compilation. C-005: single examples must usually take longer than the
 best of 16, 32, 64 and 128 by half an octave: in over half of the settings.
 
-Command: python -m experiments --only which_batch_sizes_are_sensible      (CPU, about 40 min)
+Command: python -m experiments --only which_batch_sizes_are_sensible      (CPU, about 30 min)
 """
 
 import dataclasses

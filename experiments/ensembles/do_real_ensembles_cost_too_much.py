@@ -36,7 +36,7 @@ from experiments.engine import (
     interval,
     over,
 )
-from experiments.performance._timing import cpu_model, interleaved
+from experiments.performance.timing import cpu_model, interleaved
 from jaxtricks import models, optimizers
 from jaxtricks.averaging import ensemble_predictions
 

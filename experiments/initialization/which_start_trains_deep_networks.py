@@ -12,7 +12,7 @@ LeCun's and a deviation of 0.01 (0.5 point matters); a start that stays at chanc
 E-82: the notes count initialisation among the tricks against over-fitting (004:652), but already
 the training loss must end lower from He's start than from Xavier's.
 
-Command: python -m experiments --only which_start_trains_deep_networks        (CPU, about 35 min)
+Command: python -m experiments --only which_start_trains_deep_networks        (CPU, about 20 min)
 """
 
 import dataclasses

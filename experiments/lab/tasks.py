@@ -307,22 +307,10 @@ def scope(settings: Mapping[str, Any]) -> str:
     )
 
 
-def draw_lost(
-    axes: Axes, found: Mapping[str, Estimate], *, number: int = 0, ways: int = 1, label: str = ""
-) -> None:
-    """An estimate for each setting, one below the other.
-
-    Args:
-        axes: to draw on.
-        found: the estimates by the settings' names.
-        number: of the way that is drawn, where several are; it has its colour and marker.
-        ways: how many share the axes.
-        label: of the way, for the legend.
-    """
+def draw_lost(axes: Axes, found: Mapping[str, Estimate]) -> None:
+    """An estimate for each setting by its name, one below the other."""
     rows = np.arange(len(found))[::-1]
-    shift = 0.25 * ((ways - 1) / 2 - number)
     values = np.array([one.value for one in found.values()])
     ends = np.array([one.value if one.saturated else one.high for one in found.values()]) - values
-    look = {"fmt": MARKERS[number], "color": COLOURS[number], "capsize": 3, "label": label or None}
-    axes.errorbar(values, rows + shift, xerr=ends, **look)
+    axes.errorbar(values, rows, xerr=ends, fmt="o", color=COLOURS[0], capsize=3)
     axes.set_yticks(rows, list(found))

@@ -9,7 +9,7 @@ largest usable peak rate is higher with the warmup. Beside it Goyal's comparison
 every 256 images, gives batches of 2,048 the rate 0.8, and batches of 32 0.0125, on as many images;
 with no warmup, with a constant one at 0.0125 and with a linear one, over a fifth of the updates.
 
-Command: python -m experiments --only does_warmup_permit_larger_rates      (CPU, about 30 min)
+Command: python -m experiments --only does_warmup_permit_larger_rates      (CPU, about 15 min)
 """
 
 import dataclasses

@@ -7,7 +7,7 @@ Two arms are tuned by the validation error on five other seeds: the rates of the
 outside of it. C-046: for each of the three methods the best rate in the range must usually lose
 less than one point of test error to the best outside: in over half of the settings.
 
-Command: python -m experiments --only is_the_best_rate_under_a_thousandth      (CPU, about 75 min)
+Command: python -m experiments --only is_the_best_rate_under_a_thousandth      (CPU, about 50 min)
 """
 
 import dataclasses

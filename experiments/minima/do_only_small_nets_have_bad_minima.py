@@ -14,7 +14,7 @@ size, and must not shrink over time at the smallest width. E-47, three emphases,
 the trap (002:184) is a bad minimum with 2 or 3 units, "no bad minima" (003:29) the widest net, the
 saddle (002:196) the end of the zero start.
 
-Command: python -m experiments --only do_only_small_nets_have_bad_minima      (CPU, about 60 min)
+Command: python -m experiments --only do_only_small_nets_have_bad_minima      (CPU, about 30 min)
 """
 
 import dataclasses

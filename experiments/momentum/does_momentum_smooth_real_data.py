@@ -36,8 +36,8 @@ from experiments.engine import (
     paired,
     surface_grid,
 )
+from experiments.lab.digit_table import read_images
 from experiments.lab.scenes import DECAY, rule, weights
-from experiments.momentum._images import read_images
 from jaxtricks import data, optimizers, surfaces
 
 FIGURES = ("F-028",)

@@ -7,7 +7,7 @@ gradient, a / (1 - rho), and the rate falls to 0. C-015: of the two the better o
 less than 0.05 in log10 of the final objective (12 %) to the best of the others: in over half of the
 settings.
 
-Command: python -m experiments --only which_momentum_is_good      (CPU, about 30 min)
+Command: python -m experiments --only which_momentum_is_good      (CPU, about 20 min)
 """
 
 import dataclasses

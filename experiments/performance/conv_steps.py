@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.performance._timing import interleaved, setting, spread, write_record
+from experiments.performance.timing import interleaved, setting, spread, write_record
 from jaxtricks import data, models, optimizers, training
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch")

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.performance._timing import (
+from experiments.performance.timing import (
     interleaved,
     make_a_device_of_each_core,
     setting,

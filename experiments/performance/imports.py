@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.performance._timing import setting, spread, write_record
+from experiments.performance.timing import setting, spread, write_record
 
 PACKAGES = ("jax", "flax", "optax", "jaxtyping")
 CODE = """

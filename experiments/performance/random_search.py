@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.performance._timing import (
+from experiments.performance.timing import (
     interleaved,
     make_a_device_of_each_core,
     setting,

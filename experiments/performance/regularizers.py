@@ -24,7 +24,7 @@ from jaxtyping import Array, PyTree
 
 from experiments.performance._duels import DUELS, Duel, Function
 from experiments.performance._resnet50 import random_tree, resnet50_shapes
-from experiments.performance._timing import Contenders, interleaved, setting, spread, write_record
+from experiments.performance.timing import Contenders, interleaved, setting, spread, write_record
 from experiments.performance.update_rules import apply_rule, on_jax
 from jaxtricks import optimizers
 

@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.performance._timing import setting, spread, write_record
+from experiments.performance.timing import setting, spread, write_record
 from jaxtricks import data
 
 PACKAGES = ("jax", "jaxlib", "tensorflow-datasets", "numpy")

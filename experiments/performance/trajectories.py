@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from experiments.performance._timing import interleaved, setting, spread, write_record
+from experiments.performance.timing import interleaved, setting, spread, write_record
 from jaxtricks.optimizers import adam
 from jaxtricks.surfaces import beale, trajectory
 

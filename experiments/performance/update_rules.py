@@ -32,7 +32,7 @@ from experiments.performance._resnet50 import (
     tree_bytes,
 )
 from experiments.performance._rules import RULES, Rule
-from experiments.performance._timing import (
+from experiments.performance.timing import (
     Contenders,
     interleaved,
     setting,

@@ -29,7 +29,7 @@ from experiments.performance._resnet50 import (
     tree_bytes,
 )
 from experiments.performance._rules import RULES
-from experiments.performance._timing import Clocks, interleaved
+from experiments.performance.timing import Clocks, interleaved
 from jaxtricks import models
 
 TINY = {"kernel": (3, 4), "bias": (4,)}

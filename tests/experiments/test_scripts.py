@@ -2,13 +2,14 @@
 
 import collections
 import dataclasses
+import re
 
 import pytest
 
 from experiments import catalogue
 from experiments.engine._results import read_record
 from experiments.engine._run import redraw_script, run_script
-from experiments.engine._script import find_scripts
+from experiments.engine._script import ROOT, find_scripts
 
 SCRIPTS = find_scripts()
 
@@ -52,3 +53,11 @@ def test_every_id_has_one_owner_and_exists():
 def test_names_of_files_are_unique():
     stems = [script.stem for script in SCRIPTS]
     assert len(stems) == len(set(stems))
+
+
+def test_what_two_topics_share_is_no_private_file_of_one():
+    """It belongs into the laboratory; only the engine's own files are open to every script."""
+    private = re.compile(r"experiments\.(\w+)(?:\.| import )_[a-z]")
+    for path in ROOT.glob("*/*.py"):
+        rooms = set(private.findall(path.read_text("utf-8")))
+        assert rooms <= {path.parent.name, "engine"}, path

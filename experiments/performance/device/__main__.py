@@ -89,8 +89,8 @@ def measure(measurement: Any, rounds: int, deadline: float) -> dict[str, Any]:
     Raises:
         OutOfTime: it was begun and does not fit.
     """
-    from experiments.performance._timing import setting
     from experiments.performance.device._contest import OutOfTime, describe, hold
+    from experiments.performance.timing import setting
 
     record = {"kind": measurement.kind, "status": "measured", **setting(PACKAGES)}
     begin = time.monotonic()

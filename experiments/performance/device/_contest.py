@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.performance._timing import interleaved, spread
+from experiments.performance.timing import interleaved, spread
 
 FEWEST_ROUNDS = 3
 SECONDS = 15.0  # all rounds of one measurement together, unless that makes fewer than the fewest

@@ -1,4 +1,4 @@
-"""The real images that scripts of this topic use: MNIST where it is prepared, else digits."""
+"""Images and tables of handwritten digits: MNIST where it is prepared, else digits."""
 
 import jax
 import jax.numpy as jnp
