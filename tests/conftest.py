@@ -6,6 +6,7 @@ the user's own cache.
 """
 
 import gc
+import itertools
 import os
 import pathlib
 import signal
@@ -35,6 +36,11 @@ for laws in ("layer_laws", "flax_laws", "kernel_laws"):
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
 
 
+MAPS = pathlib.Path("/proc/self/maps")  # of Linux
+ROOM = 20_000  # of the 65,530 memory maps that a process may have; compiled programs hold most
+_tests_run = itertools.count(1)
+
+
 def pytest_collection_finish():
     """What is there now stays to the end: no collection of garbage walks through it again."""
     gc.collect()
@@ -45,3 +51,11 @@ def pytest_collection_finish():
 @pytest.fixture(autouse=True)
 def _fresh_trace_counter():
     chex.clear_trace_counter()
+
+
+@pytest.fixture(autouse=True)
+def _room_for_more_programs():
+    """A worker that compiles thousands of programs would crash for want of memory maps."""
+    yield
+    if next(_tests_run) % 16 == 0 and MAPS.exists() and MAPS.read_bytes().count(b"\n") > ROOM:
+        jax.clear_caches()
