@@ -254,6 +254,7 @@ def compare(
         longer_runs = over(twice, one, tuning, (data.examples,))[metric][0]
         arm["doubled"] = np.stack([tried[metric][rows][chosen.best], longer_runs])
         setting[name] = arm
+    jax.clear_caches()  # the next setting has programs of its own; memory maps would run out
     return setting
 
 

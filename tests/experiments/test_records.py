@@ -80,6 +80,14 @@ def test_a_study_of_hours_goes_on_after_a_kill(script):
     assert script.tier < 3 or takes_trials
 
 
+def test_all_scripts_but_the_long_studies_take_under_two_and_a_half_hours():
+    """On two cores, by the records' own seconds; no script of them over ten minutes."""
+    quick = [row.values[0] for row in RECORDS if row.values[0].tier < 3]
+    records = [read_record(record_path(script, COMMITTED)) for script in quick]
+    seconds = [record["wall_seconds"] for record in records]
+    assert sum(seconds) < 150 * 60 and max(seconds) < 600
+
+
 def test_every_record_has_its_script():
     known = {script.stem for script in find_scripts()}
     assert {path.stem for path in COMMITTED.glob("*.json")} <= known
