@@ -117,8 +117,9 @@ def of_tier(scripts, options):
 
 def show_list(scripts, options) -> None:
     """Prints the list with the committed verdicts, for people or for programs."""
+    from experiments.engine._documents import list_document
     from experiments.engine._freeze import COMMITTED
-    from experiments.engine._terminal import list_document, list_lines
+    from experiments.engine._terminal import list_lines
 
     if options.json:
         print(json.dumps({"scripts": list_document(scripts, COMMITTED)}, indent=1))
@@ -161,20 +162,17 @@ def jobs(options) -> int:
 
 def report(done, options) -> None:
     """Prints the verdicts of the scripts that were run and their tally; in full: the ledger."""
-    from experiments.engine._terminal import (
-        run_document,
-        tally,
-        tally_line,
-        verdict_table,
-        verdicts_of,
-    )
+    from experiments.engine._documents import run_document
+    from experiments.engine._terminal import tally, tally_line, verdict_table, verdicts_of
 
     if options.json:
         print(json.dumps({"preset": options.preset, **run_document(done, options.out)}, indent=1))
         return
     verdicts = list(verdicts_of(done, options.out))
+    if verdicts:
+        print(f"\n{verdict_table(verdicts, sys.stdout)}")
     failed = sum(tried.failed for _, tried in done)
-    print(f"\n{verdict_table(verdicts, sys.stdout)}\n\n{tally_line(tally(verdicts), failed)}")
+    print(f"\n{tally_line(tally(verdicts), failed)}")
     print(f"ledger: {options.out / 'README.md'}   gallery: {options.out / 'index.html'}")
 
 
@@ -213,7 +211,7 @@ def list_flips(scripts, options) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit code: 0, 1 after a failure, 130 after Ctrl-C."""
+    """Returns the exit code: 0, 1 after a failure, 2 of a wrong use, 130 after Ctrl-C."""
     options = parse(arguments)
     prepare_jax(options)
     from experiments.engine._script import find_scripts
@@ -239,6 +237,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run_and_report(scripts, broken, options) -> int:
+    """Runs or redraws the scripts, and writes the ledger however that ended."""
     from experiments.engine._attempts import Attempt
     from experiments.engine._freeze import record_path
     from experiments.engine._ledger import write_ledger

@@ -4,8 +4,8 @@ A terminal gets colours (unless `NO_COLOR` is set) and one line that is written 
 file or a pipe gets plain lines. Texts of records are made printable before they are shown.
 """
 
-import dataclasses
 import itertools
+import math
 import os
 import shutil
 import textwrap
@@ -22,7 +22,7 @@ from experiments.engine._script import Script
 from experiments.engine._sentences import finding
 from experiments.engine._verdict import Verdict, VerdictOutcome, follows
 from experiments.files import read_json
-from experiments.markup import map_strings, printable
+from experiments.markup import printable
 
 TOO_SMALL = "too small to judge"
 SIGNS = {"confirmed": "✓", "refuted": "✗", "no difference": "=", "undecided": "?"}
@@ -41,7 +41,7 @@ Done = Sequence[tuple[Script, Attempt]]
 
 
 def recorded(script: Script, folder: Path) -> Record | None:
-    """The script's record as the file has it; None if there is none that the ledger would show."""
+    """The script's record as the file has it; None if there is none, or none that can be judged."""
     path = record_path(script, folder)
     try:
         record = read_json(path)
@@ -49,7 +49,8 @@ def recorded(script: Script, folder: Path) -> Record | None:
     except (ValueError, OverflowError, RecursionError):
         return None
     judged = [v for v in map(read_verdict, record["verdicts"]) if v.subject in record["plans"]]
-    return record if record["script"] == script.name and all(map(follows, judged)) else None
+    ours = record["script"] == script.name and 0 <= record["wall_seconds"] < math.inf
+    return record if ours and all(map(follows, judged)) else None
 
 
 def sentence(subject: str) -> str:
@@ -225,45 +226,3 @@ def list_lines(scripts: Iterable[Script], committed: Path) -> Iterator[str]:
             about = f"{record['wall_seconds']} s, {record['data_set']}" if record else "no record"
             yield printable(f"  {script.stem:55} {', '.join(owned)}")
             yield printable(f"      {script.question} (tier {script.tier}, {about})")
-
-
-# Both for other programs
-
-
-def list_document(scripts: Iterable[Script], committed: Path) -> list[dict[str, Any]]:
-    """What `--list --json` prints: each script, and the summary of its committed record."""
-    owned = ("name", "question", "tier", "figures", "claims", "errata", "references")
-    return [
-        {key: getattr(script, key) for key in owned}
-        | {"topic": script.name.split("/")[0], "record": summary(recorded(script, committed))}
-        for script in scripts
-    ]
-
-
-def run_document(done: Done, out: Path) -> dict[str, Any]:
-    """What a run with `--json` prints at its end."""
-    scripts = [
-        {
-            "name": script.name,
-            "status": "failed" if tried.failed else "done" if tried.picture else "kept",
-            "message": printable(tried.line),
-            "seconds": tried.seconds,
-            "picture": str(tried.picture) if tried.picture else None,
-            "record": None if tried.failed else summary(recorded(script, out)),
-        }
-        for script, tried in done
-    ]
-    return {"out": str(out), "scripts": scripts, "tally": tally(verdicts_of(done, out))}
-
-
-def summary(record: Record | None) -> dict[str, Any] | None:
-    """What other programs may want of a record: how it was run, and its verdicts."""
-    if record is None:
-        return None
-    keys = ("preset", "wall_seconds", "data_set", "device")
-    verdicts = []
-    for verdict in map(read_verdict, record["verdicts"]):
-        row = {"sentence": sentence(verdict.subject), "finding": finding(verdict)}
-        row |= {"too_small": record["preset"] == "smoke"}
-        verdicts.append(dataclasses.asdict(verdict) | row)
-    return map_strings(printable, {key: record[key] for key in keys} | {"verdicts": verdicts})  # type: ignore

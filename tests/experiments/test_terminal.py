@@ -13,18 +13,17 @@ from experiments import __main__ as command_line
 from experiments import catalogue
 from experiments.engine import _freeze as freeze
 from experiments.engine._attempts import Attempt
+from experiments.engine._documents import list_document, run_document
 from experiments.engine._part import holds, left_open
 from experiments.engine._script import Script, find_scripts
 from experiments.engine._terminal import (
     ERASE_LINE,
     Progress,
     duration,
-    list_document,
     list_lines,
     measured,
     measured_ratio,
     recorded,
-    run_document,
     seconds_left,
     tally,
     tally_line,
@@ -229,7 +228,7 @@ def test_tallies():
 
 
 def test_what_the_ledger_leaves_out_is_not_shown(tmp_path):
-    """An outcome that does not follow, another script's record, and what is no record."""
+    """An outcome that does not follow, another script's record, and what is no good record."""
     script = script_of("topic/question")
     assert recorded(script, tmp_path) is None
     plant(tmp_path, script, CONFIRMED)
@@ -238,6 +237,7 @@ def test_what_the_ledger_leaves_out_is_not_shown(tmp_path):
         ([dataclasses.replace(REFUTED, outcome="confirmed")], {}),
         ([CONFIRMED], {"script": "other/question"}),
         ([CONFIRMED], {"schema": 1}),
+        ([CONFIRMED], {"wall_seconds": float("nan")}),  # JSON has none
     ):
         plant(tmp_path, script, *verdicts, **fields)
         assert recorded(script, tmp_path) is None
