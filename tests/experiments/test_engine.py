@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from experiments import __main__ as command_line
 from experiments.engine import Gate, Plan, Verdict, all_of, exactly, holds, over, paired
 from experiments.engine import _run as running
+from experiments.engine._attempts import Attempt
 from experiments.engine._freeze import ReplacementRefused
 from experiments.engine._ledger import false_discovery, gallery, ledger, write_ledger
 from experiments.engine._results import (
@@ -322,8 +323,10 @@ def test_a_smoke_run_is_marked_as_one(capsys, tmp_path):
     run_script(fake_script(), "smoke", tmp_path)
     write_ledger(tmp_path)
     assert "**confirmed** (smoke run) | measured: confirmed" in (tmp_path / "README.md").read_text()
-    command_line.report([fake_script()], tmp_path)
-    assert "C-001 confirmed: measured (smoke run, too small" in capsys.readouterr().out
+    options = command_line.parse(["--smoke", "--out", str(tmp_path)])
+    command_line.report([(fake_script(), Attempt(None, "1.0 s"))], options)
+    printed = capsys.readouterr().out
+    assert "too small to judge  C-001" in printed and "no verdicts" in printed
 
 
 @pytest.mark.slow
