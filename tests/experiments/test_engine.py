@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from experiments import __main__ as command_line
 from experiments.engine import Gate, Plan, Verdict, all_of, exactly, holds, over, paired
 from experiments.engine import _run as running
+from experiments.engine._attempts import Attempt
 from experiments.engine._freeze import ReplacementRefused
 from experiments.engine._ledger import false_discovery, gallery, ledger, write_ledger
 from experiments.engine._results import (
@@ -322,8 +323,10 @@ def test_a_smoke_run_is_marked_as_one(capsys, tmp_path):
     run_script(fake_script(), "smoke", tmp_path)
     write_ledger(tmp_path)
     assert "**confirmed** (smoke run) | measured: confirmed" in (tmp_path / "README.md").read_text()
-    command_line.report([fake_script()], tmp_path)
-    assert "C-001 confirmed: measured (smoke run, too small" in capsys.readouterr().out
+    options = command_line.parse(["--smoke", "--out", str(tmp_path)])
+    command_line.report([(fake_script(), Attempt(None, "1.0 s"))], options)
+    printed = capsys.readouterr().out
+    assert "too small to judge  C-001" in printed and "no verdicts" in printed
 
 
 @pytest.mark.slow
@@ -451,7 +454,7 @@ def test_redrawing_takes_the_records_there_are(capsys, tmp_path):
     (script,) = find_scripts(("what_is_the_velocity",))
     run_script(script, "smoke", tmp_path)
     assert command_line.main(["--redraw", "--jobs", "1", "--out", str(tmp_path)]) == 0
-    assert "1 scripts ..." in capsys.readouterr().out
+    assert "1 script ..." in capsys.readouterr().out
 
 
 def test_ledger_of_nothing():
@@ -479,7 +482,7 @@ def test_a_readme_that_is_no_ledger_is_not_overwritten(capsys, tmp_path):
 
 
 def test_unknown_name_is_an_error_with_a_message(capsys):
-    assert command_line.main(["--only", "nonsense"]) == 1
+    assert command_line.main(["--only", "nonsense"]) == 2
     assert "no experiment fits 'nonsense'" in capsys.readouterr().err
 
 

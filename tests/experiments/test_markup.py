@@ -9,6 +9,7 @@ import urllib.parse
 import pytest
 
 from experiments import __main__ as command_line
+from experiments.engine._attempts import Attempt
 from experiments.engine._freeze import ReplacementRefused
 from experiments.engine._ledger import gallery, ledger, read_folder, write_ledger
 from experiments.engine._results import read_record
@@ -182,8 +183,10 @@ def test_terminal_shows_no_control_characters(tmp_path, capsys):
     record = json.loads((tmp_path / "question.json").read_text())
     record["verdicts"][0] |= {"reason": BADGE, "subject": BADGE}
     (tmp_path / "question.json").write_text(json.dumps(record))
-    command_line.report([fake_script()], tmp_path)
-    assert "\x1b" not in capsys.readouterr().out
+    options = command_line.parse(["--out", str(tmp_path)])
+    command_line.report([(fake_script(), Attempt(None, "1.0 s"))], options)
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and printable(BADGE).strip() in printed
 
 
 def bad_files():
