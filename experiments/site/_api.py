@@ -3,14 +3,18 @@
 import inspect
 import json
 import re
+from inspect import Parameter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from typing_extensions import is_protocol
+
 import jaxtricks
-from experiments.markup import table
+from experiments.markup import Escaped, table
 from experiments.site._edition import Edition
 
+OF_EVERY_MODULE = ("parent", "name")  # arguments of all Flax modules
 LINKS = Path(__file__).with_name("links.json")
 ORIGINS = {"jaxtricks.initializers.zeros": "jax.nn.initializers.zeros"}  # re-exported
 SPECIAL = ("__call__", "__getitem__", "__len__")
@@ -42,6 +46,18 @@ def first_sentence(thing: Any) -> str:
     return re.split(r"(?<=\.)\s+(?=[A-Z`$])", paragraph)[0]
 
 
+def signature(thing: Any) -> str:
+    """The arguments and their defaults; the types stand on the page."""
+    if not inspect.isroutine(thing) and not _is_made(thing):
+        return ""
+    bare = [
+        parameter.replace(annotation=Parameter.empty, default=_default(parameter.default))
+        for name, parameter in inspect.signature(thing).parameters.items()
+        if not (inspect.isclass(thing) and name in OF_EVERY_MODULE)
+    ]
+    return str(inspect.Signature(bare))
+
+
 def pages(edition: Edition) -> dict[str, str]:
     """`api/<room>.md` for every room."""
     del edition
@@ -69,7 +85,7 @@ def _linked(found: re.Match[str]) -> str:
 
 def _page(name: str, room: ModuleType) -> str:
     path = f"jaxtricks.{name}"
-    rows = [(f"[`{n}`][{path}.{n}]", _cell(getattr(room, n))) for n in public_names(room)]
+    rows = [(f"[`{n}`](#{path}.{n})", _cell(getattr(room, n))) for n in public_names(room)]
     entries = [_entry(f"{path}.{n}", n, getattr(room, n)) for n in public_names(room)]
     about = json.dumps(f"{path}: {first_sentence(room)}".replace("`", ""))
     head = ["---", f"description: {about}", "---", "", f"# {path}", "", inspect.getdoc(room) or ""]
@@ -79,7 +95,7 @@ def _page(name: str, room: ModuleType) -> str:
 def _cell(thing: Any) -> str:
     """The first sentence, in which no bar of a formula ends the cell."""
     sentence = first_sentence(thing)
-    return re.sub(r"\$[^$]+\$", lambda formula: formula[0].replace("|", r"\vert "), sentence)
+    return re.sub(r"\$[^$]+\$", lambda formula: formula[0].replace("|", r"\vert{}"), sentence)
 
 
 def _entry(path: str, name: str, thing: Any) -> str:
@@ -93,11 +109,24 @@ def _entry(path: str, name: str, thing: Any) -> str:
 
 def _members(kind: type) -> list[str] | bool:
     """The methods that a class itself defines and documents."""
+    fields = inspect.get_annotations(kind)
     named = [
         name
         for name, thing in vars(kind).items()
         if (not name.startswith("_") or name in SPECIAL)
+        and name not in fields  # a field whose default is a function
         and (inspect.isfunction(thing) or isinstance(thing, property))
         and thing.__doc__
     ]
     return named or False
+
+
+def _is_made(thing: Any) -> bool:
+    """Whether it is a class that the reader makes objects of: no error, no protocol."""
+    return inspect.isclass(thing) and not (issubclass(thing, Exception) or is_protocol(thing))
+
+
+def _default(value: Any) -> Any:
+    """The default, or the name of a function, whose `repr` has an address that changes."""
+    named = callable(value) and value is not Parameter.empty and hasattr(value, "__name__")
+    return Escaped(value.__name__) if named else value

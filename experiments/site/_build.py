@@ -1,5 +1,6 @@
 """Writes the pages of the site into one folder, and builds it with MkDocs."""
 
+import logging
 import os
 import posixpath
 import re
@@ -37,6 +38,7 @@ ANSWERED = {  # files without a page of their own, and the page that shows the s
 }
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")
 UNDER_A_NUMBER = re.compile(r"(?m)^   (?=\S)")  # GitHub nests by three spaces, Python-Markdown by 4
+TABLE_UNDER_A_LINE = re.compile(r"(?m)^(.*[^|\s])\n(    \|)")
 EPOCH = "1700000000"  # of a copy without Git
 
 
@@ -64,7 +66,8 @@ def adapted(text: str, source: str) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), found[0]))
         return posixpath.relpath(_page(target), here or ".")
 
-    return UNDER_A_NUMBER.sub("    ", LINK.sub(link, text))
+    nested = UNDER_A_NUMBER.sub("    ", LINK.sub(link, text))
+    return TABLE_UNDER_A_LINE.sub(r"\1\n\n\2", nested)
 
 
 def build(records: Path, folder: Path, site: Path) -> None:
@@ -73,6 +76,7 @@ def build(records: Path, folder: Path, site: Path) -> None:
     Raises:
         mkdocs.exceptions.Abort: there is a warning, for example of a link that leads nowhere.
     """
+    logging.basicConfig(format="%(levelname)s: %(message)s")
     os.environ.setdefault("SOURCE_DATE_EPOCH", _last_commit())
     write_pages(read_edition(records), folder)
     config = load_config(str(ROOT / "mkdocs.yml"), docs_dir=str(folder), site_dir=str(site))
