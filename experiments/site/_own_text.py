@@ -1,0 +1,47 @@
+"""The catalogue's own text as HTML: code in backticks, Chinese words and ids of other entries."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from experiments.markup import plain_html
+
+PAGES = {"C": "claims", "E": "errata", "F": "figures", "S": "tricks"}
+CODE = re.compile(r"`([^`]+)`")
+ENTRY = re.compile(r"\b(?:C-\d{3}|E-\d{2,3}|F-\d{3}|S-[A-Z]{3}-\d{2})\b")
+CHINESE = re.compile("[\u3400-\u9fff](?:[A-Za-z0-9]*[\u3400-\u9fff])*")
+
+
+def own_html(text: str) -> str:
+    """Text of the catalogue as HTML that may stand in a page of the site.
+
+    Example:
+        >>> own_html("`a<b` as in E-05")
+        '<code>a&lt;b</code> as in <a href="../errata/#E-05">E-05</a>'
+        >>> own_html("负梯度 (OCR)")
+        '<span lang="zh">负梯度</span> (OCR)'
+    """
+    shown = CODE.sub(r"<code>\1</code>", plain_html(text))
+    shown = ENTRY.sub(lambda found: entry_link(found[0]), shown)
+    return CHINESE.sub(lambda found: f'<span lang="zh">{found[0]}</span>', shown)
+
+
+def entry_link(entry: str) -> str:
+    """A link to a claim, an erratum, a figure or a trick."""
+    return f'<a href="../{PAGES[entry[0]]}/#{entry}">{entry}</a>'
+
+
+def card_address(script: str) -> str:
+    """The address of a script's card in the gallery, for an attribute in quotes."""
+    return f"../gallery/#{plain_html(script.split('/')[-1])}"
+
+
+def terms(rows: Iterable[tuple[str, str]]) -> str:
+    """A list of short titles, each with HTML that belongs to it; those without any are left out."""
+    shown = "".join(f"<div><dt>{title}</dt><dd>{text}</dd></div>" for title, text in rows if text)
+    return f"<dl>{shown}</dl>"
+
+
+def tally(names: Iterable[str]) -> str:
+    """How often each name occurs: "3 confirmed, 1 refuted"; the most frequent first."""
+    return ", ".join(f"{count} {name}" for name, count in Counter(names).most_common())
