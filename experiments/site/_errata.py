@@ -9,19 +9,20 @@ from experiments.engine._sentences import gate_sentence, part_sentence, sensitiv
 from experiments.engine._verdict import Verdict
 from experiments.markup import plain_html
 from experiments.site._edition import Edition
-from experiments.site._own_text import card_address, own_html, tally, terms
+from experiments.site._filter import Marks, form_html, marks_html
+from experiments.site._own_text import card_address, own_html, section, tally, terms
 
 CLASSES = {
-    "A": "changes results if taken literally",
-    "B": "clash of conventions",
-    "C": "overstated or wrong explanation",
-    "D": "misprint",
+    "A": "A: changes results if taken literally",
+    "B": "B: clash of conventions",
+    "C": "C: overstated or wrong explanation",
+    "D": "D: misprint",
 }
 PLACE = re.compile(r"(\d{3}):(\d+)")
 NOTES = ("000", "001", "002", "003", "004")
 EVERYWHERE = "In all notes"
 NOT_YET = "not yet measured"
-NO_EXPERIMENT = "a misprint, which needs no experiment"
+NO_EXPERIMENT = "a misprint, no experiment needed"
 
 INTRODUCTION = """# Errata
 
@@ -40,12 +41,33 @@ def pages(edition: Edition) -> dict[str, str]:
     groups: dict[str, list[Erratum]] = {note: [] for note in (*NOTES, EVERYWHERE)}
     for erratum in sorted(catalogue.errata().values(), key=place):
         groups[place(erratum)[0]].append(erratum)
-    parts = [INTRODUCTION, summary(edition), LEGEND]
+    parts = [INTRODUCTION, *summary(edition), LEGEND, form(edition)]
     for note, errata in groups.items():
         title = note if note == EVERYWHERE else f"Note {note}"
-        parts += [f"## {title}", *also(note, errata)]
-        parts += [entry(erratum, edition) for erratum in errata]
+        parts += [section(title, (also(note, errata), *(entry(e, edition) for e in errata)))]
     return {"errata.md": "\n\n".join(parts) + "\n"}
+
+
+def form(edition: Edition) -> str:
+    """The form that narrows the page."""
+    items = [marks(erratum, edition) for erratum in catalogue.errata().values()]
+    return form_html(items, CLASSES.values(), noun="errata")
+
+
+def marks(erratum: Erratum, edition: Edition) -> Marks:
+    """What the form finds an erratum by."""
+    return {
+        "class": (CLASSES[erratum.kind],),
+        "note": touched(erratum),
+        "outcome": (outcome(erratum, edition),),
+    }
+
+
+def outcome(erratum: Erratum, edition: Edition) -> str:
+    """The verdict's outcome, or that there is no verdict."""
+    if erratum.id in edition.verdicts:
+        return edition.verdicts[erratum.id][0].outcome
+    return unmeasured(erratum)
 
 
 def place(erratum: Erratum) -> tuple[str, int, str]:
@@ -59,44 +81,38 @@ def touched(erratum: Erratum) -> tuple[str, ...]:
     return tuple(sorted({note for note, _ in PLACE.findall(erratum.where)})) or NOTES
 
 
-def also(note: str, errata: list[Erratum]) -> list[str]:
+def also(note: str, errata: list[Erratum]) -> str:
     """Links to the errata that stand under another note and have a line of this one too."""
     others = [
         f'<a href="#{erratum.id}">{erratum.id}</a>'
         for erratum in catalogue.errata().values()
         if erratum not in errata and note in touched(erratum)
     ]
-    words = "Errata under another note that concern this one too"
-    return [f'<p class="tables-also">{words}: {", ".join(others)}.</p>'] if others else []
+    words = "Under another note, with a line of this one too"
+    return f'<p class="tables-also">{words}: {", ".join(others)}.</p>' if others else ""
 
 
-def summary(edition: Edition) -> str:
-    """How many errata there are of each class, and how many were measured, as a list."""
+def summary(edition: Edition) -> list[str]:
+    """How many errata there are of each class, and how many were measured with what outcome."""
     errata = catalogue.errata().values()
-    kinds = Counter(erratum.kind for erratum in errata)
-    classes = "; ".join(f"{kinds[kind]} {words} ({kind})" for kind, words in CLASSES.items())
-    measured = [edition.verdicts[e.id][0].outcome for e in errata if e.id in edition.verdicts]
-    rest = [unmeasured(e) for e in errata if e.id not in edition.verdicts]
-    counts = f"{len(measured)} measured ({tally(measured)})" if measured else "0 measured"
-    others = f"; {rest.count(NOT_YET)} {NOT_YET}; {rest.count(NO_EXPERIMENT)} misprints without one"
-    return f"**{len(errata)} errata:** {classes}.\n\n**Experiments:** {counts}{others}."
+    counts = Counter(erratum.kind for erratum in errata)
+    kinds = "\n".join(f"- {words}: {counts[kind]}" for kind, words in CLASSES.items())
+    outcomes = tally(outcome(erratum, edition) for erratum in errata)
+    return [f"**{len(errata)} errata**, by class:", kinds, f"**By outcome:** {outcomes}."]
 
 
 def entry(erratum: Erratum, edition: Edition) -> str:
     """One erratum, with the anchor that other pages link to."""
-    measured = edition.verdicts.get(erratum.id)
-    outcome = measured[0].outcome if measured else unmeasured(erratum)
+    measured = erratum.id in edition.verdicts
     rows = [
         ("printed", own_html(erratum.printed)),
         ("right", own_html(erratum.right)),
         ("measured" if measured else "evidence", evidence(erratum, edition)),
     ]
     return (
-        f'<article class="tables-entry" data-class="{erratum.kind}" '
-        f'data-note="{" ".join(touched(erratum))}" data-outcome="{plain_html(outcome)}">\n'
+        f'<article class="tables-entry"{marks_html(marks(erratum, edition))}>\n'
         f'<h3 id="{erratum.id}">{erratum.id} <span>{own_html(erratum.where)}</span></h3>\n'
-        f'<p class="tables-kind"><b>{erratum.kind}</b> {CLASSES[erratum.kind]}</p>\n'
-        f"{terms(rows)}\n</article>"
+        f"<p>{CLASSES[erratum.kind]}</p>\n{terms(rows)}\n</article>"
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from experiments.markup import plain_html
+from experiments.markup import link_target, plain_html
 
 PAGES = {"C": "claims", "E": "errata", "F": "figures", "S": "tricks"}
 CODE = re.compile(r"`([^`]+)`")
@@ -33,7 +33,7 @@ def entry_link(entry: str) -> str:
 
 def card_address(script: str) -> str:
     """The address of a script's card in the gallery, for an attribute in quotes."""
-    return f"../gallery/#{plain_html(script.split('/')[-1])}"
+    return f"../gallery/#{link_target(script.split('/')[-1])}"
 
 
 def terms(rows: Iterable[tuple[str, str]]) -> str:
@@ -43,5 +43,10 @@ def terms(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def tally(names: Iterable[str]) -> str:
-    """How often each name occurs: "3 confirmed, 1 refuted"; the most frequent first."""
-    return ", ".join(f"{count} {name}" for name, count in Counter(names).most_common())
+    """How often each name occurs: "confirmed 3, refuted 1"; the most frequent first."""
+    return ", ".join(f"{name} {count}" for name, count in Counter(names).most_common())
+
+
+def section(title: str, entries: Iterable[str]) -> str:
+    """A heading of the page with its entries; a filter that hides them all hides it too."""
+    return "\n".join((f"## {title}\n", "<section data-group>", *entries, "</section>"))

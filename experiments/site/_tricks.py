@@ -4,9 +4,11 @@ from experiments import catalogue
 from experiments.catalogue import System
 from experiments.markup import plain_html
 from experiments.site._edition import Edition
-from experiments.site._own_text import own_html
+from experiments.site._filter import Marks, form_html, marks_html
+from experiments.site._own_text import own_html, section
 
 UPSTREAM = ("jax", "flax", "optax")
+SOURCES = ("this library", "JAX, Flax or Optax", "none")
 INTRODUCTION = """# Tricks
 
 These are the tricks, interfaces and traps of the five lecture notes, each with the functions that
@@ -21,10 +23,11 @@ def pages(edition: Edition) -> dict[str, str]:
     groups: dict[str, list[System]] = {}
     for system in systems:
         groups.setdefault(system.group, []).append(system)
-    parts = [INTRODUCTION, summary(list(systems))]
+    form = form_html(map(marks, systems), SOURCES, noun="tricks")
+    parts = [INTRODUCTION, summary(list(systems)), form]
     for group, members in groups.items():
-        entries = "\n".join(map(entry, members))
-        parts += [f"## {group}", f'<ul class="tables-tricks">\n{entries}\n</ul>']
+        entries = ('<ul class="tables-tricks">', *map(entry, members), "</ul>")
+        parts += [section(group, entries)]
     return {"tricks.md": "\n\n".join(parts) + "\n"}
 
 
@@ -40,13 +43,22 @@ def summary(systems: list[System]) -> str:
     )
 
 
+def marks(system: System) -> Marks:
+    """What the form finds a trick by."""
+    sources = tuple(SOURCES[is_upstream(name)] for name in system.where or ())
+    return {
+        "group": (system.group,),
+        "note": tuple(dict.fromkeys(note[:3] for note in system.notes)),
+        "answer": tuple(dict.fromkeys(sources)) or SOURCES[2:],
+    }
+
+
 def entry(system: System) -> str:
     """One trick, with the anchor that other pages link to."""
     notes = f" <small>{', '.join(system.notes)}</small>" if system.notes else ""
     answers = ", ".join(map(answer, system.where or ())) or f"none: {own_html(system.reason or '')}"
-    return (
-        f'<li id="{system.id}"><b>{system.id}</b> {own_html(system.name)}{notes}<br>{answers}</li>'
-    )
+    head = f'<li id="{system.id}"{marks_html(marks(system))}><b>{system.id}</b>'
+    return f"{head} {own_html(system.name)}{notes}<br>{answers}</li>"
 
 
 def answer(name: str) -> str:
