@@ -1,4 +1,4 @@
-"""The measured edition: what all generated pages are made of, read once from a folder of records."""
+"""The measured edition: what the generated pages are made of, read from a folder of records."""
 
 from dataclasses import dataclass
 from pathlib import Path
