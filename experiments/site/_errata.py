@@ -8,9 +8,10 @@ from experiments.catalogue import Erratum
 from experiments.engine._sentences import gate_sentence, part_sentence, sensitivity_sentence
 from experiments.engine._verdict import Verdict
 from experiments.markup import plain_html
+from experiments.site._card import chip
 from experiments.site._edition import Edition
-from experiments.site._filter import Marks, form_html, marks_html
-from experiments.site._own_text import card_address, own_html, section, tally, terms
+from experiments.site._entries import card_address, form, own_html, section, tally, terms
+from experiments.site._filter import Marks, marks_html
 
 CLASSES = {
     "A": "A: changes results if taken literally",
@@ -22,7 +23,7 @@ PLACE = re.compile(r"(\d{3}):(\d+)")
 NOTES = ("000", "001", "002", "003", "004")
 EVERYWHERE = "In all notes"
 NOT_YET = "not yet measured"
-NO_EXPERIMENT = "a misprint, no experiment needed"
+NO_EXPERIMENT = "a misprint (no experiment needed)"
 
 INTRODUCTION = """# Errata
 
@@ -41,17 +42,13 @@ def pages(edition: Edition) -> dict[str, str]:
     groups: dict[str, list[Erratum]] = {note: [] for note in (*NOTES, EVERYWHERE)}
     for erratum in sorted(catalogue.errata().values(), key=place):
         groups[place(erratum)[0]].append(erratum)
-    parts = [INTRODUCTION, *summary(edition), LEGEND, form(edition)]
+    items = [marks(erratum, edition) for erratum in catalogue.errata().values()]
+    narrowing = form(items, CLASSES.values(), noun="errata")
+    parts = [INTRODUCTION, *summary(edition), LEGEND, narrowing]
     for note, errata in groups.items():
         title = note if note == EVERYWHERE else f"Note {note}"
         parts += [section(title, (also(note, errata), *(entry(e, edition) for e in errata)))]
     return {"errata.md": "\n\n".join(parts) + "\n"}
-
-
-def form(edition: Edition) -> str:
-    """The form that narrows the page."""
-    items = [marks(erratum, edition) for erratum in catalogue.errata().values()]
-    return form_html(items, CLASSES.values(), noun="errata")
 
 
 def marks(erratum: Erratum, edition: Edition) -> Marks:
@@ -134,9 +131,7 @@ def unmeasured(erratum: Erratum) -> str:
 
 def measurement(verdict: Verdict) -> str:
     """The outcome, a line a part, the controls, the scope; what was measured besides is folded."""
-    about = f"<b>{plain_html(verdict.outcome)}</b>"
-    if depends := sensitivity_sentence(verdict):
-        about += f", {plain_html(depends)}"
+    about = f"{chip(verdict.outcome)} {plain_html(sensitivity_sentence(verdict))}"
     lines = [*map(part_sentence, verdict.parts), *map(gate_sentence, verdict.gates)]
     lines += [] if verdict.parts else verdict.beside
     lines += [verdict.reason] if verdict.reason else []

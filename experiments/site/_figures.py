@@ -6,9 +6,9 @@ from experiments import catalogue
 from experiments.catalogue import Figure
 from experiments.markup import link_target, plain_html
 from experiments.site._edition import Edition, Record
-from experiments.site._filter import Marks, form_html, marks_html
+from experiments.site._entries import card_address, form, own_html, section, tally, terms
+from experiments.site._filter import Marks, marks_html
 from experiments.site._images import FOLDER, WIDTHS, picture_of
-from experiments.site._own_text import card_address, own_html, section, tally, terms
 
 INTRODUCTION = """# Figures
 
@@ -16,8 +16,6 @@ The five lecture notes show these pictures, and the experiments draw them again 
 own instead of copying them. Beside each picture stands what must hold for it to say what the old
 one said, and the data and the machine that it was drawn with; the picture leads to its card in the
 gallery."""
-
-
 DRAWN, NOT_YET = "drawn", "not yet drawn"
 
 
@@ -32,8 +30,12 @@ def pages(edition: Edition) -> dict[str, str]:
     ]
     missing = [missing_entry(figure) for figure in figures if figure.id not in owners]
     states = {figure: DRAWN if figure.id in owners else NOT_YET for figure in figures}
-    form = form_html((marks(*item) for item in states.items()), noun="figures")
-    parts = [INTRODUCTION, f"**{len(figures)} figures:** {tally(states.values())}.", form]
+    narrowing = form((marks(*item) for item in states.items()), noun="figures")
+    parts = [
+        INTRODUCTION,
+        f"**{len(figures)} figures:** {tally(states.values())}.",
+        narrowing,
+    ]
     for title, entries in {"Drawn": drawn, "Not yet drawn": missing}.items():
         parts += [section(title, entries)] if entries else []
     return {"figures.md": "\n\n".join(parts) + "\n"}

@@ -33,8 +33,9 @@ def form_html(items: Iterable[Marks], order: Iterable[str] = (), *, noun: str) -
             f'<option value="{plain_html(value)}">{plain_html(value)} ({counts[value]})</option>'
             for value in values
         )
+        label = LABELS.get(name, name.capitalize())
         controls += (
-            f'<label>{LABELS[name]} <select name="{name}"><option value="">all</option>'
+            f'<label>{label} <select name="{name}"><option value="">all</option>'
             f"{options}</select></label>"
         )
     return (

@@ -4,8 +4,8 @@ from experiments import catalogue
 from experiments.catalogue import System
 from experiments.markup import plain_html
 from experiments.site._edition import Edition
-from experiments.site._filter import Marks, form_html, marks_html
-from experiments.site._own_text import own_html, section
+from experiments.site._entries import form, own_html, section
+from experiments.site._filter import Marks, marks_html
 
 UPSTREAM = ("jax", "flax", "optax")
 SOURCES = ("this library", "JAX, Flax or Optax", "none")
@@ -23,8 +23,8 @@ def pages(edition: Edition) -> dict[str, str]:
     groups: dict[str, list[System]] = {}
     for system in systems:
         groups.setdefault(system.group, []).append(system)
-    form = form_html(map(marks, systems), SOURCES, noun="tricks")
-    parts = [INTRODUCTION, summary(list(systems)), form]
+    narrowing = form(map(marks, systems), SOURCES, noun="tricks")
+    parts = [INTRODUCTION, summary(list(systems)), narrowing]
     for group, members in groups.items():
         entries = ('<ul class="tables-tricks">', *map(entry, members), "</ul>")
         parts += [section(group, entries)]
@@ -47,7 +47,7 @@ def marks(system: System) -> Marks:
     """What the form finds a trick by."""
     sources = tuple(SOURCES[is_upstream(name)] for name in system.where or ())
     return {
-        "group": (system.group,),
+        "topic": (system.group,),
         "note": tuple(dict.fromkeys(note[:3] for note in system.notes)),
         "answer": tuple(dict.fromkeys(sources)) or SOURCES[2:],
     }

@@ -1,10 +1,11 @@
-"""The catalogue's own text as HTML: code in backticks, Chinese words and ids of other entries."""
+"""What the pages of the errata, figures and tricks are put together from."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable
 
 from experiments.markup import link_target, plain_html
+from experiments.site._filter import Marks, form_html
 
 PAGES = {"C": "claims", "E": "errata", "F": "figures", "S": "tricks"}
 CODE = re.compile(r"`([^`]+)`")
@@ -47,6 +48,13 @@ def tally(names: Iterable[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in Counter(names).most_common())
 
 
+def form(items: Iterable[Marks], order: Iterable[str] = (), *, noun: str) -> str:
+    """The form that narrows the page, apart from its entries, which Markdown's headings divide."""
+    return f'<div class="edition">{form_html(items, order, noun=noun)}</div>'
+
+
 def section(title: str, entries: Iterable[str]) -> str:
     """A heading of the page with its entries; a filter that hides them all hides it too."""
-    return "\n".join((f"## {title}\n", "<section data-group>", *entries, "</section>"))
+    return "\n".join(
+        (f"## {title}\n", '<section class="edition" data-group>', *entries, "</section>")
+    )
