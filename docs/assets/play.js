@@ -11,7 +11,7 @@
       gradient: (x, y) => [-2 * (1 - x) - 80 * x * (3 * y - x * x), 120 * (3 * y - x * x)],
       view: [-2, 2, -0.3, 1.1],
       optimum: [1, 1 / 3],
-      usual: { x: -1.21, y: 0.85, rate: 0.0028, adaptive: 0.05 },
+      usual: { x: -1.21, y: 0.85, rate: 0.001, adaptive: 0.05 },
     },
     beale: {
       loss: (x, y) => bealeTerms(x, y).reduce((sum, term) => sum + term * term, 0),
@@ -172,7 +172,7 @@
     const [left, right, low, high] = SURFACES[state.surface].view;
     const bounds = { x: [left, right], y: [low, high] };
     for (const [name, { least, most }] of Object.entries(SETTINGS)) {
-      const value = Number(given.get(name) ?? NaN);
+      const value = Number.parseFloat(given.get(name));
       const [lowest, highest] = bounds[name] ?? [least, most];
       if (Number.isFinite(value)) state[name] = Math.min(highest, Math.max(lowest, value));
     }
@@ -186,7 +186,12 @@
     return "#" + new URLSearchParams(off.length ? { ...rest, off: off.join(",") } : rest);
   }
 
-  const number = (value) => String(Number(value.toPrecision(3))).replaceAll("-", "\u2212");
+  function number(value) {
+    const size = Math.abs(value);
+    const plainly = size === 0 || (size >= 1e-3 && size < 1e5);
+    const text = plainly ? String(Number(value.toPrecision(3))) : value.toExponential(2);
+    return text.replaceAll("-", "\u2212");
+  }
 
   function verdict(path, surface) {
     if (path.diverges === null) return number(path.loss) + (path.inside ? "" : ", outside");
@@ -224,7 +229,7 @@
   /* Levels half a power of ten apart; of the saddle, whose loss has both signs, on both sides. */
   function level(surface, x, y) {
     const loss = SURFACES[surface].loss(x, y);
-    if (SURFACES[surface].optimum) return 2 * Math.log10(Math.max(loss, 1e-3));
+    if (SURFACES[surface].optimum) return 2 * Math.log10(Math.max(loss, 0.01));
     return 2 * Math.sign(loss) * Math.log10(1 + Math.abs(loss) / 0.02);
   }
 
