@@ -1,4 +1,4 @@
-"""The script of the page "Play": its paths are those of the library, its looks those of the figures.
+"""The script of the page "Play": paths as of the library, looks as in the figures.
 
 Node runs the script itself; where there is no Node the tests are skipped.
 """
