@@ -275,6 +275,7 @@ SCALED = {"adagrad", "rmsprop", "adam"}
     ],
 )
 def test_an_arrow_key_on_a_slider_moves_the_paths_that_it_concerns(play, slider, moved):
+    play.locator("#play-surface").select_option("beale")
     before, picture = losses(play), drawn(play)
     play.locator(f"#play-{slider}").focus()
     for _ in range(2):
