@@ -1,23 +1,29 @@
-"""Runs the experiments, judges the claims and draws the figures.
+"""Runs the experiments, judges the lectures' claims by them, and draws the figures.
+
+Pictures, records and a ledger of the verdicts are written into a folder, ./figures if none is
+named. Without --only, the scripts that take seconds are run.
 
 Examples:
-    python -m experiments                         all default figures into ./figures
+    python -m experiments                         all quick scripts, into ./figures
     python -m experiments --tier 2                and those that take up to ten minutes each
     python -m experiments --tier 3                and the long studies, which go on after a kill
-    python -m experiments --list                  what there is
+    python -m experiments --list                  what there is, and what was found
+    python -m experiments --list --only momentum  the same of one topic
     python -m experiments --only C-013 --only F-038
     python -m experiments --full --out paper_figs
     python -m experiments --reseed 1 --only C-008 which verdicts do other seeds change?
+    python -m experiments --only C-023 --json     the verdicts for another program
 """
 
 import argparse
+import json
 import os
 import sys
 import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 QUICK_COMPILATION = "--xla_backend_optimization_level=0"  # of programs that run once, and briefly
 if version("jaxlib").startswith("0.10."):  # its older emitters, 2.5 times as fast to compile
     QUICK_COMPILATION += (
@@ -33,16 +39,22 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--list", action="store_true", help="list the scripts and what they own")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME|ID", help="topic, question or C-013"
+        "--list", action="store_true", help="list the scripts, what they own and what was found"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME|ID",
+        help="a topic, a question, or the id of a claim, erratum or figure; may be repeated",
     )
     parser.add_argument(
         "--tier",
         type=int,
         choices=(1, 2, 3),
-        default=1,
-        help="2: also scripts of up to ten minutes; 3: also long studies, of hours",
+        help="1, the default without --only: scripts that take seconds; 2: also scripts of up to "
+        "ten minutes; 3: also long studies, of hours",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
@@ -50,12 +62,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         dest="preset",
         action="store_const",
         const="smoke",
-        help="seconds, too small to judge",
+        help="runs of seconds, too small to judge",
     )
-    size.add_argument("--full", dest="preset", action="store_const", const="full", help="longest")
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder (./figures)")
+    size.add_argument(
+        "--full", dest="preset", action="store_const", const="full", help="the longest runs"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("figures"), help="the folder for all files (./figures)"
+    )
     way = parser.add_mutually_exclusive_group()
-    way.add_argument("--redraw", action="store_true", help="draw from the JSON, do not run")
+    way.add_argument("--redraw", action="store_true", help="draw from the records, do not run")
     way.add_argument(
         "--reseed",
         type=int,
@@ -66,34 +82,72 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--force", action="store_true", help="replace larger runs, and files of others"
     )
     parser.add_argument("--jobs", type=int, help="scripts at a time (one for each CPU core)")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON document, for other programs; progress goes to stderr",
+    )
     parser.set_defaults(preset="default")
     options = parser.parse_args(arguments)
     if options.jobs is not None and options.jobs < 1:
         parser.error(f"--jobs must be at least 1, got {options.jobs}")
     if options.reseed is not None and not 1 <= options.reseed <= 9:
         parser.error(f"--reseed must be from 1 to 9, got {options.reseed}")
+    if options.json and options.reseed is not None:
+        parser.error("--json cannot be combined with --reseed")
     return options
 
 
-def show_list(scripts) -> None:
-    for script in scripts:
-        print(f"{script.name:60} {', '.join(script.subjects)}\n    {script.question}")
+def prepare_jax(options) -> None:
+    """What was compiled is kept for the next run; smoke runs are compiled quickly."""
+    if "jax" in sys.modules:
+        return
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jaxtricks" / "compiled"))
+    if options.preset == "smoke":
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_COMPILATION}"
 
 
-def run_all(scripts, options) -> tuple[list[Path], list[str]]:
+def of_tier(scripts, options):
+    """Those of the tier that was asked for; without one, what was not named must be quick."""
+    everything = options.list or options.only or options.redraw or options.preset == "smoke"
+    tier = options.tier or (3 if everything else 1)
+    return [script for script in scripts if script.tier <= tier]
+
+
+def show_list(scripts, options) -> None:
+    """Prints the list with the committed verdicts, for people or for programs."""
+    from experiments.engine._freeze import COMMITTED
+    from experiments.engine._terminal import list_document, list_lines
+
+    if options.json:
+        print(json.dumps({"scripts": list_document(scripts, COMMITTED)}, indent=1))
+    else:
+        print("\n".join(list_lines(scripts, COMMITTED)))
+
+
+def run_all(scripts, options):
     """Runs the scripts, printing a line when one has ended; a failure does not stop the others."""
     from experiments.engine._attempts import Task, attempts
+    from experiments.engine._freeze import COMMITTED
+    from experiments.engine._terminal import Progress, recorded
 
     task = Task(options.preset, options.out, options.force, options.redraw)
-    pictures, failures = [], []
-    print(f"{len(scripts)} scripts ...", flush=True)
-    for number, (script, tried) in enumerate(attempts(scripts, task, jobs(options)), start=1):
-        print(f"[{number:2}/{len(scripts)}] {script.name} {tried.line}", flush=True)
-        if tried.picture:
-            pictures.append(tried.picture)
-        if tried.failed:
-            failures.append(script.name)
-    return pictures, failures
+    records = {script.name: recorded(script, COMMITTED) for script in scripts}
+    seconds = {name: record["wall_seconds"] for name, record in records.items() if record}
+    if options.redraw:  # it takes as long for each
+        seconds = dict.fromkeys(records, 1.0)
+    stream = sys.stderr if options.json else sys.stdout
+    progress = Progress(scripts, seconds, jobs(options), stream)
+    done = []
+    try:
+        progress.start()
+        for script, tried in attempts(scripts, task, progress.jobs):
+            done.append((script, tried))
+            progress.tell(script, tried)
+    finally:
+        progress.end()
+    return done
 
 
 def jobs(options) -> int:
@@ -105,23 +159,23 @@ def jobs(options) -> int:
     return os.cpu_count() or 1 if jax.default_backend() == "cpu" else 1
 
 
-def report(scripts, out: Path) -> None:
-    """Prints the verdicts of the scripts that have a record in `out`; in full: the ledger."""
-    from experiments.engine._freeze import record_path
-    from experiments.engine._results import read_record, read_verdict
-    from experiments.engine._sentences import finding
-    from experiments.markup import printable
+def report(done, options) -> None:
+    """Prints the verdicts of the scripts that were run and their tally; in full: the ledger."""
+    from experiments.engine._terminal import (
+        run_document,
+        tally,
+        tally_line,
+        verdict_table,
+        verdicts_of,
+    )
 
-    print()
-    for script in scripts:
-        path = record_path(script, out)
-        try:
-            record = read_record(path) if path.exists() else {"verdicts": [], "preset": ""}
-        except ValueError:  # the ledger has said so
-            continue
-        small = " (smoke run, too small to judge by)" if record["preset"] == "smoke" else ""
-        for verdict in map(read_verdict, record["verdicts"]):
-            print(textwrap.shorten(printable(finding(verdict)), 200, placeholder=" ...") + small)
+    if options.json:
+        print(json.dumps({"preset": options.preset, **run_document(done, options.out)}, indent=1))
+        return
+    verdicts = list(verdicts_of(done, options.out))
+    failed = sum(tried.failed for _, tried in done)
+    print(f"\n{verdict_table(verdicts, sys.stdout)}\n\n{tally_line(tally(verdicts), failed)}")
+    print(f"ledger: {options.out / 'README.md'}   gallery: {options.out / 'index.html'}")
 
 
 def list_flips(scripts, options) -> int:
@@ -161,39 +215,40 @@ def list_flips(scripts, options) -> int:
 def main(arguments: list[str]) -> int:
     """Returns the exit code: 0, 1 after a failure, 130 after Ctrl-C."""
     options = parse(arguments)
-    if "jax" not in sys.modules:  # what was compiled is kept for the next run
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jaxtricks" / "compiled"))
-    if options.preset == "smoke" and "jax" not in sys.modules:
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_COMPILATION}"
+    prepare_jax(options)
     from experiments.engine._script import find_scripts
 
     try:
         scripts = find_scripts(tuple(options.only))
     except ValueError as error:
         print(error, file=sys.stderr)
-        return FAILED
+        return WRONG_USE
     broken = [script for script in scripts if script.broken]
     for script in broken:
         print(f"{script.name} FAILED: {script.broken}", file=sys.stderr)
-    scripts = [script for script in scripts if not script.broken]
+    scripts = of_tier([script for script in scripts if not script.broken], options)
+    if not (scripts or broken):
+        print(f"none of these scripts is of tier {options.tier} or below", file=sys.stderr)
+        return WRONG_USE
     if options.list:
-        show_list(scripts)
+        show_list(scripts, options)
         return FAILED if broken else 0
-    if not options.only and not options.redraw and options.preset != "smoke":
-        scripts = [script for script in scripts if script.tier <= options.tier]
     if options.reseed is not None:
         return list_flips(scripts, options)
+    return run_and_report(scripts, broken, options)
+
+
+def run_and_report(scripts, broken, options) -> int:
+    from experiments.engine._attempts import Attempt
     from experiments.engine._freeze import record_path
     from experiments.engine._ledger import write_ledger
     from experiments.engine._run import prepare_folder
 
     if options.redraw and not options.only:
         scripts = [script for script in scripts if record_path(script, options.out).exists()]
-
     try:
         prepare_folder(options.out)
-        pictures, failures = run_all(scripts, options)
+        done = run_all(scripts, options)
         write_ledger(options.out)
     except BrokenPipeError:
         raise
@@ -205,15 +260,17 @@ def main(arguments: list[str]) -> int:
             write_ledger(options.out)
         print(f"\ninterrupted: {options.out} keeps every finished experiment", file=sys.stderr)
         return INTERRUPTED
-    report(scripts, options.out)
-    print("\n" + "\n".join(map(str, pictures)))
-    print(f"\nledger: {options.out / 'README.md'}   gallery: {options.out / 'index.html'}")
+    done += [(script, Attempt(None, f"FAILED: {script.broken}", failed=True)) for script in broken]
+    report(done, options)
+    failures = [script.name for script, tried in done if tried.failed]
     if failures:
         print(f"failed: {', '.join(failures)}", file=sys.stderr)
-    return FAILED if failures or broken else 0
+    return FAILED if failures else 0
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):  # a terminal without ✓ and δ shows "?" instead
+        stream.reconfigure(errors="replace")  # type: ignore
     try:
         sys.exit(main(sys.argv[1:]))
     except BrokenPipeError:  # `| head` has seen enough

@@ -26,11 +26,13 @@ class Task(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """What came of it: a picture or none, a line to print, and whether it failed."""
+    """What came of it: a picture or none, a line to print, whether it failed, and the seconds that
+    it took if it was done."""
 
     picture: Path | None
     line: str
     failed: bool = False
+    seconds: float | None = None
 
 
 def attempts(scripts: list[Script], task: Task, jobs: int) -> Iterator[tuple[Script, Attempt]]:
@@ -54,7 +56,8 @@ def attempt(script: Script, task: Task) -> Attempt:
             picture = redraw_script(script, task.out, force=task.force)
         else:
             picture = run_script(script, task.preset, task.out, force=task.force)
-        return Attempt(picture, f"{time.perf_counter() - start:.1f} s")
+        seconds = round(time.perf_counter() - start, 2)
+        return Attempt(picture, f"{seconds:.1f} s", seconds=seconds)
     except ReplacementRefused as kept:
         return Attempt(None, f"kept: {kept}")
     except Exception as error:

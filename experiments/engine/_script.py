@@ -1,6 +1,7 @@
 """Finding the experiment scripts and reading what they expose."""
 
 import dataclasses
+import difflib
 import hashlib
 import importlib
 import inspect
@@ -150,6 +151,20 @@ def find_scripts(only: tuple[str, ...] = ()) -> list[Script]:
         if not fitting:
             known = {*catalogue.claims(), *catalogue.errata(), *catalogue.figures()}
             why = "no experiment yet for" if wanted in known else "no experiment fits"
-            raise ValueError(f"{why} {wanted!r}; --list shows them all.")
+            meant = "" if wanted in known else near_misses(wanted, [*names, *sorted(known)])
+            raise ValueError(f"{why} {wanted!r}; {meant}--list shows them all.")
         chosen += [script for script in fitting if script not in chosen]
     return chosen
+
+
+def near_misses(wanted: str, known: list[str]) -> str:
+    """Asks whether a topic, a question or an id like the one wanted was meant; empty if none is."""
+    number = re.fullmatch(r"([CEF])-?(\d{1,3})", wanted.upper())
+    padded = f"{number[1]}-{int(number[2]):0{2 if number[1] == 'E' else 3}}" if number else ""
+    if padded in known:
+        return f"did you mean {padded!r}? "
+    split = [(name,) if "/" in wanted else name.split("/") for name in known]
+    words = list(dict.fromkeys(word for parts in split for word in parts))
+    meant = difflib.get_close_matches(wanted, words)
+    meant += [word for word in words if wanted in word and word not in meant][: 3 - len(meant)]
+    return f"did you mean {' or '.join(map(repr, meant))}? " if meant else ""

@@ -451,7 +451,7 @@ def test_redrawing_takes_the_records_there_are(capsys, tmp_path):
     (script,) = find_scripts(("what_is_the_velocity",))
     run_script(script, "smoke", tmp_path)
     assert command_line.main(["--redraw", "--jobs", "1", "--out", str(tmp_path)]) == 0
-    assert "1 scripts ..." in capsys.readouterr().out
+    assert "1 script ..." in capsys.readouterr().out
 
 
 def test_ledger_of_nothing():
@@ -479,7 +479,7 @@ def test_a_readme_that_is_no_ledger_is_not_overwritten(capsys, tmp_path):
 
 
 def test_unknown_name_is_an_error_with_a_message(capsys):
-    assert command_line.main(["--only", "nonsense"]) == 1
+    assert command_line.main(["--only", "nonsense"]) == 2
     assert "no experiment fits 'nonsense'" in capsys.readouterr().err
 
 
