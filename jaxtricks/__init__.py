@@ -15,4 +15,4 @@ from jaxtricks import surfaces as surfaces
 from jaxtricks import training as training
 from jaxtricks import tuning as tuning
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -10,6 +10,8 @@ from typing import Any
 from scipy import stats
 
 from experiments import catalogue
+from experiments.engine._freeze import COMMITTED
+from experiments.engine._headlines import write_headlines
 from experiments.engine._results import read_record, read_verdict
 from experiments.engine._sentences import p_value, sensitivity_sentence, verdict_lines
 from experiments.engine._verdict import Verdict, follows
@@ -55,10 +57,15 @@ def read_folder(out: Path) -> list[dict[str, Any]]:
 
 
 def write_ledger(out: Path) -> None:
-    """Writes `README.md` (claims, errata, figures) and `index.html` (the gallery) into `out`."""
+    """Writes `README.md` (claims, errata, figures) and `index.html` (the gallery) into `out`.
+
+    With the committed records it also writes the findings of the project's own README.
+    """
     records = read_folder(out)
     write_atomically(out / "README.md", ledger(records).encode())
     write_atomically(out / "index.html", gallery(records).encode())
+    if out.resolve() == COMMITTED:
+        write_headlines(by_subject(records), COMMITTED.parent / "README.md", COMMITTED.name)
 
 
 PREFACE = """# Ledger
@@ -83,11 +90,7 @@ Verdicts = dict[str, tuple[Verdict, dict[str, Any]]]
 
 def ledger(records: list[dict[str, Any]]) -> str:
     """The ledger in Markdown: every claim and erratum, judged or not, and where each trick is."""
-    verdicts = {
-        verdict.subject: (verdict, record)
-        for record in records
-        for verdict in map(read_verdict, record["verdicts"])
-    }
+    verdicts = by_subject(records)
     sections = {
         "Claims": _claims(verdicts),
         "Errata that change results, and clashing conventions (classes A and B)": _errata(verdicts),
@@ -104,6 +107,15 @@ def ledger(records: list[dict[str, Any]]) -> str:
     for title, lines in sections.items():
         parts += ["", f"## {title}", "", *lines]
     return "\n".join(parts) + "\n"
+
+
+def by_subject(records: list[dict[str, Any]]) -> Verdicts:
+    """Every verdict by the claim, erratum or result that it is of, with its record."""
+    return {
+        verdict.subject: (verdict, record)
+        for record in records
+        for verdict in map(read_verdict, record["verdicts"])
+    }
 
 
 def false_discovery(verdicts: Iterable[Verdict]) -> dict[str, float]:

@@ -11,12 +11,38 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 CHECKS = {
+    "compose_with_optax": lambda names: [
+        names["reached"] < 1e-4,
+        not names["updates"]["kernel"].any() and names["updates"]["bias"].any(),
+        names["steps"][:2] == [0, 0] and names["steps"][2] > 0,
+    ],
+    "devices": lambda names: [
+        names["gap"] < 1e-3,
+        len(names["sharding"].device_set) == len(jax.devices()) > 1,
+        names["metrics"]["loss"] < np.log(10),
+    ],
+    "look_inside": lambda names: [
+        names["small"]["Dense_7"] < 1e-6 < 0.1 < names["xavier"]["Dense_7"],
+        len(names["sizes"]) == 9 and all(size > 0 for size in names["sizes"].values()),
+        0 < names["dead"].sum() <= 50,
+        names["eigenvalues"][-1] > 0 and names["plane"].shape == (5, 5),
+        np.isclose(names["plane"][2, 2], names["loss"](names["params"]), rtol=1e-5),
+    ],
+    "port_a_recipe": lambda names: [
+        names["accuracy"] > 0.85,
+        names["constant"] < 1e-6 and names["apart"] > 1e-3,
+    ],
     "regularisation": lambda names: [
         names["longest"] <= 3.0001,
         names["right"].mean() > 0.8 and names["accuracy"] > 0.8,
         names["doubt"][~names["right"]].mean() > names["doubt"][names["right"]].mean(),
         names["losses"].shape == (3,),
         names["frozen"].epochs == names["pooled"].epochs == 10,
+    ],
+    "sweeps": lambda names: [
+        names["losses"].shape == (2, 64) and names["finite"].min() < 0.1,
+        names["accuracies"].shape == (6,) and names["accuracies"][names["best"]] > 0.6,
+        names["settings"]["rate"][names["best"]] == np.float32(1e-2),
     ],
     "training": lambda names: [
         names["accuracy"] > 0.8,

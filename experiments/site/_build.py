@@ -1,0 +1,103 @@
+"""Writes the pages of the site into one folder, and builds it with MkDocs."""
+
+import logging
+import os
+import posixpath
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from mkdocs.commands.build import build as build_pages
+from mkdocs.config import load_config
+
+from experiments.site import (
+    _api,
+    _claims,
+    _conventions,
+    _errata,
+    _figures,
+    _gallery,
+    _index,
+    _landing,
+    _tricks,
+)
+from experiments.site._edition import Edition, read_edition
+
+ROOT = Path(__file__).parents[2]
+PAGES = (_landing, _gallery, _claims, _errata, _figures, _tricks, _conventions, _api, _index)
+MOVED = {  # documents that stand elsewhere in the repository
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "paper_figs/performance.md": "performance.md",
+}
+ANSWERED = {  # files without a page of their own, and the page that shows the same
+    "README.md": "index.md",
+    "paper_figs/README.md": "claims.md",
+    "paper_figs/index.html": "gallery.md",
+}
+LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")
+UNDER_A_NUMBER = re.compile(r"(?m)^   (?=\S)")  # GitHub nests by three spaces, Python-Markdown by 4
+TABLE_UNDER_A_LINE = re.compile(r"(?m)^(.*[^|\s])\n(    \|)")
+EPOCH = "1700000000"  # of a copy without Git
+
+
+def write_pages(edition: Edition, folder: Path) -> None:
+    """Writes everything that MkDocs reads: `docs/`, the moved documents, the generated pages."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "docs", folder)
+    sources = {path: path.removeprefix("docs/") for path in _documents()} | MOVED
+    pages: dict[str, str | bytes] = {
+        page: adapted((ROOT / source).read_text(), source) for source, page in sources.items()
+    }
+    for module in PAGES:
+        pages |= module.pages(edition)
+    for name, content in pages.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def adapted(text: str, source: str) -> str:
+    """A Markdown document of the repository with the links that its place on the site needs."""
+    here = posixpath.dirname(_page(source))
+
+    def link(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), found[0]))
+        return posixpath.relpath(_page(target), here or ".")
+
+    nested = UNDER_A_NUMBER.sub("    ", LINK.sub(link, text))
+    return TABLE_UNDER_A_LINE.sub(r"\1\n\n\2", nested)
+
+
+def build(records: Path, folder: Path, site: Path) -> None:
+    """Builds the site from a folder of records; `folder` takes what MkDocs reads.
+
+    Raises:
+        mkdocs.exceptions.Abort: there is a warning, for example of a link that leads nowhere.
+    """
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    os.environ.setdefault("SOURCE_DATE_EPOCH", _last_commit())
+    write_pages(read_edition(records), folder)
+    config = load_config(str(ROOT / "mkdocs.yml"), docs_dir=str(folder), site_dir=str(site))
+    config.plugins.on_startup(command="build", dirty=False)
+    build_pages(config)
+    _api.link_frameworks(site)
+
+
+def _documents() -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def _page(source: str) -> str:
+    """The page of a file of the repository."""
+    return (MOVED | ANSWERED).get(source, source.removeprefix("docs/"))
+
+
+def _last_commit() -> str:
+    """The seconds that the pages are dated with, so that the same sources give the same bytes."""
+    command = ("git", "log", "-1", "--format=%ct")
+    try:
+        return subprocess.check_output(command, cwd=ROOT, text=True).strip() or EPOCH
+    except (OSError, subprocess.CalledProcessError):
+        return EPOCH
