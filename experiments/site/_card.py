@@ -37,7 +37,7 @@ QUANTIFIERS = {
     "U": "what holds usually",
     "C": "a comparison",
     "E": "what may be",
-    "T": "not testable",
+    "T": "what cannot be tested",
 }
 CONTROLS = {
     "pos": "a planted case whose answer is known",
@@ -120,9 +120,10 @@ def folded_html(subject: str, edition: Edition) -> str:
         inside = _parts_html(verdict.parts) + _list_html(lines) + inside
     if not inside:
         return ""
+    summary = f"{' and '.join(told).capitalize()} of {plain_html(subject)}"
     return (
-        f'<details class="edition-fold" data-search-exclude><summary>{" and ".join(told).capitalize()} '
-        f"of {plain_html(subject)}</summary>{inside}</details>"
+        '<details class="edition-fold" data-search-exclude>'
+        f"<summary>{summary}</summary>{inside}</details>"
     )
 
 
@@ -132,12 +133,12 @@ def protocol_html(claim: str) -> str:
         return ""
     row = catalogue.protocol()[claim]
     fields = {
-        "The sentence is": QUANTIFIERS[row.quantifier] + ", judged anew" * row.anew,
+        "The sentence states": QUANTIFIERS[row.quantifier] + ", judged anew" * row.anew,
         "Parts": row.parts,
         "Metric": row.metric,
         "δ": row.effect,
         "Controls": row.gate,
-        "n": row.n,
+        "n": "nothing is random" if row.n == "det" else row.n,
     }
     items = (f"<dt>{name}</dt><dd>{own_text(text)}</dd>" for name, text in fields.items())
     return f'<dl class="edition-protocol">{"".join(items)}</dl>'
