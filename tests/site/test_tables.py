@@ -55,9 +55,9 @@ class Reader(html.parser.HTMLParser):
         self.tags, self.ids, self.links, self.words = [], [], [], []
         self.feed(page)
 
-    def handle_starttag(self, tag, attributes):
-        told = dict(attributes)
-        self.tags.append((tag, tuple(sorted(name for name, _ in attributes))))
+    def handle_starttag(self, tag, attrs):
+        told = dict(attrs)
+        self.tags.append((tag, tuple(sorted(name for name, _ in attrs))))
         self.ids += [told["id"]] if "id" in told else []
         self.links += [told["href"]] if "href" in told else []
 
