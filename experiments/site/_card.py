@@ -4,6 +4,7 @@ Every string of a record goes through `plain_html`, and so does the catalogue's 
 """
 
 import re
+import textwrap
 from collections.abc import Iterable
 
 from experiments import catalogue
@@ -31,13 +32,14 @@ SIGNS = {
     ANEW: "↻",
     NOT_YET: "…",
 }
+LONGEST = 300  # characters of a finding
 VOID = "measured before the protocol was fixed: what was measured is no verdict"
 QUANTIFIERS = {
     "A": "what holds always",
     "U": "what holds usually",
     "C": "a comparison",
     "E": "what may be",
-    "T": "not testable",
+    "T": "what cannot be tested",
 }
 CONTROLS = {
     "pos": "a planted case whose answer is known",
@@ -87,14 +89,14 @@ def told_html(subject: str) -> str:
         return own_text(catalogue.claims()[subject].text)
     if subject in catalogue.errata():
         erratum = catalogue.errata()[subject]
-        return f"{own_text(erratum.printed)} — right: {own_text(erratum.right)}"
+        return f"{own_text(erratum.printed)}; right: {own_text(erratum.right)}"
     return plain_html(subject)
 
 
 def finding_html(subject: str, edition: Edition) -> str:
-    """Chip and finding, in one paragraph."""
+    """Chip and finding, in one paragraph; of a long finding the rest is among the numbers."""
     words = found(edition.verdicts[subject][0]) if subject in edition.verdicts else ""
-    return f"<p>{chip(outcome_of(subject, edition))} {plain_html(words)}</p>"
+    return f"<p>{chip(outcome_of(subject, edition))} {plain_html(shorten(words, LONGEST))}</p>"
 
 
 def says_html(claim: str) -> str:
@@ -120,9 +122,10 @@ def folded_html(subject: str, edition: Edition) -> str:
         inside = _parts_html(verdict.parts) + _list_html(lines) + inside
     if not inside:
         return ""
+    summary = f"{' and '.join(told).capitalize()} of {plain_html(subject)}"
     return (
-        f'<details class="edition-fold" data-search-exclude><summary>{" and ".join(told).capitalize()} '
-        f"of {plain_html(subject)}</summary>{inside}</details>"
+        '<details class="edition-fold" data-search-exclude>'
+        f"<summary>{summary}</summary>{inside}</details>"
     )
 
 
@@ -132,12 +135,12 @@ def protocol_html(claim: str) -> str:
         return ""
     row = catalogue.protocol()[claim]
     fields = {
-        "The sentence is": QUANTIFIERS[row.quantifier] + ", judged anew" * row.anew,
+        "The sentence states": QUANTIFIERS[row.quantifier] + ", judged anew" * row.anew,
         "Parts": row.parts,
         "Metric": row.metric,
         "δ": row.effect,
         "Controls": row.gate,
-        "n": row.n,
+        "n": "nothing is random" if row.n == "det" else row.n,
     }
     items = (f"<dt>{name}</dt><dd>{own_text(text)}</dd>" for name, text in fields.items())
     return f'<dl class="edition-protocol">{"".join(items)}</dl>'
@@ -163,15 +166,20 @@ def picture_html(picture: Picture, alternative: str, root: str = "../") -> str:
 
 
 def alternative_text(record: Record, verdicts: Iterable[Verdict]) -> str:
-    """What is seen, in plain text: the figures of the notes, else the panels' subjects."""
-    figures = [catalogue.figures()[id] for id in record["figures"] if id in catalogue.figures()]
+    """What the picture says, in plain text: question, panels, figure of the notes, finding."""
     verdicts = tuple(verdicts)
+    figures = [catalogue.figures()[id] for id in record["figures"] if id in catalogue.figures()]
     panels = {part.panel: part.text for verdict in verdicts for part in verdict.parts if part.panel}
-    shown = [figure.shows for figure in figures]
-    shown = shown or [f"panel {panel}, {text[:120]}" for panel, text in sorted(panels.items())[:2]]
-    sentences = [record["question"], f"Shown: {'; '.join(shown)}." if shown else ""]
-    sentences += [f"{v.subject} {v.outcome}: {found(v)}." for v in verdicts[:1]]
+    sentences = [record["question"]]
+    sentences += [f"Panel {key}: {shorten(text, 100)}." for key, text in sorted(panels.items())[:3]]
+    sentences += [f"Drawn after the notes' {figure.id}: {figure.shows}." for figure in figures[:1]]
+    sentences += [f"{v.subject} {v.outcome}: {shorten(found(v), 200)}." for v in verdicts[:1]]
     return " ".join(filter(None, sentences)) or "The picture of a measurement."
+
+
+def shorten(text: str, longest: int) -> str:
+    """The text's first words, as many as fit."""
+    return textwrap.shorten(text, longest, placeholder=" …")
 
 
 def _significance(verdict: Verdict, edition: Edition) -> list[str]:

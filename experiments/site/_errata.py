@@ -138,7 +138,8 @@ def measurement(verdict: Verdict) -> str:
     folded = verdict.beside if verdict.parts else ()
     shown = f"<p>{about}</p>{items(lines)}"
     if folded:
-        shown += f"<details><summary>measured besides</summary>{items(folded)}</details>"
+        inside = f"<summary>Measured besides</summary>{items(folded)}"
+        shown += f'<details class="edition-fold">{inside}</details>'
     return shown + (f"<p>Scope: {plain_html(verdict.scope)}</p>" if verdict.scope else "")
 
 

@@ -44,7 +44,7 @@ def pages(edition: Edition) -> dict[str, str]:
 def drawn_entry(figure: Figure, record: Record, folder: Path) -> str:
     """A figure with the picture that the record drew."""
     run = (record["data_set"], f"{record['preset']} preset", record["device"])
-    words = " · ".join(plain_html(word) for word in (*run, f"{record['wall_seconds']:.3g} s"))
+    words = " · ".join(plain_html(word) for word in (*run, f"{record['wall_seconds']} s"))
     rows = [*about(figure), ("run", words)]
     return entry(figure, DRAWN, f"{thumbnail(figure, record, folder)}\n{terms(rows)}")
 

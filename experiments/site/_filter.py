@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from experiments.markup import plain_html
 
 Marks = dict[str, tuple[str, ...]]  # what an item answers to, by the name of the control
-LABELS = {"verdict": "Verdict", "topic": "Topic", "note": "Note", "dataset": "Data set"}
+LABELS = {"verdict": "Verdict", "topic": "Topic", "note": "Note", "data": "Data set"}
 
 
 def marks_html(marks: Marks) -> str:

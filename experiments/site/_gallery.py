@@ -140,7 +140,7 @@ def _marks(record: Record) -> Marks:
         "verdict": tuple(dict.fromkeys(outcomes)) or (NONE,),
         "topic": (topic,),
         "note": tuple(sorted(_notes(record))) or (NONE,),
-        "dataset": (record["data_set"],),
+        "data": (record["data_set"],),
     }
 
 

@@ -1,0 +1,291 @@
+"""The gallery and the ledger as pages: what a record holds is text, and every tally is a count."""
+
+import copy
+import io
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import markdown
+import pytest
+from PIL import Image, ImageSequence
+
+from experiments import catalogue
+from experiments.engine._ledger import JUDGED
+from experiments.engine._results import read_verdict
+from experiments.site._card import SIGNS, chip
+from experiments.site._claims import claims_page, tally, tally_sentence
+from experiments.site._edition import Edition, read_edition
+from experiments.site._gallery import gallery, pages
+from experiments.site._images import WIDTHS, pictures
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "paper_figs"
+PLANT = (
+    "<script>alert(1)</script> <img src=x onerror=alert(1)> \"' onclick='alert(1)' **bold** `code` "
+    "[link](javascript:alert(1)) | $x$ &amp; <!-- --> ]]>"
+)
+PART = {
+    "text": "error",
+    "claimed": "over 0",
+    "outcomes": ["refuted"] * 3,
+    "support": [1.0] * 3,
+    "against": [0.01] * 3,
+    "estimate": 1.0,
+    "low": 0.5,
+    "high": 1.5,
+    "n": 10,
+    "p": 0.01,
+    "panel": "a",
+    "remark": "",
+    "sizes": [0.1],
+}
+VERDICT = {
+    "subject": "C-013",
+    "outcome": "refuted",
+    "parts": [PART],
+    "together": "all",
+    "gates": [{"name": "pos", "passed": True, "text": "found"}],
+    "scope": "digits",
+    "sensitivity": ["refuted", "undecided"],
+    "p": 0.01,
+    "reason": "",
+    "beside": ["another number"],
+}
+RECORD = {
+    "schema": 2,
+    "script": "momentum/is_it_so",
+    "question": "Is it so?",
+    "figures": ["F-001"],
+    "animated": False,
+    "preset": "default",
+    "data_set": "digits",
+    "seeds": 10,
+    "device": "2 CPU cores",
+    "wall_seconds": 1.5,
+    "rule": "def judge",
+    "plans": {},
+    "verdicts": [VERDICT],
+    "results": {"data_set": "digits"},
+}
+FIXED = {"outcome", "outcomes", "together", "preset", "sensitivity", "script"}  # of few words
+
+
+def planted(tree, key=""):
+    """The tree with the plant in every string that a record may choose freely."""
+    if isinstance(tree, dict):
+        return {name: planted(value, name) for name, value in tree.items()}
+    if key in FIXED or not isinstance(tree, str | list):
+        return tree
+    return PLANT if isinstance(tree, str) else [planted(item, key) for item in tree]
+
+
+def edition_of(records, folder):
+    verdicts = {
+        verdict.subject: (verdict, record)
+        for record in records
+        for verdict in map(read_verdict, record["verdicts"])
+    }
+    q = {subject: 0.2 for subject, (verdict, _) in verdicts.items() if verdict.p is not None}
+    return Edition(tuple(records), verdicts, q, folder)
+
+
+class Page(HTMLParser):
+    """The elements and the text of a page as a browser sees them."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.attributes, self.text = Counter(), [], []
+        body = source.split("---\n", 2)[2]
+        self.feed(markdown.markdown(body, extensions=["attr_list", "tables"]))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def values(self, name, of=None):
+        return [a[name] for tag, a in self.attributes if name in a and of in (None, tag)]
+
+
+@pytest.fixture(scope="module")
+def committed():
+    records = [json.loads(path.read_bytes()) for path in sorted(FOLDER.glob("*.json"))]
+    return edition_of(records, FOLDER)
+
+
+@pytest.fixture(scope="module")
+def cards(committed):
+    return Page(gallery(committed))
+
+
+@pytest.fixture(scope="module")
+def claims(committed):
+    return Page(claims_page(committed))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    Image.new("RGB", (1000, 250), "white").save(tmp_path / "is_it_so.png")
+    return tmp_path
+
+
+def test_what_is_planted_in_a_record_comes_out_as_text(folder):
+    records = [planted(RECORD), {**planted(RECORD), "script": f"momentum/{PLANT}"}]
+    page = Page(gallery(edition_of(records, folder)))
+    clean = Page(gallery(edition_of([RECORD, RECORD], folder)))
+    assert page.tags.keys() <= clean.tags.keys()
+    assert page.tags["img"] == 1  # the picture of the first; the second has no file
+    assert not [name for _, a in page.attributes for name in a if name.startswith("on")]
+    assert not [href for href in page.values("href") if href.startswith("javascript")]
+    assert "".join(page.text).count(PLANT) >= 2 * 8  # question, subject, panel, part, control, ...
+    assert PLANT in page.values("alt")[0]
+
+
+def test_what_is_planted_in_a_judged_claim_comes_out_as_text(folder):
+    record = planted(RECORD)
+    record["verdicts"][0]["subject"] = "C-013"
+    page = Page(claims_page(edition_of([record], folder)))
+    clean = Page(claims_page(edition_of([RECORD], folder)))
+    assert page.tags == clean.tags
+    assert "".join(page.text).count(PLANT) >= 6
+    assert PLANT not in "".join(clean.text)
+
+
+def test_a_record_cannot_name_a_file_elsewhere(folder):
+    (folder / "is_it_so.json").write_text("{}")
+    stranger = {**RECORD, "script": "../../tests/site/is_it_so"}
+    files = pages(edition_of([stranger], folder))
+    assert not [path for path in files if path.startswith("assets/scripts") or ".." in path]
+
+
+def test_every_claim_has_its_anchor_once(claims):
+    ids = Counter(claims.values("id"))
+    assert {claim: ids[claim] for claim in catalogue.claims()} == dict.fromkeys(
+        catalogue.claims(), 1
+    )
+    assert set(ids.values()) == {1}
+
+
+def test_every_record_has_its_card_once(cards):
+    names = [path.stem for path in FOLDER.glob("*.json")]
+    assert Counter(cards.values("id", of="article")) == Counter(names)
+    links = {href.removeprefix("#") for href in cards.values("href") if href.startswith("#")}
+    assert links == set(names)
+
+
+def test_claims_and_cards_link_to_each_other(claims, cards):
+    for page, other, name in (claims, cards, "gallery"), (cards, claims, "claims"):
+        links = {href for href in page.values("href") if href.startswith(f"../{name}/#")}
+        assert links
+        assert {href.split("#")[1] for href in links} <= set(other.values("id"))
+
+
+def test_tallies_are_counts_of_the_records(committed):
+    counted = Counter(
+        row["outcome"]
+        for path in FOLDER.glob("*.json")
+        for row in json.loads(path.read_bytes())["verdicts"]
+        if row["subject"].startswith("C-")
+    )
+    counted["not yet judged"] = len(catalogue.claims()) - counted.total()
+    assert tally(committed, catalogue.claims()) == dict(+counted)
+    page = claims_page(committed)
+    sections = re.findall(r"<section.*?</section>", page, re.DOTALL)
+    totals = [int(re.search(r"<p>Of (\d+) claims", section)[1]) for section in sections]
+    assert totals == [section.count("<article") for section in sections]
+    options = re.findall(r'<option value="([a-z ]+)">[a-z ]+ \((\d+)\)', page)
+    assert {name: int(n) for name, n in options if name in SIGNS} == dict(+counted)
+
+
+def test_a_tally_in_words():
+    assert tally_sentence({"confirmed": 3, "refuted": 1, "no difference": 1}) == (
+        "Of 5 claims 3 are confirmed, 1 is refuted and 1 shows no difference."
+    )
+    assert tally_sentence({"undecided": 1}) == "Of 1 claims 1 is undecided."
+
+
+def test_smoke_runs_do_not_count(tmp_path):
+    for name, preset in ("is_it_so", "default"), ("is_it_small", "smoke"):
+        record = copy.deepcopy({**RECORD, "script": f"momentum/{name}", "preset": preset})
+        record["verdicts"][0]["subject"] = {"default": "C-013", "smoke": "C-014"}[preset]
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    edition = read_edition(tmp_path)
+    assert set(edition.verdicts) == {"C-013"} == set(edition.q)
+    assert tally(edition, ["C-013", "C-014"]) == {"refuted": 1, "not yet judged": 1}
+    assert "is_it_small" not in gallery(edition)
+
+
+def test_what_is_to_be_judged_anew_has_no_verdict_and_no_number(folder):
+    void = {**VERDICT, "outcome": "to be judged anew", "parts": [], "p": None, "sensitivity": []}
+    page = claims_page(edition_of([{**RECORD, "verdicts": [void]}], folder))
+    card = page[page.index('id="C-013"') :].split("</article>")[0]
+    shown = re.sub("<details.*?</details>", "", card)
+    assert "to be judged anew" in shown and "no verdict" in shown
+    assert "another number" not in shown
+    assert "another number" in card
+
+
+def test_chips_have_a_sign_and_enough_contrast():
+    css = (ROOT / "docs/assets/edition.css").read_text("utf-8")
+    pairs = re.findall(r"color: (#\w{6}); background: (#\w{6})", css)
+    assert len(pairs) == 2 * 5  # a neutral one and four outcomes, in the light and the dark scheme
+    assert min(contrast(*pair) for pair in pairs) >= 4.5
+    assert (
+        len({SIGNS[name] for name in ("confirmed", "refuted", "no difference", "undecided")}) == 4
+    )
+    assert all(SIGNS[outcome] in chip(outcome) for outcome in SIGNS)
+
+
+def contrast(ink, paper):
+    """The ratio of WCAG 2.2."""
+
+    def luminance(colour):
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted((luminance(ink), luminance(paper)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_the_contrast_of_black_and_white_is_21():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+
+
+def test_pictures_have_alternative_texts_and_a_shape(cards):
+    assert cards.tags["img"] == len(list(FOLDER.glob("*.png")))
+    assert min(map(len, cards.values("alt"))) > 20
+    assert len(cards.values("width", of="img")) == len(cards.values("height")) == cards.tags["img"]
+    moving = len(list(FOLDER.glob("*.gif")))
+    assert cards.values("media", of="source") == ["(prefers-reduced-motion: reduce)"] * moving
+
+
+def test_the_pages_are_light(committed):
+    assert len(gallery(committed).encode()) < 900_000
+    assert len(claims_page(committed).encode()) < 600_000
+
+
+def test_pictures_are_the_same_bytes_and_are_made_once(folder, monkeypatch):
+    edition = edition_of([RECORD], folder)
+    files = pictures(edition, folder / "first")
+    assert files == pictures(edition, folder / "second")
+    for width in WIDTHS:
+        content = io.BytesIO(files[f"assets/pictures/is_it_so-{width}.webp"])
+        assert Image.open(content).size == (width, width // 4)
+    monkeypatch.setattr("experiments.site._images._stills", lambda content: pytest.fail("again"))
+    assert files == pictures(edition, folder / "first")
+
+
+def test_an_animation_moves_and_has_a_still(folder):
+    frames = [Image.new("RGB", (1000, 250), colour) for colour in ("white", "black", "red")]
+    frames[0].save(folder / "is_it_so.gif", save_all=True, append_images=frames[1:], duration=90)
+    edition = edition_of([{**RECORD, "animated": True}], folder)
+    files = pictures(edition, folder / "cache")
+    content = io.BytesIO(files["assets/pictures/is_it_so-moving.webp"])
+    assert len(list(ImageSequence.Iterator(Image.open(content)))) == 3
+    assert "assets/pictures/is_it_so-960.webp" in files
