@@ -34,7 +34,7 @@ search:
 # Gallery
 
 {count} questions, each answered by one script. Every picture is drawn from the record of its run,
-every finding is generated from that record, and each claim was judged by a rule that was fixed
+every finding is generated from that record, and a claim has a verdict only by a rule that was fixed
 before the run ([how the claims are judged](judging.md)). A picture opens in full size.
 
 """
