@@ -139,11 +139,12 @@ def headlines(verdicts: Verdicts, folder: str) -> str:
     """Tally and findings in Markdown; `folder` is where the pictures lie."""
     lines = [tally(verdicts), ""]
     for finding in findings(verdicts):
+        claim = catalogue.claims()[finding.headline.claim]
         suffix = ".gif" if finding.record["animated"] else ".png"
         picture = f"{folder}/{link_target(finding.question + suffix)}"
         lines.append(
             f"- **{finding.headline.title}.** {finding.sentence} "
-            f"Claim {finding.headline.claim} is {finding.headline.outcome} "
+            f"Claim {claim.id}, *{claim.text}*, is {finding.headline.outcome} "
             f"([picture]({picture}), data: {plain_markdown(finding.record['data_set'])})."
         )
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from experiments.engine._headlines import Finding, findings, tally
 from experiments.engine._results import read_verdict
 from experiments.markup import plain_html
-from experiments.site._card import alternative_text, chip, picture_html
+from experiments.site._card import alternative_text, chip, picture_html, told_html
 from experiments.site._edition import Edition
 from experiments.site._images import picture_of
 
@@ -87,6 +87,6 @@ def _card(finding: Finding, edition: Edition) -> str:
     return (
         f'<article class="edition-card"><h3>{plain_html(finding.headline.title)}</h3>{shown}'
         f"<p>{plain_html(finding.sentence)}</p><p>{chip(finding.headline.outcome)} "
-        f'<a href="claims/#{claim}">Claim {claim}</a>, '
-        f'<a href="{card}">{plain_html(record["question"])}</a></p></article>'
+        f'<a href="claims/#{claim}">Claim {claim}</a>: {told_html(claim)}</p>'
+        f'<p><a href="{card}">{plain_html(record["question"])}</a></p></article>'
     )
