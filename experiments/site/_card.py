@@ -51,6 +51,11 @@ CONTROLS = {
 }
 
 
+def topic(record: Record) -> str:
+    """What the script's folder is about, such as "learning rate"."""
+    return record["script"].split("/")[0].replace("_", " ")
+
+
 def chip(outcome: str) -> str:
     """The outcome with its sign: colour is never all that tells it."""
     kind = plain_html(outcome.replace(" ", "-"))

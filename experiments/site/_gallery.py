@@ -17,6 +17,7 @@ from experiments.site._card import (
     picture_html,
     says_html,
     told_html,
+    topic,
 )
 from experiments.site._edition import Edition, Record
 from experiments.site._filter import Marks, form_html, marks_html
@@ -134,11 +135,10 @@ def _link(asset: str, words: str, file: Path | None) -> str:
 
 
 def _marks(record: Record) -> Marks:
-    topic = record["script"].split("/")[0].replace("_", " ")
     outcomes = [str(row["outcome"]) for row in record["verdicts"]]
     return {
         "verdict": tuple(dict.fromkeys(outcomes)) or (NONE,),
-        "topic": (topic,),
+        "topic": (topic(record),),
         "note": tuple(sorted(_notes(record))) or (NONE,),
         "data": (record["data_set"],),
     }

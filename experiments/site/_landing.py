@@ -6,7 +6,7 @@ from urllib.parse import quote
 from experiments.engine._headlines import Finding, findings, tally
 from experiments.engine._results import read_verdict
 from experiments.markup import plain_html
-from experiments.site._card import alternative_text, chip, picture_html, told_html
+from experiments.site._card import alternative_text, chip, picture_html, told_html, topic
 from experiments.site._edition import Edition
 from experiments.site._images import picture_of
 
@@ -30,6 +30,8 @@ hide: [navigation, toc]
 
 In brackets stands the 95 % interval over the seeds. [All claims](claims.md),
 [all pictures](gallery.md).
+
+What was found about {topics}.
 
 ## Two commands
 
@@ -66,6 +68,7 @@ def pages(edition: Edition) -> dict[str, str]:
         columns=THREE,
         cards="\n".join(_card(finding, edition) for finding in found),
         commands="\n\n".join(f"```bash\n{command}\n```" for command in commands()),
+        topics=_topics(edition),
         example=found[0].headline.claim if found else "C-001",
     )
     return {"index.md": text}
@@ -75,6 +78,12 @@ def commands() -> list[str]:
     """The README's two command lines, word for word."""
     lines = README.read_text("utf-8").splitlines()
     return [line for line in lines if line.startswith("python3 -m venv")]
+
+
+def _topics(edition: Edition) -> str:
+    """A link for each topic to the gallery, narrowed to it."""
+    names = sorted({topic(record) for record in edition.records})
+    return ", ".join(f"[{name}](gallery.md?topic={quote(name)})" for name in names)
 
 
 def _card(finding: Finding, edition: Edition) -> str:

@@ -55,7 +55,11 @@ def node(expression, given=None):
         f"console.log(JSON.stringify({expression}));"
     )
     done = subprocess.run(
-        [NODE, "-e", program], input=json.dumps(given), capture_output=True, text=True, timeout=60
+        [NODE or "node", "-e", program],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
