@@ -246,7 +246,7 @@ def test_the_search_of_the_site_finds_momentum(tab, address):
     sync_api.expect(first).to_contain_text("momentum", ignore_case=True)
     first.locator("a").first.click()
     page.wait_for_url(lambda url: url.rstrip("/") != address.rstrip("/"))
-    assert "momentum" in page.locator("article").text_content().lower()
+    assert "momentum" in page.locator("article").first.text_content().lower()
 
 
 @pytest.fixture
