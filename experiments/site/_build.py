@@ -83,6 +83,7 @@ def build(records: Path, folder: Path, site: Path) -> None:
     config.plugins.on_startup(command="build", dirty=False)
     build_pages(config)
     _api.link_frameworks(site)
+    _index.make_search_light(site)
 
 
 def _documents() -> list[str]:

@@ -1,5 +1,8 @@
-"""Plain-text indexes: `llms.txt` names the pages, `api.txt` every public name."""
+"""Plain-text indexes: `llms.txt` names the pages, `api.txt` every name; and the search's index."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 from experiments.site import _api
@@ -21,14 +24,14 @@ ABOUT = """# jaxtricks
 
 ## Guides
 
-- [Training](guides/training/)
-- [Regularisation](guides/regularisation/)
-- [Tuning](guides/tuning/)
-- [Models of nnx and Equinox, and dicts](guides/nnx_equinox_dicts/)
-- [Your own experiment](guides/your_own_experiment/)
+{guides}
 
 ## API
 """
+
+
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+CODE = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 
 
 def pages(edition: Edition) -> dict[str, str]:
@@ -36,11 +39,26 @@ def pages(edition: Edition) -> dict[str, str]:
     del edition
     rooms = _api.rooms()
     lines = [f"- [jaxtricks.{n}](api/{n}/): {_api.first_sentence(r)}" for n, r in rooms.items()]
+    about = ABOUT.format(guides="\n".join(map(_guide, sorted(GUIDES.glob("*.md")))))
     names = [_room(name, room) for name, room in rooms.items()]
     return {
-        "llms.txt": f"{ABOUT}\n" + "\n".join(lines) + "\n",
+        "llms.txt": f"{about}\n" + "\n".join(lines) + "\n",
         "api.txt": "\n\n".join(names) + "\n",
     }
+
+
+def make_search_light(site: Path) -> None:
+    """Takes code blocks, tags and padding out of the search's index, which every page loads."""
+    path = site / "search" / "search_index.json"
+    index = json.loads(path.read_text("utf-8"))
+    for entry in index["docs"]:
+        entry["text"] = " ".join(re.sub("<[^>]+>", "", CODE.sub("", entry["text"])).split())
+    path.write_text(json.dumps(index, ensure_ascii=False, separators=(",", ":")), "utf-8")
+
+
+def _guide(path: Path) -> str:
+    title = path.read_text("utf-8").splitlines()[0].removeprefix("# ")
+    return f"- [{title}](guides/{path.stem}/)"
 
 
 def _room(name: str, room: Any) -> str:

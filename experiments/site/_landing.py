@@ -31,7 +31,7 @@ hide: [navigation, toc]
 In brackets stands the 95 % interval over the seeds. [All claims](claims.md),
 [all pictures](gallery.md).
 
-What was found about {topics}.
+<p>What was found about {topics}.</p>
 
 ## Two commands
 
@@ -83,7 +83,9 @@ def commands() -> list[str]:
 def _topics(edition: Edition) -> str:
     """A link for each topic to the gallery, narrowed to it."""
     names = sorted({topic(record) for record in edition.records})
-    return ", ".join(f"[{name}](gallery.md?topic={quote(name)})" for name in names)
+    return ", ".join(
+        f'<a href="gallery/?topic={quote(name, safe="")}">{plain_html(name)}</a>' for name in names
+    )
 
 
 def _card(finding: Finding, edition: Edition) -> str:
