@@ -8,7 +8,6 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
-import markdown
 import pytest
 from PIL import Image, ImageSequence
 
@@ -20,6 +19,8 @@ from experiments.site._claims import claims_page, tally, tally_sentence
 from experiments.site._edition import Edition, read_edition
 from experiments.site._gallery import gallery, pages
 from experiments.site._images import WIDTHS, pictures
+
+markdown = pytest.importorskip("markdown", reason="the pages are Markdown: pip install '.[docs]'")
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "paper_figs"

@@ -10,10 +10,12 @@ from urllib.parse import unquote, urlsplit
 import jax.numpy as jnp
 import pytest
 
-from experiments.site import _api, _build, _conventions, _index
-from experiments.site._house_style import HouseStyle
 from tests.experiments.test_markup import hostile_record
 from tests.site.conftest import ROOT, build_site
+
+pytest.importorskip("mkdocstrings", reason="what builds the site: pip install '.[docs]'")
+from experiments.site import _api, _build, _conventions, _index  # noqa: E402
+from experiments.site._house_style import HouseStyle  # noqa: E402
 
 EDITION = None  # pages that show no measurement read none
 PLANTED = "<planted onload=alert(1)>[a](planted:b) `c` | $d$ </table><script>planted()</script>"

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from markdown import markdown
 
 from experiments import catalogue
 from experiments.engine._results import read_verdict
@@ -16,6 +15,10 @@ from experiments.site import _errata, _figures, _tricks
 from experiments.site._edition import Edition
 from experiments.site._entries import own_html
 from tests.experiments.test_markup import HOSTILE, hostile_record
+
+markdown = pytest.importorskip(
+    "markdown", reason="the pages are Markdown: pip install '.[docs]'"
+).markdown
 
 EXTENSIONS = ["attr_list", "md_in_html", "toc"]
 MEASURABLE_MISPRINTS = {"E-126", "E-127", "E-131"}  # of the others nothing can be measured
