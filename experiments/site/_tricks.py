@@ -33,13 +33,13 @@ def pages(edition: Edition) -> dict[str, str]:
 
 def summary(systems: list[System]) -> str:
     """How many tricks are answered, and by how many functions of this library."""
-    names = {name for system in systems for name in system.where or ()}
+    answers = [system.where for system in systems if system.where is not None]
+    names = {name for names in answers for name in names}
     ours = [name for name in names if not is_upstream(name)]
-    answered = sum(system.where is not None for system in systems)
     return (
-        f"**{len(systems)} tricks:** {answered} answered by a function, of which {len(ours)} are "
-        f"this library's and {len(names) - len(ours)} are taken from JAX, Flax and Optax; "
-        f"{len(systems) - answered} answered by none, each with the reason."
+        f"**{len(systems)} tricks:** {len(answers)} have an answer, in {len(ours)} names of this "
+        f"library and {len(names) - len(ours)} of JAX, Flax and optax; "
+        f"{len(systems) - len(answers)} have none, each with the reason."
     )
 
 
