@@ -17,6 +17,7 @@ from experiments.site import (
     _conventions,
     _errata,
     _figures,
+    _findings,
     _gallery,
     _index,
     _landing,
@@ -25,7 +26,18 @@ from experiments.site import (
 from experiments.site._edition import Edition, read_edition
 
 ROOT = Path(__file__).parents[2]
-PAGES = (_landing, _gallery, _claims, _errata, _figures, _tricks, _conventions, _api, _index)
+PAGES = (
+    _landing,
+    _gallery,
+    _claims,
+    _errata,
+    _figures,
+    _findings,
+    _tricks,
+    _conventions,
+    _api,
+    _index,
+)
 MOVED = {  # documents that stand elsewhere in the repository
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",

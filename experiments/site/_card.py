@@ -5,6 +5,7 @@ Every string of a record goes through `plain_html`, and so does the catalogue's 
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable
 
 from experiments import catalogue
@@ -32,6 +33,8 @@ SIGNS = {
     ANEW: "↻",
     NOT_YET: "…",
 }
+AT_LEAST = re.compile(r"(over|under) 0, at least ([^ ,)]+)")
+SMALLER = r"\1 0, where less than \2 does not matter"  # the smallest effect that matters, δ
 LONGEST = 300  # characters of a finding
 VOID = "measured before the protocol was fixed: what was measured is no verdict"
 QUANTIFIERS = {
@@ -56,13 +59,31 @@ def topic(record: Record) -> str:
     return record["script"].split("/")[0].replace("_", " ")
 
 
-def chip(outcome: str) -> str:
-    """The outcome with its sign: colour is never all that tells it."""
+def chip(outcome: str, of: str = "") -> str:
+    """The outcome with its sign: colour is never all that tells it; `of` stands before it."""
     kind = plain_html(outcome.replace(" ", "-"))
     return (
         f'<span class="edition-chip edition-{kind}"><span aria-hidden="true">'
-        f"{SIGNS[outcome]}</span> {plain_html(outcome)}</span>"
+        f"{SIGNS[outcome]}</span> {plain_html(of + outcome)}</span>"
     )
+
+
+def chip_of(subject: str, edition: Edition) -> str:
+    """The chip of a claim, or of an erratum, whose outcome is that of the correction.
+
+    Where several parts decide it tells their outcomes too: a claim of four parts is refuted when
+    one of them is.
+    """
+    outcome = outcome_of(subject, edition)
+    corrected = subject in catalogue.errata() and outcome in ("confirmed", "refuted")
+    told = chip(outcome, "correction " * corrected)
+    parts = edition.verdicts[subject][0].parts if subject in edition.verdicts else ()
+    if len(parts) < 2:
+        return told
+    counts = Counter(part.outcome for part in parts)
+    needed = {"all": "all must hold", "any": "one must hold"}[edition.verdicts[subject][0].together]
+    listed = ", ".join(f"{counts[name]} {name}" for name in SIGNS if counts[name])
+    return f'{told} <span class="edition-parts-told">{len(parts)} parts, {needed}: {listed}</span>'
 
 
 def outcome_of(subject: str, edition: Edition) -> str:
@@ -80,6 +101,7 @@ def found(verdict: Verdict) -> str:
         name = CONTROLS.get(failed[1], failed[1])
         told = f"left open, as a control failed ({name}): {told[failed.end() :]}"
     depends = sensitivity_sentence(verdict)
+    told = AT_LEAST.sub(SMALLER, told)
     return told + f" ({depends})" * bool(depends)
 
 
@@ -94,14 +116,14 @@ def told_html(subject: str) -> str:
         return own_text(catalogue.claims()[subject].text)
     if subject in catalogue.errata():
         erratum = catalogue.errata()[subject]
-        return f"{own_text(erratum.printed)}; right: {own_text(erratum.right)}"
+        return f"Printed: {own_text(erratum.printed)} Right: {own_text(erratum.right)}"
     return plain_html(subject)
 
 
 def finding_html(subject: str, edition: Edition) -> str:
     """Chip and finding, in one paragraph; of a long finding the rest is among the numbers."""
     words = found(edition.verdicts[subject][0]) if subject in edition.verdicts else ""
-    return f"<p>{chip(outcome_of(subject, edition))} {plain_html(shorten(words, LONGEST))}</p>"
+    return f"<p>{chip_of(subject, edition)} {plain_html(shorten(words, LONGEST))}</p>"
 
 
 def says_html(claim: str) -> str:
@@ -145,7 +167,7 @@ def protocol_html(claim: str) -> str:
         "Metric": row.metric,
         "δ": row.effect,
         "Controls": row.gate,
-        "n": "nothing is random" if row.n == "det" else row.n,
+        "n, at least": "nothing is random" if row.n == "det" else row.n,
     }
     items = (f"<dt>{name}</dt><dd>{own_text(text)}</dd>" for name, text in fields.items())
     return f'<dl class="edition-protocol">{"".join(items)}</dl>'
@@ -219,7 +241,7 @@ def _part_html(part: Part) -> str:
         f"[{', '.join(map(number, ends))}]" if ends else "",
         "" if part.n is None else part.n,
         ", ".join(map(number, part.sizes)),
-        part.claimed,
+        AT_LEAST.sub(SMALLER, part.claimed),
     )
     numbers = "".join(f"<td>{plain_html(cell)}</td>" for cell in cells)
     return (

@@ -30,8 +30,8 @@ def form_html(items: Iterable[Marks], order: Iterable[str] = (), *, noun: str) -
         counts = Counter(value for marks in items for value in dict.fromkeys(marks[name]))
         values = sorted(counts, key=lambda value: (rank.get(value, len(rank)), value))
         options = "".join(
-            f'<option value="{plain_html(value)}">{plain_html(value)} ({counts[value]})</option>'
-            for value in values
+            f'<option value="{value}">{value} ({count} {noun})</option>'
+            for value, count in ((plain_html(value), counts[value]) for value in values)
         )
         label = LABELS.get(name, name.capitalize())
         controls += (

@@ -103,13 +103,12 @@ def _figures(record: Record) -> str:
 
 
 def _run(record: Record, edition: Edition) -> str:
-    """Seeds, data, preset, device and seconds; the command; the script and the record."""
+    """Seeds, data, preset, device and seconds; the command; what varies; script and record."""
     name = _name(record)
-    seeds = record.get("seeds", 1)
+    seeds = record.get("seeds", 1)  # 1 of scripts that have no such number: their tables tell n
     counts = ", ".join(map(str, seeds)) if isinstance(seeds, list) else seeds
-    unit = "seed" if counts == 1 else "seeds"
     run = (
-        f"{counts} {unit}",
+        *([f"{counts} seeds"] if counts != 1 else []),
         record["data_set"],
         f"preset {record['preset']}",
         record["device"],
@@ -122,9 +121,16 @@ def _run(record: Record, edition: Edition) -> str:
         f'<p class="edition-run">{plain_html(" · ".join(run))}</p>'
         f'<p class="edition-command"><code>{plain_html(command)}</code>'
         '<button type="button" data-copy hidden>Copy</button></p>'
+        f'<p class="edition-run">{_variant(record)}</p>'
         f'<p class="edition-run">{_link(f"scripts/{name}.txt", script, _source(record))} · '
         f"{_link(f'records/{name}.json', kept, edition.folder / f'{name}.json')}</p>"
     )
+
+
+def _variant(record: Record) -> str:
+    """The names of what a reader can change, and where it is told how."""
+    names = ", ".join(f"<code>{plain_html(name)}</code>" for name in record.get("config", ()))
+    return f'<a href="../guides/your_own_experiment/">With settings of your own</a>: {names}'
 
 
 def _link(asset: str, words: str, file: Path | None) -> str:

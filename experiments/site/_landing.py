@@ -6,8 +6,9 @@ from urllib.parse import quote
 from experiments.engine._headlines import Finding, findings, tally
 from experiments.engine._results import read_verdict
 from experiments.markup import plain_html
-from experiments.site._card import alternative_text, chip, picture_html, told_html, topic
+from experiments.site._card import alternative_text, chip_of, picture_html, told_html, topic
 from experiments.site._edition import Edition
+from experiments.site._findings import anchor, judged
 from experiments.site._images import picture_of
 
 README = Path(__file__).parents[2] / "README.md"
@@ -22,7 +23,8 @@ hide: [navigation, toc]
 
 ## Findings
 
-{tally} How each is judged was [fixed before the runs](judging.md).
+{tally} How each is judged was [fixed before the runs](judging.md). The notes are five texts in
+Chinese, 000 to 004, from which deep learning is taught; `002:229` is line 229 of note 002.
 
 <div class="edition"><div class="edition-cards" style="{columns}">
 {cards}
@@ -81,10 +83,10 @@ def commands() -> list[str]:
 
 
 def _topics(edition: Edition) -> str:
-    """A link for each topic to the gallery, narrowed to it."""
-    names = sorted({topic(record) for record in edition.records})
+    """A link for each topic to what was found about it."""
+    names = sorted({topic(record) for record in edition.records if judged([record])})
     return ", ".join(
-        f'<a href="gallery/?topic={quote(name, safe="")}">{plain_html(name)}</a>' for name in names
+        f'<a href="findings/#{plain_html(anchor(name))}">{plain_html(name)}</a>' for name in names
     )
 
 
@@ -97,7 +99,7 @@ def _card(finding: Finding, edition: Edition) -> str:
     card = f"gallery/#{quote(finding.question, safe='')}"
     return (
         f'<article class="edition-card"><h3>{plain_html(finding.headline.title)}</h3>{shown}'
-        f"<p>{plain_html(finding.sentence)}</p><p>{chip(finding.headline.outcome)} "
+        f"<p>{plain_html(finding.sentence)}</p><p>{chip_of(claim, edition)} "
         f'<a href="claims/#{claim}">Claim {claim}</a>: {told_html(claim)}</p>'
         f'<p><a href="{card}">{plain_html(record["question"])}</a></p></article>'
     )

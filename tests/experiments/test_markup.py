@@ -64,6 +64,7 @@ def hostile_record(text, name="question"):
         "figures": ["F-001", text],
         "animated": False,
         "preset": "default",
+        "config": {text: 1},
         "data_set": text,
         "device": text,
         "wall_seconds": 1.0,

@@ -211,7 +211,7 @@ def test_a_filter_of_the_gallery_narrows_it_to_what_it_says(gallery, name):
     every = visible(gallery)
     select = gallery.locator(f"select[name={name}]")
     option = select.locator("option").nth(1)
-    promised = int(re.findall(r"\((\d+)\)$", option.text_content() or "")[0])
+    promised = int(re.findall(r"\((\d+) cards\)$", option.text_content() or "")[0])
     select.select_option(option.get_attribute("value"))
     assert 0 < promised < every
     assert visible(gallery) == promised

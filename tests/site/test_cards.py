@@ -62,6 +62,7 @@ RECORD = {
     "figures": ["F-001"],
     "animated": False,
     "preset": "default",
+    "config": {"rate": 0.1},
     "data_set": "digits",
     "seeds": 10,
     "device": "2 CPU cores",
@@ -136,7 +137,10 @@ def folder(tmp_path):
 
 
 def test_what_is_planted_in_a_record_comes_out_as_text(folder):
-    records = [planted(RECORD), {**planted(RECORD), "script": f"momentum/{PLANT}"}]
+    records = [
+        planted(RECORD) | {"config": {PLANT: 1}},
+        {**planted(RECORD), "script": f"momentum/{PLANT}"},
+    ]
     page = Page(gallery(edition_of(records, folder)))
     clean = Page(gallery(edition_of([RECORD, RECORD], folder)))
     assert page.tags.keys() <= clean.tags.keys()
@@ -199,7 +203,7 @@ def test_tallies_are_counts_of_the_records(committed):
     sections = re.findall(r"<section.*?</section>", page, re.DOTALL)
     totals = [int(re.search(r"<p>Of (\d+) claims", section)[1]) for section in sections]
     assert totals == [section.count("<article") for section in sections]
-    options = re.findall(r'<option value="([a-z ]+)">[a-z ]+ \((\d+)\)', page)
+    options = re.findall(r'<option value="([a-z ]+)">[a-z ]+ \((\d+) claims\)', page)
     assert {name: int(n) for name, n in options if name in SIGNS} == dict(+counted)
 
 
