@@ -83,7 +83,7 @@ def chip_of(subject: str, edition: Edition) -> str:
     counts = Counter(part.outcome for part in parts)
     needed = {"all": "all must hold", "any": "one must hold"}[edition.verdicts[subject][0].together]
     listed = ", ".join(f"{counts[name]} {name}" for name in SIGNS if counts[name])
-    return f'{told} <span class="edition-parts-told">{len(parts)} parts, {needed}: {listed}</span>'
+    return f'{told} <span class="edition-parts-told">{len(parts)} parts, {needed}: {listed}.</span>'
 
 
 def outcome_of(subject: str, edition: Edition) -> str:
