@@ -68,7 +68,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--full", dest="preset", action="store_const", const="full", help="the longest runs"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("figures"), help="the folder for all files (./figures)"
+        "--out", type=folder, default=Path("figures"), help="the folder for all files (./figures)"
     )
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--redraw", action="store_true", help="draw from the records, do not run")
@@ -95,7 +95,17 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         parser.error(f"--reseed must be from 1 to 9, got {options.reseed}")
     if options.json and options.reseed is not None:
         parser.error("--json cannot be combined with --reseed")
+    runs = options.redraw or options.force or options.reseed or options.preset != "default"
+    if options.list and runs:
+        parser.error("--list runs nothing: it cannot be combined with what changes a run")
     return options
+
+
+def folder(name: str) -> Path:
+    """The value of `--out`; no name at all is no folder."""
+    if not name:
+        raise argparse.ArgumentTypeError("a folder has a name, got ''")
+    return Path(name)
 
 
 def prepare_jax(options) -> None:
@@ -112,6 +122,9 @@ def of_tier(scripts, options):
     """Those of the tier that was asked for; without one, what was not named must be quick."""
     everything = options.list or options.only or options.redraw or options.preset == "smoke"
     tier = options.tier or (3 if everything else 1)
+    for script in scripts if options.only else ():
+        if script.tier > tier:
+            print(f"left out, as its tier is {script.tier}: {script.name}", file=sys.stderr)
     return [script for script in scripts if script.tier <= tier]
 
 
@@ -127,8 +140,8 @@ def show_list(scripts, options) -> None:
         print("\n".join(list_lines(scripts, COMMITTED)))
 
 
-def run_all(scripts, options):
-    """Runs the scripts, printing a line when one has ended; a failure does not stop the others."""
+def run_all(scripts, options, done) -> None:
+    """Runs the scripts; when one has ended there is a line, and `done` has it, failed or not."""
     from experiments.engine._attempts import Task, attempts
     from experiments.engine._freeze import COMMITTED
     from experiments.engine._terminal import Progress, recorded
@@ -140,7 +153,6 @@ def run_all(scripts, options):
         seconds = dict.fromkeys(records, 1.0)
     stream = sys.stderr if options.json else sys.stdout
     progress = Progress(scripts, seconds, jobs(options), stream)
-    done = []
     try:
         progress.start()
         for script, tried in attempts(scripts, task, progress.jobs):
@@ -148,7 +160,6 @@ def run_all(scripts, options):
             progress.tell(script, tried)
     finally:
         progress.end()
-    return done
 
 
 def jobs(options) -> int:
@@ -166,7 +177,7 @@ def report(done, options) -> None:
     from experiments.engine._terminal import tally, tally_line, verdict_table, verdicts_of
 
     if options.json:
-        print(json.dumps({"preset": options.preset, **run_document(done, options.out)}, indent=1))
+        print(json.dumps(run_document(done, options.out), indent=1))
         return
     verdicts = list(verdicts_of(done, options.out))
     if verdicts:
@@ -243,11 +254,15 @@ def run_and_report(scripts, broken, options) -> int:
     from experiments.engine._ledger import write_ledger
     from experiments.engine._run import prepare_folder
 
+    done = []
     if options.redraw and not options.only:
         scripts = [script for script in scripts if record_path(script, options.out).exists()]
+    if options.redraw and not (scripts and options.out.is_dir()):
+        print(f"--out {options.out} holds no record to draw from", file=sys.stderr)
+        return WRONG_USE
     try:
         prepare_folder(options.out)
-        done = run_all(scripts, options)
+        run_all(scripts, options, done)
         write_ledger(options.out)
     except BrokenPipeError:
         raise
@@ -257,6 +272,8 @@ def run_and_report(scripts, broken, options) -> int:
     except KeyboardInterrupt:
         if any(options.out.glob("*.json")):
             write_ledger(options.out)
+        if options.json:
+            report(done, options)
         print(f"\ninterrupted: {options.out} keeps every finished experiment", file=sys.stderr)
         return INTERRUPTED
     done += [(script, Attempt(None, f"FAILED: {script.broken}", failed=True)) for script in broken]
@@ -268,9 +285,11 @@ def run_and_report(scripts, broken, options) -> int:
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):  # a terminal without ✓ and δ shows "?" instead
-        stream.reconfigure(errors="replace")  # type: ignore
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a closed one is None
+        stream.reconfigure(errors="replace")  # a terminal without ✓ and δ shows "?" instead
     try:
         sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

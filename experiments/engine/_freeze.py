@@ -32,10 +32,15 @@ def existing(script: Script, out: Path, force: bool) -> dict[str, Any] | None:
     """The record there is.
 
     Raises:
-        ReplacementRefused: the file is not ours, and `force` does not give it up.
+        ReplacementRefused: the file is not ours, or a picture of this name has no record, so that
+            it may be somebody's, and `force` does not give them up.
     """
     path = record_path(script, out)
     if not path.exists():
+        pictures = [path.with_suffix(suffix) for suffix in (".png", ".svg", ".gif")]
+        taken = next((picture for picture in pictures if picture.exists()), None)
+        if taken and not force:
+            raise ReplacementRefused(f"{taken} is there without a record (--force replaces it).")
         return None
     try:
         record = read_record(path)

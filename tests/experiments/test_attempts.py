@@ -34,7 +34,10 @@ def test_side_by_side_gives_the_records_of_one_after_another(tmp_path, capsys):
     assert main(["--smoke", "--jobs", "1", *only(QUICK), "--out", str(apart)]) == 0
     (together / f"{BROKEN}.png").mkdir(parents=True)
     capsys.readouterr()
-    assert main(["--smoke", "--jobs", "2", *only([BROKEN, *QUICK]), "--out", str(together)]) == 1
+    assert (
+        main(["--smoke", "--jobs", "2", *only([BROKEN, *QUICK]), "--out", str(together), "--force"])
+        == 1
+    )
     printed = capsys.readouterr()
     assert f"{BROKEN} FAILED: IsADirectoryError" in printed.out
     assert f"failed: errata/{BROKEN}" in printed.err

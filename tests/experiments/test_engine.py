@@ -481,6 +481,16 @@ def test_a_readme_that_is_no_ledger_is_not_overwritten(capsys, tmp_path):
     assert os.listdir(tmp_path) == ["README.md"]
 
 
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".gif"])
+def test_a_picture_without_a_record_may_be_somebodys(tmp_path, suffix):
+    picture = tmp_path / f"question{suffix}"
+    picture.write_bytes(b"mine")
+    with pytest.raises(ReplacementRefused, match="is there without a record"):
+        run_script(fake_script(), "default", tmp_path)
+    assert picture.read_bytes() == b"mine"
+    run_script(fake_script(), "default", tmp_path, force=True)
+
+
 def test_unknown_name_is_an_error_with_a_message(capsys):
     assert command_line.main(["--only", "nonsense"]) == 2
     assert "no experiment fits 'nonsense'" in capsys.readouterr().err

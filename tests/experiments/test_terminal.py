@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 import json
 import re
 import shlex
@@ -11,6 +12,7 @@ import pytest
 
 from experiments import __main__ as command_line
 from experiments import catalogue
+from experiments.engine import _attempts as command_line_attempts
 from experiments.engine import _freeze as freeze
 from experiments.engine._attempts import Attempt
 from experiments.engine._documents import list_document, run_document
@@ -297,7 +299,7 @@ def test_json_of_a_run_agrees_with_the_records(planted, tmp_path, capsys):
     printed = capsys.readouterr()
     told = json.loads(printed.out)  # and nothing else
     assert "[4/4] topic/other" in printed.err
-    assert told["preset"] == "default" and told["out"] == str(tmp_path)
+    assert told["out"] == str(tmp_path)
     by_name = {script["name"]: script for script in told["scripts"]}
     statuses = {name: script["status"] for name, script in by_name.items()}
     assert list(statuses.values()) == ["done", "failed", "kept", "done"]
@@ -391,6 +393,46 @@ def test_tiers(arguments, tiers):
     scripts = [script_of(f"t/{tier}", TIER=tier) for tier in (1, 2, 3)]
     chosen = command_line.of_tier(scripts, command_line.parse(arguments))
     assert [script.tier for script in chosen] == tiers
+
+
+def test_what_a_tier_leaves_out_is_named(capsys):
+    scripts = [script_of(f"t/{tier}", TIER=tier) for tier in (1, 3)]
+    command_line.of_tier(scripts, command_line.parse(["--only", "t", "--tier", "2"]))
+    assert capsys.readouterr().err == "left out, as its tier is 3: t/3\n"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--list", "--redraw"], "--list runs nothing"),
+        (["--list", "--smoke"], "--list runs nothing"),
+        (["--list", "--reseed", "1"], "--list runs nothing"),
+        (["--out", ""], "a folder has a name"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        command_line.parse(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_without_records_has_nothing_to_draw(tmp_path, capsys):
+    assert run("--redraw", "--out", str(tmp_path / "typo")) == 2
+    assert "holds no record to draw from" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
+
+
+def test_an_interrupted_run_prints_the_json_of_what_was_finished(
+    planted, tmp_path, monkeypatch, capsys
+):
+    def interrupted(scripts, task, jobs):
+        yield from itertools.islice(attempts(scripts, task, jobs), 1)
+        raise KeyboardInterrupt
+
+    attempts = command_line_attempts.attempts
+    monkeypatch.setattr(command_line_attempts, "attempts", interrupted)
+    assert run("--json", "--out", str(tmp_path)) == 130
+    assert len(json.loads(capsys.readouterr().out)["scripts"]) == 1
 
 
 def test_no_script_of_the_tier_is_a_wrong_use(planted, capsys):
