@@ -6,7 +6,7 @@ note 004.
 
 Example:
     >>> claims()["C-019"].text
-    'Initial velocity does not matter'
+    'The initial velocity does not matter: starting it at 0 makes no difference'
     >>> errata()["E-05"].where
     '002:229 vs 002:293, 004:74 (class B too)'
 """

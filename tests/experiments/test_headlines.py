@@ -46,7 +46,8 @@ def test_the_sentence_has_the_number_and_its_interval():
     """2 is the mean, 0.01392 its standard error; Student's t of 19 degrees is 2.093."""
     line = told(judged(STRONG)).splitlines()[-1]
     assert "by 2 [1.971, 2.029] octaves" in line
-    assert "Claim C-106, *BN allows a larger lr and faster convergence*, is confirmed" in line
+    claim = "Batch norm allows a larger learning rate and faster convergence"
+    assert f"Claim C-106, *{claim}*, is confirmed" in line
     assert line.endswith(" ([picture](paper_figs/how_large.png), data: digits).")
     assert "how_large.gif" in told(judged(STRONG), animated=True)
 
