@@ -286,7 +286,8 @@ def run_and_report(scripts, broken, options) -> int:
 
 if __name__ == "__main__":
     for stream in filter(None, (sys.stdout, sys.stderr)):  # a closed one is None
-        stream.reconfigure(errors="replace")  # a terminal without ✓ and δ shows "?" instead
+        # A terminal without ✓ and δ shows "?" instead.
+        stream.reconfigure(errors="replace")  # type: ignore
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -116,7 +116,7 @@ def told_html(subject: str) -> str:
         return own_text(catalogue.claims()[subject].text)
     if subject in catalogue.errata():
         erratum = catalogue.errata()[subject]
-        return f"Printed: {own_text(erratum.printed)} Right: {own_text(erratum.right)}"
+        return f"Printed: {own_text(erratum.printed)}; right: {own_text(erratum.right)}"
     return plain_html(subject)
 
 
