@@ -18,7 +18,7 @@ from experiments.site._card import SIGNS, chip
 from experiments.site._claims import claims_page, tally, tally_sentence
 from experiments.site._edition import Edition, read_edition
 from experiments.site._gallery import gallery, pages
-from experiments.site._images import WIDTHS, pictures
+from experiments.site._images import WIDTHS, picture_of, pictures
 
 markdown = pytest.importorskip("markdown", reason="the pages are Markdown: pip install '.[docs]'")
 
@@ -292,3 +292,62 @@ def test_an_animation_moves_and_has_a_still(folder):
     content = io.BytesIO(files["assets/pictures/is_it_so-moving.webp"])
     assert len(list(ImageSequence.Iterator(Image.open(content)))) == 3
     assert "assets/pictures/is_it_so-960.webp" in files
+
+
+def picture_file(size=(100, 50), kind="PNG", **how):
+    file = io.BytesIO()
+    noise = Image.frombytes("L", size, bytes(i * i % 251 for i in range(size[0] * size[1])))
+    noise.save(file, kind, **how)
+    return file.getvalue()
+
+
+BAD_PICTURES = {
+    "empty": b"",
+    "text": b"no picture",
+    "truncated": picture_file()[:-200],
+    "a broken chunk": picture_file().replace(b"IDAT", b"IDAX"),
+    "tall": picture_file((1, 20_000)),
+    "flat": picture_file((5_000, 1)),
+}
+FRAMES = [Image.new("L", (100, 50), shade) for shade in (0, 255)]
+BAD_ANIMATIONS = {
+    "empty": b"",
+    "a PNG cut short": picture_file()[:40],
+    "one frame": picture_file(kind="GIF"),
+    "no duration": picture_file(kind="GIF", save_all=True, append_images=FRAMES, duration=0),
+    "broken": picture_file(kind="GIF", save_all=True, append_images=FRAMES, duration=90)[:2000],
+}
+
+
+@pytest.mark.parametrize("content", BAD_PICTURES.values(), ids=list(BAD_PICTURES))
+def test_a_bad_picture_is_told_with_its_name(tmp_path, content):
+    (tmp_path / "is_it_so.png").write_bytes(content)
+    with pytest.raises(ValueError, match="is_it_so.png is no picture that can be shown"):
+        pages(edition_of([RECORD], tmp_path))
+    if content not in (BAD_PICTURES["truncated"], BAD_PICTURES["a broken chunk"]):
+        with pytest.raises(ValueError, match="is_it_so.png"):
+            picture_of(RECORD, tmp_path)
+
+
+def test_a_picture_with_too_many_pixels_is_told(folder, monkeypatch):
+    monkeypatch.setattr("experiments.site._images.MOST_PIXELS", 1000 * 250 - 1)
+    with pytest.raises(ValueError, match="is_it_so.png .* it has 1000 x 250 pixels"):
+        picture_of(RECORD, folder)
+
+
+@pytest.mark.parametrize("content", BAD_ANIMATIONS.values(), ids=list(BAD_ANIMATIONS))
+def test_a_bad_animation_is_told_with_its_name(folder, content):
+    (folder / "is_it_so.gif").write_bytes(content)
+    edition = edition_of([{**RECORD, "animated": True}], folder)
+    with pytest.raises(ValueError, match="is_it_so.gif is no picture that can be shown"):
+        pictures(edition, folder / "cache")
+
+
+@pytest.mark.parametrize("length", [0, 1, 40])
+def test_a_kept_picture_that_is_not_whole_is_made_anew(folder, length):
+    edition, cache = edition_of([RECORD], folder), folder / "cache"
+    files = pictures(edition, cache)
+    for path in cache.iterdir():
+        path.write_bytes(path.read_bytes()[:length])
+    assert pictures(edition, cache) == files
+    assert sorted(path.read_bytes() for path in cache.iterdir()) == sorted(files.values())
