@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from experiments import catalogue
-from experiments.engine._ledger import ANEW, NOT_YET, Q
+from experiments.engine._judged import ANEW
+from experiments.engine._ledger import NOT_YET, Q
 from experiments.engine._part import Outcome, Part, number
 from experiments.engine._sentences import (
     finding,

@@ -33,9 +33,7 @@ Chinese, 000 to 004, from which deep learning is taught; `002:229` is line 229 o
 In brackets stands the 95 % interval over the seeds. [All claims](claims.md),
 [all pictures](gallery.md).
 
-<p>What was found about {topics}.</p>
-
-## Two commands
+{topics}## Two commands
 
 In a clone, with Python 3.11 or newer. The first draws the pictures that take seconds and judges
 their claims; the second runs the tests.
@@ -83,11 +81,12 @@ def commands() -> list[str]:
 
 
 def _topics(edition: Edition) -> str:
-    """A link for each topic to what was found about it."""
+    """A paragraph with a link for each topic to what was found about it; empty without any."""
     names = sorted({topic(record) for record in edition.records if judged([record])})
-    return ", ".join(
+    links = ", ".join(
         f'<a href="findings/#{plain_html(anchor(name))}">{plain_html(name)}</a>' for name in names
     )
+    return f"<p>What was found about {links}.</p>\n\n" if links else ""
 
 
 def _card(finding: Finding, edition: Edition) -> str:

@@ -50,11 +50,12 @@ VERDICT = {
     "together": "all",
     "gates": [{"name": "pos", "passed": True, "text": "found"}],
     "scope": "digits",
-    "sensitivity": ["refuted", "undecided"],
+    "sensitivity": ["refuted", "refuted"],
     "p": 0.01,
     "reason": "",
     "beside": ["another number"],
 }
+PLAN = {"revised": "", "sha256": ""}
 RECORD = {
     "schema": 2,
     "script": "momentum/is_it_so",
@@ -217,12 +218,48 @@ def test_a_tally_in_words():
 def test_smoke_runs_do_not_count(tmp_path):
     for name, preset in ("is_it_so", "default"), ("is_it_small", "smoke"):
         record = copy.deepcopy({**RECORD, "script": f"momentum/{name}", "preset": preset})
-        record["verdicts"][0]["subject"] = {"default": "C-013", "smoke": "C-014"}[preset]
+        subject = {"default": "C-013", "smoke": "C-014"}[preset]
+        record |= {"plans": {subject: PLAN}, "verdicts": [{**VERDICT, "subject": subject}]}
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
     edition = read_edition(tmp_path)
     assert set(edition.verdicts) == {"C-013"} == set(edition.q)
     assert tally(edition, ["C-013", "C-014"]) == {"refuted": 1, "not yet judged": 1}
     assert "is_it_small" not in gallery(edition)
+
+
+@pytest.mark.parametrize("here", [False, True], ids=["missing", "empty"])
+def test_no_folder_of_records_is_told(tmp_path, here):
+    folder = tmp_path if here else tmp_path / "records"
+    with pytest.raises(ValueError, match=f"{folder} is no folder of records"):
+        read_edition(folder)
+
+
+def write_rivals(folder, preset="default"):
+    """Two records that judge one claim, of which the second confirms it."""
+    part = {**PART, "outcomes": ["confirmed"] * 3, "support": [0.01] * 3, "against": [1.0] * 3}
+    other = {**VERDICT, "outcome": "confirmed", "sensitivity": ["confirmed"] * 2, "parts": [part]}
+    for name, verdict, size in ("is_it_so", VERDICT, "default"), ("so_it_is", other, preset):
+        record = {**RECORD, "script": f"momentum/{name}", "plans": {"C-013": PLAN}}
+        record |= {"verdicts": [verdict], "preset": size}
+        (folder / f"{name}.json").write_text(json.dumps(record))
+
+
+def test_each_card_has_the_verdict_of_its_own_record(tmp_path, capsys):
+    write_rivals(tmp_path)
+    edition = read_edition(tmp_path)
+    assert "C-013 is judged 2 times; that of so_it_is.json is shown" in capsys.readouterr().err
+    first, second = re.findall("<article.*?</article>", gallery(edition))
+    assert "edition-refuted" in first and "edition-confirmed" not in first
+    assert "edition-confirmed" in second and "edition-refuted" not in second
+    assert ", q " in second and ", q " not in first  # q is of the verdicts that are shown
+    card = claims_page(edition).split('id="C-013"')[1].split("</article>")[0]
+    assert "edition-confirmed" in card and "edition-refuted" not in card
+
+
+def test_a_smoke_run_is_no_rival(tmp_path, capsys):
+    write_rivals(tmp_path, preset="smoke")
+    assert read_edition(tmp_path).verdicts["C-013"][0].outcome == "refuted"
+    assert capsys.readouterr().err == ""
 
 
 def test_what_is_to_be_judged_anew_has_no_verdict_and_no_number(folder):

@@ -52,3 +52,5 @@ def test_markup_in_a_record_is_only_text(edition):
 def test_without_a_record_it_still_stands(edition):
     page = _landing.pages(dataclasses.replace(edition, records=(), verdicts={}))["index.md"]
     assert "0 are judged so far" in page and "<article" not in page
+    assert "What was found about" not in page
+    assert "[all pictures](gallery.md).\n\n## Two commands" in page
