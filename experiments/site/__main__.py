@@ -15,6 +15,7 @@ from pathlib import Path
 
 from experiments.markup import printable
 from experiments.site._place import ROOT, check_place
+from experiments.site._time import set_build_time
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 ADDRESS = ("127.0.0.1", 8000)
@@ -49,6 +50,7 @@ def build_and_serve(site: Path, *, show: bool) -> None:
     """Builds, and serves if that was asked for, from a port that was tried before."""
     with ExitStack() as stack:
         server = stack.enter_context(open_server(site)) if show else None
+        set_build_time()  # before NumPy, which reads it when it is imported
         from experiments.site._build import build
 
         build(ROOT / "paper_figs", site)

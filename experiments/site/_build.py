@@ -1,11 +1,9 @@
 """Writes the pages of the site into one folder, and builds it with MkDocs."""
 
 import logging
-import os
 import posixpath
 import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -49,9 +47,6 @@ ANSWERED = {  # files without a page of their own, and the page that shows the s
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")
 UNDER_A_NUMBER = re.compile(r"(?m)^   (?=\S)")  # GitHub nests by three spaces, Python-Markdown by 4
 TABLE_UNDER_A_LINE = re.compile(r"(?m)^(.*[^|\s])\n(    \|)")
-EPOCH = "1700000000"  # of a copy without Git
-SECONDS = re.compile("[0-9]{1,10}")
-LATEST = 2**32 - 1  # that gzip can hold
 
 
 def write_pages(edition: Edition, folder: Path) -> None:
@@ -84,9 +79,11 @@ def adapted(text: str, source: str) -> str:
 def build(records: Path, site: Path) -> None:
     """Builds the site from a folder of records; what was at `site` stays until it is whole.
 
+    SOURCE_DATE_EPOCH dates the pages, so that the same sources give the same bytes.
+
     Raises:
         ValueError: MkDocs has a warning, for example of a link that leads nowhere, or there is
-            something in the way at `site`, or the records or SOURCE_DATE_EPOCH cannot be used.
+            something in the way at `site`, or the records cannot be used.
         OSError: a folder cannot be written.
         ImportError: MkDocs or one of its plugins is missing.
     """
@@ -94,7 +91,6 @@ def build(records: Path, site: Path) -> None:
     import mkdocs  # noqa: F401
     import mkdocstrings  # noqa: F401
 
-    os.environ["SOURCE_DATE_EPOCH"] = build_time()
     (ROOT / "build").mkdir(exist_ok=True)
     with (
         taking_its_place(site) as new,
@@ -104,20 +100,6 @@ def build(records: Path, site: Path) -> None:
         run_mkdocs(folder, new)
         _api.link_frameworks(new)
         _index.make_search_light(new)
-
-
-def build_time() -> str:
-    """The seconds that the pages are dated with, so that the same sources give the same bytes.
-
-    Raises:
-        ValueError: SOURCE_DATE_EPOCH is set to something else.
-    """
-    told = os.environ.get("SOURCE_DATE_EPOCH")
-    if told is None:
-        return _last_commit()
-    if not SECONDS.fullmatch(told) or int(told) > LATEST:
-        raise ValueError(f"SOURCE_DATE_EPOCH must be seconds from 0 to {LATEST}, got {told!r}.")
-    return told
 
 
 def run_mkdocs(pages: str, site: Path) -> None:
@@ -146,11 +128,3 @@ def _documents() -> list[str]:
 def _page(source: str) -> str:
     """The page of a file of the repository."""
     return (MOVED | ANSWERED).get(source, source.removeprefix("docs/"))
-
-
-def _last_commit() -> str:
-    command = ("git", "log", "-1", "--format=%ct")
-    try:
-        return subprocess.check_output(command, cwd=ROOT, text=True).strip() or EPOCH
-    except (OSError, subprocess.CalledProcessError):
-        return EPOCH
