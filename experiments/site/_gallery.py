@@ -111,8 +111,8 @@ def _figures(record: Record) -> str:
     rows = []
     for id in map(str, record["figures"]):
         figure = catalogue.figures().get(id)
-        shows = f" {plain_html(figure.shows)}" if figure else ""
-        rows.append(f'<a href="../figures/#{_target(id)}">{plain_html(id)}</a>{shows}')
+        link = f'<a href="../figures/#{id}">{id}</a>'
+        rows.append(f"{link} {plain_html(figure.shows)}" if figure else plain_html(id))
     return f'<p class="edition-run">The notes\' figures: {"; ".join(rows)}</p>'
 
 

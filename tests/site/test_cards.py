@@ -14,6 +14,7 @@ from PIL import Image, ImageSequence
 from experiments import catalogue
 from experiments.engine._ledger import JUDGED
 from experiments.engine._results import read_verdict
+from experiments.markup import printable
 from experiments.site._card import SIGNS, chip
 from experiments.site._claims import claims_page, tally, tally_sentence
 from experiments.site._edition import Edition, read_edition
@@ -167,6 +168,26 @@ def test_a_record_cannot_name_a_file_elsewhere(folder):
     stranger = {**RECORD, "script": "../../tests/site/is_it_so"}
     files = pages(edition_of([stranger], folder))
     assert not [path for path in files if path.startswith("assets/scripts") or ".." in path]
+
+
+@pytest.mark.parametrize("name", ["a|b", 'say "so", [x]\\', "数 & <b>", "\x1b[31m \ud800"])
+def test_a_data_set_of_any_name_answers_to_its_own_filter(folder, name):
+    page = Page(gallery(edition_of([{**RECORD, "data_set": name}], folder)))
+    (marks,) = map(json.loads, page.values("data-data", of="article"))
+    assert marks == [printable(name)] and marks[0] in page.values("value", of="option")
+
+
+def test_what_is_in_no_catalogue_is_no_link_and_pictures_have_an_address(tmp_path):
+    name = "is it, so? 100%"
+    Image.new("RGB", (100, 50)).save(tmp_path / f"{name}.png")
+    record = {**RECORD, "script": f"momentum/{name}", "figures": ["F-001", "F-999", "<b>"]}
+    page = Page(gallery(edition_of([record], tmp_path)))
+    assert [a for a in page.values("href") if a.startswith("../figures")] == ["../figures/#F-001"]
+    assert "F-999; <b>" in "".join(page.text)
+    address = "../assets/pictures/is%20it%2C%20so%3F%20100%25"
+    assert page.values("src", of="img") == [f"{address}-960.webp"]
+    assert page.values("srcset") == [f"{address}-480.webp 480w, {address}-960.webp 960w"]
+    assert f"{address}-1920.webp" in page.values("href")
 
 
 def test_every_claim_has_its_anchor_once(claims):
