@@ -269,6 +269,9 @@ def run_and_report(scripts, broken, options) -> int:
     except OSError as error:
         print(f"cannot write to {options.out}: {error}", file=sys.stderr)
         return FAILED
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         if any(options.out.glob("*.json")):
             write_ledger(options.out)

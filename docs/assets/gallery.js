@@ -11,7 +11,7 @@
     };
     const answers = (item, { name, value }) => {
       if (!value) return true;
-      if (name !== "words") return item.dataset[name].split("|").includes(value);
+      if (name !== "words") return JSON.parse(item.dataset[name]).includes(value);
       return value.toLowerCase().split(/\s+/).every((word) => textOf(item).includes(word));
     };
     const show = () => {
@@ -59,9 +59,19 @@
     setTimeout(() => (button.textContent = "Copy"), 2000);
   };
 
-  const reveal = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target) target.scrollIntoView(); // the form above it has just appeared
+  const named = () => {
+    try {
+      return document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    } catch {
+      return null; // "#%" is the address of nothing
+    }
+  };
+
+  const reveal = (form) => {
+    const target = named();
+    if (!target) return;
+    if (target.closest("[hidden]")) form.reset();
+    setTimeout(() => target.scrollIntoView()); // after the form has appeared, or was reset
   };
 
   const start = () => {
@@ -69,10 +79,14 @@
     if (!form) return;
     filter(form);
     document.querySelectorAll("[data-copy]").forEach((button) => (button.hidden = false));
-    reveal();
+    reveal(form);
   };
 
   document.addEventListener("click", copy);
+  addEventListener("hashchange", () => {
+    const form = document.querySelector("[data-filter]");
+    if (form) reveal(form);
+  });
   if (window.document$) window.document$.subscribe(start); // the theme changes pages by itself
   else if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();

@@ -164,6 +164,13 @@ def with_headlines(text: str, told: str) -> str:
 
 
 def write_headlines(verdicts: Verdicts, page: Path, folder: str) -> None:
-    """Puts tally and findings between the markers of `page`, beside which `folder` lies."""
-    text = with_headlines(page.read_text("utf-8"), headlines(verdicts, folder))
+    """Puts tally and findings between the markers of `page`, beside which `folder` lies.
+
+    Raises:
+        ValueError: the page is no text, or lacks the markers.
+    """
+    try:
+        text = with_headlines(page.read_text("utf-8"), headlines(verdicts, folder))
+    except ValueError as error:
+        raise ValueError(f"{page.name} cannot take the findings: {error}") from error
     write_atomically(page, text.encode())

@@ -1,9 +1,10 @@
 """The verdicts of a script, each as its plan has it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
+from experiments import catalogue
 from experiments.engine._plan import Plan
 from experiments.engine._script import Script
 from experiments.engine._verdict import Verdict, follows
@@ -44,6 +45,21 @@ def judged(script: Script, results: dict[str, Any]) -> list[Verdict]:
             _check_planned(verdict, plan)
         verdicts.append(verdict)
     return verdicts
+
+
+def stands(verdict: Verdict, plans: Container[str]) -> bool:
+    """Whether a record's verdict is one that `judged` gives, with the plans of the record.
+
+    Its outcome follows from its parts and controls. A claim without a plan is none yet; an erratum
+    without one may be a demonstration, whose one part says it, or a convention.
+    """
+    if verdict.subject not in plans and verdict.subject in catalogue.claims():
+        return verdict.outcome == ANEW and not verdict.parts
+    if verdict.subject in plans or follows(verdict):
+        return follows(verdict)
+    bare = not (verdict.gates or verdict.sensitivity) and verdict.p is None
+    outcomes = [part.outcome for part in verdict.parts] or ["convention"]
+    return bare and outcomes == [verdict.outcome]
 
 
 def _check_planned(verdict: Verdict, plan: Plan) -> None:

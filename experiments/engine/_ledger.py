@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from scipy import stats
 from experiments import catalogue
 from experiments.engine._freeze import COMMITTED
 from experiments.engine._headlines import write_headlines
+from experiments.engine._judged import stands
 from experiments.engine._results import read_record, read_verdict
 from experiments.engine._sentences import p_value, sensitivity_sentence, verdict_lines
-from experiments.engine._verdict import Verdict, follows
+from experiments.engine._verdict import Verdict
 from experiments.files import write_atomically
 from experiments.markup import (
     link_target,
@@ -24,15 +24,20 @@ from experiments.markup import (
     table,
 )
 
-NOT_YET, ANEW = "not yet judged", "to be judged anew"
+NOT_YET = "not yet judged"
 SHOWN = ("script", "question", "figures", "preset", "data_set", "device", "wall_seconds")
 JUDGED = ("confirmed", "refuted", "no difference", "undecided")
 Q = 0.05
 BREAK = "<br>"
 
 
-def read_folder(out: Path) -> list[dict[str, Any]]:
-    """All records of a folder, by script name; of a file that is not ours a line on stderr."""
+def read_folder(out: Path, *, smoke: bool = True) -> list[dict[str, Any]]:
+    """All records of a folder, by script name; of a file that is not ours a line on stderr.
+
+    Args:
+        out: the folder.
+        smoke: whether smoke runs are among them.
+    """
     records = []
     for path in sorted(out.glob("*.json")):
         try:
@@ -40,20 +45,30 @@ def read_folder(out: Path) -> list[dict[str, Any]]:
             if path.stem != record["script"].split("/")[-1]:
                 raise ValueError(f"{path} is a record of {record['script']}.")
             for verdict in map(read_verdict, record["verdicts"]):
-                if verdict.subject in record["plans"] and not follows(verdict):
+                if not stands(verdict, record["plans"]):
                     raise ValueError(
-                        f"{path}: {verdict.subject} is not what its parts and controls give "
+                        f"{path}: {verdict.subject} is not what its plan, parts and controls give "
                         "(--redraw judges it again)."
                     )
         except ValueError as error:
             print(f"warning: left out of the ledger: {printable(error)}", file=sys.stderr)
         else:
-            records.append(record)
-    owners = Counter(v["subject"] for record in records for v in record["verdicts"])
-    for subject, count in owners.items():
-        if count > 1:
-            print(f"warning: {subject} is judged by {count} records; one is shown", file=sys.stderr)
-    return sorted(records, key=lambda record: record["script"])
+            records += [record] * (smoke or record["preset"] != "smoke")
+    records.sort(key=lambda record: record["script"])
+    _tell_of_rivals(records)
+    return records
+
+
+def _tell_of_rivals(records: list[dict[str, Any]]) -> None:
+    """A line on stderr for each claim that several records judge, with the file that is shown."""
+    owners: dict[str, list[str]] = {}
+    for record in records:
+        for verdict in record["verdicts"]:
+            owners.setdefault(verdict["subject"], []).append(record["script"].split("/")[-1])
+    for subject, names in owners.items():
+        if len(names) > 1:
+            told = f"{subject} is judged {len(names)} times; that of {names[-1]}.json is shown"
+            print(f"warning: {printable(told)}", file=sys.stderr)
 
 
 def write_ledger(out: Path) -> None:

@@ -19,6 +19,7 @@ FIELDS: dict[str, Any] = {
     "figures": list,
     "animated": bool,
     "preset": str,
+    "config": dict,
     "data_set": str,
     "device": str,
     "wall_seconds": int | float,
@@ -27,6 +28,7 @@ FIELDS: dict[str, Any] = {
     "verdicts": list,
     "results": dict,
 }
+LONGEST = 1e9  # seconds, 31 years
 NO_NUMBERS = ("nan", "inf", "-inf")  # as JSON holds them
 DIGITS = 7  # significant digits kept: float32's, so that equal runs give equal files
 
@@ -145,6 +147,11 @@ def check_record(record: Any) -> None:
             raise ValueError(f"{key} is missing or of another type.")
     if record["preset"] not in PRESETS:
         raise ValueError(f"preset must be one of {PRESETS}, got {record['preset']!r}.")
+    seconds = record["wall_seconds"]
+    if not (_is_number(seconds) and 0 <= seconds <= LONGEST):
+        raise ValueError(f"wall_seconds must be a number from 0 to {LONGEST:g}.")
+    if not record["script"].isprintable():
+        raise ValueError(f"script must be a printable name, got {record['script']!r}.")
     if not all(isinstance(figure, str) for figure in record["figures"]):
         raise ValueError("figures must be names.")
     for plan in record["plans"].values():

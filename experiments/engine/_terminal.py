@@ -5,7 +5,6 @@ file or a pipe gets plain lines. Texts of records are made printable before they
 """
 
 import itertools
-import math
 import os
 import shutil
 import textwrap
@@ -17,10 +16,11 @@ from typing import Any, TextIO, get_args
 from experiments import catalogue
 from experiments.engine._attempts import Attempt
 from experiments.engine._freeze import record_path
+from experiments.engine._judged import stands
 from experiments.engine._results import check_record, read_verdict
 from experiments.engine._script import Script
 from experiments.engine._sentences import finding
-from experiments.engine._verdict import Verdict, VerdictOutcome, follows
+from experiments.engine._verdict import Verdict, VerdictOutcome
 from experiments.files import read_json
 from experiments.markup import printable
 
@@ -48,9 +48,9 @@ def recorded(script: Script, folder: Path) -> Record | None:
         check_record(record)
     except (ValueError, OverflowError, RecursionError):
         return None
-    judged = [v for v in map(read_verdict, record["verdicts"]) if v.subject in record["plans"]]
-    ours = record["script"] == script.name and 0 <= record["wall_seconds"] < math.inf
-    return record if ours and all(map(follows, judged)) else None
+    verdicts = map(read_verdict, record["verdicts"])
+    ours = record["script"] == script.name
+    return record if ours and all(stands(v, record["plans"]) for v in verdicts) else None
 
 
 def sentence(subject: str) -> str:

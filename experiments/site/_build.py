@@ -1,15 +1,11 @@
 """Writes the pages of the site into one folder, and builds it with MkDocs."""
 
 import logging
-import os
 import posixpath
 import re
 import shutil
-import subprocess
+import tempfile
 from pathlib import Path
-
-from mkdocs.commands.build import build as build_pages
-from mkdocs.config import load_config
 
 from experiments.site import (
     _api,
@@ -24,8 +20,8 @@ from experiments.site import (
     _tricks,
 )
 from experiments.site._edition import Edition, read_edition
+from experiments.site._place import ROOT, taking_its_place
 
-ROOT = Path(__file__).parents[2]
 PAGES = (
     _landing,
     _gallery,
@@ -51,13 +47,11 @@ ANSWERED = {  # files without a page of their own, and the page that shows the s
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")
 UNDER_A_NUMBER = re.compile(r"(?m)^   (?=\S)")  # GitHub nests by three spaces, Python-Markdown by 4
 TABLE_UNDER_A_LINE = re.compile(r"(?m)^(.*[^|\s])\n(    \|)")
-EPOCH = "1700000000"  # of a copy without Git
 
 
 def write_pages(edition: Edition, folder: Path) -> None:
     """Writes everything that MkDocs reads: `docs/`, the moved documents, the generated pages."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "docs", folder)
+    shutil.copytree(ROOT / "docs", folder, dirs_exist_ok=True)
     sources = {path: path.removeprefix("docs/") for path in _documents()} | MOVED
     pages: dict[str, str | bytes] = {
         page: adapted((ROOT / source).read_text(), source) for source, page in sources.items()
@@ -82,20 +76,49 @@ def adapted(text: str, source: str) -> str:
     return TABLE_UNDER_A_LINE.sub(r"\1\n\n\2", nested)
 
 
-def build(records: Path, folder: Path, site: Path) -> None:
-    """Builds the site from a folder of records; `folder` takes what MkDocs reads.
+def build(records: Path, site: Path) -> None:
+    """Builds the site from a folder of records; what was at `site` stays until it is whole.
+
+    SOURCE_DATE_EPOCH dates the pages, so that the same sources give the same bytes.
 
     Raises:
-        mkdocs.exceptions.Abort: there is a warning, for example of a link that leads nowhere.
+        ValueError: MkDocs has a warning, for example of a link that leads nowhere, or there is
+            something in the way at `site`, or the records cannot be used.
+        OSError: a folder cannot be written.
+        ImportError: MkDocs or one of its plugins is missing.
     """
+    import material  # noqa: F401
+    import mkdocs  # noqa: F401
+    import mkdocstrings  # noqa: F401
+
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (
+        taking_its_place(site) as new,
+        tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="docs-") as folder,
+    ):
+        write_pages(read_edition(records), Path(folder))
+        run_mkdocs(folder, new)
+        _api.link_frameworks(new)
+        _index.make_search_light(new)
+
+
+def run_mkdocs(pages: str, site: Path) -> None:
+    """Makes HTML of the pages; MkDocs tells on stderr what it warns of.
+
+    Raises:
+        ValueError: there was a warning or an error.
+    """
+    from mkdocs.commands.build import build as build_pages
+    from mkdocs.config import load_config
+    from mkdocs.exceptions import MkDocsException
+
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    os.environ.setdefault("SOURCE_DATE_EPOCH", _last_commit())
-    write_pages(read_edition(records), folder)
-    config = load_config(str(ROOT / "mkdocs.yml"), docs_dir=str(folder), site_dir=str(site))
-    config.plugins.on_startup(command="build", dirty=False)
-    build_pages(config)
-    _api.link_frameworks(site)
-    _index.make_search_light(site)
+    try:
+        config = load_config(str(ROOT / "mkdocs.yml"), docs_dir=pages, site_dir=str(site))
+        config.plugins.on_startup(command="build", dirty=False)
+        build_pages(config)
+    except MkDocsException as error:
+        raise ValueError(str(error)) from error
 
 
 def _documents() -> list[str]:
@@ -105,12 +128,3 @@ def _documents() -> list[str]:
 def _page(source: str) -> str:
     """The page of a file of the repository."""
     return (MOVED | ANSWERED).get(source, source.removeprefix("docs/"))
-
-
-def _last_commit() -> str:
-    """The seconds that the pages are dated with, so that the same sources give the same bytes."""
-    command = ("git", "log", "-1", "--format=%ct")
-    try:
-        return subprocess.check_output(command, cwd=ROOT, text=True).strip() or EPOCH
-    except (OSError, subprocess.CalledProcessError):
-        return EPOCH

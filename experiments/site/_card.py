@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from experiments import catalogue
-from experiments.engine._ledger import ANEW, NOT_YET, Q
+from experiments.engine._judged import ANEW
+from experiments.engine._ledger import NOT_YET, Q
 from experiments.engine._part import Outcome, Part, number
 from experiments.engine._sentences import (
     finding,
@@ -18,7 +19,7 @@ from experiments.engine._sentences import (
     sensitivity_sentence,
 )
 from experiments.engine._verdict import Verdict
-from experiments.markup import plain_html
+from experiments.markup import link_target, plain_html
 from experiments.site._edition import Edition, Record
 from experiments.site._images import FOLDER, SMALL, Picture
 
@@ -175,7 +176,7 @@ def protocol_html(claim: str) -> str:
 
 def picture_html(picture: Picture, alternative: str, root: str = "../") -> str:
     """The picture, which is a link to its largest size; moving ones stand still on demand."""
-    path = plain_html(f"{root}{FOLDER}/") + plain_html(picture.name)
+    path = f"{root}{FOLDER}/{plain_html(link_target(picture.name))}"
     still = f"{path}-480.webp 480w, {path}-960.webp 960w"
     sizes = 'sizes="(min-width: 60em) 33rem, 92vw"'
     image = (

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.engine._ledger import false_discovery, read_folder
-from experiments.engine._results import read_verdict
+from experiments.engine._ledger import by_subject, false_discovery, read_folder
 from experiments.engine._verdict import Verdict
 
 Record = dict[str, Any]
@@ -29,12 +28,14 @@ class Edition:
 
 
 def read_edition(folder: Path) -> Edition:
-    """Reads the records of a folder; of a file that is no record there is a line on stderr."""
-    records = tuple(record for record in read_folder(folder) if record["preset"] != "smoke")
-    verdicts = {
-        verdict.subject: (verdict, record)
-        for record in records
-        for verdict in map(read_verdict, record["verdicts"])
-    }
+    """Reads the records of a folder; of a file that is no record there is a line on stderr.
+
+    Raises:
+        ValueError: there is no file that could be one.
+    """
+    if not any(folder.glob("*.json")):
+        raise ValueError(f"{folder} is no folder of records: no file in it ends with .json.")
+    records = read_folder(folder, smoke=False)
+    verdicts = by_subject(records)
     q = false_discovery(verdict for verdict, _ in verdicts.values())
-    return Edition(records, verdicts, q, folder)
+    return Edition(tuple(records), verdicts, q, folder)

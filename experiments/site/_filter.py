@@ -1,18 +1,22 @@
 """A form that narrows a page's items; without JavaScript it is hidden and everything is shown."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 
-from experiments.markup import plain_html
+from experiments.markup import plain_html, printable
 
 Marks = dict[str, tuple[str, ...]]  # what an item answers to, by the name of the control
 LABELS = {"verdict": "Verdict", "topic": "Topic", "note": "Note", "data": "Data set"}
 
 
 def marks_html(marks: Marks) -> str:
-    """The attributes by which `gallery.js` finds an item."""
-    told = (f' data-{name}="{plain_html("|".join(values))}"' for name, values in marks.items())
-    return " data-item" + "".join(told)
+    """The attributes by which `gallery.js` finds an item: JSON, as a value may hold any character.
+
+    They are the values of the form's options, so what cannot be printed is replaced in both.
+    """
+    told = {name: json.dumps([*map(printable, values)]) for name, values in marks.items()}
+    return " data-item" + "".join(f' data-{n}="{plain_html(text)}"' for n, text in told.items())
 
 
 def form_html(items: Iterable[Marks], order: Iterable[str] = (), *, noun: str) -> str:

@@ -1,5 +1,6 @@
 """The gallery: one card for each record, with its picture, its verdicts and how to run it."""
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -8,6 +9,7 @@ from urllib.parse import quote
 
 from experiments import catalogue
 from experiments.engine._results import read_verdict
+from experiments.engine._verdict import Verdict
 from experiments.markup import link_target, plain_html
 from experiments.site._card import (
     SIGNS,
@@ -71,12 +73,24 @@ def _card(record: Record, edition: Edition, marks: Marks) -> str:
     verdicts = [read_verdict(row) for row in record["verdicts"]]
     picture = picture_of(record, edition.folder)
     shown = picture_html(picture, alternative_text(record, verdicts)) if picture else ""
-    judged = "".join(_verdict(verdict.subject, edition) for verdict in verdicts)
+    judged = "".join(_verdict(v.subject, _with_own(v, record, edition)) for v in verdicts)
     return (
         f'<article class="edition-card" id="{plain_html(name)}"{marks_html(marks)}>'
         f'<h2><a href="#{_target(name)}">{plain_html(record["question"])}</a></h2>'
         f"{shown}{_figures(record)}{judged}{_run(record, edition)}</article>"
     )
+
+
+def _with_own(verdict: Verdict, record: Record, edition: Edition) -> Edition:
+    """The edition whose verdict of the subject is the card's own, where another record's is shown.
+
+    The false discovery rates are of those that are shown.
+    """
+    shown, owner = edition.verdicts[verdict.subject]
+    if owner is record and shown == verdict:
+        return edition
+    own = {**edition.verdicts, verdict.subject: (verdict, record)}
+    return dataclasses.replace(edition, verdicts=own, q={})
 
 
 def _verdict(subject: str, edition: Edition) -> str:
@@ -97,8 +111,8 @@ def _figures(record: Record) -> str:
     rows = []
     for id in map(str, record["figures"]):
         figure = catalogue.figures().get(id)
-        shows = f" {plain_html(figure.shows)}" if figure else ""
-        rows.append(f'<a href="../figures/#{_target(id)}">{plain_html(id)}</a>{shows}')
+        link = f'<a href="../figures/#{id}">{id}</a>'
+        rows.append(f"{link} {plain_html(figure.shows)}" if figure else plain_html(id))
     return f'<p class="edition-run">The notes\' figures: {"; ".join(rows)}</p>'
 
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,8 @@ SMALL = 960  # width of animations, and of the picture that a card shows at most
 FOLDER = "assets/pictures"
 CACHE = Path(__file__).parents[2] / "build" / "pictures"
 QUALITY = {"quality": 80, "method": 2}  # a part of the cache's key
+FLATTEST, TALLEST = 0.05, 8.0  # height over width; WebP ends at 16383 pixels
+MOST_PIXELS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -29,18 +33,26 @@ class Picture:
 
 
 def picture_of(record: Record, folder: Path) -> Picture | None:
-    """The picture of a record; None if it has no file."""
+    """The picture of a record; None if it has no file.
+
+    Raises:
+        ValueError: the file is no picture that the site can show.
+    """
     name = record["script"].split("/")[-1]
     source = folder / f"{name}.png"
     if not source.is_file():
         return None
-    with Image.open(source) as image:
+    with _told(source), _opened(source.read_bytes()) as image:
         height = round(SMALL * image.height / image.width)
     return Picture(name, height, record["animated"] and source.with_suffix(".gif").is_file())
 
 
 def pictures(edition: Edition, cache: Path = CACHE) -> dict[str, bytes]:
-    """All pictures by their path on the site: stills in three widths, animations in one."""
+    """All pictures by their path on the site: stills in three widths, animations in one.
+
+    Raises:
+        ValueError: a file is no picture that the site can show.
+    """
     cache.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {}
     for record in edition.records:
@@ -63,24 +75,55 @@ def _cached(source: Path, cache: Path) -> list[bytes]:
     content = source.read_bytes()
     key = hashlib.sha256(repr(QUALITY).encode() + content).hexdigest()
     kept = [cache / f"{key}-{width}.webp" for width in widths]
-    if not all(path.is_file() for path in kept):
-        made = _animation(content) if moving else _stills(content)
-        for path, webp in zip(kept, made, strict=True):
+    files = [path.read_bytes() if path.is_file() else b"" for path in kept]
+    if not all(map(_is_whole, files)):
+        with _told(source):
+            files = list(_animation(content) if moving else _stills(content))
+        for path, webp in zip(kept, files, strict=True):
             write_atomically(path, webp)
-    return [path.read_bytes() for path in kept]
+    return files
+
+
+def _is_whole(webp: bytes) -> bool:
+    """Whether the file is as long as its own head says."""
+    return webp[:4] == b"RIFF" and len(webp) == 8 + int.from_bytes(webp[4:8], "little")
+
+
+@contextmanager
+def _told(source: Path) -> Iterator[None]:
+    """Names the file, whichever of its many errors Pillow raises."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{source} is no picture that can be shown: {error}.") from error
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[Image.Image]:
+    """The picture, if its shape is one of a picture."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(io.BytesIO(content)) as image:
+            width, height = image.size
+            if not FLATTEST <= height / width <= TALLEST or width * height > MOST_PIXELS:
+                raise ValueError(f"it has {width} x {height} pixels")
+            yield image
 
 
 def _stills(content: bytes) -> Iterator[bytes]:
-    image = Image.open(io.BytesIO(content)).convert("RGB")
+    with _opened(content) as image:
+        still = image.convert("RGB")
     for width in WIDTHS:
-        image = _resized(image, width)
-        yield _webp([image])
+        still = _resized(still, width)
+        yield _webp([still])
 
 
 def _animation(content: bytes) -> Iterator[bytes]:
-    image = Image.open(io.BytesIO(content))
-    frames = [_resized(frame.convert("RGB"), SMALL) for frame in ImageSequence.Iterator(image)]
-    yield _webp(frames, duration=image.info["duration"])
+    with _opened(content) as image:
+        frames = [_resized(frame.convert("RGB"), SMALL) for frame in ImageSequence.Iterator(image)]
+        if len(frames) < 2 or not image.info.get("duration"):
+            raise ValueError("it has one frame, or frames without a duration")
+        yield _webp(frames, duration=image.info["duration"])
 
 
 def _resized(image: Image.Image, width: int) -> Image.Image:

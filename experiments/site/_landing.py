@@ -1,5 +1,6 @@
 """The first page: what it is, three findings with their pictures, two commands, where to go."""
 
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ from experiments.site._findings import anchor, judged
 from experiments.site._images import picture_of
 
 README = Path(__file__).parents[2] / "README.md"
+BEGINNING = re.compile(r"# jaxtricks\n\n(\w[^\n]*(?:\n[^\n]+)*)\n\n")
+COMMAND = re.compile(r"(?m)^python3 -m venv .+$")
 PAGE = """---
 title: jaxtricks
 hide: [navigation, toc]
@@ -33,9 +36,7 @@ Chinese, 000 to 004, from which deep learning is taught; `002:229` is line 229 o
 In brackets stands the 95 % interval over the seeds. [All claims](claims.md),
 [all pictures](gallery.md).
 
-<p>What was found about {topics}.</p>
-
-## Two commands
+{topics}## Two commands
 
 In a clone, with Python 3.11 or newer. The first draws the pictures that take seconds and judges
 their claims; the second runs the tests.
@@ -62,32 +63,48 @@ THREE = "grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr))"
 
 
 def pages(edition: Edition) -> dict[str, str]:
-    """The page `index.md`; its pictures are those of the gallery."""
+    """The page `index.md`; its pictures are those of the gallery.
+
+    Raises:
+        ValueError: README.md lacks its first paragraph or its two commands.
+    """
     found = findings(edition.verdicts)
+    readme = README.read_text("utf-8")
     text = PAGE.format(
-        sentence=README.read_text("utf-8").split("\n\n")[1],
+        sentence=first_paragraph(readme),
         tally=tally(edition.verdicts),
         columns=THREE,
         cards="\n".join(_card(finding, edition) for finding in found),
-        commands="\n\n".join(f"```bash\n{command}\n```" for command in commands()),
+        commands="\n\n".join(f"```bash\n{command}\n```" for command in commands(readme)),
         topics=_topics(edition),
         example=found[0].headline.claim if found else "C-001",
     )
     return {"index.md": text}
 
 
-def commands() -> list[str]:
+def first_paragraph(readme: str) -> str:
+    """What stands below the README's title, word for word."""
+    found = BEGINNING.match(readme)
+    if not found:
+        raise ValueError("README.md must begin with '# jaxtricks' and a paragraph of text.")
+    return found[1]
+
+
+def commands(readme: str) -> list[str]:
     """The README's two command lines, word for word."""
-    lines = README.read_text("utf-8").splitlines()
-    return [line for line in lines if line.startswith("python3 -m venv")]
+    found = COMMAND.findall(readme)
+    if len(found) != 2:
+        raise ValueError(f"README.md needs 2 lines from 'python3 -m venv' on, has {len(found)}.")
+    return found
 
 
 def _topics(edition: Edition) -> str:
-    """A link for each topic to what was found about it."""
+    """A paragraph with a link for each topic to what was found about it; empty without any."""
     names = sorted({topic(record) for record in edition.records if judged([record])})
-    return ", ".join(
+    links = ", ".join(
         f'<a href="findings/#{plain_html(anchor(name))}">{plain_html(name)}</a>' for name in names
     )
+    return f"<p>What was found about {links}.</p>\n\n" if links else ""
 
 
 def _card(finding: Finding, edition: Edition) -> str:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from experiments import __main__ as command_line
 from experiments import catalogue
 from experiments.engine import _ledger as ledgers
 from experiments.engine import all_of, paired
@@ -101,6 +102,17 @@ def test_only_what_stands_between_the_markers_is_replaced():
     for broken in ("a", f"{END}{START}", page + page, f"{START}{START}{END}"):
         with pytest.raises(ValueError, match="once each"):
             with_headlines(broken, "new")
+
+
+@pytest.mark.parametrize("page", [b"# Ours\n", START.encode(), b"\xff"])
+def test_a_readme_without_the_markers_is_told_in_a_line(tmp_path, monkeypatch, capsys, page):
+    (tmp_path / "README.md").write_bytes(page)
+    monkeypatch.setattr(ledgers, "COMMITTED", tmp_path / "paper_figs")
+    monkeypatch.setattr(command_line, "run_all", lambda *_: [])
+    assert command_line.main(["--redraw", "--out", str(tmp_path / "paper_figs")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("README.md cannot take the findings: ")
+    assert (tmp_path / "README.md").read_bytes() == page
 
 
 def test_the_ledger_of_the_committed_records_writes_them_and_no_other(tmp_path, monkeypatch):

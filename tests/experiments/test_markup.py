@@ -13,7 +13,7 @@ from experiments.engine._attempts import Attempt
 from experiments.engine._freeze import ReplacementRefused
 from experiments.engine._ledger import gallery, ledger, read_folder, write_ledger
 from experiments.engine._results import read_record
-from experiments.engine._run import prepare_folder, run_script
+from experiments.engine._run import prepare_folder, redraw_script, run_script
 from experiments.markup import plain_html, plain_markdown, printable
 from tests.experiments.test_engine import fake_script
 
@@ -205,9 +205,14 @@ def bad_files():
     yield "of another script", json.dumps({**good, "script": "topic/other"}).encode()
     for key in good:
         yield f"without {key}", json.dumps({k: v for k, v in good.items() if k != key}).encode()
-        other = [] if key in ("results", "plans") else {"a": 1}
+        other = [] if key in ("results", "plans", "config") else {"a": 1}
         yield f"{key} of another type", json.dumps({**good, key: other}).encode()
     yield "a plan of another type", json.dumps({**good, "plans": {"C-001": 1}}).encode()
+    for seconds in ("NaN", "Infinity", "-1.0", "1" + "0" * 400, "1e308", "true"):
+        told = json.dumps({**good, "wall_seconds": "?"}).replace('"?"', seconds)
+        yield f"{seconds[:20]} seconds", told.encode()
+    yield "half a character", json.dumps({**good, "script": "\ud800/question"}).encode()
+    yield "a claim without a plan", json.dumps({**good, "plans": {}}).encode()
     yield "unknown preset", json.dumps({**good, "preset": "huge"}).encode()
     yield "figures", json.dumps({**good, "figures": [1]}).encode()
     verdict = good["verdicts"][0]
@@ -250,6 +255,14 @@ def test_another_file_costs_neither_the_records_nor_itself(tmp_path, capsys, goo
     (tmp_path / "torn.json").write_bytes(content)
     assert [record["script"] for record in read_folder(tmp_path)] == ["topic/question"]
     assert (tmp_path / "torn.json").read_bytes() == content
+
+
+def test_a_record_without_seconds_is_not_redrawn(tmp_path, good_file):
+    content = re.sub(rb'"wall_seconds": [^,]+', b'"wall_seconds": NaN', good_file)
+    (tmp_path / "question.json").write_bytes(content)
+    with pytest.raises(ValueError, match="question.json .* wall_seconds must be a number"):
+        redraw_script(fake_script(), tmp_path)
+    assert (tmp_path / "question.json").read_bytes() == content
 
 
 def test_all_these_files_do_not_cost_the_ledger(tmp_path, capsys):

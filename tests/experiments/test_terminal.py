@@ -251,7 +251,7 @@ def test_whatever_a_record_holds_is_shown_as_text(tmp_path, text):
     script = script_of("topic/question")
     record = hostile_record(text)
     record["verdicts"] = [{**v, "reason": ""} for v in record["verdicts"]]
-    record |= {"script": script.name, "plans": {}}
+    record |= {"script": script.name}
     freeze.record_path(script, tmp_path).write_text(json.dumps(record))
     done = [(script, Attempt(None, text))]
     lines = verdict_table(list(verdicts_of(done, tmp_path)), io.StringIO()).splitlines()

@@ -11,6 +11,7 @@ from experiments.engine import (
     Plan,
     Verdict,
     all_of,
+    convention,
     demonstration,
     equivalent,
     exactly,
@@ -28,6 +29,7 @@ from experiments.engine import (
     usually,
 )
 from experiments.engine._estimate import Estimate
+from experiments.engine._judged import stands
 from experiments.engine._part import Part
 from experiments.engine._plan import frozen
 from experiments.engine._sentences import (
@@ -346,3 +348,17 @@ def test_the_hash_knows_row_plan_and_configuration(change):
     fixed = ("C-008", Plan({"x": 1.0}), Config())
     assert frozen(*fixed) == frozen("C-008", Plan({"x": 1.0}), Config())
     assert frozen(*change(*fixed))["sha256"] != frozen(*fixed)["sha256"]
+
+
+def test_what_stands_without_a_plan():
+    """Of errata: demonstrations and conventions. A claim without one is still to be judged."""
+    shown = demonstration("E-05", True, "the printed form fails")
+    assert stands(shown, ()) and stands(convention("E-34", "two forms"), ())
+    assert not stands(dataclasses.replace(shown, outcome="refuted"), ())
+    assert not stands(dataclasses.replace(shown, p=0.01), ())
+    assert not stands(Verdict("E-34", "confirmed", beside=("two forms",)), ())
+    claim = all_of("C-008", [C], scope="toy")
+    assert stands(claim, {"C-008"}) and not stands(claim, ())
+    assert not stands(dataclasses.replace(shown, subject="C-008"), ())
+    assert stands(Verdict("C-008", "to be judged anew"), ())
+    assert not stands(Verdict("C-008", "to be judged anew"), {"C-008"})

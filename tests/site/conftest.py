@@ -22,7 +22,7 @@ def build_site(records, folder):
     pytest.importorskip("mkdocstrings", reason="the reference is made by mkdocstrings")
     site = folder / "site"
     subprocess.run(
-        [sys.executable, "-c", BUILD, str(records), str(folder / "docs"), str(site)],
+        [sys.executable, "-c", BUILD, str(records), str(site)],
         cwd=ROOT,
         env=os.environ | {"SOURCE_DATE_EPOCH": "1700000000"},
         check=True,

@@ -224,6 +224,31 @@ def test_a_filter_of_the_gallery_narrows_it_to_what_it_says(gallery, name):
     sync_api.expect(count).to_contain_text(f"{every} of {every} ")
 
 
+def test_an_anchor_that_the_filters_hide_clears_them(tab, address):
+    page = tab(address + "gallery/?topic=momentum#what_is_a_saddle")
+    card = page.locator("#what_is_a_saddle")
+    sync_api.expect(card).to_be_in_viewport()
+    page.wait_for_url(lambda url: "topic" not in url)
+    page.locator("select[name=topic]").select_option("dropout")
+    sync_api.expect(card).to_be_hidden()
+    page.evaluate("location.hash = '#what_is_the_velocity'")
+    sync_api.expect(page.locator("#what_is_the_velocity")).to_be_in_viewport()
+    page.locator("select[name=topic]").select_option("momentum")
+    page.reload()
+    sync_api.expect(page.locator("#what_is_the_velocity")).to_be_in_viewport()
+    assert "topic=momentum" in page.url  # what is not hidden clears nothing
+
+
+def test_an_anchor_that_is_none_is_no_error(tab, address):
+    page = tab()
+    with watched(page, address) as (faults, _):
+        page.goto(address + "gallery/#%")
+        page.locator("form[data-filter]").wait_for()
+        page.evaluate("location.hash = '#%E0%A4%A'")
+        page.wait_for_timeout(100)
+    assert not faults
+
+
 def test_the_text_search_of_the_gallery(gallery):
     every = visible(gallery)
     box = gallery.locator("form[data-filter] input[type=search]")

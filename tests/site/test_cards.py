@@ -14,11 +14,12 @@ from PIL import Image, ImageSequence
 from experiments import catalogue
 from experiments.engine._ledger import JUDGED
 from experiments.engine._results import read_verdict
+from experiments.markup import printable
 from experiments.site._card import SIGNS, chip
 from experiments.site._claims import claims_page, tally, tally_sentence
 from experiments.site._edition import Edition, read_edition
 from experiments.site._gallery import gallery, pages
-from experiments.site._images import WIDTHS, pictures
+from experiments.site._images import WIDTHS, picture_of, pictures
 
 markdown = pytest.importorskip("markdown", reason="the pages are Markdown: pip install '.[docs]'")
 
@@ -50,11 +51,12 @@ VERDICT = {
     "together": "all",
     "gates": [{"name": "pos", "passed": True, "text": "found"}],
     "scope": "digits",
-    "sensitivity": ["refuted", "undecided"],
+    "sensitivity": ["refuted", "refuted"],
     "p": 0.01,
     "reason": "",
     "beside": ["another number"],
 }
+PLAN = {"revised": "", "sha256": ""}
 RECORD = {
     "schema": 2,
     "script": "momentum/is_it_so",
@@ -168,6 +170,26 @@ def test_a_record_cannot_name_a_file_elsewhere(folder):
     assert not [path for path in files if path.startswith("assets/scripts") or ".." in path]
 
 
+@pytest.mark.parametrize("name", ["a|b", 'say "so", [x]\\', "数 & <b>", "\x1b[31m \ud800"])
+def test_a_data_set_of_any_name_answers_to_its_own_filter(folder, name):
+    page = Page(gallery(edition_of([{**RECORD, "data_set": name}], folder)))
+    (marks,) = map(json.loads, page.values("data-data", of="article"))
+    assert marks == [printable(name)] and marks[0] in page.values("value", of="option")
+
+
+def test_what_is_in_no_catalogue_is_no_link_and_pictures_have_an_address(tmp_path):
+    name = "is it, so? 100%"
+    Image.new("RGB", (100, 50)).save(tmp_path / f"{name}.png")
+    record = {**RECORD, "script": f"momentum/{name}", "figures": ["F-001", "F-999", "<b>"]}
+    page = Page(gallery(edition_of([record], tmp_path)))
+    assert [a for a in page.values("href") if a.startswith("../figures")] == ["../figures/#F-001"]
+    assert "F-999; <b>" in "".join(page.text)
+    address = "../assets/pictures/is%20it%2C%20so%3F%20100%25"
+    assert page.values("src", of="img") == [f"{address}-960.webp"]
+    assert page.values("srcset") == [f"{address}-480.webp 480w, {address}-960.webp 960w"]
+    assert f"{address}-1920.webp" in page.values("href")
+
+
 def test_every_claim_has_its_anchor_once(claims):
     ids = Counter(claims.values("id"))
     assert {claim: ids[claim] for claim in catalogue.claims()} == dict.fromkeys(
@@ -217,12 +239,48 @@ def test_a_tally_in_words():
 def test_smoke_runs_do_not_count(tmp_path):
     for name, preset in ("is_it_so", "default"), ("is_it_small", "smoke"):
         record = copy.deepcopy({**RECORD, "script": f"momentum/{name}", "preset": preset})
-        record["verdicts"][0]["subject"] = {"default": "C-013", "smoke": "C-014"}[preset]
+        subject = {"default": "C-013", "smoke": "C-014"}[preset]
+        record |= {"plans": {subject: PLAN}, "verdicts": [{**VERDICT, "subject": subject}]}
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
     edition = read_edition(tmp_path)
     assert set(edition.verdicts) == {"C-013"} == set(edition.q)
     assert tally(edition, ["C-013", "C-014"]) == {"refuted": 1, "not yet judged": 1}
     assert "is_it_small" not in gallery(edition)
+
+
+@pytest.mark.parametrize("here", [False, True], ids=["missing", "empty"])
+def test_no_folder_of_records_is_told(tmp_path, here):
+    folder = tmp_path if here else tmp_path / "records"
+    with pytest.raises(ValueError, match=f"{folder} is no folder of records"):
+        read_edition(folder)
+
+
+def write_rivals(folder, preset="default"):
+    """Two records that judge one claim, of which the second confirms it."""
+    part = {**PART, "outcomes": ["confirmed"] * 3, "support": [0.01] * 3, "against": [1.0] * 3}
+    other = {**VERDICT, "outcome": "confirmed", "sensitivity": ["confirmed"] * 2, "parts": [part]}
+    for name, verdict, size in ("is_it_so", VERDICT, "default"), ("so_it_is", other, preset):
+        record = {**RECORD, "script": f"momentum/{name}", "plans": {"C-013": PLAN}}
+        record |= {"verdicts": [verdict], "preset": size}
+        (folder / f"{name}.json").write_text(json.dumps(record))
+
+
+def test_each_card_has_the_verdict_of_its_own_record(tmp_path, capsys):
+    write_rivals(tmp_path)
+    edition = read_edition(tmp_path)
+    assert "C-013 is judged 2 times; that of so_it_is.json is shown" in capsys.readouterr().err
+    first, second = re.findall("<article.*?</article>", gallery(edition))
+    assert "edition-refuted" in first and "edition-confirmed" not in first
+    assert "edition-confirmed" in second and "edition-refuted" not in second
+    assert ", q " in second and ", q " not in first  # q is of the verdicts that are shown
+    card = claims_page(edition).split('id="C-013"')[1].split("</article>")[0]
+    assert "edition-confirmed" in card and "edition-refuted" not in card
+
+
+def test_a_smoke_run_is_no_rival(tmp_path, capsys):
+    write_rivals(tmp_path, preset="smoke")
+    assert read_edition(tmp_path).verdicts["C-013"][0].outcome == "refuted"
+    assert capsys.readouterr().err == ""
 
 
 def test_what_is_to_be_judged_anew_has_no_verdict_and_no_number(folder):
@@ -292,3 +350,62 @@ def test_an_animation_moves_and_has_a_still(folder):
     content = io.BytesIO(files["assets/pictures/is_it_so-moving.webp"])
     assert len(list(ImageSequence.Iterator(Image.open(content)))) == 3
     assert "assets/pictures/is_it_so-960.webp" in files
+
+
+def picture_file(size=(100, 50), kind="PNG", **how):
+    file = io.BytesIO()
+    noise = Image.frombytes("L", size, bytes(i * i % 251 for i in range(size[0] * size[1])))
+    noise.save(file, kind, **how)
+    return file.getvalue()
+
+
+BAD_PICTURES = {
+    "empty": b"",
+    "text": b"no picture",
+    "truncated": picture_file()[:-200],
+    "a broken chunk": picture_file().replace(b"IDAT", b"IDAX"),
+    "tall": picture_file((1, 20_000)),
+    "flat": picture_file((5_000, 1)),
+}
+FRAMES = [Image.new("L", (100, 50), shade) for shade in (0, 255)]
+BAD_ANIMATIONS = {
+    "empty": b"",
+    "a PNG cut short": picture_file()[:40],
+    "one frame": picture_file(kind="GIF"),
+    "no duration": picture_file(kind="GIF", save_all=True, append_images=FRAMES, duration=0),
+    "broken": picture_file(kind="GIF", save_all=True, append_images=FRAMES, duration=90)[:2000],
+}
+
+
+@pytest.mark.parametrize("content", BAD_PICTURES.values(), ids=list(BAD_PICTURES))
+def test_a_bad_picture_is_told_with_its_name(tmp_path, content):
+    (tmp_path / "is_it_so.png").write_bytes(content)
+    with pytest.raises(ValueError, match="is_it_so.png is no picture that can be shown"):
+        pages(edition_of([RECORD], tmp_path))
+    if content not in (BAD_PICTURES["truncated"], BAD_PICTURES["a broken chunk"]):
+        with pytest.raises(ValueError, match="is_it_so.png"):
+            picture_of(RECORD, tmp_path)
+
+
+def test_a_picture_with_too_many_pixels_is_told(folder, monkeypatch):
+    monkeypatch.setattr("experiments.site._images.MOST_PIXELS", 1000 * 250 - 1)
+    with pytest.raises(ValueError, match="is_it_so.png .* it has 1000 x 250 pixels"):
+        picture_of(RECORD, folder)
+
+
+@pytest.mark.parametrize("content", BAD_ANIMATIONS.values(), ids=list(BAD_ANIMATIONS))
+def test_a_bad_animation_is_told_with_its_name(folder, content):
+    (folder / "is_it_so.gif").write_bytes(content)
+    edition = edition_of([{**RECORD, "animated": True}], folder)
+    with pytest.raises(ValueError, match="is_it_so.gif is no picture that can be shown"):
+        pictures(edition, folder / "cache")
+
+
+@pytest.mark.parametrize("length", [0, 1, 40])
+def test_a_kept_picture_that_is_not_whole_is_made_anew(folder, length):
+    edition, cache = edition_of([RECORD], folder), folder / "cache"
+    files = pictures(edition, cache)
+    for path in cache.iterdir():
+        path.write_bytes(path.read_bytes()[:length])
+    assert pictures(edition, cache) == files
+    assert sorted(path.read_bytes() for path in cache.iterdir()) == sorted(files.values())

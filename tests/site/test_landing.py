@@ -38,6 +38,19 @@ def test_it_has_the_sentence_and_the_commands_of_the_readme(edition):
     assert readme.startswith(f"# jaxtricks\n\n{sentence}\n")
 
 
+@pytest.mark.parametrize(
+    ("readme", "lacks"),
+    [("", "must begin"), ("# jaxtricks\n", "must begin"), ("# other\n\nIt is.\n\n", "must begin"),
+     ("# jaxtricks\n\n![a](b.png)\n\n", "must begin"), ("# jaxtricks\n\nIt is.\n\n", "2 lines"),
+     ("# jaxtricks\n\nIt is.\n\npython3 -m venv a\n", "2 lines .* has 1")],
+)  # fmt: skip
+def test_a_readme_of_another_structure_is_told(edition, tmp_path, monkeypatch, readme, lacks):
+    (tmp_path / "README.md").write_text(readme)
+    monkeypatch.setattr(_landing, "README", tmp_path / "README.md")
+    with pytest.raises(ValueError, match=f"README.md .*{lacks}"):
+        _landing.pages(edition)
+
+
 def test_markup_in_a_record_is_only_text(edition):
     planted = "<img src=x onerror=alert(1)>"
     verdicts = {
@@ -52,3 +65,5 @@ def test_markup_in_a_record_is_only_text(edition):
 def test_without_a_record_it_still_stands(edition):
     page = _landing.pages(dataclasses.replace(edition, records=(), verdicts={}))["index.md"]
     assert "0 are judged so far" in page and "<article" not in page
+    assert "What was found about" not in page
+    assert "[all pictures](gallery.md).\n\n## Two commands" in page
