@@ -47,12 +47,21 @@ ANSWERED = {  # files without a page of their own, and the page that shows the s
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")
 UNDER_A_NUMBER = re.compile(r"(?m)^   (?=\S)")  # GitHub nests by three spaces, Python-Markdown by 4
 TABLE_UNDER_A_LINE = re.compile(r"(?m)^(.*[^|\s])\n(    \|)")
+ID = (
+    re.compile(  # of a claim, an erratum, a figure or a rule; code, links and tags stay as they are
+        r"(?ms)^```.*?^```|`[^`\n]*`|\[[^\]]*\]\([^)]*\)|</?[a-z][^>]*>"
+        r"|(?<![\w-])(?P<id>[CEF]-\d{2,3}|R-\d\d)\b"
+    )
+)
+OF_THE_EDITION = {"C": "claims.md", "E": "errata.md", "F": "figures.md", "R": "docs/judging.md"}
+RULE = re.compile(r"(?m)^- (?=(R-\d\d) )")
+TABLE_BEFORE_A_LINE = re.compile(r"(?m)^(    \|.*\n)(?=[^\n ])")  # else it takes that line in
 
 
 def write_pages(edition: Edition, folder: Path) -> None:
     """Writes everything that MkDocs reads: `docs/`, the moved documents, the generated pages."""
     shutil.copytree(ROOT / "docs", folder, dirs_exist_ok=True)
-    sources = {path: path.removeprefix("docs/") for path in _documents()} | MOVED
+    sources = {path: path.removeprefix("docs/") for path in documents()} | MOVED
     pages: dict[str, str | bytes] = {
         page: adapted((ROOT / source).read_text(), source) for source, page in sources.items()
     }
@@ -65,15 +74,25 @@ def write_pages(edition: Edition, folder: Path) -> None:
 
 
 def adapted(text: str, source: str) -> str:
-    """A Markdown document of the repository with the links that its place on the site needs."""
+    """A Markdown document of the repository as its place on the site needs it.
+
+    Links lead to pages of the site, ids of claims, errata, figures and rules become links, and
+    lists and tables are written as Python-Markdown reads them.
+    """
     here = posixpath.dirname(_page(source))
 
     def link(found: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), found[0]))
         return posixpath.relpath(_page(target), here or ".")
 
-    nested = UNDER_A_NUMBER.sub("    ", LINK.sub(link, text))
-    return TABLE_UNDER_A_LINE.sub(r"\1\n\n\2", nested)
+    def id_link(found: re.Match[str]) -> str:
+        if not (id := found["id"]):
+            return found[0]
+        return f"[{id}]({posixpath.relpath(_page(OF_THE_EDITION[id[0]]), here or '.')}#{id})"
+
+    linked = ID.sub(id_link, RULE.sub(r'- <a id="\1"></a>', LINK.sub(link, text)))
+    nested = UNDER_A_NUMBER.sub("    ", linked)
+    return TABLE_BEFORE_A_LINE.sub(r"\1\n", TABLE_UNDER_A_LINE.sub(r"\1\n\n\2", nested))
 
 
 def build(records: Path, site: Path) -> None:
@@ -121,7 +140,7 @@ def run_mkdocs(pages: str, site: Path) -> None:
         raise ValueError(str(error)) from error
 
 
-def _documents() -> list[str]:
+def documents() -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))]
 
 

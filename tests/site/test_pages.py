@@ -201,8 +201,36 @@ def test_documents_lead_to_pages_where_the_site_has_them():
 
 def test_tables_under_a_number_are_nested_for_python_markdown():
     text = "1. First:\n   | a | b |\n   |---|---|\n   | c | d |\n2. Second\n"
-    nested = "1. First:\n\n    | a | b |\n    |---|---|\n    | c | d |\n2. Second\n"
+    nested = "1. First:\n\n    | a | b |\n    |---|---|\n    | c | d |\n\n2. Second\n"
     assert _build.adapted(text, "CONTRIBUTING.md") == nested
+
+
+@pytest.fixture(scope="module")
+def markdown():
+    """Renders as the site does, one document at a time."""
+    renderer = pytest.importorskip("markdown", reason="MkDocs renders with it")
+    config = pytest.importorskip("mkdocs.config").load_config(str(ROOT / "mkdocs.yml"))
+    return lambda text: renderer.markdown(
+        text, extensions=config.markdown_extensions, extension_configs=config.mdx_configs
+    )
+
+
+@pytest.mark.parametrize("source", [*_build.documents(), *_build.MOVED])
+def test_every_list_item_of_a_document_is_one_on_its_page(markdown, source):
+    text = (ROOT / source).read_text("utf-8")
+    page = markdown(_build.adapted(text, source))
+    prose = re.sub(r"(?ms)^```.*?^```", "", text)
+    items = re.findall(r"(?m)^ *(?:[-*]|\d+\.) (?=\S)", prose)
+    assert page.count("<li>") == len(items)
+    assert re.findall(r"<t[dh][^>]*>\s*(?:-|\d+\.)\s+\S", page) == []
+
+
+def test_ids_of_the_edition_are_links_outside_code_and_links():
+    text = "- R-01 C-007 (E-66), `C-008`, [C-009](a.md), S-API-05\n```\nF-001\n```\n"
+    linked = text.replace("R-01", '<a id="R-01"></a>[R-01](../judging.md#R-01)')
+    linked = linked.replace("C-007", "[C-007](../claims.md#C-007)")
+    linked = linked.replace("E-66", "[E-66](../errata.md#E-66)")
+    assert _build.adapted(text, "docs/guides/sweeps.md") == linked
 
 
 def test_names_of_the_conventions_are_links():

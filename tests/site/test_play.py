@@ -3,8 +3,10 @@
 Node runs the script itself; where there is no Node the tests are skipped.
 """
 
+import html
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -165,3 +167,41 @@ def test_an_address_beyond_the_sliders_gives_their_ends():
     state = node("play.read('#rate=1e9&momentum=7&decay=-1&steps=1e9&x=-99&y=99')")
     ends = {"rate": 1, "momentum": 0.999, "decay": 0, "steps": 300, "x": -3.5, "y": 1.75}
     assert {name: state[name] for name in ends} == ends
+
+
+@pytest.fixture(scope="module")
+def suggested():
+    """By the settings that the page suggests: where each path ends, its lowest y and its loss."""
+    page = (SCRIPT.parents[1] / "play.md").read_text("utf-8")
+    settings = [html.unescape(text) for text in re.findall(r'data-play="(.+?)"', page)]
+    told = "({ points, loss, inside }) => ({ end: points.at(-1), inside, loss,"
+    told += " lowest: Math.min(...points.map((point) => point[1])) })"
+    path = f"({told})(play.run(play.read(text).surface, rule, play.read(text)))"
+    each = f"Object.fromEntries(Object.keys(play.RULES).map((rule) => [rule, {path}]))"
+    return dict(zip(settings, node(f"given.map((text) => {each})", settings), strict=True))
+
+
+def test_much_momentum_does_in_the_valley_what_the_page_says(suggested):
+    usual, much = (suggested[f"surface=valley&momentum={rho}"] for rho in ("0.9", "0.99"))
+    assert all(usual[rule]["loss"] < 1e-5 for rule in ("momentum", "nesterov", "adam"))
+    assert f"{much['momentum']['loss']:.1f} {much['adam']['loss']:.1f}" == "2.8 1.1"
+    assert f"{much['nesterov']['loss']:.2f}" == "0.03"
+
+
+def test_the_detour_on_beales_surface_is_as_the_page_says(suggested):
+    paths = suggested["surface=beale&adaptive=0.07&steps=300"]
+    assert f"{paths['momentum']['lowest']:.1f} {paths['nesterov']['lowest']:.1f}" == "-1.5 -1.1"
+    assert paths["rmsprop"]["lowest"] > 0 and paths["adam"]["lowest"] > 0
+    away = {
+        rule: np.hypot(path["end"][0] - 3, path["end"][1] - 0.5) for rule, path in paths.items()
+    }
+    near = {rule for rule in away if away[rule] < 0.1}
+    assert near == {"momentum", "nesterov", "rmsprop", "adam"}
+    assert away["adagrad"] > 1 and np.hypot(*np.subtract(paths["adadelta"]["end"], (1, 1.5))) < 1
+
+
+def test_all_paths_stay_on_the_ridge_and_leave_it_from_beside(suggested):
+    on, beside = suggested["surface=saddle&y=0"], suggested["surface=saddle&y=0.01"]
+    assert all(path["end"][1] == 0 and abs(path["end"][0]) < 1 for path in on.values())
+    assert all(abs(path["end"][1]) > 0.5 for path in beside.values())
+    assert [rule for rule, path in beside.items() if path["inside"]] == ["adagrad"]
