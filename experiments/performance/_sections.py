@@ -8,9 +8,12 @@ from experiments import markup
 ABOUT_RULES = """\
 One update of a ResNet-50-shaped tree ({leaves} leaves, {floats:,} floats), parameters and state
 donated; medians of {rounds} rounds in which all take turns, in milliseconds. The *floor* is a
-program with the same reads and writes and next to no arithmetic; *PyTorch* is its fused optimizer,
-its grouped one for RMSProp and AdaDelta. Ratios are formed within a round, above 1 where ours is
-faster, with their quartiles; those of CPU time hardly see what else the machine was doing.
+program with the same reads and writes and next to no arithmetic; *torch* is PyTorch's fused
+optimizer, its grouped one for RMSProp and AdaDelta; *copy* copies the parameters.
+"""
+ABOUT_RATIOS = """\
+Ratios are formed within a round, above 1 where ours is faster, with their quartiles; those of *CPU*
+time hardly see what else the machine was doing.
 """
 ABOUT_TRAJECTORIES = """\
 Adam on Beale's function, {rates} learning rates at once, {steps} steps: `surfaces.trajectory` under
@@ -49,21 +52,31 @@ def rules_section(record: dict[str, Any]) -> str:
         for name in ("optax", "floor", "torch")
         if name in next(iter(rules.values()))["over_ours"]
     ]
-    head = ("rule", "ours", *rivals, "copy", *(f"{name} / ours" for name in rivals))
-    head += (*(f"{name} / ours, CPU time" for name in rivals), "GB/s", "share of copy")
-    rows = (
+    times = table(
+        ("rule", "ours", *rivals, "copy", "GB/s (over the copy's)"),
         (
-            name,
-            *(middle(result["milliseconds"][who]) for who in ("ours", *rivals, "copy")),
-            *(ratio(result["over_ours"][who]) for who in rivals),
-            *(middle(result["cpu_over_ours"][who]) for who in rivals),
-            middle(result["gigabytes_per_second"]),
-            middle(result["share_of_copy"]),
-        )
-        for name, result in rules.items()
+            (
+                name,
+                *(middle(result["milliseconds"][who]) for who in ("ours", *rivals, "copy")),
+                f"{middle(result['gigabytes_per_second'])} ({middle(result['share_of_copy'])})",
+            )
+            for name, result in rules.items()
+        ),
+    )
+    ratios = table(
+        ("rule", *(f"{name} / ours" for name in rivals), *(f"{name}, CPU" for name in rivals)),
+        (
+            (
+                name,
+                *(ratio(result["over_ours"][who]) for who in rivals),
+                *(middle(result["cpu_over_ours"][who]) for who in rivals),
+            )
+            for name, result in rules.items()
+        ),
     )
     about = ABOUT_RULES.format(**record)
-    return f"## Update rules\n\n{about}\n{table(head, rows)}\n{made_on(record)}"
+    about = f"{about}\n{times}\n{ABOUT_RATIOS}\n{ratios}"
+    return f"## Update rules\n\n{about}\n{made_on(record)}"
 
 
 def trajectories_section(record: dict[str, Any]) -> str:

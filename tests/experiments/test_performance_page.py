@@ -1,10 +1,12 @@
 """The page of measured costs: whatever a record holds is text, and a bad file costs its section."""
 
 import json
+import pathlib
 
 import pytest
 
 from experiments.performance import report
+from experiments.performance._findings import FINDINGS
 from tests.experiments.test_markup import HOSTILE, markdown_cells, shown
 
 
@@ -85,3 +87,53 @@ def test_a_strangers_page_is_not_overwritten(tmp_path, capsys):
         report.main([str(folder_of(tmp_path, "harmless"))])
     assert "would be overwritten" in capsys.readouterr().err
     assert (tmp_path / "performance.md").read_text() == "# My page"
+
+
+def ratios(name, value):
+    return {name: [value - 0.1, value, value + 0.1]}
+
+
+def rule(optax, torch):
+    over = ratios("optax", optax) | ratios("torch", torch)
+    return {"over_ours": over, "cpu_over_ours": ratios("torch", torch / 2)}
+
+
+def test_the_page_begins_with_what_its_records_found(tmp_path):
+    text = report.page(folder_of(tmp_path, "harmless"))
+    told = "- Importing jaxtricks adds 0.10 s to the 1.00 s of what it imports.\n"
+    assert text.startswith(f"# What it costs\n\n{told}")
+    assert text.index("is written by") < text.index("## Import")
+
+
+def test_rules_are_faster_slower_or_alike_and_bounds_that_are_missed_are_named():
+    rules = {"adam": rule(1.04, 0.9), "sgd": rule(1.2, 3.0), "adagrad": rule(0.8, 2.0)}
+    told = FINDINGS["update_rules"]({"device": "a CPU", "rules": rules})
+    assert told == (
+        "On a CPU 1 of 3 update rules take as long as optax's, to 5 %; faster: sgd (optax takes "
+        "1.20 times as long); slower: adagrad (optax takes 0.80 times as long); PyTorch's take "
+        "0.90 to 3.00 times as long as ours, and 0.45 to 1.50 times the CPU time."
+    )
+    rows = [
+        {"case": "L2", "met": False, "cpu_ratio": [1.1, 1.2, 1.3], "bound": 1.05},
+        {"case": "dropout", "met": True, "cpu_ratio": [0.4, 0.5, 0.6], "bound": 1.1},
+    ]
+    told = FINDINGS["regularizers"]({"rows": rows})
+    assert told.endswith(
+        "keep 1 of 2 bounds on their cost, but not L2 (1.20, where 1.05 is allowed)."
+    )
+
+
+def test_the_best_number_of_threads_counts_for_torch_and_none_is_no_error():
+    record = {"depth": 8, "ours": "native", "milliseconds": {"native": [60.0, 68.4, 70.0]}}
+    record["over_ours"] = ratios("torch, threads 1", 1.5) | ratios("torch, threads 2", 1.2)
+    told = "A step of ResNet-8 takes 68 ms"
+    slower = f"{told}; PyTorch is slower, with 1.20 times our time."
+    assert FINDINGS["conv_steps"](record) == slower
+    assert FINDINGS["conv_steps"](record | {"over_ours": {}}) == f"{told}."
+
+
+def test_no_table_of_the_committed_page_is_wider_than_seven_columns():
+    committed = pathlib.Path(__file__).parents[2] / "paper_figs" / "performance"
+    page = report.page(committed)
+    assert page == committed.with_suffix(".md").read_text("utf-8")
+    assert max(line.count("|") - 1 for line in page.splitlines() if line[:1] == "|") <= 7
