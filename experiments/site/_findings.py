@@ -11,6 +11,8 @@ from experiments.site._edition import Edition, Record
 LONGEST = 180  # characters of a finding
 HEAD = """---
 title: Findings
+search:
+  exclude: true
 ---
 
 # Findings by topic

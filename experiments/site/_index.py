@@ -31,6 +31,7 @@ ABOUT = """# jaxtricks
 
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+SEARCHED = 1200  # characters of an entry
 CODE = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 
 
@@ -48,11 +49,12 @@ def pages(edition: Edition) -> dict[str, str]:
 
 
 def make_search_light(site: Path) -> None:
-    """Takes code blocks, tags and padding out of the search's index, which every page loads."""
+    """Takes code, tags and what is far down out of the search's index, which every page loads."""
     path = site / "search" / "search_index.json"
     index = json.loads(path.read_text("utf-8"))
     for entry in index["docs"]:
-        entry["text"] = " ".join(re.sub("<[^>]+>", "", CODE.sub("", entry["text"])).split())
+        text = " ".join(re.sub("<[^>]+>", "", CODE.sub("", entry["text"])).split())
+        entry["text"] = text[:SEARCHED].rpartition(" ")[0] if len(text) > SEARCHED else text
     path.write_text(json.dumps(index, ensure_ascii=False, separators=(",", ":")), "utf-8")
 
 
