@@ -108,8 +108,8 @@ def test_only_what_stands_between_the_markers_is_replaced():
 def test_a_readme_without_the_markers_is_told_in_a_line(tmp_path, monkeypatch, capsys, page):
     (tmp_path / "README.md").write_bytes(page)
     monkeypatch.setattr(ledgers, "COMMITTED", tmp_path / "paper_figs")
-    monkeypatch.setattr(command_line, "run_all", lambda *_: [])
-    assert command_line.main(["--redraw", "--out", str(tmp_path / "paper_figs")]) == 1
+    monkeypatch.setattr(command_line, "run_all", lambda *_: None)
+    assert command_line.main(["--smoke", "--out", str(tmp_path / "paper_figs")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("README.md cannot take the findings: ")
     assert (tmp_path / "README.md").read_bytes() == page
