@@ -21,6 +21,7 @@ from experiments.engine._sentences import (
 from experiments.engine._verdict import Verdict
 from experiments.markup import link_target, plain_html
 from experiments.site._edition import Edition, Record
+from experiments.site._entries import own_html
 from experiments.site._images import FOLDER, SMALL, Picture
 
 SIGNS = {
@@ -106,18 +107,13 @@ def found(verdict: Verdict) -> str:
     return told + f" ({depends})" * bool(depends)
 
 
-def own_text(text: str) -> str:
-    """The catalogue's text as HTML; what stands between backticks is code."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", plain_html(text))
-
-
 def told_html(subject: str) -> str:
     """What is judged: the claim, or what an erratum prints and what is right."""
     if subject in catalogue.claims():
-        return own_text(catalogue.claims()[subject].text)
+        return own_html(catalogue.claims()[subject].text)
     if subject in catalogue.errata():
         erratum = catalogue.errata()[subject]
-        return f"Printed: {own_text(erratum.printed)}; right: {own_text(erratum.right)}"
+        return f"Printed: {own_html(erratum.printed)}; right: {own_html(erratum.right)}"
     return plain_html(subject)
 
 
@@ -129,7 +125,7 @@ def finding_html(subject: str, edition: Edition) -> str:
 
 def says_html(claim: str) -> str:
     """The note's own sentence, with its reference."""
-    return f'<p class="edition-says">The note: {own_text(catalogue.protocol()[claim].says)}.</p>'
+    return f'<p class="edition-says">The note: {own_html(catalogue.protocol()[claim].says)}.</p>'
 
 
 def folded_html(subject: str, edition: Edition) -> str:
@@ -170,7 +166,7 @@ def protocol_html(claim: str) -> str:
         "Controls": row.gate,
         "n, at least": "nothing is random" if row.n == "det" else row.n,
     }
-    items = (f"<dt>{name}</dt><dd>{own_text(text)}</dd>" for name, text in fields.items())
+    items = (f"<dt>{name}</dt><dd>{own_html(text)}</dd>" for name, text in fields.items())
     return f'<dl class="edition-protocol">{"".join(items)}</dl>'
 
 

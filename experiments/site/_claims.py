@@ -9,10 +9,10 @@ from experiments.site._card import (
     finding_html,
     folded_html,
     outcome_of,
-    own_text,
     says_html,
 )
 from experiments.site._edition import Edition
+from experiments.site._entries import own_html
 from experiments.site._filter import Marks, form_html, marks_html
 from experiments.site._gallery import notes_in
 
@@ -73,7 +73,7 @@ def _section(topic: str, rows: list[catalogue.Claim], edition: Edition) -> str:
     counts = tally_sentence(tally(edition, (claim.id for claim in rows)))
     cards = "\n".join(_claim(claim, edition) for claim in rows)
     return (
-        f'<section data-group><h2 id="{id}">{own_text(topic)}</h2><p>{counts}</p>'
+        f'<section data-group><h2 id="{id}">{own_html(topic)}</h2><p>{counts}</p>'
         f'<div class="edition-cards">\n{cards}\n</div></section>'
     )
 
@@ -81,7 +81,7 @@ def _section(topic: str, rows: list[catalogue.Claim], edition: Edition) -> str:
 def _claim(claim: catalogue.Claim, edition: Edition) -> str:
     return (
         f'<article class="edition-card"{marks_html(_marks(claim, edition))}>'
-        f'<h3 id="{claim.id}"><a href="#{claim.id}">{claim.id}</a> {own_text(claim.text)}</h3>'
+        f'<h3 id="{claim.id}"><a href="#{claim.id}">{claim.id}</a> {own_html(claim.text)}</h3>'
         f"{says_html(claim.id)}{finding_html(claim.id, edition)}"
         f"{folded_html(claim.id, edition)}{_picture_link(claim.id, edition)}</article>"
     )

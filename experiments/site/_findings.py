@@ -4,9 +4,10 @@ from urllib.parse import quote
 
 from experiments import catalogue
 from experiments.markup import link_target, plain_html
-from experiments.site._card import chip_of, found, own_text, shorten, topic
+from experiments.site._card import chip_of, found, shorten, topic
 from experiments.site._claims import tally, tally_sentence
 from experiments.site._edition import Edition, Record
+from experiments.site._entries import own_html
 
 LONGEST = 180  # characters of a finding
 HEAD = """---
@@ -69,6 +70,6 @@ def _line(claim: str, edition: Edition) -> str:
     words = plain_html(shorten(found(verdict), LONGEST))
     return (
         f'<li><a href="../claims/#{claim}">{claim}</a> '
-        f"{own_text(catalogue.claims()[claim].text)}<br>{chip_of(claim, edition)} "
+        f"{own_html(catalogue.claims()[claim].text)}<br>{chip_of(claim, edition)} "
         f'{words} <a href="../gallery/#{card}">Picture</a></li>'
     )
