@@ -93,8 +93,11 @@ def outcome_of(subject: str, edition: Edition) -> str:
     return edition.verdicts[subject][0].outcome if subject in edition.verdicts else NOT_YET
 
 
-def found(verdict: Verdict) -> str:
-    """The engine's finding as plain text, without subject and outcome; empty if there is none."""
+def found(verdict: Verdict, longest: int = LONGEST) -> str:
+    """The engine's finding as plain text, without subject and outcome; empty if there is none.
+
+    Of a finding of over `longest` characters the rest is left out, but not that it depends on δ.
+    """
     if verdict.outcome == ANEW:
         return VOID
     told = finding(verdict).removeprefix(f"{verdict.subject} {verdict.outcome}").partition(": ")[2]
@@ -103,7 +106,7 @@ def found(verdict: Verdict) -> str:
         name = CONTROLS.get(failed[1], failed[1])
         told = f"left open, as a control failed ({name}): {told[failed.end() :]}"
     depends = sensitivity_sentence(verdict)
-    told = AT_LEAST.sub(SMALLER, told)
+    told = shorten(AT_LEAST.sub(SMALLER, told), longest)
     return told + f" ({depends})" * bool(depends)
 
 
@@ -120,7 +123,7 @@ def told_html(subject: str) -> str:
 def finding_html(subject: str, edition: Edition) -> str:
     """Chip and finding, in one paragraph; of a long finding the rest is among the numbers."""
     words = found(edition.verdicts[subject][0]) if subject in edition.verdicts else ""
-    return f"<p>{chip_of(subject, edition)} {plain_html(shorten(words, LONGEST))}</p>"
+    return f"<p>{chip_of(subject, edition)} {plain_html(words)}</p>"
 
 
 def says_html(claim: str) -> str:
@@ -197,7 +200,7 @@ def alternative_text(record: Record, verdicts: Iterable[Verdict]) -> str:
     sentences = [record["question"]]
     sentences += [f"Panel {key}: {shorten(text, 100)}." for key, text in sorted(panels.items())[:3]]
     sentences += [f"Drawn after the notes' {figure.id}: {figure.shows}." for figure in figures[:1]]
-    sentences += [f"{v.subject} {v.outcome}: {shorten(found(v), 200)}." for v in verdicts[:1]]
+    sentences += [f"{v.subject} {v.outcome}: {found(v, 200)}." for v in verdicts[:1]]
     return " ".join(filter(None, sentences)) or "The picture of a measurement."
 
 

@@ -56,6 +56,8 @@ def tally(edition: Edition, claims: Iterable[str]) -> dict[str, int]:
 
 def tally_sentence(counts: Mapping[str, int]) -> str:
     """The tally in words: "Of 26 claims 14 are confirmed and 12 are refuted."."""
+    if sum(counts.values()) == 1:
+        return f"Its one claim {_verb(next(iter(counts)), 1)}."
     words = [f"{count} {_verb(name, count)}" for name, count in counts.items()]
     listed = ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else words[0]
     return f"Of {sum(counts.values())} claims {listed}."

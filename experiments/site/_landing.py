@@ -9,7 +9,7 @@ from experiments.engine._results import read_verdict
 from experiments.markup import plain_html
 from experiments.site._card import alternative_text, chip_of, picture_html, told_html, topic
 from experiments.site._edition import Edition
-from experiments.site._findings import anchor, judged
+from experiments.site._findings import anchor, judged, title
 from experiments.site._images import picture_of
 
 README = Path(__file__).parents[2] / "README.md"
@@ -27,7 +27,8 @@ hide: [navigation, toc]
 ## Findings
 
 {tally} How each is judged was [fixed before the runs](judging.md). The notes are five texts in
-Chinese, 000 to 004, from which deep learning is taught; `002:229` is line 229 of note 002.
+Chinese, 000 to 004, from which deep learning is taught; everywhere `002:229` is line 229 of note
+002.
 
 <div class="edition"><div class="edition-cards" style="{columns}">
 {cards}
@@ -102,7 +103,8 @@ def _topics(edition: Edition) -> str:
     """A paragraph with a link for each topic to what was found about it; empty without any."""
     names = sorted({topic(record) for record in edition.records if judged([record])})
     links = ", ".join(
-        f'<a href="findings/#{plain_html(anchor(name))}">{plain_html(name)}</a>' for name in names
+        f'<a href="findings/#{plain_html(anchor(name))}">{plain_html(title(name).lower())}</a>'
+        for name in names
     )
     return f"<p>What was found about {links}.</p>\n\n" if links else ""
 

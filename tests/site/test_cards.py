@@ -233,7 +233,7 @@ def test_a_tally_in_words():
     assert tally_sentence({"confirmed": 3, "refuted": 1, "no difference": 1}) == (
         "Of 5 claims 3 are confirmed, 1 is refuted and 1 shows no difference."
     )
-    assert tally_sentence({"undecided": 1}) == "Of 1 claims 1 is undecided."
+    assert tally_sentence({"undecided": 1}) == "Its one claim is undecided."
 
 
 def test_smoke_runs_do_not_count(tmp_path):

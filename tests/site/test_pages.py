@@ -209,7 +209,9 @@ def test_tables_under_a_number_are_nested_for_python_markdown():
 def markdown():
     """Renders as the site does, one document at a time."""
     renderer = pytest.importorskip("markdown", reason="MkDocs renders with it")
-    config = pytest.importorskip("mkdocs.config").load_config(str(ROOT / "mkdocs.yml"), docs_dir=str(ROOT / "docs"))
+    config = pytest.importorskip("mkdocs.config").load_config(
+        str(ROOT / "mkdocs.yml"), docs_dir=str(ROOT / "docs")
+    )
     return lambda text: renderer.markdown(
         text, extensions=config.markdown_extensions, extension_configs=config.mdx_configs
     )
