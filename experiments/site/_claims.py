@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from experiments import catalogue
-from experiments.markup import link_target, plain_html
+from experiments.markup import plain_html
 from experiments.site._card import (
     SIGNS,
     finding_html,
@@ -12,7 +12,7 @@ from experiments.site._card import (
     says_html,
 )
 from experiments.site._edition import Edition
-from experiments.site._entries import own_html
+from experiments.site._entries import card_address, own_html
 from experiments.site._filter import Marks, form_html, marks_html
 from experiments.site._gallery import notes_in
 
@@ -93,9 +93,8 @@ def _picture_link(claim: str, edition: Edition) -> str:
     if claim not in edition.verdicts:
         return ""
     record = edition.verdicts[claim][1]
-    target = plain_html(link_target(record["script"].split("/")[-1]))
-    question = plain_html(record["question"])
-    return f'<p class="edition-run">Picture: <a href="../gallery/#{target}">{question}</a></p>'
+    link = f'<a href="{card_address(record["script"])}">{plain_html(record["question"])}</a>'
+    return f'<p class="edition-run">Picture: {link}</p>'
 
 
 def _marks(claim: catalogue.Claim, edition: Edition) -> Marks:

@@ -3,11 +3,11 @@
 from urllib.parse import quote
 
 from experiments import catalogue
-from experiments.markup import link_target, plain_html
+from experiments.markup import plain_html
 from experiments.site._card import chip_of, found, topic
 from experiments.site._claims import tally, tally_sentence
 from experiments.site._edition import Edition, Record
-from experiments.site._entries import own_html
+from experiments.site._entries import card_address, own_html
 
 OWN_START = "guides/your_own_experiment/#from-a-start-of-your-own"
 LONGEST = 180  # characters of a finding
@@ -83,11 +83,10 @@ def _run(name: str, records: list[Record]) -> str:
 
 def _line(claim: str, edition: Edition) -> str:
     verdict, record = edition.verdicts[claim]
-    card = plain_html(link_target(record["script"].split("/")[-1]))
     words = plain_html(found(verdict, LONGEST))
     claimed = catalogue.claims()[claim]
     return (
         f'<li><a href="../claims/#{claim}">{claim}</a> '
         f"{own_html(claimed.text)} ({', '.join(claimed.notes)})<br>{chip_of(claim, edition)} "
-        f'{words} <a href="../gallery/#{card}">Picture</a></li>'
+        f'{words} <a href="{card_address(record["script"])}">Picture</a></li>'
     )
